@@ -1,0 +1,84 @@
+/**
+ * The domain event: a conversation's snapshot after normalising (specification, section 2), with nothing in it that
+ * the table does not use. This is what the events topic carries. Absent values are `null`; times are epoch milliseconds.
+ */
+export type ConversationEvent = SnapshotEvent | GoneEvent;
+
+/** Where an event came from; an open list, for people and metrics only: the fold does not read it. */
+export type EventSource = 'websocket' | 'rest' | 'eventbridge' | 'recording';
+
+interface EventBase {
+  readonly conversationId: string;
+  /** Stamped once, outside the fold: no clock is read after this. */
+  readonly receivedAt: number;
+  readonly source: string;
+}
+
+/** Everything Genesys said of the conversation at one moment. */
+export interface SnapshotEvent extends EventBase {
+  readonly gone: false;
+  readonly participants: readonly ParticipantSnapshot[];
+}
+
+/** The bridge verified that Genesys no longer has the conversation, or that it ended. */
+export interface GoneEvent extends EventBase {
+  readonly gone: true;
+  readonly participants: readonly [];
+}
+
+export interface ParticipantSnapshot {
+  readonly id: string;
+  /** Its index in the snapshot's array: the order of joining. */
+  readonly position: number;
+  readonly purpose: string | null;
+  readonly queueId: string | null;
+  readonly userId: string | null;
+  readonly connectedTime: number | null;
+  /** Monitors, coaches, barges in or screen-monitors; whom, the table does not use. */
+  readonly supervisor: boolean;
+  /** `conversationRoutingData.skills[].id` in order; null where there are none. */
+  readonly skills: readonly string[] | null;
+  readonly communications: readonly CommunicationSnapshot[];
+}
+
+export interface CommunicationSnapshot {
+  readonly id: string;
+  /** The value of the column media_type: `Voice`, `Callback`, … */
+  readonly medium: string;
+  /** Its index in its medium's array. */
+  readonly index: number;
+  readonly state: string | null;
+  readonly direction: string | null;
+  readonly provider: string | null;
+  readonly disconnectType: string | null;
+  readonly connectedTime: number | null;
+  readonly disconnectedTime: number | null;
+  readonly afterCallWork: AfterCallWork | null;
+  /** Of a call. */
+  readonly self: string | null;
+  /** Of a call. */
+  readonly other: string | null;
+  /** Of a message. */
+  readonly fromAddress: string | null;
+  /** Of a message. */
+  readonly toAddress: string | null;
+  /** Of a callback: the first number that is present. */
+  readonly callbackNumber: string | null;
+  /** Of an e-mail. */
+  readonly subject: string | null;
+  /** Of a message: its `type`. */
+  readonly messageType: string | null;
+  /** Null where there are none. */
+  readonly messages: readonly MessageSnapshot[] | null;
+}
+
+export interface AfterCallWork {
+  readonly state: string | null;
+  readonly startTime: number | null;
+  readonly endTime: number | null;
+}
+
+export interface MessageSnapshot {
+  readonly messageTime: number | null;
+  readonly messageStatus: string | null;
+}

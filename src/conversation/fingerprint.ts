@@ -1,0 +1,32 @@
+import { hash } from 'node:crypto';
+import type { CommunicationSnapshot, SnapshotEvent } from './event';
+
+/**
+ * 16 bytes that are equal for two snapshots exactly when these are equal after normalising (specification, section 3,
+ * "Duplicates"): the receive time and the source do not take part. SHA-256, so that nobody can make two collide.
+ */
+export function fingerprint(snapshot: SnapshotEvent): Buffer {
+  let text = '';
+  for (const p of snapshot.participants) {
+    text += `P${sized(p.id)}${p.position},${sized(p.purpose)}${sized(p.queueId)}${sized(p.userId)}${p.connectedTime},${p.supervisor}`;
+    if (p.skills !== null) for (const skill of p.skills) text += `S${sized(skill)}`;
+    for (const leg of p.communications) text += communicationText(leg);
+  }
+  return hash('sha256', text, 'buffer').subarray(0, 16);
+}
+
+function communicationText(leg: CommunicationSnapshot): string {
+  let text =
+    `C${sized(leg.id)}${sized(leg.medium)}${leg.index},${sized(leg.state)}${sized(leg.direction)}${sized(leg.provider)}` +
+    `${sized(leg.disconnectType)}${leg.connectedTime},${leg.disconnectedTime},${sized(leg.self)}${sized(leg.other)}${sized(leg.fromAddress)}${sized(leg.toAddress)}${sized(leg.callbackNumber)}` +
+    `${sized(leg.subject)}${sized(leg.messageType)}`;
+  const work = leg.afterCallWork;
+  if (work !== null) text += `W${sized(work.state)}${work.startTime},${work.endTime}`;
+  if (leg.messages !== null) for (const m of leg.messages) text += `M${m.messageTime},${sized(m.messageStatus)}`;
+  return text;
+}
+
+/** With its length in front, so that no two lists of strings read the same. */
+function sized(value: string | null): string {
+  return value === null ? '-' : `${value.length}:${value}`;
+}

@@ -1,0 +1,324 @@
+import { counted, type Counted } from './counted';
+import type { ConversationEvent, GoneEvent, SnapshotEvent } from './event';
+import { fingerprint } from './fingerprint';
+import {
+  connectedTime,
+  hasEnded,
+  hasPendingWork,
+  isLive,
+  isQueued,
+  markQueued,
+  realConnectedTime,
+  workDeadline,
+  type QueuedParticipant,
+} from './lifecycle';
+import { DEFAULT_LIMITS, type Limits } from './limits';
+import { mergeParticipants, saysEnded } from './merge';
+import { project } from './project';
+import { STATE_COLUMNS, type QueueConversation } from './row';
+import {
+  isEnded,
+  UNKNOWN,
+  type Communication,
+  type ConversationState,
+  type EndedConversation,
+  type OpenConversation,
+  type Participant,
+  type RecentEvent,
+  type RowFacts,
+} from './state';
+
+export interface FoldSettings {
+  readonly closeAfter: 'disconnect' | 'acw';
+  readonly acwTimeoutMs: number;
+  readonly endedRetentionMs: number;
+  readonly limits: Limits;
+  /** The size of a state as the changelog writes it, in bytes. */
+  readonly sizeOf: (state: ConversationState) => number;
+}
+
+export const DEFAULT_FOLD_SETTINGS: FoldSettings = {
+  closeAfter: 'disconnect',
+  acwTimeoutMs: 15 * 60_000,
+  endedRetentionMs: 60 * 60_000,
+  limits: DEFAULT_LIMITS,
+  sizeOf: () => 0,
+};
+
+/** What is known of a conversation without row and without end is forgotten so long after its last event. */
+const FORGET_AFTER_MS = 7 * 24 * 60 * 60_000;
+const DUPLICATE_WITHIN_MS = 10_000;
+const DUPLICATE_WINDOW = 8;
+
+/** A record of the state topic; `row` null is a tombstone. */
+export interface StateRecord {
+  readonly conversationId: string;
+  readonly row: QueueConversation | null;
+  /** Epoch ms: the receive time of its event, or the deadline that closed it. */
+  readonly timestamp: number;
+}
+
+export interface Folded {
+  /** Null: unknown. The same object as before when nothing changed. */
+  readonly state: ConversationState | null;
+  /** In this order. */
+  readonly records: readonly StateRecord[];
+  readonly outcome: FoldOutcome;
+}
+
+/** `too-large`: the event goes to the dead letters and nothing else changes. */
+export type FoldOutcome = 'folded' | 'duplicate' | 'after-the-end' | 'unknown-gone' | 'too-large';
+
+/**
+ * One event into one conversation: the pure heart of queuefold (specification, sections 3 to 5). No clock, no I/O.
+ * What is due by then (`dueAt`) must have been done before: see partition.ts.
+ */
+export function fold(known: ConversationState | null, event: ConversationEvent, settings: FoldSettings): Folded {
+  if (known?.kind === 'ended' && event.receivedAt <= known.endedAt + settings.endedRetentionMs) {
+    return foldAfterTheEnd(known, event, settings);
+  }
+  const open = known?.kind === 'open' ? known : null;
+  if (event.gone)
+    return open === null ? { state: known, records: [], outcome: 'unknown-gone' } : foldGone(open, event, settings);
+  return foldSnapshot(open ?? UNKNOWN, known, event, settings);
+}
+
+function foldSnapshot(
+  open: OpenConversation,
+  known: ConversationState | null,
+  event: SnapshotEvent,
+  settings: FoldSettings,
+): Folded {
+  const digest = fingerprint(event);
+  if (isDuplicate(open.recent, digest, event.receivedAt)) return { state: known, records: [], outcome: 'duplicate' };
+  const merged: OpenConversation = {
+    ...open,
+    participants: mergeParticipants(open.participants, event.participants, new Set(open.endedBefore)),
+    recent: [...open.recent, { digest, receivedAt: event.receivedAt }].slice(-DUPLICATE_WINDOW),
+    lastReceivedAt: Math.max(open.lastReceivedAt, event.receivedAt),
+  };
+  if (isTooLarge(merged, settings)) return { state: known, records: [], outcome: 'too-large' };
+  return advance(open, merged, event, settings, anyQueued);
+}
+
+/** "Every live communication becomes `disconnected`, its other fields stay; closing row and tombstone." */
+function foldGone(open: OpenConversation, event: GoneEvent, settings: FoldSettings): Folded {
+  const participants = open.participants.map((participant) => ({
+    ...participant,
+    communications: participant.communications.map(disconnected),
+  }));
+  const merged = { ...open, participants, lastReceivedAt: Math.max(open.lastReceivedAt, event.receivedAt) };
+  return advance(open, merged, event, settings, anyQueued);
+}
+
+function disconnected(communication: Communication): Communication {
+  const [top, ...rest] = communication.versions;
+  if (top === undefined || top.ended) return communication;
+  return { ...communication, versions: [{ ...top, ended: true, state: 'disconnected' }, ...rest] };
+}
+
+/**
+ * An event within the retention of the end: re-opens the conversation when it shows a live communication *and* a queued
+ * acd participant with a communication that both the end did not know; else nothing changes.
+ */
+function foldAfterTheEnd(known: EndedConversation, event: ConversationEvent, settings: FoldSettings): Folded {
+  if (event.gone) return { state: known, records: [], outcome: 'after-the-end' };
+  const endedIds = new Set(known.communicationIds);
+  const alone: OpenConversation = {
+    ...UNKNOWN,
+    participants: mergeParticipants([], event.participants, endedIds),
+    recent: [{ digest: fingerprint(event), receivedAt: event.receivedAt }],
+    lastReceivedAt: event.receivedAt,
+    endedBefore: known.communicationIds,
+  };
+  const withQueued = markQueued(counted(alone.participants), event.receivedAt);
+  const legs = counted(withQueued);
+  const queuedAnew = (participant: QueuedParticipant): boolean =>
+    legs.communications(participant).some((leg) => !endedIds.has(leg.id));
+  if (isLive(legs) && withQueued.some((p) => isQueued(p) && queuedAnew(p))) {
+    if (isTooLarge(alone, settings)) return { state: known, records: [], outcome: 'too-large' };
+    return advance(UNKNOWN, alone, event, settings, queuedAnew);
+  }
+
+  const news = event.participants
+    .flatMap((participant) => participant.communications)
+    .filter((leg) => saysEnded(leg) && !endedIds.has(leg.id))
+    .map((leg) => leg.id);
+  if (news.length === 0) return { state: known, records: [], outcome: 'after-the-end' };
+  const state = { ...known, communicationIds: [...known.communicationIds, ...new Set(news)] };
+  const tooLarge = state.communicationIds.length > settings.limits.communications;
+  return tooLarge
+    ? { state: known, records: [], outcome: 'too-large' }
+    : { state, records: [], outcome: 'after-the-end' };
+}
+
+/**
+ * The lifecycle after a merge (section 4): creates the row, changes it, or closes it.
+ * @param first which queued participants a new row may take its connected_time from
+ */
+function advance(
+  before: OpenConversation,
+  merged: OpenConversation,
+  event: ConversationEvent,
+  settings: FoldSettings,
+  first: (participant: QueuedParticipant) => boolean,
+): Folded {
+  const now = event.receivedAt;
+  const participants = markQueued(counted(merged.participants), now);
+  const legs = counted(participants);
+  const live = isLive(legs);
+  const open: OpenConversation = { ...merged, participants, endedAt: live ? null : (before.endedAt ?? now) };
+
+  if (open.row === null) {
+    const origin = live ? participants.find((p): p is QueuedParticipant => isQueued(p) && first(p)) : undefined;
+    if (origin !== undefined) return withRow({ ...open, row: createRow(legs, origin, now) }, before, event);
+    // Never queued and live: no row. What ended leaves its marker all the same.
+    if (hasEnded(legs)) return { state: endedState(open, now), records: [], outcome: 'folded' };
+    return { state: { ...open, endedAt: null }, records: [], outcome: 'folded' };
+  }
+
+  const row = withRealConnectedTime(open.row, legs);
+  const waitsForWork =
+    settings.closeAfter === 'acw' &&
+    !event.gone &&
+    hasPendingWork(legs) &&
+    now <= workDeadline(legs, open.endedAt ?? now, settings.acwTimeoutMs);
+  if (!live && !waitsForWork) return close({ ...open, row }, event.conversationId, now);
+  return withRow({ ...open, row }, before, event);
+}
+
+function anyQueued(): boolean {
+  return true;
+}
+
+function createRow(legs: Counted, origin: QueuedParticipant, now: number): RowFacts {
+  return {
+    createdAt: now,
+    updatedAt: now,
+    connectedTime: connectedTime(legs, origin),
+    provisionalFor: realConnectedTime(legs, origin) === null ? origin.id : null,
+  };
+}
+
+/** connected_time does not move while the row lives, but a receive time is replaced once the real one is known. */
+function withRealConnectedTime(row: RowFacts, legs: Counted): RowFacts {
+  if (row.provisionalFor === null) return row;
+  const origin = legs.participants.find((participant) => participant.id === row.provisionalFor);
+  const real = origin === undefined ? null : realConnectedTime(legs, origin);
+  return real === null ? row : { ...row, connectedTime: real, provisionalFor: null };
+}
+
+/** "A record is written only if a column other than db_last_updated changed." */
+function withRow(
+  open: OpenConversation & { readonly row: RowFacts },
+  before: OpenConversation,
+  event: ConversationEvent,
+): Folded {
+  const id = event.conversationId;
+  if (open.participants === before.participants && open.row === before.row) {
+    return { state: open, records: [], outcome: 'folded' };
+  }
+  const projected = project(id, counted(open.participants), open.row);
+  if (before.row !== null && sameRow(project(id, counted(before.participants), before.row), projected)) {
+    return { state: open, records: [], outcome: 'folded' };
+  }
+  const row = { ...open.row, updatedAt: Math.max(open.row.updatedAt, event.receivedAt) };
+  const record = {
+    conversationId: id,
+    row: { ...projected, db_last_updated: row.updatedAt },
+    timestamp: event.receivedAt,
+  };
+  return { state: { ...open, row }, records: [record], outcome: 'folded' };
+}
+
+function sameRow(a: QueueConversation, b: QueueConversation): boolean {
+  return STATE_COLUMNS.every((column) => column === 'db_last_updated' || a[column] === b[column]);
+}
+
+/** The closing row, always, and the tombstone; then the marker. */
+function close(open: OpenConversation & { readonly row: RowFacts }, conversationId: string, at: number): Folded {
+  const row = { ...open.row, updatedAt: Math.max(open.row.updatedAt, at) };
+  return {
+    state: endedState(open, at),
+    records: [
+      { conversationId, row: project(conversationId, counted(open.participants), row), timestamp: at },
+      { conversationId, row: null, timestamp: at },
+    ],
+    outcome: 'folded',
+  };
+}
+
+function endedState(open: OpenConversation, endedAt: number): EndedConversation {
+  const ended = open.participants.flatMap((p) => p.communications.filter(isEnded).map((leg) => leg.id));
+  return { kind: 'ended', endedAt, communicationIds: [...new Set([...open.endedBefore, ...ended])] };
+}
+
+function isDuplicate(recent: readonly RecentEvent[], digest: Buffer, receivedAt: number): boolean {
+  return recent.some(
+    (event) => Math.abs(event.receivedAt - receivedAt) <= DUPLICATE_WITHIN_MS && digest.equals(event.digest),
+  );
+}
+
+function isTooLarge(open: OpenConversation, settings: FoldSettings): boolean {
+  const { limits } = settings;
+  const communications = open.participants.reduce((sum, p) => sum + p.communications.length, 0);
+  return (
+    open.participants.length > limits.participants ||
+    communications > limits.communications ||
+    (mayExceed(open.participants, limits.bytes) && settings.sizeOf(open) > limits.bytes)
+  );
+}
+
+/** A cheap upper bound, so that states are measured exactly only where it matters. */
+function mayExceed(participants: readonly Participant[], bytes: number): boolean {
+  let characters = 0;
+  let records = 10;
+  for (const p of participants) {
+    records += 1 + (p.skills?.length ?? 0) + p.communications.length;
+    characters += p.id.length + lengthOf(p.purpose) + lengthOf(p.queueId) + lengthOf(p.userId);
+    if (p.skills !== null) for (const skill of p.skills) characters += skill.length;
+    for (const leg of p.communications) {
+      records += leg.versions.length;
+      characters += leg.id.length + leg.medium.length;
+      for (const v of leg.versions) {
+        characters += lengthOf(v.state) + lengthOf(v.direction) + lengthOf(v.provider) + lengthOf(v.disconnectType);
+        characters += lengthOf(v.self) + lengthOf(v.other) + lengthOf(v.fromAddress) + lengthOf(v.toAddress);
+        characters += lengthOf(v.callbackNumber) + lengthOf(v.subject) + lengthOf(v.messageType);
+        characters += lengthOf(v.afterCallWork?.state ?? null) + lengthOf(v.messages?.messageStatus ?? null);
+      }
+    }
+  }
+  // A UTF-16 unit is at most 3 bytes of UTF-8; 200 bytes hold the numbers, lengths and tags of any record.
+  return 3 * characters + 200 * records > bytes;
+}
+
+function lengthOf(text: string | null): number {
+  return text === null ? 0 : text.length;
+}
+
+// ------------------------------------------------------------------------------------------------------------- time
+
+/**
+ * The receive time after which (not at which) something is due although the conversation itself has no event:
+ * closing a row past its deadline, forgetting a marker or what was never queued. Null: nothing.
+ */
+export function dueAfter(state: ConversationState, settings: FoldSettings): number | null {
+  if (state.kind === 'ended') return state.endedAt + 2 * settings.endedRetentionMs;
+  if (state.row === null) return state.lastReceivedAt + FORGET_AFTER_MS;
+  return rowDeadline(state, settings);
+}
+
+/** The deadline of a row that waits for after-call work; null for any other state. */
+export function rowDeadline(state: ConversationState, settings: FoldSettings): number | null {
+  if (state.kind === 'ended' || state.row === null || state.endedAt === null) return null;
+  return workDeadline(counted(state.participants), state.endedAt, settings.acwTimeoutMs);
+}
+
+/** Does what is due: closes the row with its deadline as time, or forgets. */
+export function whenDue(conversationId: string, state: ConversationState, settings: FoldSettings): Folded {
+  const deadline = rowDeadline(state, settings);
+  if (deadline === null || state.kind === 'ended' || state.row === null) {
+    return { state: null, records: [], outcome: 'folded' };
+  }
+  return close({ ...state, row: state.row }, conversationId, deadline);
+}

@@ -1,0 +1,81 @@
+import { hasLiveCommunication, type Counted } from './counted';
+import { later } from './merge';
+import { field, type Participant } from './state';
+
+/** Specification, section 4: when a conversation is queued, live, ended; and its connected times. */
+
+/** An acd participant (in any case of letters) with a queue, that has connected. */
+export function isQueuedNow(of: Counted, participant: Participant): boolean {
+  if (participant.queueId === null || purposeOf(participant) !== 'acd') return false;
+  return (
+    participant.connectedTime !== null ||
+    of.communications(participant).some((leg) => leg.connected || field(leg, 'connectedTime') !== null)
+  );
+}
+
+/** Remembers which participants this event made queued ones: "once true it stays true". */
+export function markQueued(of: Counted, receivedAt: number): readonly Participant[] {
+  const isNew = (participant: Participant): boolean => participant.queuedAt === null && isQueuedNow(of, participant);
+  if (!of.participants.some(isNew)) return of.participants;
+  return of.participants.map((participant) =>
+    isNew(participant) ? { ...participant, queuedAt: receivedAt } : participant,
+  );
+}
+
+/** A participant that is queued, or was. Its queue is known: a queue once seen does not disappear. */
+export type QueuedParticipant = Participant & { readonly queuedAt: number; readonly queueId: string };
+
+export function isQueued(participant: Participant): participant is QueuedParticipant {
+  return participant.queuedAt !== null && participant.queueId !== null;
+}
+
+/** Some communication of a participant that is no supervisor is not ended. */
+export function isLive(of: Counted): boolean {
+  return of.participants.some((participant) => !participant.supervisor && hasLiveCommunication(of, participant));
+}
+
+/** It has a communication of a non-supervisor and none of them is live. */
+export function hasEnded(of: Counted): boolean {
+  return (
+    !isLive(of) &&
+    of.participants.some((participant) => !participant.supervisor && of.communications(participant).length > 0)
+  );
+}
+
+/** The participant's own, else the least of its communications'; null: Genesys has not said. */
+export function realConnectedTime(of: Counted, participant: Participant): number | null {
+  if (participant.connectedTime !== null) return participant.connectedTime;
+  let least: number | null = null;
+  for (const communication of of.communications(participant)) {
+    const time = field(communication, 'connectedTime');
+    if (time !== null && (least === null || time < least)) least = time;
+  }
+  return least;
+}
+
+/** … else the receive time of the event that made the participant queued. */
+export function connectedTime(of: Counted, participant: QueuedParticipant): number {
+  return realConnectedTime(of, participant) ?? participant.queuedAt;
+}
+
+/** After-call work of some communication is `pending`, supervisors' included. */
+export function hasPendingWork(of: Counted): boolean {
+  return of.participants.some((participant) =>
+    of.communications(participant).some((leg) => field(leg, 'afterCallWork')?.state === 'pending'),
+  );
+}
+
+/** The time up to which pending after-call work keeps the row. */
+export function workDeadline(of: Counted, endedAt: number, acwTimeoutMs: number): number {
+  let latest: number | null = null;
+  for (const participant of of.participants) {
+    for (const communication of of.communications(participant)) {
+      latest = later(latest, field(communication, 'disconnectedTime'));
+    }
+  }
+  return (latest ?? endedAt) + acwTimeoutMs;
+}
+
+export function purposeOf(participant: Participant): string | null {
+  return participant.purpose === null ? null : participant.purpose.toLowerCase();
+}

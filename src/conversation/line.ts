@@ -1,0 +1,41 @@
+import { parseTree, type ParseError } from 'jsonc-parser';
+import type { Limits } from './limits';
+import { invalid, type Outcome } from './outcome';
+import { readWire } from './wire';
+
+/** Bytes that are not UTF-8 become U+FFFD; the BOM is ours to drop, at the start of every line. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/**
+ * One line of a recording, without its `\n` (specification, section 2, "Text").
+ * @returns null for a line of ASCII white space only, which is not counted
+ */
+export function readLine(
+  line: Uint8Array,
+  now: number,
+  limits?: Limits,
+): (Outcome & { readonly parsed?: unknown }) | null {
+  const text = decoder
+    .decode(line)
+    .replace(/^\uFEFF/, '')
+    .replace(/\r$/, '');
+  if (/^[\t\n\v\f\r ]*$/.test(text)) return null;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    // The engine's message quotes the input, which may be personal: only the place is told.
+    return invalid('not-json', `not JSON, at character ${placeOfError(text)}`);
+  }
+  return { ...readWire(parsed, now, limits), parsed };
+}
+
+function placeOfError(text: string): string {
+  const errors: ParseError[] = [];
+  try {
+    parseTree(text, errors, { disallowComments: true });
+  } catch {
+    return 'unknown (nested too deeply)';
+  }
+  return String(errors[0]?.offset ?? text.length);
+}

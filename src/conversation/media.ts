@@ -1,0 +1,31 @@
+/** The arrays of communications that hang off a participant, in the order of the specification's section 2. */
+const PRIMARY = [
+  ['calls', 'Voice'],
+  ['callbacks', 'Callback'],
+  ['chats', 'Chat'],
+  ['emails', 'Email'],
+  ['messages', 'Message'],
+] as const;
+
+/** Without a value in the table's list: they count only in a conversation that has no primary communication at all. */
+const SECONDARY = [
+  ['cobrowsesessions', 'Cobrowse'],
+  ['screenshares', 'ScreenShare'],
+  ['socialExpressions', 'SocialExpression'],
+  ['videos', 'Video'],
+  ['internalMessages', 'InternalMessage'],
+  ['screenMonitorings', 'ScreenMonitoring'],
+] as const;
+
+export const MEDIA: readonly (readonly [array: string, medium: string])[] = [...PRIMARY, ...SECONDARY];
+
+const ORDER: ReadonlyMap<string, number> = new Map(MEDIA.map(([, medium], index) => [medium, index]));
+
+/** The place of a medium's array among the arrays; a medium of a later version of this program comes last. */
+export function mediumOrder(medium: string): number {
+  return ORDER.get(medium) ?? ORDER.size;
+}
+
+export function isPrimary(medium: string): boolean {
+  return mediumOrder(medium) < PRIMARY.length;
+}

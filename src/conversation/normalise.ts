@@ -1,0 +1,175 @@
+import type { CommunicationSnapshot, MessageSnapshot, ParticipantSnapshot, SnapshotEvent } from './event';
+import type { Limits } from './limits';
+import { MEDIA } from './media';
+import { invalid, skip, type Outcome } from './outcome';
+import { address, array, isObject, reference, text, time, type JsonObject } from './values';
+
+/**
+ * Wire → domain (specification, section 2): keeps what the table uses and nothing else, so that names, attributes,
+ * notes and transcripts never reach Kafka.
+ */
+export function normaliseConversation(body: unknown, receivedAt: number, source: string, limits: Limits): Outcome {
+  if (!isObject(body)) return invalid('not-an-object', 'the conversation is not a JSON object');
+  const conversationId = text(body['id']);
+  if (conversationId === null) return invalid('no-conversation-id', 'the conversation has no id');
+  const listed = body['participants'];
+  if (listed !== undefined && listed !== null && !Array.isArray(listed)) {
+    return invalid('participants-not-an-array', '"participants" is not an array');
+  }
+
+  const participants: ParticipantSnapshot[] = [];
+  let communications = 0;
+  for (const [position, wire] of array(listed).entries()) {
+    const participant = normaliseParticipant(wire, position);
+    if ('kind' in participant) return participant;
+    participants.push(participant);
+    communications += participant.communications.length;
+  }
+  if (participants.length > limits.participants) {
+    return invalid('too-large', `${participants.length} participants, allowed are ${limits.participants}`);
+  }
+  if (communications > limits.communications) {
+    return invalid('too-large', `${communications} communications, allowed are ${limits.communications}`);
+  }
+  if (communications === 0) return skip('no-communications');
+  const event: SnapshotEvent = { conversationId, receivedAt, source, gone: false, participants };
+  return { kind: 'event', event };
+}
+
+function normaliseParticipant(
+  wire: unknown,
+  position: number,
+): ParticipantSnapshot | Extract<Outcome, { kind: 'invalid' }> {
+  const place = `participants[${position}]`;
+  if (!isObject(wire)) return invalid('participant-not-an-object', `${place} is not an object`);
+  const id = text(wire['id']);
+  if (id === null) return invalid('participant-without-id', `${place} has no id`);
+  const supervisor = isSupervisor(wire);
+
+  const communications: CommunicationSnapshot[] = [];
+  for (const [name, medium] of MEDIA) {
+    for (const [index, leg] of array(wire[name]).entries()) {
+      const at = `${place}.${name}[${index}]`;
+      if (!isObject(leg)) return invalid('communication-not-an-object', `${at} is not an object`);
+      const communicationId = text(leg['id']);
+      if (communicationId === null) return invalid('communication-without-id', `${at} has no id`);
+      communications.push(normaliseCommunication(leg, communicationId, medium, index, supervisor));
+    }
+  }
+  return {
+    id,
+    position,
+    purpose: text(wire['purpose']),
+    queueId: text(wire['queueId']),
+    userId: text(wire['userId']),
+    connectedTime: time(wire['connectedTime']),
+    supervisor,
+    skills: skillsOf(wire['conversationRoutingData']),
+    communications,
+  };
+}
+
+function normaliseCommunication(
+  leg: JsonObject,
+  id: string,
+  medium: string,
+  index: number,
+  ofSupervisor: boolean,
+): CommunicationSnapshot {
+  return {
+    id,
+    medium,
+    index,
+    state: text(leg['state']),
+    direction: text(leg['direction']),
+    provider: text(leg['provider']),
+    disconnectType: eventSpelling(text(leg['disconnectType'])),
+    connectedTime: time(leg['connectedTime']),
+    disconnectedTime: time(leg['disconnectedTime']),
+    afterCallWork: afterCallWorkOf(leg['afterCallWork']),
+    // A supervisor is never the latest participant: the table has no use for its addresses and subject.
+    ...(ofSupervisor ? NOTHING_SAID : personalFields(leg, medium)),
+    messageType: medium === 'Message' ? text(leg['type']) : null,
+    messages: messagesOf(leg['messages']),
+  };
+}
+
+type PersonalFields = Pick<
+  CommunicationSnapshot,
+  'self' | 'other' | 'fromAddress' | 'toAddress' | 'callbackNumber' | 'subject'
+>;
+
+const NOTHING_SAID: PersonalFields = {
+  self: null,
+  other: null,
+  fromAddress: null,
+  toAddress: null,
+  callbackNumber: null,
+  subject: null,
+};
+
+/** The only personal data of the table: ani, dnis and subject (section 5). */
+function personalFields(leg: JsonObject, medium: string): PersonalFields {
+  switch (medium) {
+    case 'Voice':
+      return { ...NOTHING_SAID, self: address(leg['self']), other: address(leg['other']) };
+    case 'Message':
+      return {
+        ...NOTHING_SAID,
+        fromAddress: address(leg['fromAddress']),
+        toAddress: address(leg['toAddress']),
+      };
+    case 'Callback': {
+      const first = array(leg['callbackNumbers']).find((number) => text(number) !== null);
+      return { ...NOTHING_SAID, callbackNumber: text(first) };
+    }
+    case 'Email':
+      return { ...NOTHING_SAID, subject: text(leg['subject']) };
+    default:
+      return NOTHING_SAID;
+  }
+}
+
+/** Whom a supervisor watches is said in one of these (section 4). */
+function isSupervisor(participant: JsonObject): boolean {
+  return (
+    text(participant['monitoredParticipantId']) !== null ||
+    text(participant['coachedParticipantId']) !== null ||
+    text(participant['bargedParticipantId']) !== null ||
+    text(participant['screenMonitoredParticipantId']) !== null
+  );
+}
+
+/** Order and repetitions are kept; `[]` is absent (agents carry empty ones). */
+function skillsOf(routingData: unknown): readonly string[] | null {
+  if (!isObject(routingData)) return null;
+  const skills = array(routingData['skills'])
+    .map(reference)
+    .filter((id) => id !== null);
+  return skills.length > 0 ? skills : null;
+}
+
+function afterCallWorkOf(wire: unknown): CommunicationSnapshot['afterCallWork'] {
+  if (!isObject(wire)) return null;
+  const work = { state: text(wire['state']), startTime: time(wire['startTime']), endTime: time(wire['endTime']) };
+  return work.state === null && work.startTime === null && work.endTime === null ? null : work;
+}
+
+function messagesOf(wire: unknown): readonly MessageSnapshot[] | null {
+  const messages = array(wire)
+    .filter(isObject)
+    .map((message) => ({ messageTime: time(message['messageTime']), messageStatus: text(message['messageStatus']) }));
+  return messages.length > 0 ? messages : null;
+}
+
+/** REST says `donotdisturb` where events say `dnd`. */
+function eventSpelling(disconnectType: string | null): string | null {
+  switch (disconnectType) {
+    case 'endpoint.donotdisturb':
+      return 'endpoint.dnd';
+    case 'transfer.donotdisturb':
+      return 'transfer.dnd';
+    default:
+      return disconnectType;
+  }
+}

@@ -1,0 +1,102 @@
+import type { ConversationEvent } from './event';
+import { dueAfter, fold, rowDeadline, whenDue, type FoldOutcome, type FoldSettings, type StateRecord } from './fold';
+import { createSchedule } from './schedule';
+import type { ConversationState } from './state';
+
+/**
+ * All conversations of one partition, and what becomes due among them as its receive times go on (specification,
+ * section 4). Deterministic: the same events give the same records, wherever batches end.
+ */
+export interface PartitionFold {
+  /** Takes a conversation's state as the changelog has it; null: none. Only before the first event. */
+  restore(conversationId: string, state: ConversationState | null): void;
+  /** Does what is due before the event is looked at, then folds it. */
+  apply(event: ConversationEvent): Applied;
+  /** Closes the rows whose deadline lies before `now`, epoch ms, for a timer in a live system. */
+  closeOverdue(now: number): readonly StateRecord[];
+  /** The earliest deadline of a row, or an earlier time at which to ask again; null: none. */
+  nextDeadline(): number | null;
+  /** The conversations whose state changed since the last call, with their state now (null: forgotten). */
+  takeChanges(): ReadonlyMap<string, ConversationState | null>;
+  /** Conversations that have a row. */
+  readonly live: number;
+}
+
+export interface Applied {
+  readonly records: readonly StateRecord[];
+  readonly outcome: FoldOutcome;
+}
+
+export function createPartitionFold(settings: FoldSettings): PartitionFold {
+  const states = new Map<string, ConversationState>();
+  /** Two schedules: a timer closes rows, and only rows. */
+  const deadlines = createSchedule((id) => {
+    const state = states.get(id);
+    return state === undefined ? null : rowDeadline(state, settings);
+  });
+  const forgetting = createSchedule((id) => {
+    const state = states.get(id);
+    return state === undefined || hasRow(state) ? null : dueAfter(state, settings);
+  });
+  let changes = new Map<string, ConversationState | null>();
+  let live = 0;
+
+  const put = (id: string, state: ConversationState | null): void => {
+    const before = states.get(id);
+    live += Number(hasRow(state)) - Number(hasRow(before ?? null));
+    if (state === null) {
+      states.delete(id);
+      return;
+    }
+    states.set(id, state);
+    const due = dueAfter(state, settings);
+    if (due !== null) (hasRow(state) ? deadlines : forgetting).add(id, due);
+  };
+
+  const change = (id: string, state: ConversationState | null): void => {
+    put(id, state);
+    changes.set(id, state);
+  };
+
+  const doDue = (schedule: typeof deadlines, now: number): StateRecord[] => {
+    const records: StateRecord[] = [];
+    schedule.drain(now, (id) => {
+      const state = states.get(id);
+      if (state === undefined) return;
+      const done = whenDue(id, state, settings);
+      change(id, done.state);
+      records.push(...done.records);
+    });
+    return records;
+  };
+
+  return {
+    restore: put,
+    apply: (event) => {
+      const records = doDue(deadlines, event.receivedAt);
+      doDue(forgetting, event.receivedAt);
+      const id = event.conversationId;
+      const known = states.get(id) ?? null;
+      const folded = fold(known, event, settings);
+      if (folded.state !== known) change(id, folded.state);
+      return {
+        records: records.length === 0 ? folded.records : [...records, ...folded.records],
+        outcome: folded.outcome,
+      };
+    },
+    closeOverdue: (now) => doDue(deadlines, now),
+    nextDeadline: () => deadlines.next(),
+    takeChanges: () => {
+      const taken = changes;
+      changes = new Map();
+      return taken;
+    },
+    get live() {
+      return live;
+    },
+  };
+}
+
+function hasRow(state: ConversationState | null): boolean {
+  return state?.kind === 'open' && state.row !== null;
+}

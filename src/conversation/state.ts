@@ -1,0 +1,133 @@
+/**
+ * What the fold knows of one conversation: plain data, written to the changelog as Avro FoldState (schemas/avro), so
+ * its shape is that schema's. Values are never changed in place.
+ */
+export type ConversationState = OpenConversation | EndedConversation;
+
+export interface OpenConversation {
+  readonly kind: 'open';
+  /** In the order of joining: by position, then id. */
+  readonly participants: readonly Participant[];
+  /** The last events that were no duplicates, oldest first. */
+  readonly recent: readonly RecentEvent[];
+  /** The greatest receive time of its events. */
+  readonly lastReceivedAt: number;
+  /** The receive time of the event that ended it, while its row waits for after-call work; else null. */
+  readonly endedAt: number | null;
+  readonly row: RowFacts | null;
+  /** Ids of communications that ended before the conversation was re-opened: they stay ended. */
+  readonly endedBefore: readonly string[];
+}
+
+/** Stays for a while after the end, so that stragglers do not bring the conversation back (section 4). */
+export interface EndedConversation {
+  readonly kind: 'ended';
+  /** The time of the tombstone; without one, the receive time of the event that ended it. */
+  readonly endedAt: number;
+  /** The ids of its ended communications. */
+  readonly communicationIds: readonly string[];
+}
+
+export interface RecentEvent {
+  readonly digest: Buffer;
+  readonly receivedAt: number;
+}
+
+/** What a row says that does not follow from the participants. */
+export interface RowFacts {
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly connectedTime: number;
+  /** The participant whose real connected time replaces `connectedTime` once it is known; null: it is the real one. */
+  readonly provisionalFor: string | null;
+}
+
+export interface Participant {
+  readonly id: string;
+  readonly position: number;
+  readonly purpose: string | null;
+  readonly queueId: string | null;
+  readonly userId: string | null;
+  readonly connectedTime: number | null;
+  readonly supervisor: boolean;
+  readonly skills: readonly string[] | null;
+  /** The receive time of the event that made it a queued acd participant; once set it stays. */
+  readonly queuedAt: number | null;
+  readonly communications: readonly Communication[];
+}
+
+export interface Communication {
+  readonly id: string;
+  /** Of the greatest-ranked version. */
+  readonly medium: string;
+  /** The greatest seen. */
+  readonly index: number;
+  /** It is or was in state `connected`. */
+  readonly connected: boolean;
+  /**
+   * The greatest-ranked version first; of each lower one only the fields that all greater ones lack. So the value of a
+   * field is the first present one, and every field keeps the rank that it came with.
+   */
+  readonly versions: readonly CommunicationVersion[];
+}
+
+/** (ended, progress); the third part of the rank, the place in the log, is the order of merging. */
+export interface Rank {
+  readonly ended: boolean;
+  /** Epoch ms; null: −∞. */
+  readonly progress: number | null;
+}
+
+export interface CommunicationVersion extends Rank {
+  readonly state: string | null;
+  readonly direction: string | null;
+  readonly provider: string | null;
+  readonly disconnectType: string | null;
+  readonly connectedTime: number | null;
+  readonly disconnectedTime: number | null;
+  readonly afterCallWork: AfterCallWorkState | null;
+  readonly self: string | null;
+  readonly other: string | null;
+  readonly fromAddress: string | null;
+  readonly toAddress: string | null;
+  readonly callbackNumber: string | null;
+  readonly subject: string | null;
+  readonly messageType: string | null;
+  readonly messages: MessagesState | null;
+}
+
+export interface AfterCallWorkState {
+  readonly state: string | null;
+  readonly startTime: number | null;
+  readonly endTime: number | null;
+}
+
+/** Of a communication's messages only what the table uses: the entry with the greatest time, of equal ones the last. */
+export interface MessagesState {
+  readonly messageTime: number | null;
+  readonly messageStatus: string | null;
+}
+
+export type CommunicationField = keyof Omit<CommunicationVersion, keyof Rank>;
+
+/** A field's value: the present one of the greatest-ranked version that has it. */
+export function field<F extends CommunicationField>(of: Communication, name: F): CommunicationVersion[F] {
+  for (const version of of.versions) {
+    if (version[name] !== null) return version[name];
+  }
+  return null;
+}
+
+export function isEnded(communication: Communication): boolean {
+  return communication.versions[0]?.ended === true;
+}
+
+export const UNKNOWN: OpenConversation = {
+  kind: 'open',
+  participants: [],
+  recent: [],
+  lastReceivedAt: Number.NEGATIVE_INFINITY,
+  endedAt: null,
+  row: null,
+  endedBefore: [],
+};

@@ -1,0 +1,70 @@
+/** Reading single values off the wire (specification, section 2, "Normalising"). Whatever does not fit is absent: null. */
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** "Arrays: null or missing is empty; of a wrong type is empty." */
+export function array(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** A non-empty string, with lone surrogates as U+FFFD; `""`, null, numbers, objects are absent. */
+export function text(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value.toWellFormed() : null;
+}
+
+/** A reference `{id}`, by its id. */
+export function reference(value: unknown): string | null {
+  return isObject(value) ? text(value['id']) : null;
+}
+
+/** `addressNormalized`, else `addressRaw`; `tel:` and `sip:` are kept as sent. */
+export function address(value: unknown): string | null {
+  return isObject(value) ? (text(value['addressNormalized']) ?? text(value['addressRaw'])) : null;
+}
+
+const TIME = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:Z|([+-])(\d\d)(?::(\d\d))?)$/;
+const EARLIEST = Date.UTC(1900, 0, 1);
+const AFTER_LATEST = Date.UTC(2300, 0, 1);
+
+/**
+ * `YYYY-MM-DDThh:mm[:ss[.fraction]]` with `Z` or `±hh[:mm]`, a real date, between 1900 and 2299 in UTC, cut to
+ * milliseconds.
+ * @returns epoch milliseconds
+ */
+export function time(value: unknown): number | null {
+  const match = typeof value === 'string' ? TIME.exec(value) : null;
+  if (match === null) return null;
+  const [, year, month, day, hour, minute, second = '0', fraction = '', sign, offsetHour = '0', offsetMinute = '0'] =
+    match;
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return null;
+  if (Number(offsetHour) > 23 || Number(offsetMinute) > 59) return null;
+  // Date.UTC takes the years 0 to 99 for 1900 to 1999, and rolls 31 June over into July: both are caught by reading back.
+  const midnight = Date.UTC(Number(year), Number(month) - 1, Number(day));
+  if (!Number.isFinite(midnight) || !new Date(midnight).toISOString().startsWith(match[0].slice(0, 10))) return null;
+  const milliseconds = Number(fraction.slice(0, 3).padEnd(3, '0'));
+  const ofDay = ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1000 + milliseconds;
+  const offset = (Number(offsetHour) * 60 + Number(offsetMinute)) * 60_000 * (sign === '-' ? -1 : 1);
+  const instant = midnight + ofDay - offset;
+  return instant >= EARLIEST && instant < AFTER_LATEST ? instant : null;
+}
+
+/** Ids compare by their UTF-8 bytes: by code point, where JavaScript compares UTF-16 units. */
+export function compareIds(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x !== y) return codePointOrder(x) - codePointOrder(y);
+  }
+  return a.length - b.length;
+}
+
+/** Surrogates stand for code points above every other unit's. */
+function codePointOrder(unit: number): number {
+  if (unit >= 0xe000) return unit - 0x800;
+  return unit >= 0xd800 ? unit + 0x2000 : unit;
+}

@@ -1,0 +1,32 @@
+/** The fold as tests use it: lines in, records as they are printed out. */
+import type { ConversationEvent } from '../../src/conversation/event';
+import { DEFAULT_FOLD_SETTINGS, type FoldSettings, type StateRecord } from '../../src/conversation/fold';
+import { readLine } from '../../src/conversation/line';
+import { createPartitionFold } from '../../src/conversation/partition';
+import { printableRow, STATE_COLUMNS } from '../../src/conversation/row';
+
+export interface PrintedRecord {
+  readonly key: string;
+  readonly value: Readonly<Record<string, string | boolean | null>> | null;
+  readonly timestamp: string;
+}
+
+export const printed = (record: StateRecord): PrintedRecord => ({
+  key: record.conversationId,
+  value: record.row === null ? null : printableRow(record.row, STATE_COLUMNS),
+  timestamp: new Date(record.timestamp).toISOString(),
+});
+
+/** Null: the line is skipped or invalid. */
+export function eventOf(line: string): ConversationEvent | null {
+  const read = readLine(Buffer.from(line), 0);
+  return read?.kind === 'event' ? read.event : null;
+}
+
+export function foldedRecords(lines: readonly string[], settings: Partial<FoldSettings> = {}): PrintedRecord[] {
+  const partition = createPartitionFold({ ...DEFAULT_FOLD_SETTINGS, ...settings });
+  return lines.flatMap((line) => {
+    const event = eventOf(line);
+    return event === null ? [] : partition.apply(event).records.map(printed);
+  });
+}

@@ -1,0 +1,204 @@
+/**
+ * An independent, deliberately naive model of the specification: it keeps every event of a conversation and computes
+ * everything from scratch for each one. Written from the text, section 4 here, before the fold was read.
+ */
+import {
+  compareBytes,
+  endedIds,
+  greatestDisconnectedTime,
+  hasEnded,
+  hasPendingWork,
+  isLive,
+  knowledge,
+  queuedMembers,
+  type Member,
+} from './naive-merge';
+import { naiveProjection, realConnectedTime, type NaiveRow } from './naive-project';
+import { naiveRead, type NaiveEvent } from './naive-wire';
+
+export interface NaiveSettings {
+  readonly closeAfter: 'disconnect' | 'acw';
+  readonly acwTimeoutMs: number;
+  readonly endedRetentionMs: number;
+}
+
+/** A record as `--print records` prints it. */
+export interface NaiveRecord {
+  readonly key: string;
+  readonly value: NaiveRow | null;
+  readonly timestamp: string;
+}
+
+interface Row {
+  readonly columns: NaiveRow;
+  readonly created: number;
+  readonly updated: number;
+  readonly connected: { readonly participant: string; readonly time: number; readonly real: boolean };
+}
+
+interface Known {
+  readonly kind: 'known';
+  /** Those that were no duplicates, in the order of the log. */
+  readonly events: readonly NaiveEvent[];
+  /** Ended before this conversation was re-opened. */
+  readonly held: ReadonlySet<string>;
+  readonly row: Row | null;
+  /** The receive time of the event that ended it; null: it has not. */
+  readonly endedAt: number | null;
+}
+
+interface Ended {
+  readonly kind: 'ended';
+  readonly held: ReadonlySet<string>;
+  readonly end: number;
+}
+
+const DAY = 24 * 60 * 60_000;
+
+const print = (row: Row, id: string): NaiveRow => ({
+  ...row.columns,
+  conversation_id: id,
+  connected_time: new Date(row.connected.time).toISOString(),
+  queue_connected_time: new Date(Number(row.columns['queue_connected_time'])).toISOString(),
+  db_when_created: new Date(row.created).toISOString(),
+  db_last_updated: new Date(row.updated).toISOString(),
+});
+
+function connectedOf(member: Member): Row['connected'] {
+  const real = realConnectedTime(member);
+  return { participant: member.id, time: real ?? member.queuedAt ?? NaN, real: real !== null };
+}
+
+/** Everything but the place in the window: receive times do not make events different. */
+const content = (event: NaiveEvent): string => JSON.stringify(event.participants);
+
+const isDuplicate = (event: NaiveEvent, known: Known): boolean =>
+  known.events
+    .filter(({ gone }) => !gone)
+    .slice(-8)
+    .some((earlier) => Math.abs(earlier.at - event.at) <= 10_000 && content(earlier) === content(event));
+
+function updated(row: Row, members: readonly Member[], at: number): Row {
+  const first = members.find(({ id }) => id === row.connected.participant);
+  const time = row.connected.real || first === undefined ? null : realConnectedTime(first);
+  return {
+    columns: naiveProjection(members),
+    created: row.created,
+    updated: Math.max(row.updated, at),
+    connected: time === null ? row.connected : { ...row.connected, time, real: true },
+  };
+}
+
+const differs = (a: Row, b: Row): boolean =>
+  JSON.stringify(a.columns) !== JSON.stringify(b.columns) || a.connected.time !== b.connected.time;
+
+export function naivePartition(settings: NaiveSettings): (event: NaiveEvent) => NaiveRecord[] {
+  const states = new Map<string, Known | Ended>();
+
+  /** Null: no row that waits for after-call work. */
+  function deadline(known: Known): number | null {
+    if (settings.closeAfter !== 'acw' || known.row === null || known.endedAt === null) return null;
+    const members = knowledge(known.events, known.held);
+    if (isLive(members) || !hasPendingWork(members)) return null;
+    return (greatestDisconnectedTime(members) ?? known.endedAt) + settings.acwTimeoutMs;
+  }
+
+  function end(id: string, known: Known, at: number): NaiveRecord[] {
+    states.set(id, { kind: 'ended', held: new Set([...known.held, ...endedIds(known.events, known.held)]), end: at });
+    if (known.row === null) return [];
+    const row = updated(known.row, knowledge(known.events, known.held), at);
+    const timestamp = new Date(at).toISOString();
+    return [
+      { key: id, value: print(row, id), timestamp },
+      { key: id, value: null, timestamp },
+    ];
+  }
+
+  function closeOverdue(at: number): NaiveRecord[] {
+    return [...states]
+      .flatMap(([id, state]) => {
+        const due = state.kind === 'known' ? deadline(state) : null;
+        return state.kind === 'known' && due !== null && due < at ? [{ id, state, due }] : [];
+      })
+      .sort((a, b) => a.due - b.due || compareBytes(a.id, b.id))
+      .flatMap(({ id, state, due }) => end(id, state, due));
+  }
+
+  function forget(at: number): void {
+    for (const [id, state] of states) {
+      const since =
+        state.kind === 'ended' ? state.end : state.row === null ? Math.max(...state.events.map((each) => each.at)) : at;
+      if (at - since > (state.kind === 'ended' ? 2 * settings.endedRetentionMs : 7 * DAY)) states.delete(id);
+    }
+  }
+
+  /** The row is created, or a record written if it changed. */
+  function keep(id: string, known: Known, members: readonly Member[], at: number, first?: Member): NaiveRecord[] {
+    const begun = first ?? queuedMembers(members)[0];
+    const before = known.row;
+    if (before === null && begun === undefined) return [];
+    const row =
+      before === null && begun !== undefined
+        ? { columns: naiveProjection(members), created: at, updated: at, connected: connectedOf(begun) }
+        : before === null
+          ? null
+          : updated(before, members, at);
+    if (row === null || (before !== null && !differs(before, row))) return [];
+    states.set(id, { ...known, row });
+    return [{ key: id, value: print(row, id), timestamp: new Date(at).toISOString() }];
+  }
+
+  function whileEnded(event: NaiveEvent, marker: Ended): NaiveRecord[] {
+    if (event.gone) return [];
+    const members = knowledge([event], marker.held);
+    const isNew = ({ id }: { readonly id: string }): boolean => !marker.held.has(id);
+    const live = members.some(({ supervisor, legs }) => !supervisor && legs.some((leg) => !leg.ended && isNew(leg)));
+    const first = queuedMembers(members).find(({ legs }) => legs.some(isNew));
+    if (!live || first === undefined) {
+      states.set(event.id, { ...marker, held: new Set([...marker.held, ...endedIds([event], marker.held)]) });
+      return [];
+    }
+    const known: Known = { kind: 'known', events: [event], held: marker.held, row: null, endedAt: null };
+    states.set(event.id, known);
+    return keep(event.id, known, members, event.at, first);
+  }
+
+  function whileKnown(event: NaiveEvent, before: Known): NaiveRecord[] {
+    if (!event.gone && isDuplicate(event, before)) return [];
+    const events = [...before.events, event];
+    const members = knowledge(events, before.held);
+    const live = isLive(members);
+    // The lead's choice 6: a row without anyone but supervisors is closed as if ended.
+    const ended = hasEnded(members) || (before.row !== null && !live);
+    const endedAt = ended ? (before.endedAt ?? event.at) : null;
+    const known: Known = { ...before, events, endedAt };
+    states.set(event.id, known);
+    if (live) return queuedMembers(members).length > 0 ? keep(event.id, known, members, event.at) : [];
+    if (!ended) return [];
+    const due = deadline(known);
+    if (event.gone || due === null || event.at > due) return end(event.id, known, event.at);
+    return keep(event.id, known, members, event.at);
+  }
+
+  return (event) => {
+    const closed = closeOverdue(event.at);
+    forget(event.at);
+    const state = states.get(event.id);
+    if (state?.kind === 'ended' && event.at - state.end <= settings.endedRetentionMs) {
+      return [...closed, ...whileEnded(event, state)];
+    }
+    if (state?.kind === 'known') return [...closed, ...whileKnown(event, state)];
+    if (event.gone) return closed;
+    const fresh: Known = { kind: 'known', events: [], held: new Set(), row: null, endedAt: null };
+    return [...closed, ...whileKnown(event, fresh)];
+  };
+}
+
+/** The records of lines of a recording, as `queuefold replay --print records` must print them. */
+export function naiveRecords(lines: readonly string[], settings: NaiveSettings, now = 0): NaiveRecord[] {
+  const apply = naivePartition(settings);
+  return lines.flatMap((line) => {
+    const event = naiveRead(line, now);
+    return event === null ? [] : apply(event);
+  });
+}

@@ -1,0 +1,42 @@
+import { readdirSync, readFileSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation-arbitraries';
+import { foldedRecords } from '../../support/conversation-fold';
+import { naiveRecords } from '../../support/naive-model';
+
+/** Streams a mode; `MODEL_RUNS=50000` looks further, for half an hour. */
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 250);
+
+/** The fold against an independent model that was written from the specification alone (test/support/naive-*.ts). */
+const cases = join(__dirname, '../../fixtures/cases');
+
+describe('the naive model gives the worked cases', () => {
+  const names = readdirSync(cases)
+    .filter((file) => file.endsWith('.input.ndjson'))
+    .map((file) => file.replace('.input.ndjson', ''));
+  const lines = (file: string): string[] =>
+    readFileSync(join(cases, file), 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
+
+  test.each(names)('%s', (name) => {
+    const closeAfter = existsSync(join(cases, `${name}.options.json`)) ? 'acw' : 'disconnect';
+    const settings = { closeAfter, acwTimeoutMs: 15 * 60_000, endedRetentionMs: 60 * 60_000 } as const;
+    const expected = lines(`${name}.expected.ndjson`).map((line) => JSON.parse(line) as unknown);
+    expect(naiveRecords(lines(`${name}.input.ndjson`), settings)).toEqual(expected);
+  });
+});
+
+describe('the fold writes what the naive model writes', () => {
+  test.each(['disconnect', 'acw'] as const)('with CLOSE_AFTER=%s', (closeAfter) => {
+    const settings = { closeAfter, acwTimeoutMs: ACW_TIMEOUT_MS, endedRetentionMs: RETENTION_MS };
+    fc.assert(
+      fc.property(stream(14), (lines) => {
+        expect(foldedRecords(lines, settings)).toEqual(naiveRecords(lines, settings));
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});

@@ -1,0 +1,185 @@
+import { describe, expect, test } from '@jest/globals';
+import {
+  acd,
+  agent,
+  aConversation,
+  at,
+  call,
+  callback,
+  chat,
+  connected,
+  customer,
+  email,
+  ended,
+  message,
+  participant,
+  rowAfter,
+  snapshot,
+  type Leg,
+  type Row,
+  type Wire,
+} from '../../support/conversation-builders';
+
+const queue = acd('queue', 'Q1', call('leg of queue', connected(2)));
+const rowOf = (...participants: readonly Wire[]): Row => rowAfter(snapshot(200, participants));
+const over = (from: number, to: number): Wire => ({ ...connected(from), ...ended(to) });
+
+describe('section 5, latest participant', () => {
+  const latest = (...participants: readonly Wire[]): unknown => rowOf(...participants)['participant_id'];
+
+  test('is the one with the greatest position', () =>
+    expect(latest(queue, agent('a', call('1', connected(3))), customer('b', call('2', connected(1))))).toBe('b'));
+
+  test('ended ones count: after an agent rejects, the row shows that agent until the next joins', () => {
+    const ringing = aConversation().called().queued().alerting('ann');
+    const rejected = rowAfter(ringing.at(10), ringing.rejectedBy('ann').at(20));
+    expect(rejected).toMatchObject({
+      participant_id: 'ann',
+      state: 'disconnected',
+      disconnect_type: 'system',
+      waiting: true,
+    });
+    expect(rowAfter(ringing.rejectedBy('ann').alerting('bob').at(30))).toMatchObject({
+      participant_id: 'bob',
+      state: 'alerting',
+    });
+  });
+
+  test('without a communication nobody is', () =>
+    expect(latest(queue, agent('ann', call('1', connected(3))), agent('bob'))).toBe('ann'));
+
+  test('a supervisor never is', () =>
+    expect(latest(queue, { ...agent('boss', call('1', connected(3))), bargedParticipantId: 'x' })).toBe('queue'));
+
+  test('a wholly secondary participant is not, beside primary ones', () =>
+    expect(latest(queue, participant('v', { purpose: 'user', videos: [{ id: 'v', state: 'connected' }] }))).toBe(
+      'queue',
+    ));
+
+  describe('the exception: an earlier participant joined again after the last one was through', () => {
+    const last = (fields: Wire, leg: Wire): Wire =>
+      participant('last', { purpose: 'agent', ...fields }, call('leg of last', leg));
+    const earlier = (id: string, leg: Wire, purpose: string | null = 'agent'): Wire =>
+      participant(id, { purpose }, call(`leg of ${id}`, leg));
+
+    test('then it is the latest', () =>
+      expect(latest(queue, earlier('ann', connected(50)), last({}, over(10, 50)))).toBe('ann'));
+
+    test('its communication need not be live any more', () =>
+      expect(latest(queue, earlier('ann', over(50, 60)), last({}, over(10, 50)))).toBe('ann'));
+
+    test('not while the last one has a live communication', () =>
+      expect(latest(queue, earlier('ann', connected(50)), last({}, connected(10)))).toBe('last'));
+
+    test.each<[string, Wire, Wire]>([
+      ['its own connectedTime', { connectedTime: at(51) }, ended(10)],
+      ["its communication's connectedTime", {}, over(51, 10)],
+      ['its disconnectedTime', {}, over(10, 51)],
+      ['its after-call work', {}, { ...over(10, 20), afterCallWork: { state: 'pending', startTime: at(51) } }],
+      ['the end of that', {}, { ...over(10, 20), afterCallWork: { startTime: at(20), endTime: at(51) } }],
+    ])('not if a time of the last one is greater: %s', (_, fields, leg) => {
+      expect(latest(queue, earlier('ann', connected(50)), last(fields, leg))).toBe('last');
+      expect(latest(queue, earlier('ann', connected(51)), last(fields, leg))).toBe('ann');
+    });
+
+    test("a message's time counts, too", () => {
+      const messages = [{ messageTime: at(51) }];
+      const writer = agent('last', message('m', { ...over(10, 20), messages }));
+      expect(latest(queue, earlier('ann', connected(50)), writer)).toBe('last');
+      expect(latest(queue, earlier('ann', connected(51)), writer)).toBe('ann');
+    });
+
+    test('not if the last one has no time at all', () =>
+      expect(latest(queue, earlier('ann', connected(50)), last({}, { state: 'disconnected' }))).toBe('last'));
+
+    test('not if the earlier one has no connectedTime', () =>
+      expect(latest(queue, earlier('ann', { state: 'connected' }), last({}, over(1, 2)))).toBe('last'));
+
+    test.each(['customer', 'External', 'acd', 'ACD'])('%s never joins again', (purpose) =>
+      expect(latest(queue, earlier('x', connected(50), purpose), last({}, over(1, 2)))).toBe('last'),
+    );
+
+    test.each(['agent', 'user', 'voicemail', 'novel', null])('%s may', (purpose) =>
+      expect(latest(queue, earlier('x', connected(50), purpose), last({}, over(1, 2)))).toBe('x'),
+    );
+
+    test('a supervisor may not', () =>
+      expect(latest(queue, { ...earlier('x', connected(50)), coachedParticipantId: 'y' }, last({}, over(1, 2)))).toBe(
+        'last',
+      ));
+
+    test('of several the greatest position, whoever connected last', () =>
+      expect(latest(queue, earlier('ann', connected(90)), earlier('bob', connected(50)), last({}, over(1, 2)))).toBe(
+        'bob',
+      ));
+
+    test('the last one may be an acd participant: blind transfer to a queue, and the same agent answers', () => {
+      const second = acd('queue 2', 'Q2', call('leg of queue 2', over(50, 60)));
+      const row = rowOf(queue, agent('ann', call('first', over(10, 50)), call('second', connected(60))), second);
+      expect(row).toMatchObject({
+        participant_id: 'ann',
+        communication_id: 'second',
+        state: 'connected',
+        queue_id: 'Q2',
+      });
+    });
+  });
+});
+
+describe('section 5, latest communication', () => {
+  const latest = (...legs: readonly Leg[]): unknown => rowOf(queue, agent('ann', ...legs))['communication_id'];
+
+  test('not ended before ended', () =>
+    expect(latest(call('live', connected(1)), call('over', over(5, 9)))).toBe('live'));
+
+  test('of live ones the greater connectedTime, absent lowest', () => {
+    expect(latest(call('a', connected(5)), call('b', connected(4)))).toBe('a');
+    expect(latest(call('a', connected(5)), call('b', { state: 'alerting' }))).toBe('a');
+    expect(latest(email('a', connected(5)), call('b', connected(6)))).toBe('b');
+  });
+
+  test('of ended ones the greater disconnectedTime', () => {
+    expect(latest(call('a', over(1, 9)), call('b', over(5, 8)))).toBe('a');
+    expect(latest(call('a', over(1, 2)), call('b', { ...connected(5), state: 'terminated' }))).toBe('a');
+  });
+
+  test('then the greater connectedTime', () => {
+    expect(latest(call('a', over(3, 9)), call('b', over(2, 9)))).toBe('a');
+    expect(latest(call('a', over(3, 9)), call('b', ended(9)))).toBe('a');
+  });
+
+  test('then the later array, in the order of section 2', () => {
+    const [since, till] = [connected(5), over(5, 9)];
+    const inOrder = [
+      call('z1', since),
+      callback('y1', since),
+      chat('x1', since),
+      email('w1', since),
+      message('v1', since),
+    ];
+    for (let n = 1; n <= inOrder.length; n++) {
+      const legs = inOrder.slice(0, n);
+      expect(latest(...legs)).toBe(legs.at(-1)?.wire['id']);
+      expect(latest(...legs.toReversed())).toBe(legs.at(-1)?.wire['id']);
+    }
+    expect(latest(message('a', till), call('b', till))).toBe('a');
+  });
+
+  test('then the later index', () => expect(latest(call('b', connected(5)), call('a', connected(5)))).toBe('a'));
+
+  test('then the greater id', () => {
+    const seen = (seconds: number, id: string): string =>
+      snapshot(seconds, [queue, agent('ann', call(id, connected(5)))]);
+    expect(rowAfter(seen(10, 'a'), seen(20, 'b'))['communication_id']).toBe('b');
+    expect(rowAfter(seen(10, '\u{1F600}'), seen(20, '\uFF5E'))['communication_id']).toBe('\u{1F600}');
+  });
+
+  test('a callback and then a connected call: Voice; both ended, callback last with its work pending: Callback', () => {
+    const back = callback('b', { ...connected(10), callbackNumbers: ['+441'] });
+    expect(rowOf(queue, agent('ann', back, call('k', connected(20))))).toMatchObject({ media_type: 'Voice' });
+    const work = { afterCallWork: { state: 'pending', startTime: at(90) } };
+    expect(
+      rowOf(queue, agent('ann', callback('b', { ...over(10, 90), ...work }), call('k', over(20, 80)))),
+    ).toMatchObject({ media_type: 'Callback', acw_state: 'pending' });
+  });
+});

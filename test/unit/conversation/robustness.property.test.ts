@@ -1,0 +1,250 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { DEFAULT_FOLD_SETTINGS, fold } from '../../../src/conversation/fold';
+import { readLine } from '../../../src/conversation/line';
+import type { Outcome } from '../../../src/conversation/outcome';
+import { createPartitionFold, type PartitionFold } from '../../../src/conversation/partition';
+import { withoutPersonalData } from '../../../src/conversation/scrub';
+import type { ConversationState } from '../../../src/conversation/state';
+import { readWire } from '../../../src/conversation/wire';
+import { RETENTION_MS, stream } from '../../support/conversation-arbitraries';
+import {
+  acd,
+  aConversation,
+  at,
+  call,
+  connected,
+  gone,
+  message,
+  ms,
+  rowAfter,
+  snapshot,
+} from '../../support/conversation-builders';
+import { eventOf } from '../../support/conversation-fold';
+
+const KINDS = ['event', 'skip', 'invalid'];
+
+/** Whatever can be read is folded, twice, with an end between. */
+function foldThrough(outcome: Outcome | null): void {
+  if (outcome === null) return;
+  expect(KINDS).toContain(outcome.kind);
+  if (outcome.kind !== 'event') return;
+  const partition = createPartitionFold(DEFAULT_FOLD_SETTINGS);
+  const { event } = outcome;
+  const end = { ...event, gone: true, participants: [] } as const;
+  for (const each of [event, end, event]) {
+    for (const { row, timestamp } of partition.apply(each).records) {
+      expect(Number.isFinite(timestamp)).toBe(true);
+      if (row === null) continue;
+      for (const column of [
+        'conversation_id',
+        'queue_id',
+        'connected_time',
+        'db_when_created',
+        'db_last_updated',
+      ] as const) {
+        expect(row[column]).not.toBeNull();
+      }
+    }
+  }
+}
+
+describe('no input whatsoever throws', () => {
+  test('bytes', () =>
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => foldThrough(readLine(bytes, 0)))));
+
+  test('text', () =>
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => foldThrough(readLine(Buffer.from(text), 0)))));
+
+  test('JSON', () => fc.assert(fc.property(fc.json(), (text) => foldThrough(readLine(Buffer.from(text), 0)))));
+
+  test('anything that a caller may hand over as parsed', () =>
+    fc.assert(
+      fc.property(fc.anything({ withBigInt: true, withDate: true, withNullPrototype: true }), (value) => {
+        foldThrough(readWire(value, 0));
+        withoutPersonalData(value);
+      }),
+    ));
+
+  test('a recording any part of which is something else', () => {
+    const lines = stream(1).map(([line]) => JSON.parse(line ?? '{}') as unknown);
+    fc.assert(
+      fc.property(lines, fc.nat(), fc.jsonValue(), (wire, place, other) => {
+        const spoilt = replaced(wire, place, other);
+        foldThrough(readWire(spoilt, 0));
+        expect(() => JSON.stringify(withoutPersonalData(spoilt))).not.toThrow();
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+/** Puts `other` in the place of one value of a JSON tree. */
+function replaced(tree: unknown, place: number, other: unknown): unknown {
+  let left = place % Math.max(1, countOf(tree));
+  const walk = (value: unknown): unknown => {
+    if (left-- === 0) return other;
+    if (Array.isArray(value)) return value.map(walk);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, walk(each)]));
+  };
+  return walk(tree);
+}
+
+function countOf(tree: unknown): number {
+  if (typeof tree !== 'object' || tree === null) return 1;
+  return Object.values(tree).reduce<number>((sum, each) => sum + countOf(each), 1);
+}
+
+describe('section 1, the lists are open', () => {
+  test('whatever the value, it is passed through', () => {
+    const value = fc.string({ unit: 'binary', minLength: 1 });
+    fc.assert(
+      fc.property(value, (text) => {
+        const leg = message('m', {
+          state: text,
+          direction: text,
+          provider: text,
+          type: text,
+          messages: [{ messageStatus: text }],
+        });
+        fc.pre(!['disconnected', 'terminated'].includes(text.toLowerCase()));
+        const row = rowAfter(snapshot(10, [{ ...acd('queue', 'Q1', leg), connectedTime: at(2), userId: text }]));
+        for (const column of ['state', 'direction', 'provider', 'message_type', 'message_status', 'user_id']) {
+          expect(row[column]).toBe(text.toWellFormed());
+        }
+      }),
+    );
+  });
+});
+
+describe('what is known is bounded', () => {
+  const settings = { ...DEFAULT_FOLD_SETTINGS, endedRetentionMs: RETENTION_MS };
+  const WEEK_MS = 7 * 24 * 60 * 60_000;
+
+  /** The conversations of which something is known, by what the changelog would be told. */
+  function trackedBy(partition: PartitionFold, known: Map<string, ConversationState>): Map<string, ConversationState> {
+    for (const [id, state] of partition.takeChanges()) {
+      if (state === null) known.delete(id);
+      else known.set(id, state);
+    }
+    return known;
+  }
+
+  test('markers and what was never queued expire: in the end nothing is known', () => {
+    fc.assert(
+      fc.property(stream(14), fc.constantFrom('disconnect', 'acw'), (lines, closeAfter) => {
+        const partition = createPartitionFold({ ...settings, closeAfter });
+        const known = new Map<string, ConversationState>();
+        let last = 0;
+        for (const line of lines) {
+          const event = eventOf(line);
+          if (event === null) continue;
+          last = Math.max(last, event.receivedAt);
+          partition.apply(event);
+          trackedBy(partition, known);
+        }
+        expect(partition.live).toBe(
+          [...known.values()].filter((state) => state.kind === 'open' && state.row !== null).length,
+        );
+        const end = { source: 'test', gone: true, participants: [], receivedAt: last } as const;
+        for (const conversationId of known.keys()) partition.apply({ ...end, conversationId });
+        partition.apply({ ...end, conversationId: 'nobody', receivedAt: last + WEEK_MS + 1 });
+        expect([...trackedBy(partition, known).keys()]).toEqual([]);
+        expect(partition.live).toBe(0);
+        expect(partition.nextDeadline()).toBeNull();
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('a marker is removed with the first event received more than 2 × ENDED_RETENTION after the end', () => {
+    const partition = createPartitionFold(settings);
+    const known = new Map<string, ConversationState>();
+    const story = aConversation().called().queued();
+    const applied = (line: string): string[] => {
+      const event = eventOf(line);
+      if (event !== null) partition.apply(event);
+      return [...trackedBy(partition, known).keys()];
+    };
+    expect(applied(story.at(10))).toEqual(['c1']);
+    expect(applied(story.hungUp(20).at(20))).toEqual(['c1']);
+    expect(applied(gone(20 + (2 * RETENTION_MS) / 1000, 'nobody'))).toEqual(['c1']);
+    expect(applied(gone(20.001 + (2 * RETENTION_MS) / 1000, 'nobody'))).toEqual([]);
+  });
+
+  test('the window holds 8 events', () => {
+    let state: ConversationState | null = null;
+    for (let n = 0; n < 20; n++) {
+      const event = eventOf(snapshot(n, [acd('queue', 'Q1', call('k', { ...connected(2), provider: String(n) }))]));
+      if (event !== null) state = fold(state, event, settings).state;
+    }
+    expect(state?.kind === 'open' ? state.recent.length : 0).toBe(8);
+  });
+});
+
+describe('section 2, too large: nothing else changes', () => {
+  const crowd = (seconds: number, count: number): string =>
+    snapshot(seconds, [
+      acd('queue', 'Q1', call('k', connected(2)), ...Array.from({ length: count }, (_, n) => call(`k${n}`))),
+    ]);
+  const limits = { participants: 3, communications: 5, bytes: 1_000_000 };
+  const outcomesOf = (settings: Partial<typeof DEFAULT_FOLD_SETTINGS>, ...lines: string[]): unknown[] => {
+    const partition = createPartitionFold({ ...DEFAULT_FOLD_SETTINGS, ...settings });
+    return lines.map((line) => {
+      const event = eventOf(line);
+      if (event === null) return null;
+      partition.takeChanges();
+      const { outcome, records } = partition.apply(event);
+      return [outcome, records.length, partition.takeChanges().size];
+    });
+  };
+
+  test.each([
+    ['communications', snapshot(20, [acd('queue', 'Q1', call('x'), call('y'), call('z'))])],
+    [
+      'participants',
+      snapshot(
+        20,
+        ['a', 'b', 'c'].map((id) => acd(id, 'Q1', call('k'))),
+      ),
+    ],
+  ])("a conversation's knowledge may exceed the limit of %s though no snapshot does", (_, line) =>
+    expect(outcomesOf({ limits }, crowd(10, 2), line, crowd(30, 2), gone(40))).toEqual([
+      ['folded', 1, 1],
+      ['too-large', 0, 0],
+      ['folded', 0, 1],
+      ['folded', 2, 1],
+    ]),
+  );
+
+  test('or that of bytes, as the changelog would write it', () => {
+    const sizeOf = (state: ConversationState): number => JSON.stringify(state).length;
+    const small = { limits: { ...limits, communications: 1_000, bytes: 6_000 }, sizeOf };
+    expect(outcomesOf(small, crowd(10, 2), crowd(20, 200))).toEqual([
+      ['folded', 1, 1],
+      ['too-large', 0, 0],
+    ]);
+  });
+
+  test('an ended marker does not outgrow it either', () => {
+    const straggler = snapshot(30, [
+      acd('queue', 'Q1', ...['a', 'b', 'c', 'd'].map((id) => call(id, { state: 'terminated' }))),
+    ]);
+    expect(outcomesOf({ limits }, crowd(10, 2), gone(20), straggler)).toEqual([
+      ['folded', 1, 1],
+      ['folded', 2, 1],
+      ['too-large', 0, 0],
+    ]);
+  });
+
+  test('a conversation of 10,000 communications is folded in linear time, not quadratic', () => {
+    const line = crowd(10, 9_999);
+    const started = performance.now();
+    const partition = createPartitionFold(DEFAULT_FOLD_SETTINGS);
+    const event = readLine(Buffer.from(line), ms(10));
+    if (event?.kind === 'event') partition.apply(event.event);
+    expect(partition.live).toBe(1);
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+});
