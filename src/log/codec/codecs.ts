@@ -1,0 +1,85 @@
+import type { Schema } from 'avsc';
+import type { ConversationEvent } from '../../conversation/event';
+import type { QueueConversation } from '../../conversation/row';
+import type { ConversationState, EndedConversation, OpenConversation } from '../../conversation/state';
+import { valueSubject, type TopicNames } from '../topics';
+import type { SchemaSource } from './schema-source';
+import { loadSchema, typeOf } from './schemas';
+import { createValueCodec, type ValueCodec } from './value-codec';
+
+/** How far a partition is folded: the changelog's record under the reserved key. */
+export interface Checkpoint {
+  readonly nextOffset: number;
+  /** The greatest receive time folded, epoch ms. */
+  readonly receivedAt: number | null;
+}
+
+/** No conversation has an empty id, so its key is free. */
+export const CHECKPOINT_KEY = '';
+
+/** The value of a changelog record. */
+export type ChangelogValue =
+  | { readonly state: ConversationState; readonly checkpoint: null }
+  | { readonly state: null; readonly checkpoint: Checkpoint };
+
+interface FoldStateRecord {
+  readonly open: Omit<OpenConversation, 'kind'> | null;
+  readonly ended: Omit<EndedConversation, 'kind'> | null;
+  readonly checkpoint: Checkpoint | null;
+}
+
+export function createEventCodec(schemas: SchemaSource, topics: TopicNames): Promise<ValueCodec<ConversationEvent>> {
+  const schema = loadSchema('conversation-event');
+  return createValueCodec<ConversationEvent>({
+    schemas,
+    subject: valueSubject(topics.events),
+    schema,
+    toAvro: (event) => event,
+    fromAvro: (decoded) => decoded as ConversationEvent,
+  });
+}
+
+/** The fold's reader of events: without what it does not read (`source`). */
+export function createEventReader(schemas: SchemaSource, topics: TopicNames): Promise<ValueCodec<ConversationEvent>> {
+  const schema = loadSchema('conversation-event');
+  const full = JSON.parse(schema.text) as { fields: { name: string }[] };
+  const projected = { ...full, fields: full.fields.filter((field) => field.name !== 'source') };
+  return createValueCodec<ConversationEvent>({
+    schemas,
+    subject: valueSubject(topics.events),
+    schema,
+    reader: typeOf(projected as unknown as Schema),
+    toAvro: (event) => event,
+    fromAvro: (decoded) => decoded as ConversationEvent,
+  });
+}
+
+export function createRowCodec(schemas: SchemaSource, topics: TopicNames): Promise<ValueCodec<QueueConversation>> {
+  return createValueCodec<QueueConversation>({
+    schemas,
+    subject: valueSubject(topics.state),
+    schema: loadSchema('queue-conversation'),
+    toAvro: (row) => row,
+    fromAvro: (decoded) => decoded as QueueConversation,
+  });
+}
+
+export function createChangelogCodec(schemas: SchemaSource, topics: TopicNames): Promise<ValueCodec<ChangelogValue>> {
+  return createValueCodec<ChangelogValue>({
+    schemas,
+    subject: valueSubject(topics.changelog),
+    schema: loadSchema('fold-state'),
+    toAvro: ({ state, checkpoint }) => ({
+      open: state?.kind === 'open' ? state : null,
+      ended: state?.kind === 'ended' ? state : null,
+      checkpoint,
+    }),
+    fromAvro: (decoded) => {
+      const { open, ended, checkpoint } = decoded as FoldStateRecord;
+      if (open !== null) return { state: { kind: 'open', ...open }, checkpoint: null };
+      if (ended !== null) return { state: { kind: 'ended', ...ended }, checkpoint: null };
+      if (checkpoint !== null) return { state: null, checkpoint };
+      throw new Error('a FoldState with nothing in it');
+    },
+  });
+}

@@ -1,0 +1,140 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
+import { Type } from 'avsc';
+import type { Logger } from 'pino';
+import { messageOf, OperatorError } from '../../common/errors';
+import type { SchemaSource } from './schema-source';
+import type { AvroSchema } from './schemas';
+
+export interface RegistryOptions {
+  /** `SCHEMA_REGISTRY_URL`, e.g. `http://127.0.0.1:8081` or Apicurio's `…/apis/ccompat/v7` */
+  readonly url: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly logger: Logger;
+}
+
+const RETRY_MS = 1_000;
+/** A registry that is away at the start is a mistake to tell of; later it is an outage to wait out. */
+const TRIES_AT_START = 10;
+
+/** Roles look up and cache; only `setup` registers. */
+export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
+  const registry = clientOf(options);
+  return {
+    idOf: async (subject, schema) => {
+      for (let tries = 1; ; tries++) {
+        try {
+          return await registry.getRegistryIdBySchema(subject, { type: SchemaType.AVRO, schema: schema.text });
+        } catch (error) {
+          if (isNotThere(error)) {
+            throw new OperatorError(
+              `SCHEMA_REGISTRY_URL: ${options.url} does not know this version's schema of subject ${subject}. Run \`queuefold setup\` first.`,
+            );
+          }
+          if (isFinal(error) || tries >= TRIES_AT_START) throw unreachable(options.url, error);
+          await sleep(RETRY_MS);
+        }
+      }
+    },
+    writerOf: async (id) => {
+      for (;;) {
+        try {
+          const schema = await registry.getSchema(id);
+          return Type.isType(schema) ? (schema as Type) : null;
+        } catch (error) {
+          if (isNotThere(error) || isFinal(error)) return null;
+          options.logger.warn({ schemaId: id, error: messageOf(error) }, 'schema registry away, trying again');
+          await sleep(RETRY_MS);
+        }
+      }
+    },
+  };
+}
+
+export type RegistryChange = 'unchanged' | 'registered';
+
+/**
+ * Registers a schema under a subject with FULL_TRANSITIVE compatibility. The level is set first: the registry client
+ * sets it only after the first registration, and throws where another one is set.
+ */
+export async function registerSchema(
+  options: RegistryOptions,
+  subject: string,
+  schema: AvroSchema,
+  mode: 'apply' | 'dry-run',
+): Promise<RegistryChange> {
+  const registry = clientOf(options);
+  const confluent = { type: SchemaType.AVRO, schema: schema.text } as const;
+  try {
+    await registry.getRegistryIdBySchema(subject, confluent);
+    return 'unchanged';
+  } catch (error) {
+    if (!isNotThere(error)) throw unreachable(options.url, error);
+  }
+  if (mode === 'dry-run') return 'registered';
+  try {
+    await setCompatibility(options, subject);
+    await registry.register(confluent, { subject, compatibility: COMPATIBILITY.FULL_TRANSITIVE });
+    return 'registered';
+  } catch (error) {
+    if (statusOf(error) !== 409) throw unreachable(options.url, error);
+    throw new OperatorError(
+      `subject ${subject}: the registry refuses this version's schema as incompatible (FULL_TRANSITIVE): ${messageOf(error)}. Use another TOPIC_PREFIX, or a version of queuefold that fits.`,
+    );
+  }
+}
+
+async function setCompatibility(options: RegistryOptions, subject: string): Promise<void> {
+  const headers: Record<string, string> = { 'content-type': 'application/vnd.schemaregistry.v1+json' };
+  if (options.username !== undefined) {
+    const credentials = Buffer.from(`${options.username}:${options.password ?? ''}`).toString('base64');
+    headers['authorization'] = `Basic ${credentials}`;
+  }
+  const response = await fetch(`${options.url.replace(/\/$/, '')}/config/${encodeURIComponent(subject)}`, {
+    method: 'PUT',
+    headers,
+    body: JSON.stringify({ compatibility: 'FULL_TRANSITIVE' }),
+    signal: AbortSignal.timeout(10_000),
+  });
+  if (!response.ok) {
+    throw new OperatorError(
+      `SCHEMA_REGISTRY_URL: ${options.url} answered ${response.status} to PUT /config/${subject}`,
+    );
+  }
+}
+
+function clientOf({ url, username, password }: RegistryOptions): SchemaRegistry {
+  return new SchemaRegistry({
+    host: url.replace(/\/$/, ''),
+    clientId: 'queuefold',
+    ...(username === undefined ? {} : { auth: { username, password: password ?? '' } }),
+  });
+}
+
+function statusOf(error: unknown): number | undefined {
+  return typeof error === 'object' && error !== null && 'status' in error && typeof error.status === 'number'
+    ? error.status
+    : undefined;
+}
+
+/** Some of the client's calls turn a 404, and nothing else, into an error of its own without a status. */
+function isNotThere(error: unknown): boolean {
+  return statusOf(error) === 404 || (error instanceof Error && error.name === 'ConfluentSchemaRegistryError');
+}
+
+/** Trying again does not help: wrong credentials, a schema that is no Avro. */
+function isFinal(error: unknown): boolean {
+  const status = statusOf(error);
+  return status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 429;
+}
+
+function unreachable(url: string, error: unknown): Error {
+  if (error instanceof OperatorError) return error;
+  const status = statusOf(error);
+  const remedy =
+    status === 401 || status === 403
+      ? 'Check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD.'
+      : 'Is the registry up, and is the path right (Apicurio: /apis/ccompat/v7)?';
+  return new OperatorError(`SCHEMA_REGISTRY_URL: cannot use ${url} (${messageOf(error)}). ${remedy}`);
+}

@@ -1,0 +1,23 @@
+import type { Type } from 'avsc';
+import { loadSchema, typeOf, type AvroSchema, type SchemaName } from './schemas';
+
+/** Where schema ids come from: the registry, or this process alone. */
+export interface SchemaSource {
+  /** The id under which exactly this schema is registered for the subject. Waits while the registry is away. */
+  idOf(subject: string, schema: AvroSchema): Promise<number>;
+  /** The schema that a value with this id was written with; null: the registry knows no such id. Waits likewise. */
+  writerOf(id: number): Promise<Type | null>;
+}
+
+const LOCAL_IDS: readonly SchemaName[] = ['conversation-event', 'queue-conversation', 'fold-state'];
+
+/** For the in-process log: this version's schemas under fixed ids. */
+export function createLocalSchemas(): SchemaSource {
+  return {
+    idOf: (_subject, schema) => Promise.resolve(LOCAL_IDS.indexOf(schema.name) + 1),
+    writerOf: (id) => {
+      const name = LOCAL_IDS[id - 1];
+      return Promise.resolve(name === undefined ? null : typeOf(loadSchema(name).text));
+    },
+  };
+}

@@ -1,0 +1,165 @@
+import type { Kafka, KafkaMessage } from 'kafkajs';
+import { messageOf, OperatorError } from '../../common/errors';
+import { jittered } from '../runtime/signal';
+import { createClient, IMPATIENT, PATIENT, type KafkaConnection } from './client';
+import { protocolTypes, requireInternal } from './internals';
+
+/**
+ * kafkajs's own cluster object: metadata, offsets and fetches without a group. Its public consumer can read only as a
+ * member of a group, which on a broker with default settings takes 3 s to form and leaves a group behind.
+ */
+export interface Cluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
+  findBroker(node: { readonly nodeId: number }): Promise<FetchBroker>;
+  removeBroker(address: { readonly host: string; readonly port: number }): void;
+  findGroupCoordinator(lookup: { readonly groupId: string }): Promise<Coordinator>;
+  fetchTopicsOffset(
+    topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number }[];
+      readonly fromBeginning: boolean;
+    }[],
+  ): Promise<readonly { readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }[]>;
+}
+
+interface FetchBroker {
+  listOffsets(request: {
+    readonly isolationLevel: number;
+    readonly topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number; readonly timestamp: number }[];
+    }[];
+  }): Promise<{ readonly responses: readonly { readonly partitions: readonly { readonly offset: string }[] }[] }>;
+  fetch(request: {
+    readonly maxWaitTime: number;
+    readonly minBytes: number;
+    readonly maxBytes: number;
+    readonly isolationLevel: number;
+    readonly topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { partition: number; fetchOffset: string; maxBytes: number }[];
+    }[];
+  }): Promise<{
+    readonly responses: readonly { readonly topicName: string; readonly partitions: readonly FetchedPartition[] }[];
+  }>;
+}
+
+/** One partition of a fetch's answer, as kafkajs's batch takes it. */
+export interface FetchedPartition {
+  readonly partition: number;
+}
+
+interface Coordinator {
+  offsetFetch(request: {
+    readonly groupId: string;
+    readonly topics: readonly { readonly topic: string; readonly partitions: readonly { partition: number }[] }[];
+  }): Promise<{
+    readonly responses: readonly {
+      readonly partitions: readonly { partition: number; offset: string; metadata: string | null }[];
+    }[];
+  }>;
+}
+
+/** What kafkajs makes of one partition of a fetch: committed records, without markers. */
+export interface FetchedBatch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly fetchedOffset: string;
+  readonly messages: readonly KafkaMessage[];
+  readonly rawMessages: readonly unknown[];
+  lastOffset(): string;
+}
+export type BatchClass = new (topic: string, fetchedOffset: string, data: FetchedPartition) => FetchedBatch;
+
+export const READ_UNCOMMITTED = 0;
+export const READ_COMMITTED = 1;
+
+/** A cluster whose offsets and fetches are those of committed records; topics that do not exist stay so. */
+export function createCluster(kafka: Kafka): Cluster {
+  const create = Object.getOwnPropertySymbols(kafka).find(
+    ({ description }) => description === 'private:Kafka:createCluster',
+  );
+  if (create === undefined) throw new Error('kafkajs: no way to make a cluster');
+  const make = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[create];
+  if (make === undefined) throw new Error('kafkajs: no way to make a cluster');
+  return make({ metadataMaxAge: 60_000, allowAutoTopicCreation: false, isolationLevel: READ_COMMITTED });
+}
+
+export function batchClass(): BatchClass {
+  return requireInternal('consumer/batch') as BatchClass;
+}
+
+/** A connection for questions, shared by a process; opened by the first one. */
+export interface Service {
+  /** Asks; what fails is asked again, a few times, on fresh metadata. Topics are made known first. */
+  ask<T>(topics: readonly string[], question: (cluster: Cluster) => Promise<T>): Promise<T>;
+  /** @throws OperatorError when no broker answers */
+  checkReachable(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const ATTEMPTS = 5;
+const RETRY_MS = 200;
+
+export function createService(connection: KafkaConnection): Service {
+  let opened: Promise<Cluster> | null = null;
+
+  const open = (): Promise<Cluster> => {
+    opened ??= (async () => {
+      const cluster = createCluster(createClient(connection, PATIENT));
+      await cluster.connect();
+      return cluster;
+    })();
+    opened.catch(() => (opened = null));
+    return opened;
+  };
+
+  return {
+    async ask(topics, question) {
+      for (let attempt = 1; ; attempt++) {
+        const cluster = await open();
+        try {
+          await cluster.addMultipleTargetTopics(topics);
+          return await question(cluster);
+        } catch (error) {
+          if (attempt >= ATTEMPTS || isUnknownTopic(error)) throw error;
+          await new Promise((resolve) => setTimeout(resolve, jittered(RETRY_MS * attempt)));
+          await cluster.refreshMetadata().catch(() => undefined);
+        }
+      }
+    },
+    async checkReachable() {
+      const cluster = createCluster(createClient(connection, IMPATIENT));
+      try {
+        await cluster.connect();
+        await cluster.refreshMetadata();
+      } catch (error) {
+        throw unreachable(connection.brokers, error);
+      } finally {
+        await cluster.disconnect().catch(() => undefined);
+      }
+    },
+    async close() {
+      const cluster = await opened?.catch(() => null);
+      opened = null;
+      await cluster?.disconnect();
+    },
+  };
+}
+
+function unreachable(brokers: readonly string[], error: unknown): OperatorError {
+  let cause = error;
+  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
+  const why = messageOf(cause).replace(/^Connection error: /, '');
+  return new OperatorError(
+    `KAFKA_BROKERS: cannot reach ${brokers.join(', ')} (${why}). Is the broker up, and does advertised.listeners match?`,
+  );
+}
+
+export function isUnknownTopic(error: unknown): boolean {
+  return protocolTypes(error).includes('UNKNOWN_TOPIC_OR_PARTITION');
+}

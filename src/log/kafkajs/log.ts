@@ -1,0 +1,129 @@
+import { OperatorError } from '../../common/errors';
+import type { Metrics } from '../../ops/metrics';
+import type { Log, LogProducer, Topology } from '../port';
+import type { Backend, TaskHooks } from '../runtime/backend';
+import { checkCoPartitioned } from '../runtime/co-partitioned';
+import { startSubscription } from '../runtime/subscription';
+import { startTasks } from '../runtime/tasks';
+import type { KafkaConnection } from './client';
+import { createService, isUnknownTopic, type Service } from './cluster';
+import { createKafkaMember } from './member';
+import { createKafkaProducer } from './producer';
+import { boundsOf, writtenOffsetsOf } from './reader';
+import { readKafka } from './reading';
+import { openSession } from './session';
+
+export interface KafkaLogOptions extends KafkaConnection {
+  readonly metrics?: Metrics;
+  /** For tests. */
+  readonly hooks?: TaskHooks;
+}
+
+/** The log on Kafka. Nothing is connected before it is needed; what cannot be reached then is an OperatorError. */
+export function createKafkaLog(options: KafkaLogOptions): Log {
+  const { metrics, hooks = {} } = options;
+  const { brokers, clientId, ssl, sasl, logger } = options;
+  const connection: KafkaConnection = {
+    brokers,
+    clientId,
+    logger: logger.child({ component: 'kafka' }),
+    ...(ssl === undefined ? {} : { ssl }),
+    ...(sasl === undefined ? {} : { sasl }),
+  };
+  const service = createService(connection);
+  const backend = createBackend(connection, service);
+  const closers = new Set<() => Promise<void>>();
+
+  const closing = <T extends { stop(): Promise<void> }>(running: T): T => {
+    closers.add(() => running.stop());
+    return running;
+  };
+  const reach = async (topics: readonly string[]): Promise<void> => {
+    await service.checkReachable();
+    for (const topic of topics) await partitionsOf(service, topic);
+  };
+
+  return {
+    async runTasks(topology, createTask) {
+      const topics = topicsOf(topology);
+      await reach(topics);
+      const counts = new Map<string, number>();
+      for (const topic of topics) counts.set(topic, (await partitionsOf(service, topic)).length);
+      checkCoPartitioned(topology, (topic) => counts.get(topic) ?? 0);
+      return closing(await startTasks({ backend, topology, createTask, hooks, logger: connection.logger, metrics }));
+    },
+    async subscribe(subscription) {
+      await reach([subscription.topic]);
+      return closing(await startSubscription({ backend, subscription, logger: connection.logger, metrics }));
+    },
+    async createProducer() {
+      await service.checkReachable();
+      const producer: LogProducer = createKafkaProducer(connection);
+      closers.add(() => producer.close());
+      return producer;
+    },
+    async read(request) {
+      await reach(request.topics);
+      return closing(await readKafka(connection, request));
+    },
+    async endOffsets(topic) {
+      const partitions = await partitionsOf(service, topic);
+      return service.ask([topic], (cluster) => boundsOf(cluster, topic, partitions, 'end'));
+    },
+    async writtenOffsets(topic) {
+      await partitionsOf(service, topic);
+      return service.ask([topic], (cluster) => writtenOffsetsOf(cluster, topic));
+    },
+    async close() {
+      await Promise.all([...closers].map((close) => close()));
+      await service.close();
+    },
+  };
+}
+
+function topicsOf({ input, changelog, outputs }: Topology): readonly string[] {
+  return [...new Set([input, changelog, ...outputs])];
+}
+
+/** @throws OperatorError when the topic does not exist */
+async function partitionsOf(service: Service, topic: string): Promise<readonly number[]> {
+  try {
+    return await service.ask([topic], (cluster) =>
+      Promise.resolve(cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId)),
+    );
+  } catch (error) {
+    if (!isUnknownTopic(error)) throw error;
+    throw new OperatorError(`Topic ${topic} does not exist. Create the topics: queuefold setup`, { cause: error });
+  }
+}
+
+function createBackend(connection: KafkaConnection, service: Service): Backend {
+  return {
+    member: (request) => createKafkaMember(connection, request),
+    openSession: (topology, partition, hooks) => openSession(connection, service, topology, partition, hooks),
+    groupOffsets: (group, topic, partitions) =>
+      service.ask([topic], async (cluster) => {
+        const coordinator = await cluster.findGroupCoordinator({ groupId: group });
+        const asked = [{ topic, partitions: partitions.map((partition) => ({ partition })) }];
+        const [{ responses }, first, end] = await Promise.all([
+          coordinator.offsetFetch({ groupId: group, topics: asked }),
+          boundsOf(cluster, topic, partitions, 'beginning'),
+          boundsOf(cluster, topic, partitions, 'end'),
+        ]);
+        const committed = new Map(responses[0]?.partitions.map((one) => [one.partition, one]));
+        return partitions.map((partition) => {
+          const one = committed.get(partition);
+          const offset = Number(one?.offset ?? -1);
+          return {
+            partition,
+            committedOffset: offset < 0 ? null : offset,
+            committedMetadata: offset < 0 || one === undefined || one.metadata === '' ? null : one.metadata,
+            beginningOffset: first.get(partition) ?? 0,
+            endOffset: end.get(partition) ?? 0,
+          };
+        });
+      }),
+    endOffset: async (topic, partition) =>
+      (await service.ask([topic], (cluster) => boundsOf(cluster, topic, [partition], 'end'))).get(partition) ?? 0,
+  };
+}

@@ -1,0 +1,157 @@
+import type { LogRecord } from '../port';
+import { jittered } from '../runtime/signal';
+import { batchClass, READ_COMMITTED, READ_UNCOMMITTED, type Cluster, type FetchedBatch } from './cluster';
+import { protocolTypes, type KafkajsError } from './internals';
+import { toRecords } from './records';
+
+/** One partition that is being read without a group. */
+export interface ReadPosition {
+  readonly topic: string;
+  readonly partition: number;
+  position: number;
+  /** Reading ends here; null: never. */
+  readonly until: number | null;
+}
+
+export interface ReaderOptions {
+  readonly cluster: Cluster;
+  readonly positions: readonly ReadPosition[];
+  readonly onBatch: (partition: ReadPosition, records: readonly LogRecord[]) => void;
+  readonly isStopped: () => boolean;
+  /** Failures in a row after which the reader gives up. */
+  readonly attempts: number;
+}
+
+/** Large, for catching up: the restore of a task or the first read of a topic. */
+const MAX_BYTES = 32 * 1024 * 1024;
+const PARTITION_BYTES = 8 * 1024 * 1024;
+const MAX_WAIT_MS = 100;
+const RETRY_MS = 100;
+const LAST_RETRY_MS = 2_000;
+
+/** Reads until every position has reached its end, or until stopped. Committed records only. */
+export async function readPositions(options: ReaderOptions): Promise<void> {
+  const { cluster, positions, isStopped, attempts } = options;
+  let failures = 0;
+  for (;;) {
+    const open = positions.filter(({ position, until }) => until === null || position < until);
+    if (open.length === 0 || isStopped()) return;
+    let batches: readonly FetchedBatch[] = [];
+    try {
+      const leaders = groupBy(open, (one) => leaderOf(cluster, one));
+      const fetches = [...leaders].map(([nodeId, mine]) => fetchFrom(cluster, nodeId, mine));
+      batches = (await Promise.all(fetches)).flat();
+      failures = 0;
+    } catch (error) {
+      failures += 1;
+      if (failures >= attempts || isStopped()) throw error;
+      const { name, host, port } = error as KafkajsError & { host?: string; port?: number };
+      if (name === 'KafkaJSConnectionClosedError' && host !== undefined && port !== undefined) {
+        cluster.removeBroker({ host, port });
+      }
+      if (protocolTypes(error).includes('OFFSET_OUT_OF_RANGE')) await backToBeginning(cluster, open);
+      const wait = jittered(Math.min(LAST_RETRY_MS, RETRY_MS * 2 ** Math.min(failures, 8)));
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      await cluster.refreshMetadata().catch(() => undefined);
+    }
+    // Outside of the try: an error of the receiver is not one of the log, and must not be tried again.
+    if (isStopped()) return;
+    for (const batch of batches) deliver(batch, open, options.onBatch);
+  }
+}
+
+function deliver(batch: FetchedBatch, open: readonly ReadPosition[], onBatch: ReaderOptions['onBatch']): void {
+  const one = open.find(({ topic, partition }) => topic === batch.topic && partition === batch.partition);
+  if (one === undefined || batch.rawMessages.length === 0) return;
+  const { position, until } = one;
+  one.position = Math.max(position, Number(batch.lastOffset()) + 1);
+  const records = toRecords(batch.topic, batch.partition, batch.messages, position);
+  onBatch(one, until === null ? records : records.filter(({ offset }) => offset < until));
+}
+
+function leaderOf(cluster: Cluster, { topic, partition }: ReadPosition): number {
+  const found = cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition);
+  if (found === undefined) throw new Error(`${topic}/${partition}: no leader known`);
+  return found.leader;
+}
+
+async function fetchFrom(
+  cluster: Cluster,
+  nodeId: number,
+  open: readonly ReadPosition[],
+): Promise<readonly FetchedBatch[]> {
+  const broker = await cluster.findBroker({ nodeId });
+  const positions = new Map(open.map(({ topic, partition, position }) => [`${partition} ${topic}`, String(position)]));
+  const { responses } = await broker.fetch({
+    maxWaitTime: MAX_WAIT_MS,
+    minBytes: 1,
+    maxBytes: MAX_BYTES,
+    isolationLevel: READ_COMMITTED,
+    topics: [...groupBy(open, ({ topic }) => topic)].map(([topic, mine]) => ({
+      topic,
+      partitions: mine.map(({ partition, position }) => ({
+        partition,
+        fetchOffset: String(position),
+        maxBytes: PARTITION_BYTES,
+      })),
+    })),
+  });
+  const Batch = batchClass();
+  return responses.flatMap(({ topicName, partitions }) =>
+    partitions.map((data) => new Batch(topicName, positions.get(`${data.partition} ${topicName}`) ?? '0', data)),
+  );
+}
+
+/** What is gone was deleted by retention or with its topic: whoever reads without a group starts anew. */
+async function backToBeginning(cluster: Cluster, open: readonly ReadPosition[]): Promise<void> {
+  for (const one of open) {
+    const [first, last] = await Promise.all([boundOf(cluster, one, 'beginning'), boundOf(cluster, one, 'end')]);
+    if (one.position < first || one.position > last) one.position = first;
+  }
+}
+
+async function boundOf(cluster: Cluster, one: ReadPosition, bound: 'beginning' | 'end'): Promise<number> {
+  return (await boundsOf(cluster, one.topic, [one.partition], bound)).get(one.partition) ?? 0;
+}
+
+/** The first offsets of partitions, or their ends (the LSO). */
+export async function boundsOf(
+  cluster: Cluster,
+  topic: string,
+  partitions: readonly number[],
+  bound: 'beginning' | 'end',
+): Promise<ReadonlyMap<number, number>> {
+  const asked = partitions.map((partition) => ({ partition }));
+  const [answer] = await cluster.fetchTopicsOffset([
+    { topic, partitions: asked, fromBeginning: bound === 'beginning' },
+  ]);
+  return new Map(answer?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+}
+
+/** ListOffsets: the latest. */
+const LATEST = -1;
+
+/** The ends of partitions with the records of open transactions (the high watermarks). */
+export async function writtenOffsetsOf(cluster: Cluster, topic: string): Promise<ReadonlyMap<number, number>> {
+  const ends = cluster.findTopicPartitionMetadata(topic).map(async ({ partitionId, leader }) => {
+    const broker = await cluster.findBroker({ nodeId: leader });
+    const { responses } = await broker.listOffsets({
+      isolationLevel: READ_UNCOMMITTED,
+      topics: [{ topic, partitions: [{ partition: partitionId, timestamp: LATEST }] }],
+    });
+    return [partitionId, Number(responses[0]?.partitions[0]?.offset ?? 0)] as const;
+  });
+  return new Map(await Promise.all(ends));
+}
+
+/** `Map.groupBy`, which Node 20 has not. */
+function groupBy<K, T>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}

@@ -1,0 +1,64 @@
+import type { Reading, ReadRequest } from '../port';
+import { createDeferred } from '../runtime/signal';
+import { createClient, PATIENT, type KafkaConnection } from './client';
+import { createCluster } from './cluster';
+import { boundsOf, readPositions, type ReadPosition } from './reader';
+
+/** A reader that does not follow gives up after so many failures in a row, about 20 s; one that follows never. */
+const ATTEMPTS = 12;
+
+/** @see Log.read */
+export async function readKafka(connection: KafkaConnection, request: ReadRequest): Promise<Reading> {
+  const cluster = createCluster(createClient(connection, PATIENT));
+  const caughtUp = createDeferred<undefined>();
+  let isStopped = false;
+  try {
+    await cluster.connect();
+    await cluster.addMultipleTargetTopics(request.topics);
+  } catch (error) {
+    await cluster.disconnect().catch(() => undefined);
+    throw error;
+  }
+  const { ends, positions } = await findPositions();
+  if (ends.size === 0) caughtUp.resolve(undefined);
+  const running = readPositions({
+    cluster,
+    positions,
+    isStopped: () => isStopped,
+    attempts: request.follow ? Infinity : ATTEMPTS,
+    onBatch(one, records) {
+      for (const record of records) request.onRecord(record);
+      if (one.position >= (ends.get(one) ?? Infinity)) {
+        ends.delete(one);
+        if (ends.size === 0) caughtUp.resolve(undefined);
+      }
+    },
+  }).then(() => caughtUp.resolve(undefined), caughtUp.reject);
+
+  async function findPositions() {
+    const found: ReadPosition[] = [];
+    const all = new Map<ReadPosition, number>();
+    for (const topic of request.topics) {
+      const partitions = cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId);
+      const first = await boundsOf(cluster, topic, partitions, 'beginning');
+      const last = await boundsOf(cluster, topic, partitions, 'end');
+      for (const partition of partitions) {
+        const end = last.get(partition) ?? 0;
+        const one = { topic, partition, position: first.get(partition) ?? 0, until: request.follow ? null : end };
+        found.push(one);
+        if (one.position < end) all.set(one, end);
+      }
+    }
+    return { ends: all, positions: found };
+  }
+
+  return {
+    caughtUp: caughtUp.promise,
+    async stop() {
+      isStopped = true;
+      caughtUp.resolve(undefined);
+      await running;
+      await cluster.disconnect();
+    },
+  };
+}

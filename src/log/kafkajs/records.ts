@@ -1,0 +1,112 @@
+import type { KafkaMessage } from 'kafkajs';
+import type { Headers, LogRecord, OutRecord } from '../port';
+
+const NO_HEADERS: Headers = Object.freeze({});
+
+/**
+ * A record read from Kafka. A class, unlike the rest of this project: it is made for every record, and a getter on the
+ * prototype is the one way to decode headers only where they are looked at, without a closure for each record.
+ */
+class KafkaRecord implements LogRecord {
+  constructor(
+    readonly topic: string,
+    readonly partition: number,
+    readonly offset: number,
+    readonly key: Buffer | null,
+    readonly value: Buffer | null,
+    readonly timestamp: number,
+    private readonly message: KafkaMessage,
+  ) {}
+
+  get headers(): Headers {
+    // Asked for only here: a repaired kafkajs decodes them then.
+    const raw = this.message.headers;
+    if (raw === undefined) return NO_HEADERS;
+    const headers: Record<string, string> = {};
+    for (const name in raw) {
+      const value = raw[name];
+      const last = Array.isArray(value) ? value.at(-1) : value;
+      if (last !== undefined) headers[name] = last.toString();
+    }
+    return headers;
+  }
+}
+
+/** The messages of a batch from `from` on, as records. */
+export function toRecords(
+  topic: string,
+  partition: number,
+  messages: readonly KafkaMessage[],
+  from: number,
+): readonly LogRecord[] {
+  const records: LogRecord[] = [];
+  for (const message of messages) {
+    const { key, value } = message;
+    const offset = Number(message.offset);
+    if (offset < from) continue;
+    records.push(new KafkaRecord(topic, partition, offset, key, value, Number(message.timestamp), message));
+  }
+  return records;
+}
+
+/** A message on its way; `partition` is fixed before kafkajs's first try, so that a retry cannot move it. */
+export interface OutMessage {
+  key: Buffer | string | null;
+  value: Buffer | null;
+  partition?: number;
+  timestamp?: string;
+  headers?: Record<string, string>;
+}
+
+export function toMessage(record: Omit<OutRecord, 'topic'>, partition: number | undefined): OutMessage {
+  const message: OutMessage = { key: record.key, value: record.value };
+  if (partition !== undefined) message.partition = partition;
+  if (record.timestamp !== undefined) message.timestamp = String(record.timestamp);
+  if (record.headers !== undefined) message.headers = record.headers;
+  return message;
+}
+
+/** One send is one batch a partition, which must stay below `max.message.bytes` (1 MiB by default). */
+const CHUNK_MESSAGES = 1_000;
+const CHUNK_BYTES = 700 * 1024;
+/** Lengths, timestamps and the like, generously. */
+const OVERHEAD_BYTES = 40;
+
+export interface TopicMessages {
+  readonly topic: string;
+  readonly messages: OutMessage[];
+}
+
+/**
+ * Collects messages by topic into rounds: each round is one request, in which no topic has more than a chunk. The order
+ * of a topic's messages is kept.
+ */
+export function createRounds() {
+  const rounds: TopicMessages[][] = [];
+  const open = new Map<string, { round: number; messages: OutMessage[]; bytes: number }>();
+
+  const openChunk = (topic: string, round: number) => {
+    const chunk = { round, messages: [] as OutMessage[], bytes: 0 };
+    open.set(topic, chunk);
+    (rounds[round] ??= []).push({ topic, messages: chunk.messages });
+    return chunk;
+  };
+
+  return {
+    rounds,
+    add(topic: string, message: OutMessage): void {
+      const bytes = sizeOf(message);
+      let chunk = open.get(topic) ?? openChunk(topic, 0);
+      const isFull = chunk.messages.length >= CHUNK_MESSAGES || chunk.bytes + bytes > CHUNK_BYTES;
+      if (isFull && chunk.messages.length > 0) chunk = openChunk(topic, chunk.round + 1);
+      chunk.messages.push(message);
+      chunk.bytes += bytes;
+    },
+  };
+}
+
+function sizeOf({ key, value, headers }: OutMessage): number {
+  let bytes = OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
+  if (headers !== undefined) for (const name in headers) bytes += 4 + name.length + (headers[name]?.length ?? 0);
+  return bytes;
+}

@@ -1,0 +1,26 @@
+import { repairIdleBusyLoop } from './r1-idle-busy-loop';
+import { repairRecordEncoding } from './r10-record-encoding';
+import { repairRecordDecoding } from './r11-record-decoding';
+import { repairQuadraticGrouping } from './r2-quadratic-grouping';
+import { repairEmptyBatches } from './r3-empty-batches';
+import { repairInterleavedAborts } from './r4-interleaved-aborts';
+import { repairConcurrentTransactions } from './r5-concurrent-transactions';
+import { repairCoordinatorLookups } from './r6-coordinator-lookups';
+import { repairOffsetResets } from './r7-offset-resets';
+import { repairMaxTimestamp } from './r8-max-timestamp';
+import { repairMarkerBatches } from './r9-marker-batches';
+
+/** All repairs. The first six replace functions that other modules capture when they load, so they come first. */
+export function applyRepairs(): void {
+  repairQuadraticGrouping();
+  repairEmptyBatches();
+  repairInterleavedAborts();
+  repairMaxTimestamp();
+  repairRecordEncoding();
+  repairRecordDecoding();
+  repairOffsetResets();
+  repairIdleBusyLoop();
+  repairConcurrentTransactions();
+  repairCoordinatorLookups();
+  repairMarkerBatches();
+}

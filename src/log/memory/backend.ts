@@ -1,0 +1,142 @@
+import type { Topology } from '../port';
+import {
+  FencedError,
+  type Backend,
+  type MemberRequest,
+  type Member,
+  type Session,
+  type TaskHooks,
+} from '../runtime/backend';
+import { transactionalIdOf } from '../runtime/transactional-id';
+import type { MemoryStore } from './cluster';
+import { createCursor, type Cursor } from './cursor';
+
+export function createMemoryBackend(store: MemoryStore): Backend {
+  const logOf = (topic: string, partition: number) => {
+    const log = store.topic(topic)[partition];
+    if (log === undefined) throw new Error(`${topic}: no partition ${partition}`);
+    return log;
+  };
+
+  return {
+    member: (request) => createMember(store, request),
+    openSession: (topology, partition, hooks) => Promise.resolve(openSession(store, topology, partition, hooks)),
+    groupOffsets(group, topic, partitions) {
+      return Promise.resolve(
+        partitions.map((partition) => {
+          const committed = store.groups.committed(group, topic, partition);
+          const log = logOf(topic, partition);
+          return {
+            partition,
+            committedOffset: committed?.offset ?? null,
+            committedMetadata: committed?.metadata ?? null,
+            beginningOffset: log.beginning(),
+            endOffset: log.end(),
+          };
+        }),
+      );
+    },
+    endOffset: (topic, partition) => Promise.resolve(logOf(topic, partition).end()),
+  };
+}
+
+function createMember(store: MemoryStore, { group, topic, listener }: MemberRequest): Member {
+  const cursors = new Map<number, Cursor>();
+  let owned: readonly number[] = [];
+  let isJoined = false;
+
+  const release = (partition: number): void => {
+    cursors.get(partition)?.close();
+    cursors.delete(partition);
+  };
+  const self = {
+    onAssignment(partitions: readonly number[]) {
+      for (const partition of owned) if (!partitions.includes(partition)) release(partition);
+      owned = partitions;
+      isJoined = true;
+      listener.onAssignment(partitions);
+    },
+  };
+  const leave = (): Promise<void> => {
+    isJoined = false;
+    for (const partition of owned) release(partition);
+    owned = [];
+    store.groups.leave(group, topic, self);
+    return Promise.resolve();
+  };
+
+  return {
+    join() {
+      store.groups.join(group, topic, self);
+      return Promise.resolve();
+    },
+    joined: () => isJoined,
+    start(partition, offset) {
+      if (!owned.includes(partition)) return;
+      release(partition);
+      const log = store.topic(topic)[partition];
+      if (log === undefined) return;
+      if (offset < log.beginning() || offset > log.end()) {
+        queueMicrotask(() => listener.onOutOfRange(partition, offset));
+        return;
+      }
+      const deliver = (records: Parameters<typeof listener.onRecords>[1], nextOffset: number): void =>
+        listener.onRecords(partition, records, nextOffset, log.end());
+      cursors.set(partition, createCursor(log, offset, deliver));
+    },
+    pause: (partition) => cursors.get(partition)?.pause(),
+    resume: (partition) => cursors.get(partition)?.resume(),
+    commit(offsets) {
+      for (const { partition, offset, metadata } of offsets) {
+        if (!store.groups.owns(group, topic, self, partition)) continue;
+        store.groups.commit(group, topic, partition, { offset, metadata: metadata ?? null });
+        store.clean(topic, partition);
+      }
+      return Promise.resolve();
+    },
+    async rejoin() {
+      await leave();
+      listener.onAssignment([]);
+      store.groups.join(group, topic, self);
+    },
+    leave,
+  };
+}
+
+function openSession(store: MemoryStore, topology: Topology, partition: number, hooks: TaskHooks): Session {
+  const transactionalId = transactionalIdOf(topology, partition);
+  const epoch = store.openEpoch(transactionalId);
+  const check = (): void => {
+    if (!store.isCurrentEpoch(transactionalId, epoch)) throw new FencedError(`${transactionalId}: fenced`);
+  };
+  return {
+    restore(onRecord, until) {
+      const log = store.topic(topology.changelog)[partition];
+      if (log === undefined) return Promise.resolve();
+      const end = log.end();
+      for (let offset = log.beginning(); offset < end && !until();) {
+        const records = log.slice(offset, RESTORE_RECORDS);
+        for (const record of records) if (record.offset < end) onRecord(record);
+        offset = (records.at(-1)?.offset ?? end - 1) + 1;
+      }
+      return Promise.resolve();
+    },
+    async commit({ changelog, outputs }, nextOffset) {
+      check();
+      const { input: topic, changelog: changelogTopic, group } = topology;
+      const before = hooks.beforeCommit?.(partition);
+      if (before !== undefined) await before;
+      check();
+      // From here on nothing waits: all of it becomes visible in one turn.
+      for (const record of changelog) store.append({ ...record, topic: changelogTopic }, partition);
+      for (const record of outputs) store.append(record, partition);
+      store.groups.commit(group, topic, partition, { offset: nextOffset, metadata: null });
+      store.clean(topic, partition);
+      store.clean(changelogTopic, partition);
+      for (const output of topology.outputs) store.clean(output, partition);
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+const RESTORE_RECORDS = 10_000;

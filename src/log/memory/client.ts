@@ -1,0 +1,72 @@
+import { pino } from 'pino';
+import type { Log, OutRecord } from '../port';
+import { checkCoPartitioned } from '../runtime/co-partitioned';
+import { startSubscription } from '../runtime/subscription';
+import { startTasks } from '../runtime/tasks';
+import { createMemoryBackend } from './backend';
+import type { ClientOptions, MemoryStore } from './cluster';
+import { readMemory } from './reading';
+
+/** One client of the cluster: what a process would have. */
+export function createMemoryClient(store: MemoryStore, options: ClientOptions): Log {
+  const logger = options.logger ?? pino({ enabled: false });
+  const backend = createMemoryBackend(store);
+  const closers = new Set<() => Promise<void>>();
+
+  const closing = <T extends { stop(): Promise<void> }>(running: T): T => {
+    closers.add(() => running.stop());
+    return running;
+  };
+
+  return {
+    async runTasks(topology, createTask) {
+      checkCoPartitioned(topology, (topic) => store.topic(topic).length);
+      const { hooks = {}, metrics } = options;
+      return closing(await startTasks({ backend, topology, createTask, hooks, logger, metrics }));
+    },
+    async subscribe(subscription) {
+      return closing(await startSubscription({ backend, subscription, logger, metrics: options.metrics }));
+    },
+    createProducer() {
+      let closed = false;
+      return Promise.resolve({
+        send(records) {
+          if (closed) return Promise.reject(new Error('the producer is closed'));
+          return send(store, records);
+        },
+        close() {
+          closed = true;
+          return Promise.resolve();
+        },
+      });
+    },
+    read: (request) => Promise.resolve(closing(readMemory(store, request))),
+    endOffsets: (topic) => Promise.resolve(endsOf(store, topic)),
+    writtenOffsets: (topic) => Promise.resolve(endsOf(store, topic)),
+    async close() {
+      await Promise.all([...closers].map((close) => close()));
+    },
+  };
+}
+
+function endsOf(store: MemoryStore, topic: string): ReadonlyMap<number, number> {
+  return new Map(store.topic(topic).map((log, partition) => [partition, log.end()] as const));
+}
+
+async function send(store: MemoryStore, records: readonly OutRecord[]): Promise<void> {
+  for (const record of records) {
+    store.append(record);
+  }
+  // The records are in; who sends on waits until the readers have caught up. One full partition holds up the others.
+  const topics = new Set(records.map(({ topic }) => topic));
+  for (const topic of topics) {
+    if (!store.dropsConsumed(topic)) continue;
+    for (const partition of store.topic(topic).keys()) {
+      for (let room = store.room(topic, partition); room !== null; room = store.room(topic, partition)) {
+        await room;
+        // Readers may need the event loop, which promises alone would never leave.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import type { Logger } from 'pino';
+import type { Metrics } from '../../ops/metrics';
+import { partitionOf } from '../partitioner';
+import type { Headers, Log, OutRecord } from '../port';
+import type { TaskHooks } from '../runtime/backend';
+import { createMemoryClient } from './client';
+import { createGroups, type Groups } from './groups';
+import { createPartitionLog, type PartitionLog } from './partition-log';
+
+export interface MemoryLogOptions {
+  /** Partitions of every topic that `topics` does not name. Topics come into being when they are first used. */
+  readonly partitions: number;
+  readonly topics?: Readonly<Record<string, MemoryTopicOptions>>;
+  /**
+   * For topics of which consumed records are dropped: how far (records a partition) a producer may be ahead of the
+   * slowest group; `send` then waits. Without any group nothing is consumed. Default 20,000.
+   */
+  readonly maxAhead?: number;
+}
+
+export interface MemoryTopicOptions {
+  readonly partitions?: number;
+  /**
+   * `all` (default): nothing is dropped. `consumed`: a record is dropped once every group that reads the topic has
+   * committed past it. `latest`: as a compacted topic, below what every group has committed.
+   */
+  readonly retention?: 'all' | 'consumed' | 'latest';
+}
+
+export interface ClientOptions {
+  readonly logger?: Logger;
+  readonly metrics?: Metrics;
+  readonly hooks?: TaskHooks;
+}
+
+/** The "brokers": topics, groups and fencing that several clients (`connect`) share, in one process. */
+export interface MemoryCluster {
+  connect(options?: ClientOptions): Log;
+  /** With another number of partitions than the rest. */
+  createTopic(name: string, partitions: number): void;
+  /** Opens the transactional id as another owner would: whoever has it is fenced. For tests. */
+  fence(transactionalId: string): void;
+  /** As Kafka does after `offsets.retention.minutes`. For tests. */
+  expireOffsets(group: string): void;
+}
+
+/** What clients do with the cluster. */
+export interface MemoryStore {
+  readonly groups: Groups;
+  readonly maxAhead: number;
+  topic(name: string): readonly PartitionLog[];
+  append(record: OutRecord, partition?: number): PartitionLog;
+  /** Begins a new epoch of the id and answers it. */
+  openEpoch(transactionalId: string): number;
+  isCurrentEpoch(transactionalId: string, epoch: number): boolean;
+  /** Applies the topic's retention after a commit. */
+  clean(topic: string, partition: number): void;
+  /** Room for producers; resolves at once for topics of which nothing is dropped. */
+  room(topic: string, partition: number): Promise<void> | null;
+  dropsConsumed(topic: string): boolean;
+}
+
+const NO_HEADERS: Headers = Object.freeze({});
+const DEFAULT_MAX_AHEAD = 20_000;
+
+export function createMemoryCluster(options: MemoryLogOptions): MemoryCluster {
+  const topics = new Map<string, readonly PartitionLog[]>();
+  const epochs = new Map<string, number>();
+  const waiting = new Set<() => void>();
+  const maxAhead = options.maxAhead ?? DEFAULT_MAX_AHEAD;
+  let roundRobin = 0;
+
+  const createTopic = (name: string, length: number): readonly PartitionLog[] => {
+    const created = Array.from({ length }, (_, partition) => createPartitionLog(name, partition));
+    topics.set(name, created);
+    return created;
+  };
+  const topic = (name: string): readonly PartitionLog[] =>
+    topics.get(name) ?? createTopic(name, options.topics?.[name]?.partitions ?? options.partitions);
+  const retentionOf = (name: string) => options.topics?.[name]?.retention ?? 'all';
+  const groups = createGroups((name) => topic(name).length);
+
+  const store: MemoryStore = {
+    groups,
+    maxAhead,
+    topic,
+    append(record, partition) {
+      const logs = topic(record.topic);
+      const key = typeof record.key === 'string' ? Buffer.from(record.key) : record.key;
+      const chosen =
+        partition ?? record.partition ?? (key === null ? roundRobin++ % logs.length : partitionOf(key, logs.length));
+      const log = logs[chosen];
+      if (log === undefined) throw new Error(`${record.topic}: no partition ${chosen}, it has ${logs.length}`);
+      const { value, timestamp = Date.now(), headers = NO_HEADERS } = record;
+      log.append({ key, value, timestamp, headers });
+      return log;
+    },
+    openEpoch(transactionalId) {
+      const epoch = (epochs.get(transactionalId) ?? 0) + 1;
+      epochs.set(transactionalId, epoch);
+      return epoch;
+    },
+    isCurrentEpoch: (transactionalId, epoch) => epochs.get(transactionalId) === epoch,
+    clean(name, partition) {
+      const retention = retentionOf(name);
+      if (retention === 'all') return;
+      const log = topic(name)[partition];
+      if (log === undefined) return;
+      if (retention === 'latest') {
+        log.compact(groups.committedByAll(name, partition) ?? log.end());
+        return;
+      }
+      log.trim(groups.committedByAll(name, partition) ?? 0);
+      for (const wake of waiting) wake();
+      waiting.clear();
+    },
+    room(name, partition) {
+      const log = topic(name)[partition];
+      if (log === undefined || log.end() - log.beginning() < maxAhead) return null;
+      return new Promise((resolve) => waiting.add(resolve));
+    },
+    dropsConsumed: (name) => retentionOf(name) === 'consumed',
+  };
+
+  return {
+    connect: (client = {}) => createMemoryClient(store, client),
+    createTopic: (name, partitions) => void createTopic(name, partitions),
+    fence: (transactionalId) => void store.openEpoch(transactionalId),
+    expireOffsets: groups.expire,
+  };
+}
+
+/** A log in this process alone, for replays and tests; the same contract and the same task runtime as Kafka's. */
+export function createMemoryLog(options: MemoryLogOptions & ClientOptions): Log {
+  return createMemoryCluster(options).connect(options);
+}

@@ -1,0 +1,56 @@
+import type { LogRecord } from '../port';
+import type { PartitionLog } from './partition-log';
+
+/** Reads a partition in order and hands over what there is, in a turn of its own, never within the caller's. */
+export interface Cursor {
+  pause(): void;
+  resume(): void;
+  position(): number;
+  close(): void;
+}
+
+/** One delivery; pause takes effect between two. */
+const DELIVER_RECORDS = 2_000;
+
+export function createCursor(
+  log: PartitionLog,
+  from: number,
+  deliver: (records: readonly LogRecord[], nextOffset: number) => void,
+): Cursor {
+  let position = from;
+  let isPaused = false;
+  let isClosed = false;
+  let isScheduled = false;
+
+  const pump = (): void => {
+    isScheduled = false;
+    while (!isPaused && !isClosed && position < log.end()) {
+      const records = log.slice(position, DELIVER_RECORDS);
+      // None: what was left has been compacted away.
+      position = (records.at(-1)?.offset ?? log.end() - 1) + 1;
+      deliver(records, position);
+    }
+  };
+  const schedule = (): void => {
+    if (isScheduled || isPaused || isClosed) return;
+    isScheduled = true;
+    queueMicrotask(pump);
+  };
+
+  const unsubscribe = log.onAppend(schedule);
+  schedule();
+  return {
+    pause() {
+      isPaused = true;
+    },
+    resume() {
+      isPaused = false;
+      schedule();
+    },
+    position: () => position,
+    close() {
+      isClosed = true;
+      unsubscribe();
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { assignSticky } from '../runtime/assign';
+
+/** Consumer groups: members, who owns what, committed offsets. */
+export interface Groups {
+  /** Adds a member; everybody's assignment follows in a turn of its own. */
+  join(group: string, topic: string, member: GroupMember): void;
+  leave(group: string, topic: string, member: GroupMember): void;
+  owns(group: string, topic: string, member: GroupMember, partition: number): boolean;
+  commit(group: string, topic: string, partition: number, commit: Committed): void;
+  committed(group: string, topic: string, partition: number): Committed | null;
+  /** The lowest offset that every group reading the topic has committed; null when none reads it. */
+  committedByAll(topic: string, partition: number): number | null;
+  expire(group: string): void;
+}
+
+export interface GroupMember {
+  onAssignment(partitions: readonly number[]): void;
+}
+
+export interface Committed {
+  readonly offset: number;
+  readonly metadata: string | null;
+}
+
+interface Reader {
+  readonly topic: string;
+  readonly members: Map<GroupMember, { id: string; owned: readonly number[] }>;
+  readonly committed: Map<number, Committed>;
+  rebalancing: boolean;
+}
+
+export function createGroups(partitionsOf: (topic: string) => number): Groups {
+  const readers = new Map<string, Reader>();
+  let ids = 0;
+
+  const readerOf = (group: string, topic: string): Reader => {
+    const id = JSON.stringify([group, topic]);
+    let reader = readers.get(id);
+    if (reader === undefined) {
+      reader = { topic, members: new Map(), committed: new Map(), rebalancing: false };
+      readers.set(id, reader);
+    }
+    return reader;
+  };
+
+  const rebalance = (reader: Reader): void => {
+    if (reader.rebalancing) return;
+    reader.rebalancing = true;
+    queueMicrotask(() => {
+      reader.rebalancing = false;
+      const partitions = Array.from({ length: partitionsOf(reader.topic) }, (_, partition) => partition);
+      const assignment = assignSticky([...reader.members.values()], partitions);
+      for (const [member, entry] of [...reader.members]) {
+        entry.owned = assignment.get(entry.id) ?? [];
+        member.onAssignment(entry.owned);
+      }
+    });
+  };
+
+  return {
+    join(group, topic, member) {
+      const reader = readerOf(group, topic);
+      ids += 1;
+      reader.members.set(member, { id: `member-${String(ids).padStart(6, '0')}`, owned: [] });
+      rebalance(reader);
+    },
+    leave(group, topic, member) {
+      const reader = readerOf(group, topic);
+      if (reader.members.delete(member)) rebalance(reader);
+    },
+    owns: (group, topic, member, partition) =>
+      readerOf(group, topic).members.get(member)?.owned.includes(partition) === true,
+    commit(group, topic, partition, commit) {
+      readerOf(group, topic).committed.set(partition, commit);
+    },
+    committed: (group, topic, partition) => readerOf(group, topic).committed.get(partition) ?? null,
+    committedByAll(topic, partition) {
+      let least: number | null = null;
+      for (const reader of readers.values()) {
+        if (reader.topic !== topic) continue;
+        const offset = reader.committed.get(partition)?.offset ?? 0;
+        if (least === null || offset < least) least = offset;
+      }
+      return least;
+    },
+    expire(group) {
+      for (const [id, reader] of readers)
+        if (id.startsWith(JSON.stringify([group]).slice(0, -1))) reader.committed.clear();
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import type { Reading, ReadRequest } from '../port';
+import { createDeferred } from '../runtime/signal';
+import type { MemoryStore } from './cluster';
+import { createCursor } from './cursor';
+
+/** @see Log.read */
+export function readMemory(store: MemoryStore, request: ReadRequest): Reading {
+  const logs = request.topics.flatMap((topic) => store.topic(topic));
+  const caughtUp = createDeferred<undefined>();
+  let open = logs.length;
+  const reached = (): void => {
+    open -= 1;
+    if (open <= 0) caughtUp.resolve(undefined);
+  };
+
+  const cursors = logs.map((log) => {
+    const end = log.end();
+    let isReached = log.beginning() >= end;
+    if (isReached) reached();
+    const cursor = createCursor(log, log.beginning(), (records, nextOffset) => {
+      for (const record of records) {
+        if (request.follow || record.offset < end) request.onRecord(record);
+      }
+      if (isReached || nextOffset < end) return;
+      isReached = true;
+      reached();
+      if (!request.follow) cursor.close();
+    });
+    if (isReached && !request.follow) cursor.close();
+    return cursor;
+  });
+  if (logs.length === 0) caughtUp.resolve(undefined);
+
+  return {
+    caughtUp: caughtUp.promise,
+    stop() {
+      for (const cursor of cursors) cursor.close();
+      caughtUp.resolve(undefined);
+      return Promise.resolve();
+    },
+  };
+}

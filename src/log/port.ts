@@ -1,0 +1,183 @@
+/**
+ * The log as this project needs it: partitioned topics of keyed records, transactions, consumer groups. Two adapters
+ * implement it and pass one conformance suite (test/support/log-conformance.ts): kafkajs/ and memory/.
+ * All readers see committed records only. Offsets are numbers (exact to 2^53).
+ */
+export interface Log {
+  /** Runs a stateful stream processor, exactly once, as one member of a group. */
+  runTasks(topology: Topology, createTask: (partition: number) => Task): Promise<RunningTasks>;
+  /** Reads a topic as one member of a group, at least once; the reader says what is committed. */
+  subscribe(subscription: Subscription): Promise<RunningSubscription>;
+  /** Writes records one by one or many at once, idempotent, acks=all. */
+  createProducer(): Promise<LogProducer>;
+  /** Reads topics from the beginning, without a group: to the end fixed at the call, or for ever with `follow`. */
+  read(request: ReadRequest): Promise<Reading>;
+  /** The partitions' ends (offset after the last committed record, the LSO). */
+  endOffsets(topic: string): Promise<ReadonlyMap<number, number>>;
+  /**
+   * The partitions' ends with open transactions. (After a commit has been acknowledged its records may for a moment still
+   * count as open: the LSO lags behind.)
+   */
+  writtenOffsets(topic: string): Promise<ReadonlyMap<number, number>>;
+  close(): Promise<void>;
+}
+
+export type Headers = Readonly<Record<string, string>>;
+
+export interface LogRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: Buffer | null;
+  /** Null: a tombstone. */
+  readonly value: Buffer | null;
+  /** Epoch milliseconds. */
+  readonly timestamp: number;
+  readonly headers: Headers;
+}
+
+export interface OutRecord {
+  readonly topic: string;
+  readonly key: string | Buffer | null;
+  readonly value: Buffer | null;
+  /** Epoch milliseconds; absent: the time of producing. */
+  readonly timestamp?: number;
+  readonly headers?: Headers;
+  /** Absent: by the key (murmur2, as the Java client). A task's outputs always take the task's partition. */
+  readonly partition?: number;
+}
+
+// ---------------------------------------------------------------------------------------------- exactly-once tasks
+
+/** What a stream processor reads and writes. All topics have the same number of partitions, checked at start. */
+export interface Topology {
+  /** The consumer group; also the prefix of the transactional ids `<group>-<input>-<partition>`. */
+  readonly group: string;
+  readonly input: string;
+  /** Compacted; restored before a task runs. */
+  readonly changelog: string;
+  readonly outputs: readonly string[];
+  /** Wall-clock timers (`Task.nextTimer`) run: true in a live system, false in a replay. */
+  readonly timers: boolean;
+}
+
+/**
+ * One partition's work. All calls of one task come from one loop, never two at once, in this order:
+ * `restore`* → `restored` → (`prepare` → `process` | `onTimer`)* → `close`. An error thrown from `process`, `onTimer`, `restore` or
+ * `restored` is a fatal one: the runtime aborts, closes every task and rejects `RunningTasks.done` with it.
+ * After a failed commit the task is closed, and a new one is created and restored.
+ */
+export interface Task {
+  /**
+   * Called with records before `process` gets them: what needs an await first (an unknown schema id) is done here.
+   * Null, the usual case: nothing to wait for.
+   */
+  prepare?(records: readonly LogRecord[]): Promise<void> | null;
+  /** A record of the changelog partition, oldest first. */
+  restore(record: LogRecord): void;
+  /** The end of the restore. Answers the next input offset that the changelog's checkpoint names, null without one. */
+  restored(): number | null | Promise<number | null>;
+  /** Folds records (never empty) into outputs, committed together in one transaction. `nextOffset` follows the last. */
+  process(records: readonly LogRecord[], nextOffset: number): TaskOutput;
+  /** The epoch ms from which `onTimer` is wanted although no record comes; null: never. */
+  nextTimer(): number | null;
+  /** The partition has been read up to an end offset that was fetched at `at` (epoch ms, ≥ `nextTimer()`). */
+  onTimer(at: number, nextOffset: number): TaskOutput;
+  /** The task's transaction was committed: time to count what happened. */
+  committed(): void;
+  close(): void;
+}
+
+/** One transaction: all of it becomes visible together with the input's next offset, or nothing does. */
+export interface TaskOutput {
+  /** To `Topology.changelog`; includes a checkpoint from which `restored()` can name the next offset. */
+  readonly changelog: readonly Omit<OutRecord, 'topic' | 'partition'>[];
+  /** To topics of `Topology.outputs`, in this order. */
+  readonly outputs: readonly Omit<OutRecord, 'partition'>[];
+}
+
+export type TaskState = 'ASSIGNED' | 'FENCING' | 'RESTORING' | 'RUNNING' | 'CLOSED';
+
+export interface TaskStatus {
+  readonly partition: number;
+  readonly state: TaskState;
+  /** The next input offset to commit; null before it is known. */
+  readonly nextOffset: number | null;
+  /** Records of the input not yet committed, as far as known; null before it is known. */
+  readonly lag: number | null;
+}
+
+export interface RunningTasks {
+  /** Resolves after `stop()`; rejects with the fatal error that ended the tasks. */
+  readonly done: Promise<void>;
+  status(): readonly TaskStatus[];
+  /** True when this member has joined its group and every assigned task is RUNNING. */
+  ready(): boolean;
+  /** Stops reading (heartbeats go on); transactions under way are finished. */
+  pause(): void;
+  resume(): void;
+  /** Finishes the transactions under way, closes the tasks and leaves the group. Safe in every state, and twice. */
+  stop(): Promise<void>;
+}
+
+// ------------------------------------------------------------------------------------------- at-least-once reading
+
+export interface Subscription {
+  readonly group: string;
+  readonly topic: string;
+  /**
+   * Partitions were assigned; nothing of them is delivered before this resolves. Answers where to start per partition
+   * (absent: at the committed offset, else at the beginning).
+   */
+  onAssigned(partitions: readonly AssignedPartition[]): Promise<ReadonlyMap<number, number>>;
+  /** Partitions were taken away: forget their buffered records, commit nothing more of them. */
+  onRevoked(partitions: readonly number[]): void;
+  /** Hands over records (possibly none, when only markers were read); `nextOffset` follows the last. Must not block. */
+  onRecords(partition: number, records: readonly LogRecord[], nextOffset: number): void;
+}
+
+export interface AssignedPartition {
+  readonly partition: number;
+  /** Null where the group has committed none. */
+  readonly committedOffset: number | null;
+  /** What the commit of that offset carried. */
+  readonly committedMetadata: string | null;
+  /** The first offset the partition still has. */
+  readonly beginningOffset: number;
+}
+
+export interface RunningSubscription {
+  readonly done: Promise<void>;
+  status(): readonly { partition: number; nextOffset: number; lag: number | null }[];
+  ready(): boolean;
+  /** Stops reading; the membership stays alive. */
+  pause(): void;
+  resume(): void;
+  /** Commits offsets in one call. Ignored for partitions no longer assigned. */
+  commit(offsets: readonly { partition: number; offset: number; metadata?: string }[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+// -------------------------------------------------------------------------------------- producing and plain reading
+
+export interface LogProducer {
+  /**
+   * Resolves when all in-sync replicas have them. Order of a key is kept across calls of one producer.
+   * Rejects when the log could not take them within its retries: the outcome is then unknown.
+   */
+  send(records: readonly OutRecord[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ReadRequest {
+  readonly topics: readonly string[];
+  readonly follow: boolean;
+  /** Called in the order of each partition. Must not block. */
+  onRecord(record: LogRecord): void;
+}
+
+export interface Reading {
+  /** Resolves when the end that was fixed at the call has been read (with `follow`: reading goes on after that). */
+  readonly caughtUp: Promise<void>;
+  stop(): Promise<void>;
+}

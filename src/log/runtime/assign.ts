@@ -1,0 +1,30 @@
+/**
+ * A sticky assignment: every member keeps what it has up to its fair share, and what is left goes to those who have
+ * least. A rebalance therefore moves as few tasks (and restores as little state) as possible.
+ * Pure and deterministic: the order of `members` does not matter.
+ */
+export function assignSticky(
+  members: readonly { readonly id: string; readonly owned: readonly number[] }[],
+  partitions: readonly number[],
+): ReadonlyMap<string, readonly number[]> {
+  const sorted = [...members].sort((a, b) => b.owned.length - a.owned.length || (a.id < b.id ? -1 : 1));
+  const free = new Set(partitions);
+  const share = Math.floor(partitions.length / Math.max(1, sorted.length));
+  let extra = partitions.length % Math.max(1, sorted.length);
+  const result = new Map<string, number[]>();
+  for (const { id, owned } of sorted) {
+    const candidates = owned.filter((partition) => free.has(partition)).sort((a, b) => a - b);
+    const isLarge = extra > 0 && candidates.length > share;
+    if (isLarge) extra -= 1;
+    const kept = candidates.slice(0, isLarge ? share + 1 : share);
+    for (const partition of kept) free.delete(partition);
+    result.set(id, kept);
+  }
+  const rest = [...free].sort((a, b) => a - b);
+  for (const partition of rest) {
+    let least: number[] | undefined;
+    for (const owned of result.values()) if (least === undefined || owned.length < least.length) least = owned;
+    least?.push(partition);
+  }
+  return result;
+}

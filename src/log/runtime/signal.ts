@@ -1,0 +1,55 @@
+/** A level-triggered wake-up for one waiting loop: notifications while nobody waits are kept as one. */
+export interface Signal {
+  notify(): void;
+  /** Resolves at the next notification, or after `timeoutMs`. */
+  wait(timeoutMs?: number): Promise<void>;
+}
+
+/** setTimeout fires at once beyond this. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+
+export function createSignal(): Signal {
+  let raised = false;
+  let wake: (() => void) | null = null;
+  return {
+    notify() {
+      raised = true;
+      wake?.();
+    },
+    async wait(timeoutMs) {
+      if (!raised) {
+        let timer: NodeJS.Timeout | undefined;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          if (timeoutMs !== undefined) timer = setTimeout(resolve, Math.min(timeoutMs, LONGEST_TIMEOUT_MS));
+        });
+        clearTimeout(timer);
+        wake = null;
+      }
+      raised = false;
+    },
+  };
+}
+
+/** Between half and all of `ms`: several processes that failed together do not try again together. */
+export function jittered(ms: number): number {
+  return ms / 2 + Math.random() * (ms / 2);
+}
+
+export interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+/** `Promise.withResolvers`, which Node 20 has not. Nobody has to listen to a rejection. */
+export function createDeferred<T>(): Deferred<T> {
+  let resolve: (value: T) => void = () => undefined;
+  let reject: (error: unknown) => void = () => undefined;
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
+}

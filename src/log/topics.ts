@@ -1,0 +1,71 @@
+/** The topics and groups of one `TOPIC_PREFIX` and how each topic is configured: the one place for it. */
+export interface TopicNames {
+  readonly prefix: string;
+  readonly events: string;
+  readonly state: string;
+  readonly changelog: string;
+  readonly deadLetters: string;
+  /** The consumer group of the fold; its transactional ids begin with it. */
+  readonly foldGroup: string;
+  /** The consumer group of the sink. */
+  readonly sinkGroup: string;
+}
+
+/** @param prefix `TOPIC_PREFIX`, e.g. `genesys` */
+export function topicNames(prefix: string): TopicNames {
+  return {
+    prefix,
+    events: `${prefix}.conversation.events.v1`,
+    state: `${prefix}.queue-conversation.v1`,
+    changelog: `${prefix}.queue-conversation.changelog.v1`,
+    deadLetters: `${prefix}.dead-letters.v1`,
+    foldGroup: `${prefix}-fold`,
+    sinkGroup: `${prefix}-sink`,
+  };
+}
+
+/** The subject of a topic's values in the schema registry (TopicNameStrategy). */
+export function valueSubject(topic: string): string {
+  return `${topic}-value`;
+}
+
+export interface TopicDefinition {
+  readonly topic: string;
+  readonly config: Readonly<Record<string, string>>;
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const MIB = 1024 * 1024;
+
+/** What is larger was dead-lettered before (`too-large`, default 4 MiB of Avro). */
+const LARGEST_RECORD_BYTES = 8 * MIB;
+
+const RETAINED: Readonly<Record<string, string>> = {
+  'cleanup.policy': 'delete',
+  'retention.ms': String(7 * DAY_MS),
+};
+
+const COMPACTED: Readonly<Record<string, string>> = {
+  'cleanup.policy': 'compact',
+  'min.cleanable.dirty.ratio': '0.1',
+  // The active segment is never compacted: it has to roll.
+  'segment.ms': String(HOUR_MS),
+  'segment.bytes': String(64 * MIB),
+  'delete.retention.ms': String(DAY_MS),
+  'max.compaction.lag.ms': String(DAY_MS),
+  // State records carry receive times, which a recording from the future puts ahead of the broker's clock.
+  'message.timestamp.after.max.ms': '9223372036854775807',
+};
+
+/** @param minInsyncReplicas 2 in production, 1 where the replication factor is 1 */
+export function topicDefinitions(names: TopicNames, minInsyncReplicas: number): readonly TopicDefinition[] {
+  const durable = { 'min.insync.replicas': String(minInsyncReplicas) };
+  const large = { 'max.message.bytes': String(LARGEST_RECORD_BYTES) };
+  return [
+    { topic: names.events, config: { ...RETAINED, ...large, ...durable } },
+    { topic: names.state, config: { ...COMPACTED, ...durable } },
+    { topic: names.changelog, config: { ...COMPACTED, ...large, ...durable } },
+    { topic: names.deadLetters, config: { ...RETAINED, ...durable } },
+  ];
+}

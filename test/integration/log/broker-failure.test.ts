@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import { OperatorError } from '../../../src/common/errors';
+import { createKafkaLog } from '../../../src/log/kafkajs/log';
+import type { Log, LogRecord } from '../../../src/log/port';
+import { createStockAdmin } from '../../support/log/kafka-admin';
+import { eventually } from '../../support/log-conformance';
+import { ownKafkaForTests } from '../../support/services';
+import { createSumTask } from '../../support/sum-task';
+
+const logger = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
+const topology = { group: 'g', input: 'in', changelog: 'changelog', outputs: ['state'], timers: false };
+const KEYS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+
+describe('a broker that dies', () => {
+  let kafka: Awaited<ReturnType<typeof ownKafkaForTests>> | null = null;
+  const logs: Log[] = [];
+  const here = () => {
+    if (kafka === null) throw new Error('no Kafka');
+    return kafka;
+  };
+  const connect = (): Log => {
+    const log = createKafkaLog({ brokers: here().brokers, clientId: `client-${logs.length}`, logger });
+    logs.push(log);
+    return log;
+  };
+  beforeAll(async () => {
+    kafka = await ownKafkaForTests();
+  });
+  afterAll(async () => {
+    await Promise.all(logs.map((log) => log.close()));
+    await kafka?.dispose();
+  });
+
+  it('within transactions, with records under way: all is folded exactly once when it is back', async () => {
+    const admin = await createStockAdmin(here().brokers);
+    for (const topic of ['in', 'changelog', 'state']) await admin.createTopic(topic, 2);
+    await admin.close();
+    const log = connect();
+    const tasks = await log.runTasks(topology, () => createSumTask({ stateTopic: 'state' }));
+    const sink: string[] = [];
+    const subscription = await log.subscribe({
+      group: 'sink',
+      topic: 'state',
+      onAssigned: () => Promise.resolve(new Map()),
+      onRevoked: () => undefined,
+      onRecords: (_, records) => void sink.push(...records.map(({ key }) => key?.toString() ?? '')),
+    });
+    const producer = await log.createProducer();
+    const value = Buffer.from('1');
+    let produced = 0;
+    let isFeeding = true;
+    const isOn = (): boolean => isFeeding;
+    const feed = (async () => {
+      while (isOn()) {
+        await producer.send(KEYS.map((key) => ({ topic: 'in', key, value })));
+        produced += 1;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    })();
+
+    for (let round = 0; round < 2; round++) {
+      const before = sink.length;
+      await eventually(() => sink.length >= before + 40 * KEYS.length);
+      await here().kill9();
+      await here().restart();
+    }
+    const before = sink.length;
+    await eventually(() => sink.length >= before + 40 * KEYS.length);
+    isFeeding = false;
+    await feed;
+    await eventually(() => tasks.status().every(({ lag }) => lag === 0) && sink.length >= produced * KEYS.length);
+
+    const totals = new Map<string, string[]>();
+    const onRecord = ({ key, value: total }: LogRecord): void => {
+      const name = key?.toString() ?? '';
+      totals.set(name, [...(totals.get(name) ?? []), total?.toString() ?? '']);
+    };
+    const reading = await log.read({ topics: ['state'], follow: false, onRecord });
+    await reading.caughtUp;
+    await reading.stop();
+    // One record for each event, each adding 1: nothing is missing, nothing is there twice, and the order is kept.
+    const expected = Array.from({ length: produced }, (_, n) => String(n + 1));
+    for (const key of KEYS) expect(totals.get(key)).toEqual(expected);
+    expect(sink.length).toBeGreaterThanOrEqual(produced * KEYS.length);
+    expect(tasks.ready() && subscription.ready()).toBe(true);
+    await producer.close();
+    await tasks.stop();
+    await subscription.stop();
+  });
+
+  it('away at the start: a message that names the brokers, the reason and what to look at', async () => {
+    await here().kill9();
+    const log = connect();
+    const start = log.runTasks(topology, () => createSumTask({ stateTopic: 'state' }));
+    await expect(start).rejects.toThrow(OperatorError);
+    await expect(start).rejects.toThrow(
+      /^KAFKA_BROKERS: cannot reach 127\.0\.0\.1:\d+ \(.*ECONNREFUSED.*\)\. Is the broker up/,
+    );
+    await here().restart();
+    await expect(log.endOffsets('no-such-topic')).rejects.toThrow(
+      /Topic no-such-topic does not exist.*queuefold setup/,
+    );
+  });
+});

@@ -1,0 +1,30 @@
+import { pino } from 'pino';
+import { createKafkaLog } from '../../../src/log/kafkajs/log';
+import { createStockAdmin } from '../../support/log/kafka-admin';
+import { describeLog } from '../../support/log-conformance';
+import { kafkaForTests } from '../../support/services';
+
+describeLog('on Kafka', async () => {
+  const kafka = await kafkaForTests();
+  const admin = await createStockAdmin(kafka.brokers);
+  const logger = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
+  let clients = 0;
+  return {
+    createTopic: admin.createTopic,
+    fence: admin.fence,
+    expireOffsets: admin.deleteGroup,
+    connect(hooks) {
+      clients += 1;
+      const clientId = `client-${clients}`;
+      return Promise.resolve(
+        createKafkaLog({
+          brokers: kafka.brokers,
+          clientId,
+          logger: logger.child({ client: clientId }),
+          ...(hooks === undefined ? {} : { hooks }),
+        }),
+      );
+    },
+    close: admin.close,
+  };
+});

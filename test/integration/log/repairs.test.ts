@@ -1,0 +1,235 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Kafka, Message, Producer } from 'kafkajs';
+import { pino } from 'pino';
+import { createKafkaLog } from '../../../src/log/kafkajs/log';
+import { createStockAdmin } from '../../support/log/kafka-admin';
+import { openKafkajs, type OpenedVariant, type Variant } from '../../support/log/stock-kafkajs';
+import { eventually } from '../../support/log-conformance';
+import { ownKafkaForTests } from '../../support/services';
+
+/** The bugs that show only against a broker, in kafkajs as npm installed it, and their absence with the repairs. */
+const variants = [['stock'], ['repaired']] as const;
+
+interface World {
+  readonly brokers: readonly string[];
+  readonly admin: Awaited<ReturnType<typeof createStockAdmin>>;
+}
+
+describe('kafkajs against a real Kafka', () => {
+  let world: World | null = null;
+  let dispose = (): Promise<void> => Promise.resolve();
+  let count = 0;
+  const here = (): World => {
+    if (world === null) throw new Error('no Kafka');
+    return world;
+  };
+  const newTopic = async (config: Readonly<Record<string, string>> = {}): Promise<string> => {
+    count += 1;
+    const topic = `repairs-${count}`;
+    await here().admin.createTopic(topic, 1, config);
+    return topic;
+  };
+  /** A client of the variant, and what it logs as an error. */
+  const open = (variant: Variant): OpenedVariant & { kafka: Kafka; errors: string[] } => {
+    const opened = openKafkajs(variant);
+    const errors: string[] = [];
+    const { Kafka: Client, logLevel } = opened.kafkajs;
+    const kafka = new Client({
+      brokers: [...here().brokers],
+      clientId: variant,
+      logLevel: logLevel.ERROR,
+      logCreator: () => (entry) => void errors.push(`${entry.log.message} ${String(entry.log['error'])}`),
+      retry: { initialRetryTime: 20, retries: 50, maxRetryTime: 1_000 },
+    });
+    return { ...opened, kafka, errors };
+  };
+  const transactional = async (kafka: Kafka, transactionalId: string): Promise<Producer> => {
+    const producer = kafka.producer({
+      transactionalId,
+      transactionTimeout: 15_000,
+      maxInFlightRequests: 5,
+      createPartitioner: () => () => 0,
+    });
+    await producer.connect();
+    return producer;
+  };
+  const transact = async (producer: Producer, topic: string, messages: Message[]): Promise<void> => {
+    const transaction = await producer.transaction();
+    await transaction.send({ topic, messages });
+    await transaction.commit();
+  };
+
+  beforeAll(async () => {
+    const kafka = await ownKafkaForTests({ overrides: { 'log.cleaner.backoff.ms': '300' } });
+    dispose = kafka.dispose;
+    world = { brokers: kafka.brokers, admin: await createStockAdmin(kafka.brokers) };
+  });
+  afterAll(async () => {
+    await world?.admin.close();
+    await dispose();
+  });
+
+  describe('R3, a cleaned segment that ends with an emptied batch', () => {
+    it('stops the stock consumer for ever, and the repaired one not', async () => {
+      const config = {
+        'cleanup.policy': 'compact',
+        'segment.bytes': '1048576',
+        'min.cleanable.dirty.ratio': '0.01',
+        'delete.retention.ms': '100',
+      };
+      const topic = await newTopic(config);
+      await produceEmptiedTail(topic);
+      // Only now, so that it was size alone that made the segments above.
+      await here().admin.alterTopic(topic, { ...config, 'segment.ms': '1000', 'max.compaction.lag.ms': '1000' });
+      const log = createKafkaLog({ brokers: here().brokers, clientId: 'reader', logger: pino({ enabled: false }) });
+      const readKeys = async (): Promise<readonly (string | undefined)[]> => {
+        const keys: (string | undefined)[] = [];
+        const onRecord = ({ key }: { key: Buffer | null }): void => void keys.push(key?.toString());
+        const reading = await log.read({ topics: [topic], follow: false, onRecord });
+        await reading.caughtUp;
+        await reading.stop();
+        return keys;
+      };
+      // Cleaned: the superseded record is gone, and its batch, the last of its producer, is an empty shell. Appends roll.
+      const ticker = await transactional(here().admin.kafka, `${topic}-ticker`);
+      await eventually(async () => {
+        await transact(ticker, topic, [{ key: 'tick', value: 'tock' }]);
+        return (await readKeys()).filter((key) => key === 'dead').length === 1;
+      });
+      await ticker.disconnect();
+      const end = (await log.endOffsets(topic)).get(0) ?? 0;
+      await log.close();
+
+      expect(await readWith('repaired', topic, end)).toBe('reached the end');
+      expect(await readWith('stock', topic, end)).toBe('stopped moving');
+    });
+
+    /** B's last batch ends a segment, superseded by A's in the next one; B writes nothing more. */
+    async function produceEmptiedTail(topic: string): Promise<void> {
+      const { kafka } = here().admin;
+      const a = await transactional(kafka, `${topic}-a`);
+      const b = await transactional(kafka, `${topic}-b`);
+      const live = (round: number): Message[] =>
+        Array.from({ length: 9 }, (_, n) => ({ key: `live-${round}-${n}`, value: randomBytes(100_000) }));
+      await transact(a, topic, live(0));
+      const dead = await b.transaction();
+      await dead.send({ topic, messages: [{ key: 'dead', value: 'superseded below' }] });
+      await transact(a, topic, [...live(1), { key: 'dead', value: 'newer' }]);
+      await dead.commit();
+      await transact(a, topic, live(2));
+      await a.disconnect();
+      await b.disconnect();
+    }
+
+    async function readWith(variant: Variant, topic: string, end: number): Promise<string> {
+      const consumer = open(variant).kafka.consumer({ groupId: `${topic}-${variant}`, maxWaitTimeInMs: 100 });
+      let position = 0;
+      let idleFetches = 0;
+      consumer.on(consumer.events.START_BATCH_PROCESS, ({ payload }) => {
+        position = Number(payload.lastOffset) + 1;
+        idleFetches = 0;
+      });
+      consumer.on(consumer.events.FETCH, () => void (idleFetches += 1));
+      await consumer.connect();
+      await consumer.subscribe({ topic, fromBeginning: true });
+      await consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() });
+      // At the end a fetch waits for data; a stuck one is answered at once: hundreds of vain fetches are no accident.
+      await eventually(() => position >= end || idleFetches > 300);
+      await consumer.disconnect();
+      return position >= end ? 'reached the end' : 'stopped moving';
+    }
+  });
+
+  describe('R5, CONCURRENT_TRANSACTIONS', () => {
+    it.each(variants)('%s', async (variant) => {
+      const topic = await newTopic();
+      const { kafka, errors } = open(variant);
+      const producer = await transactional(kafka, `${topic}-${variant}`);
+      // Back to back, so that each begins while the markers of the one before are written.
+      for (let i = 0; i < 30; i++) await transact(producer, topic, [{ key: 'k', value: String(i) }]);
+      const concurrent = errors.filter((error) => /concurrent operation/.test(error)).length;
+      if (variant === 'stock') expect(concurrent).toBeGreaterThan(0);
+      else expect(errors).toEqual([]);
+
+      // Without output, a transaction begins with AddOffsetsToTxn, which kafkajs does not ask again.
+      const offsets = {
+        consumerGroupId: `${topic}-g`,
+        topics: [{ topic, partitions: [{ partition: 0, offset: '1' }] }],
+      };
+      const failures: unknown[] = [];
+      for (let i = 0; i < 30; i++) {
+        const transaction = await producer.transaction();
+        try {
+          await transaction.sendOffsets(offsets);
+          await transaction.commit();
+        } catch (error) {
+          failures.push(error);
+          await transaction.abort();
+        }
+      }
+      if (variant === 'stock') expect(failures).not.toEqual([]);
+      else expect(failures).toEqual([]);
+      await producer.disconnect();
+    });
+  });
+
+  describe('R6, lookups of coordinators', () => {
+    it.each(variants)('%s', async (variant) => {
+      const topic = await newTopic();
+      const producer = await transactional(open(variant).kafka, `${topic}-${variant}`);
+      const offsets = {
+        consumerGroupId: `${topic}-g`,
+        topics: [{ topic, partitions: [{ partition: 0, offset: '1' }] }],
+      };
+      let lookups = 0;
+      producer.on(producer.events.REQUEST, ({ payload }) => {
+        if (payload.apiName === 'GroupCoordinator') lookups += 1;
+      });
+      for (let i = 0; i < 11; i++) {
+        const transaction = await producer.transaction();
+        await transaction.send({ topic, messages: [{ key: 'k', value: 'v' }] });
+        await transaction.sendOffsets(offsets);
+        await transaction.commit();
+        if (i === 0) lookups = 0;
+      }
+      // Four for each, and more when R5 makes it try again.
+      if (variant === 'stock') expect(lookups).toBeGreaterThanOrEqual(40);
+      else expect(lookups).toBe(0);
+      await producer.disconnect();
+    });
+  });
+
+  describe('R7, a position that the log does not have', () => {
+    it.each(variants)('%s', async (variant) => {
+      const topic = await newTopic();
+      const groupId = `${topic}-g`;
+      const { kafka, onOffsetOutOfRange } = open(variant);
+      const { admin } = here().admin;
+      await admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: '5' }] });
+      const committed = async (): Promise<string | undefined> =>
+        (await admin.fetchOffsets({ groupId, topics: [topic] }))[0]?.partitions[0]?.offset;
+
+      // The topic is empty: 5 is beyond its end.
+      const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100 });
+      await consumer.connect();
+      await consumer.subscribe({ topic, fromBeginning: false });
+      const told: unknown[] = [];
+      if (variant === 'repaired') {
+        onOffsetOutOfRange(consumer, (where) => {
+          told.push(where);
+          consumer.pause([{ topic, partitions: [where.partition] }]);
+        });
+      }
+      await consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() });
+      if (variant === 'stock') {
+        await eventually(async () => (await committed()) === '-1');
+      } else {
+        await eventually(() => told.length > 0);
+        expect(told).toEqual([{ topic, partition: 0 }]);
+        expect(await committed()).toBe('5');
+      }
+      await consumer.disconnect();
+    });
+  });
+});

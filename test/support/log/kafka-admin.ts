@@ -1,0 +1,43 @@
+import { pino } from 'pino';
+import { createClient, kafkajs, PATIENT } from '../../../src/log/kafkajs/client';
+
+/** What tests do to a cluster from outside of the log. */
+export async function createStockAdmin(brokers: readonly string[]) {
+  const logger = pino({ enabled: false });
+  const kafka = createClient({ brokers, clientId: 'test-admin', logger }, PATIENT);
+  const admin = kafka.admin();
+  await admin.connect();
+  return {
+    kafka,
+    admin,
+    async createTopic(topic: string, partitions: number, config: Readonly<Record<string, string>> = {}) {
+      const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+      await admin.createTopics({
+        waitForLeaders: false,
+        topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
+      });
+      // kafkajs's own waiting fails when a broker has not heard of the topic yet.
+      for (;;) {
+        const known = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => null);
+        if (known?.topics[0]?.partitions.every(({ leader }) => leader >= 0) === true) return;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+    /** These become all of the topic's own settings. */
+    async alterTopic(topic: string, config: Readonly<Record<string, string>>) {
+      const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+      const type = kafkajs().ConfigResourceTypes.TOPIC;
+      await admin.alterConfigs({ validateOnly: false, resources: [{ type, name: topic, configEntries }] });
+    },
+    async fence(transactionalId: string) {
+      const producer = kafka.producer({ transactionalId, transactionTimeout: 15_000 });
+      await producer.connect();
+      await (await producer.transaction()).abort();
+      await producer.disconnect();
+    },
+    async deleteGroup(group: string) {
+      await admin.deleteGroups([group]);
+    },
+    close: () => admin.disconnect(),
+  };
+}

@@ -1,0 +1,71 @@
+import { describe, expect, it } from '@jest/globals';
+import { partitionOf } from '../../../src/log/partitioner';
+import type { LogRecord } from '../../../src/log/port';
+import { eventually, type OpenScene } from '../log-conformance';
+
+export function describeReading(open: OpenScene): void {
+  describe('producing and reading', () => {
+    it('place a key as the Java client does, and keep the order of its records', async () => {
+      const { log, input, all } = await open(4);
+      const producer = await log.createProducer();
+      const keys = ['a', 'b', 'c', 'd', 'e'];
+      const record = (key: string, n: number) => ({ topic: input, key, value: Buffer.from(String(n)) });
+      // Not awaited one by one: order is kept across calls under way.
+      await Promise.all(Array.from({ length: 200 }, (_, n) => producer.send(keys.map((key) => record(key, n)))));
+      const records = await all(input);
+      expect(records).toHaveLength(1_000);
+      for (const key of keys) {
+        const mine = records.filter((one) => one.key?.toString() === key);
+        expect(mine.map(({ value }) => Number(value?.toString()))).toEqual(Array.from({ length: 200 }, (_, n) => n));
+        expect(new Set(mine.map(({ partition }) => partition))).toEqual(new Set([partitionOf(key, 4)]));
+      }
+      await producer.close();
+      await expect(producer.send([record('a', 0)])).rejects.toThrow(/closed/);
+    });
+
+    it('carry keys, tombstones, timestamps and headers', async () => {
+      const { log, input, all } = await open(1);
+      const producer = await log.createProducer();
+      const before = Date.now();
+      await producer.send([
+        { topic: input, key: 'k', value: null, timestamp: 1_700_000_000_123, headers: { ce_id: 'x', ce_source: 'é' } },
+        { topic: input, key: null, value: Buffer.from([0, 255]) },
+      ]);
+      const [first, second] = await all(input);
+      expect(first).toMatchObject({ topic: input, partition: 0, offset: 0, value: null, timestamp: 1_700_000_000_123 });
+      expect(first?.key?.toString()).toBe('k');
+      expect(first?.headers).toEqual({ ce_id: 'x', ce_source: 'é' });
+      expect(second).toMatchObject({ offset: 1, key: null, value: Buffer.from([0, 255]) });
+      expect(second?.headers).toEqual({});
+      expect(second?.timestamp).toBeGreaterThanOrEqual(before);
+      await producer.close();
+    });
+
+    it('read several topics to the end that was fixed at the call', async () => {
+      const { log, input, state, produce } = await open(2);
+      await produce(['a', '1', 0], ['b', '2', 1]);
+      const records: LogRecord[] = [];
+      const reading = await log.read({ topics: [input, state], follow: false, onRecord: (one) => records.push(one) });
+      await reading.caughtUp;
+      expect(records.map(({ key }) => key?.toString()).sort()).toEqual(['a', 'b']);
+      expect(await log.endOffsets(input)).toEqual(new Map([[0, 1], [1, 1]])); // prettier-ignore
+      await reading.stop();
+    });
+
+    it('read on with follow', async () => {
+      const { log, input, produce } = await open(1);
+      await produce(['a', '1']);
+      const keys: string[] = [];
+      const onRecord = ({ key }: LogRecord): void => void keys.push(key?.toString() ?? '');
+      const reading = await log.read({ topics: [input], follow: true, onRecord });
+      await reading.caughtUp;
+      expect(keys).toEqual(['a']);
+      await produce(['b', '2']);
+      await eventually(() => keys.length === 2);
+      await reading.stop();
+      await reading.stop();
+      await produce(['c', '3']);
+      expect(keys).toEqual(['a', 'b']);
+    });
+  });
+}

@@ -1,0 +1,31 @@
+import { createRequire } from 'node:module';
+import { jest } from '@jest/globals';
+import type * as Client from '../../../src/log/kafkajs/client';
+import type * as Repair7 from '../../../src/log/kafkajs/repairs/r7-offset-resets';
+
+const load = createRequire(__filename);
+type Kafkajs = ReturnType<typeof Client.kafkajs>;
+
+/** kafkajs as npm installed it, or with the repairs. */
+export type Variant = 'stock' | 'repaired';
+
+export interface OpenedVariant {
+  readonly kafkajs: Kafkajs;
+  /** A module of kafkajs by its path below src/. */
+  module(path: string): unknown;
+  readonly onOffsetOutOfRange: typeof Repair7.onOffsetOutOfRange;
+}
+
+/**
+ * Loads kafkajs anew. What an earlier call answered must not be used any more: kafkajs requires many of its modules only
+ * when it needs them, and would get them from the other variant.
+ */
+export function openKafkajs(variant: Variant): OpenedVariant {
+  jest.resetModules();
+  const kafkajs =
+    variant === 'stock'
+      ? (load('kafkajs') as Kafkajs)
+      : (load('../../../src/log/kafkajs/client') as typeof Client).kafkajs();
+  const { onOffsetOutOfRange } = load('../../../src/log/kafkajs/repairs/r7-offset-resets') as typeof Repair7;
+  return { kafkajs, module: (path): unknown => load(`kafkajs/src/${path}`), onOffsetOutOfRange };
+}

@@ -1,0 +1,136 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Task, TaskState } from '../../../src/log/port';
+import { createGate, eventually, type OpenScene } from '../log-conformance';
+
+export function describeTaskFailures(open: OpenScene): void {
+  describe('tasks in trouble', () => {
+    it('leave nothing to readers of a transaction that failed before its commit, and fold it again', async () => {
+      const { run, produce, all, rows, state } = await open(1);
+      let failures = 2;
+      const calls: string[] = [];
+      await run({
+        hooks: {
+          beforeCommit: () => {
+            if (failures-- > 0) throw new Error('failed before the commit');
+          },
+        },
+        task: { onCall: (call) => calls.push(call) },
+      });
+      await produce(['a', '1'], ['b', '2']);
+      await eventually(async () => (await all(state)).length > 0);
+      expect(await rows()).toEqual(['a=1', 'b=2']);
+      // Each failure ended one task; a new one was restored.
+      expect(calls.filter((call) => call === 'close')).toHaveLength(2);
+      expect(calls.filter((call) => call === 'restored')).toHaveLength(3);
+      expect(calls.filter((call) => call === 'committed')).toHaveLength(1);
+    });
+
+    it('do not fold again what was committed although its answer was lost', async () => {
+      const { run, produce, rows } = await open(1);
+      let failures = 1;
+      await run({
+        hooks: {
+          afterCommit: () => {
+            if (failures-- > 0) throw new Error('the answer was lost');
+          },
+        },
+      });
+      await produce(['a', '1']);
+      await eventually(async () => (await rows()).length === 1);
+      await produce(['a', '2']);
+      await eventually(async () => (await rows()).length === 2);
+      expect(await rows()).toEqual(['a=1', 'a=3']);
+    });
+
+    it('an owner that lost its partition within a transaction can never commit it', async () => {
+      const { run, produce, rows } = await open(2);
+      const gate = createGate();
+      let held = 0;
+      const zombie = await run({
+        hooks: {
+          beforeCommit: () => {
+            held += 1;
+            return gate.pass();
+          },
+        },
+      });
+      await produce(['a', '1', 0], ['b', '1', 1]);
+      await eventually(() => held === 2);
+      // One of the two partitions goes to the heir, who fences, and folds what the zombie has not committed.
+      const heir = await run();
+      await eventually(async () => (await rows()).length === 1 && heir.ready() && heir.status().length === 1);
+      gate.open();
+      await eventually(async () => (await rows()).length === 2 && zombie.ready());
+      await produce(['a', '2', 0], ['b', '2', 1]);
+      await eventually(async () => (await rows()).length === 4);
+      expect((await rows()).sort()).toEqual(['a=1', 'a=3', 'b=1', 'b=3']);
+    });
+
+    it('a task fenced while still assigned joins the group anew, and goes on', async () => {
+      const { run, produce, rows, harness, topology } = await open(1);
+      const tasks = await run();
+      await produce(['a', '1']);
+      await eventually(async () => (await rows()).length === 1);
+      await harness.fence(`${topology.group}-${topology.input}-0`);
+      await produce(['a', '2']);
+      await eventually(async () => (await rows()).length === 2);
+      expect(await rows()).toEqual(['a=1', 'a=3']);
+      await eventually(() => tasks.ready());
+    });
+
+    it.each(['process', 'restore', 'restored', 'onTimer'] as const)(
+      'an error of a task in %s ends all tasks, and leaves nothing of it',
+      async (method) => {
+        const { run, produce, rows } = await open(1);
+        await produce(['a', '1']);
+        const first = await run();
+        await eventually(async () => (await rows()).length === 1);
+        await first.stop();
+        if (method === 'process') await produce(['a', '2']);
+        const failing = (task: Task): Task => ({
+          ...task,
+          [method]: () => {
+            throw new Error(`${method} failed`);
+          },
+        });
+        const tasks = await run({ wrap: failing, timers: true, task: { nextTimer: () => 1 } });
+        await expect(tasks.done).rejects.toThrow(`${method} failed`);
+        expect(tasks.ready()).toBe(false);
+        await tasks.stop();
+        expect(await rows()).toEqual(['a=1']);
+      },
+    );
+
+    it.each(['ASSIGNED', 'FENCING', 'RESTORING', 'RUNNING'] satisfies readonly TaskState[])(
+      'stop in state %s, and twice',
+      async (state) => {
+        const { run, produce, rows } = await open(2);
+        await produce(['a', '1'], ['b', '1', 1]);
+        const tasks = await run();
+        // Not every state lasts long enough to be met; stop comes at the first moment that is at least as late.
+        await eventually(
+          () => state === 'ASSIGNED' || tasks.status().some((status) => status.state === state) || tasks.ready(),
+        );
+        await Promise.all([tasks.stop(), tasks.stop()]);
+        await tasks.done;
+        await tasks.stop();
+        const again = await run();
+        await eventually(async () => (await rows()).length === 2);
+        await again.stop();
+        expect((await rows()).sort()).toEqual(['a=1', 'b=1']);
+      },
+    );
+
+    it('stop finishes the transaction under way', async () => {
+      const { run, produce, rows } = await open(1);
+      const gate = createGate();
+      const tasks = await run({ hooks: { beforeCommit: gate.pass } });
+      await produce(['a', '1']);
+      await gate.arrived;
+      const stopping = tasks.stop();
+      gate.open();
+      await stopping;
+      expect(await rows()).toEqual(['a=1']);
+    });
+  });
+}

@@ -1,0 +1,23 @@
+import { createMemoryCluster } from '../../../src/log/memory/cluster';
+import { describeLog } from '../../support/log-conformance';
+
+describeLog('in memory', () => {
+  const cluster = createMemoryCluster({ partitions: 2 });
+  const done = Promise.resolve();
+  return Promise.resolve({
+    createTopic(name, partitions) {
+      cluster.createTopic(name, partitions);
+      return done;
+    },
+    connect: (hooks) => Promise.resolve(cluster.connect(hooks === undefined ? {} : { hooks })),
+    fence(transactionalId) {
+      cluster.fence(transactionalId);
+      return done;
+    },
+    expireOffsets(group) {
+      cluster.expireOffsets(group);
+      return done;
+    },
+    close: () => done,
+  });
+});

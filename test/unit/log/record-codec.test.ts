@@ -1,0 +1,120 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { DecodeRecordBatch } from '../../../src/log/kafkajs/repairs/r3-empty-batches';
+import { readVarint, sizeOfVarint, writeVarint } from '../../../src/log/kafkajs/repairs/varint';
+import { openKafkajs, type Variant } from '../../support/log/stock-kafkajs';
+
+const text = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }));
+const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
+const message = fc.record({
+  key: fc.option(fc.oneof(text, bytes)),
+  value: fc.option(bytes),
+  // Of equal length, for the stock maxTimestamp is wrong otherwise (R8).
+  timestamp: fc.integer({ min: 1_000_000_000_000, max: 1_999_999_999_999 }).map(String),
+  headers: fc.dictionary(text, fc.oneof(text, fc.array(text, { minLength: 2, maxLength: 3 })), { maxKeys: 5 }),
+});
+const batches = fc.sample(
+  fc.record({
+    transactionalId: fc.option(fc.constant('tx')),
+    messages: fc.array(message, { minLength: 1, maxLength: 20 }),
+  }),
+  { numRuns: 150, seed: 7 },
+);
+
+interface DecodedRecord {
+  readonly offset: string;
+  readonly timestamp: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: object;
+  readonly isControlRecord: boolean;
+}
+
+/** Every batch as a Produce request's bytes. */
+async function encodeAll(variant: Variant): Promise<readonly Buffer[]> {
+  const request = openKafkajs(variant).module('protocol/requests/produce/v3/request') as (data: object) => {
+    encode(): Promise<{ buffer: Buffer }>;
+  };
+  const encoded: Buffer[] = [];
+  for (const { transactionalId, messages } of batches) {
+    const partitions = [{ partition: 3, firstSequence: 5, messages }];
+    const data = { acks: -1, timeout: 1, transactionalId, producerId: '77', producerEpoch: 2 };
+    encoded.push(Buffer.from((await request({ ...data, topicData: [{ topic: 't', partitions }] }).encode()).buffer));
+  }
+  return encoded;
+}
+
+async function decodeAll(
+  variant: Variant,
+  requests: readonly Buffer[],
+): Promise<readonly (readonly DecodedRecord[])[]> {
+  const { module } = openKafkajs(variant);
+  const Decoder = module('protocol/decoder') as new (buffer: Buffer) => object;
+  const decode = module('protocol/recordBatch/v0/decoder') as DecodeRecordBatch;
+  const decoded: (readonly DecodedRecord[])[] = [];
+  for (const [i, request] of requests.entries()) {
+    // transactional_id, acks, timeout, count, topic, count, partition, size: then the batch.
+    const from = 2 + (batches[i]?.transactionalId?.length ?? 0) + 2 + 4 + 4 + 3 + 4 + 4 + 4;
+    const { records } = await decode(new Decoder(request.subarray(from)));
+    decoded.push(
+      (records as unknown as readonly DecodedRecord[]).map(
+        ({ offset, timestamp, key, value, headers, isControlRecord }) => ({
+          ...{ offset, timestamp, key, value, headers, isControlRecord },
+        }),
+      ),
+    );
+  }
+  return decoded;
+}
+
+describe('R10 and R11, the fast encoding and decoding of records', () => {
+  it('encode the same bytes as kafkajs', async () => {
+    const stock = await encodeAll('stock');
+    const repaired = await encodeAll('repaired');
+    for (const [i, expected] of stock.entries()) expect(repaired[i]?.toString('hex')).toBe(expected.toString('hex'));
+  });
+
+  it('decode the same records as kafkajs', async () => {
+    const encoded = await encodeAll('stock');
+    expect(await decodeAll('repaired', encoded)).toEqual(await decodeAll('stock', encoded));
+  });
+
+  it('allocate one buffer a batch, not one and more for every record and integer', async () => {
+    const allocations = async (variant: Variant): Promise<number> => {
+      const request = openKafkajs(variant).module('protocol/requests/produce/v3/request') as (data: object) => {
+        encode(): Promise<unknown>;
+      };
+      const messages = Array.from({ length: 100 }, () => ({
+        key: 'k',
+        value: 'v',
+        headers: { a: 'b' },
+        timestamp: '1',
+      }));
+      const topicData = [{ topic: 't', partitions: [{ partition: 0, firstSequence: 0, messages }] }];
+      const stockAlloc = Buffer.alloc;
+      let count = 0;
+      Buffer.alloc = (...args: Parameters<typeof Buffer.alloc>) => {
+        count += 1;
+        return stockAlloc(...args);
+      };
+      try {
+        await request({ acks: -1, timeout: 1, topicData }).encode();
+      } finally {
+        Buffer.alloc = stockAlloc;
+      }
+      return count;
+    };
+    expect(await allocations('stock')).toBeGreaterThan(200);
+    expect(await allocations('repaired')).toBeLessThan(20);
+  });
+
+  it('variable-length integers are read as they were written', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: -(2 ** 51), max: 2 ** 51 }), (value) => {
+        const buffer = Buffer.alloc(10);
+        expect(writeVarint(buffer, 0, value)).toBe(sizeOfVarint(value));
+        expect(readVarint({ buffer, offset: 0 })).toBe(value);
+      }),
+    );
+  });
+});

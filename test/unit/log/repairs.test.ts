@@ -1,0 +1,159 @@
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import type { GroupMessagesPerPartition } from '../../../src/log/kafkajs/repairs/r2-quadratic-grouping';
+import type { DecodeRecordBatch } from '../../../src/log/kafkajs/repairs/r3-empty-batches';
+import type { FetchedMessage, FilterAbortedMessages } from '../../../src/log/kafkajs/repairs/r4-interleaved-aborts';
+import { openKafkajs } from '../../support/log/stock-kafkajs';
+
+/** Each bug in kafkajs as npm installed it, and its absence with the repair. The rest: test/integration/log/repairs.test.ts */
+const variants = [['stock'], ['repaired']] as const;
+
+describe('R1, timers of an idle connection', () => {
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it.each(variants)('%s', (variant) => {
+    jest.useFakeTimers();
+    const logger = { debug: () => undefined };
+    const Queue = openKafkajs(variant).module('network/requestQueue') as new (options: object) => {
+      checkPendingRequests(): void;
+      push(request: object): void;
+      maybeThrottle(ms: number): void;
+      destroy(): void;
+    };
+    const queue = new Queue({ clientId: 'a', broker: 'b', requestTimeout: 1, logger, maxInFlightRequests: 1 });
+    queue.checkPendingRequests();
+    // One expired timer arms the next: nothing is pending, and it never ends.
+    for (let i = 0; i < 50; i++) jest.advanceTimersToNextTimer();
+    expect(jest.getTimerCount()).toBe(variant === 'stock' ? 1 : 0);
+
+    // What is throttled is sent later all the same.
+    const sent: number[] = [];
+    queue.maybeThrottle(40);
+    queue.push({ entry: { correlationId: 7 }, expectResponse: true, sendRequest: () => sent.push(7) });
+    expect(sent).toEqual([]);
+    jest.advanceTimersByTime(100);
+    expect(sent).toEqual([7]);
+    queue.destroy();
+  });
+});
+
+describe('R2, grouping messages by partition', () => {
+  it.each(variants)('%s', (variant) => {
+    const group = openKafkajs(variant).module('producer/groupMessagesPerPartition') as GroupMessagesPerPartition;
+    const messages = Array.from({ length: 500 }, (_, n) => ({ n }));
+    // An array iterator is created for every copy of a group: 1 + 2 + … without the repair.
+    let steps = 0;
+    const iterate = Array.prototype[Symbol.iterator];
+    const spy = jest.spyOn(Array.prototype, Symbol.iterator).mockImplementation(function (this: unknown[]) {
+      steps += this.length;
+      return iterate.call(this);
+    });
+    let groups: Record<number, unknown[]>;
+    try {
+      groups = group({ topic: 't', partitionMetadata: [{}], messages, partitioner: () => 0 });
+    } finally {
+      spy.mockRestore();
+    }
+    expect(groups[0]).toEqual(messages);
+    if (variant === 'stock') expect(steps).toBeGreaterThan(100_000);
+    else expect(steps).toBeLessThanOrEqual(500);
+  });
+});
+
+describe('R3, a batch that compaction has emptied', () => {
+  /** A record batch of format 2 at offset 10, up to offset 14, without records. */
+  function emptiedBatch(): Buffer {
+    const batch = Buffer.alloc(61);
+    batch.writeBigInt64BE(10n, 0);
+    batch.writeInt32BE(49, 8);
+    batch.writeInt8(2, 16);
+    batch.writeInt32BE(4, 23);
+    return batch;
+  }
+
+  it.each(variants)('%s', async (variant) => {
+    const { module } = openKafkajs(variant);
+    const Decoder = module('protocol/decoder') as new (buffer: Buffer) => object;
+    const decode = module('protocol/recordBatch/v0/decoder') as DecodeRecordBatch;
+    const { records } = await decode(new Decoder(emptiedBatch()));
+    if (variant === 'stock') expect(records).toEqual([]);
+    else expect(records).toMatchObject([{ offset: '14', isControlRecord: true }]);
+  });
+});
+
+describe('R4, aborted transactions that interleave', () => {
+  it.each(variants)('%s', (variant) => {
+    const filter = openKafkajs(variant).module('consumer/filterAbortedMessages') as FilterAbortedMessages;
+    const data = (offset: number, producerId: string): FetchedMessage => ({
+      offset: String(offset),
+      key: Buffer.from(`key of ${producerId}`),
+      isControlRecord: false,
+      batchContext: { producerId, inTransaction: true },
+    });
+    const abort = (offset: number, producerId: string): FetchedMessage => ({
+      ...data(offset, producerId),
+      key: Buffer.from([0, 0, 0, 0]),
+      isControlRecord: true,
+    });
+    const messages = [data(0, 'A'), data(1, 'B'), abort(2, 'B'), data(3, 'A'), abort(4, 'A'), data(5, 'C')];
+    // B's transaction began later and ended earlier: the broker lists it first.
+    const abortedTransactions = [
+      { producerId: 'B', firstOffset: '1' },
+      { producerId: 'A', firstOffset: '0' },
+    ];
+    const delivered = filter({ messages, abortedTransactions })
+      .filter(({ isControlRecord }) => !isControlRecord)
+      .map(({ offset }) => offset);
+    expect(delivered).toEqual(variant === 'stock' ? ['0', '5'] : ['5']);
+    expect(filter({ messages, abortedTransactions: [] })).toHaveLength(6);
+  });
+});
+
+describe('R8, the greatest timestamp of a batch', () => {
+  it.each(variants)('%s', async (variant) => {
+    const { module } = openKafkajs(variant);
+    const produce = module('protocol/requests/produce/v3/request') as (request: object) => {
+      encode(): Promise<{ buffer: Buffer }>;
+    };
+    const Decoder = module('protocol/decoder') as new (buffer: Buffer) => object;
+    const decode = module('protocol/recordBatch/v0/decoder') as DecodeRecordBatch;
+    const times = [1_000, 999, 998];
+    const messages = times.map((timestamp) => ({ key: 'k', value: 'v', timestamp: String(timestamp) }));
+    const topicData = [{ topic: 't', partitions: [{ partition: 0, firstSequence: 0, messages }] }];
+    const { buffer } = await produce({ acks: -1, timeout: 1, topicData }).encode();
+    // transactional_id, acks, timeout, count, topic, count, partition, size: then the batch.
+    const batch = await decode(new Decoder(buffer.subarray(2 + 2 + 4 + 4 + 3 + 4 + 4 + 4)));
+    expect(batch.records).toHaveLength(3);
+    expect(batch.maxTimestamp).toBe(variant === 'stock' ? '999' : '1000');
+  });
+});
+
+describe('R9, a fetch that brought only markers', () => {
+  it.each(variants)('%s', (variant) => {
+    const Batch = openKafkajs(variant).module('consumer/batch') as new (
+      topic: string,
+      offset: string,
+      data: object,
+    ) => { isEmpty(): boolean; isEmptyDueToFiltering(): boolean; lastOffset(): string };
+    const marker = { offset: '5', key: Buffer.from([0, 0, 0, 1]), isControlRecord: true, batchContext: {} };
+    const fetched = new Batch('t', '5', { partition: 0, highWatermark: '6', messages: [marker] });
+    expect(fetched.isEmptyDueToFiltering()).toBe(variant === 'stock');
+    expect(fetched.lastOffset()).toBe('5');
+    expect(new Batch('t', '6', { partition: 0, highWatermark: '6', messages: [] }).isEmpty()).toBe(true);
+  });
+});
+
+describe('the installed kafkajs', () => {
+  it('is refused when its version is not the one that the repairs were made for', () => {
+    jest.resetModules();
+    jest.doMock('kafkajs/package.json', () => ({ version: '2.3.0' }), { virtual: true });
+    try {
+      expect(() => openKafkajs('repaired')).toThrow(
+        /kafkajs 2\.3\.0 is installed.*npm install --save-exact kafkajs@2\.2\.4/,
+      );
+    } finally {
+      jest.dontMock('kafkajs/package.json');
+    }
+  });
+});
