@@ -1,0 +1,49 @@
+import type { Connection, Engine } from './clickhouse-engine';
+import type { Lane } from './clickhouse-lane';
+
+export interface ConnectionOptions {
+  readonly engine: Engine;
+  readonly path: string;
+  /** `client.query`: long reads must not hold up the writer. */
+  readonly reads: Lane;
+  /** `insert`, `exec` and `command`. */
+  readonly writes: Lane;
+}
+
+/**
+ * What the official client takes instead of HTTP. A connection of chdb runs one query at a time, so each call has one
+ * of its own, taken from a pool. A call that brings `clickhouse_settings` gets a fresh one: chdb keeps settings on the
+ * connection for all later calls (an `insert_deduplication_token` kept so would silently drop a later insert).
+ */
+export function pooledConnection({ engine, path, reads, writes }: ConnectionOptions): Connection {
+  const idle: Connection[] = [];
+  let closed = false;
+
+  const use = <T>(lane: Lane, params: object, call: (connection: Connection) => Promise<T>): Promise<T> =>
+    lane.run(async () => {
+      if (closed) throw new Error('the embedded ClickHouse is closed');
+      const bringsSettings =
+        'clickhouse_settings' in params && Object.keys(params.clickhouse_settings ?? {}).length > 0;
+      const pooled = bringsSettings ? undefined : idle.pop();
+      const connection = pooled ?? engine.createChdbConnection({ path });
+      try {
+        return await call(connection);
+      } finally {
+        if (bringsSettings) await connection.close();
+        else idle.push(connection);
+      }
+    });
+
+  return {
+    query: (params) => use(reads, params, (connection) => connection.query(params)),
+    insert: (params) => use(writes, params, (connection) => connection.insert(params)),
+    exec: (params) => use(writes, params, (connection) => connection.exec(params)),
+    command: (params) => use(writes, params, (connection) => connection.command(params)),
+    ping: (params) => use(reads, params, (connection) => connection.ping(params)),
+    close: async () => {
+      closed = true;
+      await Promise.all([reads.idle(), writes.idle()]);
+      await Promise.all(idle.splice(0).map((connection) => connection.close()));
+    },
+  };
+}

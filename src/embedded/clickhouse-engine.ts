@@ -1,0 +1,31 @@
+import { createRequire } from 'node:module';
+import type { createClient } from '@clickhouse/client';
+import type { Session } from 'chdb';
+import { OperatorError, messageOf } from '../common/errors';
+
+/** What the official client takes instead of HTTP. */
+export type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;
+
+/** What this project uses of chdb, ClickHouse as a library (an optional dependency). */
+export interface Engine {
+  readonly Session: new (path: string) => Session;
+  createChdbConnection(options: { readonly path: string }): Connection;
+  /** Resolves when no query runs and every closed connection is gone. */
+  drainPending(): Promise<void>;
+}
+
+const WITHOUT_CHDB =
+  'Either install it (npm install chdb@3.4; Linux with glibc or macOS, x64 or arm64), or set CLICKHOUSE_URL to use a ' +
+  'ClickHouse server.';
+
+/** Throws an OperatorError where chdb is not installed or does not load here. */
+export function loadEngine(load: (name: string) => unknown = createRequire(__filename)): Engine {
+  try {
+    const { Session, drainPending } = load('chdb') as Pick<Engine, 'Session' | 'drainPending'>;
+    const { createChdbConnection } = load('chdb/connection') as Pick<Engine, 'createChdbConnection'>;
+    return { Session, drainPending, createChdbConnection };
+  } catch (error) {
+    const [firstLine] = messageOf(error).split('\n');
+    throw new OperatorError(`the embedded ClickHouse (chdb) does not load: ${firstLine ?? ''}. ${WITHOUT_CHDB}`);
+  }
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { messageOf } from '../common/errors';
+import type { EmbeddedClickHouse } from './clickhouse';
+import { HttpError, readBody } from './clickhouse-http-body';
+import { StatementError } from './clickhouse-statement';
+
+export interface ServeOptions {
+  /** 0: a free one. */
+  readonly port: number;
+  /** A loopback address; nothing else is served, there are no users and passwords here. */
+  readonly host: '127.0.0.1' | '::1';
+  readonly readOnly: boolean;
+  /** For requests that name no database. */
+  readonly database: string;
+}
+
+export interface ClickHouseHttp {
+  readonly url: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** A request's address of its own; the rest of its parameters are settings. */
+const NO_SETTINGS = new Set([
+  ...['query', 'database', 'default_format', 'query_id', 'role', 'user', 'password', 'quota_key'],
+  ...['session_id', 'session_timeout', 'session_check', 'compress', 'decompress', 'stacktrace', 'close_session'],
+  // Of a server's HTTP handler: the embedded engine does not know them, and everything is buffered here anyway.
+  ...['wait_end_of_query', 'buffer_size', 'enable_http_compression', 'http_zlib_compression_level'],
+  ...['send_progress_in_http_headers', 'http_headers_progress_interval_ms', 'http_response_buffer_size'],
+  ...['add_http_cors_header', 'http_native_compression_disable_checksumming_on_decompress'],
+]);
+
+/** ClickHouse's HTTP interface in front of the embedded engine: the official client, curl and BI tools work with it. */
+export async function serveClickHouseHttp(engine: EmbeddedClickHouse, options: ServeOptions): Promise<ClickHouseHttp> {
+  const server = createServer((request, response) => {
+    answer(engine, options, request, response).catch((error: unknown) => fail(request, response, error));
+  });
+  server.keepAliveTimeout = 10_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(options.port, options.host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(
+  engine: EmbeddedClickHouse,
+  options: ServeOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  assertLocal(request);
+  const url = new URL(request.url ?? '/', 'http://localhost');
+  if (url.pathname === '/ping' || (url.pathname === '/' && url.search === '' && request.method === 'GET')) {
+    response.setHeader('Content-Type', 'text/plain; charset=UTF-8').end('Ok.\n');
+    return;
+  }
+  if (url.pathname !== '/') throw new HttpError(404, `There is no handle ${url.pathname}; use / or /ping.`);
+  if (request.method !== 'GET' && request.method !== 'POST') throw new HttpError(405, 'Use GET or POST.');
+
+  const body = request.method === 'POST' ? await readBody(request) : '';
+  const parameters = [...url.searchParams];
+  const named = (name: string) => url.searchParams.get(name) ?? undefined;
+  const sql = [named('query') ?? '', body].filter((part) => part !== '').join('\n');
+  if (sql.trim() === '') throw new HttpError(400, 'Code: 62. DB::Exception: Empty query. (SYNTAX_ERROR)', 62);
+
+  const result = await engine.run({
+    sql,
+    format: named('default_format') ?? 'TabSeparated',
+    database: named('database') || options.database,
+    params: Object.fromEntries(
+      parameters.filter(([name]) => name.startsWith('param_')).map(([name, value]) => [name.slice(6), value]),
+    ),
+    settings: Object.fromEntries(parameters.filter(([name]) => !NO_SETTINGS.has(name) && !name.startsWith('param_'))),
+    // As a server does: what only looks, by its method, changes nothing.
+    readOnly: options.readOnly || request.method === 'GET',
+  });
+  const summary = {
+    read_rows: String(result.rowsRead),
+    read_bytes: String(result.bytesRead),
+    elapsed_ns: String(Math.round(result.elapsedSeconds * 1e9)),
+  };
+  response
+    .setHeader('Content-Type', 'text/plain; charset=UTF-8')
+    .setHeader('X-ClickHouse-Query-Id', named('query_id') ?? randomUUID())
+    .setHeader('X-ClickHouse-Summary', JSON.stringify(summary))
+    .end(result.bytes);
+}
+
+/** Web pages must not get here by a name that resolves to this machine (DNS rebinding), nor by a form. */
+function assertLocal(request: IncomingMessage): void {
+  const host = (request.headers.host ?? '').replace(/:\d+$/, '');
+  if (!['127.0.0.1', 'localhost', '[::1]'].includes(host) || request.headers.origin !== undefined) {
+    throw new HttpError(403, 'Only programs on this machine are served, under 127.0.0.1 or localhost.');
+  }
+}
+
+/** As ClickHouse's src/Server/HTTP/exceptionCodeToHTTPStatus.cpp for the codes that people meet. */
+function statusOf(code: number): number {
+  if ([46, 47, 50, 56, 60, 63, 73, 81, 107, 115].includes(code)) return 404;
+  if ([6, 25, 26, 27, 32, 33, 36, 38, 41, 42, 43, 44, 53, 62, 69, 70, 72, 117, 130, 420, 456, 457].includes(code))
+    return 400;
+  if (code === 497) return 403;
+  if (code === 48) return 501;
+  return 500;
+}
+
+function fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const code = error instanceof StatementError || error instanceof HttpError ? error.code : 0;
+  response.statusCode = error instanceof HttpError ? error.status : statusOf(code);
+  if (code > 0) response.setHeader('X-ClickHouse-Exception-Code', code);
+  // A body that was not read to its end would be taken for the next request.
+  if (!request.complete) response.setHeader('Connection', 'close');
+  response.setHeader('Content-Type', 'text/plain; charset=UTF-8').end(`${messageOf(error).trimEnd()}\n`);
+}

@@ -1,0 +1,80 @@
+import type { Session } from 'chdb';
+import { messageOf } from '../common/errors';
+import { assertReads, quoted } from './clickhouse-read-only';
+
+export interface Statement {
+  readonly sql: string;
+  /** Where the statement names none. */
+  readonly format: string;
+  readonly database: string;
+  /** Values of `{name:Type}`, as they stand in a URL: escaped as in TabSeparated. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly readOnly: boolean;
+}
+
+export interface StatementResult {
+  readonly bytes: Uint8Array;
+  readonly rowsRead: number;
+  readonly bytesRead: number;
+  readonly elapsedSeconds: number;
+}
+
+/**
+ * What a reader may use: it shares the process with the writer, nobody can interrupt a query of the embedded engine,
+ * and a result is in memory as a whole.
+ */
+const READER_LIMITS =
+  'SET max_execution_time = 60, max_memory_usage = 2000000000, max_result_bytes = 500000000, ' +
+  "result_overflow_mode = 'throw', readonly = 1";
+
+/** Runs on the session, which it closes: nothing of a statement (database, settings, parameters) outlives it. */
+export async function runStatement(session: Session, statement: Statement): Promise<StatementResult> {
+  const ask = (sql: string) => session.queryAsync(sql);
+  try {
+    await ask(`USE ${quoted('`', statement.database)}`);
+    // Without it `selec` is a column's name, and the message another than a server's.
+    await ask('SET implicit_select = 0');
+    if (statement.readOnly) await ask(READER_LIMITS);
+    for (const [name, value] of Object.entries(statement.settings)) {
+      await ask(`SET ${quoted('`', name)} = ${quoted("'", value)}`);
+    }
+    if (statement.readOnly) await assertReads(statement.sql, async (sql) => (await ask(sql)).text());
+    const options = { format: statement.format };
+    const params = Object.entries(statement.params).map(([name, value]) => [name, unescapeTsv(value)]);
+    const result =
+      params.length === 0
+        ? await session.queryAsync(statement.sql, options)
+        : await session.queryBindAsync(statement.sql, Object.fromEntries(params) as object, options);
+    return {
+      bytes: result.bytes(),
+      rowsRead: result.rowsRead,
+      bytesRead: result.bytesRead,
+      elapsedSeconds: result.elapsed,
+    };
+  } catch (error) {
+    throw new StatementError(messageOf(error));
+  } finally {
+    session.close();
+  }
+}
+
+/** ClickHouse's own words, as a server would send them. */
+export class StatementError extends Error {
+  readonly code: number;
+
+  constructor(message: string) {
+    // An exception that passed two layers carries its code twice; the inner one has the words.
+    const inner = /^Code: \d+\. DB::Exception: (Code: \d+\. DB::Exception: .*)\. \([A-Z_]+\)\s*$/s.exec(message)?.[1];
+    super(inner ?? message);
+    this.code = Number(/^Code: (\d+)\./.exec(this.message)?.[1] ?? 0);
+  }
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', r: '\r', n: '\n', t: '\t', '0': '\0' };
+
+/** chdb escapes the value itself. Null is `\N`. */
+function unescapeTsv(value: string): string | null {
+  if (value === '\\N') return null;
+  return value.replace(/\\([\s\S])/g, (_, character: string) => ESCAPES[character] ?? character);
+}

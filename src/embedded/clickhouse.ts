@@ -1,0 +1,88 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { OperatorError, messageOf } from '../common/errors';
+import { pooledConnection } from './clickhouse-connection';
+import { loadEngine, type Connection } from './clickhouse-engine';
+import { createLane } from './clickhouse-lane';
+import { runStatement, type Statement, type StatementResult } from './clickhouse-statement';
+import { identify } from './identity';
+import { namingPath } from './remedy';
+
+export interface EmbeddedOptions {
+  /** `DATA_DIR`; the tables are in its folder `clickhouse`. */
+  readonly dataDir: string;
+}
+
+/** ClickHouse in this process. Data that a resolved insert brought survive `kill -9`. */
+export interface EmbeddedClickHouse {
+  /** The folder of the tables. */
+  readonly path: string;
+  /** For `connectStore({ connection })`. Each one is closed with its client. */
+  connection(): Connection;
+  /** One statement, with its own database, settings and rights, on a connection of its own. */
+  run(statement: Statement): Promise<StatementResult>;
+  /** Waits for what runs. Afterwards another folder can be opened. */
+  close(): Promise<void>;
+}
+
+/**
+ * The engine runs every query on a thread of libuv's pool (`UV_THREADPOOL_SIZE`, 4 by default). One is left for files
+ * and names, two are the writer's; what remains reads, so a long read never holds up the writer.
+ */
+const THREADS = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
+const WRITES = 2;
+const READS = Math.max(1, THREADS - WRITES - 1);
+
+/** One process a folder, and one folder a process. Throws an OperatorError that names the folder otherwise. */
+export async function openEmbeddedClickHouse({ dataDir }: EmbeddedOptions): Promise<EmbeddedClickHouse> {
+  const engine = loadEngine();
+  const path = join(resolve(dataDir), 'clickhouse');
+  await namingPath('data directory', path, () => mkdir(path, { recursive: true }));
+  await engine.drainPending();
+  // Held for as long as the engine is open: without any connection the engine shuts down.
+  const keeper = await Promise.resolve(path)
+    .then((folder) => new engine.Session(folder))
+    .catch(async (error: unknown) => Promise.reject(await explained(error, path)));
+  const reads = createLane(READS);
+  const writes = createLane(WRITES);
+  const connections = new Set<Connection>();
+  let closing: Promise<void> | null = null;
+
+  return {
+    path,
+    connection: () => {
+      const connection = pooledConnection({ engine, path, reads, writes });
+      connections.add(connection);
+      return connection;
+    },
+    run: (statement) => {
+      if (closing !== null) return Promise.reject(new Error('the embedded ClickHouse is closed'));
+      return (statement.readOnly ? reads : writes).run(() => runStatement(new engine.Session(path), statement));
+    },
+    close: () =>
+      (closing ??= (async () => {
+        await Promise.all([...connections].map((connection) => connection.close()));
+        await Promise.all([reads.idle(), writes.idle()]);
+        keeper.close();
+        await engine.drainPending();
+      })()),
+  };
+}
+
+async function explained(error: unknown, path: string): Promise<OperatorError> {
+  const message = messageOf(error).replace(/\s+/g, ' ');
+  if (message.includes('one active data directory per process')) {
+    return new OperatorError(
+      `ClickHouse data in ${path}: this process has another folder open already; close that one first.`,
+    );
+  }
+  // chdb prints why it could not lock the folder, and throws without it. The lock file names its holder.
+  const status = await readFile(join(path, 'status'), 'utf8').catch(() => '');
+  const holder = await identify(Number(/^PID: (\d+)$/m.exec(status)?.[1] ?? 0));
+  if (holder === undefined) return new OperatorError(`ClickHouse data in ${path} cannot be opened: ${message}`);
+  return new OperatorError(
+    `ClickHouse data in ${path}: process ${holder.pid} has them open (is "queuefold start" running?). ` +
+      'Use them through its HTTP address, as "queuefold query" does by itself, or stop that process, or choose ' +
+      'another folder with DATA_DIR.',
+  );
+}

@@ -1,0 +1,49 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+/** A process, told apart from a later one that was given the same pid. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** When it started, in the system's own notation: only ever compared for equality. */
+  readonly started: string;
+}
+
+/** The identity of a running process; undefined when there is none with this pid (a zombie counts as none). */
+export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
+  if (process.platform === 'linux') {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+    if (stat === undefined) return undefined;
+    // The command's name, in parentheses, may contain anything: fields count from behind it (proc(5): 3 state, 22 starttime).
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? undefined : { pid, started: fields[19] ?? '' };
+  }
+  const ps = promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(pid)]);
+  const started = (await ps.catch(() => ({ stdout: '' }))).stdout.trim();
+  return started === '' ? undefined : { pid, started };
+}
+
+export async function isRunning(known: ProcessIdentity): Promise<boolean> {
+  return (await identify(known.pid))?.started === known.started;
+}
+
+/** Whether `known` ended within the time given. */
+export async function endsWithin(known: ProcessIdentity, timeoutMs: number): Promise<boolean> {
+  for (const deadline = Date.now() + timeoutMs; Date.now() < deadline;) {
+    if (!(await isRunning(known))) return true;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return !(await isRunning(known));
+}
+
+/** Reads what `JSON.stringify` of an identity wrote; undefined for a missing, half-written or foreign file. */
+export async function readIdentity(file: string): Promise<ProcessIdentity | undefined> {
+  try {
+    const read: unknown = JSON.parse(await readFile(file, 'utf8'));
+    if (typeof read !== 'object' || read === null || !('pid' in read) || !('started' in read)) return undefined;
+    const { pid, started } = read;
+    return typeof pid === 'number' && typeof started === 'string' ? { pid, started } : undefined;
+  } catch {
+    return undefined;
+  }
+}

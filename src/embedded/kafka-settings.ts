@@ -1,0 +1,86 @@
+const MIB = 1024 * 1024;
+/** Room for the largest record queuefold writes (8 MiB) and a batch around it. */
+const LARGEST_BATCH = 10 * MIB;
+
+export interface KafkaPlace {
+  readonly clientPort: number;
+  readonly controllerPort: number;
+  /** Kafka's own data. */
+  readonly logDir: string;
+}
+
+export type KafkaOverrides = Readonly<Record<string, string | number | boolean>>;
+
+/** The settings of a broker that is alone on one machine. */
+export function kafkaSettings(place: KafkaPlace, overrides: KafkaOverrides = {}): KafkaOverrides {
+  const broker = `127.0.0.1:${place.clientPort}`;
+  const controller = `127.0.0.1:${place.controllerPort}`;
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.voters': `1@${controller}`,
+    'controller.listener.names': 'CONTROLLER',
+    listeners: `PLAINTEXT://${broker},CONTROLLER://${controller}`,
+    'advertised.listeners': `PLAINTEXT://${broker}`,
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'log.dirs': place.logDir,
+
+    'auto.create.topics.enable': false,
+    'delete.topic.enable': true,
+    'message.max.bytes': LARGEST_BATCH,
+    'replica.fetch.max.bytes': LARGEST_BATCH,
+    'replica.fetch.response.max.bytes': 2 * LARGEST_BATCH,
+
+    // One node: nothing to wait for, nothing to replicate.
+    'group.initial.rebalance.delay.ms': 0,
+    'default.replication.factor': 1,
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 1,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.num.partitions': 1,
+    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.min.isr': 1,
+    'share.coordinator.state.topic.num.partitions': 1,
+
+    // Few cores, a small heap (the cleaner's buffer is 128 MiB by default and allocated at the start).
+    'num.network.threads': 2,
+    'num.io.threads': 4,
+    'background.threads': 2,
+    'log.cleaner.threads': 1,
+    'log.cleaner.dedupe.buffer.size': 16 * MIB,
+    ...overrides,
+  };
+}
+
+/** As the text of server.properties. */
+export function kafkaProperties(settings: KafkaOverrides): string {
+  return Object.entries(settings)
+    .map(([key, value]) => `${key}=${escapeProperty(String(value))}\n`)
+    .join('');
+}
+
+/** A backslash begins an escape in a properties file; other characters of a path are plain when the file is UTF-8. */
+function escapeProperty(value: string): string {
+  return value.replaceAll('\\', '\\\\');
+}
+
+/** Two files of 5 MB at most; what is not logged (a crash of the JVM) goes to kafka.out. */
+export function log4jProperties(file: string): string {
+  return `status = error
+appender.file.type = RollingFile
+appender.file.name = file
+appender.file.fileName = ${file}
+appender.file.filePattern = ${file}.%i
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{ISO8601} %p %c{1} %m%n
+appender.file.policies.type = Policies
+appender.file.policies.size.type = SizeBasedTriggeringPolicy
+appender.file.policies.size.size = 5MB
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = 1
+rootLogger.level = info
+rootLogger.appenderRef.file.ref = file
+`;
+}

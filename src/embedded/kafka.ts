@@ -1,0 +1,113 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { access, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { OperatorError, messageOf } from '../common/errors';
+import { findJava } from './java';
+import { isKafkaReady } from './kafka-ready';
+import { kafkaProperties, kafkaSettings, log4jProperties, type KafkaOverrides } from './kafka-settings';
+import { fetchPart, type OnProgress } from './maven';
+import { startService } from './service';
+
+export interface KafkaOptions {
+  /** Kafka uses `<dataDir>/kafka` and nothing else. */
+  readonly dataDir: string;
+  /** 512 by default. */
+  readonly heapMb?: number;
+  /** Broker settings that win over the ones chosen here (`log.cleaner.backoff.ms`, …). */
+  readonly overrides?: KafkaOverrides;
+  readonly onProgress?: OnProgress;
+}
+
+export interface EmbeddedKafka {
+  readonly brokers: readonly string[];
+  readonly pid: number;
+  /** As a power cut would end it; the data directory stays this process's own until stop(). */
+  kill9(): Promise<void>;
+  /** Same data, same port; also after kill9(). */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+  /** Resolves with an error to show when the broker ended by itself, with undefined after stop(). */
+  readonly ended: Promise<OperatorError | undefined>;
+}
+
+/**
+ * Starts a real Apache Kafka, one KRaft node on the loopback interface, and waits until it serves.
+ * The port is remembered in the data directory and used again if free. Throws an OperatorError.
+ */
+export async function startKafka(options: KafkaOptions): Promise<EmbeddedKafka> {
+  const java = await findJava();
+  const jars = await fetchPart('kafka', options.onProgress);
+  const dir = resolve(options.dataDir, 'kafka');
+  const log = join(dir, 'kafka.log');
+  const classPath = join(jars, '*');
+  const properties = join(dir, 'server.properties');
+  const logDir = join(dir, 'data');
+
+  const service = await startService({
+    title: 'Kafka',
+    name: 'kafka',
+    dir,
+    java,
+    portCount: 2,
+    logs: [log, join(dir, 'kafka.out')],
+    prepare: async ([clientPort = 0, controllerPort = 0]) => {
+      await writeFile(
+        properties,
+        kafkaProperties(kafkaSettings({ clientPort, controllerPort, logDir }, options.overrides)),
+      );
+      await writeFile(join(dir, 'log4j2.properties'), log4jProperties(log));
+      await formatOnce(java, classPath, properties, logDir);
+      await rm(log, { force: true });
+      return [
+        `-Xmx${options.heapMb ?? 512}m`,
+        `-Dlog4j2.configurationFile=${join(dir, 'log4j2.properties')}`,
+        '-cp',
+        classPath,
+        'kafka.Kafka',
+        properties,
+      ];
+    },
+    isReady: ([clientPort = 0]) => isKafkaReady(clientPort),
+  });
+
+  return {
+    brokers: [`127.0.0.1:${service.ports[0] ?? 0}`],
+    get pid() {
+      return service.pid();
+    },
+    kill9: service.kill9,
+    restart: service.restart,
+    stop: service.stop,
+    ended: service.ended,
+  };
+}
+
+/**
+ * Gives a new data directory its cluster id and feature levels. With Kafka's own tool, a second of JVM at the very first
+ * start: files written by hand would start too, but with other feature levels than a real cluster's.
+ */
+async function formatOnce(java: string, classPath: string, properties: string, logDir: string): Promise<void> {
+  const formatted = await access(join(logDir, 'meta.properties')).then(
+    () => true,
+    () => false,
+  );
+  if (formatted) return;
+  // Not beginning with "-", which the tool would take for a flag (1 of 64 random ids).
+  const clusterId = `q${randomBytes(16).toString('base64url').slice(1)}`;
+  const flags = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-XX:-UsePerfData', '-Xmx128m'];
+  const tool = ['-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties];
+  try {
+    await promisify(execFile)(java, [...flags, ...tool]);
+  } catch (error) {
+    await rm(logDir, { recursive: true, force: true });
+    // Only the exception itself: neither the command nor where in Kafka it was thrown.
+    const why = /^(?:Exception in thread|.*(?:Exception|Error):).*$/m.exec(stderrOf(error))?.[0] ?? messageOf(error);
+    throw new OperatorError(`Kafka: cannot prepare ${logDir}: ${why}`);
+  }
+}
+
+function stderrOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : '';
+}

@@ -1,0 +1,159 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { OperatorError } from '../common/errors';
+import { inspect, sha256, writeInventory } from './inventory';
+import { findProgram } from './java';
+import { tryLock, type Lock } from './lock';
+import { POM, cacheDir, readPart, type Part, type PartName } from './parts';
+import { ALTERNATIVES, namingPath } from './remedy';
+
+export type OnProgress = (text: string) => void;
+
+/**
+ * The folder with a part's files, complete and checked; fetched with Maven when it is not there or damaged.
+ * Any number of processes may call this at once: one fetches, the others wait. Throws an OperatorError.
+ */
+export async function fetchPart(name: PartName, onProgress: OnProgress = () => undefined): Promise<string> {
+  const part = await readPart(name);
+  const cache = join(cacheDir(), 'embedded');
+  const folder = join(cache, `${name}-${part.fingerprint}`);
+  if ((await inspect(folder)) === 'complete') return folder;
+  return namingPath('cache folder', cache, async () => {
+    const lock = await waitForLock(`${folder}.lock`, part, onProgress);
+    try {
+      const condition = await inspect(folder);
+      if (condition === 'complete') return folder;
+      if (condition !== 'absent')
+        onProgress(`${part.title}: ${condition.damaged} is damaged in the cache, fetching again`);
+      await fetchInto(folder, part, onProgress);
+      return folder;
+    } finally {
+      await lock.release();
+    }
+  });
+}
+
+async function waitForLock(file: string, part: Part, onProgress: OnProgress): Promise<Lock> {
+  for (;;) {
+    const taken = await tryLock(file);
+    if ('lock' in taken) return taken.lock;
+    onProgress(`${part.title}: process ${taken.holder.pid} is fetching it, waiting`);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+/** Fills a folder beside the final one, checks it, and only then puts it in its place. */
+async function fetchInto(folder: string, part: Part, onProgress: OnProgress): Promise<void> {
+  const staging = `${folder}.fetching`;
+  const files = join(staging, 'files');
+  // Not the user's own repository: what is half or damaged there does not matter here, and nothing is left behind in it.
+  // It survives a failure, so that the next attempt fetches only what is missing.
+  const repository = join(staging, 'repository');
+  await mkdir(staging, { recursive: true });
+  const online = await runMaven(part, files, ['-U', `-Dmaven.repo.local=${repository}`], repository, onProgress);
+  // Without a network the user's own repository may still have everything.
+  if (!online.ok && !(await runMaven(part, files, ['-o'], repository, onProgress)).ok)
+    throw notFetched(part, online.why);
+  let wrong = await wrongFile(part, files);
+  if (wrong !== undefined) {
+    onProgress(`${part.title}: ${wrong} arrived damaged, fetching again`);
+    await rm(staging, { recursive: true, force: true });
+    const again = await runMaven(part, files, ['-U', `-Dmaven.repo.local=${repository}`], repository, onProgress);
+    if (!again.ok) throw notFetched(part, again.why);
+    wrong = await wrongFile(part, files);
+  }
+  if (wrong !== undefined) {
+    await rm(staging, { recursive: true, force: true });
+    throw notFetched(part, `${wrong} is not the file that embedded/checksums.txt names`);
+  }
+  if (part.name === 'registry') await unpack(files, part);
+  await writeInventory(files);
+  await rm(folder, { recursive: true, force: true });
+  await rename(files, folder);
+  await rm(staging, { recursive: true, force: true });
+  onProgress(`${part.title}: fetched`);
+}
+
+function notFetched(part: Part, why: string): OperatorError {
+  return new OperatorError(
+    `${part.title}: Maven could not fetch it: ${why}. Is there a network, and does Maven need a proxy or mirror ` +
+      `(~/.m2/settings.xml)? ${ALTERNATIVES}`,
+  );
+}
+
+type MavenResult = { ok: true } | { ok: false; why: string };
+
+async function runMaven(
+  part: Part,
+  output: string,
+  flags: readonly string[],
+  repository: string,
+  onProgress: OnProgress,
+): Promise<MavenResult> {
+  const maven = await findProgram('mvn', process.env['MAVEN_HOME']);
+  if (maven === undefined) {
+    throw new OperatorError(
+      `Maven: no mvn in MAVEN_HOME or on the PATH; it fetches ${part.title} once. ${ALTERNATIVES}`,
+    );
+  }
+  await rm(output, { recursive: true, force: true });
+  // -C: a file whose checksum is wrong fails the fetch instead of being used.
+  const args = ['-B', '-C', '-f', POM, part.goal, `-DoutputDirectory=${output}`, ...flags];
+  const child = spawn(maven, args, { cwd: homedir(), stdio: ['ignore', 'pipe', 'inherit'] });
+  let why = '';
+  let downloads = 0;
+  const report = async () => {
+    const mb = Math.round((await bytesBelow(repository)) / 1e6);
+    if (mb > 0)
+      onProgress(`Fetching ${part.title} (once): ${downloads} files, ${mb} of about ${part.approximateMb} MB`);
+  };
+  const timer = setInterval(() => void report(), 1_000);
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (/\bDownloaded from /.test(line)) downloads++;
+    const [, error] = /\[ERROR\][^\w]*(.+)/.exec(line) ?? [];
+    if (why === '' && error !== undefined) why = error.trim();
+  });
+  const ok = await new Promise<boolean>((resolve) => {
+    child.once('error', (error) => {
+      why = error.message;
+      resolve(false);
+    });
+    child.once('close', (code) => resolve(code === 0));
+  });
+  clearInterval(timer);
+  return ok ? { ok } : { ok, why: why === '' ? 'it ended without a message' : why };
+}
+
+async function bytesBelow(folder: string): Promise<number> {
+  let sum = 0;
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])) {
+    if (entry.isFile()) sum += (await stat(join(entry.parentPath, entry.name)).catch(() => ({ size: 0 }))).size;
+  }
+  return sum;
+}
+
+/** The first file that is missing or not the one that was released. */
+async function wrongFile(part: Part, folder: string): Promise<string | undefined> {
+  for (const [file, hash] of part.files) {
+    if ((await sha256(join(folder, file)).catch(() => '')) !== hash) return file;
+  }
+  return undefined;
+}
+
+async function unpack(folder: string, part: Part): Promise<void> {
+  for (const archive of part.files.keys()) {
+    const child = spawn('tar', ['-xzf', archive], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+    let problem = '';
+    child.stderr.on('data', (text: Buffer) => (problem += text.toString()));
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', resolve);
+    });
+    if (code !== 0)
+      throw new OperatorError(`${part.title}: cannot unpack ${join(folder, archive)} (${problem.trim()})`);
+    await rm(join(folder, archive));
+  }
+}

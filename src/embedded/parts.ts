@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { OperatorError } from '../common/errors';
+
+export type PartName = 'kafka' | 'registry';
+
+/** What is fetched for one JVM. */
+export interface Part {
+  readonly name: PartName;
+  readonly title: string;
+  /** The Maven goal, configured in embedded/pom.xml. */
+  readonly goal: string;
+  /** About what Maven downloads, plugins included: for the progress. */
+  readonly approximateMb: number;
+  /** The files Maven delivers, with their SHA-256. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Differs for different files: part of the cache folder's name, so that versions live side by side. */
+  readonly fingerprint: string;
+}
+
+const DESCRIPTIONS = {
+  kafka: { title: 'Apache Kafka 4.1', goal: 'dependency:copy-dependencies@kafka', approximateMb: 60 },
+  registry: { title: 'Apicurio Registry 3.0', goal: 'dependency:copy@registry', approximateMb: 120 },
+} as const;
+
+/** The folder shipped with the package; src/embedded and dist/embedded are equally deep. */
+const SHIPPED = resolve(__dirname, '..', '..', 'embedded');
+export const POM = join(SHIPPED, 'pom.xml');
+
+export async function readPart(name: PartName): Promise<Part> {
+  const files = parseChecksums(await readFile(join(SHIPPED, 'checksums.txt'), 'utf8'), name);
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([...files]))
+    .digest('hex')
+    .slice(0, 12);
+  return { name, ...DESCRIPTIONS[name], files, fingerprint };
+}
+
+/** Lines of sha256sum: `<hash>  <part>/<file>`. */
+export function parseChecksums(text: string, part: PartName): Map<string, string> {
+  const files = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const [, hash, folder, file] = /^([0-9a-f]{64}) {2}(\w+)\/(.+)$/.exec(line) ?? [];
+    if (folder === part && hash !== undefined && file !== undefined) files.set(file, hash);
+  }
+  if (files.size === 0)
+    throw new OperatorError(`embedded/checksums.txt: names no file of ${part}. Reinstall queuefold.`);
+  return files;
+}
+
+/** Where files that are fetched once are kept. Deleting it costs a download, nothing else. */
+export function cacheDir(env: NodeJS.ProcessEnv = process.env): string {
+  if (env['QUEUEFOLD_CACHE_DIR']) return resolve(env['QUEUEFOLD_CACHE_DIR']);
+  return join(env['XDG_CACHE_HOME'] ? resolve(env['XDG_CACHE_HOME']) : join(homedir(), '.cache'), 'queuefold');
+}

@@ -1,0 +1,97 @@
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { OperatorError } from '../common/errors';
+import { findJava } from './java';
+import { fetchPart, type OnProgress } from './maven';
+import { startService } from './service';
+
+export interface RegistryOptions {
+  /** The registry uses `<dataDir>/registry` and nothing else. */
+  readonly dataDir: string;
+  /** 256 by default. */
+  readonly heapMb?: number;
+  readonly onProgress?: OnProgress;
+}
+
+export interface EmbeddedRegistry {
+  /** The Confluent API, without a slash at the end. */
+  readonly url: string;
+  readonly pid: number;
+  kill9(): Promise<void>;
+  /** Same data, same port; also after kill9(). */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+  /** Resolves with an error to show when the registry ended by itself, with undefined after stop(). */
+  readonly ended: Promise<OperatorError | undefined>;
+}
+
+const RUNNER = 'apicurio-registry-app-3.0.9-runner.jar';
+
+/**
+ * Starts a real Apicurio Registry on the loopback interface and waits until its Confluent API answers. Its ids are in
+ * Kafka's data for good, so nothing it acknowledged may be lost: the database is a file, written before each answer
+ * (WRITE_DELAY=0), not Apicurio's default in memory. Throws an OperatorError.
+ */
+export async function startRegistry(options: RegistryOptions): Promise<EmbeddedRegistry> {
+  const java = await findJava();
+  const folder = await fetchPart('registry', options.onProgress);
+  const dir = resolve(options.dataDir, 'registry');
+  const log = join(dir, 'registry.log');
+  const urlOf = ([port = 0]: readonly number[]) => `http://127.0.0.1:${port}/apis/ccompat/v7`;
+
+  const service = await startService({
+    title: 'Schema registry',
+    name: 'registry',
+    dir,
+    java,
+    portCount: 1,
+    logs: [log, join(dir, 'registry.out')],
+    prepare: async ([port = 0]) => {
+      await rm(log, { force: true });
+      return [
+        `-Xmx${options.heapMb ?? 256}m`,
+        // Half of its start is compiling; what it does afterwards does not need the better compiler.
+        '-XX:TieredStopAtLevel=1',
+        ...Object.entries(registryProperties(port, join(dir, 'data', 'db'), log)).map(
+          ([key, value]) => `-D${key}=${value}`,
+        ),
+        '-jar',
+        join(folder, RUNNER),
+      ];
+    },
+    isReady: async (ports) => {
+      const answer = await fetch(`${urlOf(ports)}/subjects`, { signal: AbortSignal.timeout(5_000) }).catch(
+        () => undefined,
+      );
+      await answer?.body?.cancel();
+      return answer?.ok === true;
+    },
+  });
+
+  return {
+    url: urlOf(service.ports),
+    get pid() {
+      return service.pid();
+    },
+    kill9: service.kill9,
+    restart: service.restart,
+    stop: service.stop,
+    ended: service.ended,
+  };
+}
+
+/** System properties win over the environment's QUARKUS_… and APICURIO_… variables. */
+function registryProperties(port: number, database: string, log: string): Readonly<Record<string, string | number>> {
+  return {
+    'quarkus.http.host': '127.0.0.1',
+    'quarkus.http.port': port,
+    'quarkus.http.access-log.enabled': 'false',
+    'apicurio.datasource.url': `jdbc:h2:file:${database};WRITE_DELAY=0`,
+    'quarkus.log.console.enable': 'false',
+    'quarkus.log.file.enable': 'true',
+    'quarkus.log.file.path': log,
+    'quarkus.log.file.rotation.max-file-size': '5M',
+    'quarkus.log.file.rotation.max-backup-index': 1,
+    'quarkus.log.file.rotation.rotate-on-boot': 'false',
+  };
+}

@@ -1,0 +1,32 @@
+import { OperatorError, messageOf } from '../common/errors';
+
+/** What else a person can do when Kafka or the registry cannot be started here. */
+export const ALTERNATIVES =
+  'Either install Java ≥ 17 and Maven (Debian, Ubuntu: apt-get install openjdk-17-jre-headless maven), or start a container ' +
+  'engine (Docker, Podman), or set KAFKA_BROKERS and SCHEMA_REGISTRY_URL to use existing ones, or run without Kafka: ' +
+  'queuefold start --log memory';
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOSPC: 'The disk is full: free some space.',
+  EDQUOT: 'The disk quota is used up: free some space.',
+  EACCES: 'This user may not write there: choose another folder or change its owner.',
+  EPERM: 'This user may not write there: choose another folder or change its owner.',
+  EROFS: 'It is read-only: choose another folder.',
+  ENOTDIR: 'A part of this path is a file: choose another folder.',
+};
+
+/** Runs file operations below `path`; what a person can repair (no space, no permission) becomes an OperatorError. */
+export async function namingPath<T>(what: string, path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const remedy = REMEDIES[codeOf(error)];
+    if (remedy === undefined) throw error;
+    throw new OperatorError(`${what} ${path}: ${messageOf(error)}. ${remedy}`);
+  }
+}
+
+/** The system's code of a failed operation (ENOENT, …); empty for other errors. */
+export function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+}

@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { OperatorError } from '../common/errors';
+import { containerEngineAnswers, startKafkaContainer, startRegistryContainer } from './containers';
+import { startKafka } from './kafka';
+import type { KafkaOverrides } from './kafka-settings';
+import type { OnProgress } from './maven';
+import { startRegistry } from './registry';
+
+/** Where it came from; what is `configured` is somebody else's and is never stopped. */
+export type Source = 'configured' | 'container' | 'embedded';
+
+export interface Provided {
+  readonly source: Source;
+  stop(): Promise<void>;
+  /** Resolves with an error to show when it ended by itself; never for what is configured. */
+  readonly ended: Promise<OperatorError | undefined>;
+}
+
+export interface ProvideOptions {
+  /** KAFKA_BROKERS or SCHEMA_REGISTRY_URL. */
+  readonly configured?: string | undefined;
+  readonly dataDir: string;
+  /** What becomes of a container's data after stop(); `keep` by default. Embedded data is in dataDir in any case. */
+  readonly data?: 'keep' | 'forget';
+  readonly heapMb?: number;
+  readonly onProgress?: OnProgress;
+}
+
+const UNTOUCHED = {
+  source: 'configured',
+  stop: () => Promise.resolve(),
+  ended: new Promise<undefined>(() => undefined),
+} as const;
+
+/** A Kafka: the configured one, else one in a container where an engine answers, else an embedded one. Throws an OperatorError. */
+export async function provideKafka(
+  options: ProvideOptions & { readonly overrides?: KafkaOverrides },
+): Promise<Provided & { readonly brokers: readonly string[] }> {
+  const { configured, data = 'keep', ...rest } = options;
+  if (configured) return { ...UNTOUCHED, brokers: configured.split(',').map((broker) => broker.trim()) };
+  if (await prefersContainer(options.dataDir, 'kafka')) {
+    return { source: 'container', ...(await startKafkaContainer({ ...rest, data })) };
+  }
+  const { brokers, stop, ended } = await startKafka(rest);
+  return { source: 'embedded', brokers, stop, ended };
+}
+
+/** A schema registry with the Confluent API: the configured one, else as for Kafka. Throws an OperatorError. */
+export async function provideRegistry(options: ProvideOptions): Promise<Provided & { readonly url: string }> {
+  const { configured, data = 'keep', ...rest } = options;
+  if (configured) return { ...UNTOUCHED, url: configured.replace(/\/+$/, '') };
+  if (await prefersContainer(options.dataDir, 'registry')) {
+    return { source: 'container', ...(await startRegistryContainer({ ...rest, data })) };
+  }
+  const { url, stop, ended } = await startRegistry(rest);
+  return { source: 'embedded', url, stop, ended };
+}
+
+/** A folder with embedded data stays with it: an engine installed later must not make that data disappear. */
+async function prefersContainer(dataDir: string, service: 'kafka' | 'registry'): Promise<boolean> {
+  return !existsSync(join(dataDir, service, 'data')) && (await containerEngineAnswers());
+}

@@ -1,0 +1,101 @@
+import { STATE_COLUMNS, type QueueConversation } from '../conversation/row';
+
+/** A record of the state topic, as the store takes it. */
+export type StoreRow =
+  | {
+      readonly kind: 'row';
+      readonly row: QueueConversation;
+      readonly partition: number;
+      readonly offset: number;
+    }
+  | {
+      readonly kind: 'tombstone';
+      readonly conversationId: string;
+      /** The record's, epoch ms. */
+      readonly timestamp: number;
+      readonly partition: number;
+      readonly offset: number;
+    };
+
+/** The columns of an INSERT, in the order in which `encodeRow` writes them. */
+export const INSERT_COLUMNS = [...STATE_COLUMNS, '_version', '_deleted', '_partition'] as const;
+
+const OFFSET_BITS = 48n;
+export const MAX_EPOCH = 0xffff;
+
+/**
+ * `_version` = epoch · 2^48 + offset, so that a topic that was re-created (its offsets begin anew) wins over its old
+ * rows with the next epoch. In decimal, because it does not fit a number.
+ */
+export function versionOf(epoch: number, offset: number): string {
+  return epoch === 0 ? String(offset) : ((BigInt(epoch) << OFFSET_BITS) + BigInt(offset)).toString();
+}
+
+/** The offset in `_version`; null where the version is of another epoch. */
+export function offsetOf(epoch: number, version: string): number | null {
+  const parsed = BigInt(version);
+  return parsed >> OFFSET_BITS === BigInt(epoch) ? Number(BigInt.asUintN(Number(OFFSET_BITS), parsed)) : null;
+}
+
+/** Rows as one body of JSONCompactEachRow. */
+export interface EncodedRows {
+  readonly bytes: Buffer;
+  /** Where each row ends in `bytes`. */
+  readonly ends: readonly number[];
+}
+
+const FIRST_BYTES = 1024 * 1024;
+
+/**
+ * Writes each line at once: joining 10,000 lines at the end costs six times the CPU, because all their pieces live
+ * until then (measured: 25 ms against 150 ms; JSON.stringify for each row 31 ms).
+ */
+export function encodeRows(rows: readonly StoreRow[], epoch: number): EncodedRows {
+  let bytes = Buffer.allocUnsafe(FIRST_BYTES);
+  let at = 0;
+  const ends = rows.map((row) => {
+    const line = encodeRow(row, epoch);
+    const needed = at + 3 * line.length; // UTF-8 of a UTF-16 unit is 3 bytes at most
+    if (needed > bytes.length) {
+      const larger = Buffer.allocUnsafe(2 * needed);
+      bytes.copy(larger, 0, 0, at);
+      bytes = larger;
+    }
+    at += bytes.write(line, at);
+    return at;
+  });
+  return { bytes: bytes.subarray(0, at), ends };
+}
+
+/** One line. Times are integer milliseconds, which every version reads exactly, from 1900 to 2299. */
+function encodeRow(record: StoreRow, epoch: number): string {
+  const version = versionOf(epoch, record.offset);
+  if (record.kind === 'tombstone') {
+    return `[${text(record.conversationId)},${record.timestamp},${EMPTY_REST},"${version}",1,${record.partition}]\n`;
+  }
+  const { row } = record;
+  return (
+    `[${text(row.conversation_id)},${row.db_last_updated},${row.db_when_created},${row.connected_time},` +
+    `${text(row.queue_id)},${textOrNull(row.session_id)},${textOrNull(row.media_type)},${textOrNull(row.purpose)},` +
+    `${textOrNull(row.state)},${textOrNull(row.direction)},${textOrNull(row.participant_id)},` +
+    `${textOrNull(row.user_id)},${textOrNull(row.ani)},${textOrNull(row.dnis)},${textOrNull(row.provider)},` +
+    `${textOrNull(row.subject)},${textOrNull(row.message_type)},${textOrNull(row.message_status)},` +
+    `${textOrNull(row.routing_skill_id)},${textOrNull(row.disconnect_type)},${textOrNull(row.acw_state)},` +
+    `${textOrNull(row.communication_id)},${row.queue_connected_time},${row.waiting},` +
+    `"${version}",0,${record.partition}]\n`
+  );
+}
+
+/** A tombstone's other columns: 1970 for times, nothing for texts. Nobody reads them; none may be null or "now". */
+const EMPTY_REST = ['0,0,""', ...Array<string>(17).fill('null'), '0,false'].join(',');
+
+/** What JSON must escape, and surrogates: a lone one has no UTF-8, and ClickHouse refuses its escape (code 25). */
+const NEEDS_ESCAPE = /[^ !#-[\]-\uD7FF\uE000-\uFFFF]/;
+
+function text(value: string): string {
+  return NEEDS_ESCAPE.test(value) ? JSON.stringify(value.toWellFormed()) : `"${value}"`;
+}
+
+function textOrNull(value: string | null): string {
+  return value === null ? 'null' : text(value);
+}

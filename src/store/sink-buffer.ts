@@ -1,0 +1,111 @@
+import type { SourceRecord } from './record-source';
+
+/** Records of several partitions, taken away together. */
+export interface Batch<R> {
+  readonly records: readonly R[];
+  /** How far each partition has come with this batch; `assignment` tells whether it is still the same one. */
+  readonly ends: readonly { readonly partition: number; readonly offset: number; readonly assignment: object }[];
+}
+
+export interface SinkBuffer<R> {
+  /** A partition was assigned (again): what was there of it is forgotten. */
+  assign(partition: number): void;
+  revoke(partition: number): void;
+  /** False for a batch's end of a partition that was taken away since. */
+  isCurrent(partition: number, assignment: object): boolean;
+  add(partition: number, records: readonly R[], nextOffset: number): void;
+  /** Up to `limit` records, in the order of each partition; null when there is nothing, not even an offset to commit. */
+  take(limit: number): Batch<R> | null;
+  rows(): number;
+  bytes(): number;
+  /** When the oldest of it came, null when there is nothing. */
+  since(): number | null;
+}
+
+interface PartitionBuffer<R> {
+  /** An object per assignment: only its identity counts. */
+  readonly assignment: object;
+  records: R[];
+  nextOffset: number | null;
+  takenOffset: number | null;
+}
+
+export function createSinkBuffer<R extends SourceRecord>(now: () => number = Date.now): SinkBuffer<R> {
+  const partitions = new Map<number, PartitionBuffer<R>>();
+  let rows = 0;
+  let bytes = 0;
+  let since: number | null = null;
+
+  const forget = (partition: number): void => {
+    const records = partitions.get(partition)?.records ?? [];
+    partitions.delete(partition);
+    rows -= records.length;
+    bytes -= sizeOf(records);
+  };
+
+  /** What is left counts as new: there is more than a full batch only under load, when the next one fills soon. */
+  const restart = (): void => {
+    const left = [...partitions.values()].some(({ nextOffset, takenOffset }) => nextOffset !== takenOffset);
+    since = left ? now() : null;
+  };
+
+  return {
+    assign: (partition) => {
+      forget(partition);
+      partitions.set(partition, { assignment: {}, records: [], nextOffset: null, takenOffset: null });
+      restart();
+    },
+    revoke: (partition) => {
+      forget(partition);
+      restart();
+    },
+    isCurrent: (partition, assignment) => partitions.get(partition)?.assignment === assignment,
+    add: (partition, records, nextOffset) => {
+      const buffer = partitions.get(partition);
+      if (buffer === undefined) return;
+      if (buffer.records.length === 0) buffer.records = [...records];
+      else for (const record of records) buffer.records.push(record);
+      buffer.nextOffset = nextOffset;
+      rows += records.length;
+      bytes += sizeOf(records);
+      since ??= now();
+    },
+    take: (limit) => {
+      const taken: R[] = [];
+      const ends: { partition: number; offset: number; assignment: object }[] = [];
+      for (const [partition, buffer] of partitions) {
+        if (buffer.nextOffset === null || buffer.nextOffset === buffer.takenOffset) continue;
+        const share = buffer.records.splice(0, limit - taken.length);
+        const last = share.at(-1);
+        // Behind the last record there may be markers of transactions: their offsets count as read.
+        const offset = buffer.records.length === 0 ? buffer.nextOffset : last === undefined ? null : last.offset + 1;
+        if (offset === null) continue;
+        for (const record of share) taken.push(record);
+        buffer.takenOffset = offset;
+        ends.push({ partition, offset, assignment: buffer.assignment });
+      }
+      rows -= taken.length;
+      bytes -= sizeOf(taken);
+      restart();
+      rotate(partitions);
+      return ends.length === 0 ? null : { records: taken, ends };
+    },
+    rows: () => rows,
+    bytes: () => bytes,
+    since: () => since,
+  };
+}
+
+/** The first partition goes to the end: with more than one batch to take, none starves behind a busy one. */
+function rotate<V>(map: Map<number, V>): void {
+  const [first] = map;
+  if (first === undefined) return;
+  map.delete(first[0]);
+  map.set(first[0], first[1]);
+}
+
+function sizeOf(records: readonly SourceRecord[]): number {
+  let size = 0;
+  for (const { key, value } of records) size += (key?.length ?? 0) + (value?.length ?? 0);
+  return size;
+}

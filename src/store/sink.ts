@@ -1,0 +1,281 @@
+import type { Logger } from 'pino';
+import { messageOf } from '../common/errors';
+import type { QueueConversation } from '../conversation/row';
+import type { Metrics } from '../ops/metrics';
+import type { Store } from './client';
+import type { StoreRow } from './encode';
+import { describeStoreError } from './errors';
+import { createProgress } from './progress';
+import type { RecordSource, SourcePartition, SourceRecord } from './record-source';
+import { createSinkBuffer, type Batch } from './sink-buffer';
+import { createWriter, type WriterOptions, type WriterState } from './writer';
+
+/** What a record of the state topic says. */
+export type DecodedRecord =
+  | { readonly kind: 'row'; readonly row: QueueConversation }
+  | { readonly kind: 'tombstone'; readonly conversationId: string }
+  | { readonly kind: 'invalid'; readonly reason: string; readonly message: string };
+
+export interface SinkOptions<R extends SourceRecord> {
+  readonly store: Store;
+  readonly log: RecordSource<R>;
+  readonly group: string;
+  readonly topic: string;
+  /** Before `decode` of these values: null, or resolves when their schemas are known. */
+  readonly prepare?: (values: Iterable<Buffer | null>) => Promise<void> | null;
+  readonly decode: (record: R) => DecodedRecord;
+  /** Whichever comes first. `bytes` counts keys and values as they are in Kafka. */
+  readonly flush: { readonly rows: number; readonly bytes: number; readonly ms: number };
+  /** A record that cannot be decoded, or that ClickHouse refuses. Its offset is committed when this resolves. */
+  readonly onInvalid: (record: R, reason: string, message: string) => Promise<void>;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Of the state topic, see `versionOf`. Default 0. */
+  readonly epoch?: number;
+  readonly backOff?: WriterOptions['backOff'];
+  /** How long a stop waits for what was read to be stored; then it is dropped, uncommitted. Default 10,000. */
+  readonly stopTimeoutMs?: number;
+}
+
+export interface RunningSink {
+  /** Resolves after `stop()`; rejects with what ended the sink. */
+  readonly done: Promise<void>;
+  /** True when this member has joined its group and ClickHouse takes rows. */
+  ready(): boolean;
+  state(): WriterState;
+  /** Stores and commits what was read (within `stopTimeoutMs`) and leaves the group. Safe twice. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Inserts under way at once: while ClickHouse works on one, the next is decoded and written as text. Their order does
+ * not matter to the tables (versions), and offsets are committed in the order of the batches.
+ */
+const CONCURRENCY = 3;
+/** Reading pauses at so many full batches, and goes on at half of it. */
+const BUFFERED_BATCHES = 4;
+const PROGRESS_EVERY_MS = 5_000;
+const STOP_TIMEOUT_MS = 10_000;
+
+/**
+ * Kafka → ClickHouse, at least once; versions make it exact. DO NOT BREAK: an offset is committed only when every record
+ * below it is stored (or in the dead letters), and nothing is committed for a partition that was taken away.
+ */
+export async function createSink<R extends SourceRecord>(options: SinkOptions<R>): Promise<RunningSink> {
+  const { store, flush, metrics, logger, epoch = 0, stopTimeoutMs = STOP_TIMEOUT_MS } = options;
+  const buffer = createSinkBuffer<R>();
+  const progress = createProgress(store, options.topic, epoch);
+  const stored = new Map<number, number>();
+  const underWay = new Set<Batch<R>>();
+  const aborted = new AbortController();
+  const cancelled = new Promise<never>((_, reject) => {
+    aborted.signal.addEventListener('abort', () => reject(aborted.signal.reason));
+  });
+  cancelled.catch(() => undefined);
+  const latency = metrics.endToEndLatency.labels('sink');
+  let settle: { resolve(): void; reject(error: unknown): void } | null = null;
+  const done = new Promise<void>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  let phase: 'running' | 'draining' | 'ended' = 'running';
+  let paused = false;
+  let timer: NodeJS.Timeout | undefined;
+  let progressAt = Date.now();
+  /** The end of every batch that was begun: stored and committed, one after the other. */
+  let tail: Promise<void> = Promise.resolve();
+
+  const writer = createWriter({
+    store,
+    metrics,
+    logger,
+    epoch,
+    ...(options.backOff === undefined ? {} : { backOff: options.backOff }),
+    onRejected: async ({ partition, offset }, error) => {
+      const record = [...underWay]
+        .flatMap(({ records }) => records)
+        .find((candidate) => candidate.partition === partition && candidate.offset === offset);
+      if (record === undefined) throw new Error(`refused row ${partition}/${offset} belongs to no batch under way`);
+      await options.onInvalid(record, 'refused-by-store', describeStoreError(error));
+    },
+  });
+
+  const end = (error?: unknown): void => {
+    if (phase === 'ended') return;
+    phase = 'ended';
+    clearTimeout(timer);
+    aborted.abort(error ?? new Error('the sink has stopped'));
+    if (error === undefined) settle?.resolve();
+    else settle?.reject(error);
+  };
+
+  const startingAt = async (partitions: readonly SourcePartition[]): Promise<ReadonlyMap<number, number>> => {
+    // Without a committed offset the beginning is right: the topic may be a new one, and sending twice does no harm.
+    const committed = partitions.flatMap(({ partition, committedOffset }) =>
+      committedOffset === null ? [] : [[partition, committedOffset] as const],
+    );
+    if (committed.length === 0) return new Map();
+    try {
+      const noted = await progress.read();
+      return new Map(committed.map(([partition, offset]) => [partition, Math.max(offset, noted.get(partition) ?? 0)]));
+    } catch (error) {
+      logger.warn({ error: describeStoreError(error) }, 'the store does not say how far it is; the commits count');
+      return new Map();
+    }
+  };
+
+  const storeBatch = async ({ records }: Batch<R>): Promise<void> => {
+    const prepared = options.prepare?.(records.map(({ value }) => value)) ?? null;
+    if (prepared !== null) await prepared;
+    const rows: StoreRow[] = [];
+    for (const record of records) {
+      const decoded = options.decode(record);
+      if (decoded.kind === 'invalid') await options.onInvalid(record, decoded.reason, decoded.message);
+      else rows.push(storeRow(decoded, record));
+    }
+    await writer.insert(rows, aborted.signal);
+    const now = Date.now();
+    for (const { timestamp } of records) latency.observe(Math.max(0, now - timestamp) / 1000);
+  };
+
+  const commit = async ({ records, ends }: Batch<R>): Promise<void> => {
+    aborted.signal.throwIfAborted();
+    for (const { partition, offset } of ends) stored.set(partition, offset);
+    for (const [partition, timestamp] of new Map(records.map((record) => [record.partition, record.timestamp]))) {
+      metrics.lowWatermark.set({ stage: 'sink', partition: String(partition) }, timestamp / 1000);
+    }
+    const metadata = JSON.stringify({ committedAt: Date.now() });
+    const current = ends.filter(({ partition, assignment }) => buffer.isCurrent(partition, assignment));
+    if (current.length > 0) {
+      const source = await subscribing;
+      await source.commit(current.map(({ partition, offset }) => ({ partition, offset, metadata }))).catch(
+        // What is not committed is sent again: the next commit, or a restart, makes up for it.
+        (error: unknown) => logger.warn({ error: messageOf(error) }, 'offsets were not committed'),
+      );
+    }
+    if (Date.now() - progressAt >= PROGRESS_EVERY_MS) await noteProgress();
+  };
+
+  const noteProgress = async (): Promise<void> => {
+    progressAt = Date.now();
+    const offsets = new Map(stored);
+    stored.clear();
+    await progress.write(offsets).catch((error: unknown) => {
+      logger.debug({ error: describeStoreError(error) }, 'progress was not noted');
+    });
+  };
+
+  /** The only place that begins batches: called when records, an end of a batch, time or a stop may be a reason to. */
+  const pump = (): void => {
+    if (phase === 'ended') return;
+    while (underWay.size < CONCURRENCY) {
+      const trigger = triggerOf();
+      const batch = trigger === null ? null : buffer.take(flush.rows);
+      if (trigger === null || batch === null) break;
+      metrics.sinkBatches.inc({ trigger });
+      underWay.add(batch);
+      const storing = storeBatch(batch);
+      storing.catch(() => undefined); // `tail` reports it in its turn
+      tail = tail
+        .then(() => storing)
+        .then(() => commit(batch))
+        .then(() => {
+          underWay.delete(batch);
+        });
+      tail.then(pump, (error: unknown) => {
+        if (phase === 'running') end(error); // a stop says itself what it could not finish
+      });
+    }
+    metrics.sinkBufferRows.set(buffer.rows());
+    throttle();
+    arm();
+  };
+
+  const triggerOf = (): 'rows' | 'bytes' | 'time' | 'stop' | null => {
+    const since = buffer.since();
+    if (since === null) return null;
+    if (buffer.rows() >= flush.rows) return 'rows';
+    if (buffer.bytes() >= flush.bytes) return 'bytes';
+    if (Date.now() - since >= flush.ms) return 'time';
+    return phase === 'draining' ? 'stop' : null;
+  };
+
+  const arm = (): void => {
+    clearTimeout(timer);
+    const since = buffer.since();
+    if (since !== null && underWay.size < CONCURRENCY) {
+      timer = setTimeout(pump, Math.max(1, since + flush.ms - Date.now()));
+    }
+  };
+
+  /** A slow ClickHouse slows the reading, not the memory; heartbeats go on. */
+  const throttle = (): void => {
+    const fill = Math.max(buffer.rows() / flush.rows, buffer.bytes() / flush.bytes);
+    if (!paused && fill >= BUFFERED_BATCHES) {
+      paused = true;
+      void subscribing.then((source) => source.pause());
+    } else if (paused && fill <= BUFFERED_BATCHES / 2 && phase === 'running') {
+      paused = false;
+      void subscribing.then((source) => source.resume());
+    }
+  };
+
+  const subscribing = options.log.subscribe({
+    group: options.group,
+    topic: options.topic,
+    onAssigned: async (partitions) => {
+      const starts = await startingAt(partitions);
+      for (const { partition } of partitions) buffer.assign(partition);
+      return starts;
+    },
+    onRevoked: (partitions) => {
+      for (const partition of partitions) buffer.revoke(partition);
+      pump();
+    },
+    onRecords: (partition, records, nextOffset) => {
+      if (phase !== 'running') return;
+      buffer.add(partition, records, nextOffset);
+      pump();
+    },
+  });
+  const source = await subscribing;
+  source.done.then(() => {
+    if (phase === 'running') end(new Error('the subscription ended by itself'));
+  }, end);
+
+  const stop = async (): Promise<void> => {
+    if (phase === 'ended') return source.stop();
+    phase = 'draining';
+    source.pause();
+    const deadline = setTimeout(() => aborted.abort(new Error('the sink was stopped')), stopTimeoutMs);
+    try {
+      pump();
+      // Each batch that ends begins the next one.
+      while (underWay.size > 0) await Promise.race([tail, cancelled]);
+      await noteProgress();
+    } catch (error) {
+      logger.warn(
+        { error: messageOf(error), rows: buffer.rows() },
+        'stopped before all was stored; it will be read again',
+      );
+    } finally {
+      clearTimeout(deadline);
+      await source.stop();
+      end();
+    }
+  };
+  let stopping: Promise<void> | null = null;
+
+  return {
+    done,
+    ready: () => phase === 'running' && source.ready() && writer.state().available,
+    state: writer.state,
+    stop: () => (stopping ??= stop()),
+  };
+}
+
+function storeRow(decoded: Exclude<DecodedRecord, { kind: 'invalid' }>, record: SourceRecord): StoreRow {
+  const { partition, offset, timestamp } = record;
+  return decoded.kind === 'row'
+    ? { kind: 'row', row: decoded.row, partition, offset }
+    : { kind: 'tombstone', conversationId: decoded.conversationId, timestamp, partition, offset };
+}

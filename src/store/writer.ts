@@ -1,0 +1,138 @@
+import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Metrics } from '../ops/metrics';
+import { identifier, type Store } from './client';
+import { INSERT_COLUMNS, encodeRows, type EncodedRows, type StoreRow } from './encode';
+import { codeOf, describeStoreError, isDataError, reasonOf } from './errors';
+
+export interface WriterOptions {
+  readonly store: Store;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Of the state topic, see `versionOf`. Default 0. */
+  readonly epoch?: number;
+  /** A row that ClickHouse refuses whatever is tried. The insert goes on when this resolves. */
+  onRejected(row: StoreRow, error: unknown): Promise<void>;
+  /** Between attempts: from `firstMs`, doubled up to `maxMs`. Default 200 and 15,000. */
+  readonly backOff?: { readonly firstMs: number; readonly maxMs: number };
+}
+
+export interface WriterState {
+  readonly available: boolean;
+  /** Why it is not, in ClickHouse's words. */
+  readonly error: string | null;
+  /** Since when, epoch ms. */
+  readonly since: number;
+}
+
+export interface Writer {
+  /**
+   * Resolves when every row is in ClickHouse or was given to `onRejected`. While ClickHouse is away it keeps trying;
+   * it rejects only when `onRejected` does, or with the signal's reason. Rows may be sent again: versions make it exact.
+   */
+  insert(rows: readonly StoreRow[], signal: AbortSignal): Promise<void>;
+  state(): WriterState;
+}
+
+/**
+ * What one INSERT depends on:
+ * - async_insert: on by default since 26.2, answers before the data is there or waits for others;
+ * - insert_deduplicate: a replicated table would drop a retried block but may skip the view; versions do it better;
+ * - max_partitions_per_insert_block: an old recording may spread over more than 100 months;
+ * - input_format_null_as_default: a null where none may be is an error, not 1970;
+ * - materialized_views_ignore_errors: the state must not miss what the history has.
+ */
+const SETTINGS = [
+  'async_insert = 0',
+  'insert_deduplicate = 0',
+  'max_partitions_per_insert_block = 0',
+  'input_format_null_as_default = 0',
+  'materialized_views_ignore_errors = 0',
+].join(', ');
+
+const TABLE = 'queue_conversation_history';
+const BACK_OFF = { firstMs: 200, maxMs: 15_000 };
+
+export function createWriter(options: WriterOptions): Writer {
+  const { store, metrics, logger, epoch = 0, onRejected, backOff = BACK_OFF } = options;
+  const statement =
+    `INSERT INTO ${identifier(store.database)}.${TABLE} (${INSERT_COLUMNS.join(', ')}) ` +
+    `SETTINGS ${SETTINGS} FORMAT JSONCompactEachRow`;
+  let state: WriterState = { available: true, error: null, since: Date.now() };
+
+  const send = async ({ bytes, ends }: EncodedRows): Promise<void> => {
+    const started = process.hrtime.bigint();
+    const { stream } = await store.client.exec({
+      query: statement,
+      values: Readable.from([bytes], { objectMode: false }),
+    });
+    // The answer is empty, but the connection is free for the next statement only when it was read to its end.
+    await finished(stream.resume());
+    metrics.sinkInsertDuration.observe(Number(process.hrtime.bigint() - started) / 1e9);
+    metrics.sinkRows.inc({ table: TABLE }, ends.length);
+    metrics.sinkLastSuccess.set(Date.now() / 1000);
+  };
+
+  const available = (): void => {
+    if (state.available) return;
+    logger.info({ downMs: Date.now() - state.since }, 'ClickHouse takes rows again');
+    state = { available: true, error: null, since: Date.now() };
+  };
+
+  /** Answers the error of the data, null when all is stored. */
+  const sendUntilAnswered = async (encoded: EncodedRows, signal: AbortSignal): Promise<unknown> => {
+    for (let delayMs = backOff.firstMs; ; delayMs = Math.min(2 * delayMs, backOff.maxMs)) {
+      signal.throwIfAborted();
+      try {
+        await send(encoded);
+        available();
+        return null;
+      } catch (error) {
+        if (isDataError(error)) {
+          available();
+          return error;
+        }
+        const said = describeStoreError(error);
+        metrics.sinkRetries.inc({ reason: reasonOf(error) });
+        if (state.available)
+          logger.warn({ error: said, rows: encoded.ends.length }, 'ClickHouse took no rows; trying again');
+        state = { available: false, error: said, since: state.available ? Date.now() : state.since };
+      }
+      // Jitter: several sinks do not come back at the same moment.
+      await sleep(delayMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+  };
+
+  const insert = async (rows: readonly StoreRow[], encoded: EncodedRows, signal: AbortSignal): Promise<void> => {
+    const error = await sendUntilAnswered(encoded, signal);
+    if (error === null) return;
+    if (rows.length > 1) {
+      const middle = rows.length >> 1;
+      await insert(rows.slice(0, middle), part(encoded, 0, middle), signal);
+      await insert(rows.slice(middle), part(encoded, middle, rows.length), signal);
+      return;
+    }
+    // Once more: half a request, cut by the network, looks like wrong data too.
+    if ((await sendUntilAnswered(encoded, signal)) === null) return;
+    for (const row of rows) {
+      const { partition, offset } = row;
+      logger.error({ partition, offset, code: codeOf(error) }, 'ClickHouse refuses a row; it goes to the dead letters');
+      await onRejected(row, error);
+    }
+  };
+
+  return {
+    insert: async (rows, signal) => {
+      if (rows.length === 0) return;
+      await insert(rows, encodeRows(rows, epoch), signal);
+    },
+    state: () => state,
+  };
+}
+
+function part({ bytes, ends }: EncodedRows, from: number, to: number): EncodedRows {
+  const start = from === 0 ? 0 : (ends[from - 1] ?? 0);
+  return { bytes: bytes.subarray(start, ends[to - 1]), ends: ends.slice(from, to).map((end) => end - start) };
+}

@@ -1,0 +1,127 @@
+import { chmod, cp, mkdir, readFile, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { fetchPart } from '../../../src/embedded/maven';
+import { temporaryFolders } from '../../support/folders';
+
+// A stand-in for mvn hands out the files that the real one fetched once, counts how often it is called and fails on demand.
+const newFolder = temporaryFolders();
+const realPath = process.env['PATH'] ?? '';
+let fetched: string;
+let calls: string;
+let mode: string;
+
+beforeAll(async () => {
+  fetched = await fetchPart('kafka');
+});
+
+beforeEach(async () => {
+  const folder = await newFolder();
+  calls = join(folder, 'calls');
+  mode = join(folder, 'mode');
+  await writeFile(calls, '');
+  await writeFile(mode, 'good');
+  await mkdir(join(folder, 'bin'));
+  const maven = `#!/bin/sh
+for argument; do case $argument in -DoutputDirectory=*) out=\${argument#*=};; esac; done
+echo called >> '${calls}'
+case $(cat '${mode}') in
+  offline) echo '[ERROR] Unknown host repo.example: Name or service not known'; exit 1;;
+esac
+mkdir -p "$out" && cp '${fetched}'/*.jar "$out"
+case $(cat '${mode}') in
+  damaged-once) : > "$out/kafka-clients-4.1.0.jar"; echo good > '${mode}';;
+  damaged) : > "$out/kafka-clients-4.1.0.jar";;
+esac
+`;
+  await writeFile(join(folder, 'bin', 'mvn'), maven);
+  await chmod(join(folder, 'bin', 'mvn'), 0o755);
+  process.env['PATH'] = `${join(folder, 'bin')}:${realPath}`;
+  process.env['QUEUEFOLD_CACHE_DIR'] = join(folder, 'cache');
+  delete process.env['MAVEN_HOME'];
+});
+
+const timesCalled = async () => (await readFile(calls, 'utf8')).split('\n').length - 1;
+
+test('what was fetched once is not fetched again', async () => {
+  const folder = await fetchPart('kafka');
+  expect(await readdir(folder)).toContain('kafka_2.13-4.1.0.jar');
+  expect(await fetchPart('kafka')).toBe(folder);
+  expect(await timesCalled()).toBe(1);
+});
+
+test('of two that fetch at once, one does and the other waits for it', async () => {
+  const progress: string[] = [];
+  const [first, second] = await Promise.all([fetchPart('kafka'), fetchPart('kafka', (text) => progress.push(text))]);
+  expect(first).toBe(second);
+  expect(progress).toContain(`Apache Kafka 4.1: process ${process.pid} is fetching it, waiting`);
+  expect(await timesCalled()).toBe(1);
+});
+
+describe('a damaged cache is repaired', () => {
+  test.each([
+    ['a file is shorter', (jar: string) => truncate(jar, 1000)],
+    ['a file is gone', (jar: string) => rm(jar)],
+    ['a file has other bytes of the same length', flipByte],
+    ['the inventory is half written', (jar: string) => truncate(join(jar, '..', 'complete.json'), 100)],
+    ['the inventory is missing', (jar: string) => rm(join(jar, '..', 'complete.json'))],
+  ])('%s', async (_what, damage) => {
+    const folder = await fetchPart('kafka');
+    const jar = join(folder, 'kafka-clients-4.1.0.jar');
+    await damage(jar);
+    expect(await fetchPart('kafka')).toBe(folder);
+    expect(await timesCalled()).toBe(2);
+    expect((await readFile(jar)).equals(await readFile(join(fetched, 'kafka-clients-4.1.0.jar')))).toBe(true);
+  });
+
+  test('a file that was only touched is read, not fetched', async () => {
+    const folder = await fetchPart('kafka');
+    await utimes(join(folder, 'kafka-clients-4.1.0.jar'), new Date(), new Date());
+    await fetchPart('kafka');
+    expect(await timesCalled()).toBe(1);
+  });
+
+  test('a fetch that was killed half way counts for nothing', async () => {
+    const folder = await fetchPart('kafka');
+    await cp(folder, `${folder}.fetching/files`, { recursive: true });
+    await rm(folder, { recursive: true });
+    await truncate(join(`${folder}.fetching/files`, 'kafka-clients-4.1.0.jar'), 10);
+    await fetchPart('kafka');
+    expect(await timesCalled()).toBe(2);
+    expect(await readdir(join(folder, '..'))).toEqual([folder.split('/').at(-1)]);
+  });
+});
+
+describe('what Maven delivers is checked', () => {
+  test('a damaged file is fetched again', async () => {
+    await writeFile(mode, 'damaged-once');
+    await fetchPart('kafka');
+    expect(await timesCalled()).toBe(2);
+  });
+
+  test('a file that stays wrong is not used', async () => {
+    await writeFile(mode, 'damaged');
+    await expect(fetchPart('kafka')).rejects.toThrow(/kafka-clients-4\.1\.0\.jar is not the file that .*checksums/);
+    await expect(fetchPart('kafka')).rejects.toThrow(/checksums/);
+  });
+});
+
+test('without a network the message says what failed and what else can be done', async () => {
+  await writeFile(mode, 'offline');
+  await expect(fetchPart('kafka')).rejects.toThrow(
+    /Apache Kafka 4\.1.*Unknown host repo\.example.*settings\.xml.*KAFKA_BROKERS.*--log memory/,
+  );
+});
+
+test('without Maven the message names the alternatives', async () => {
+  process.env['PATH'] = join(calls, '..', 'nothing-here');
+  await expect(fetchPart('kafka')).rejects.toThrow(
+    /^Maven: no mvn .*Java ≥ 17 and Maven.*container engine.*KAFKA_BROKERS.*--log memory/,
+  );
+});
+
+async function flipByte(file: string): Promise<void> {
+  const content = await readFile(file);
+  content.writeUInt8(content.readUInt8(5_000) ^ 0xff, 5_000);
+  await writeFile(file, content);
+}

@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ownRegistryForTests, registryForTests } from '../../support/services';
+
+const JSON_TYPE = { 'content-type': 'application/vnd.schemaregistry.v1+json' };
+
+function schema(field: string): string {
+  return JSON.stringify({ type: 'record', name: 'R', fields: [{ name: field, type: 'string' }] });
+}
+
+async function register(url: string, subject: string, field: string): Promise<number> {
+  const answer = await fetch(`${url}/subjects/${subject}/versions`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify({ schema: schema(field) }),
+  });
+  expect(answer.status).toBe(200);
+  return ((await answer.json()) as { id: number }).id;
+}
+
+async function schemaOf(url: string, id: number): Promise<unknown> {
+  const answer = await fetch(`${url}/schemas/ids/${id}`);
+  return answer.ok ? JSON.parse(((await answer.json()) as { schema: string }).schema) : answer.status;
+}
+
+test('the shared registry of a test run gives ids and schemas', async () => {
+  const { url } = await registryForTests();
+  const id = await register(url, 'embedded-shared-value', 'shared');
+  expect(await schemaOf(url, id)).toEqual(JSON.parse(schema('shared')));
+});
+
+describe('an embedded registry', () => {
+  let registry: Awaited<ReturnType<typeof ownRegistryForTests>>;
+  beforeAll(async () => {
+    registry = await ownRegistryForTests();
+  });
+  afterAll(() => registry.dispose());
+
+  test('still knows an id after kill -9 right after it gave it', async () => {
+    const first = await register(registry.url, 'a-value', 'a');
+    const second = await register(registry.url, 'b-value', 'b');
+    await registry.kill9();
+    await registry.restart();
+    expect(await schemaOf(registry.url, first)).toEqual(JSON.parse(schema('a')));
+    expect(await schemaOf(registry.url, second)).toEqual(JSON.parse(schema('b')));
+    expect(await register(registry.url, 'a-value', 'a')).toBe(first);
+    expect(await register(registry.url, 'c-value', 'c')).toBeGreaterThan(second);
+  });
+
+  test('lets a subject be deleted', async () => {
+    await register(registry.url, 'd-value', 'd');
+    const answer = await fetch(`${registry.url}/subjects/d-value`, { method: 'DELETE' });
+    expect(answer.status).toBe(200);
+    expect(await (await fetch(`${registry.url}/subjects`)).json()).not.toContain('d-value');
+  });
+});

@@ -1,0 +1,204 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Context } from '../../../src/cli/context';
+import { runQuery, type QueryFlags } from '../../../src/cli/query';
+import { rememberClickHouse } from '../../../src/cli/running-clickhouse';
+import { loadConfig } from '../../../src/config';
+import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../../src/embedded/clickhouse';
+import { serveClickHouseHttp, type ClickHouseHttp } from '../../../src/embedded/clickhouse-http';
+import { createMetrics } from '../../../src/ops/metrics';
+import { createShutdown } from '../../../src/ops/shutdown';
+import { connectStore } from '../../../src/store/client';
+import { migrate } from '../../../src/store/migrations';
+import { QUIET, upsert, writerInto } from '../../support/store-rows';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'queuefold-query-'));
+  const engine = await openEmbeddedClickHouse({ dataDir: folder });
+  const store = connectStore({ connection: engine.connection(), database: 'queuefold_demo', where: engine.path });
+  await migrate(store.client, { database: 'queuefold_demo', dryRun: false });
+  await writerInto(store).put(upsert(1), upsert(2, { conversation_id: 'c2', subject: '漢字 "x"\u001b[31m' }));
+  await store.close();
+  await engine.close();
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Surroundings {
+  readonly env?: Record<string, string>;
+  readonly stdin?: string;
+  readonly columns?: number;
+  /** Asks for the end when the output satisfies it. */
+  readonly endWhen?: (stdout: string) => boolean;
+}
+
+async function query(
+  sql?: string,
+  flags: QueryFlags = {},
+  parameters: string[] = [],
+  surroundings: Surroundings = {},
+): Promise<Ran> {
+  const collected = { stdout: '', stderr: '' };
+  const shutdown = createShutdown({
+    logger: QUIET,
+    process: { on: () => process, off: () => process, exit: () => undefined },
+    deadlineMs: 10_000,
+  });
+  const sink = (name: 'stdout' | 'stderr') =>
+    new PassThrough().on('data', (chunk: Buffer) => {
+      collected[name] += chunk.toString();
+      if (surroundings.endWhen?.(collected.stdout) === true) shutdown.request('SIGTERM');
+    });
+  const stdout = Object.assign(
+    sink('stdout'),
+    surroundings.columns === undefined ? {} : { columns: surroundings.columns },
+  );
+  const context: Context = {
+    config: loadConfig({ env: { DATA_DIR: folder, ...surroundings.env } }),
+    logger: QUIET,
+    redirectLogs: () => undefined,
+    metrics: createMetrics(),
+    io: { stdout, stderr: sink('stderr'), stdin: Readable.from([surroundings.stdin ?? '']) as never, color: false },
+    quiet: false,
+    shutdown,
+  };
+  try {
+    const code = await runQuery(context, sql, flags, parameters);
+    return { code, ...collected };
+  } catch (error) {
+    if (shutdown.cause() !== null) return { code: 143, ...collected };
+    throw error;
+  } finally {
+    await shutdown.stop();
+  }
+}
+
+const commonBehaviour = (): void => {
+  test('prints a table, numbers to the right, texts of others harmless', async () => {
+    expect(
+      (await query("SELECT * FROM values('name String, n UInt16', ('a', 1), ('longer\x1b[31m', 1000))")).stdout,
+    ).toBe(['name            n', '───────────  ────', 'a               1', 'longer\ufffd[31m  1000', ''].join('\n'));
+  });
+
+  test('cuts columns to the terminal, and writes rows one below the other where they do not fit', async () => {
+    const sql = "SELECT repeat('x', 50) AS a, repeat('y', 50) AS b";
+    const { stdout } = await query(sql, {}, [], { columns: 40 });
+    expect(stdout.split('\n').map((line) => line.length)).toEqual([22, 40, 40, 0]);
+    const narrow = await query('SELECT * FROM queue_conversation', {}, [], { columns: 80 });
+    expect(narrow.stdout).toContain('Row 2\nconversation_id   c2\n');
+    expect(Math.max(...narrow.stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  test('without SQL it shows the live table; unqualified names work', async () => {
+    const { code, stdout } = await query();
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^conversation_id\s+queue_id\s+media_type/);
+    expect(stdout.split('\n').filter((line) => /^c[12]\s+q1\s+Voice/.test(line))).toHaveLength(2);
+    expect((await query('SELECT count() FROM queue_conversation', { format: 'TSV' })).stdout).toBe('2\n');
+  });
+
+  test('knows formats by its own names and by those of ClickHouse, and a FORMAT in the statement', async () => {
+    const sql = "SELECT 1 AS a, 'x' AS b";
+    expect(JSON.parse((await query(sql, { format: 'json' })).stdout)).toMatchObject({ data: [{ a: 1, b: 'x' }] });
+    expect((await query(sql, { format: 'ndjson' })).stdout).toBe('{"a":1,"b":"x"}\n');
+    expect((await query(sql, { format: 'csv' })).stdout).toBe('"a","b"\n1,"x"\n');
+    expect((await query(sql, { format: 'TabSeparatedWithNames' })).stdout).toBe('a\tb\n1\tx\n');
+    expect((await query(`${sql} FORMAT CSV`)).stdout).toBe('1,"x"\n');
+  });
+
+  test('takes parameters, and SQL from stdin', async () => {
+    const sql = 'SELECT {a:UInt8} + 1 AS x, {b:String} AS y';
+    const { stdout } = await query('-', { format: 'ndjson' }, ['--param_a=41', '--param_b', "it's"], { stdin: sql });
+    expect(stdout).toBe(`{"x":42,"y":"it's"}\n`);
+  });
+
+  test('what ClickHouse refuses is said in its words, with exit code 1', async () => {
+    expect(await query('SELEC 1')).toMatchObject({ code: 1, stdout: '' });
+    expect((await query('SELEC 1')).stderr).toMatch(
+      /^Code: 62\. DB::Exception: Syntax error: failed at position 1 \(SELEC\)/,
+    );
+    expect((await query('DROP TABLE queue_conversation')).stderr).toMatch(/readonly mode\. \(READONLY\)/);
+    expect((await query('SELECT * FROM nowhere', { format: 'nope' })).code).toBe(1);
+  });
+
+  test('--watch shows it each second until it is told to stop', async () => {
+    const twice = (stdout: string) => stdout.split('now\n').length > 2;
+    const { code, stdout } = await query("SELECT 'now'", { format: 'TSV', watch: true }, [], { endWhen: twice });
+    expect({ code, stdout }).toEqual({ code: 143, stdout: 'now\n\nnow\n\n' });
+  });
+};
+
+describe('queuefold query on a data directory that nobody has open', () => {
+  commonBehaviour();
+
+  test('--write lets it change things', async () => {
+    expect(await query('CREATE TABLE notes (a UInt8) ENGINE = MergeTree ORDER BY a', { write: true })).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
+    expect((await query("SHOW TABLES LIKE 'notes'", { format: 'TSV' })).stdout).toBe('notes\n');
+  });
+});
+
+describe('queuefold query beside a running start', () => {
+  let engine: EmbeddedClickHouse;
+  let http: ClickHouseHttp;
+  let forget: () => Promise<void>;
+  beforeEach(async () => {
+    engine = await openEmbeddedClickHouse({ dataDir: folder });
+    http = await serveClickHouseHttp(engine, {
+      port: 0,
+      host: '127.0.0.1',
+      readOnly: true,
+      database: 'queuefold_demo',
+    });
+    forget = await rememberClickHouse(folder, http.url);
+  });
+  afterEach(async () => {
+    await forget();
+    await http.close();
+    await engine.close();
+  });
+
+  commonBehaviour();
+
+  test('a server of CLICKHOUSE_URL comes first', async () => {
+    await forget();
+    const env = { CLICKHOUSE_URL: http.url, CLICKHOUSE_DATABASE: 'system' };
+    expect((await query('SELECT currentDatabase()', { format: 'TSV' }, [], { env })).stdout).toBe('system\n');
+  });
+});
+
+describe('queuefold query', () => {
+  test('a file that a killed start left does not mislead it', async () => {
+    await writeFile(join(folder, 'clickhouse-http.json'), JSON.stringify({ url: 'http://127.0.0.1:1', pid: 1 }));
+    expect((await query('SELECT 1', { format: 'TSV' })).stdout).toBe('1\n');
+    await rm(join(folder, 'clickhouse-http.json'));
+  });
+
+  test('says what to do where there is nothing to ask', async () => {
+    const env = { DATA_DIR: join(folder, 'nowhere') };
+    await expect(query('SELECT 1', {}, [], { env })).rejects.toThrow(/no ClickHouse runs here.*queuefold start/);
+    const unreachable = { CLICKHOUSE_URL: 'http://127.0.0.1:1' };
+    await expect(query('SELECT 1', {}, [], { env: unreachable })).rejects.toThrow(
+      /CLICKHOUSE_URL: cannot reach ClickHouse at/,
+    );
+  });
+
+  test('wrong usage is told apart: exit code 2', async () => {
+    const usage = { exitCode: 2 };
+    await expect(query('SELECT 1', {}, ['--formt', 'csv'])).rejects.toMatchObject(usage);
+    await expect(query('SELECT 1', {}, ['--param_a'])).rejects.toMatchObject(usage);
+    await expect(query('-', {}, [], { stdin: ' \n' })).rejects.toMatchObject(usage);
+    await expect(query('SELECT 1', { format: 'a b' })).rejects.toMatchObject(usage);
+  });
+});
