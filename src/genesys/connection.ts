@@ -1,0 +1,159 @@
+import { WebSocket, type RawData } from 'ws';
+import { messageOf } from '../common/errors';
+import { controlFrame, type ControlFrame } from './control-frames';
+import { GenesysError } from './errors';
+import type { Timings } from './timings';
+
+/** A frame of the websocket as it came. */
+export interface Frame {
+  readonly text: string;
+  /** Epoch milliseconds, stamped once. */
+  readonly receivedAt: number;
+}
+
+export type EndReason = 'closed' | 'silent' | 'gone' | 'error' | 'stopped';
+
+export interface ConnectionEnd {
+  readonly reason: EndReason;
+  /** For people: the close code, the error's message. */
+  readonly detail: string;
+}
+
+/** One open socket of one channel. */
+export interface Connection {
+  /** Never rejects. */
+  readonly ended: Promise<ConnectionEnd>;
+  /** Genesys has announced that it will close the socket within about a minute. */
+  readonly closing: Promise<'closing'>;
+  /** Stops reading: Genesys's frames wait in the network, and silence means nothing. */
+  pause(): void;
+  resume(): void;
+  close(): void;
+}
+
+export interface ConnectionOptions {
+  readonly connectUri: string;
+  readonly timings: Timings;
+  /** Ends it at once, open or not. */
+  readonly signal: AbortSignal;
+  readonly maxFrameBytes: number;
+  /** Every frame that is not the channel's own business. */
+  readonly onFrame: (frame: Frame) => void;
+  /** All frames, by what they are. */
+  readonly onAny: (kind: ControlFrame, receivedAt: number) => void;
+}
+
+/** From the close frame to its answer. */
+const CLOSE_TIMEOUT_MS = 2_000;
+
+const PING = JSON.stringify({ message: 'ping' });
+
+/** Resolves with the open socket; GenesysError when it does not open in time. */
+export function openConnection(options: ConnectionOptions): Promise<Connection> {
+  const { connectUri, timings, maxFrameBytes, signal } = options;
+  const socket = new WebSocket(connectUri, {
+    handshakeTimeout: timings.openTimeoutMs,
+    maxPayload: maxFrameBytes,
+    perMessageDeflate: false,
+    // What is not UTF-8 becomes U+FFFD (specification, section 2) instead of ending the connection.
+    skipUTF8Validation: true,
+  });
+  const terminate = (): void => socket.terminate();
+  signal.addEventListener('abort', terminate);
+  socket.once('close', () => signal.removeEventListener('abort', terminate));
+  return new Promise((resolve, reject) => {
+    let failure = 'closed before it was open';
+    socket.on('error', (error) => {
+      failure = messageOf(error);
+    });
+    socket.once('close', () => reject(notOpened(connectUri, failure)));
+    socket.once('open', () => resolve(follow(socket, options)));
+  });
+}
+
+function follow(socket: WebSocket, { timings, signal, onFrame, onAny }: ConnectionOptions): Connection {
+  let heardAt = Date.now();
+  let pinged = false;
+  let lastError: string | null = null;
+  let verdict: ConnectionEnd | null = null;
+  const ended = createDeferred<ConnectionEnd>();
+  const closing = createDeferred<'closing'>();
+
+  function hear(): number {
+    pinged = false;
+    return (heardAt = Date.now());
+  }
+
+  function end(reason: EndReason, detail: string): void {
+    verdict ??= { reason, detail };
+    socket.terminate();
+  }
+
+  socket.on('message', (data) => {
+    const receivedAt = hear();
+    const text = textOf(data);
+    const kind = controlFrame(text);
+    onAny(kind, receivedAt);
+    if (kind === null) onFrame({ text, receivedAt });
+    if (kind === 'closing') closing.resolve('closing');
+    if (kind === 'gone') end('gone', 'Genesys no longer has the channel');
+  });
+  socket.on('error', (error) => {
+    lastError = messageOf(error);
+  });
+  socket.on('close', (code) => {
+    clearInterval(watchdog);
+    if (signal.aborted) verdict ??= { reason: 'stopped', detail: 'closed by us' };
+    verdict ??=
+      lastError === null ? { reason: 'closed', detail: `close code ${code}` } : { reason: 'error', detail: lastError };
+    ended.resolve(verdict);
+  });
+
+  const watchdog = setInterval(() => {
+    if (socket.isPaused) return;
+    const silentMs = Date.now() - heardAt;
+    if (silentMs >= timings.deadAfterMs) {
+      end('silent', `nothing heard for ${silentMs} ms`);
+    } else if (silentMs >= timings.pingAfterMs && !pinged) {
+      pinged = true;
+      socket.send(PING);
+    }
+  }, watchEvery(timings));
+
+  return {
+    ended: ended.promise,
+    closing: closing.promise,
+    pause: () => socket.pause(),
+    resume() {
+      hear();
+      socket.resume();
+    },
+    close() {
+      verdict ??= { reason: 'stopped', detail: 'closed by us' };
+      socket.close(1000);
+      // Whoever does not answer the close frame, or is not read because the socket is paused, does not hold it open.
+      setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
+    },
+  };
+}
+
+const watchEvery = ({ pingAfterMs, deadAfterMs }: Timings): number =>
+  Math.max(5, Math.min(1_000, (deadAfterMs - pingAfterMs) / 4));
+
+function createDeferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve: (value) => resolve(value) };
+}
+
+function textOf(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString('utf8');
+  return (data instanceof ArrayBuffer ? Buffer.from(data) : data).toString('utf8');
+}
+
+function notOpened(connectUri: string, reason: string): GenesysError {
+  const facts = { status: null, code: null, correlationId: null, retryAfterMs: null };
+  return new GenesysError(`websocket to ${new URL(connectUri).host}: ${reason}`, facts);
+}

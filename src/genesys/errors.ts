@@ -1,0 +1,31 @@
+import { OperatorError } from '../common/errors';
+
+export interface GenesysErrorFacts {
+  /** Null: no answer came. */
+  readonly status: number | null;
+  /** Genesys's own code, e.g. `too.many.requests`. */
+  readonly code: string | null;
+  /** What Genesys's support asks for. */
+  readonly correlationId: string | null;
+  /** How long Genesys asked to wait; null: it did not. */
+  readonly retryAfterMs: number | null;
+}
+
+/** A request that Genesys refused or did not answer. Quotes nothing of a body but its error code. */
+export class GenesysError extends OperatorError {
+  override readonly name = 'GenesysError';
+
+  constructor(
+    message: string,
+    readonly facts: GenesysErrorFacts,
+  ) {
+    super(message);
+  }
+}
+
+/** Whether the same request may succeed later: no answer, too many requests, or the service's own trouble. */
+export function isTransient(error: unknown): boolean {
+  if (!(error instanceof GenesysError)) return false;
+  const { status } = error.facts;
+  return status === null || status === 408 || status === 429 || status >= 500;
+}

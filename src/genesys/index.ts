@@ -1,0 +1,10 @@
+/** Genesys Cloud: what the bridge needs of it. */
+export type { Frame } from './connection';
+export { GenesysError } from './errors';
+export { startGenesysFeed } from './feed';
+export type { FeedOptions, FeedState, GenesysFeed, WatchedQueue } from './feed';
+export type { Credentials } from './oauth';
+export type { GenesysQueue } from './queues';
+export { urlsOfRegion } from './regions';
+export type { GenesysUrls } from './regions';
+export type { Timings } from './timings';

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { UsageError } from '../common/errors';
+import { GenesysError } from './errors';
+import type { Http, HttpAnswer } from './http';
+
+export interface Credentials {
+  readonly clientId: string;
+  readonly clientSecret: string;
+}
+
+/** One token for everything: Genesys limits requests by token, and asks not to multiply them. */
+export interface Tokens {
+  /** A token that lives for a while yet; asks for one when there is none. */
+  get(): Promise<string>;
+  /** Genesys refused this token: the next `get` asks for another. */
+  reject(token: string): void;
+}
+
+export interface TokensOptions {
+  readonly loginUrl: string;
+  readonly credentials: Credentials;
+  readonly http: Http;
+  readonly onAnswer: (route: string, answer: HttpAnswer) => void;
+}
+
+export const TOKEN_ROUTE = '/oauth/token';
+/** A token is renewed so long before its end, or when a tenth of its life is left. */
+const RENEW_BEFORE_MS = 5 * 60_000;
+
+const TokenAnswer = z.object({ access_token: z.string().min(1), expires_in: z.number().positive() });
+
+/** The client credentials grant. `get` throws UsageError for refused credentials, GenesysError for anything else. */
+export function createTokens({ loginUrl, credentials, http, onAnswer }: TokensOptions): Tokens {
+  let current: { readonly token: string; readonly renewAt: number } | null = null;
+  let underWay: Promise<string> | null = null;
+
+  async function login(): Promise<string> {
+    const basic = Buffer.from(`${credentials.clientId}:${credentials.clientSecret}`).toString('base64');
+    const answer = await http.send({
+      method: 'POST',
+      url: `${loginUrl}${TOKEN_ROUTE}`,
+      route: TOKEN_ROUTE,
+      headers: { authorization: `Basic ${basic}`, 'content-type': 'application/x-www-form-urlencoded' },
+      body: 'grant_type=client_credentials',
+    });
+    onAnswer(TOKEN_ROUTE, answer);
+    if (answer.status !== 200) throw refusal(answer, loginUrl);
+    const { access_token: token, expires_in } = readToken(answer, loginUrl);
+    const lifeMs = expires_in * 1_000;
+    current = { token, renewAt: Date.now() + lifeMs - Math.min(RENEW_BEFORE_MS, lifeMs / 10) };
+    return token;
+  }
+
+  return {
+    get() {
+      if (current && Date.now() < current.renewAt) return Promise.resolve(current.token);
+      underWay ??= login().finally(() => {
+        underWay = null;
+      });
+      return underWay;
+    },
+    reject(token) {
+      if (current?.token === token) current = null;
+    },
+  };
+}
+
+function readToken(answer: HttpAnswer, loginUrl: string): z.infer<typeof TokenAnswer> {
+  try {
+    return TokenAnswer.parse(JSON.parse(answer.text));
+  } catch {
+    throw new GenesysError(
+      `${loginUrl}: answers ${TOKEN_ROUTE} with something other than a token. Is it the login service of Genesys Cloud?`,
+      { status: answer.status, code: null, correlationId: answer.header('inin-correlation-id'), retryAfterMs: null },
+    );
+  }
+}
+
+function refusal(answer: HttpAnswer, loginUrl: string): Error {
+  const correlationId = answer.header('inin-correlation-id');
+  if ([400, 401, 403].includes(answer.status)) {
+    return new UsageError(
+      `GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET: refused by ${loginUrl} (HTTP ${answer.status}, correlation id ${correlationId ?? 'none'}). ` +
+        'Is it the id and secret of an OAuth client with the grant "Client Credentials", and GENESYS_REGION its region?',
+    );
+  }
+  const retryAfter = Number(answer.header('retry-after') ?? Number.NaN);
+  return new GenesysError(
+    `POST ${TOKEN_ROUTE} at ${new URL(loginUrl).host}: HTTP ${answer.status}, correlation id ${correlationId ?? 'none'}`,
+    {
+      status: answer.status,
+      code: null,
+      correlationId,
+      retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1_000 : null,
+    },
+  );
+}

@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { UsageError } from '../common/errors';
+import type { Rest } from './rest';
+
+export interface GenesysQueue {
+  readonly id: string;
+  readonly name: string;
+}
+
+const ROUTE = '/api/v2/routing/queues';
+/** The greatest that Genesys takes. */
+const PAGE_SIZE = 500;
+
+const QueuePage = z.object({
+  entities: z.array(z.object({ id: z.string().min(1), name: z.string().default('') })),
+  pageCount: z.number().optional(),
+});
+
+/** All queues that the client may see (permission routing:queue:view). Pages shift while they are read: each once. */
+export async function listQueues(rest: Rest): Promise<readonly GenesysQueue[]> {
+  const queues = new Map<string, GenesysQueue>();
+  for (let page = 1, pages = 1; page <= pages; page += 1) {
+    const path = `${ROUTE}?pageNumber=${page}&pageSize=${PAGE_SIZE}`;
+    const { entities, pageCount } = await rest.send({ method: 'GET', path, route: ROUTE, answer: QueuePage });
+    for (const queue of entities) queues.set(queue.id, queue);
+    pages = pageCount ?? (entities.length === PAGE_SIZE ? page + 1 : page);
+  }
+  return [...queues.values()];
+}
+
+/**
+ * The queues that `QUEUES` means: ids, names (in any case of letters) or `*`.
+ * @throws UsageError that names whatever matches no queue
+ */
+export function selectQueues(all: readonly GenesysQueue[], wanted: readonly string[]): readonly GenesysQueue[] {
+  const seen = `${all.length === 1 ? '1 queue is' : `${all.length} queues are`} visible to this client`;
+  if (all.length === 0) {
+    throw new UsageError(
+      'QUEUES: no queue is visible to this client. Does its role have routing:queue:view, in the divisions of the queues?',
+    );
+  }
+  if (wanted.includes('*')) return all;
+  const chosen = new Map<string, GenesysQueue>();
+  const unknown: string[] = [];
+  for (const given of wanted) {
+    const matches = matching(all, given);
+    if (matches.length === 0) unknown.push(given);
+    for (const queue of matches) chosen.set(queue.id, queue);
+  }
+  if (unknown.length > 0) {
+    const names = unknown.map((one) => JSON.stringify(one)).join(', ');
+    throw new UsageError(
+      `QUEUES: ${names}: no queue has that id or name (${seen}). Allowed: ids, names, or * for all.`,
+    );
+  }
+  return [...chosen.values()];
+}
+
+function matching(all: readonly GenesysQueue[], given: string): readonly GenesysQueue[] {
+  const exact = all.filter(({ id, name }) => id === given || name === given);
+  if (exact.length > 0) return exact;
+  const folded = given.toLowerCase();
+  return all.filter(({ id, name }) => id.toLowerCase() === folded || name.toLowerCase() === folded);
+}

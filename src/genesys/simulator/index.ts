@@ -1,0 +1,10 @@
+/** A simulated Genesys Cloud organisation: as a pure stream of events, and as a server that speaks the protocol. */
+export { BEHAVIOURS } from './behaviours';
+export type { Behaviour, BehaviourCounts } from './behaviours';
+export { generateEvents } from './generator';
+export type { EventStream, GeneratedEvent, GeneratorOptions } from './generator';
+export type { Queue } from './organisation';
+export type { NotificationFrame } from './render';
+export { startSimulator } from './server/simulator';
+export type { Simulator, SimulatorOptions } from './server/simulator';
+export type { Truth, TruthRow } from './truth';

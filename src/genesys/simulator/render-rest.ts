@@ -1,0 +1,71 @@
+import type { Conversation, Leg, Party } from './model';
+import type { Json } from './render';
+import { isoTime, legsByMedium, MEDIUM_ARRAY, present, renderLeg, SUPERVISION_FIELD } from './render';
+
+/** Spellings that differ between the websocket and REST (the SDK's enums). */
+const REST_DISCONNECT_TYPE: Readonly<Record<string, string>> = {
+  'endpoint.dnd': 'endpoint.donotdisturb',
+  'transfer.dnd': 'transfer.donotdisturb',
+};
+/** Recorded answers carry every array, empty where there is nothing. */
+const EMPTY_ARRAYS: Json = Object.fromEntries(
+  [...Object.values(MEDIUM_ARRAY), 'cobrowsesessions', 'screenshares', 'socialExpressions', 'videos'].map((name) => [
+    name,
+    [],
+  ]),
+);
+
+/** The conversation as `GET /api/v2/conversations/{id}` answers it. */
+export function renderRestConversation(conversation: Conversation): Json {
+  return {
+    id: conversation.id,
+    startTime: isoTime(conversation.startedAt),
+    participants: conversation.parties.map(renderRestParty),
+    recordingState: 'NONE',
+    ...conversation.extra,
+    selfUri: `/api/v2/conversations/${conversation.id}`,
+  };
+}
+
+function renderRestParty(party: Party): Json {
+  const queue = party.queueId;
+  return present({
+    id: party.id,
+    startTime: isoTime(party.joinedAt),
+    connectedTime: party.connectedAt === null ? null : isoTime(party.connectedAt),
+    endTime: party.endedAt === null ? null : isoTime(party.endedAt),
+    userId: party.userId,
+    userUri: party.userId === null ? null : `/api/v2/users/${party.userId}`,
+    queueId: queue,
+    queueName: queue === null ? null : 'Queue',
+    purpose: party.purpose,
+    ...(party.supervises === null ? {} : { [SUPERVISION_FIELD[party.supervises.how]]: party.supervises.partyId }),
+    conversationRoutingData:
+      party.purpose === 'acd' || party.purpose === 'agent'
+        ? {
+            ...(queue === null ? {} : { queue: { id: queue, selfUri: `/api/v2/routing/queues/${queue}` } }),
+            priority: 0,
+            skills: party.skills.map((id) => ({ id, selfUri: `/api/v2/routing/skills/${id}` })),
+            scoredAgents: [],
+          }
+        : null,
+    ...party.extra,
+    ...EMPTY_ARRAYS,
+    ...legsByMedium(party, renderRestLeg),
+  });
+}
+
+function renderRestLeg(leg: Leg): Json {
+  const disconnectType = leg.disconnectType && (REST_DISCONNECT_TYPE[leg.disconnectType] ?? leg.disconnectType);
+  return present({
+    ...renderLeg(leg),
+    disconnectType,
+    segments: [present({ startTime: isoTime(leg.openedAt), type: segmentType(leg), disconnectType })],
+    startAlertingTime: leg.initialState === 'alerting' ? isoTime(leg.openedAt) : null,
+  });
+}
+
+function segmentType(leg: Leg): string {
+  if (leg.connectedAt !== null) return 'Interact';
+  return leg.initialState === 'scheduled' ? 'Scheduled' : 'Alert';
+}

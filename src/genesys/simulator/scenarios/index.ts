@@ -1,0 +1,43 @@
+import type { Random } from '../random';
+import type { Scene, Script } from '../scene';
+import { callback } from './callback';
+import { chat, email, message, reopenedMessage } from './digital';
+import {
+  abandonedCall,
+  answeredCall,
+  callBackToSameAgent,
+  callToVoicemail,
+  consultedCall,
+  consultedOutside,
+  outboundCall,
+  supervisedCall,
+  transferredCall,
+} from './voice';
+
+/** How often each happens, in parts. */
+const SCENARIOS: readonly (readonly [parts: number, play: (scene: Scene) => Script])[] = [
+  [8, abandonedCall],
+  [18, answeredCall],
+  [7, transferredCall],
+  [5, callBackToSameAgent],
+  [6, consultedCall],
+  [4, consultedOutside],
+  [6, supervisedCall],
+  [3, callToVoicemail],
+  [2, outboundCall],
+  [12, callback],
+  [9, chat],
+  [10, email],
+  [9, message],
+  [6, reopenedMessage],
+];
+const ALL_PARTS = SCENARIOS.reduce((sum, [parts]) => sum + parts, 0);
+
+export function drawScenario(random: Random): (scene: Scene) => Script {
+  let draw = random.integer(1, ALL_PARTS);
+  for (const [parts, play] of SCENARIOS) {
+    draw -= parts;
+    if (draw <= 0) return play;
+  }
+  return answeredCall;
+}

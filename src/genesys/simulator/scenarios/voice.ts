@@ -1,0 +1,179 @@
+import type { Party, Supervision } from '../model';
+import type { Passage, Scene, Script } from '../scene';
+import type { Handled } from './handling';
+import { abandon, answer, arrive, beAnswered, blindTransfer, finish, leave, seconds, throughFlow } from './handling';
+
+const CALL = { medium: 'call', state: 'connected' } as const;
+
+interface Queued {
+  readonly customer: Party;
+  readonly acd: Party;
+}
+
+function* callIntoQueue(scene: Scene): Passage<Queued> {
+  const customer = yield* arrive(scene, 'call');
+  const flow = yield* throughFlow(scene, 'call');
+  scene.endParty(flow, 'transfer');
+  const acd = scene.enterQueue(scene.someQueue(), CALL);
+  yield seconds(scene, 1, 20);
+  return { customer, acd };
+}
+
+export function* abandonedCall(scene: Scene): Script {
+  const { customer, acd } = yield* callIntoQueue(scene);
+  yield* abandon(scene, customer, acd, 'call');
+}
+
+export function* answeredCall(scene: Scene): Script {
+  const { customer, acd } = yield* callIntoQueue(scene);
+  const { agent, leg } = yield* beAnswered(scene, acd, 'call');
+  yield seconds(scene, 10, 90);
+  if (scene.random.chance(0.4)) {
+    // Hold changes nothing that the table shows: duplicates, to those who read it.
+    scene.note('hold');
+    Object.assign(leg.extra, { held: true, startHoldTime: new Date(scene.now()).toISOString() });
+    scene.touch(agent);
+    yield seconds(scene, 5, 40);
+    leg.extra['held'] = false;
+    delete leg.extra['startHoldTime'];
+    scene.touch(agent);
+    yield seconds(scene, 5, 60);
+  }
+  yield* finish(scene, customer);
+}
+
+export function* transferredCall(scene: Scene): Script {
+  const { customer, acd } = yield* callIntoQueue(scene);
+  const first = yield* beAnswered(scene, acd, 'call');
+  const next = yield* blindTransfer(scene, first, 'call');
+  if (scene.random.chance(0.2)) {
+    yield* abandon(scene, customer, next, 'call');
+    return;
+  }
+  yield* beAnswered(scene, next, 'call');
+  yield seconds(scene, 20, 120);
+  yield* finish(scene, customer);
+}
+
+/** After a blind transfer the same agent is offered the call, in the same participant, as a second session. */
+export function* callBackToSameAgent(scene: Scene): Script {
+  const { customer, acd } = yield* callIntoQueue(scene);
+  const first = yield* beAnswered(scene, acd, 'call');
+  const next = yield* blindTransfer(scene, first, 'call');
+  const again = scene.open(first.agent, { medium: 'call', state: 'alerting' });
+  yield seconds(scene, 2, 12);
+  answer(scene, next, first.agent, again);
+  scene.note('same-agent-again');
+  yield seconds(scene, 20, 90);
+  yield* finish(scene, customer);
+}
+
+/** The agent asks a colleague first: then hands over, takes back, or all three talk. */
+export function* consultedCall(scene: Scene): Script {
+  const { customer, acd } = yield* callIntoQueue(scene);
+  const { agent, leg } = yield* beAnswered(scene, acd, 'call');
+  yield seconds(scene, 10, 60);
+  const colleague = scene.join('agent', { userId: scene.someAgent(agent.userId) });
+  colleague.extra['consultParticipantId'] = customer.id;
+  const asked = scene.open(colleague, { medium: 'call', state: 'alerting' });
+  yield seconds(scene, 2, 10);
+  scene.connect(colleague, asked);
+  yield seconds(scene, 5, 40);
+  const outcome = scene.random.pick(['consult-transfer', 'consult-cancelled', 'conference'] as const);
+  scene.note(outcome);
+  if (outcome === 'consult-transfer') scene.endWithWork(agent, leg, 'transfer.consult');
+  if (outcome === 'consult-cancelled') scene.end(colleague, asked, 'client');
+  if (outcome === 'conference') {
+    customer.extra['conferenceHint'] = true;
+    scene.touch(customer);
+    yield seconds(scene, 10, 60);
+    leave(scene, scene.random.pick([agent, colleague]), 'transfer.conference');
+  }
+  yield seconds(scene, 10, 90);
+  yield* finish(scene, customer);
+}
+
+/** Consults somebody outside, or another queue while the first agent stays on the line. */
+export function* consultedOutside(scene: Scene): Script {
+  const { customer, acd } = yield* callIntoQueue(scene);
+  const { agent, leg } = yield* beAnswered(scene, acd, 'call');
+  yield seconds(scene, 10, 60);
+  if (scene.random.chance(0.5)) {
+    scene.note('consult-external');
+    const external = scene.join('external', {});
+    const ring = scene.open(external, { medium: 'call', state: 'dialing', direction: 'outbound' });
+    yield seconds(scene, 3, 15);
+    scene.connect(external, ring);
+    yield seconds(scene, 10, 60);
+    scene.end(external, ring, 'endpoint');
+    yield seconds(scene, 5, 30);
+  } else {
+    scene.note('consult-queue');
+    const next = scene.enterQueue(scene.someQueue(agent.queueId), CALL);
+    yield* beAnswered(scene, next, 'call');
+    scene.endWithWork(agent, leg, 'transfer.consult');
+    yield seconds(scene, 10, 60);
+  }
+  yield* finish(scene, customer);
+}
+
+const SUPERVISIONS: readonly (readonly [Supervision, 'monitor' | 'coach' | 'barge' | 'screen-monitor'])[] = [
+  ['monitored', 'monitor'],
+  ['coached', 'coach'],
+  ['barged', 'barge'],
+  ['screenMonitored', 'screen-monitor'],
+];
+
+/** Supervisors come and go; the last may stay after everybody else has left. */
+export function* supervisedCall(scene: Scene): Script {
+  const { customer, acd } = yield* callIntoQueue(scene);
+  const handled: Handled = yield* beAnswered(scene, acd, 'call');
+  const supervisors: Party[] = [];
+  for (const [how, behaviour] of SUPERVISIONS) {
+    if (!scene.random.chance(0.6)) continue;
+    yield seconds(scene, 3, 30);
+    supervisors.push(scene.supervise(how, handled.agent, 'call'));
+    scene.note(behaviour);
+  }
+  yield seconds(scene, 10, 60);
+  const staying = scene.random.chance(0.3) ? supervisors.at(-1) : undefined;
+  for (const one of supervisors) if (one !== staying) scene.endParty(one, 'client');
+  yield seconds(scene, 1, 10);
+  scene.endParty(customer, 'endpoint');
+  leave(scene, handled.agent, 'peer');
+  yield seconds(scene, 2, 10);
+  if (staying) scene.endParty(staying, 'system');
+  yield 100;
+}
+
+/** Nobody is free: the queue's flow offers the voicemail. */
+export function* callToVoicemail(scene: Scene): Script {
+  const { customer, acd } = yield* callIntoQueue(scene);
+  yield seconds(scene, 20, 90);
+  scene.endParty(acd, 'transfer');
+  const voicemail = scene.join('voicemail', {});
+  scene.open(voicemail, CALL);
+  scene.note('voicemail');
+  yield seconds(scene, 5, 60);
+  scene.endParty(customer, 'endpoint');
+  scene.endParty(voicemail, 'peer');
+  yield 100;
+}
+
+/** An agent calls on behalf of a queue: the queue's topic carries it, though it never was in the queue. */
+export function* outboundCall(scene: Scene): Script {
+  scene.note('call');
+  scene.note('queue-without-acd');
+  const queueId = scene.someQueue();
+  scene.conversation.queueIds.push(queueId);
+  const agent = scene.join('agent', { userId: scene.someAgent(), queueId });
+  const own = scene.open(agent, { medium: 'call', state: 'dialing', direction: 'outbound' });
+  yield seconds(scene, 1, 3);
+  const customer = scene.join('customer', { queueId });
+  const called = scene.open(customer, { medium: 'call', state: 'dialing', direction: 'outbound' });
+  yield seconds(scene, 3, 20);
+  scene.connect(agent, own);
+  scene.connect(customer, called);
+  yield seconds(scene, 10, 90);
+  yield* finish(scene, customer);
+}

@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import type { Answer, Handler, Request } from './http';
+import { apiError } from './http';
+
+export interface AccessOptions {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly tokenLifetimeMs: number;
+  /** Requests a minute and token. */
+  readonly requestsPerMinute: number;
+  readonly now: () => number;
+}
+
+export interface Access {
+  /** `POST /oauth/token`, the client credentials grant. */
+  readonly token: Handler;
+  /** Lets a request through with a valid token and within the limit of requests. */
+  guard(handle: Handler): Handler;
+  /** From now on every token given out is refused. */
+  revokeTokens(): void;
+}
+
+interface Grant {
+  readonly expiresAt: number;
+  windowStart: number;
+  count: number;
+}
+
+const MINUTE_MS = 60_000;
+
+/** OAuth and the limit of requests, with the answers that the real services give. */
+export function createAccess(options: AccessOptions): Access {
+  const { clientId, clientSecret, tokenLifetimeMs, requestsPerMinute, now } = options;
+  const expected = `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`;
+  const grants = new Map<string, Grant>();
+
+  function token({ headers, body }: Request): Answer {
+    if (headers.authorization !== expected) return refusal(401, 'invalid_client', 'authentication failed');
+    if (new URLSearchParams(body).get('grant_type') !== 'client_credentials') {
+      return refusal(400, 'unsupported_grant_type', 'grant_type must be client_credentials');
+    }
+    const access_token = randomBytes(48).toString('base64url');
+    grants.set(access_token, { expiresAt: now() + tokenLifetimeMs, windowStart: now(), count: 0 });
+    const expires_in = Math.floor(tokenLifetimeMs / 1_000);
+    return { status: 200, body: { access_token, token_type: 'bearer', expires_in } };
+  }
+
+  function guard(handle: Handler): Handler {
+    return (request) => {
+      const [scheme, value] = (request.headers.authorization ?? '').split(' ');
+      if (scheme?.toLowerCase() !== 'bearer' || value === undefined) {
+        const message = 'No authentication bearer token specified in authorization header.';
+        return apiError(401, 'authentication.required', message);
+      }
+      const grant = grants.get(value);
+      if (!grant || grant.expiresAt <= now()) return apiError(401, 'bad.credentials', 'Invalid login credentials.');
+      const limit = count(grant);
+      const answer = limit.exceeded ? tooMany(limit.resetSeconds) : handle(request);
+      return { ...answer, headers: { ...limit.headers, ...answer.headers } };
+    };
+  }
+
+  function count(grant: Grant) {
+    if (now() - grant.windowStart >= MINUTE_MS) {
+      grant.windowStart = now();
+      grant.count = 0;
+    }
+    grant.count += 1;
+    const resetSeconds = Math.max(1, Math.ceil((grant.windowStart + MINUTE_MS - now()) / 1_000));
+    const headers = {
+      'inin-ratelimit-count': String(grant.count),
+      'inin-ratelimit-allowed': String(requestsPerMinute),
+      'inin-ratelimit-reset': String(resetSeconds),
+    };
+    return { exceeded: grant.count > requestsPerMinute, resetSeconds, headers };
+  }
+
+  return { token, guard, revokeTokens: () => grants.clear() };
+}
+
+function refusal(status: number, error: string, description: string): Answer {
+  return { status, body: { error, description, error_description: description } };
+}
+
+function tooMany(seconds: number): Answer {
+  const message = `Rate limit exceeded the maximum. Retry the request in [${seconds}] seconds`;
+  return { ...apiError(429, 'too.many.requests', message), headers: { 'Retry-After': String(seconds) } };
+}

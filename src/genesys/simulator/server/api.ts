@@ -1,0 +1,193 @@
+import type { Organisation, Queue } from '../organisation';
+import type { Access } from './access';
+import type { Channel, Channels, SubscribedTopic } from './channels';
+import type { Answer, Handler, Request, Route } from './http';
+import { apiError, NOT_FOUND } from './http';
+
+export interface ApiOptions {
+  readonly organisation: Organisation;
+  readonly access: Access;
+  readonly channels: Channels;
+  /** E.g. `ws://127.0.0.1:1234`: wss in the real one. */
+  readonly streamingUrl: () => string;
+}
+
+/** The part of the public API that a bridge needs, as the SDK describes it. */
+export function apiRoutes({ organisation, access, channels, streamingUrl }: ApiOptions): readonly Route[] {
+  const channelBody = ({ id, expiresAt }: Channel) => ({
+    connectUri: `${streamingUrl()}/channels/${id}`,
+    id,
+    expires: new Date(expiresAt).toISOString(),
+  });
+  const routes: readonly Route[] = [
+    { method: 'GET', path: '/api/v2/routing/queues', handle: (request) => queuePage(request, organisation.queues) },
+    {
+      method: 'GET',
+      path: '/api/v2/routing/queues/{id}',
+      handle: ({ parts: [id] }) => {
+        const queue = organisation.queues.find((one) => one.id === id);
+        return queue ? { status: 200, body: queueBody(queue) } : NOT_FOUND();
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/v2/users/me',
+      handle: () =>
+        apiError(
+          400,
+          'bad.request',
+          'This request requires a user context. Client credentials cannot be used for requests that require a user context.',
+        ),
+    },
+    // Always empty for client credentials.
+    { method: 'GET', path: '/api/v2/conversations', handle: () => ({ status: 200, body: { entities: [], total: 0 } }) },
+    {
+      method: 'GET',
+      path: '/api/v2/conversations/{id}',
+      handle: ({ parts: [id = ''] }) => {
+        const body = organisation.restConversation(id);
+        return body ? { status: 200, body } : NOT_FOUND();
+      },
+    },
+    { method: 'GET', path: '/api/v2/notifications/availabletopics', handle: availableTopics },
+    {
+      method: 'GET',
+      path: '/api/v2/notifications/channels',
+      handle: () => ({ status: 200, body: { entities: channels.list().map(channelBody) } }),
+    },
+    {
+      method: 'POST',
+      path: '/api/v2/notifications/channels',
+      handle: () => ({ status: 200, body: channelBody(channels.create()) }),
+    },
+    {
+      method: 'HEAD',
+      path: '/api/v2/notifications/channels/{id}',
+      handle: ({ parts: [id = ''] }) => ({ status: channels.topics(id) ? 200 : 404 }),
+    },
+    ...subscriptionRoutes(channels),
+  ];
+  return routes.map((route) => ({ ...route, handle: access.guard(route.handle) }));
+}
+
+function subscriptionRoutes(channels: Channels): readonly Route[] {
+  const path = '/api/v2/notifications/channels/{id}/subscriptions';
+  const set =
+    (replace: boolean): Handler =>
+    ({ parts: [id = ''], url, body }) => {
+      const topics = topicIds(body);
+      if (topics === null) return apiError(400, 'bad.request', 'The body must be a list of topics with ids.');
+      const ignoreErrors = url.searchParams.get('ignoreErrors') === 'true';
+      const outcome = channels.subscribe(id, topics, { replace, ignoreErrors });
+      switch (outcome.kind) {
+        case 'subscribed':
+          return { status: 200, body: { entities: outcome.topics.map(topicBody) } };
+        case 'no-channel':
+          return NOT_FOUND();
+        case 'too-many':
+          return apiError(400, 'notification.topics.limit', `A channel takes at most ${outcome.limit} topics.`);
+        case 'refused':
+          return apiError(400, 'notification.topics.invalid', 'At least one topic was rejected.');
+      }
+    };
+  return [
+    {
+      method: 'GET',
+      path,
+      handle: ({ parts: [id = ''] }) => {
+        const topics = channels.topics(id);
+        return topics ? { status: 200, body: { entities: topics.map(topicBody) } } : NOT_FOUND();
+      },
+    },
+    { method: 'POST', path, handle: set(false) },
+    { method: 'PUT', path, handle: set(true) },
+    {
+      method: 'DELETE',
+      path,
+      handle: ({ parts: [id = ''] }) => {
+        const outcome = channels.subscribe(id, [], { replace: true, ignoreErrors: true });
+        return outcome.kind === 'no-channel' ? NOT_FOUND() : { status: 204 };
+      },
+    },
+  ];
+}
+
+const topicBody = (topic: SubscribedTopic) => ({
+  ...topic,
+  selfUri: `/api/v2/notifications/availabletopics/${topic.id}`,
+});
+
+function topicIds(body: string): readonly string[] | null {
+  let given: unknown;
+  try {
+    given = JSON.parse(body);
+  } catch {
+    return null;
+  }
+  if (!Array.isArray(given)) return null;
+  const ids = given.flatMap((topic: unknown) => {
+    const id = typeof topic === 'object' && topic !== null && 'id' in topic ? topic.id : null;
+    return typeof id === 'string' ? [id] : [];
+  });
+  return ids.length === given.length ? ids : null;
+}
+
+function queueBody({ id, name }: Queue) {
+  return {
+    id,
+    name,
+    division: { id: '00000000-0000-4000-8000-000000000000', name: 'Home' },
+    memberCount: 10,
+    mediaSettings: {},
+    selfUri: `/api/v2/routing/queues/${id}`,
+  };
+}
+
+function queuePage({ url }: Request, queues: readonly Queue[]): Answer {
+  const asked = (name: string, fallback: number): number => Number(url.searchParams.get(name) ?? fallback);
+  const [pageSize, pageNumber] = [asked('pageSize', 25), asked('pageNumber', 1)];
+  if (!(pageSize >= 1 && pageSize <= 500 && pageNumber >= 1)) {
+    return apiError(400, 'bad.request', 'pageSize must be between 1 and 500, pageNumber at least 1.');
+  }
+  const wanted = new Set(url.searchParams.getAll('id'));
+  const name = url.searchParams.get('name');
+  const found = queues.filter(
+    (queue) => (wanted.size === 0 || wanted.has(queue.id)) && (name ?? queue.name) === queue.name,
+  );
+  const sorted = found.toSorted((one, other) => one.name.localeCompare(other.name, 'en', { numeric: true }));
+  const pageCount = Math.max(1, Math.ceil(sorted.length / pageSize));
+  const uri = (page: number): string => `/api/v2/routing/queues?pageSize=${pageSize}&pageNumber=${page}`;
+  return {
+    status: 200,
+    body: {
+      entities: sorted.slice((pageNumber - 1) * pageSize, pageNumber * pageSize).map(queueBody),
+      pageSize,
+      pageNumber,
+      total: sorted.length,
+      pageCount,
+      firstUri: uri(1),
+      lastUri: uri(pageCount),
+      selfUri: uri(pageNumber),
+      ...(pageNumber < pageCount ? { nextUri: uri(pageNumber + 1) } : {}),
+    },
+  };
+}
+
+/** The topics that the bridge may want; which permission the queue's topic asks for is open, and told by this answer. */
+function availableTopics(): Answer {
+  const topic = (id: string, requiresPermissions: readonly string[]) => ({
+    id,
+    description: `Simulated topic ${id}`,
+    requiresPermissions,
+    requiresDivisionPermissions: true,
+    enforced: true,
+    visibility: 'Public',
+    transports: ['Websocket', 'EventBridge'],
+    topicParameters: ['id'],
+  });
+  const entities = [
+    topic('v2.routing.queues.{id}.conversations', ['routing:queue:view', 'conversation:communication:view']),
+    topic('v2.users.{id}.conversations', ['conversation:communication:view']),
+  ];
+  return { status: 200, body: { entities } };
+}

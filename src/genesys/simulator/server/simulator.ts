@@ -1,0 +1,154 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { BehaviourCounts } from '../behaviours';
+import type { OrganisationOptions, Queue } from '../organisation';
+import { createOrganisation } from '../organisation';
+import type { Truth } from '../truth';
+import { createAccess } from './access';
+import { apiRoutes } from './api';
+import type { Channel, SubscribedTopic } from './channels';
+import { createChannels } from './channels';
+import type { Answer, Route } from './http';
+import { createRequestListener } from './http';
+import { play } from './play';
+import { serveSockets } from './sockets';
+
+export interface SimulatorOptions extends Omit<OrganisationOptions, 'startAt' | 'parkAtLeastMs'> {
+  readonly host?: string | undefined;
+  /** 0: a free one. */
+  readonly port?: number | undefined;
+  /** How many times as fast as the clock conversations run. */
+  readonly speed?: number | undefined;
+  /** Epoch milliseconds. */
+  readonly clock?: (() => number) | undefined;
+  readonly clientId?: string | undefined;
+  readonly clientSecret?: string | undefined;
+  /** The real limits unless told otherwise. */
+  readonly heartbeatMs?: number | undefined;
+  readonly tokenLifetimeMs?: number | undefined;
+  readonly channelLifetimeMs?: number | undefined;
+  readonly requestsPerMinute?: number | undefined;
+  /** The permissions that are missing for a topic; none: it is permitted. */
+  readonly missingPermissions?: ((topic: string) => readonly string[]) | undefined;
+  /** True: conversations begin with `resume()`, so that nobody who subscribes before misses one. */
+  readonly startPaused?: boolean | undefined;
+}
+
+export interface Simulator {
+  readonly loginUrl: string;
+  readonly apiUrl: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly queues: readonly Queue[];
+  truth(): Truth;
+  behaviours(): BehaviourCounts;
+  channels(): readonly Channel[];
+  /** Stops the organisation's time; sockets and requests go on. */
+  pause(): void;
+  resume(): void;
+  /** Cuts every socket without a word. */
+  dropSockets(): void;
+  /** Sends `v2.system.socket_closing`, and closes the sockets after the given time. */
+  announceClosing(afterMs: number): void;
+  /** The open sockets stay open and silent. */
+  muteSockets(): void;
+  revokeTokens(): void;
+  stop(): Promise<void>;
+}
+
+const DAY_MS = 24 * 60 * 60_000;
+/** As long as a duplicate can be taken for one (specification, section 3: 10 s), and a little more. */
+const DUPLICATE_WINDOW_MS = 12_000;
+
+/**
+ * A simulated Genesys Cloud organisation on a port: OAuth, REST and the websocket, and beside them `GET /truth` and
+ * `POST /control/{pause,resume,drop-sockets,close-sockets,mute-sockets,revoke-tokens}`, which need no token.
+ */
+export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
+  const { host = '127.0.0.1', speed = 1, clock = Date.now } = options;
+  const { clientId = 'simulated-client', clientSecret = 'simulated-secret' } = options;
+  const startAt = clock();
+  const organisation = createOrganisation({ ...options, startAt, parkAtLeastMs: DUPLICATE_WINDOW_MS * speed });
+  const access = createAccess({
+    clientId,
+    clientSecret,
+    tokenLifetimeMs: options.tokenLifetimeMs ?? DAY_MS,
+    requestsPerMinute: options.requestsPerMinute ?? 300,
+    now: clock,
+  });
+  const channels = createChannels({
+    lifetimeMs: options.channelLifetimeMs ?? DAY_MS,
+    now: clock,
+    objection: topicObjection(organisation.queues, options.missingPermissions),
+  });
+
+  const controls: Readonly<Record<string, () => void>> = {
+    pause: () => player.pause(),
+    resume: () => player.resume(),
+    'drop-sockets': () => sockets.drop(),
+    'close-sockets': () => sockets.announceClosing(1_000),
+    'mute-sockets': () => sockets.mute(),
+    'revoke-tokens': () => access.revokeTokens(),
+  };
+  const routes: readonly Route[] = [
+    { method: 'POST', path: '/oauth/token', handle: access.token },
+    ...apiRoutes({ organisation, access, channels, streamingUrl: () => `ws://${address()}` }),
+    { method: 'GET', path: '/truth', handle: () => ({ status: 200, body: organisation.truth() }) },
+    { method: 'POST', path: '/control/{name}', handle: ({ parts: [name = ''] }) => control(name) },
+  ];
+
+  function control(name: string): Answer {
+    const action = controls[name];
+    if (!action) return { status: 404, body: { allowed: Object.keys(controls) } };
+    action();
+    return { status: 200, body: { events: organisation.truth().events, paused: player.isPaused } };
+  }
+
+  const server = createServer(createRequestListener(routes));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const address = (): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const sockets = serveSockets({ server, channels, heartbeatMs: options.heartbeatMs ?? 30_000 });
+  const player = play(organisation, { speed, clock, startAt }, ({ frame }) =>
+    channels.publish(frame.topicName, JSON.stringify(frame)),
+  );
+  if (options.startPaused === true) player.pause();
+
+  return {
+    loginUrl: `http://${address()}`,
+    apiUrl: `http://${address()}`,
+    clientId,
+    clientSecret,
+    queues: organisation.queues,
+    truth: organisation.truth,
+    behaviours: organisation.behaviours,
+    channels: channels.list,
+    pause: player.pause,
+    resume: player.resume,
+    dropSockets: sockets.drop,
+    announceClosing: sockets.announceClosing,
+    muteSockets: sockets.mute,
+    revokeTokens: access.revokeTokens,
+    async stop() {
+      player.stop();
+      sockets.stop();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+function topicObjection(
+  queues: readonly Queue[],
+  missingPermissions: (topic: string) => readonly string[] = () => [],
+): (topic: string) => Omit<SubscribedTopic, 'id' | 'state'> | null {
+  const known = new Set(queues.map(({ id }) => `v2.routing.queues.${id}.conversations`));
+  return (topic) => {
+    const missing = missingPermissions(topic);
+    if (missing.length > 0) return { rejectionReason: 'Missing permissions', missingPermissions: missing };
+    return known.has(topic) ? null : { rejectionReason: 'Topic not found' };
+  };
+}

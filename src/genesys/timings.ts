@@ -1,0 +1,39 @@
+/** How long things may take, in milliseconds. Tests shorten them. */
+export interface Timings {
+  /** One REST request, from sending to the end of its answer. */
+  readonly requestTimeoutMs: number;
+  /** Between attempts of a request: at most `retryBaseMs × 2ⁿ`, at most `retryCapMs`, with jitter. */
+  readonly retryBaseMs: number;
+  readonly retryCapMs: number;
+  /** The same between attempts to get a socket. */
+  readonly reconnectBaseMs: number;
+  readonly reconnectCapMs: number;
+  /** From dialling to an open socket. */
+  readonly openTimeoutMs: number;
+  /** Silence after which a ping is sent; heartbeats come about every 30 s. */
+  readonly pingAfterMs: number;
+  /** Silence after which a socket is dead (Genesys's own client waits as long). */
+  readonly deadAfterMs: number;
+  /** A channel is replaced when so much of its life has passed (of the real 24 h: after about 21.5 h). */
+  readonly renewAtFraction: number;
+  /** How long an old socket is still read when its successor is open: what is under way arrives. */
+  readonly overlapMs: number;
+}
+
+export const DEFAULT_TIMINGS: Timings = {
+  requestTimeoutMs: 15_000,
+  retryBaseMs: 500,
+  retryCapMs: 30_000,
+  reconnectBaseMs: 500,
+  reconnectCapMs: 60_000,
+  openTimeoutMs: 15_000,
+  pingAfterMs: 31_000,
+  deadAfterMs: 35_000,
+  renewAtFraction: 0.9,
+  overlapMs: 2_000,
+};
+
+/** Full jitter: anything from 0 to the bound, so that many clients do not come back at once. */
+export function backoffMs(attempt: number, baseMs: number, capMs: number): number {
+  return Math.random() * Math.min(capMs, baseMs * 2 ** Math.min(attempt, 20));
+}
