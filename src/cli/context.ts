@@ -1,0 +1,46 @@
+import { secretValues, type Config } from '../config';
+import { createLogging, type Logger, type Logging, type LogLevel } from '../ops/logging';
+import { createMetrics, type Metrics } from '../ops/metrics';
+import type { Shutdown } from '../ops/shutdown';
+import type { Io } from './io';
+import { packageVersion } from './version';
+
+/** What every command gets. */
+export interface Context {
+  readonly config: Config;
+  readonly logger: Logger;
+  /** Sends log lines elsewhere while a full-screen table owns the terminal. */
+  readonly redirectLogs: Logging['redirect'];
+  readonly metrics: Metrics;
+  readonly io: Io;
+  /** No progress and no hints wanted (`--quiet`). */
+  readonly quiet: boolean;
+  readonly shutdown: Shutdown;
+}
+
+export interface LoggingWishes {
+  readonly quiet: boolean;
+  readonly debug: boolean;
+}
+
+export function commandLogging(config: Config, io: Io, wishes: LoggingWishes): Logging {
+  return createLogging({
+    level: levelOf(config.logLevel, wishes),
+    write: (line) => {
+      io.stderr.write(line);
+    },
+    format: io.stderr.isTTY === true ? (io.color ? 'colored' : 'pretty') : 'json',
+    secrets: secretValues(config),
+  });
+}
+
+function levelOf(level: LogLevel, { quiet, debug }: LoggingWishes): LogLevel {
+  if (debug) return level === 'trace' ? 'trace' : 'debug';
+  return quiet && ['trace', 'debug', 'info'].includes(level) ? 'warn' : level;
+}
+
+export function versionedMetrics(): Metrics {
+  const metrics = createMetrics();
+  metrics.buildInfo.set({ version: packageVersion() }, 1);
+  return metrics;
+}

@@ -1,0 +1,92 @@
+import { messageOf, OperatorError } from '../common/errors';
+import { loadConfig, secretValues, type Config } from '../config';
+import { collectProcessMetrics } from '../ops/exposition';
+import { createScrubber } from '../ops/scrub';
+import { createShutdown, exitCodeOf, exitOnUncaught, type ShutdownCause } from '../ops/shutdown';
+import { commandLogging, versionedMetrics, type Context } from './context';
+import type { Io } from './io';
+import type { CommandBody, CommandKind, GlobalOptions } from './program';
+
+const STOP_DEADLINE_MS = 10_000;
+
+/** Runs one command from its configuration to its exit code. Errors are printed, never thrown. */
+export async function execute(kind: CommandKind, globals: GlobalOptions, body: CommandBody, io: Io): Promise<number> {
+  let config: Config;
+  try {
+    const { overrides = {} } = kind;
+    const file = globals.config === undefined ? {} : { file: globals.config };
+    config = loadConfig({ env: process.env, overrides, ...file });
+  } catch (error) {
+    return printError(error, io, { secrets: [], stack: globals.debug === true });
+  }
+  const quiet = globals.quiet === true;
+  const { logger, redirect } = commandLogging(config, io, { quiet, debug: globals.debug === true });
+  exitOnUncaught({ logger, process });
+  const shutdown = createShutdown({ logger, process, deadlineMs: STOP_DEADLINE_MS });
+  const metrics = versionedMetrics();
+  if (kind.longRunning) collectProcessMetrics(metrics.registry);
+  const context: Context = { config, logger, redirectLogs: redirect, metrics, io, quiet, shutdown };
+  endQuietlyWithItsReader(context);
+  stopReadingWhenTold(context);
+  logger.debug({ pid: process.pid }, 'started');
+  /** A clean end by a signal is a success of what runs for ever, and of nothing else. */
+  const endedBySignal = (cause: ShutdownCause) => (kind.longRunning ? 0 : exitCodeOf(cause));
+  let code: number;
+  try {
+    const answered = (await body(context)) ?? 0;
+    const cause = shutdown.cause();
+    code = cause === null || answered !== 0 ? answered : endedBySignal(cause);
+  } catch (error) {
+    const cause = shutdown.cause();
+    code =
+      cause !== null && isConsequenceOf(error)
+        ? endedBySignal(cause)
+        : printError(error, io, { secrets: secretValues(config), stack: logger.isLevelEnabled('debug') });
+  }
+  await shutdown.stop();
+  shutdown.dispose();
+  return code;
+}
+
+/** `queuefold … | head`: the reader has seen enough, which is no error. */
+function endQuietlyWithItsReader({ io, shutdown }: Context): void {
+  io.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    shutdown.request('EPIPE');
+  });
+  io.stderr.on('error', () => undefined);
+}
+
+/** Nobody can say when the next line of a pipe comes: who waits for it is woken, with an AbortError. */
+function stopReadingWhenTold({ io, shutdown }: Context): void {
+  const wake = () => {
+    const reason = Object.assign(new Error('told to stop'), { name: 'AbortError' });
+    // Without a reader, nobody else would take the error.
+    io.stdin.on('error', () => undefined);
+    io.stdin.destroy(reason);
+  };
+  shutdown.signal.addEventListener('abort', wake, { once: true });
+}
+
+/** What a command throws because it was told to stop, or because nobody reads any more. */
+function isConsequenceOf(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'AbortError' || (error as NodeJS.ErrnoException).code === 'EPIPE');
+}
+
+function printError(
+  error: unknown,
+  io: Io,
+  { secrets, stack }: { secrets: readonly string[]; stack: boolean },
+): number {
+  const { text } = createScrubber(secrets);
+  io.stderr.write(`queuefold: ${text(sentenceOf(error))}\n`);
+  if (stack && error instanceof Error && error.stack !== undefined) io.stderr.write(`${text(error.stack)}\n`);
+  return error instanceof OperatorError ? error.exitCode : 1;
+}
+
+/** Some errors have no message: a refused connection to a name with several addresses. */
+function sentenceOf(error: unknown): string {
+  const message = messageOf(error);
+  if (message !== '' || !(error instanceof Error)) return message;
+  return (error as NodeJS.ErrnoException).code ?? error.name;
+}

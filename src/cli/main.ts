@@ -1,0 +1,29 @@
+import { CommanderError } from 'commander';
+import { processIo } from './io';
+import { createProgram } from './program';
+
+const WRONG_USAGE = 2;
+
+async function main(): Promise<number> {
+  const io = processIo();
+  let code = 0;
+  const program = createProgram(async (kind, globals, body) => {
+    const { execute } = await import('./execute.js');
+    code = await execute(kind, globals, body, io);
+  });
+  try {
+    await program.parseAsync(process.argv);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : WRONG_USAGE;
+  }
+  return code;
+}
+
+// Whatever empties the event loop before the command has ended is a failure.
+process.exitCode = 1;
+void main().then((code) => {
+  process.exitCode = code;
+  // Not waiting for the loop to empty: an idle connection of some client must not keep the process.
+  process.stdout.write('', () => process.exit());
+});

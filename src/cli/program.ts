@@ -1,0 +1,185 @@
+import { Command, Option } from 'commander';
+import type { Override, SettingKey } from '../config';
+import type { Context } from './context';
+import type { QueryFlags } from './query';
+import type { ReplayFlags } from './replay';
+import type { SetupFlags } from './setup';
+import type { StartFlags } from './start';
+import { packageVersion } from './version';
+
+/** What a command is, for the part of the program that runs it. */
+export interface CommandKind {
+  /** Runs until it is told to stop: a signal is then a success (0), else 130 or 143. */
+  readonly longRunning: boolean;
+  /** Settings that its flags set; absent: none. */
+  readonly overrides?: Overrides;
+}
+
+export type Overrides = Readonly<Partial<Record<SettingKey, Override>>>;
+
+export interface GlobalOptions {
+  readonly config?: string;
+  readonly quiet?: true;
+  readonly debug?: true;
+}
+
+/** Answers the exit code; nothing is 0. */
+export type CommandBody = (context: Context) => Promise<number | undefined> | Promise<void>;
+export type RunCommand = (kind: CommandKind, globals: GlobalOptions, body: CommandBody) => Promise<void>;
+
+const ENDS: CommandKind = { longRunning: false };
+const RUNS: CommandKind = { longRunning: true };
+
+/**
+ * The command line. Implementations are loaded when they run, so that `--help` stays fast. (`.js`: a dynamic import
+ * is one of an ES module, even from CommonJS.)
+ */
+export function createProgram(run: RunCommand): Command {
+  const program = new Command('queuefold')
+    .description('Genesys Cloud queue conversations as a compacted Kafka topic and a ClickHouse table, exactly once.')
+    .version(packageVersion())
+    .option('--config <file>', 'settings from a YAML file (also QUEUEFOLD_CONFIG); the environment wins')
+    .option('--quiet', 'no progress, and only warnings and errors in the log')
+    .option('--debug', 'log everything; stacks with errors')
+    .helpCommand('help [command]', 'help for a command')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      outputError: (message, write) => write(message.replace(/^error: /, 'queuefold: ')),
+    })
+    .showSuggestionAfterError()
+    .exitOverride();
+
+  const command = (name: string, description: string, examples: readonly string[]) =>
+    program
+      .command(name)
+      .description(description)
+      .allowExcessArguments(false)
+      .showHelpAfterError(`Run "queuefold ${name.split(' ')[0] ?? name} --help" for what is allowed.`)
+      .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}\n`).join('')}`);
+  const start = (kind: CommandKind, body: CommandBody) => run(kind, program.opts<GlobalOptions>(), body);
+
+  command('start', 'everything on one machine: Kafka, ClickHouse, a simulated organisation, and all roles', [
+    'queuefold start',
+    'queuefold start --log memory',
+    'GENESYS_REGION=mypurecloud.ie GENESYS_CLIENT_ID=… GENESYS_CLIENT_SECRET_FILE=secret queuefold start',
+  ])
+    .addOption(
+      new Option('--log <log>', 'kafka: configured, container or embedded; memory: without Kafka and Java')
+        .choices(['kafka', 'memory'])
+        .default('kafka'),
+    )
+    .action((flags: StartFlags) =>
+      start(RUNS, async (context) => (await import('./start.js')).runStart(context, flags)),
+    );
+
+  const roles = [
+    ['bridge', 'Genesys’s notifications into the events topic'],
+    ['fold', 'events into the compacted state topic, exactly once'],
+    ['sink', 'the state topic into ClickHouse'],
+  ] as const;
+  for (const [role, description] of roles) {
+    command(role, description, [`queuefold ${role} --config queuefold.yaml`]).action(() =>
+      start(RUNS, async (context) => (await import('./role.js')).runRole(context, role)),
+    );
+  }
+
+  command('setup', 'create topics, schemas and tables, or say what differs; idempotent', [
+    'queuefold setup --dry-run',
+    'queuefold setup',
+  ])
+    .option('--dry-run', 'look and tell, change nothing')
+    .action((flags: SetupFlags) =>
+      start(ENDS, async (context) => (await import('./setup.js')).runSetup(context, flags)),
+    );
+
+  command('config', 'print the configuration in force, secrets masked, and where each value came from', [
+    'queuefold config',
+    'queuefold config --config queuefold.yaml --json | jq -r .key',
+  ])
+    .option('--json', 'one JSON object a line')
+    .action((options: { json?: true }) =>
+      start(ENDS, async (context) => (await import('./config.js')).runConfig(context, options)),
+    );
+
+  command('replay', 'fold recorded events and print what comes of them', [
+    'queuefold replay recording.ndjson',
+    'zcat recording.ndjson.gz | queuefold replay - --print records | jq .key',
+  ])
+    .argument('<file...>', 'recordings, one event a line; - is stdin; .gz and .zst are unpacked')
+    .addOption(
+      new Option('--log <log>', 'where to fold; embedded: a Kafka started for it; kafka: KAFKA_BROKERS')
+        .choices(['memory', 'embedded', 'kafka'])
+        .default('memory'),
+    )
+    .addOption(
+      new Option('--store <store>', 'where the table goes; clickhouse: CLICKHOUSE_URL')
+        .choices(['none', 'embedded', 'clickhouse'])
+        .default('none'),
+    )
+    .addOption(new Option('--print <what>', 'on stdout').choices(['rows', 'records', 'none']).default('rows'))
+    .option('--strict', 'exit with 1 if a line was invalid')
+    .option('--speed <n>', 'so many times as fast as it was received; else as fast as it goes')
+    .option('--now <time>', 'the receive time of lines that carry none (ISO-8601)')
+    .option('--prefix <prefix>', 'topics’ prefix instead of one of its own')
+    .option('--database <database>', 'ClickHouse database instead of one of its own')
+    .option('--keep', 'topics and tables are not removed at the end')
+    .action((files: string[], flags: ReplayFlags) =>
+      start(ENDS, async (context) => (await import('./replay.js')).runReplay(context, files, flags)),
+    );
+
+  command('simulate', 'a simulated Genesys Cloud organisation: OAuth, REST and websocket, for any client', [
+    'queuefold simulate --port 9480 --rate 5',
+    'GENESYS_LOGIN_URL=http://127.0.0.1:9480 GENESYS_API_URL=http://127.0.0.1:9480 … queuefold bridge',
+    'curl http://127.0.0.1:9480/truth',
+  ])
+    .option('--port <port>', 'where it listens on loopback; 0: a free one (SIM_PORT)')
+    .option('--seed <n>', 'same seed, same conversations (SIM_SEED)')
+    .option('--rate <n>', 'new conversations a second (SIM_CONVERSATIONS_PER_SECOND)')
+    .option('--queues <n>', 'number of queues (SIM_QUEUES)')
+    .option('--agents <n>', 'number of agents (SIM_AGENTS)')
+    .action((flags: Readonly<Record<string, string>>) => {
+      const overrides = overridesOf(flags, {
+        port: 'SIM_PORT',
+        seed: 'SIM_SEED',
+        rate: 'SIM_CONVERSATIONS_PER_SECOND',
+        queues: 'SIM_QUEUES',
+        agents: 'SIM_AGENTS',
+      });
+      return start({ ...RUNS, overrides }, async (context) => (await import('./simulate.js')).runSimulate(context));
+    });
+
+  command('query', 'run SQL against the ClickHouse in use, also the embedded one; without SQL the live table', [
+    'queuefold query --watch',
+    "queuefold query 'SELECT * FROM queue_live' --format ndjson",
+    "queuefold query 'SELECT * FROM queue_conversation WHERE queue_id = {q:String}' --param_q=…",
+  ])
+    .argument('[sql]', 'a statement; - is stdin')
+    .argument('[parameters...]', '--param_NAME=VALUE for {NAME:Type} in the statement')
+    .option('--format <format>', 'table, json, ndjson, csv, or any format of ClickHouse', 'table')
+    .option('--watch', 'refresh each second')
+    .option('--write', 'allow statements that change something')
+    .allowUnknownOption()
+    .action((sql: string | undefined, parameters: string[], flags: QueryFlags) => {
+      // A parameter may come where the statement would be.
+      const first = sql?.startsWith('--') === true ? [sql] : [];
+      const statement = first.length === 0 ? sql : undefined;
+      return start(ENDS, async (context) =>
+        (await import('./query.js')).runQuery(context, statement, flags, [...first, ...parameters]),
+      );
+    });
+
+  return program.showHelpAfterError('Run "queuefold --help" for what is allowed.');
+}
+
+/** Flags that are settings by another name: checked like these, and named in errors as they were written. */
+function overridesOf(
+  flags: Readonly<Record<string, string | undefined>>,
+  settings: Readonly<Record<string, SettingKey>>,
+): Overrides {
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([name, key]) => {
+      const value = flags[name];
+      return value === undefined ? [] : [[key, { value, flag: `--${name}` }]];
+    }),
+  );
+}

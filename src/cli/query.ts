@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UsageError } from '../common/errors';
+import { packageRoot } from '../common/package-root';
+import type { Context } from './context';
+import { write } from './io';
+import { TABLE_FORMAT, parseTable, renderTable } from './query/table';
+import { SqlError, openTarget, type SqlRequest, type SqlTarget } from './query/target';
+
+export interface QueryFlags {
+  /** `table`, `json`, `ndjson`, `csv`, or a name that ClickHouse knows. Default `table`. */
+  readonly format?: string;
+  readonly watch?: true;
+  /** Statements may change things, as far as the user's rights go. */
+  readonly write?: true;
+}
+
+const FORMATS: Readonly<Record<string, string>> = {
+  table: TABLE_FORMAT,
+  json: 'JSON',
+  ndjson: 'JSONEachRow',
+  csv: 'CSVWithNames',
+};
+const WATCH_MS = 1_000;
+
+/**
+ * `queuefold query [SQL]`: the exit code is 1 with ClickHouse's words on stderr when it refuses the statement.
+ * @param sql `-` reads stdin; absent: the live table
+ * @param parameters what the command line has beside its own flags: `--param_x=value`, or `--param_x` and `value`
+ */
+export async function runQuery(
+  context: Context,
+  sql: string | undefined,
+  flags: QueryFlags,
+  parameters: readonly string[] = [],
+): Promise<number> {
+  const { config, io, shutdown } = context;
+  const format = flags.format ?? 'table';
+  if (!/^\w+$/.test(format)) {
+    throw new UsageError(`--format ${format}: a name is expected: table, json, ndjson, csv, or one of ClickHouse's.`);
+  }
+  const request: SqlRequest = {
+    sql: await statementOf(sql, context),
+    format: FORMATS[format] ?? format,
+    params: parametersOf(parameters),
+    access: flags.write === true ? 'write' : 'read',
+  };
+  const target = await openTarget(config);
+  shutdown.onStop('ClickHouse', () => target.close());
+  try {
+    if (flags.watch === true) await watch(context, target, request);
+    else await print(context, target, request);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error;
+    await write(io.stderr, `${error.message}\n`);
+    return 1;
+  } finally {
+    await target.close();
+  }
+}
+
+async function statementOf(sql: string | undefined, { io }: Context): Promise<string> {
+  if (sql === undefined)
+    return readFileSync(join(packageRoot(), 'schemas', 'clickhouse', 'queries', 'live.sql'), 'utf8');
+  let text = sql;
+  if (sql === '-') {
+    const chunks: Buffer[] = [];
+    for await (const chunk of io.stdin) chunks.push(Buffer.from(chunk));
+    text = Buffer.concat(chunks).toString('utf8');
+  }
+  if (text.trim() === '') throw new UsageError(`${sql === '-' ? 'stdin' : 'SQL'}: empty; a statement is expected.`);
+  return text;
+}
+
+function parametersOf(words: readonly string[]): Record<string, string> {
+  const params: Record<string, string> = {};
+  for (let at = 0; at < words.length; at += 1) {
+    const word = words[at] ?? '';
+    const [, name, inline] = /^--param_(\w+)(?:=([\s\S]*))?$/.exec(word) ?? [];
+    if (name === undefined) {
+      throw new UsageError(`${word}: unknown; allowed are --format, --watch, --write and --param_NAME=VALUE.`);
+    }
+    const value = inline ?? words[(at += 1)];
+    if (value === undefined) throw new UsageError(`--param_${name}: a value is expected: --param_${name}=VALUE.`);
+    params[name] = value;
+  }
+  return params;
+}
+
+async function print({ io, shutdown }: Context, target: SqlTarget, request: SqlRequest): Promise<void> {
+  const answer = await target.run(request, shutdown.signal);
+  if (request.format === TABLE_FORMAT) {
+    await write(io.stdout, rendered(await textOf(answer), { width: io.stdout.columns, height: undefined }));
+    return;
+  }
+  // Bytes as they are: some formats are no text.
+  await pipeline(answer, io.stdout, { end: false });
+}
+
+/** Each second anew: on a terminal in place, else one result after another. Until it is told to stop. */
+async function watch({ io, shutdown }: Context, target: SqlTarget, request: SqlRequest): Promise<void> {
+  const { signal } = shutdown;
+  const terminal = io.stdout.isTTY === true;
+  for (;;) {
+    const text = await textOf(await target.run(request, signal));
+    const { columns: width, rows: height } = io.stdout;
+    const shown = request.format === TABLE_FORMAT ? rendered(text, { width, height }) : text;
+    await write(io.stdout, terminal ? `\x1b[H\x1b[2J${new Date().toISOString()}\n${shown}` : `${shown}\n`);
+    await sleep(WATCH_MS, undefined, { signal });
+  }
+}
+
+function rendered(text: string, window: { width: number | undefined; height: number | undefined }): string {
+  const table = parseTable(text);
+  return table === null ? text : renderTable(table, window);
+}
+
+async function textOf(answer: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of answer) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,203 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UsageError } from '../common/errors';
+import { requireGroups, withDefaults, type Config } from '../config';
+import { openEmbeddedClickHouse } from '../embedded/clickhouse';
+import { provideKafka, provideRegistry } from '../embedded/services';
+import { createLocalSchemas } from '../log/codec/schema-source';
+import { createMemoryLog } from '../log/memory/cluster';
+import { topicNames } from '../log/topics';
+import { discard } from '../pipeline/discard';
+import { connectKafka, kafkaConnection, registryOptions, withKafkaAdmin, type Connected } from '../roles/connect';
+import { setUp, setUpTables } from '../roles/setup';
+import { startSinkRole } from '../roles/sink';
+import { connectStore, identifier, type Store } from '../store/client';
+import type { Context } from './context';
+import { configuredStore } from './role';
+import { progressOf } from './start-parts';
+
+/** Where a replay writes: never into the live topics and tables. */
+export interface ReplayPlace {
+  readonly prefix: string;
+  readonly database: string;
+  readonly keep: boolean;
+  /** What the command line named is not a place of the replay's own. */
+  readonly named: { readonly prefix: boolean; readonly database: boolean };
+}
+
+export async function openReplayLog(
+  context: Context,
+  kind: 'memory' | 'embedded' | 'kafka',
+  place: ReplayPlace,
+): Promise<Connected> {
+  switch (kind) {
+    case 'memory':
+      return openMemory(context, place);
+    case 'embedded':
+      return openEmbedded(context, place);
+    case 'kafka':
+      return openConfigured(context, place);
+  }
+}
+
+/** One partition, so that the order of the records is that of the input; what is consumed is dropped. */
+async function openMemory({ logger, metrics, shutdown }: Context, { prefix }: ReplayPlace): Promise<Connected> {
+  const topics = topicNames(prefix);
+  const log = createMemoryLog({
+    partitions: 1,
+    topics: {
+      [topics.events]: { retention: 'consumed' },
+      [topics.state]: { retention: 'consumed' },
+      [topics.changelog]: { retention: 'latest' },
+      [topics.deadLetters]: { retention: 'consumed' },
+    },
+    logger,
+    metrics,
+  });
+  shutdown.onStop('log', () => log.close());
+  await discard(log, topics.deadLetters);
+  return { log, schemas: createLocalSchemas(), topics };
+}
+
+/** A Kafka and a registry for this one replay; their data are removed with them unless they are to be kept. */
+async function openEmbedded(context: Context, place: ReplayPlace): Promise<Connected> {
+  const { config, shutdown, io } = context;
+  const dataDir = await mkdtemp(join(tmpdir(), 'queuefold-replay-'));
+  shutdown.onStop('data of the replay', async () => {
+    if (place.keep) io.stderr.write(`kept: ${dataDir}\n`);
+    else await rm(dataDir, { recursive: true, force: true });
+  });
+  const onProgress = progressOf(context);
+  const provided = async <P extends { stop(): Promise<void> }>(name: string, part: Promise<P>): Promise<P> => {
+    const running = await part;
+    shutdown.onStop(name, () => running.stop());
+    return running;
+  };
+  const [kafka, registry] = await Promise.all([
+    provided('Kafka', provideKafka({ dataDir, onProgress })),
+    provided('schema registry', provideRegistry({ dataDir, onProgress })),
+  ]);
+  // What is configured is somebody else's, credentials included: an embedded Kafka is asked for.
+  const alone: Config = {
+    ...config,
+    kafka: { ...config.kafka, brokers: kafka.brokers, ssl: undefined, sasl: undefined },
+    registry: { url: registry.url, username: undefined, password: undefined },
+    topics: { ...withDefaults(config, 'replay', { PARTITIONS: '4' }).topics, replicationFactor: 1 },
+  };
+  return connected(context, alone, place);
+}
+
+async function openConfigured(context: Context, place: ReplayPlace): Promise<Connected> {
+  const { config, logger, shutdown } = context;
+  const { kafka } = requireGroups(config, ['kafka', 'registry']);
+  const connection = kafkaConnection(config, kafka.brokers, logger);
+  const topics = topicNames(place.prefix);
+  for (const group of [topics.foldGroup, topics.sinkGroup]) {
+    if (await withKafkaAdmin(connection, (admin) => admin.groupIsActive(group))) {
+      throw new UsageError(`--prefix: "${place.prefix}" is used by the running group ${group}; name another prefix`);
+    }
+  }
+  if (!place.keep && !place.named.prefix) {
+    const names = [topics.events, topics.state, topics.changelog, topics.deadLetters];
+    shutdown.onStop('topics of the replay', () => withKafkaAdmin(connection, (admin) => admin.deleteTopics(names)));
+  }
+  return connected(context, config, place);
+}
+
+async function connected(context: Context, config: Config, place: ReplayPlace): Promise<Connected> {
+  const { logger, metrics, shutdown } = context;
+  const { kafka, registry } = requireGroups(config, ['kafka', 'registry']);
+  const prefixed: Config = { ...config, topics: { ...config.topics, prefix: place.prefix } };
+  await setUp({
+    config: prefixed,
+    kafka: kafkaConnection(prefixed, kafka.brokers, logger),
+    registry: registryOptions(prefixed, registry.url, logger),
+    store: null,
+    mode: 'apply',
+  });
+  const connection = connectKafka(prefixed, logger, metrics);
+  shutdown.onStop('Kafka clients', () => connection.log.close());
+  return connection;
+}
+
+/** The table of the replay: in a folder of its own, or in a database of its own on the configured server. */
+export async function openReplayStore(
+  context: Context,
+  kind: 'embedded' | 'clickhouse',
+  place: ReplayPlace,
+): Promise<Store> {
+  const { config, shutdown, io } = context;
+  const own: Config = { ...config, clickhouse: { ...config.clickhouse, database: place.database } };
+  const store = kind === 'clickhouse' ? configuredStore({ ...context, config: own }) : await openEmbeddedStore();
+  if (kind === 'clickhouse' && !place.keep && !place.named.database) {
+    shutdown.onStop('tables of the replay', async () => {
+      await store.client.command({ query: `DROP DATABASE IF EXISTS ${identifier(place.database)}` });
+    });
+  }
+  await setUpTables(own, store, 'apply');
+  return store;
+
+  async function openEmbeddedStore(): Promise<Store> {
+    const dataDir = await mkdtemp(join(tmpdir(), 'queuefold-replay-'));
+    shutdown.onStop('tables of the replay', async () => {
+      if (place.keep) io.stderr.write(`kept: ${dataDir}\n`);
+      else await rm(dataDir, { recursive: true, force: true });
+    });
+    const engine = await openEmbeddedClickHouse({ dataDir });
+    shutdown.onStop('embedded ClickHouse', () => engine.close());
+    return connectStore({ connection: engine.connection(), database: place.database, where: engine.path });
+  }
+}
+
+export interface ReplaySink {
+  /** Resolves when these records of the state topic, the last one of each partition, are in the store. */
+  stored(lastOffsets: ReadonlyMap<number, number>): Promise<void>;
+}
+
+export async function startReplaySink(
+  context: Context,
+  parts: Connected & { readonly store: Store },
+): Promise<ReplaySink> {
+  const { config, logger, metrics, shutdown } = context;
+  const flushing: Config = { ...config, sink: { ...config.sink, flushMs: 100 } };
+  const sink = await startSinkRole({ config: flushing, logger, metrics, ...parts });
+  shutdown.onStop('sink', () => sink.stop());
+  return {
+    stored: (lastOffsets) => Promise.race([untilStored(parts.store, lastOffsets, shutdown.signal), sink.done]),
+  };
+}
+
+/** Several inserts are under way at once, so the last record alone does not tell: the number of rows has to rest too. */
+async function untilStored(store: Store, lastOffsets: ReadonlyMap<number, number>, signal: AbortSignal): Promise<void> {
+  const query = `SELECT _partition AS partition, max(_version) AS last, count() AS rows
+    FROM ${identifier(store.database)}.queue_conversation_history GROUP BY _partition ORDER BY _partition`;
+  for (let before = ''; ;) {
+    const answer = await store.client.query({ query, format: 'JSONEachRow' });
+    const rows = await answer.json<{ partition: number; last: string; rows: string }>();
+    const last = new Map(rows.map((row) => [row.partition, Number(row.last)]));
+    const now = JSON.stringify(rows);
+    if (now === before && [...lastOffsets].every(([partition, offset]) => (last.get(partition) ?? -1) >= offset))
+      return;
+    before = now;
+    await sleep(200, undefined, { signal });
+  }
+}
+
+/** The rows of the view `queue_conversation`, as `--print rows` prints them. */
+export async function storedRows(store: Store): Promise<readonly object[]> {
+  const answer = await store.client.query({
+    query: `SELECT * FROM ${identifier(store.database)}.queue_conversation ORDER BY conversation_id`,
+    format: 'JSONEachRow',
+  });
+  const rows = await answer.json<Record<string, unknown>>();
+  return rows.map((row) => ({ ...row, ...Object.fromEntries(TIMES.map((column) => [column, isoTime(row[column])])) }));
+}
+
+const TIMES = ['db_last_updated', 'db_when_created', 'connected_time'] as const;
+
+/** ClickHouse says `2026-03-02 09:00:00.000`, in UTC. */
+function isoTime(value: unknown): string {
+  return `${String(value).replace(' ', 'T')}Z`;
+}

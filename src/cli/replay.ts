@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import { UsageError } from '../common/errors';
+import { printableRow, TABLE_COLUMNS, type QueueConversation } from '../conversation/row';
+import { compareIds, time } from '../conversation/values';
+import { replay, type ReplaySummary } from '../pipeline/replay';
+import { printableRecord } from '../pipeline/state-records';
+import { foldSettingsOf, limitsOf, maskOf } from '../roles/settings';
+import type { Context } from './context';
+import { write } from './io';
+import { checkRecordings, recordedLines } from './recording';
+import { openReplayLog, openReplayStore, startReplaySink, storedRows, type ReplayPlace } from './replay-parts';
+
+export interface ReplayFlags {
+  readonly log: 'memory' | 'embedded' | 'kafka';
+  readonly store: 'none' | 'embedded' | 'clickhouse';
+  readonly print: 'rows' | 'records' | 'none';
+  readonly strict?: true;
+  readonly speed?: string;
+  readonly now?: string;
+  readonly prefix?: string;
+  readonly database?: string;
+  readonly keep?: true;
+}
+
+/** `queuefold replay FILE…` */
+export async function runReplay(command: Context, files: readonly string[], flags: ReplayFlags): Promise<number> {
+  const context = withoutRoutine(command);
+  const { config, io } = context;
+  const now = nowOf(flags.now);
+  const speed = speedOf(flags.speed);
+  checkRecordings(files);
+  const run = randomBytes(4).toString('hex');
+  const place: ReplayPlace = {
+    prefix: flags.prefix ?? `${config.topics.prefix}_replay_${run}`,
+    database: flags.database ?? `${config.clickhouse.database}_replay_${run}`,
+    keep: flags.keep === true,
+    named: { prefix: flags.prefix !== undefined, database: flags.database !== undefined },
+  };
+  const { log, schemas, topics } = await openReplayLog(context, flags.log, place);
+  const store = flags.store === 'none' ? null : await openReplayStore(context, flags.store, place);
+  const sink = store === null ? null : await startReplaySink(context, { log, schemas, topics, store });
+
+  const out = createOutput((text) => write(io.stdout, text));
+  const rows = new Map<string, QueueConversation>();
+  const summary = await replay({
+    log,
+    schemas,
+    topics,
+    settings: foldSettingsOf(config),
+    limits: limitsOf(config),
+    mask: maskOf(config),
+    deadLetterLimits: config.deadLetters,
+    metrics: context.metrics,
+    lines: recordedLines(files, io.stdin),
+    now,
+    speed,
+    onRecord: (record) => {
+      if (record.row === null) rows.delete(record.conversationId);
+      else rows.set(record.conversationId, record.row);
+      return flags.print === 'records' ? out.line(printableRecord(record)) : undefined;
+    },
+    onProgress: (soFar) => showProgress(context, soFar),
+    signal: context.shutdown.signal,
+  });
+  await sink?.stored(summary.lastOffsets);
+  if (flags.print === 'rows') {
+    const printed = store === null ? sortedRows(rows.values()) : await storedRows(store);
+    for (const row of printed) await out.line(JSON.stringify(row));
+  }
+  await out.flush();
+  if (!context.quiet) io.stderr.write(`${clearLine(context)}${summaryText(summary, rows.size)}\n`);
+  return flags.strict === true && summary.invalid > 0 ? 1 : 0;
+}
+
+/** That a replay has its partitions assigned is no news to anybody. */
+function withoutRoutine(context: Context): Context {
+  const { logger } = context;
+  return logger.isLevelEnabled('debug') ? context : { ...context, logger: logger.child({}, { level: 'warn' }) };
+}
+
+function sortedRows(rows: Iterable<QueueConversation>): readonly object[] {
+  return [...rows]
+    .sort((a, b) => compareIds(a.conversation_id, b.conversation_id))
+    .map((row) => printableRow(row, TABLE_COLUMNS));
+}
+
+function nowOf(flag: string | undefined): number {
+  if (flag === undefined) return Date.now();
+  const parsed = time(flag);
+  if (parsed !== null) return parsed;
+  throw new UsageError(`--now: "${flag}" is no time; allowed is ISO-8601 with a zone, such as 2026-03-02T09:00:00Z`);
+}
+
+function speedOf(flag: string | undefined): number | null {
+  if (flag === undefined) return null;
+  const speed = Number(flag);
+  if (Number.isFinite(speed) && speed > 0) return speed;
+  throw new UsageError(`--speed: "${flag}" is no speed; allowed is a number above 0, such as 10 for ten times as fast`);
+}
+
+/** Lines are written in pieces of some size: a system call a line is slow. */
+function createOutput(print: (text: string) => Promise<void>): {
+  line(text: string): Promise<void> | undefined;
+  flush(): Promise<void>;
+} {
+  let pending: string[] = [];
+  const flush = async (): Promise<void> => {
+    if (pending.length === 0) return;
+    const text = `${pending.join('\n')}\n`;
+    pending = [];
+    await print(text);
+  };
+  return {
+    flush,
+    line: (text) => {
+      pending.push(text);
+      return pending.length < 100 ? undefined : flush();
+    },
+  };
+}
+
+function showProgress({ io, quiet }: Context, { lines, events, invalid, elapsedMs }: ReplaySummary): void {
+  if (quiet || io.stderr.isTTY !== true) return;
+  io.stderr.write(`\r\x1b[K${lines} lines, ${events} events, ${invalid} invalid, ${rate(events, elapsedMs)} events/s`);
+}
+
+function clearLine({ io }: Context): string {
+  return io.stderr.isTTY === true ? '\r\x1b[K' : '';
+}
+
+function summaryText(summary: ReplaySummary, liveRows: number): string {
+  const { lines, events, skipped, invalid, upserts, tombstones, elapsedMs } = summary;
+  return (
+    `${lines} lines: ${events} events, ${skipped} skipped, ${invalid} invalid; ` +
+    `${upserts + tombstones} records (${upserts} upserts, ${tombstones} tombstones); ` +
+    `${liveRows} live rows; ${rate(events, elapsedMs)} events/s`
+  );
+}
+
+function rate(events: number, elapsedMs: number): number {
+  return Math.round((events * 1000) / Math.max(1, elapsedMs));
+}

@@ -1,0 +1,28 @@
+import { requireGroups } from '../config';
+import { kafkaConnection, registryOptions } from '../roles/connect';
+import { setUp } from '../roles/setup';
+import type { Context } from './context';
+import { write } from './io';
+import { configuredStore } from './role';
+
+export interface SetupFlags {
+  readonly dryRun?: true;
+}
+
+/** `queuefold setup`: topics, schemas and, where CLICKHOUSE_URL is set, tables. */
+export async function runSetup(context: Context, { dryRun }: SetupFlags): Promise<void> {
+  const { config, logger, io } = context;
+  const { kafka, registry } = requireGroups(config, ['kafka', 'registry']);
+  const changes = await setUp({
+    config,
+    kafka: kafkaConnection(config, kafka.brokers, logger),
+    registry: registryOptions(config, registry.url, logger),
+    store: config.clickhouse.url === undefined ? null : configuredStore(context),
+    mode: dryRun === true ? 'dry-run' : 'apply',
+  });
+  const lines = changes.map((change) => (dryRun === true ? `would change: ${change}` : change));
+  await write(io.stdout, `${(lines.length === 0 ? ['nothing to change'] : lines).join('\n')}\n`);
+  if (config.clickhouse.url === undefined && !context.quiet) {
+    io.stderr.write('CLICKHOUSE_URL is not set: no tables were looked at.\n');
+  }
+}

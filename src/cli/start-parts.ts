@@ -1,0 +1,157 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { OperatorError } from '../common/errors';
+import type { Config } from '../config';
+import { requireGenesys } from '../config';
+import { openEmbeddedClickHouse } from '../embedded/clickhouse';
+import { serveClickHouseHttp } from '../embedded/clickhouse-http';
+import { provideKafka, provideRegistry } from '../embedded/services';
+import type { Credentials, GenesysUrls } from '../genesys';
+import { startSimulator } from '../genesys/simulator';
+import { createLocalSchemas } from '../log/codec/schema-source';
+import { createMemoryLog } from '../log/memory/cluster';
+import { topicNames } from '../log/topics';
+import { discard } from '../pipeline/discard';
+import { connectKafka, kafkaConnection, registryOptions, type Connected } from '../roles/connect';
+import { setUp, setUpTables } from '../roles/setup';
+import { connectStore, type Store } from '../store/client';
+import type { Context } from './context';
+import { rememberClickHouse } from './running-clickhouse';
+
+/** Label and address, for people. */
+export type Where = readonly (readonly [label: string, value: string])[];
+
+export interface StorePart {
+  readonly store: Store;
+  readonly where: Where;
+}
+
+/** ClickHouse: the configured one, else one in this process whose tables others read over HTTP. */
+export async function openStore({ config, shutdown }: Context, dataDir: string): Promise<StorePart> {
+  const { url, username, password, database } = config.clickhouse;
+  if (url !== undefined) {
+    const store = connectStore({ url, username, password: password?.reveal() ?? '', database });
+    shutdown.onStop('ClickHouse client', () => store.close());
+    return { store, where: [['ClickHouse', `${url}, database ${database}`]] };
+  }
+  const engine = await openEmbeddedClickHouse({ dataDir });
+  shutdown.onStop('embedded ClickHouse', () => engine.close());
+  const http = await serveClickHouseHttp(engine, { port: 0, host: '127.0.0.1', readOnly: true, database });
+  shutdown.onStop('ClickHouse over HTTP', () => http.close());
+  const forget = await rememberClickHouse(config.dataDir, http.url);
+  shutdown.onStop('address of ClickHouse', forget);
+  const store = connectStore({ connection: engine.connection(), database, where: engine.path });
+  return { store, where: [['SQL', `${http.url} (read-only), or: queuefold query`]] };
+}
+
+export interface LogPart extends Connected {
+  readonly where: Where;
+  /** Resolves with an error when a part ended by itself. */
+  readonly ended: Promise<OperatorError | undefined>;
+}
+
+/** Kafka and registry: configured, in a container, or embedded; then topics, schemas and tables. */
+export async function openKafka(
+  context: Context,
+  store: Store,
+  withUrls: (brokers: readonly string[], registry: string) => Config,
+): Promise<LogPart> {
+  const { config, shutdown, logger, metrics } = context;
+  const { dataDir } = config;
+  const onProgress = progressOf(context);
+  // Stopped in the end even if the other one cannot be started.
+  const provided = async <P extends { stop(): Promise<void> }>(name: string, part: Promise<P>): Promise<P> => {
+    const running = await part;
+    shutdown.onStop(name, () => running.stop());
+    return running;
+  };
+  const [kafka, registry] = await Promise.all([
+    provided('Kafka', provideKafka({ configured: config.kafka.brokers?.join(','), dataDir, onProgress })),
+    provided('schema registry', provideRegistry({ configured: config.registry.url, dataDir, onProgress })),
+  ]);
+  const complete = withUrls(kafka.brokers, registry.url);
+  onProgress('topics, schemas, tables');
+  await setUp({
+    config: complete,
+    kafka: kafkaConnection(complete, kafka.brokers, logger),
+    registry: registryOptions(complete, registry.url, logger),
+    store,
+    mode: 'apply',
+  });
+  const connected = connectKafka(complete, logger, metrics);
+  shutdown.onStop('Kafka clients', () => connected.log.close());
+  return {
+    ...connected,
+    ended: Promise.race([kafka.ended, registry.ended]),
+    where: [
+      ['Kafka', `${kafka.brokers.join(',')}${kafka.source === 'configured' ? '' : ` (${kafka.source})`}`],
+      ['Registry', registry.url],
+    ],
+  };
+}
+
+/** A log in this process: neither Kafka nor Java, and nothing is kept for the next start. */
+export async function openMemoryLog({ config, shutdown, logger, metrics }: Context, store: Store): Promise<LogPart> {
+  await setUpTables(config, store, 'apply');
+  const topics = topicNames(config.topics.prefix);
+  const log = createMemoryLog({
+    partitions: config.topics.partitions,
+    topics: {
+      [topics.events]: { retention: 'consumed' },
+      [topics.state]: { retention: 'latest' },
+      [topics.changelog]: { retention: 'latest' },
+      [topics.deadLetters]: { retention: 'consumed' },
+    },
+    logger,
+    metrics,
+  });
+  shutdown.onStop('log', () => log.close());
+  await discard(log, topics.deadLetters);
+  return {
+    log,
+    schemas: createLocalSchemas(),
+    topics,
+    ended: new Promise(() => undefined),
+    where: [['Log', 'in memory: gone when this process ends']],
+  };
+}
+
+/** The folder of a memory log's tables, empty: its offsets begin anew, which older rows would not survive. */
+export async function emptyMemoryDir(dataDir: string): Promise<string> {
+  const folder = join(dataDir, 'memory');
+  await rm(join(folder, 'clickhouse'), { recursive: true, force: true });
+  return folder;
+}
+
+export interface GenesysPart {
+  readonly credentials: Credentials;
+  readonly urls: GenesysUrls;
+  readonly where: Where;
+}
+
+/** The configured organisation, else a simulated one. */
+export async function openGenesys({ config, shutdown }: Context): Promise<GenesysPart> {
+  if (config.genesys.clientId !== undefined) {
+    const { clientId, clientSecret, loginUrl, apiUrl } = requireGenesys(config);
+    return {
+      credentials: { clientId, clientSecret: clientSecret.reveal() },
+      urls: { loginUrl, apiUrl },
+      where: [['Genesys', apiUrl]],
+    };
+  }
+  const { seed, conversationsPerSecond, queues, agents } = config.simulator;
+  const simulator = await startSimulator({ seed, conversationsPerSecond, queues, agents });
+  shutdown.onStop('simulated organisation', () => simulator.stop());
+  const { clientId, clientSecret, loginUrl, apiUrl } = simulator;
+  return {
+    credentials: { clientId, clientSecret },
+    urls: { loginUrl, apiUrl },
+    where: [['Genesys', `simulated: ${apiUrl}/truth`]],
+  };
+}
+
+export function progressOf({ io, quiet }: Context): (text: string) => void {
+  if (quiet) return () => undefined;
+  if (io.stderr.isTTY !== true) return (text) => void io.stderr.write(`starting: ${text}\n`);
+  return (text) => void io.stderr.write(`\r\x1b[Kstarting: ${text}`);
+}

@@ -1,0 +1,93 @@
+import { UsageError } from './common/errors';
+import { readConfigFile } from './config/file';
+import { groupSettings, type Config } from './config/groups';
+import { isChosen } from './config/origin';
+import {
+  resolveSettings,
+  withFallbacks,
+  type Override,
+  type ParsedSettings,
+  type ResolvedSettings,
+} from './config/resolve';
+import { crossProblems } from './config/rules';
+import type { SettingKey } from './config/settings';
+
+export { describeConfig, secretValues, type DescribedSetting } from './config/describe';
+export type {
+  ClickHouseConfig,
+  Config,
+  GenesysConfig,
+  KafkaConfig,
+  KafkaSasl,
+  KafkaSsl,
+  RegistryConfig,
+} from './config/groups';
+export {
+  requireClickHouse,
+  requireGenesys,
+  requireGroups,
+  requireKafka,
+  requireRegistry,
+  type RequiredGroups,
+} from './config/require';
+export type { Override } from './config/resolve';
+export { createSecret, type Secret } from './config/secret';
+export type { SettingKey } from './config/settings';
+
+export interface ConfigSources {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The YAML file of `--config`; absent: `QUEUEFOLD_CONFIG`, else none. */
+  readonly file?: string;
+  /** What flags of the command line say. */
+  readonly overrides?: Readonly<Partial<Record<SettingKey, Override>>>;
+}
+
+/** Reads and checks everything at once. UsageError lists every problem; it never shows a secret. */
+export function loadConfig({ env, file, overrides = {} }: ConfigSources): Config {
+  const path = file ?? (env['QUEUEFOLD_CONFIG'] || undefined);
+  const configFile = path === undefined ? null : readConfigFile(path);
+  const problems = [...(configFile?.problems ?? [])];
+  const settings = resolveSettings({ env, file: configFile, overrides }, problems);
+  return finish(settings, problems);
+}
+
+/**
+ * The configuration with a command's own defaults (as people would write them): what somebody chose stays.
+ * @param profile whose defaults they are, as `queuefold config` shows it, e.g. `start`
+ */
+export function withDefaults(
+  config: Config,
+  profile: string,
+  defaults: Readonly<Partial<Record<SettingKey, string>>>,
+): Config {
+  const problems: string[] = [];
+  return finish(withFallbacks(config.settings, defaults, { kind: 'profile', profile }, problems), problems);
+}
+
+/** True where somebody chose the value, false where it is a default. */
+export function isSet(config: Config, key: SettingKey): boolean {
+  return isChosen(config.settings[key].origin);
+}
+
+function finish(settings: ParsedSettings, problems: readonly string[]): Config {
+  const all = [...problems, ...crossProblems(settings)];
+  if (all.length === 1) throw new UsageError(all[0]);
+  if (all.length > 1) {
+    throw new UsageError([`${all.length} problems with the configuration:`, ...all].join('\n  '));
+  }
+  // Without a problem every setting has its value.
+  return groupSettings(withGenesysUrls(settings as ResolvedSettings));
+}
+
+/** `GENESYS_LOGIN_URL` and `GENESYS_API_URL` follow from the region. */
+function withGenesysUrls(settings: ResolvedSettings): ResolvedSettings {
+  const region = settings.GENESYS_REGION.value;
+  if (region === undefined || settings.GENESYS_LOGIN_URL.value !== undefined) return settings;
+  const derived = (url: string) =>
+    ({ raw: url, value: url, origin: { kind: 'derived', from: 'GENESYS_REGION' } }) as const;
+  return {
+    ...settings,
+    GENESYS_LOGIN_URL: derived(`https://login.${region}`),
+    GENESYS_API_URL: derived(`https://api.${region}`),
+  };
+}

@@ -1,0 +1,188 @@
+import type { ResolvedSettings } from './resolve';
+import type { Secret } from './secret';
+import type { SettingValue } from './settings';
+
+/** The configuration in force, by what it is about. Deeply frozen. */
+export interface Config {
+  readonly kafka: KafkaConfig;
+  readonly registry: RegistryConfig;
+  readonly clickhouse: ClickHouseConfig;
+  readonly genesys: GenesysConfig;
+  readonly topics: {
+    readonly prefix: string;
+    readonly partitions: number;
+    readonly replicationFactor: number;
+  };
+  readonly fold: {
+    readonly closeAfter: 'disconnect' | 'acw';
+    readonly acwTimeoutMs: number;
+    readonly endedRetentionMs: number;
+  };
+  readonly limits: {
+    readonly snapshotBytes: number;
+    readonly participants: number;
+    readonly communications: number;
+  };
+  /** 0: no limit. */
+  readonly deadLetters: { readonly maxConsecutive: number; readonly maxRatio: number };
+  /** Undefined: nothing is masked. */
+  readonly privacy: { readonly mask: readonly ('ani' | 'dnis' | 'subject')[]; readonly key: Secret } | undefined;
+  readonly sink: { readonly flushMs: number; readonly flushRows: number; readonly flushBytes: number };
+  readonly simulator: {
+    readonly seed: number;
+    readonly conversationsPerSecond: number;
+    readonly queues: number;
+    readonly agents: number;
+    readonly port: number;
+  };
+  readonly http: { readonly host: string; readonly port: number };
+  readonly logLevel: SettingValue<'LOG_LEVEL'>;
+  readonly dataDir: string;
+  /** Every setting with its origin. */
+  readonly settings: ResolvedSettings;
+}
+
+export interface KafkaConfig {
+  readonly brokers: readonly string[] | undefined;
+  readonly clientId: string;
+  /** Undefined: no TLS. */
+  readonly ssl: KafkaSsl | undefined;
+  readonly sasl: KafkaSasl | undefined;
+}
+
+export interface KafkaSsl {
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: Secret | undefined;
+}
+
+export interface KafkaSasl {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  readonly username: string;
+  readonly password: Secret;
+}
+
+export interface RegistryConfig {
+  readonly url: string | undefined;
+  readonly username: string | undefined;
+  readonly password: Secret | undefined;
+}
+
+export interface ClickHouseConfig {
+  readonly url: string | undefined;
+  readonly username: string;
+  readonly password: Secret | undefined;
+  readonly database: string;
+  readonly cluster: string | undefined;
+}
+
+export interface GenesysConfig {
+  readonly region: string | undefined;
+  readonly clientId: string | undefined;
+  readonly clientSecret: Secret | undefined;
+  readonly loginUrl: string | undefined;
+  readonly apiUrl: string | undefined;
+  /** Ids or names; `['*']`: all. */
+  readonly queues: readonly string[];
+}
+
+/** @param settings parsed without a problem */
+export function groupSettings(settings: ResolvedSettings): Config {
+  const { SCHEMA_REGISTRY_URL, CLICKHOUSE_URL, GENESYS_REGION } = settings;
+  const config: Config = {
+    kafka: kafkaConfig(settings),
+    registry: {
+      url: SCHEMA_REGISTRY_URL.value,
+      username: settings.SCHEMA_REGISTRY_USERNAME.value,
+      password: settings.SCHEMA_REGISTRY_PASSWORD.value,
+    },
+    clickhouse: {
+      url: CLICKHOUSE_URL.value,
+      username: settings.CLICKHOUSE_USERNAME.value,
+      password: settings.CLICKHOUSE_PASSWORD.value,
+      database: settings.CLICKHOUSE_DATABASE.value,
+      cluster: settings.CLICKHOUSE_CLUSTER.value,
+    },
+    genesys: {
+      region: GENESYS_REGION.value,
+      clientId: settings.GENESYS_CLIENT_ID.value,
+      clientSecret: settings.GENESYS_CLIENT_SECRET.value,
+      loginUrl: settings.GENESYS_LOGIN_URL.value,
+      apiUrl: settings.GENESYS_API_URL.value,
+      queues: settings.QUEUES.value,
+    },
+    topics: {
+      prefix: settings.TOPIC_PREFIX.value,
+      partitions: settings.PARTITIONS.value,
+      replicationFactor: settings.REPLICATION_FACTOR.value,
+    },
+    fold: {
+      closeAfter: settings.CLOSE_AFTER.value,
+      acwTimeoutMs: settings.ACW_TIMEOUT.value,
+      endedRetentionMs: settings.ENDED_RETENTION.value,
+    },
+    limits: {
+      snapshotBytes: settings.LIMIT_SNAPSHOT_BYTES.value,
+      participants: settings.LIMIT_PARTICIPANTS.value,
+      communications: settings.LIMIT_COMMUNICATIONS.value,
+    },
+    deadLetters: {
+      maxConsecutive: settings.DLQ_MAX_CONSECUTIVE.value,
+      maxRatio: settings.DLQ_MAX_RATIO.value,
+    },
+    privacy: privacyConfig(settings),
+    sink: {
+      flushMs: settings.SINK_FLUSH_MS.value,
+      flushRows: settings.SINK_FLUSH_ROWS.value,
+      flushBytes: settings.SINK_FLUSH_BYTES.value,
+    },
+    simulator: {
+      seed: settings.SIM_SEED.value,
+      conversationsPerSecond: settings.SIM_CONVERSATIONS_PER_SECOND.value,
+      queues: settings.SIM_QUEUES.value,
+      agents: settings.SIM_AGENTS.value,
+      port: settings.SIM_PORT.value,
+    },
+    http: { host: settings.HTTP_HOST.value, port: settings.HTTP_PORT.value },
+    logLevel: settings.LOG_LEVEL.value,
+    dataDir: settings.DATA_DIR.value,
+    settings,
+  };
+  return deepFreeze(config);
+}
+
+function kafkaConfig(settings: ResolvedSettings): KafkaConfig {
+  const mechanism = settings.KAFKA_SASL_MECHANISM.value;
+  const username = settings.KAFKA_SASL_USERNAME.value;
+  const password = settings.KAFKA_SASL_PASSWORD.value;
+  return {
+    brokers: settings.KAFKA_BROKERS.value,
+    clientId: settings.KAFKA_CLIENT_ID.value,
+    ssl: settings.KAFKA_SSL.value
+      ? {
+          ca: settings.KAFKA_SSL_CA.value,
+          cert: settings.KAFKA_SSL_CERT.value,
+          key: settings.KAFKA_SSL_KEY.value,
+        }
+      : undefined,
+    // The three come together: rules.ts.
+    sasl:
+      mechanism !== undefined && username !== undefined && password !== undefined
+        ? { mechanism, username, password }
+        : undefined,
+  };
+}
+
+function privacyConfig(settings: ResolvedSettings): Config['privacy'] {
+  const mask = settings.PRIVACY_MASK.value;
+  const key = settings.PRIVACY_KEY.value;
+  return mask !== undefined && key !== undefined ? { mask, key } : undefined;
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    Object.values(value).forEach(deepFreeze);
+  }
+  return value;
+}

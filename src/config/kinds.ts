@@ -1,0 +1,175 @@
+import { z } from 'zod';
+import { formatDuration, parseDuration } from './duration';
+import { genesysDomain, GENESYS_AWS_REGIONS, GENESYS_DOMAINS } from './genesys-regions';
+import { createSecret, type Secret } from './secret';
+import { closest } from './suggest';
+
+/** A value as people write it: a text, or (in the config file) a list of texts. */
+export type RawValue = string | readonly string[];
+
+/** How one setting is read, and what is allowed, in words. */
+export interface Kind<T> {
+  readonly schema: z.ZodType<T, RawValue>;
+  readonly allowed: string;
+}
+
+interface Problem {
+  readonly problem: string;
+}
+
+type Parsed<T> = { readonly value: T } | Problem;
+
+/** The problem's sentence starts with the value; it never shows what stands before an `@` (credentials of a URL). */
+function about(text: string, problem: string): Problem {
+  const shown = text.includes('@') ? `…${text.slice(text.lastIndexOf('@'))}` : text;
+  return { problem: `${JSON.stringify(shown.length > 80 ? `${shown.slice(0, 80)}…` : shown)} ${problem}` };
+}
+
+function scalar<T>(allowed: string, parse: (text: string) => Parsed<T>): Kind<T> {
+  const schema = z.custom<RawValue>().transform((raw, context): T => {
+    const parsed = typeof raw === 'string' ? parse(raw.trim()) : { problem: 'a list, where one value belongs' };
+    if ('value' in parsed) return parsed.value;
+    context.addIssue({ code: 'custom', message: parsed.problem });
+    return z.NEVER;
+  });
+  return { schema, allowed };
+}
+
+export function text(allowed = 'a text', shape = /[^]/): Kind<string> {
+  return scalar(allowed, (given) => (shape.test(given) ? { value: given } : about(given, 'is not allowed')));
+}
+
+export function integer(min: number, max: number): Kind<number> {
+  return scalar(`a whole number from ${min} to ${max}`, (given) => {
+    if (!/^[+-]?\d{1,16}$/.test(given)) return about(given, 'is not a whole number');
+    return inRange(given, Number(given), min, max);
+  });
+}
+
+export function number(min: number, max: number): Kind<number> {
+  return scalar(`a number from ${min} to ${max}`, (given) => {
+    if (!/^[+-]?(\d+\.?\d*|\.\d+)$/.test(given)) return about(given, 'is not a number');
+    return inRange(given, Number(given), min, max);
+  });
+}
+
+/** Milliseconds. */
+export function duration(minMs: number, maxMs: number): Kind<number> {
+  const allowed = `a duration such as 500ms, 90s, 15m, 1h or 7d, from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`;
+  return scalar(allowed, (given) => {
+    const milliseconds = parseDuration(given);
+    if (milliseconds !== null) return inRange(given, milliseconds, minMs, maxMs);
+    return about(given, /^\d+$/.test(given) ? 'has no unit' : 'is not a duration');
+  });
+}
+
+const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, B: 1, KIB: 1024, MIB: 1024 ** 2, GIB: 1024 ** 3 };
+
+/** Bytes. */
+export function size(min: number, max: number): Kind<number> {
+  return scalar(`a number of bytes from ${min} to ${max}, or such as 512KiB, 4MiB`, (given) => {
+    const [, amount, unit = ''] = /^(\d{1,15})\s*([A-Za-z]*)$/.exec(given) ?? [];
+    const factor = SIZE_UNITS[unit.toUpperCase()];
+    if (amount === undefined || factor === undefined) return about(given, 'is not a size');
+    return inRange(given, Number(amount) * factor, min, max);
+  });
+}
+
+function inRange(given: string, value: number, min: number, max: number): Parsed<number> {
+  if (value < min) return about(given, 'is too small');
+  return value > max ? about(given, 'is too large') : { value };
+}
+
+export function bool(): Kind<boolean> {
+  return scalar('true or false', (given) => {
+    if (/^(true|yes|on|1)$/i.test(given)) return { value: true };
+    return /^(false|no|off|0)$/i.test(given) ? { value: false } : about(given, 'is neither true nor false');
+  });
+}
+
+export function oneOf<const V extends string>(values: readonly V[]): Kind<V> {
+  return scalar(values.join(', '), (given) => choose(given, values));
+}
+
+function choose<V extends string>(given: string, values: readonly V[]): Parsed<V> {
+  const value = values.find((candidate) => candidate === given.toLowerCase());
+  return value === undefined ? about(given, 'is not one of them') : { value };
+}
+
+/** `a,b` or, in the config file, a list too (whose items may contain commas). Repetitions count once. */
+export function listOf<T>(allowed: string, parse: (item: string) => Parsed<T>): Kind<readonly T[]> {
+  const schema = z.custom<RawValue>().transform((raw, context): readonly T[] => {
+    const items = (typeof raw === 'string' ? raw.split(',') : raw).map((item) => item.trim()).filter(Boolean);
+    const values = new Set<T>();
+    for (const item of items) {
+      const parsed = parse(item);
+      if ('value' in parsed) values.add(parsed.value);
+      else context.addIssue({ code: 'custom', message: parsed.problem });
+    }
+    if (items.length === 0) context.addIssue({ code: 'custom', message: 'an empty list' });
+    return [...values];
+  });
+  return { schema, allowed };
+}
+
+export function someOf<const V extends string>(values: readonly V[]): Kind<readonly V[]> {
+  return listOf(`any of ${values.join(',')}`, (item) => choose(item, values));
+}
+
+export function texts(allowed: string): Kind<readonly string[]> {
+  return listOf(allowed, (item) => ({ value: item }));
+}
+
+export function brokers(): Kind<readonly string[]> {
+  return listOf('host:port, several separated by commas', (item) => {
+    const [, port] = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})$/.exec(item) ?? [];
+    if (port === undefined) return about(item, item.includes('://') ? 'is a URL' : 'is not host:port');
+    return Number(port) >= 1 && Number(port) <= 65_535 ? { value: item } : about(item, 'has an impossible port');
+  });
+}
+
+/** Without a trailing slash. Credentials belong in settings of their own, where they are masked. */
+export function url(): Kind<string> {
+  return scalar('http:// or https:// with host and port, without user and password', (given) => {
+    const parsed = URL.canParse(given) ? new URL(given) : null;
+    if (parsed === null || !/^https?:$/.test(parsed.protocol)) return about(given, 'is not an http or https URL');
+    if (parsed.username !== '' || parsed.password !== '') return about(given, 'contains a user or password');
+    if (parsed.search !== '' || parsed.hash !== '') return about(parsed.origin, 'is followed by ? or #');
+    return { value: `${parsed.origin}${parsed.pathname}`.replace(/\/+$/, '') };
+  });
+}
+
+export function genesysRegion(): Kind<string> {
+  const names = [...GENESYS_DOMAINS, ...GENESYS_AWS_REGIONS];
+  return scalar(`${GENESYS_DOMAINS.join(', ')} or the AWS region`, (given) => {
+    const domain = genesysDomain(given);
+    if (domain !== null) return { value: domain };
+    const meant = closest(given, names);
+    return about(given, `is no region of Genesys Cloud${meant === null ? '' : ` (did you mean ${meant}?)`}`);
+  });
+}
+
+export function pem(): Kind<string> {
+  return scalar('PEM text; a path belongs in the variable with _FILE at its end', pemText);
+}
+
+function pemText(given: string): Parsed<string> {
+  // The value is not shown: a key may have been put into the wrong variable.
+  return given.includes('-----BEGIN ') ? { value: given } : { problem: 'not PEM' };
+}
+
+export function secretPem(): Kind<Secret> {
+  return scalar('PEM text; a path belongs in the variable with _FILE at its end', (given) => {
+    const parsed = pemText(given);
+    return 'value' in parsed ? { value: createSecret(parsed.value) } : parsed;
+  });
+}
+
+export function secret(): Kind<Secret> {
+  const schema = z.custom<RawValue>().transform((raw, context): Secret => {
+    if (typeof raw === 'string') return createSecret(raw);
+    context.addIssue({ code: 'custom', message: 'a list, where one value belongs' });
+    return z.NEVER;
+  });
+  return { schema, allowed: 'a text' };
+}

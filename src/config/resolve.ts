@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { messageOf } from '../common/errors';
+import type { ConfigFile } from './file';
+import type { RawValue } from './kinds';
+import { originText, type Origin } from './origin';
+import { MASK } from './secret';
+import { SETTING_KEYS, SETTINGS, type SettingKey, type SettingValue } from './settings';
+
+/** One setting in force: as it was written, as it is used, and who said so. */
+export interface Resolved<T> {
+  /** A mask where it is secret. */
+  readonly raw: RawValue | undefined;
+  readonly value: T;
+  readonly origin: Origin;
+}
+
+export type ResolvedSettings = { readonly [K in SettingKey]: Resolved<SettingValue<K>> };
+
+/** The same while problems may remain: a setting with a problem has no value. */
+export type ParsedSettings = { readonly [K in SettingKey]: Resolved<SettingValue<K> | undefined> };
+
+export interface Sources {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly file: ConfigFile | null;
+  /** From flags of the command line: they win over everything. */
+  readonly overrides: Readonly<Partial<Record<SettingKey, Override>>>;
+}
+
+export interface Override {
+  readonly value: string;
+  /** As people wrote it, e.g. `--prefix`. */
+  readonly flag: string;
+}
+
+interface Found {
+  readonly raw: RawValue;
+  readonly origin: Origin;
+}
+
+/** Flags win over the environment, the environment over the file, the file over defaults. */
+export function resolveSettings(sources: Sources, problems: string[]): ParsedSettings {
+  const entries = SETTING_KEYS.map((key) => {
+    const found = find(key, sources, problems);
+    return [key, parseSetting(key, found ?? fallbackOf(key), problems)] as const;
+  });
+  return Object.fromEntries(entries) as unknown as ParsedSettings;
+}
+
+/** The settings with other defaults: what somebody chose stays. */
+export function withFallbacks(
+  settings: ResolvedSettings,
+  fallbacks: Readonly<Partial<Record<SettingKey, string>>>,
+  origin: Origin,
+  problems: string[],
+): ParsedSettings {
+  const changed = SETTING_KEYS.flatMap((key) => {
+    const raw = fallbacks[key];
+    if (raw === undefined || settings[key].origin.kind !== 'default') return [];
+    return [[key, parseSetting(key, { raw, origin }, problems)] as const];
+  });
+  return { ...settings, ...Object.fromEntries(changed) };
+}
+
+function fallbackOf(key: SettingKey): Found | null {
+  const { fallback } = SETTINGS[key];
+  return fallback === undefined ? null : { raw: fallback, origin: { kind: 'default' } };
+}
+
+function find(key: SettingKey, { env, file, overrides }: Sources, problems: string[]): Found | null {
+  const override = overrides[key];
+  if (override !== undefined) return { raw: override.value, origin: { kind: 'flag', flag: override.flag } };
+  // An empty variable is an unset one: `VAR=${VAR}` in a compose file makes such.
+  const inEnvironment = inLayer(
+    key,
+    (name) => env[name] || undefined,
+    (variable) => ({ kind: 'environment', variable }),
+    problems,
+  );
+  if (inEnvironment !== null || file === null) return inEnvironment;
+  return inLayer(
+    key,
+    (name) => file.values.get(name),
+    () => ({ kind: 'config-file', path: file.path }),
+    problems,
+  );
+}
+
+function inLayer(
+  key: SettingKey,
+  get: (name: string) => RawValue | undefined,
+  originOf: (variable: string) => Origin,
+  problems: string[],
+): Found | null {
+  const raw = get(key);
+  const path = SETTINGS[key].fromFile ? get(`${key}_FILE`) : undefined;
+  if (path === undefined) return raw === undefined ? null : { raw, origin: originOf(key) };
+  if (raw !== undefined) {
+    problems.push(`${key}: set together with ${key}_FILE (${originText(originOf(key))}); allowed: one of the two`);
+    return null;
+  }
+  return fromSecretFile(`${key}_FILE`, path, problems);
+}
+
+function fromSecretFile(variable: string, path: RawValue, problems: string[]): Found | null {
+  if (typeof path !== 'string') {
+    problems.push(`${variable}: a list, where one value belongs; allowed: the path of a file`);
+    return null;
+  }
+  try {
+    // Editors and `kubectl create secret` end a file with a line end that is no part of the secret.
+    const raw = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+    if (raw !== '') return { raw, origin: { kind: 'secret-file', variable, path } };
+    problems.push(`${variable}: ${path} is empty; allowed: the path of a file that holds the value`);
+  } catch (error) {
+    problems.push(
+      `${variable}: cannot be read (${messageOf(error)}); allowed: the path of a file that holds the value`,
+    );
+  }
+  return null;
+}
+
+function parseSetting(key: SettingKey, found: Found | null, problems: string[]): Resolved<unknown> {
+  if (found === null) return { raw: undefined, value: undefined, origin: { kind: 'default' } };
+  const { schema, allowed, secret } = SETTINGS[key];
+  const parsed = schema.safeParse(found.raw);
+  if (parsed.success) return { raw: secret ? MASK : found.raw, value: parsed.data, origin: found.origin };
+  const wrong = parsed.error.issues.map((issue) => issue.message).join(', ');
+  const name = found.origin.kind === 'flag' ? found.origin.flag : key;
+  problems.push(`${name}: ${wrong} (${originText(found.origin)}); allowed: ${allowed}`);
+  return { raw: undefined, value: undefined, origin: found.origin };
+}

@@ -1,0 +1,125 @@
+import {
+  bool,
+  brokers,
+  duration,
+  genesysRegion,
+  integer,
+  number,
+  oneOf,
+  pem,
+  secret,
+  secretPem,
+  size,
+  someOf,
+  text,
+  texts,
+  url,
+  type Kind,
+} from './kinds';
+
+export interface Setting<T> extends Kind<T> {
+  readonly help: string;
+  /** As people would write it; undefined: none. */
+  readonly fallback: string | undefined;
+  /** Never shown. */
+  readonly secret: boolean;
+  /** `VARIABLE_FILE` names a file that holds the value. */
+  readonly fromFile: boolean;
+}
+
+const SECOND_MS = 1_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const MIB = 1024 * 1024;
+
+function setting<T>(kind: Kind<T>, fallback: string, help: string): Setting<T> {
+  return { ...kind, help, fallback, secret: false, fromFile: false };
+}
+
+function optional<T>(kind: Kind<T>, help: string): Setting<T | undefined> {
+  return { ...kind, help, fallback: undefined, secret: false, fromFile: false };
+}
+
+function fileable<T>(kind: Kind<T>, help: string): Setting<T | undefined> {
+  return { ...optional(kind, help), fromFile: true };
+}
+
+function confidential<T>(kind: Kind<T>, help: string): Setting<T | undefined> {
+  return { ...fileable(kind, help), secret: true };
+}
+
+const topicPrefix = text('letters, digits, . _ and -, at most 180', /^[A-Za-z0-9][A-Za-z0-9._-]{0,179}$/);
+const identifier = text('letters, digits and _, not starting with a digit', /^[A-Za-z_][A-Za-z0-9_]{0,127}$/);
+const cluster = text('the name of a cluster, or a macro such as {cluster}', /^(\{\w+\}|[A-Za-z0-9_.-]+)$/);
+const host = text('a host name or IP address', /^[A-Za-z0-9._:-]+$/);
+
+/** Every setting of queuefold, in the order in which `queuefold config` shows them. */
+export const SETTINGS = {
+  KAFKA_BROKERS: optional(brokers(), 'Kafka bootstrap brokers'),
+  KAFKA_SSL: setting(bool(), 'false', 'TLS to Kafka'),
+  KAFKA_SSL_CA: fileable(pem(), 'certificates of the authorities that signed the brokers’ ones'),
+  KAFKA_SSL_CERT: fileable(pem(), 'client certificate'),
+  KAFKA_SSL_KEY: confidential(secretPem(), 'key of the client certificate'),
+  KAFKA_SASL_MECHANISM: optional(oneOf(['plain', 'scram-sha-256', 'scram-sha-512']), 'authentication at Kafka'),
+  KAFKA_SASL_USERNAME: optional(text(), 'user at Kafka'),
+  KAFKA_SASL_PASSWORD: confidential(secret(), 'password at Kafka'),
+  KAFKA_CLIENT_ID: setting(text('letters, digits, . _ and -', /^[A-Za-z0-9._-]{1,200}$/), 'queuefold', 'client id'),
+
+  SCHEMA_REGISTRY_URL: optional(url(), 'schema registry (Confluent API)'),
+  SCHEMA_REGISTRY_USERNAME: optional(text(), 'user at the schema registry'),
+  SCHEMA_REGISTRY_PASSWORD: confidential(secret(), 'password at the schema registry'),
+
+  CLICKHOUSE_URL: optional(url(), 'ClickHouse, HTTP interface'),
+  CLICKHOUSE_USERNAME: setting(text(), 'default', 'user at ClickHouse'),
+  CLICKHOUSE_PASSWORD: confidential(secret(), 'password at ClickHouse'),
+  CLICKHOUSE_DATABASE: setting(identifier, 'queuefold', 'database of the tables'),
+  CLICKHOUSE_CLUSTER: optional(cluster, 'cluster on which the tables are created (ON CLUSTER)'),
+
+  GENESYS_REGION: optional(genesysRegion(), 'region of the organisation'),
+  GENESYS_CLIENT_ID: optional(text(), 'OAuth client (client credentials)'),
+  GENESYS_CLIENT_SECRET: confidential(secret(), 'secret of the OAuth client'),
+  GENESYS_LOGIN_URL: optional(url(), 'login service; from the region'),
+  GENESYS_API_URL: optional(url(), 'API; from the region'),
+
+  QUEUES: setting(texts('ids or names of queues, or *'), '*', 'queues to watch'),
+  TOPIC_PREFIX: setting(topicPrefix, 'genesys', 'beginning of the topics’ names'),
+  PARTITIONS: setting(integer(1, 10_000), '12', 'partitions of events, state and changelog'),
+  REPLICATION_FACTOR: setting(integer(1, 100), '3', 'copies of each partition'),
+
+  CLOSE_AFTER: setting(oneOf(['disconnect', 'acw']), 'disconnect', 'when a row is closed'),
+  ACW_TIMEOUT: setting(duration(SECOND_MS, 7 * DAY_MS), '15m', 'longest wait for after-call work'),
+  ENDED_RETENTION: setting(duration(SECOND_MS, 7 * DAY_MS), '1h', 'how long an ended conversation is remembered'),
+  PRIVACY_MASK: optional(someOf(['ani', 'dnis', 'subject']), 'columns replaced by an HMAC before Kafka'),
+  PRIVACY_KEY: confidential(secret(), 'key of that HMAC'),
+
+  LIMIT_SNAPSHOT_BYTES: setting(size(1024, 7 * MIB), '4MiB', 'largest snapshot and state, as Avro'),
+  LIMIT_PARTICIPANTS: setting(integer(1, 100_000), '2000', 'most participants of a conversation'),
+  LIMIT_COMMUNICATIONS: setting(integer(1, 1_000_000), '10000', 'most communications of a conversation'),
+  DLQ_MAX_CONSECUTIVE: setting(integer(0, 1_000_000), '100', 'unreadable records in a row that stop a task; 0: off'),
+  DLQ_MAX_RATIO: setting(number(0, 1), '0.5', 'share of unreadable ones in 1,000 that stops a task; 0: off'),
+
+  SINK_FLUSH_MS: setting(integer(10, 60_000), '1000', 'longest wait before rows are inserted'),
+  SINK_FLUSH_ROWS: setting(integer(1, 1_000_000), '10000', 'rows of a batch'),
+  SINK_FLUSH_BYTES: setting(size(1024, 256 * MIB), '8MiB', 'bytes of a batch'),
+
+  SIM_SEED: setting(integer(0, 2 ** 32 - 1), '1', 'the simulated organisation: same seed, same conversations'),
+  SIM_CONVERSATIONS_PER_SECOND: setting(number(0.01, 10_000), '2', 'new simulated conversations a second'),
+  SIM_QUEUES: setting(integer(1, 10_000), '8', 'simulated queues'),
+  SIM_AGENTS: setting(integer(1, 100_000), '60', 'simulated agents'),
+  SIM_PORT: setting(integer(0, 65_535), '9480', 'port of `queuefold simulate`; 0: a free one, printed'),
+
+  HTTP_PORT: setting(integer(0, 65_535), '9464', 'port of metrics and health; 0: a free one, printed'),
+  HTTP_HOST: setting(host, '0.0.0.0', 'address of metrics and health (start: 127.0.0.1)'),
+  LOG_LEVEL: setting(
+    oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    'info',
+    'least important log lines that are written',
+  ),
+  DATA_DIR: setting(text('a path'), '.queuefold', 'where the embedded parts keep their data'),
+} as const satisfies Readonly<Record<string, Setting<unknown>>>;
+
+export type SettingKey = keyof typeof SETTINGS;
+
+export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
+
+export type SettingValue<K extends SettingKey> = (typeof SETTINGS)[K] extends Setting<infer T> ? T : never;

@@ -1,0 +1,38 @@
+import { messageOf } from '../common/errors';
+
+/** One thing that health depends on, as it is now. */
+export interface CheckResult {
+  readonly ok: boolean;
+  /** For people: what is missing. No personal data, no addresses with credentials. */
+  readonly detail?: string;
+}
+
+/** By name, e.g. `tasks`, `clickhouse`. A check that throws or takes too long has failed. */
+export type Checks = Readonly<Record<string, () => CheckResult | Promise<CheckResult>>>;
+
+export interface Health {
+  readonly ok: boolean;
+  readonly checks: Readonly<Record<string, CheckResult>>;
+}
+
+/** All checks hold; a role without checks is well as long as it answers. */
+export async function checkHealth(checks: Checks, timeoutMs: number): Promise<Health> {
+  const results = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => [name, await checked(check, timeoutMs)] as const),
+  );
+  return { ok: results.every(([, { ok }]) => ok), checks: Object.fromEntries(results) };
+}
+
+async function checked(check: Checks[string], timeoutMs: number): Promise<CheckResult> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<CheckResult>((resolve) => {
+    timer = setTimeout(() => resolve({ ok: false, detail: `no answer within ${timeoutMs} ms` }), timeoutMs);
+  });
+  try {
+    return await Promise.race([(async () => check())(), late]);
+  } catch (error) {
+    return { ok: false, detail: messageOf(error) };
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,54 @@
+import pino, { type Logger } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import { createScrubber, type Scrub } from './scrub';
+
+export type { Logger } from 'pino';
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+export interface LoggingOptions {
+  readonly level: LogLevel;
+  /** Where lines go; called once a line, with its end. Must write at once: the last line before a crash counts. */
+  readonly write: (line: string) => void;
+  /** `json` for machines; `pretty` and `colored` for a terminal. */
+  readonly format: 'json' | 'pretty' | 'colored';
+  /** Values that must never be seen. They should not get here: this is the second line of defence. */
+  readonly secrets: readonly string[];
+}
+
+export interface Logging {
+  readonly logger: Logger;
+  /** Sends lines elsewhere (while a full-screen table owns the terminal); null: back to `write`. */
+  redirect(write: ((line: string) => void) | null): void;
+}
+
+/** Fields that carry credentials wherever they come from, e.g. in the options of a client that an error quotes. */
+const CREDENTIAL_FIELDS = ['password', 'secret', 'clientSecret', 'client_secret', 'authorization', 'Authorization'];
+const REDACTED = CREDENTIAL_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
+
+export function createLogging({ level, write, format, secrets }: LoggingOptions): Logging {
+  const scrub = createScrubber(secrets);
+  const render = format === 'json' ? scrub.line : prettyRenderer(scrub, format);
+  let target = write;
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: REDACTED, censor: '********' },
+    },
+    { write: (line: string) => target(render(line)) },
+  );
+  return {
+    logger,
+    redirect: (other) => {
+      target = other ?? write;
+    },
+  };
+}
+
+function prettyRenderer(scrub: Scrub, format: 'pretty' | 'colored'): (line: string) => string {
+  const pretty = prettyFactory({ colorize: format === 'colored', translateTime: 'SYS:HH:MM:ss', singleLine: true });
+  // Texts of others may contain escape sequences, which JSON escapes and the pretty form would let through.
+  return (line) => pretty(scrub.object(line));
+}

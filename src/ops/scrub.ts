@@ -1,0 +1,39 @@
+/** Removes secrets from log lines. Lines are JSON, so a secret is looked for inside of texts and nowhere else. */
+export interface Scrub {
+  /** A text for people, on its own: secrets and control characters replaced. */
+  text(text: string): string;
+  /** The line, without secrets. */
+  line(line: string): string;
+  /** The line as an object, without secrets and with control characters in its texts replaced. */
+  object(line: string): unknown;
+}
+
+/** Shorter ones occur by chance, and removing them would make logs unreadable. */
+const SHORTEST_SECRET = 4;
+const MASK = '********';
+
+export function createScrubber(secrets: readonly string[]): Scrub {
+  const wanted = secrets.filter((secret) => secret.length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length);
+  const escaped = wanted.map((secret) => JSON.stringify(secret).slice(1, -1));
+  const mask = (text: string) => wanted.reduce((masked, secret) => masked.replaceAll(secret, MASK), text);
+  const parse = (line: string, change: (text: string) => string): unknown =>
+    mapTexts(JSON.parse(line) as unknown, change);
+  const clean = (text: string) => withoutControls(mask(text));
+  return {
+    text: clean,
+    line: (line) => (escaped.some((secret) => line.includes(secret)) ? `${JSON.stringify(parse(line, mask))}\n` : line),
+    object: (line) => parse(line, clean),
+  };
+}
+
+function mapTexts(value: unknown, change: (text: string) => string): unknown {
+  if (typeof value === 'string') return change(value);
+  if (Array.isArray(value)) return value.map((item) => mapTexts(item, change));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [change(key), mapTexts(item, change)]));
+}
+
+/** Line ends and tabs stay, for stacks. */
+function withoutControls(text: string): string {
+  return text.replace(/(?![\n\t])\p{Cc}/gu, '\u{FFFD}');
+}

@@ -1,0 +1,166 @@
+import { OperatorError } from '../common/errors';
+import type { Logger } from './logging';
+
+/** How a process ends: what asked for it, what has to stop, and in which order. */
+export interface Shutdown {
+  /** Aborted when the process was asked to end; for everything that waits or loops. */
+  readonly signal: AbortSignal;
+  /** What asked: a signal's name, `EPIPE`, or null while nothing did. */
+  cause(): ShutdownCause | null;
+  /** Asks for an orderly end, as a signal does. Later causes are ignored. */
+  request(cause: ShutdownCause): void;
+  /** Registers a step of the end. Steps run one by one, the last registered first; a step that fails is logged. */
+  onStop(name: string, stop: () => unknown): void;
+  /**
+   * Waits until the end is asked for or one of `running` settles, then runs all steps. Rejects with the error that
+   * ended the wait. What a role does: start everything, then `await shutdown.until(tasks.done)`.
+   */
+  until(...running: readonly Promise<unknown>[]): Promise<void>;
+  /** Runs the steps that are registered and not yet run. */
+  stop(): Promise<void>;
+  /** Takes the signal handlers away. */
+  dispose(): void;
+}
+
+export type ShutdownCause = (typeof SIGNALS)[number] | 'EPIPE';
+
+/** SIGHUP: the terminal was closed. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const SIGNAL_NUMBER: Readonly<Record<ShutdownCause, number>> = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1, EPIPE: 0 };
+
+/** What a process ended by a cause reports where a clean end is no success: 130, 143; 0 for a closed pipe. */
+export function exitCodeOf(cause: ShutdownCause): number {
+  return cause === 'EPIPE' ? 0 : 128 + SIGNAL_NUMBER[cause];
+}
+
+export interface ShutdownOptions {
+  readonly logger: Logger;
+  /** The process, as far as this needs it. */
+  readonly process: Pick<NodeJS.EventEmitter, 'on' | 'off'> & { exit(code: number): void };
+  /** Longest time from the first request to the end; after it the process exits with 1. */
+  readonly deadlineMs: number;
+}
+
+interface Step {
+  readonly name: string;
+  readonly stop: () => unknown;
+}
+
+export function createShutdown({ logger, process: host, deadlineMs }: ShutdownOptions): Shutdown {
+  const controller = new AbortController();
+  const steps: Step[] = [];
+  let asked: ShutdownCause | null = null;
+  let stopping: Promise<void> | null = null;
+  let current = 'the command itself';
+  let deadline: NodeJS.Timeout | undefined;
+
+  const startDeadline = () => {
+    deadline ??= setTimeout(() => {
+      logger.fatal({ waitingFor: current, deadlineMs }, 'stopping took too long, the process ends as it is');
+      host.exit(1);
+    }, deadlineMs);
+    // The process may end earlier, whoever is still waiting.
+    deadline.unref();
+  };
+
+  const request = (cause: ShutdownCause) => {
+    if (asked !== null) return;
+    asked = cause;
+    logger.debug({ cause }, 'stopping');
+    startDeadline();
+    controller.abort();
+  };
+
+  const handlers = SIGNALS.map((signal) => {
+    const handler = () => {
+      // Who presses Ctrl-C twice does not want to wait.
+      if (asked !== null && signal === 'SIGINT') host.exit(exitCodeOf('SIGINT'));
+      else request(signal);
+    };
+    host.on(signal, handler);
+    return [signal, handler] as const;
+  });
+
+  const runSteps = async () => {
+    for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
+      current = step.name;
+      try {
+        await step.stop();
+      } catch (error) {
+        logger.warn({ err: error, step: step.name }, 'could not be stopped cleanly');
+      }
+    }
+  };
+
+  const stop = () => {
+    startDeadline();
+    // Steps registered while stopping (something was still starting) run too.
+    stopping = (stopping ?? Promise.resolve()).then(runSteps);
+    return stopping;
+  };
+
+  return {
+    signal: controller.signal,
+    cause: () => asked,
+    request,
+    onStop: (name, step) => {
+      steps.push({ name, stop: step });
+    },
+    until: async (...running) => {
+      try {
+        await Promise.race([aborted(controller.signal), ...running]);
+      } finally {
+        await stop();
+      }
+      // What fails while stopping is still a failure.
+      await Promise.all(running);
+    },
+    stop,
+    dispose: () => {
+      clearTimeout(deadline);
+      for (const [signal, handler] of handlers) host.off(signal, handler);
+    },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/**
+ * What nobody caught ends the process with 1. The log names the error and where it happened; its message only where
+ * it is made for people or by the system: others quote input, which may be personal.
+ */
+export function exitOnUncaught({ logger, process: host }: Pick<ShutdownOptions, 'logger' | 'process'>): () => void {
+  const handler = (error: unknown) => {
+    logger.fatal(describeFatal(error), 'an error that nobody expected ends the process');
+    host.exit(1);
+  };
+  host.on('uncaughtException', handler);
+  host.on('unhandledRejection', handler);
+  return () => {
+    host.off('uncaughtException', handler);
+    host.off('unhandledRejection', handler);
+  };
+}
+
+export function describeFatal(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  const forPeople = error instanceof OperatorError || typeof syscall === 'string';
+  return {
+    error: error.name,
+    ...(code === undefined ? {} : { code }),
+    ...(forPeople ? { message: error.message } : {}),
+    at: framesOf(error),
+  };
+}
+
+/** The stack without its first lines, which repeat the message. */
+function framesOf(error: Error): readonly string[] {
+  const lines = (error.stack ?? '').split('\n').map((line) => line.trim());
+  return lines.filter((line) => /^at .*(:\d+:\d+\)?|<anonymous>\)?|\(native\))$/.test(line));
+}

@@ -1,0 +1,51 @@
+/** When a task stops instead of draining its topic into the dead letters (same idea: Sentry's arroyo, DlqLimit). */
+export interface DeadLetterLimits {
+  /** `DLQ_MAX_CONSECUTIVE`: so many unreadable records in a row; 0: no limit. */
+  readonly maxConsecutive: number;
+  /** `DLQ_MAX_RATIO`: this part of the last 1,000 records; 0: no limit. */
+  readonly maxRatio: number;
+}
+
+const WINDOW = 1_000;
+
+export interface DeadLetterLimit {
+  readable(): void;
+  /** @returns why to stop and the offset of the first record concerned; null: go on */
+  unreadable(offset: number): { readonly why: string; readonly firstOffset: number } | null;
+}
+
+export function createDeadLetterLimit({ maxConsecutive, maxRatio }: DeadLetterLimits): DeadLetterLimit {
+  /** Offsets of the last records that could not be read; null for one that could. */
+  const window: (number | null)[] = [];
+  let place = 0;
+  let unreadableInWindow = 0;
+  let consecutive = 0;
+  let firstOfRow = 0;
+
+  const remember = (offset: number | null): void => {
+    if ((window[place] ?? null) !== null) unreadableInWindow--;
+    if (offset !== null) unreadableInWindow++;
+    window[place] = offset;
+    place = (place + 1) % WINDOW;
+  };
+
+  return {
+    readable: () => {
+      consecutive = 0;
+      remember(null);
+    },
+    unreadable: (offset) => {
+      if (consecutive === 0) firstOfRow = offset;
+      consecutive++;
+      remember(offset);
+      if (maxConsecutive > 0 && consecutive >= maxConsecutive) {
+        return { why: `${consecutive} records in a row`, firstOffset: firstOfRow };
+      }
+      if (maxRatio > 0 && window.length === WINDOW && unreadableInWindow >= maxRatio * WINDOW) {
+        const firstOffset = Math.min(...window.filter((each) => each !== null));
+        return { why: `${unreadableInWindow} of the last ${WINDOW} records`, firstOffset };
+      }
+      return null;
+    },
+  };
+}

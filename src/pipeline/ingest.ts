@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import type { ConversationEvent } from '../conversation/event';
+import type { Limits } from '../conversation/limits';
+import { readLine } from '../conversation/line';
+import { invalid, type Invalid, type SkipReason } from '../conversation/outcome';
+import { maskEvent, type PrivacyMask } from '../conversation/privacy';
+import { withoutPersonalData } from '../conversation/scrub';
+import type { ValueCodec } from '../log/codec/value-codec';
+import type { OutRecord } from '../log/port';
+import type { TopicNames } from '../log/topics';
+import { deadLetterRecord, unreadable } from './dead-letter';
+import { cloudEventHeaders } from './headers';
+
+/** The way into Kafka, shared by the bridge and the replay: nothing personal that the table does not use gets past here. */
+export interface Ingest {
+  /**
+   * One frame or line, as bytes.
+   * @param now the receive time where the input carries none, epoch ms
+   * @param origin for dead letters: a file's line, a socket
+   * @returns null for a blank line, which is not counted
+   */
+  line(bytes: Uint8Array, now: number, origin: string): Ingested | null;
+  /** Something that never became a line, such as one of a size beyond all limits. */
+  refuse(problem: Invalid, origin: string, body: unknown): Ingested & { readonly kind: 'invalid' };
+}
+
+export type Ingested =
+  | { readonly kind: 'event'; readonly event: ConversationEvent; readonly record: OutRecord }
+  | { readonly kind: 'skip'; readonly reason: SkipReason }
+  | { readonly kind: 'invalid'; readonly reason: string; readonly message: string; readonly record: OutRecord };
+
+export interface IngestOptions {
+  readonly stage: 'bridge' | 'replay';
+  readonly topics: TopicNames;
+  readonly events: ValueCodec<ConversationEvent>;
+  readonly limits: Limits;
+  readonly mask: PrivacyMask | null;
+}
+
+/** Confluent's wire format: the bytes in front of the Avro. */
+const HEADER_BYTES = 5;
+
+export function createIngest({ stage, topics, events, limits, mask }: IngestOptions): Ingest {
+  const refuse = (problem: Invalid, origin: string, body: unknown): Ingested & { readonly kind: 'invalid' } => ({
+    ...problem,
+    record: deadLetterRecord(topics.deadLetters, {
+      stage,
+      reason: problem.reason,
+      message: problem.message,
+      key: null,
+      origin: { source: origin },
+      body,
+    }),
+  });
+
+  return {
+    refuse,
+    line: (bytes, now, origin) => {
+      const read = readLine(bytes, now, limits);
+      if (read === null || read.kind === 'skip') return read;
+      const body = (): unknown => (read.parsed === undefined ? unreadable(bytes) : withoutPersonalData(read.parsed));
+      if (read.kind === 'invalid') return refuse(read, origin, body());
+      const event = mask === null ? read.event : maskEvent(read.event, mask);
+      const value = events.encode(event);
+      if (value.length - HEADER_BYTES > limits.bytes) {
+        const message = `${value.length - HEADER_BYTES} bytes of Avro, allowed are ${limits.bytes}`;
+        return refuse(invalid('too-large', message), origin, body());
+      }
+      const headers = cloudEventHeaders({
+        id: randomUUID(),
+        source: `queuefold/${stage}`,
+        type: 'queuefold.conversation.event',
+        time: event.receivedAt,
+      });
+      return { kind: 'event', event, record: { topic: topics.events, key: event.conversationId, value, headers } };
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import type { Config } from '../config';
+import { requireGroups } from '../config';
+import { createRegistrySchemas, type RegistryOptions } from '../log/codec/registry';
+import type { SchemaSource } from '../log/codec/schema-source';
+import { createKafkaAdmin, type KafkaAdmin } from '../log/kafkajs/admin';
+import type { KafkaConnection } from '../log/kafkajs/client';
+import { createKafkaLog, type KafkaLogOptions } from '../log/kafkajs/log';
+import type { Log } from '../log/port';
+import { topicNames, type TopicNames } from '../log/topics';
+import type { Logger } from '../ops/logging';
+import type { Metrics } from '../ops/metrics';
+
+export interface Connected {
+  readonly log: Log;
+  readonly schemas: SchemaSource;
+  readonly topics: TopicNames;
+}
+
+/** Kafka and the registry as the settings name them; nothing is connected before it is needed. */
+export function connectKafka(config: Config, logger: Logger, metrics: Metrics): Connected {
+  const { kafka, registry } = requireGroups(config, ['kafka', 'registry']);
+  return {
+    log: createKafkaLog({ ...kafkaConnection(config, kafka.brokers, logger), metrics }),
+    schemas: createRegistrySchemas(registryOptions(config, registry.url, logger)),
+    topics: topicNames(config.topics.prefix),
+  };
+}
+
+export function kafkaConnection({ kafka }: Config, brokers: readonly string[], logger: Logger): KafkaLogOptions {
+  const { ssl, sasl, clientId } = kafka;
+  return {
+    brokers,
+    clientId,
+    logger,
+    ...(ssl === undefined
+      ? {}
+      : {
+          ssl: {
+            ...(ssl.ca === undefined ? {} : { ca: ssl.ca }),
+            ...(ssl.cert === undefined ? {} : { cert: ssl.cert }),
+            ...(ssl.key === undefined ? {} : { key: ssl.key.reveal() }),
+          },
+        }),
+    ...(sasl === undefined
+      ? {}
+      : { sasl: { mechanism: sasl.mechanism, username: sasl.username, password: sasl.password.reveal() } }),
+  };
+}
+
+export async function withKafkaAdmin<T>(
+  connection: KafkaConnection,
+  work: (admin: KafkaAdmin) => Promise<T>,
+): Promise<T> {
+  const admin = await createKafkaAdmin(connection);
+  try {
+    return await work(admin);
+  } finally {
+    await admin.close();
+  }
+}
+
+export function registryOptions({ registry }: Config, url: string, logger: Logger): RegistryOptions {
+  return {
+    url,
+    logger,
+    ...(registry.username === undefined ? {} : { username: registry.username }),
+    ...(registry.password === undefined ? {} : { password: registry.password.reveal() }),
+  };
+}

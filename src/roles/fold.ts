@@ -1,0 +1,27 @@
+import { startFold } from '../pipeline/fold';
+import type { RoleParts, RunningRole } from './role';
+import { foldSettingsOf } from './settings';
+
+/** The fold: events in, rows and tombstones out, exactly once. */
+export async function startFoldRole({ config, metrics, log, schemas, topics }: RoleParts): Promise<RunningRole> {
+  const tasks = await startFold({
+    log,
+    schemas,
+    topics,
+    settings: foldSettingsOf(config),
+    deadLetterLimits: config.deadLetters,
+    metrics,
+    timers: true,
+  });
+  return {
+    name: 'fold',
+    ready: {
+      tasks: () => {
+        const states = tasks.status().map(({ partition, state }) => `${partition} ${state}`);
+        return { ok: tasks.ready(), detail: states.length === 0 ? 'no partition assigned' : states.join(', ') };
+      },
+    },
+    done: tasks.done,
+    stop: () => tasks.stop(),
+  };
+}

@@ -1,0 +1,27 @@
+import type { Config } from '../config';
+import type { SchemaSource } from '../log/codec/schema-source';
+import type { Log } from '../log/port';
+import type { TopicNames } from '../log/topics';
+import type { Checks } from '../ops/health';
+import type { Logger } from '../ops/logging';
+import type { Metrics } from '../ops/metrics';
+
+/** What every role is wired to. */
+export interface RoleParts {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly schemas: SchemaSource;
+  readonly topics: TopicNames;
+}
+
+export interface RunningRole {
+  readonly name: 'bridge' | 'fold' | 'sink';
+  /** Ready: it can do its work now. */
+  readonly ready: Checks;
+  /** Rejects with the error that ended it; resolves after `stop`. */
+  readonly done: Promise<void>;
+  /** An orderly end; what is under way is finished. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,22 @@
+import type { Config } from '../config';
+import type { FoldSettings } from '../conversation/fold';
+import type { Limits } from '../conversation/limits';
+import type { PrivacyMask } from '../conversation/privacy';
+
+/** The configuration in the words of the modules that it is for. */
+
+export function limitsOf({ limits }: Config): Limits {
+  return {
+    participants: limits.participants,
+    communications: limits.communications,
+    bytes: limits.snapshotBytes,
+  };
+}
+
+export function foldSettingsOf(config: Config): Omit<FoldSettings, 'sizeOf'> {
+  return { ...config.fold, limits: limitsOf(config) };
+}
+
+export function maskOf({ privacy }: Config): PrivacyMask | null {
+  return privacy === undefined ? null : { columns: new Set(privacy.mask), key: privacy.key.reveal() };
+}

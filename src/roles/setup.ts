@@ -1,0 +1,72 @@
+import type { Config } from '../config';
+import { registerSchema, type RegistryOptions } from '../log/codec/registry';
+import { loadSchema, type SchemaName } from '../log/codec/schemas';
+import type { KafkaConnection } from '../log/kafkajs/client';
+import { topicDefinitions, topicNames, valueSubject, type TopicNames } from '../log/topics';
+import type { Store } from '../store/client';
+import { migrate } from '../store/migrations';
+import { withKafkaAdmin } from './connect';
+
+export interface SetupOptions {
+  readonly config: Config;
+  readonly kafka: KafkaConnection;
+  readonly registry: RegistryOptions;
+  /** Null: no ClickHouse is wanted. */
+  readonly store: Store | null;
+  readonly mode: 'apply' | 'dry-run';
+}
+
+/** Topics, schemas and tables, as this version wants them. Idempotent. Answers what changed, a line each. */
+export async function setUp({ config, kafka, registry, store, mode }: SetupOptions): Promise<readonly string[]> {
+  const topics = topicNames(config.topics.prefix);
+  const [topicChanges, schemaChanges, tableChanges] = await Promise.all([
+    setUpTopics(config, kafka, topics, mode),
+    setUpSchemas(registry, topics, mode),
+    store === null ? [] : setUpTables(config, store, mode),
+  ]);
+  return [...topicChanges, ...schemaChanges, ...tableChanges];
+}
+
+function setUpTopics(
+  { topics: { partitions, replicationFactor } }: Config,
+  kafka: KafkaConnection,
+  topics: TopicNames,
+  mode: 'apply' | 'dry-run',
+): Promise<readonly string[]> {
+  const definitions = topicDefinitions(topics, Math.min(2, replicationFactor));
+  const request = { definitions, partitions, replicationFactor, dryRun: mode === 'dry-run' };
+  return withKafkaAdmin(kafka, (admin) => admin.setupTopics(request));
+}
+
+async function setUpSchemas(
+  registry: RegistryOptions,
+  topics: TopicNames,
+  mode: 'apply' | 'dry-run',
+): Promise<string[]> {
+  const wanted: readonly (readonly [string, SchemaName])[] = [
+    [topics.events, 'conversation-event'],
+    [topics.state, 'queue-conversation'],
+    [topics.changelog, 'fold-state'],
+  ];
+  const changes: string[] = [];
+  for (const [topic, name] of wanted) {
+    const subject = valueSubject(topic);
+    const change = await registerSchema(registry, subject, loadSchema(name), mode);
+    if (change === 'registered') changes.push(`schema ${subject}: ${name}.avsc registered (FULL_TRANSITIVE)`);
+  }
+  return changes;
+}
+
+/** The tables alone, for a log without Kafka. */
+export async function setUpTables(
+  { clickhouse }: Config,
+  store: Store,
+  mode: 'apply' | 'dry-run',
+): Promise<readonly string[]> {
+  const steps = await migrate(store.client, {
+    database: store.database,
+    dryRun: mode === 'dry-run',
+    ...(clickhouse.cluster === undefined ? {} : { cluster: clickhouse.cluster }),
+  });
+  return steps.filter(({ outcome }) => outcome !== 'unchanged').map(({ name }) => `table ${store.database}: ${name}`);
+}

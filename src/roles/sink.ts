@@ -1,0 +1,58 @@
+import { createRowCodec } from '../log/codec/codecs';
+import type { LogRecord } from '../log/port';
+import { deadLetterRecord, unreadable } from '../pipeline/dead-letter';
+import type { Store } from '../store/client';
+import { createSink, type DecodedRecord } from '../store/sink';
+import type { RoleParts, RunningRole } from './role';
+
+/** The sink: the state topic into ClickHouse, at least once, made exact by versions. */
+export async function startSinkRole(parts: RoleParts & { readonly store: Store }): Promise<RunningRole> {
+  const { config, logger, metrics, log, schemas, topics, store } = parts;
+  const rows = await createRowCodec(schemas, topics);
+  const producer = await log.createProducer();
+
+  const decode = (record: LogRecord): DecodedRecord => {
+    if (record.key === null) return { kind: 'invalid', reason: 'no-key', message: 'a state record without a key' };
+    if (record.value === null) return { kind: 'tombstone', conversationId: record.key.toString() };
+    const decoded = rows.decode(record.value);
+    return decoded.ok ? { kind: 'row', row: decoded.value } : { kind: 'invalid', ...decoded };
+  };
+
+  const onInvalid = async (record: LogRecord, reason: string, message: string): Promise<void> => {
+    metrics.deadLetters.inc({ stage: 'sink', reason });
+    const { topic, partition, offset, key, value } = record;
+    logger.error({ topic, partition, offset, reason }, 'a state record went to the dead letters');
+    const origin = { topic, partition, offset };
+    const body = unreadable(value);
+    await producer.send([deadLetterRecord(topics.deadLetters, { stage: 'sink', reason, message, key, origin, body })]);
+  };
+
+  const { flushMs, flushRows, flushBytes } = config.sink;
+  const sink = await createSink<LogRecord>({
+    store,
+    log,
+    group: topics.sinkGroup,
+    topic: topics.state,
+    prepare: (values) => rows.prepare(values),
+    decode,
+    onInvalid,
+    flush: { ms: flushMs, rows: flushRows, bytes: flushBytes },
+    metrics,
+    logger,
+  });
+  return {
+    name: 'sink',
+    ready: {
+      clickhouse: () => {
+        const { available, error } = sink.state();
+        return { ok: available, ...(error === null ? {} : { detail: error }) };
+      },
+      partitions: () => ({ ok: sink.ready() }),
+    },
+    done: sink.done,
+    stop: async () => {
+      await sink.stop();
+      await producer.close();
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { startKafka } from '../../src/embedded/kafka';
+import { createKafkaAdmin } from '../../src/log/kafkajs/admin';
+import type { KafkaConnection } from '../../src/log/kafkajs/client';
+import { topicDefinitions, topicNames, type TopicNames } from '../../src/log/topics';
+
+export const PARTITIONS = 8;
+const HEAP_MB = 1024;
+
+export interface BenchCluster {
+  readonly brokers: readonly string[];
+  readonly connection: KafkaConnection;
+  /** For what a measurement keeps on disk. */
+  readonly folder: string;
+  /** The topics of one measurement; with `events`, it reads another one's events. */
+  createTopics(prefix: string, events?: string): Promise<TopicNames>;
+  stop(): Promise<void>;
+}
+
+export function connectionTo(brokers: readonly string[]): KafkaConnection {
+  return { brokers, clientId: 'queuefold-bench', logger: pino({ level: 'warn' }, pino.destination(2)) };
+}
+
+/** A real broker with data of its own, gone afterwards. */
+export async function startCluster(): Promise<BenchCluster> {
+  const folder = await mkdtemp(join(tmpdir(), 'queuefold-bench-'));
+  const kafka = await startKafka({ dataDir: folder, heapMb: HEAP_MB });
+  const connection = connectionTo(kafka.brokers);
+  return {
+    brokers: kafka.brokers,
+    connection,
+    folder,
+    createTopics: async (prefix, events) => {
+      const names = topicNames(prefix);
+      const admin = await createKafkaAdmin(connection);
+      const definitions = topicDefinitions(names, 1);
+      await admin.setupTopics({ definitions, partitions: PARTITIONS, replicationFactor: 1, dryRun: false });
+      await admin.close();
+      return events === undefined ? names : { ...names, events };
+    },
+    stop: async () => {
+      await kafka.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

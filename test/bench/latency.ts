@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createKafkaLog } from '../../src/log/kafkajs/log';
+import { partitionOf } from '../../src/log/partitioner';
+import type { OutRecord } from '../../src/log/port';
+import type { TopicNames } from '../../src/log/topics';
+import { PARTITIONS, type BenchCluster } from './cluster';
+import { startFoldProcess } from './fold';
+
+export interface LatencyResult {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  readonly records: number;
+}
+
+const PER_SECOND = 1_000;
+const TICK_MS = 10;
+/** Until code is compiled and connections are open. */
+const WARM_UP_EVENTS = 5_000;
+const SETTLE_MS = 2_000;
+
+/**
+ * From the call of `send` to the record of the state topic in the hands of a read_committed reader, one fold process
+ * between. Events that lead to no record have no latency.
+ */
+export async function measureLatency(
+  cluster: BenchCluster,
+  topics: TopicNames,
+  events: readonly OutRecord[],
+): Promise<LatencyResult> {
+  const fold = startFoldProcess(cluster, topics);
+  const log = createKafkaLog(cluster.connection);
+  const sentAt = new Map<string, number>();
+  const latencies: number[] = [];
+  try {
+    await fold.next('ready');
+    fold.tell('go');
+    await log.read({
+      topics: [topics.state],
+      follow: true,
+      onRecord: ({ headers }) => {
+        // The id names the event that led to the record: partition-offset-number.
+        const [partition, offset] = (headers['ce_id'] ?? '').split('-');
+        const sent = sentAt.get(`${partition ?? ''}-${offset ?? ''}`);
+        if (sent !== undefined) latencies.push(performance.now() - sent);
+      },
+    });
+    const producer = await log.createProducer();
+    const nextOffsets = new Map<number, number>();
+    const started = performance.now();
+    for (let index = 0; index < events.length;) {
+      const due = Math.min(events.length, Math.floor(((performance.now() - started) / 1000) * PER_SECOND));
+      const records = events.slice(index, due).map((record) => ({ ...record, topic: topics.events }));
+      const now = performance.now();
+      for (const [at, { key }] of records.entries()) {
+        const partition = partitionOf(key ?? '', PARTITIONS);
+        const offset = nextOffsets.get(partition) ?? 0;
+        nextOffsets.set(partition, offset + 1);
+        if (index + at >= WARM_UP_EVENTS) sentAt.set(`${partition}-${offset}`, now);
+      }
+      index = due;
+      void producer.send(records);
+      await sleep(TICK_MS);
+    }
+    await sleep(SETTLE_MS);
+  } finally {
+    await log.close();
+    await fold.end();
+  }
+  latencies.sort((a, b) => a - b);
+  const quantile = (q: number): number => latencies[Math.floor(q * (latencies.length - 1))] ?? NaN;
+  return { p50Ms: quantile(0.5), p99Ms: quantile(0.99), maxMs: quantile(1), records: latencies.length };
+}

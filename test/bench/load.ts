@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto';
+import { DEFAULT_FOLD_SETTINGS } from '../../src/conversation/fold';
+import { createPartitionFold } from '../../src/conversation/partition';
+import type { ConversationState } from '../../src/conversation/state';
+import { createEventCodec } from '../../src/log/codec/codecs';
+import { createLocalSchemas } from '../../src/log/codec/schema-source';
+import { createKafkaLog } from '../../src/log/kafkajs/log';
+import type { OutRecord } from '../../src/log/port';
+import type { TopicNames } from '../../src/log/topics';
+import { cloudEventHeaders } from '../../src/pipeline/headers';
+import type { BenchCluster } from './cluster';
+import { benchEvents, type EventsOptions } from './events';
+
+export interface Loaded {
+  readonly events: number;
+  /** Conversations with a row at the end. */
+  readonly live: number;
+  readonly meanJsonBytes: number;
+  readonly meanAvroBytes: number;
+  /** The first events, for the measurement of latency. */
+  readonly first: readonly OutRecord[];
+  /** What the fold knows of the live ones at the end. */
+  readonly states: readonly ConversationState[];
+}
+
+const CHUNK = 1_000;
+
+/** Writes the events topic that the measurements share, as the bridge would. */
+export async function loadEvents(
+  cluster: BenchCluster,
+  topics: TopicNames,
+  options: EventsOptions & { readonly keep: number; readonly onProgress: (events: number) => void },
+): Promise<Loaded> {
+  const codec = await createEventCodec(createLocalSchemas(), topics);
+  const log = createKafkaLog(cluster.connection);
+  const producer = await log.createProducer();
+  const fold = createPartitionFold(DEFAULT_FOLD_SETTINGS);
+  const states = new Map<string, ConversationState>();
+  const first: OutRecord[] = [];
+  const json = { bytes: 0, count: 0 };
+  let avroBytes = 0;
+  let events = 0;
+  let chunk: OutRecord[] = [];
+
+  const flush = async (): Promise<void> => {
+    const records = chunk;
+    chunk = [];
+    await producer.send(records);
+    for (const [id, state] of fold.takeChanges()) {
+      if (state?.kind === 'open' && state.row !== null) states.set(id, state);
+      else states.delete(id);
+    }
+    options.onProgress(events);
+  };
+
+  for (const { event, jsonBytes } of benchEvents(options)) {
+    const value = codec.encode(event);
+    const headers = cloudEventHeaders({
+      id: randomUUID(),
+      source: 'queuefold/bridge',
+      type: 'queuefold.conversation.event',
+      time: event.receivedAt,
+    });
+    const record = { topic: topics.events, key: event.conversationId, value, headers };
+    if (jsonBytes !== null) {
+      json.bytes += jsonBytes;
+      json.count += 1;
+    }
+    avroBytes += value.length;
+    events += 1;
+    if (first.length < options.keep) first.push(record);
+    chunk.push(record);
+    fold.apply(event);
+    if (chunk.length >= CHUNK) await flush();
+  }
+  await flush();
+  await log.close();
+  return {
+    events,
+    live: states.size,
+    meanJsonBytes: Math.round(json.bytes / Math.max(1, json.count)),
+    meanAvroBytes: Math.round(avroBytes / Math.max(1, events)),
+    first,
+    states: [...states.values()],
+  };
+}

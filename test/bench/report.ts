@@ -1,0 +1,65 @@
+import type { FoldResult } from './fold';
+import type { LatencyResult } from './latency';
+import type { Loaded } from './load';
+import type { RestoreResult } from './restore';
+import type { SinkFigures } from './sink-process';
+
+export interface BenchResult {
+  readonly input: Pick<Loaded, 'events' | 'live' | 'meanJsonBytes' | 'meanAvroBytes'>;
+  readonly consumePerSecond: number;
+  readonly decodePerSecond: number;
+  readonly foldOne: FoldResult;
+  readonly foldTwo: FoldResult;
+  readonly latency: LatencyResult;
+  readonly restore: RestoreResult;
+  readonly sink: SinkFigures;
+  /** The one-minute load averages of the machine, before and after: what else ran. */
+  readonly load: { readonly before: number; readonly after: number };
+}
+
+export function formatResult(result: BenchResult): string {
+  const { input, consumePerSecond: raw, foldOne, foldTwo, latency, restore, sink } = result;
+  const rows: readonly (readonly [string, string, string])[] = [
+    ['raw consume', rate(raw, 'events'), '1.00'],
+    ['consume + decode', rate(result.decodePerSecond, 'events'), ratio(result.decodePerSecond, raw)],
+    ['fold exactly once, one process', rate(foldOne.eventsPerSecond, 'events'), ratio(foldOne.eventsPerSecond, raw)],
+    ['fold exactly once, two processes', rate(foldTwo.eventsPerSecond, 'events'), ratio(foldTwo.eventsPerSecond, raw)],
+    ['  two against one', '', ratio(foldTwo.eventsPerSecond, foldOne.eventsPerSecond)],
+    ['  CPU for each event, one process', `${foldOne.cpuMicroseconds.toFixed(1)} µs`, ''],
+    ['send → read_committed, p50', `${latency.p50Ms.toFixed(1)} ms`, ''],
+    ['send → read_committed, p99', `${latency.p99Ms.toFixed(1)} ms`, ''],
+    [`restore of ${whole(restore.conversations)} live conversations`, `${restore.seconds.toFixed(2)} s`, ''],
+    ['sink, Kafka → ClickHouse', rate(sink.rowsPerSecond, 'rows'), ratio(sink.rowsPerSecond, sink.rawRowsPerSecond)],
+    ['raw insert of the same rows', rate(sink.rawRowsPerSecond, 'rows'), '1.00'],
+    ['peak memory, one fold process', megabytes(foldOne.peakBytes), ''],
+    ['peak memory, each of two', megabytes(foldTwo.peakBytes), ''],
+    ['peak memory, restore', megabytes(restore.peakBytes), ''],
+    ['peak memory, sink with ClickHouse', megabytes(sink.peakBytes), ''],
+  ];
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  const lines = rows.map(([name, value, of]) =>
+    `${name.padEnd(widths[0] ?? 0)}  ${value.padStart(widths[1] ?? 0)}  ${of.padStart(widths[2] ?? 0)}`.trimEnd(),
+  );
+  return [
+    `${whole(input.events)} events (JSON ${whole(input.meanJsonBytes)} bytes, Avro ${whole(input.meanAvroBytes)}), ` +
+      `${whole(input.live)} conversations live at the end, 8 partitions`,
+    ...lines,
+    `load average of the machine: ${result.load.before.toFixed(1)} before, ${result.load.after.toFixed(1)} after`,
+  ].join('\n');
+}
+
+function rate(value: number, unit: string): string {
+  return `${whole(value)} ${unit}/s`;
+}
+
+function ratio(value: number, of: number): string {
+  return (value / of).toFixed(2);
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
+}

@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto';
+import type { ConversationState } from '../../src/conversation/state';
+import { createChangelogCodec } from '../../src/log/codec/codecs';
+import { createLocalSchemas } from '../../src/log/codec/schema-source';
+import { createKafkaLog } from '../../src/log/kafkajs/log';
+import type { TopicNames } from '../../src/log/topics';
+import type { BenchCluster } from './cluster';
+import { startFoldProcess } from './fold';
+
+export interface RestoreResult {
+  /** From the start of the fold to all partitions running, the joining of the group included. */
+  readonly seconds: number;
+  readonly conversations: number;
+  readonly meanStateBytes: number;
+  readonly peakBytes: number;
+}
+
+const CHUNK = 1_000;
+
+/** A changelog of live conversations, and how long one process takes until it has all of them. */
+export async function measureRestore(
+  cluster: BenchCluster,
+  topics: TopicNames,
+  states: readonly ConversationState[],
+  conversations: number,
+): Promise<RestoreResult> {
+  const log = createKafkaLog(cluster.connection);
+  const codec = await createChangelogCodec(createLocalSchemas(), topics);
+  const values = states.map((state) => codec.encode({ state, checkpoint: null }));
+  const producer = await log.createProducer();
+  for (let done = 0; done < conversations; done += CHUNK) {
+    const records = Array.from({ length: Math.min(CHUNK, conversations - done) }, (_, index) => ({
+      topic: topics.changelog,
+      key: randomUUID(),
+      value: values[(done + index) % values.length] ?? null,
+    }));
+    await producer.send(records);
+  }
+  await log.close();
+  const fold = startFoldProcess(cluster, topics);
+  try {
+    const { seconds, peakBytes } = await fold.next('ready');
+    const bytes = values.reduce((sum, { length }) => sum + length, 0);
+    return { seconds, conversations, meanStateBytes: Math.round(bytes / values.length), peakBytes };
+  } finally {
+    await fold.end();
+  }
+}

@@ -1,0 +1,109 @@
+import { openEmbeddedClickHouse } from '../../src/embedded/clickhouse';
+import { createRowCodec } from '../../src/log/codec/codecs';
+import { createLocalSchemas } from '../../src/log/codec/schema-source';
+import { createKafkaLog } from '../../src/log/kafkajs/log';
+import type { LogRecord } from '../../src/log/port';
+import type { TopicNames } from '../../src/log/topics';
+import { createMetrics } from '../../src/ops/metrics';
+import { connectStore } from '../../src/store/client';
+import { migrate } from '../../src/store/migrations';
+import type { RecordSource } from '../../src/store/record-source';
+import { createSink, type DecodedRecord } from '../../src/store/sink';
+import { heard, peakMemory, report } from './child';
+import { connectionTo } from './cluster';
+import { measureRawInsert } from './raw-insert';
+
+export interface SinkProcessArgs {
+  readonly brokers: readonly string[];
+  readonly topics: TopicNames;
+  readonly folder: string;
+}
+
+export interface SinkReports {
+  readonly done: SinkFigures;
+}
+
+export interface SinkFigures {
+  readonly rows: number;
+  readonly rowsPerSecond: number;
+  readonly rawRowsPerSecond: number;
+  readonly peakBytes: number;
+}
+
+const FLUSH = { rows: 10_000, bytes: 8 * 1024 * 1024, ms: 1_000 };
+const DATABASES = { sink: 'bench_sink', raw: 'bench_raw' };
+
+async function main({ brokers, topics, folder }: SinkProcessArgs): Promise<void> {
+  const ending = heard('end');
+  const connection = connectionTo(brokers);
+  const log = createKafkaLog(connection);
+  const engine = await openEmbeddedClickHouse({ dataDir: folder });
+  const stores = Object.values(DATABASES).map((database) =>
+    connectStore({ connection: engine.connection(), database, where: engine.path }),
+  );
+  const [store, rawStore] = stores;
+  if (store === undefined || rawStore === undefined) throw new Error('no stores');
+  for (const { client, database } of stores) await migrate(client, { database, dryRun: false });
+  const codec = await createRowCodec(createLocalSchemas(), topics);
+
+  const decode = (record: LogRecord): DecodedRecord => {
+    const conversationId = record.key?.toString() ?? '';
+    if (record.value === null) return { kind: 'tombstone', conversationId };
+    const decoded = codec.decode(record.value);
+    return decoded.ok ? { kind: 'row', row: decoded.value } : { kind: 'invalid', ...decoded };
+  };
+
+  const ends = await log.endOffsets(topics.state);
+  let rows = 0;
+  const arrivals: number[] = [];
+  const finished = new Promise<number>((resolve) => {
+    const left = new Map([...ends].filter(([, end]) => end > 0));
+    const source: RecordSource<LogRecord> = {
+      subscribe: async (subscription) => {
+        const running = await log.subscribe({
+          ...subscription,
+          onRecords: (partition, records, nextOffset) => {
+            arrivals.push(performance.now());
+            rows += records.length;
+            subscription.onRecords(partition, records, nextOffset);
+          },
+        });
+        return {
+          ...running,
+          commit: async (offsets) => {
+            await running.commit(offsets);
+            for (const { partition, offset } of offsets) {
+              // The last offset of a partition is a transaction's marker.
+              if (offset >= (left.get(partition) ?? Infinity) - 1) left.delete(partition);
+            }
+            if (left.size === 0) resolve(performance.now());
+          },
+        };
+      },
+    };
+    void createSink<LogRecord>({
+      store,
+      log: source,
+      group: topics.sinkGroup,
+      topic: topics.state,
+      prepare: (values) => codec.prepare(values),
+      decode,
+      flush: FLUSH,
+      onInvalid: (_record, reason) => Promise.reject(new Error(reason)),
+      metrics: createMetrics(),
+      logger: connection.logger,
+    }).then((sink) => ending.then(() => sink.stop()));
+  });
+  const seconds = ((await finished) - (arrivals[0] ?? 0)) / 1000;
+  const peakBytes = peakMemory();
+  const raw = await measureRawInsert({ log, store: rawStore, topic: topics.state, decode, batchRows: FLUSH.rows });
+  const figures: SinkFigures = { rows, rowsPerSecond: rows / seconds, rawRowsPerSecond: raw, peakBytes };
+  report('done', figures);
+  await ending;
+  await log.close();
+  for (const { close } of stores) await close();
+  await engine.close();
+  process.exit(0);
+}
+
+void main(JSON.parse(process.argv[2] ?? '{}') as SinkProcessArgs);

@@ -1,0 +1,26 @@
+import { messageOf } from '../../src/common/errors';
+import { openEmbeddedClickHouse } from '../../src/embedded/clickhouse';
+import { serveClickHouseHttp } from '../../src/embedded/clickhouse-http';
+
+/** A process of its own with the embedded engine behind HTTP. Says its address on stdout; ends with its stdin. */
+async function main([dataDir = '', mode = '', port = '0']: readonly string[]): Promise<void> {
+  const engine = await openEmbeddedClickHouse({ dataDir });
+  const http = await serveClickHouseHttp(engine, {
+    port: Number(port),
+    host: '127.0.0.1',
+    readOnly: mode === 'read-only',
+    database: 'default',
+  });
+  process.stdout.write(`${JSON.stringify({ url: http.url })}\n`);
+  process.stdin.resume().on('end', () => {
+    void http
+      .close()
+      .then(() => engine.close())
+      .then(() => process.exit(0));
+  });
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stdout.write(`${JSON.stringify({ error: messageOf(error) })}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { packageRoot } from '../../src/common/package-root';
+
+export interface ClickHouseProcess {
+  readonly url: string;
+  readonly pid: number;
+  /** As `kill -9` and a power cut do. */
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Runs this checkout's TypeScript as it is, without a build. */
+const WITH_TYPESCRIPT = `
+  const { transformFileSync } = require('@swc/core');
+  const jsc = { parser: { syntax: 'typescript' }, target: 'es2023' };
+  require.extensions['.ts'] = (module, filename) =>
+    module._compile(transformFileSync(filename, { jsc, module: { type: 'commonjs' }, swcrc: false }).code, filename);
+  require(process.argv[1]);
+`;
+
+/** The embedded engine behind HTTP in a process of its own. Rejects with its message when it cannot open the folder. */
+export async function clickHouseProcess(
+  dataDir: string,
+  mode: 'read-only' | 'read-write' = 'read-write',
+  port = 0,
+): Promise<ClickHouseProcess> {
+  const child = spawn(
+    process.execPath,
+    ['-e', WITH_TYPESCRIPT, join(__dirname, 'clickhouse-host.ts'), dataDir, mode, String(port)],
+    { stdio: ['pipe', 'pipe', 'inherit'], cwd: packageRoot() },
+  );
+  const gone = once(child, 'exit');
+  const [line] = (await Promise.race([
+    once(createInterface({ input: child.stdout }), 'line'),
+    gone.then(() => ['{"error":"ended without a word"}']),
+  ])) as [string];
+  const said = JSON.parse(line) as { url: string } | { error: string };
+  if ('error' in said) throw new Error(said.error);
+  return {
+    url: said.url,
+    pid: child.pid ?? 0,
+    kill: async () => {
+      child.kill('SIGKILL');
+      await gone;
+    },
+    stop: async () => {
+      child.stdin.end();
+      await gone;
+    },
+  };
+}

@@ -1,0 +1,10 @@
+import { SERVICES_URL, STOP_SERVICES, startServicesHost } from './services-host';
+
+/** jest's globalSetup of the projects that need services. Starts none yet; what it returns would be lost, hence the global. */
+async function setup(): Promise<void> {
+  const host = await startServicesHost();
+  process.env[SERVICES_URL] = host.url;
+  Object.assign(globalThis, { [STOP_SERVICES]: host.stop });
+}
+
+export = setup;

@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../src/embedded/clickhouse';
+import { connectStore, identifier, type Store } from '../../src/store/client';
+import { migrate } from '../../src/store/migrations';
+
+export interface TestStore {
+  readonly store: Store;
+  /** Null where `CLICKHOUSE_URL` names a server. */
+  readonly engine: EmbeddedClickHouse | null;
+  /** The rows of a query as JSON objects, 64-bit numbers as strings. */
+  rows(query: string): Promise<Record<string, unknown>[]>;
+  /** Empties the tables. */
+  clear(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface TestStoreOptions {
+  /** Default true: the tables are there. */
+  readonly migrated?: false;
+}
+
+/** The server of `CLICKHOUSE_URL`, else the embedded engine in a folder of its own; in both a database of its own. */
+export async function storeForTests(options: TestStoreOptions = {}): Promise<TestStore> {
+  const url = process.env['CLICKHOUSE_URL'] ?? '';
+  const database = `queuefold_test_${randomUUID().slice(0, 8)}`;
+  const folder = await mkdtemp(join(tmpdir(), 'queuefold-store-'));
+  const engine = url === '' ? await openEmbeddedClickHouse({ dataDir: folder }) : null;
+  const store =
+    engine === null
+      ? connectStore({
+          url,
+          username: process.env['CLICKHOUSE_USERNAME'] ?? 'default',
+          password: process.env['CLICKHOUSE_PASSWORD'] ?? '',
+          database,
+        })
+      : connectStore({ connection: engine.connection(), database, where: engine.path });
+  if (options.migrated !== false) await migrate(store.client, { database, dryRun: false });
+
+  const command = (query: string) => store.client.command({ query });
+  return {
+    store,
+    engine,
+    rows: async (query) => {
+      const result = await store.client.query({
+        query: `${query} SETTINGS output_format_json_quote_64bit_integers = 1, date_time_output_format = 'iso'`,
+        format: 'JSONEachRow',
+      });
+      return result.json();
+    },
+    clear: async () => {
+      for (const table of ['history', 'state', 'progress']) {
+        await command(`TRUNCATE TABLE ${identifier(database)}.queue_conversation_${table}`);
+      }
+    },
+    close: async () => {
+      await command(`DROP DATABASE IF EXISTS ${identifier(database)}`);
+      await store.close();
+      await engine?.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
