@@ -73,7 +73,7 @@ describe('queuefold replay', () => {
     writeFileSync(file, `not json\n${good}`);
     await expect(replay(file, '--strict')).rejects.toMatchObject({
       code: 1,
-      stdout: expect.stringContaining('"c1"') as string,
+      stdout: expect.stringContaining('"c1"'),
     });
     expect(await replay(file)).toHaveLength(1);
   });
@@ -83,7 +83,7 @@ describe('queuefold replay', () => {
     await expect(replay(recording, '--speed', '-1')).rejects.toMatchObject({ code: 2 });
     await expect(replay(join(folder, 'none.ndjson'))).rejects.toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('none.ndjson: cannot be read') as string,
+      stderr: expect.stringContaining('none.ndjson: cannot be read'),
     });
   });
 });
