@@ -12,7 +12,7 @@ import { topicNames } from '../log/topics';
 import { discard } from '../pipeline/discard';
 import { connectKafka, kafkaConnection, registryOptions, withKafkaAdmin, type Connected } from '../roles/connect';
 import { setUp, setUpTables } from '../roles/setup';
-import { startSinkRole } from '../roles/sink';
+import { startSinkRole, type RunningSinkRole } from '../roles/sink';
 import { connectStore, identifier, type Store } from '../store/client';
 import type { Context } from './context';
 import { configuredStore } from './role';
@@ -165,24 +165,18 @@ export async function startReplaySink(
   const sink = await startSinkRole({ config: flushing, logger, metrics, ...parts });
   shutdown.onStop('sink', () => sink.stop());
   return {
-    stored: (lastOffsets) => Promise.race([untilStored(parts.store, lastOffsets, shutdown.signal), sink.done]),
+    stored: (lastOffsets) => Promise.race([untilStored(sink, lastOffsets, shutdown.signal), sink.done]),
   };
 }
 
-/** Several inserts are under way at once, so the last record alone does not tell: the number of rows has to rest too. */
-async function untilStored(store: Store, lastOffsets: ReadonlyMap<number, number>, signal: AbortSignal): Promise<void> {
-  const query = `SELECT _partition AS partition, max(_version) AS last, count() AS rows
-    FROM ${identifier(store.database)}.queue_conversation_history GROUP BY _partition ORDER BY _partition`;
-  for (let before = ''; ;) {
-    const answer = await store.client.query({ query, format: 'JSONEachRow' });
-    const rows = await answer.json<{ partition: number; last: string; rows: string }>();
-    const last = new Map(rows.map((row) => [row.partition, Number(row.last)]));
-    const now = JSON.stringify(rows);
-    if (now === before && [...lastOffsets].every(([partition, offset]) => (last.get(partition) ?? -1) >= offset))
-      return;
-    before = now;
-    await sleep(200, undefined, { signal });
-  }
+async function untilStored(
+  sink: RunningSinkRole,
+  lastOffsets: ReadonlyMap<number, number>,
+  signal: AbortSignal,
+): Promise<void> {
+  const isStored = (): boolean =>
+    [...lastOffsets].every(([partition, offset]) => (sink.stored().get(partition) ?? 0) > offset);
+  while (!isStored()) await sleep(20, undefined, { signal });
 }
 
 /** The rows of the view `queue_conversation`, as `--print rows` prints them. */

@@ -5,8 +5,13 @@ import type { Store } from '../store/client';
 import { createSink, type DecodedRecord } from '../store/sink';
 import type { RoleParts, RunningRole } from './role';
 
+export interface RunningSinkRole extends RunningRole {
+  /** Per partition the offset below which every record is stored or in the dead letters. */
+  stored(): ReadonlyMap<number, number>;
+}
+
 /** The sink: the state topic into ClickHouse, at least once, made exact by versions. */
-export async function startSinkRole(parts: RoleParts & { readonly store: Store }): Promise<RunningRole> {
+export async function startSinkRole(parts: RoleParts & { readonly store: Store }): Promise<RunningSinkRole> {
   const { config, logger, metrics, log, schemas, topics, store } = parts;
   const rows = await createRowCodec(schemas, topics);
   const producer = await log.createProducer();
@@ -50,6 +55,7 @@ export async function startSinkRole(parts: RoleParts & { readonly store: Store }
       partitions: () => ({ ok: sink.ready() }),
     },
     done: sink.done,
+    stored: sink.stored,
     stop: async () => {
       await sink.stop();
       await producer.close();

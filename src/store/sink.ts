@@ -43,6 +43,8 @@ export interface RunningSink {
   /** True when this member has joined its group and ClickHouse takes rows. */
   ready(): boolean;
   state(): WriterState;
+  /** Per partition the offset below which every record is stored or in the dead letters, as far as this process did it. */
+  stored(): ReadonlyMap<number, number>;
   /** Stores and commits what was read (within `stopTimeoutMs`) and leaves the group. Safe twice. */
   stop(): Promise<void>;
 }
@@ -66,6 +68,7 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
   const buffer = createSinkBuffer<R>();
   const progress = createProgress(store, options.topic, epoch);
   const stored = new Map<number, number>();
+  const progressTimer = createProgressTimer(() => noteProgress());
   const underWay = new Set<Batch<R>>();
   const aborted = new AbortController();
   const cancelled = new Promise<never>((_, reject) => {
@@ -80,7 +83,6 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
   let phase: 'running' | 'draining' | 'ended' = 'running';
   let paused = false;
   let timer: NodeJS.Timeout | undefined;
-  let progressAt = Date.now();
   /** The end of every batch that was begun: stored and committed, one after the other. */
   let tail: Promise<void> = Promise.resolve();
 
@@ -103,6 +105,7 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
     if (phase === 'ended') return;
     phase = 'ended';
     clearTimeout(timer);
+    progressTimer.clear();
     aborted.abort(error ?? new Error('the sink has stopped'));
     if (error === undefined) settle?.resolve();
     else settle?.reject(error);
@@ -152,14 +155,12 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
         (error: unknown) => logger.warn({ error: messageOf(error) }, 'offsets were not committed'),
       );
     }
-    if (Date.now() - progressAt >= PROGRESS_EVERY_MS) await noteProgress();
+    progressTimer.arm();
   };
 
   const noteProgress = async (): Promise<void> => {
-    progressAt = Date.now();
-    const offsets = new Map(stored);
-    stored.clear();
-    await progress.write(offsets).catch((error: unknown) => {
+    progressTimer.clear();
+    await progress.write(stored).catch((error: unknown) => {
       logger.debug({ error: describeStoreError(error) }, 'progress was not noted');
     });
   };
@@ -269,7 +270,22 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
     done,
     ready: () => phase === 'running' && source.ready() && writer.state().available,
     state: writer.state,
+    stored: () => stored,
     stop: () => (stopping ??= stop()),
+  };
+}
+
+/** Calls once, some time after the first `arm` since the last call. */
+function createProgressTimer(note: () => Promise<void>) {
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    arm: (): void => {
+      timer ??= setTimeout(() => void note(), PROGRESS_EVERY_MS);
+    },
+    clear: (): void => {
+      clearTimeout(timer);
+      timer = undefined;
+    },
   };
 }
 

@@ -32,8 +32,10 @@ test('a Kafka that cannot have its port, even after another try with other ports
   const squatter = createServer().listen({ host: '127.0.0.1', port: 0 });
   await once(squatter, 'listening');
   const { port } = squatter.address() as AddressInfo;
+  const [controller = 0] = await freePorts(1);
   const overrides = {
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${(await freePorts(1))[0] ?? 0}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
+    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
   };
   const start = startKafka({ dataDir: await newFolder(), heapMb: 256, overrides });
   await expect(start).rejects.toThrow(

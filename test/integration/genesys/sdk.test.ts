@@ -11,6 +11,8 @@ import { createStage, until } from './support';
 const stage = createStage();
 const BUSY = { speed: 200, conversationsPerSecond: 0.5 } as const;
 const client = ApiClient.instance;
+// It watches a file in the home folder, beyond the end of the tests.
+client.config.live_reload_config = false;
 const sockets: WebSocket[] = [];
 let simulator: Simulator;
 

@@ -183,6 +183,18 @@ test('after a lost commit it starts at what the store has, not at what was commi
   expect(seen).toBe(1);
 });
 
+test('how far it is gets noted although nothing more comes', async () => {
+  const cluster = createMemoryCluster({ partitions: 1 });
+  const { sink } = await start(cluster.connect());
+  await put(cluster, ['a', { state: '1' }], ['a', { state: '2' }]);
+  await until(
+    () => sink.stored().get(0),
+    (offset) => offset === 2,
+  );
+  const noted = () => tests.rows(`SELECT version FROM \`${tests.store.database}\`.queue_conversation_progress`);
+  expect(await until(noted, (rows) => rows.length > 0)).toEqual([{ version: '1' }]);
+});
+
 test('with emptied tables the note of what was stored is not believed', async () => {
   const cluster = createMemoryCluster({ partitions: 1 });
   await storeWithLostCommit(cluster);
