@@ -140,7 +140,8 @@ export async function openGenesys({ config, shutdown }: Context): Promise<Genesy
     };
   }
   const { seed, conversationsPerSecond, queues, agents } = config.simulator;
-  const simulator = await startSimulator({ seed, conversationsPerSecond, queues, agents });
+  // What an earlier start has seen to its end does not begin again under the same id.
+  const simulator = await startSimulator({ seed, day: Date.now(), conversationsPerSecond, queues, agents });
   shutdown.onStop('simulated organisation', () => simulator.stop());
   const { clientId, clientSecret, loginUrl, apiUrl } = simulator;
   return {

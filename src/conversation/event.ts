@@ -12,6 +12,8 @@ interface EventBase {
   /** Stamped once, outside the fold: no clock is read after this. */
   readonly receivedAt: number;
   readonly source: string;
+  /** Of a snapshot's participants (fingerprint.ts), put in on the way into Kafka so that the fold need not; null: not there. */
+  readonly fingerprint: Buffer | null;
 }
 
 /** Everything Genesys said of the conversation at one moment. */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { CommunicationSnapshot, SnapshotEvent } from './event';
+import type { CommunicationSnapshot, ConversationEvent, SnapshotEvent } from './event';
 
 /**
  * 16 bytes that are equal for two snapshots exactly when these are equal after normalising (specification, section 3,
@@ -13,6 +13,11 @@ export function fingerprint(snapshot: SnapshotEvent): Buffer {
     for (const leg of p.communications) text += communicationText(leg);
   }
   return hash('sha256', text, 'buffer').subarray(0, 16);
+}
+
+/** Only after masking: it tells of equal values, and must not tell of the values themselves. */
+export function withFingerprint(event: ConversationEvent): ConversationEvent {
+  return event.gone ? event : { ...event, fingerprint: fingerprint(event) };
 }
 
 function communicationText(leg: CommunicationSnapshot): string {

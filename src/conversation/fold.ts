@@ -89,7 +89,7 @@ function foldSnapshot(
   event: SnapshotEvent,
   settings: FoldSettings,
 ): Folded {
-  const digest = fingerprint(event);
+  const digest = event.fingerprint ?? fingerprint(event);
   if (isDuplicate(open.recent, digest, event.receivedAt)) return { state: known, records: [], outcome: 'duplicate' };
   const merged: OpenConversation = {
     ...open,
@@ -127,7 +127,7 @@ function foldAfterTheEnd(known: EndedConversation, event: ConversationEvent, set
   const alone: OpenConversation = {
     ...UNKNOWN,
     participants: mergeParticipants([], event.participants, endedIds),
-    recent: [{ digest: fingerprint(event), receivedAt: event.receivedAt }],
+    recent: [{ digest: event.fingerprint ?? fingerprint(event), receivedAt: event.receivedAt }],
     lastReceivedAt: event.receivedAt,
     endedBefore: known.communicationIds,
   };

@@ -32,7 +32,7 @@ export function normaliseConversation(body: unknown, receivedAt: number, source:
     return invalid('too-large', `${communications} communications, allowed are ${limits.communications}`);
   }
   if (communications === 0) return skip('no-communications');
-  const event: SnapshotEvent = { conversationId, receivedAt, source, gone: false, participants };
+  const event: SnapshotEvent = { conversationId, receivedAt, source, gone: false, participants, fingerprint: null };
   return { kind: 'event', event };
 }
 

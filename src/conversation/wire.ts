@@ -44,6 +44,7 @@ function readRecording(value: JsonObject, now: number, limits: Limits): Outcome 
     source: 'recording',
     gone: true,
     participants: [],
+    fingerprint: null,
   } as const;
   return { kind: 'event', event };
 }

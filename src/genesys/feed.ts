@@ -113,7 +113,7 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
   }
 
   function onAny(kind: ControlFrame, receivedAt: number): void {
-    metrics.notifications.inc({ kind: kind ?? 'other' });
+    metrics.notifications.inc({ kind: kind ?? 'notification' });
     metrics.lastNotification.set(receivedAt / 1_000);
   }
 

@@ -12,7 +12,7 @@ import type { TopicNames } from '../log/topics';
 import type { Metrics } from '../ops/metrics';
 import { deadLetterRecord, unreadable } from './dead-letter';
 import { createDeadLetterLimit, type DeadLetterLimits } from './dead-letter-limit';
-import { cloudEventHeaders } from './headers';
+import { cloudEventHeaders, continueTrace } from './headers';
 
 export interface FoldTaskOptions {
   readonly topics: TopicNames;
@@ -39,7 +39,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
   let checkpoint: number | null = null;
   let tally = newTally();
 
-  const stateRecord = (record: StateRecord, id: string): Omit<OutRecord, 'partition'> => {
+  const stateRecord = (record: StateRecord, id: string, traceparent: string | null): Omit<OutRecord, 'partition'> => {
     tally.records[record.row === null ? 'tombstone' : 'upsert']++;
     if (record.row !== null) for (const column of unlistedColumns(record.row)) tally.unlisted.push(column);
     return {
@@ -52,6 +52,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
         source: 'queuefold/fold',
         type: record.row === null ? 'queuefold.queue-conversation.tombstone' : 'queuefold.queue-conversation.row',
         time: record.timestamp,
+        traceparent,
       }),
     };
   };
@@ -122,8 +123,13 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
         const applied = fold.apply(read);
         tally.outcomes[applied.outcome] = (tally.outcomes[applied.outcome] ?? 0) + 1;
         tally.receivedAt.push(read.receivedAt);
-        for (const [index, each] of applied.records.entries()) {
-          outputs.push(stateRecord(each, `${partition}-${record.offset}-${index}`));
+        if (applied.records.length > 0) {
+          const trace = continueTrace(record.headers['traceparent'], partition, record.offset);
+          for (const [index, each] of applied.records.entries()) {
+            // A row that its deadline closed before this event was looked at is none of the event's doing.
+            const isOwn = each.conversationId === read.conversationId;
+            outputs.push(stateRecord(each, `${partition}-${record.offset}-${index}`, isOwn ? trace : null));
+          }
         }
         if (applied.outcome === 'too-large') {
           const message = `conversation ${read.conversationId}: its knowledge would exceed the limits`;
@@ -139,7 +145,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
     onTimer: (at, nextOffset) => {
       const records = fold.closeOverdue(at - TIMER_GRACE_MS + 1);
       const outputs = records.map((each, index) =>
-        stateRecord(each, `${partition}-${nextOffset}-timer-${each.timestamp}-${index}`),
+        stateRecord(each, `${partition}-${nextOffset}-timer-${each.timestamp}-${index}`, null),
       );
       return finish(outputs, nextOffset);
     },

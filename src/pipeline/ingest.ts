@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ConversationEvent } from '../conversation/event';
+import { withFingerprint } from '../conversation/fingerprint';
 import type { Limits } from '../conversation/limits';
 import { readLine } from '../conversation/line';
 import { invalid, type Invalid, type SkipReason } from '../conversation/outcome';
@@ -9,7 +10,7 @@ import type { ValueCodec } from '../log/codec/value-codec';
 import type { OutRecord } from '../log/port';
 import type { TopicNames } from '../log/topics';
 import { deadLetterRecord, unreadable } from './dead-letter';
-import { cloudEventHeaders } from './headers';
+import { cloudEventHeaders, newTrace } from './headers';
 
 /** The way into Kafka, shared by the bridge and the replay: nothing personal that the table does not use gets past here. */
 export interface Ingest {
@@ -60,7 +61,7 @@ export function createIngest({ stage, topics, events, limits, mask }: IngestOpti
       if (read === null || read.kind === 'skip') return read;
       const body = (): unknown => (read.parsed === undefined ? unreadable(bytes) : withoutPersonalData(read.parsed));
       if (read.kind === 'invalid') return refuse(read, origin, body());
-      const event = mask === null ? read.event : maskEvent(read.event, mask);
+      const event = withFingerprint(mask === null ? read.event : maskEvent(read.event, mask));
       const value = events.encode(event);
       if (value.length - HEADER_BYTES > limits.bytes) {
         const message = `${value.length - HEADER_BYTES} bytes of Avro, allowed are ${limits.bytes}`;
@@ -71,6 +72,7 @@ export function createIngest({ stage, topics, events, limits, mask }: IngestOpti
         source: `queuefold/${stage}`,
         type: 'queuefold.conversation.event',
         time: event.receivedAt,
+        traceparent: newTrace(),
       });
       return { kind: 'event', event, record: { topic: topics.events, key: event.conversationId, value, headers } };
     },

@@ -1,4 +1,5 @@
 import type { ConversationEvent } from '../../src/conversation/event';
+import { withFingerprint } from '../../src/conversation/fingerprint';
 import { readWire } from '../../src/conversation/wire';
 import { generateEvents } from '../../src/genesys/simulator';
 
@@ -33,11 +34,12 @@ export function* benchEvents({ events, live }: EventsOptions): Generator<BenchEv
   for (const { frame, at, sequence } of stream) {
     const outcome = readWire(frame, at);
     if (outcome.kind !== 'event') continue;
+    const event = withFingerprint(outcome.event);
     const measured = sequence % SIZE_EVERY === 0;
     for (let copy = 0; copy < COPIES; copy++) {
       if (count++ >= events) return;
       const jsonBytes = measured && copy === 0 ? Buffer.byteLength(JSON.stringify(frame)) : null;
-      yield { event: copied(outcome.event, copy), jsonBytes };
+      yield { event: copied(event, copy), jsonBytes };
     }
   }
 }

@@ -7,7 +7,7 @@ import { createLocalSchemas } from '../../src/log/codec/schema-source';
 import { createKafkaLog } from '../../src/log/kafkajs/log';
 import type { OutRecord } from '../../src/log/port';
 import type { TopicNames } from '../../src/log/topics';
-import { cloudEventHeaders } from '../../src/pipeline/headers';
+import { cloudEventHeaders, newTrace } from '../../src/pipeline/headers';
 import type { BenchCluster } from './cluster';
 import { benchEvents, type EventsOptions } from './events';
 
@@ -60,6 +60,7 @@ export async function loadEvents(
       source: 'queuefold/bridge',
       type: 'queuefold.conversation.event',
       time: event.receivedAt,
+      traceparent: newTrace(),
     });
     const record = { topic: topics.events, key: event.conversationId, value, headers };
     if (jsonBytes !== null) {

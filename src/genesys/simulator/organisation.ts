@@ -17,6 +17,8 @@ import { rememberEnd, truthOf } from './truth';
 export interface OrganisationOptions {
   /** The same seed gives the same conversations, ids and times included. */
   readonly seed: number;
+  /** Another day of the same organisation: the same queues and people, other conversations. Default 0. */
+  readonly day?: number | undefined;
   /** How many begin in all; unset: they never cease. */
   readonly conversations?: number | undefined;
   readonly conversationsPerSecond?: number | undefined;
@@ -76,7 +78,7 @@ const DAY_START = Date.UTC(2026, 2, 2, 9);
 const HOUR_MS = 3_600_000;
 
 export function createOrganisation(options: OrganisationOptions): Organisation {
-  const { seed, conversationsPerSecond = 2, startAt = DAY_START, forgetAfterMs = HOUR_MS } = options;
+  const { seed, day = 0, conversationsPerSecond = 2, startAt = DAY_START, forgetAfterMs = HOUR_MS } = options;
   const limit = options.conversations ?? Infinity;
   const random = createRandom(seed);
   const queues = Array.from({ length: options.queues ?? 5 }, (_, index) => ({
@@ -108,7 +110,7 @@ export function createOrganisation(options: OrganisationOptions): Organisation {
     if (begun >= limit) return;
     begun += 1;
     // Each conversation has its own randomness: what one draws does not change another.
-    const own = createRandom(seed, begun);
+    const own = day === 0 ? createRandom(seed, begun) : createRandom(seed, day, begun);
     schedule.add(now + random.gap(1_000 / conversationsPerSecond), () => {
       planArrival();
       return advance(begin(own));

@@ -43,7 +43,8 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
           const schema = await registry.getSchema(id);
           return Type.isType(schema) ? (schema as Type) : null;
         } catch (error) {
-          if (isNotThere(error) || isFinal(error)) return null;
+          if (isNotThere(error)) return null;
+          // Also refused credentials: what the registry does not show is not what it does not have.
           options.logger.warn({ schemaId: id, error: messageOf(error) }, 'schema registry away, trying again');
           await sleep(RETRY_MS);
         }

@@ -13,10 +13,18 @@ export function requireInternal(path: string): unknown {
 /**
  * Replaces what a module exports, for every module that is loaded later: it must run before kafkajs is required, for
  * most of its modules capture functions at load time.
+ * @throws Error when it comes too late: a module that is loaded already has required this one
  */
 export function replaceExports<T>(path: string, make: (stock: T) => T): void {
+  const file = load.resolve(`kafkajs/src/${path}`);
+  const captor = Object.values(load.cache).find((loaded) =>
+    loaded?.children?.some(({ filename }) => filename === file),
+  );
+  if (captor !== undefined && captor.filename !== __filename) {
+    throw new Error(`kafkajs/src/${path} is repaired too late: ${captor.filename} has loaded it`);
+  }
   const stock = requireInternal(path) as T;
-  const cached = load.cache[load.resolve(`kafkajs/src/${path}`)];
+  const cached = load.cache[file];
   if (cached === undefined) throw new Error(`kafkajs/src/${path} is not in the module cache`);
   cached.exports = make(stock);
 }

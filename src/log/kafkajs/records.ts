@@ -22,13 +22,13 @@ class KafkaRecord implements LogRecord {
     // Asked for only here: a repaired kafkajs decodes them then.
     const raw = this.message.headers;
     if (raw === undefined) return NO_HEADERS;
-    const headers: Record<string, string> = {};
+    const entries: [string, string][] = [];
     for (const name in raw) {
       const value = raw[name];
       const last = Array.isArray(value) ? value.at(-1) : value;
-      if (last !== undefined) headers[name] = last.toString();
+      if (last !== undefined) entries.push([name, last.toString()]);
     }
-    return headers;
+    return Object.fromEntries(entries);
   }
 }
 

@@ -23,18 +23,14 @@ interface Chunk {
 }
 
 export function createRecordQueue(): RecordQueue {
-  let chunks: Chunk[] = [];
-  let head = 0;
+  const chunks: Chunk[] = [];
   let size = 0;
   let bytes = 0;
 
+  /** A handful of chunks: moving them up costs less than what a dropped one, kept a little longer, would hold in memory. */
   const drop = (chunk: Chunk): void => {
     bytes -= chunk.bytes;
-    head += 1;
-    if (head > 64 && head * 2 > chunks.length) {
-      chunks = chunks.slice(head);
-      head = 0;
-    }
+    chunks.shift();
   };
 
   return {
@@ -46,20 +42,16 @@ export function createRecordQueue(): RecordQueue {
       bytes += added;
     },
     take(max) {
-      const first = chunks[head];
+      const first = chunks[0];
       if (first === undefined) return null;
-      if (
-        first.from === 0 &&
-        first.records.length <= max &&
-        (head + 1 === chunks.length || first.records.length === max)
-      ) {
+      if (first.from === 0 && first.records.length <= max && (chunks.length === 1 || first.records.length === max)) {
         drop(first);
         size -= first.records.length;
         return first;
       }
       const records: LogRecord[] = [];
       let nextOffset = first.nextOffset;
-      for (let chunk = chunks[head]; chunk !== undefined && records.length < max; chunk = chunks[head]) {
+      for (let chunk = chunks[0]; chunk !== undefined && records.length < max; chunk = chunks[0]) {
         const to = Math.min(chunk.records.length, chunk.from + max - records.length);
         for (let i = chunk.from; i < to; i++) {
           const record = chunk.records[i];
@@ -77,8 +69,8 @@ export function createRecordQueue(): RecordQueue {
       return { records, nextOffset };
     },
     clear() {
-      chunks = [];
-      head = size = bytes = 0;
+      chunks.length = 0;
+      size = bytes = 0;
     },
     size: () => size,
     bytes: () => bytes,

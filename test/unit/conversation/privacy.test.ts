@@ -60,6 +60,7 @@ describe('section 2, PRIVACY_MASK', () => {
       source: 'rest',
       gone: true,
       participants: [],
+      fingerprint: null,
     };
     expect(maskEvent(gone, { columns: new Set(['ani']), key: KEY })).toEqual(gone);
   });

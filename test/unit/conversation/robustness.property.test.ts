@@ -147,7 +147,7 @@ describe('what is known is bounded', () => {
         expect(partition.live).toBe(
           [...known.values()].filter((state) => state.kind === 'open' && state.row !== null).length,
         );
-        const end = { source: 'test', gone: true, participants: [], receivedAt: last } as const;
+        const end = { source: 'test', gone: true, participants: [], fingerprint: null, receivedAt: last } as const;
         for (const conversationId of known.keys()) partition.apply({ ...end, conversationId });
         partition.apply({ ...end, conversationId: 'nobody', receivedAt: last + WEEK_MS + 1 });
         expect([...trackedBy(partition, known).keys()]).toEqual([]);

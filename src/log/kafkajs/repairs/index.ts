@@ -1,6 +1,7 @@
 import { repairIdleBusyLoop } from './r1-idle-busy-loop';
 import { repairRecordEncoding } from './r10-record-encoding';
 import { repairRecordDecoding } from './r11-record-decoding';
+import { repairChecksum } from './r12-checksum';
 import { repairQuadraticGrouping } from './r2-quadratic-grouping';
 import { repairEmptyBatches } from './r3-empty-batches';
 import { repairInterleavedAborts } from './r4-interleaved-aborts';
@@ -10,14 +11,18 @@ import { repairOffsetResets } from './r7-offset-resets';
 import { repairMaxTimestamp } from './r8-max-timestamp';
 import { repairMarkerBatches } from './r9-marker-batches';
 
-/** All repairs. The first six replace functions that other modules capture when they load, so they come first. */
+/**
+ * All repairs. The first six replace functions that other modules capture when they load, so they come first, and of these
+ * the one that is captured before the one that captures it: checksum and record before the batch.
+ */
 export function applyRepairs(): void {
-  repairQuadraticGrouping();
+  repairChecksum();
+  repairRecordDecoding();
   repairEmptyBatches();
-  repairInterleavedAborts();
   repairMaxTimestamp();
   repairRecordEncoding();
-  repairRecordDecoding();
+  repairQuadraticGrouping();
+  repairInterleavedAborts();
   repairOffsetResets();
   repairIdleBusyLoop();
   repairConcurrentTransactions();

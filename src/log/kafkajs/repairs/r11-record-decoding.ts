@@ -59,7 +59,8 @@ class DecodedRecord {
   get headers(): DecodedHeaders {
     const { buffer, offset } = this.rest;
     const reader = { buffer, offset };
-    const headers: DecodedHeaders = {};
+    // Without a prototype: a header may be called "__proto__" or "constructor" (of which stock kafkajs makes a mess).
+    const headers = Object.create(null) as DecodedHeaders;
     for (let left = readVarint(reader); left > 0; left--) {
       const name = readBytes(reader)?.toString() ?? 'null';
       const value = readBytes(reader);

@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { OperatorError } from '../../../src/common/errors';
+import { printableRow, STATE_COLUMNS, type QueueConversation } from '../../../src/conversation/row';
+import { createRowCodec } from '../../../src/log/codec/codecs';
+import { createRegistrySchemas, registerSchema, type RegistryOptions } from '../../../src/log/codec/registry';
+import type { SchemaSource } from '../../../src/log/codec/schema-source';
+import { loadSchema, type AvroSchema } from '../../../src/log/codec/schemas';
+import { createValueCodec, type ValueCodec } from '../../../src/log/codec/value-codec';
+import { topicNames, valueSubject, type TopicNames } from '../../../src/log/topics';
+import { ownRegistryForTests, registryForTests } from '../../support/services';
+import { aRow } from '../../support/store-rows';
+
+const logger = pino({ enabled: false });
+const current = loadSchema('queue-conversation');
+
+interface Field {
+  readonly name: string;
+  readonly type: unknown;
+  readonly default?: unknown;
+}
+
+/** Another version of QueueConversation. */
+function version(change: (fields: readonly Field[]) => readonly Field[]): AvroSchema {
+  const schema = JSON.parse(current.text) as { fields: Field[] };
+  return { name: 'queue-conversation', text: JSON.stringify({ ...schema, fields: change(schema.fields) }) };
+}
+
+const earlier = version((fields) => fields.filter(({ name }) => name !== 'acw_state'));
+const incompatible = version((fields) => [...fields, { name: 'needed', type: 'string' }]);
+
+/** What a process of the version with this schema reads and writes. */
+function codecOf(
+  schemas: SchemaSource,
+  schema: AvroSchema,
+  topics: TopicNames,
+): Promise<ValueCodec<QueueConversation>> {
+  return createValueCodec<QueueConversation>({
+    schemas,
+    subject: valueSubject(topics.state),
+    schema,
+    toAvro: (row) => row,
+    fromAvro: (decoded) => decoded as QueueConversation,
+  });
+}
+
+describe('schemas in a real registry', () => {
+  let options: RegistryOptions;
+  beforeAll(async () => {
+    options = { url: (await registryForTests()).url, logger };
+  });
+  const newTopics = () => topicNames(`schemas-${randomUUID()}`);
+
+  async function read(codec: ValueCodec<QueueConversation>, value: Buffer): Promise<object> {
+    await codec.prepare([value]);
+    const decoded = codec.decode(value);
+    if (!decoded.ok) throw new Error(decoded.message);
+    return printableRow(decoded.value, STATE_COLUMNS);
+  }
+
+  test('two versions of a schema live under one subject, and both versions of the program read both', async () => {
+    const topics = newTopics();
+    const subject = valueSubject(topics.state);
+    expect(await registerSchema(options, subject, earlier, 'apply')).toBe('registered');
+    expect(await registerSchema(options, subject, current, 'apply')).toBe('registered');
+    expect(await registerSchema(options, subject, earlier, 'apply')).toBe('unchanged');
+    const old = await codecOf(createRegistrySchemas(options), earlier, topics);
+    const now = await createRowCodec(createRegistrySchemas(options), topics);
+
+    const row = aRow({ acw_state: 'pending' });
+    const withoutWork = { ...printableRow(row, STATE_COLUMNS), acw_state: null };
+    expect(await read(now, now.encode(row))).toEqual(printableRow(row, STATE_COLUMNS));
+    expect(await read(now, old.encode(row))).toEqual(withoutWork);
+    expect({ ...(await read(old, now.encode(row))), acw_state: null }).toEqual(withoutWork);
+    expect(now.encode(row).subarray(0, 5)).not.toEqual(old.encode(row).subarray(0, 5));
+  });
+
+  test('a version that others could not read is refused, naming subject and level', async () => {
+    const subject = valueSubject(newTopics().state);
+    await registerSchema(options, subject, current, 'apply');
+    const refused = registerSchema(options, subject, incompatible, 'apply');
+    await expect(refused).rejects.toThrow(OperatorError);
+    await expect(refused).rejects.toThrow(new RegExp(`${subject}.*FULL_TRANSITIVE`));
+  });
+
+  test('a dry run registers nothing; roles register nothing either, and name the remedy', async () => {
+    const topics = newTopics();
+    const subject = valueSubject(topics.state);
+    expect(await registerSchema(options, subject, current, 'dry-run')).toBe('registered');
+    const codec = createRowCodec(createRegistrySchemas(options), topics);
+    await expect(codec).rejects.toThrow(/does not know .*queuefold setup/);
+    expect((await fetch(`${options.url}/subjects/${subject}/versions`)).status).toBe(404);
+  });
+
+  test('an id that the registry does not know is a value that cannot be read, not a wait', async () => {
+    const topics = newTopics();
+    await registerSchema(options, valueSubject(topics.state), current, 'apply');
+    const codec = await createRowCodec(createRegistrySchemas(options), topics);
+    const value = codec.encode(aRow({}));
+    value.writeInt32BE(2 ** 31 - 1, 1);
+    await codec.prepare([value]);
+    expect(codec.decode(value)).toMatchObject({ ok: false, reason: 'unknown-schema' });
+  });
+});
+
+describe('a registry that goes away', () => {
+  let registry: Awaited<ReturnType<typeof ownRegistryForTests>>;
+  beforeAll(async () => {
+    registry = await ownRegistryForTests();
+  });
+  afterAll(() => registry.dispose());
+
+  test('is waited for when an unknown schema id comes: nothing is taken for unreadable meanwhile', async () => {
+    const options = { url: registry.url, logger };
+    const topics = topicNames('away');
+    const subject = valueSubject(topics.state);
+    await registerSchema(options, subject, earlier, 'apply');
+    await registerSchema(options, subject, current, 'apply');
+    const value = (await codecOf(createRegistrySchemas(options), earlier, topics)).encode(aRow({ state: 'parked' }));
+    const reader = await createRowCodec(createRegistrySchemas(options), topics);
+
+    await registry.kill9();
+    let known = false;
+    const preparing = reader.prepare([value])?.then(() => (known = true));
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(known).toBe(false);
+    await registry.restart();
+    await preparing;
+    expect(reader.decode(value)).toMatchObject({ ok: true, value: { state: 'parked', acw_state: null } });
+  });
+});
