@@ -9,7 +9,7 @@ import { formatResult, type BenchResult } from './report';
 import { measureRestore } from './restore';
 import { measureSink } from './sink';
 
-const LATENCY_EVENTS = 20_000;
+const LATENCY_EVENTS = 35_000;
 
 const { values: flags } = parseArgs({
   options: {

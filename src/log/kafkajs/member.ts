@@ -21,7 +21,7 @@ const REBALANCE_TIMEOUT_MS = 30_000;
 /** The fetch's long poll, and how long kafkajs sleeps while everything is paused. */
 const MAX_WAIT_MS = 100;
 const PARTITION_BYTES = 1024 * 1024;
-const FETCH_BYTES = 8 * 1024 * 1024;
+const FETCH_BYTES = 4 * 1024 * 1024;
 /** A member that lost its tasks to another lets that one act first. */
 const REJOIN_MS = 1_000;
 /** What a coordinator answers to the commit of somebody who is no longer in the group, or not in this generation. */

@@ -1,7 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { Headers, LogRecord, OutRecord } from '../port';
-
-const NO_HEADERS: Headers = Object.freeze({});
+import { headerTextsOf } from './repairs/r11-record-decoding';
 
 /**
  * A record read from Kafka. A class, unlike the rest of this project: it is made for every record, and a getter on the
@@ -15,20 +14,11 @@ class KafkaRecord implements LogRecord {
     readonly key: Buffer | null,
     readonly value: Buffer | null,
     readonly timestamp: number,
-    private readonly message: KafkaMessage,
+    private readonly message: object,
   ) {}
 
   get headers(): Headers {
-    // Asked for only here: a repaired kafkajs decodes them then.
-    const raw = this.message.headers;
-    if (raw === undefined) return NO_HEADERS;
-    const entries: [string, string][] = [];
-    for (const name in raw) {
-      const value = raw[name];
-      const last = Array.isArray(value) ? value.at(-1) : value;
-      if (last !== undefined) entries.push([name, last.toString()]);
-    }
-    return Object.fromEntries(entries);
+    return headerTextsOf(this.message);
   }
 }
 

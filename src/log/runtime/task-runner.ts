@@ -43,8 +43,8 @@ export interface TaskRunnerOptions {
 /** One transaction takes at most so many records. */
 const BATCH_RECORDS = 2_000;
 /** Back-pressure. A paused reader wakes up to 100 ms later (kafkajs sleeps `maxWaitTimeInMs`), so `low` must last as long. */
-const HIGH = { records: 4_000, bytes: 8 * 1024 * 1024 };
-const LOW = { records: 2_000, bytes: 4 * 1024 * 1024 };
+const HIGH = { records: 3_000, bytes: 6 * 1024 * 1024 };
+const LOW = { records: 1_500, bytes: 3 * 1024 * 1024 };
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 /** A timer that cannot be served (the end offset is not to be had) or that does not move is tried again after this. */

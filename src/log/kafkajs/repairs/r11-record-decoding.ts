@@ -57,8 +57,7 @@ class DecodedRecord {
   }
 
   get headers(): DecodedHeaders {
-    const { buffer, offset } = this.rest;
-    const reader = { buffer, offset };
+    const reader = this.headerReader();
     // Without a prototype: a header may be called "__proto__" or "constructor" (of which stock kafkajs makes a mess).
     const headers = Object.create(null) as DecodedHeaders;
     for (let left = readVarint(reader); left > 0; left--) {
@@ -70,6 +69,36 @@ class DecodedRecord {
     }
     return headers;
   }
+
+  /** The same as text, without a buffer for each; of several values of a name the last. */
+  headerTexts(): Record<string, string> {
+    const reader = this.headerReader();
+    const entries: [string, string][] = [];
+    for (let left = readVarint(reader); left > 0; left--) {
+      const name = readText(reader) ?? 'null';
+      const value = readText(reader);
+      if (value !== null) entries.push([name, value]);
+    }
+    return Object.fromEntries(entries);
+  }
+
+  private headerReader(): VarintReader {
+    const { buffer, offset } = this.rest;
+    return { buffer, offset };
+  }
+}
+
+/** A message's headers as texts; of a message that was not decoded here (an old format) there are none. */
+export function headerTextsOf(message: object): Record<string, string> {
+  return message instanceof DecodedRecord ? message.headerTexts() : {};
+}
+
+function readText(reader: VarintReader): string | null {
+  const length = readVarint(reader);
+  if (length < 0) return null;
+  const from = reader.offset;
+  reader.offset = from + length;
+  return reader.buffer.toString('utf8', from, reader.offset);
 }
 
 function readBytes(reader: VarintReader): Buffer | null {
