@@ -58,7 +58,7 @@ async function main({ brokers, topics, folder }: SinkProcessArgs): Promise<void>
   await measureRawInsert({ ...inserted, store: warmUpStore });
   const ends = await log.endOffsets(topics.state);
   let rows = 0;
-  let firstArrival: number | null = null;
+  let firstArrival = NaN;
   const commits: { readonly at: number; readonly rows: number }[] = [];
   const finished = new Promise<void>((resolve) => {
     const waiting = new Map<number, number[]>();
@@ -69,7 +69,7 @@ async function main({ brokers, topics, folder }: SinkProcessArgs): Promise<void>
         const running = await log.subscribe({
           ...subscription,
           onRecords: (partition, records, nextOffset) => {
-            firstArrival ??= performance.now();
+            if (rows === 0) firstArrival = performance.now();
             rows += records.length;
             waiting.set(partition, [...(waiting.get(partition) ?? []), ...records.map((record) => record.offset)]);
             subscription.onRecords(partition, records, nextOffset);
@@ -109,7 +109,7 @@ async function main({ brokers, topics, folder }: SinkProcessArgs): Promise<void>
   // The last batch, which is not full, waits for FLUSH.ms: a matter of latency, not of throughput.
   const full = rows - (rows % FLUSH.rows);
   const last = commits.find((commit) => commit.rows >= full) ?? { at: NaN, rows: 0 };
-  const rowsPerSecond = (last.rows * 1000) / (last.at - (firstArrival ?? 0));
+  const rowsPerSecond = (last.rows * 1000) / (last.at - firstArrival);
   const peakBytes = peakMemory();
   const raw = await measureRawInsert({ ...inserted, store: rawStore });
   const figures: SinkFigures = { rows, rowsPerSecond, rawRowsPerSecond: raw, peakBytes };

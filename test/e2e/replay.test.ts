@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -12,16 +12,18 @@ const folder = mkdtempSync(join(tmpdir(), 'queuefold-e2e-'));
 const recording = join(folder, 'recording.ndjson');
 let truth: Truth;
 
+/** 3,000 conversations, stopped some conversations before the end, so that these are still in their queues. */
 beforeAll(() => {
-  const stream = generateEvents({ seed: 11, conversations: 250, conversationsPerSecond: 2 });
-  const lines: string[] = [];
+  const stream = generateEvents({ seed: 11, conversations: 3_000, conversationsPerSecond: 2 });
+  const file = openSync(recording, 'w');
+  let lines = 0;
   for (const { at, frame } of stream) {
-    lines.push(JSON.stringify({ receivedAt: new Date(at).toISOString(), event: frame }));
-    // Stopped in the middle, so that some conversations are still in their queues.
-    if (lines.length === 2_000) break;
+    writeSync(file, `${JSON.stringify({ receivedAt: new Date(at).toISOString(), event: frame })}\n`);
+    lines += 1;
+    if (lines === 38_000) break;
   }
+  closeSync(file);
   truth = stream.truth();
-  writeFileSync(recording, `${lines.join('\n')}\n`);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -30,8 +32,13 @@ interface Printed {
 }
 
 async function replay<T>(file: string, ...flags: readonly string[]): Promise<T[]> {
+  return replayWith<T>({}, file, ...flags);
+}
+
+async function replayWith<T>(env: NodeJS.ProcessEnv, file: string, ...flags: readonly string[]): Promise<T[]> {
   const args = [bin, 'replay', file, '--quiet', ...flags];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 256 * 1024 * 1024 });
+  const options = { maxBuffer: 256 * 1024 * 1024, env: { ...process.env, ...env } };
+  const { stdout } = await promisify(execFile)(process.execPath, args, options);
   return stdout
     .split('\n')
     .filter((line) => line !== '')
@@ -44,11 +51,55 @@ function byKey(records: readonly Printed[]): ReadonlyMap<string, readonly Printe
   return new Map([...keys].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+const CASES = join(__dirname, '../fixtures/cases');
+const linesOf = (file: string): string[] =>
+  readFileSync(join(CASES, file), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
+
+/** The worked cases of the specification that run with these settings, as one stream of conversations of their own. */
+function writeCases(file: string, isWanted: (name: string) => boolean): ReadonlyMap<string, readonly unknown[]> {
+  const files = readdirSync(CASES);
+  const names = files
+    .filter((each) => each.endsWith('.input.ndjson'))
+    .map((each) => each.replace('.input.ndjson', ''))
+    .filter(isWanted);
+  const input: string[] = [];
+  const expected = new Map<string, unknown[]>();
+  for (const name of names) {
+    const rename = (line: string): string =>
+      line.replaceAll(/"(id|key|conversation_id)": *"(c\d)"/g, `"$1":"${name} $2"`);
+    input.push(...linesOf(`${name}.input.ndjson`).map(rename));
+    for (const line of linesOf(`${name}.expected.ndjson`).map(rename)) {
+      const record = JSON.parse(line) as Printed;
+      expected.set(record.key, [...(expected.get(record.key) ?? []), record]);
+    }
+  }
+  const receivedAt = (line: string): string => (JSON.parse(line) as { receivedAt: string }).receivedAt;
+  input.sort((a, b) => Date.parse(receivedAt(a)) - Date.parse(receivedAt(b)));
+  writeFileSync(file, `${input.join('\n')}\n`);
+  return expected;
+}
+
 describe('queuefold replay', () => {
+  test.each([
+    ['those of the default settings', 'disconnect', (name: string) => !name.startsWith('29c')],
+    ['that of after-call work', 'acw', (name: string) => name.startsWith('29c')],
+  ] as const)('gives the records of the worked cases on every log: %s', async (_, closeAfter, isWanted) => {
+    const file = join(folder, `cases-${closeAfter}.ndjson`);
+    const expected = writeCases(file, isWanted);
+    // A deadline is kept by the next event of the partition, so the partitions have to be equal.
+    const env = { CLOSE_AFTER: closeAfter, PARTITIONS: '1' };
+    const inMemory = byKey(await replayWith<Printed>(env, file, '--print', 'records'));
+    const onKafka = byKey(await replayWith<Printed>(env, file, '--print', 'records', '--log', 'embedded'));
+    expect(new Map([...inMemory].sort())).toEqual(new Map([...expected].sort()));
+    expect(onKafka).toEqual(inMemory);
+  });
+
   test('gives the same records, a key at a time, in memory and on a real Kafka', async () => {
     const inMemory = await replay<Printed>(recording, '--print', 'records');
     const onKafka = await replay<Printed>(recording, '--print', 'records', '--log', 'embedded');
-    expect(inMemory.length).toBeGreaterThan(500);
+    expect(inMemory.length).toBeGreaterThan(20_000);
     expect(byKey(onKafka)).toEqual(byKey(inMemory));
   });
 
