@@ -20,7 +20,7 @@ export async function runSetup(context: Context, { dryRun }: SetupFlags): Promis
     store: config.clickhouse.url === undefined ? null : configuredStore(context),
     mode: dryRun === true ? 'dry-run' : 'apply',
   });
-  const lines = changes.map((change) => (dryRun === true ? `would change: ${change}` : change));
+  const lines = changes.map((change) => (dryRun === true ? `not done (dry run): ${change}` : change));
   await write(io.stdout, `${(lines.length === 0 ? ['nothing to change'] : lines).join('\n')}\n`);
   if (config.clickhouse.url === undefined && !context.quiet) {
     io.stderr.write('CLICKHOUSE_URL is not set: no tables were looked at.\n');

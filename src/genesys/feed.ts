@@ -4,6 +4,7 @@ import type { Metrics } from '../ops/metrics';
 import { CHANNEL_STATES, startChannel, type Channel, type ChannelState } from './channel';
 import type { Frame } from './connection';
 import type { ControlFrame } from './control-frames';
+import { GenesysError } from './errors';
 import type { Credentials } from './oauth';
 import { listQueues, selectQueues, type GenesysQueue } from './queues';
 import type { GenesysUrls } from './regions';
@@ -60,7 +61,7 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
   const rest = createRest({ urls, credentials, timings, metrics, logger });
   const watched = await watchedQueues().catch(async (error: unknown) => {
     await rest.stop();
-    throw error;
+    throw withRemedy(error);
   });
   const subscriptions = new Map<string, Pick<WatchedQueue, 'subscription' | 'missingPermissions'>>();
   const states = new Map<number, ChannelState>();
@@ -150,6 +151,20 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
       enter('stopped');
     },
   };
+}
+
+/** What cannot be done at the start is most often a matter of configuration. */
+function withRemedy(error: unknown): unknown {
+  if (!(error instanceof GenesysError)) return error;
+  const { message, facts } = error;
+  if (facts.status === null) {
+    const settings = 'GENESYS_REGION (or GENESYS_LOGIN_URL and GENESYS_API_URL)';
+    return new GenesysError(`${message}. Is ${settings} right, and can this machine reach it?`, facts);
+  }
+  if (facts.status === 403) {
+    return new GenesysError(`${message}. Does a role of the OAuth client have routing:queue:view?`, facts);
+  }
+  return error;
 }
 
 function groupsOf<T>(items: readonly T[], size: number): readonly (readonly T[])[] {

@@ -53,10 +53,13 @@ export function createShutdown({ logger, process: host, deadlineMs }: ShutdownOp
   let stopping: Promise<void> | null = null;
   let current = 'the command itself';
   let deadline: NodeJS.Timeout | undefined;
+  /** The error that ended the wait: it is told in the end, which the deadline must not prevent. */
+  let failure: unknown = null;
 
   const startDeadline = () => {
     deadline ??= setTimeout(() => {
-      logger.fatal({ waitingFor: current, deadlineMs }, 'stopping took too long, the process ends as it is');
+      const because = failure === null ? {} : { because: describeFatal(failure) };
+      logger.fatal({ waitingFor: current, deadlineMs, ...because }, 'stopping took too long, the process ends as it is');
       host.exit(1);
     }, deadlineMs);
     // The process may end earlier, whoever is still waiting.
@@ -109,6 +112,9 @@ export function createShutdown({ logger, process: host, deadlineMs }: ShutdownOp
     until: async (...running) => {
       try {
         await Promise.race([aborted(controller.signal), ...running]);
+      } catch (error) {
+        failure = error;
+        throw error;
       } finally {
         await stop();
       }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { messageOf } from '../common/errors';
 import type { LogProducer, OutRecord } from '../log/port';
@@ -12,7 +13,7 @@ export interface Sender {
   pending(): number;
   /** Null: all is well; else why the log does not take records, in its words. */
   problem(): string | null;
-  /** Sends what waits, as long as the log takes it; then stops. What is left is told. */
+  /** Sends what waits, as long as the log takes it, for 3 s at most; then stops. What is left is told. */
   stop(): Promise<{ readonly unsent: number }>;
 }
 
@@ -29,6 +30,7 @@ const BATCH = { records: 500, bytes: 512 * 1024 };
 const FULL = { records: 20_000, bytes: 64 * 1024 * 1024 };
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5_000;
+const STOP_WITHIN_MS = 3_000;
 
 export function createSender({ producer, logger, onFull, onRoom, onSent }: SenderOptions): Sender {
   let waiting: OutRecord[] = [];
@@ -59,7 +61,7 @@ export function createSender({ producer, logger, onFull, onRoom, onSent }: Sende
         failures++;
         if (stopping) return;
         logger.warn({ error: problem, pending: waiting.length }, 'the log does not take records, trying again');
-        await new Promise((resolve) => setTimeout(resolve, Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures)));
+        await sleep(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures));
         continue;
       }
       problem = null;
@@ -95,7 +97,7 @@ export function createSender({ producer, logger, onFull, onRoom, onSent }: Sende
     problem: () => problem,
     stop: async () => {
       stopping = true;
-      await sending;
+      await Promise.race([sending, sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
       return { unsent: waiting.length };
     },
   };

@@ -33,6 +33,7 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
             );
           }
           if (isFinal(error) || tries >= TRIES_AT_START) throw unreachable(options.url, error);
+          if (tries === 1) options.logger.warn({ error: messageOf(error) }, 'schema registry away, trying again');
           await sleep(RETRY_MS);
         }
       }
@@ -124,10 +125,10 @@ function isNotThere(error: unknown): boolean {
   return statusOf(error) === 404 || (error instanceof Error && error.name === 'ConfluentSchemaRegistryError');
 }
 
-/** Trying again does not help: wrong credentials, a schema that is no Avro. */
+/** Trying again does not help: wrong credentials, a schema that is no Avro. (The client says 400 when nobody answers.) */
 function isFinal(error: unknown): boolean {
   const status = statusOf(error);
-  return status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 429;
+  return status !== undefined && status > 400 && status < 500 && status !== 408 && status !== 429;
 }
 
 function unreachable(url: string, error: unknown): Error {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer } from 'kafkajs';
 import { partitionOf } from '../partitioner';
 import type { LogProducer, OutRecord } from '../port';
@@ -13,6 +14,8 @@ interface Waiting {
 
 /** So many records of waiting calls go into one request. */
 const REQUEST_RECORDS = 1_000;
+/** What is under way when the producer is closed: kafkajs would try for minutes. */
+const CLOSE_WITHIN_MS = 2_000;
 const TOO_LARGE = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'];
 
 /**
@@ -26,6 +29,7 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
   const queue: Waiting[] = [];
   let sending: Promise<void> | null = null;
   let isClosed = false;
+  let isAbandoned = false;
 
   const open = async (): Promise<Producer> => {
     const opened = createClient(connection, VERY_PATIENT).producer({
@@ -59,6 +63,7 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
     while (queue.length > 0) {
       const calls = takeCalls();
       try {
+        if (isAbandoned) throw new Error('the producer was closed before the log took this');
         await sendCalls(await (producer ??= open()), calls);
         for (const { outcome } of calls) outcome.resolve(undefined);
       } catch (error) {
@@ -84,7 +89,8 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
     },
     async close() {
       isClosed = true;
-      await sending;
+      await Promise.race([sending, sleep(CLOSE_WITHIN_MS, undefined, { ref: false })]);
+      isAbandoned = true;
       await discard();
     },
   };

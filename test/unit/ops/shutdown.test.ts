@@ -54,6 +54,14 @@ describe('an orderly end', () => {
     expect(shutdown.cause()).toBeNull();
   });
 
+  test('an error whose end takes too long is told all the same', async () => {
+    const { shutdown, exit, log } = aProcess(10);
+    shutdown.onStop('sink', forEver);
+    void shutdown.until(Promise.reject(new OperatorError('the disk is full')));
+    expect(await exit).toBe(1);
+    expect(log()).toMatch(/"waitingFor":"sink".*the disk is full/);
+  });
+
   test('an error while stopping after a signal is reported too', async () => {
     const { host, shutdown } = aProcess();
     let fail: (error: Error) => void = () => undefined;
