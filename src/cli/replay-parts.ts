@@ -76,8 +76,8 @@ async function openEmbedded(context: Context, place: ReplayPlace): Promise<Conne
     return running;
   };
   const [kafka, registry] = await Promise.all([
-    provided('Kafka', provideKafka({ dataDir, onProgress })),
-    provided('schema registry', provideRegistry({ dataDir, onProgress })),
+    provided('Kafka', provideKafka({ dataDir, onProgress, signal: shutdown.signal })),
+    provided('schema registry', provideRegistry({ dataDir, onProgress, signal: shutdown.signal })),
   ]);
   // What is configured is somebody else's, credentials included: an embedded Kafka is asked for.
   const alone: Config = {

@@ -65,9 +65,10 @@ export async function openKafka(
     shutdown.onStop(name, () => running.stop());
     return running;
   };
+  const options = { dataDir, onProgress, signal: shutdown.signal };
   const [kafka, registry] = await Promise.all([
-    provided('Kafka', provideKafka({ configured: config.kafka.brokers?.join(','), dataDir, onProgress })),
-    provided('schema registry', provideRegistry({ configured: config.registry.url, dataDir, onProgress })),
+    provided('Kafka', provideKafka({ configured: config.kafka.brokers?.join(','), ...options })),
+    provided('schema registry', provideRegistry({ configured: config.registry.url, ...options })),
   ]);
   const complete = withUrls(kafka.brokers, registry.url);
   onProgress('topics, schemas, tables');

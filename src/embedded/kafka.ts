@@ -18,6 +18,8 @@ export interface KafkaOptions {
   /** Broker settings that win over the ones chosen here (`log.cleaner.backoff.ms`, …). */
   readonly overrides?: KafkaOverrides;
   readonly onProgress?: OnProgress;
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal;
 }
 
 export interface EmbeddedKafka {
@@ -38,7 +40,7 @@ export interface EmbeddedKafka {
  */
 export async function startKafka(options: KafkaOptions): Promise<EmbeddedKafka> {
   const java = await findJava();
-  const jars = await fetchPart('kafka', options.onProgress);
+  const jars = await fetchPart('kafka', options.onProgress, options.signal);
   const dir = resolve(options.dataDir, 'kafka');
   const log = join(dir, 'kafka.log');
   const classPath = join(jars, '*');
@@ -69,6 +71,7 @@ export async function startKafka(options: KafkaOptions): Promise<EmbeddedKafka> 
         properties,
       ];
     },
+    signal: options.signal,
     isReady: ([clientPort = 0]) => isKafkaReady(clientPort),
   });
 

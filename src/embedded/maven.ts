@@ -12,23 +12,30 @@ import { ALTERNATIVES, namingPath } from './remedy';
 
 export type OnProgress = (text: string) => void;
 
+const NEVER = new AbortController().signal;
+
 /**
  * The folder with a part's files, complete and checked; fetched with Maven when it is not there or damaged.
  * Any number of processes may call this at once: one fetches, the others wait. Throws an OperatorError.
+ * @param signal ends Maven, and rejects with its reason; what was fetched so far serves the next attempt
  */
-export async function fetchPart(name: PartName, onProgress: OnProgress = () => undefined): Promise<string> {
+export async function fetchPart(
+  name: PartName,
+  onProgress: OnProgress = () => undefined,
+  signal: AbortSignal = NEVER,
+): Promise<string> {
   const part = await readPart(name);
   const cache = join(cacheDir(), 'embedded');
   const folder = join(cache, `${name}-${part.fingerprint}`);
   if ((await inspect(folder)) === 'complete') return folder;
   return namingPath('cache folder', cache, async () => {
-    const lock = await waitForLock(`${folder}.lock`, part, onProgress);
+    const lock = await waitForLock(`${folder}.lock`, part, onProgress, signal);
     try {
       const condition = await inspect(folder);
       if (condition === 'complete') return folder;
       if (condition !== 'absent')
         onProgress(`${part.title}: ${condition.damaged} is damaged in the cache, fetching again`);
-      await fetchInto(folder, part, onProgress);
+      await fetchInto(folder, part, onProgress, signal);
       return folder;
     } finally {
       await lock.release();
@@ -36,8 +43,9 @@ export async function fetchPart(name: PartName, onProgress: OnProgress = () => u
   });
 }
 
-async function waitForLock(file: string, part: Part, onProgress: OnProgress): Promise<Lock> {
+async function waitForLock(file: string, part: Part, onProgress: OnProgress, signal: AbortSignal): Promise<Lock> {
   for (;;) {
+    signal.throwIfAborted();
     const taken = await tryLock(file);
     if ('lock' in taken) return taken.lock;
     onProgress(`${part.title}: process ${taken.holder.pid} is fetching it, waiting`);
@@ -46,22 +54,23 @@ async function waitForLock(file: string, part: Part, onProgress: OnProgress): Pr
 }
 
 /** Fills a folder beside the final one, checks it, and only then puts it in its place. */
-async function fetchInto(folder: string, part: Part, onProgress: OnProgress): Promise<void> {
+async function fetchInto(folder: string, part: Part, onProgress: OnProgress, signal: AbortSignal): Promise<void> {
   const staging = `${folder}.fetching`;
   const files = join(staging, 'files');
   // Not the user's own repository: what is half or damaged there does not matter here, and nothing is left behind in it.
   // It survives a failure, so that the next attempt fetches only what is missing.
   const repository = join(staging, 'repository');
   await mkdir(staging, { recursive: true });
-  const online = await runMaven(part, files, ['-U', `-Dmaven.repo.local=${repository}`], repository, onProgress);
+  const maven = (flags: readonly string[]) => runMaven(part, files, flags, repository, onProgress, signal);
+  const anew = ['-U', `-Dmaven.repo.local=${repository}`];
+  const online = await maven(anew);
   // Without a network the user's own repository may still have everything.
-  if (!online.ok && !(await runMaven(part, files, ['-o'], repository, onProgress)).ok)
-    throw notFetched(part, online.why);
+  if (!online.ok && !(await maven(['-o'])).ok) throw notFetched(part, online.why);
   let wrong = await wrongFile(part, files);
   if (wrong !== undefined) {
     onProgress(`${part.title}: ${wrong} arrived damaged, fetching again`);
     await rm(staging, { recursive: true, force: true });
-    const again = await runMaven(part, files, ['-U', `-Dmaven.repo.local=${repository}`], repository, onProgress);
+    const again = await maven(anew);
     if (!again.ok) throw notFetched(part, again.why);
     wrong = await wrongFile(part, files);
   }
@@ -92,7 +101,9 @@ async function runMaven(
   flags: readonly string[],
   repository: string,
   onProgress: OnProgress,
+  signal: AbortSignal,
 ): Promise<MavenResult> {
+  signal.throwIfAborted();
   const maven = await findProgram('mvn', process.env['MAVEN_HOME']);
   if (maven === undefined) {
     throw new OperatorError(
@@ -102,7 +113,10 @@ async function runMaven(
   await rm(output, { recursive: true, force: true });
   // -C: a file whose checksum is wrong fails the fetch instead of being used.
   const args = ['-B', '-C', '-f', POM, part.goal, `-DoutputDirectory=${output}`, ...flags];
-  const child = spawn(maven, args, { cwd: homedir(), stdio: ['ignore', 'pipe', 'inherit'] });
+  // A group of its own: mvn is a script, whose JVM has to end too; and a terminal's Ctrl-C is for this process to handle.
+  const child = spawn(maven, args, { cwd: homedir(), stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+  const end = () => killGroup(child.pid);
+  signal.addEventListener('abort', end);
   let why = '';
   let downloads = 0;
   const report = async () => {
@@ -124,7 +138,18 @@ async function runMaven(
     child.once('close', (code) => resolve(code === 0));
   });
   clearInterval(timer);
+  signal.removeEventListener('abort', end);
+  signal.throwIfAborted();
   return ok ? { ok } : { ok, why: why === '' ? 'it ended without a message' : why };
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGTERM');
+  } catch {
+    // ESRCH: all of it has ended
+  }
 }
 
 async function bytesBelow(folder: string): Promise<number> {

@@ -11,6 +11,8 @@ export interface RegistryOptions {
   /** 256 by default. */
   readonly heapMb?: number;
   readonly onProgress?: OnProgress;
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal;
 }
 
 export interface EmbeddedRegistry {
@@ -34,7 +36,7 @@ const RUNNER = 'apicurio-registry-app-3.0.9-runner.jar';
  */
 export async function startRegistry(options: RegistryOptions): Promise<EmbeddedRegistry> {
   const java = await findJava();
-  const folder = await fetchPart('registry', options.onProgress);
+  const folder = await fetchPart('registry', options.onProgress, options.signal);
   const dir = resolve(options.dataDir, 'registry');
   const log = join(dir, 'registry.log');
   const urlOf = ([port = 0]: readonly number[]) => `http://127.0.0.1:${port}/apis/ccompat/v7`;
@@ -59,6 +61,7 @@ export async function startRegistry(options: RegistryOptions): Promise<EmbeddedR
         join(folder, RUNNER),
       ];
     },
+    signal: options.signal,
     isReady: async (ports) => {
       const answer = await fetch(`${urlOf(ports)}/subjects`, { signal: AbortSignal.timeout(5_000) }).catch(
         () => undefined,

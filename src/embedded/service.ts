@@ -28,11 +28,14 @@ export interface ServiceOptions {
   readonly logs: readonly string[];
   /** Called with the ports before each start; returns the JVM's arguments. */
   readonly prepare: (ports: readonly number[]) => Promise<readonly string[]>;
+  /** Ends the start: the JVM is stopped and the signal's reason thrown. */
+  readonly signal?: AbortSignal | undefined;
   readonly isReady: (ports: readonly number[]) => Promise<boolean>;
 }
 
 const READY_WITHIN_MS = 120_000;
 const STOP_GRACE_MS = 15_000;
+const ABORT_GRACE_MS = 3_000;
 
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { dir } = options;
@@ -104,6 +107,10 @@ async function startAndWait(options: ServiceOptions, ports: readonly number[]): 
     const how = isOver();
     if (how !== undefined) throw await diedError(options, how, 'ended while starting');
     if (await options.isReady(ports)) return jvm;
+    if (options.signal?.aborted === true) {
+      await jvm.stop(ABORT_GRACE_MS);
+      options.signal.throwIfAborted();
+    }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   await jvm.kill9();

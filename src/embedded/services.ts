@@ -25,6 +25,8 @@ export interface ProvideOptions {
   readonly data?: 'keep' | 'forget';
   readonly heapMb?: number;
   readonly onProgress?: OnProgress;
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal;
 }
 
 const UNTOUCHED = {

@@ -7,6 +7,12 @@ import type { ControlFrame } from './control-frames';
 import { GenesysError } from './errors';
 import type { Credentials } from './oauth';
 import { listQueues, selectQueues, type GenesysQueue } from './queues';
+import {
+  DEFAULT_RECONCILIATION,
+  startReconciler,
+  type ReconciliationPorts,
+  type ReconciliationTimings,
+} from './reconciler';
 import type { GenesysUrls } from './regions';
 import { createRest } from './rest';
 import { MOST_CHANNELS, queueTopic, TOPICS_PER_CHANNEL, type Rejection } from './subscriptions';
@@ -25,6 +31,8 @@ export interface FeedOptions {
   /** Every frame that is no business of the channel itself, as it came. Must not throw. */
   readonly onFrame: (frame: Frame) => void;
   readonly onState?: (state: FeedState) => void;
+  /** Where to read the table back and where answers go; absent: what was missed stays missed. */
+  readonly reconciliation?: ReconciliationPorts & { readonly timings?: Partial<ReconciliationTimings> };
   readonly timings?: Partial<Timings>;
   /** A larger frame ends its socket. */
   readonly maxFrameBytes?: number;
@@ -41,6 +49,10 @@ export interface GenesysFeed {
   ready(): boolean;
   state(): FeedState;
   queues(): readonly WatchedQueue[];
+  /** A snapshot of a conversation came by socket. */
+  heard(conversationId: string, receivedAt: number): void;
+  /** Conversations of which Genesys is still to be asked. */
+  toReconcile(): number;
   /** Stops reading from the sockets: what Genesys sends waits in the network, and then at Genesys. */
   pause(): void;
   resume(): void;
@@ -80,6 +92,9 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
   }
 
   function onChannelState(index: number, next: ChannelState): void {
+    // Without a socket nothing is queued: all that its queues did meanwhile was missed, also before the very first one.
+    if (next === 'open' && states.get(index) === 'connecting')
+      reconciler?.gap((groups[index] ?? []).map(({ id }) => id));
     states.set(index, next);
     for (const one of CHANNEL_STATES) {
       metrics.channels.set({ state: one }, [...states.values()].filter((other) => other === one).length);
@@ -119,6 +134,17 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
   }
 
   const groups = groupsOf(watched, topicsPerChannel);
+  const { reconciliation } = options;
+  const reconciler =
+    reconciliation &&
+    startReconciler({
+      ...reconciliation,
+      rest,
+      queueIds: watched.map(({ id }) => id),
+      timings: { ...DEFAULT_RECONCILIATION, ...reconciliation.timings },
+      metrics,
+      logger,
+    });
   for (const [index, group] of groups.entries()) {
     channels.push(
       startChannel({
@@ -142,11 +168,14 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
         ...queue,
         ...(subscriptions.get(queue.id) ?? { subscription: 'pending' as const, missingPermissions: [] }),
       })),
+    heard: (conversationId, receivedAt) => reconciler?.heard(conversationId, receivedAt),
+    toReconcile: () => reconciler?.pending() ?? 0,
     pause: () => channels.forEach((channel) => channel.pause()),
     resume: () => channels.forEach((channel) => channel.resume()),
     async stop() {
       const stopped = Promise.all(channels.map((channel) => channel.stop()));
       await rest.stop();
+      await reconciler?.stop();
       await stopped;
       enter('stopped');
     },

@@ -5,6 +5,7 @@ export { startGenesysFeed } from './feed';
 export type { FeedOptions, FeedState, GenesysFeed, WatchedQueue } from './feed';
 export type { Credentials } from './oauth';
 export type { GenesysQueue } from './queues';
+export type { LiveRow, ReconciliationTimings } from './reconciler';
 export { urlsOfRegion } from './regions';
 export type { GenesysUrls } from './regions';
 export type { Timings } from './timings';

@@ -29,9 +29,17 @@ export interface RestRequest<T> {
   readonly answer: z.ZodType<T>;
 }
 
+export interface RateLimit {
+  readonly remaining: number;
+  /** Epoch ms. */
+  readonly resetsAt: number;
+}
+
 export interface Rest {
   /** GenesysError after the last attempt; UsageError when the credentials are refused. */
   send<T>(request: RestRequest<T>): Promise<T>;
+  /** What is left of the running minute, as the last answer said; null: not said. */
+  limit(): RateLimit | null;
   /** Gives up everything under way. */
   stop(): Promise<void>;
 }
@@ -46,10 +54,17 @@ export function createRest({ urls, credentials, timings, metrics, logger }: Rest
   const http = createHttp({ timeoutMs: timings.requestTimeoutMs, signal: stopping.signal });
   const tokens: Tokens = createTokens({ loginUrl: urls.loginUrl, credentials, http, onAnswer: count });
 
+  let limit: RateLimit | null = null;
+
   function count(route: string, answer: HttpAnswer): void {
     metrics.genesysRequests.inc({ route, status: String(answer.status) });
-    const [used, allowed] = [answer.header('inin-ratelimit-count'), answer.header('inin-ratelimit-allowed')];
-    if (used !== null && allowed !== null) metrics.rateLimitRemaining.set(Math.max(0, Number(allowed) - Number(used)));
+    const said = ['count', 'allowed', 'reset'].map((name) => Number(answer.header(`inin-ratelimit-${name}`) ?? NaN));
+    const [used = NaN, allowed = NaN, resetSeconds = NaN] = said;
+    if (!Number.isFinite(allowed - used)) return;
+    const remaining = Math.max(0, allowed - used);
+    metrics.rateLimitRemaining.set(remaining);
+    const waitSeconds = Number.isFinite(resetSeconds) ? Math.max(0, resetSeconds) : 60;
+    limit = { remaining, resetsAt: Date.now() + waitSeconds * 1_000 };
   }
 
   async function attempt<T>(request: RestRequest<T>): Promise<T> {
@@ -97,6 +112,7 @@ export function createRest({ urls, credentials, timings, metrics, logger }: Rest
 
   return {
     send,
+    limit: () => limit,
     async stop() {
       stopping.abort();
       await http.stop();

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ConversationEvent } from '../conversation/event';
+import type { ConversationEvent, EventSource } from '../conversation/event';
 import { withFingerprint } from '../conversation/fingerprint';
 import type { Limits } from '../conversation/limits';
 import { readLine } from '../conversation/line';
@@ -21,6 +21,8 @@ export interface Ingest {
    * @returns null for a blank line, which is not counted
    */
   line(bytes: Uint8Array, now: number, origin: string): Ingested | null;
+  /** Genesys no longer has the conversation. */
+  gone(conversationId: string, askedAt: number): OutRecord;
   /** Something that never became a line, such as one of a size beyond all limits. */
   refuse(problem: Invalid, origin: string, body: unknown): Ingested & { readonly kind: 'invalid' };
 }
@@ -54,27 +56,40 @@ export function createIngest({ stage, topics, events, limits, mask }: IngestOpti
     }),
   });
 
+  const recordOf = (event: ConversationEvent): OutRecord & { readonly value: Buffer } => {
+    const headers = cloudEventHeaders({
+      id: randomUUID(),
+      source: `queuefold/${stage}`,
+      type: 'queuefold.conversation.event',
+      time: event.receivedAt,
+      traceparent: newTrace(),
+    });
+    return { topic: topics.events, key: event.conversationId, value: events.encode(event), headers };
+  };
+
   return {
     refuse,
+    gone: (conversationId, askedAt) =>
+      recordOf({
+        conversationId,
+        receivedAt: askedAt,
+        source: 'rest' satisfies EventSource,
+        gone: true,
+        participants: [],
+        fingerprint: null,
+      }),
     line: (bytes, now, origin) => {
       const read = readLine(bytes, now, limits);
       if (read === null || read.kind === 'skip') return read;
       const body = (): unknown => (read.parsed === undefined ? unreadable(bytes) : withoutPersonalData(read.parsed));
       if (read.kind === 'invalid') return refuse(read, origin, body());
       const event = withFingerprint(mask === null ? read.event : maskEvent(read.event, mask));
-      const value = events.encode(event);
-      if (value.length - HEADER_BYTES > limits.bytes) {
-        const message = `${value.length - HEADER_BYTES} bytes of Avro, allowed are ${limits.bytes}`;
-        return refuse(invalid('too-large', message), origin, body());
+      const record = recordOf(event);
+      const size = record.value.length - HEADER_BYTES;
+      if (size > limits.bytes) {
+        return refuse(invalid('too-large', `${size} bytes of Avro, allowed are ${limits.bytes}`), origin, body());
       }
-      const headers = cloudEventHeaders({
-        id: randomUUID(),
-        source: `queuefold/${stage}`,
-        type: 'queuefold.conversation.event',
-        time: event.receivedAt,
-        traceparent: newTrace(),
-      });
-      return { kind: 'event', event, record: { topic: topics.events, key: event.conversationId, value, headers } };
+      return { kind: 'event', event, record };
     },
   };
 }

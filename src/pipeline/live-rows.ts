@@ -6,6 +6,7 @@ import { readStateRecord } from './state-records';
 /** The table as the compacted topic says it, kept up to date in memory. */
 export interface LiveRows {
   rows(): Iterable<QueueConversation>;
+  row(conversationId: string): QueueConversation | null;
   readonly caughtUp: Promise<void>;
   stop(): Promise<void>;
 }
@@ -36,5 +37,10 @@ export async function followLiveRows(log: Log, topic: string, codec: ValueCodec<
       });
     },
   });
-  return { rows: () => rows.values(), caughtUp: reading.caughtUp, stop: () => reading.stop() };
+  return {
+    rows: () => rows.values(),
+    row: (conversationId) => rows.get(conversationId) ?? null,
+    caughtUp: reading.caughtUp,
+    stop: () => reading.stop(),
+  };
 }

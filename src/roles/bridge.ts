@@ -1,12 +1,22 @@
-import { startGenesysFeed, type Credentials, type GenesysFeed, type GenesysUrls } from '../genesys';
-import { createEventCodec } from '../log/codec/codecs';
+import type { QueueConversation } from '../conversation/row';
+import {
+  startGenesysFeed,
+  type Credentials,
+  type GenesysFeed,
+  type GenesysUrls,
+  type LiveRow,
+  type ReconciliationTimings,
+} from '../genesys';
+import { createEventCodec, createRowCodec } from '../log/codec/codecs';
 import type { OutRecord } from '../log/port';
 import { createIngest } from '../pipeline/ingest';
+import { followLiveRows } from '../pipeline/live-rows';
 import { createSender } from '../pipeline/sender';
 import type { RoleParts, RunningRole } from './role';
 import { limitsOf, maskOf } from './settings';
 
 export interface BridgeParts extends RoleParts {
+  readonly reconciliation?: Partial<ReconciliationTimings>;
   readonly genesys: { readonly credentials: Credentials; readonly urls: GenesysUrls };
 }
 
@@ -25,6 +35,7 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
     limits: limitsOf(config),
     mask: maskOf(config),
   });
+  const live = await followLiveRows(log, topics.state, await createRowCodec(schemas, topics));
   const producer = await log.createProducer();
   const latency = metrics.endToEndLatency.labels({ stage: 'kafka' });
   let feed: GenesysFeed | null = null;
@@ -42,21 +53,40 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
     },
   });
 
+  const take = (text: string, receivedAt: number, source: 'websocket' | 'rest'): void => {
+    const ingested = ingest.line(Buffer.from(text), receivedAt, `genesys ${source}`);
+    if (ingested === null) return;
+    const outcome = ingested.kind === 'event' ? 'produced' : ingested.reason;
+    metrics.bridgeEvents.inc({ source, outcome });
+    if (ingested.kind === 'invalid') {
+      metrics.deadLetters.inc({ stage: 'bridge', reason: ingested.reason });
+      logger.warn({ source, reason: ingested.reason, detail: ingested.message }, 'a snapshot went to the dead letters');
+    }
+    if (ingested.kind === 'event' && source === 'websocket') feed?.heard(ingested.event.conversationId, receivedAt);
+    if (ingested.kind !== 'skip') sender.add(ingested.record);
+  };
+
   feed = await startGenesysFeed({
     ...genesys,
     queues: config.genesys.queues,
     metrics,
     logger,
-    onFrame: ({ text, receivedAt }) => {
-      const ingested = ingest.line(Buffer.from(text), receivedAt, 'genesys websocket');
-      if (ingested === null) return;
-      const outcome = ingested.kind === 'event' ? 'produced' : ingested.reason;
-      metrics.bridgeEvents.inc({ source: 'websocket', outcome });
-      if (ingested.kind === 'invalid') {
-        metrics.deadLetters.inc({ stage: 'bridge', reason: ingested.reason });
-        logger.warn({ reason: ingested.reason, detail: ingested.message }, 'a notification went to the dead letters');
-      }
-      if (ingested.kind !== 'skip') sender.add(ingested.record);
+    onFrame: ({ text, receivedAt }) => take(text, receivedAt, 'websocket'),
+    reconciliation: {
+      caughtUp: live.caughtUp,
+      live: function* () {
+        for (const row of live.rows()) yield liveRowOf(row);
+      },
+      row: (conversationId) => {
+        const row = live.row(conversationId);
+        return row === null ? null : liveRowOf(row);
+      },
+      onSnapshot: (body, askedAt) => take(body, askedAt, 'rest'),
+      onGone: (conversationId, askedAt) => {
+        metrics.bridgeEvents.inc({ source: 'rest', outcome: 'gone' });
+        sender.add(ingest.gone(conversationId, askedAt));
+      },
+      ...(parts.reconciliation === undefined ? {} : { timings: parts.reconciliation }),
     },
   });
   const running = feed;
@@ -73,11 +103,22 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
     queueNames: () => new Map(running.queues().map(({ id, name }) => [id, name])),
     stop: async () => {
       await running.stop();
+      await live.stop();
       const { unsent } = await sender.stop();
       if (unsent > 0) logger.error({ unsent }, 'events received and not taken by Kafka are given up');
       await producer.close();
       finish();
     },
+  };
+}
+
+function liveRowOf(row: QueueConversation): LiveRow {
+  return {
+    conversationId: row.conversation_id,
+    queueId: row.queue_id,
+    mediaType: row.media_type,
+    waiting: row.waiting,
+    updatedAt: row.db_last_updated,
   };
 }
 

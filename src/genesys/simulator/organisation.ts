@@ -1,3 +1,4 @@
+import { activityOf, type ActiveSession } from './activity';
 import type { Behaviour, BehaviourCounts } from './behaviours';
 import { BEHAVIOURS } from './behaviours';
 import { createSchedule } from './heap';
@@ -60,6 +61,8 @@ export interface Organisation {
   step(): readonly Emission[];
   truth(): Truth;
   truthOf(conversationId: string): TruthRow | null;
+  /** What analytics counts in the queues now. */
+  activity(): readonly ActiveSession[];
   /** As REST answers it; null: gone. */
   restConversation(conversationId: string): Json | null;
   behaviours(): BehaviourCounts;
@@ -218,6 +221,7 @@ export function createOrganisation(options: OrganisationOptions): Organisation {
       const life = lives.get(conversationId);
       return life ? truthOf(life.conversation) : null;
     },
+    activity: () => [...lives.values()].flatMap(({ conversation }) => activityOf(conversation)),
     restConversation(conversationId) {
       const life = lives.get(conversationId);
       return life ? renderRestConversation(life.conversation) : null;

@@ -1,6 +1,7 @@
 import { chmod, cp, mkdir, readFile, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { identify } from '../../../src/embedded/identity';
 import { fetchPart } from '../../../src/embedded/maven';
 import { temporaryFolders } from '../../support/folders';
 
@@ -26,6 +27,7 @@ beforeEach(async () => {
 for argument; do case $argument in -DoutputDirectory=*) out=\${argument#*=};; esac; done
 echo called >> '${calls}'
 case $(cat '${mode}') in
+  hanging) sleep 600 & echo $! > '${mode}'; wait;;
   offline) echo '[ERROR] Unknown host repo.example: Name or service not known'; exit 1;;
 esac
 mkdir -p "$out" && cp '${fetched}'/*.jar "$out"
@@ -52,7 +54,8 @@ test('what was fetched once is not fetched again', async () => {
 
 test('of two that fetch at once, one does and the other waits for it', async () => {
   const progress: string[] = [];
-  const [first, second] = await Promise.all([fetchPart('kafka'), fetchPart('kafka', (text) => progress.push(text))]);
+  const fetch = () => fetchPart('kafka', (text) => progress.push(text));
+  const [first, second] = await Promise.all([fetch(), fetch()]);
   expect(first).toBe(second);
   expect(progress).toContain(`Apache Kafka 4.1: process ${process.pid} is fetching it, waiting`);
   expect(await timesCalled()).toBe(1);
@@ -104,6 +107,24 @@ describe('what Maven delivers is checked', () => {
     await expect(fetchPart('kafka')).rejects.toThrow(/kafka-clients-4\.1\.0\.jar is not the file that .*checksums/);
     await expect(fetchPart('kafka')).rejects.toThrow(/checksums/);
   });
+});
+
+test('a fetch that is told to stop ends Maven with all that it started, and the next one begins at once', async () => {
+  await writeFile(mode, 'hanging');
+  const stop = new AbortController();
+  const fetching = fetchPart('kafka', undefined, stop.signal);
+  let pid = NaN;
+  while (!(pid > 0)) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    pid = Number(await readFile(mode, 'utf8'));
+  }
+  expect(await identify(pid)).toBeDefined();
+  stop.abort();
+  await expect(fetching).rejects.toMatchObject({ name: 'AbortError' });
+  while ((await identify(pid)) !== undefined) await new Promise((resolve) => setTimeout(resolve, 10));
+  await writeFile(mode, 'good');
+  await fetchPart('kafka');
+  expect(await timesCalled()).toBe(2);
 });
 
 test('without a network the message says what failed and what else can be done', async () => {

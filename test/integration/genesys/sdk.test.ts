@@ -1,5 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { ApiClient, ConversationsApi, NotificationsApi, RoutingApi, type Models } from 'purecloud-platform-client-v2';
+import {
+  AnalyticsApi,
+  ApiClient,
+  ConversationsApi,
+  NotificationsApi,
+  RoutingApi,
+  type Models,
+} from 'purecloud-platform-client-v2';
 import { WebSocket } from 'ws';
 import type { Simulator } from '../../../src/genesys/simulator';
 import { createStage, until } from './support';
@@ -123,6 +130,31 @@ describe("Genesys's SDK against the simulated organisation", () => {
     const queues = entities?.find(({ id }) => id === 'v2.routing.queues.{id}.conversations');
     expect(queues?.requiresPermissions).toContain('routing:queue:view');
     expect(queues?.transports).toContain('Websocket');
+  });
+
+  test('asks which conversations are in the queues now', async () => {
+    simulator.resume();
+    await until(() => simulator.truth().conversations.some(({ waiting }) => waiting));
+    simulator.pause();
+    const waiting = simulator.truth().conversations.filter((row) => row.waiting);
+    const { results } = await new AnalyticsApi().postAnalyticsConversationsActivityQuery({
+      metrics: ['oWaiting', 'oAlerting', 'oInteracting'].map((metric) => ({ metric, details: true })),
+      groupBy: ['queueId'],
+      filter: {
+        type: 'or',
+        predicates: simulator.queues.map(({ id: value }) => ({ type: 'dimension', dimension: 'queueId', value })),
+      },
+    });
+    expect(results).toHaveLength(simulator.queues.length);
+    const found = (results ?? []).flatMap(({ group, entities = [] }) =>
+      entities
+        .filter(({ metric }) => metric === 'oWaiting')
+        .map(({ conversationId, queueId }) => {
+          expect(group).toEqual({ queueId });
+          return conversationId;
+        }),
+    );
+    expect(found.sort()).toEqual(waiting.map((row) => row.conversation_id).sort());
   });
 
   test('reads a conversation by id, in the spellings of REST; an unknown one is 404', async () => {

@@ -1,5 +1,6 @@
 import type { Organisation, Queue } from '../organisation';
 import type { Access } from './access';
+import { activityQuery } from './activity';
 import type { Channel, Channels, SubscribedTopic } from './channels';
 import type { Answer, Handler, Request, Route } from './http';
 import { apiError, NOT_FOUND } from './http';
@@ -48,6 +49,11 @@ export function apiRoutes({ organisation, access, channels, streamingUrl }: ApiO
         const body = organisation.restConversation(id);
         return body ? { status: 200, body } : NOT_FOUND();
       },
+    },
+    {
+      method: 'POST',
+      path: '/api/v2/analytics/conversations/activity/query',
+      handle: activityQuery(organisation.activity),
     },
     { method: 'GET', path: '/api/v2/notifications/availabletopics', handle: availableTopics },
     {

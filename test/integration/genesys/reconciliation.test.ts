@@ -1,0 +1,133 @@
+import { isDeepStrictEqual } from 'node:util';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { loadConfig } from '../../../src/config';
+import { printableRow, STATE_COLUMNS } from '../../../src/conversation/row';
+import type { ReconciliationTimings } from '../../../src/genesys';
+import type { Simulator } from '../../../src/genesys/simulator';
+import { createRowCodec } from '../../../src/log/codec/codecs';
+import { createLocalSchemas } from '../../../src/log/codec/schema-source';
+import { createMemoryLog } from '../../../src/log/memory/cluster';
+import { topicNames } from '../../../src/log/topics';
+import { createMetrics } from '../../../src/ops/metrics';
+import { followLiveRows } from '../../../src/pipeline/live-rows';
+import { startBridgeRole } from '../../../src/roles/bridge';
+import { startFoldRole } from '../../../src/roles/fold';
+import { createStage, quietLogger, until } from './support';
+
+const COLUMNS = STATE_COLUMNS.filter((column) => !column.startsWith('db_'));
+const FAST: Partial<ReconciliationTimings> = {
+  requestEveryMs: 1,
+  compareEveryMs: 300,
+  graceMs: 200,
+  againAfterMs: 50,
+};
+/** Long lives and many of them, fast; what ended is forgotten at once, so that REST answers 404. */
+const BUSY = { speed: 100, conversationsPerSecond: 0.5, queues: 4, requestsPerMinute: 1_000_000, forgetAfterMs: 1 };
+
+const stage = createStage();
+const running: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of running.splice(0).reverse()) await stop();
+  await stage.stopAll();
+});
+
+/** A log and a fold that go on while bridges come and go. */
+async function aPipeline() {
+  const topics = topicNames('reconciled');
+  const metrics = createMetrics();
+  const logger = quietLogger([]);
+  const log = createMemoryLog({ partitions: 2, logger, metrics });
+  running.push(() => log.close());
+  const schemas = createLocalSchemas();
+  const parts = { config: loadConfig({ env: {} }), logger, metrics, log, schemas, topics };
+  const fold = await startFoldRole(parts);
+  running.push(() => fold.stop());
+  const live = await followLiveRows(log, topics.state, await createRowCodec(schemas, topics));
+  return {
+    metrics,
+    bridge: async (simulator: Simulator) => {
+      const genesys = { credentials: simulator, urls: simulator };
+      const bridge = await startBridgeRole({ ...parts, genesys, reconciliation: FAST });
+      let stopping: Promise<void> | null = null;
+      const stop = () => (stopping ??= bridge.stop());
+      running.push(stop);
+      return { stop };
+    },
+    rows: () =>
+      [...live.rows()]
+        .map((row) => printableRow(row, COLUMNS))
+        .sort((a, b) => (String(a['conversation_id']) < String(b['conversation_id']) ? -1 : 1)),
+  };
+}
+
+async function untilTrue(pipeline: Awaited<ReturnType<typeof aPipeline>>, simulator: Simulator): Promise<void> {
+  const isTrue = (): boolean => isDeepStrictEqual(pipeline.rows(), simulator.truth().conversations);
+  await until(isTrue).catch(() => expect(pipeline.rows()).toEqual(simulator.truth().conversations));
+}
+
+/** Lets the organisation go on until so many notifications more have been sent, to whoever listens. */
+async function goOn(simulator: Simulator, events: number): Promise<void> {
+  const before = simulator.truth().events;
+  simulator.resume();
+  await until(() => simulator.truth().events >= before + events);
+  simulator.pause();
+}
+
+describe('what happened while nobody listened', () => {
+  test('before the very first bridge: every conversation that is in a queue is found', async () => {
+    const simulator = await stage.simulate(BUSY);
+    const pipeline = await aPipeline();
+    await goOn(simulator, 300);
+    expect(simulator.truth().conversations.length).toBeGreaterThan(5);
+    await pipeline.bridge(simulator);
+    await untilTrue(pipeline, simulator);
+  });
+
+  test('between two bridges: conversations that began, changed and ended', async () => {
+    const simulator = await stage.simulate(BUSY);
+    const pipeline = await aPipeline();
+    const first = await pipeline.bridge(simulator);
+    await until(() => simulator.channels().some(({ isOpen }) => isOpen));
+    await goOn(simulator, 300);
+    await untilTrue(pipeline, simulator);
+    await first.stop();
+    const before = pipeline.rows();
+    await goOn(simulator, 300);
+    const ids = (rows: readonly object[]) =>
+      new Set(rows.map((row) => (row as { conversation_id: string }).conversation_id));
+    const [had, has] = [ids(before), ids(simulator.truth().conversations)];
+    expect([...had].filter((id) => !has.has(id)).length).toBeGreaterThan(0);
+    expect([...has].filter((id) => !had.has(id)).length).toBeGreaterThan(0);
+    await pipeline.bridge(simulator);
+    await untilTrue(pipeline, simulator);
+  });
+
+  test('while a socket was lost', async () => {
+    const simulator = await stage.simulate(BUSY);
+    const pipeline = await aPipeline();
+    await pipeline.bridge(simulator);
+    await until(() => simulator.channels().some(({ isOpen }) => isOpen));
+    simulator.resume();
+    for (let drops = 0; drops < 5; drops++) {
+      const { events } = simulator.truth();
+      simulator.dropSockets();
+      await until(() => simulator.truth().events > events + 100);
+    }
+    simulator.pause();
+    await untilTrue(pipeline, simulator);
+  });
+
+  test('an organisation that knows none of the rows any more: all of them go', async () => {
+    const simulator = await stage.simulate(BUSY);
+    const pipeline = await aPipeline();
+    const first = await pipeline.bridge(simulator);
+    await until(() => simulator.channels().some(({ isOpen }) => isOpen));
+    await goOn(simulator, 200);
+    await untilTrue(pipeline, simulator);
+    expect(pipeline.rows().length).toBeGreaterThan(0);
+    await first.stop();
+    const other = await stage.simulate({ ...BUSY, day: 1 });
+    await pipeline.bridge(other);
+    await until(() => pipeline.rows().length === 0);
+  });
+});
