@@ -33,7 +33,9 @@ export function createMetrics() {
       'When the last frame came, heartbeats included',
     ),
     pendingConversations: gauge('bridge_pending_conversations', 'Conversations with snapshots not yet in Kafka'),
-    reconciliations: counter('bridge_reconciliations_total', 'Conversations asked for, by what came of it', ['outcome']),
+    reconciliations: counter('bridge_reconciliations_total', 'Conversations asked for, by what came of it', [
+      'outcome',
+    ]),
     reconciliationPending: gauge('bridge_reconciliation_pending', 'Conversations still to be asked for'),
     genesysRequests: counter('genesys_requests_total', 'REST requests to Genesys, by route and status', [
       'route',

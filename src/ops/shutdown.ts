@@ -59,7 +59,10 @@ export function createShutdown({ logger, process: host, deadlineMs }: ShutdownOp
   const startDeadline = () => {
     deadline ??= setTimeout(() => {
       const because = failure === null ? {} : { because: describeFatal(failure) };
-      logger.fatal({ waitingFor: current, deadlineMs, ...because }, 'stopping took too long, the process ends as it is');
+      logger.fatal(
+        { waitingFor: current, deadlineMs, ...because },
+        'stopping took too long, the process ends as it is',
+      );
       host.exit(1);
     }, deadlineMs);
     // The process may end earlier, whoever is still waiting.

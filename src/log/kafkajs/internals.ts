@@ -17,9 +17,7 @@ export function requireInternal(path: string): unknown {
  */
 export function replaceExports<T>(path: string, make: (stock: T) => T): void {
   const file = load.resolve(`kafkajs/src/${path}`);
-  const captor = Object.values(load.cache).find((loaded) =>
-    loaded?.children.some(({ filename }) => filename === file),
-  );
+  const captor = Object.values(load.cache).find((loaded) => loaded?.children.some(({ filename }) => filename === file));
   if (captor !== undefined && captor.filename !== __filename) {
     throw new Error(`kafkajs/src/${path} is repaired too late: ${captor.filename} has loaded it`);
   }
