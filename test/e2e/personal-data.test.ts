@@ -1,0 +1,537 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { TABLE_COLUMNS } from '../../src/conversation/row';
+import { startSimulator, type Behaviour, type Simulator } from '../../src/genesys/simulator';
+import { createKafkaLog } from '../../src/log/kafkajs/log';
+import type { LogRecord } from '../../src/log/port';
+import { readAll } from '../chaos/expected';
+import { until } from '../chaos/until';
+import { createStockAdmin } from '../support/log/kafka-admin';
+import {
+  servicesForProcesses,
+  startGateway,
+  startQueuefold,
+  type Environment,
+  type QueuefoldProcess,
+  type ServicesForProcesses,
+} from '../support/pipeline-processes';
+
+/**
+ * What somebody who may read everything of queuefold's gets to see of people: all topics, tables, logs and metrics of the
+ * real processes are searched, byte by byte.
+ */
+
+type Json = Readonly<Record<string, unknown>>;
+
+const run = randomBytes(4).toString('hex');
+const MOST_PARTICIPANTS = 40;
+const MOST_BYTES = 16 * 1024;
+const SETTINGS: Environment = {
+  PARTITIONS: '4',
+  LOG_LEVEL: 'trace',
+  SINK_FLUSH_MS: '100',
+  LIMIT_PARTICIPANTS: String(MOST_PARTICIPANTS),
+  LIMIT_SNAPSHOT_BYTES: String(MOST_BYTES),
+};
+const LIMIT_MS = 30_000;
+
+let services: ServicesForProcesses;
+const disposers: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  services = await servicesForProcesses();
+  disposers.push(() => services.dispose());
+});
+
+afterAll(async () => {
+  for (const dispose of disposers.reverse()) await dispose();
+});
+
+describe('personal data', () => {
+  test('that the table does not use are in no topic, table, log or metric, whatever is sent', async () => {
+    // Short: what quotes no more than the beginning of a text, as the engine's errors do, is found too.
+    const mark = `m4${randomBytes(3).toString('hex')}`;
+    // As a key, a word like this could be a field of Genesys's; it is one of the customer's where keys are free.
+    const word = Array.from(randomBytes(16), (byte) => String.fromCharCode(97 + (byte % 26))).join('');
+    const people = { mark, word };
+    const marked: string[] = [];
+    let frames = 0;
+    const live = await playLive({
+      name: 'marked',
+      mark,
+      settings: {},
+      alter: (text) => {
+        const frame = marksEverywhere(JSON.parse(text) as Json, people);
+        marked.push(JSON.stringify(frame));
+        return frames++ % 20 === 0
+          ? [...broken(frame, mark), ...skipped(frame, mark), JSON.stringify(frame)]
+          : [JSON.stringify(frame)];
+      },
+    });
+    const recording = [
+      ...marked.slice(0, 300).map((text) => recorded(JSON.parse(text) as Json)),
+      ...marked.slice(0, 3).flatMap((text) => broken(JSON.parse(text) as Json, mark)),
+      ...marked.slice(0, 3).flatMap((text) => skipped(JSON.parse(text) as Json, mark)),
+      ...brokenRecordings(JSON.parse(marked[0] ?? '') as Json, mark),
+    ];
+    const replayed = await replayRecording('marked', recording, {});
+
+    const places = [...live.places, ...replayed.places];
+    // The search finds what is there …
+    const conversation = live.truth[0]?.conversation_id ?? '';
+    expect(marked.join().split(mark).length).toBeGreaterThan(10_000);
+    expect(live.truth.length).toBeGreaterThan(10);
+    expect(placesWith([conversation], places)).toEqual(
+      expect.arrayContaining([
+        `topic ${live.prefix}.conversation.events.v1`,
+        `topic ${live.prefix}.queue-conversation.v1`,
+        `topic ${live.prefix}.queue-conversation.changelog.v1`,
+        `table ${live.database}.queue_conversation`,
+        `table ${live.database}.queue_conversation_history`,
+        `table ${live.database}.queue_conversation_state`,
+      ]),
+    );
+    expect(placesWith(['queuefold_dead_letters_total{stage="bridge"'], places)).toEqual(['/metrics of live bridge']);
+    expect(placesWith(['went to the dead letters'], places)).toEqual(['log of live bridge']);
+    expect(reasonsOf(live.deadLetters)).toEqual(ALL_REASONS.map((reason) => `bridge ${reason}`));
+    expect(reasonsOf(replayed.deadLetters)).toEqual([
+      'fold too-large',
+      ...ALL_REASONS.map((reason) => `replay ${reason}`),
+    ]);
+    // … and there is nothing of what must not be there.
+    expect(placesWith([mark, word], places)).toEqual([]);
+  });
+
+  test('of the table itself are masked before Kafka with PRIVACY_MASK, and the key is found nowhere either', async () => {
+    const key = `k${randomBytes(12).toString('hex')}y`;
+    const settings = { PRIVACY_MASK: 'ani,dnis,subject', PRIVACY_KEY: key };
+    const sent: Json[] = [];
+    const live = await playLive({
+      name: 'masked',
+      mark: 'nobody',
+      settings,
+      alter: (text) => {
+        const frame = JSON.parse(text) as Json;
+        sent.push(frame);
+        return sent.length % 20 === 1 ? [...broken(frame, 'nobody'), text] : [text];
+      },
+    });
+    const recording = [
+      ...sent.slice(0, 300).map(recorded),
+      ...sent.slice(0, 3).flatMap((one) => broken(one, 'nobody')),
+    ];
+    const replayed = await replayRecording('masked', recording, settings);
+
+    const personal = [...new Set(sent.flatMap(addressesAndSubjects))];
+    const withoutScheme = personal.map((text) => text.replace(/^(?:tel|sip):/, ''));
+    expect(personal.filter((text) => text.startsWith('tel:')).length).toBeGreaterThan(50);
+    expect(personal).toEqual(expect.arrayContaining(['Order 10-2231', 'Re: Rechnung für März', '請求書について']));
+    const places = [...live.places, ...replayed.places];
+    expect(placesWith([...personal, ...withoutScheme], places)).toEqual([]);
+    expect(placesWith([key.slice(0, key.length / 2), key.slice(key.length / 2)], places)).toEqual([]);
+
+    const known = new Set(
+      personal.map((text) => `hmac-sha256:${createHmac('sha256', key).update(text).digest('hex')}`),
+    );
+    const inTopics = [live, replayed].map(({ prefix }) => masksIn(places, `topic ${prefix}.queue-conversation.v1`));
+    for (const masks of inTopics) {
+      expect(masks.length).toBeGreaterThan(20);
+      expect(masks.filter((text) => !known.has(text))).toEqual([]);
+    }
+    for (const column of ['ani', 'dnis', 'subject']) {
+      const query = `SELECT DISTINCT ${column} FROM ${live.database}.queue_conversation_history WHERE ${column} IS NOT NULL FORMAT TSV`;
+      const values = lines(await services.query(query));
+      expect(values.length).toBeGreaterThan(3);
+      expect(values.filter((text) => !known.has(text))).toEqual([]);
+    }
+  });
+});
+
+// ------------------------------------------------------------------------------------------------ what people send
+
+const ALL_REASONS = [
+  'communication-not-an-object',
+  'communication-without-id',
+  'no-conversation-id',
+  'not-an-object',
+  'not-json',
+  'participant-not-an-object',
+  'participant-without-id',
+  'participants-not-an-array',
+  'too-large',
+];
+
+interface People {
+  readonly mark: string;
+  readonly word: string;
+}
+
+const MEDIA = ['calls', 'callbacks', 'chats', 'emails', 'messages'];
+const SECONDARY = [
+  'cobrowsesessions',
+  'screenshares',
+  'socialExpressions',
+  'videos',
+  'internalMessages',
+  'screenMonitorings',
+];
+const SUPERVISION = ['monitored', 'coached', 'barged', 'screenMonitored'].map((how) => `${how}ParticipantId`);
+
+const object = (value: unknown): Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
+const objects = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.map(object) : []);
+
+/** The same conversation to whoever reads what the table uses, and marked in every other place. */
+function marksEverywhere(frame: Json, { mark, word }: People): Json {
+  const deep = Array.from({ length: 30 }).reduce<Json>((inner) => ({ [word]: inner, [mark]: mark }), {});
+  const unknown: Json = {
+    note: mark,
+    [mark]: mark,
+    [`by ${mark}`]: 1,
+    details: { [word]: mark, [mark]: [mark, { [word]: mark }, [[mark]]], deep },
+  };
+  const nobodysAddress = { addressNormalized: mark, addressRaw: mark, name: mark };
+  const address = (wire: unknown): Json => {
+    const { addressNormalized, addressRaw } = object(wire);
+    // Used is the raw one only where the other is no text.
+    const rawOnly = { addressNormalized: { [word]: mark }, addressRaw };
+    const used = addressNormalized === undefined ? rawOnly : { addressNormalized, addressRaw: mark };
+    return { ...unknown, name: mark, nameRaw: mark, addressDisplayable: mark, ...used };
+  };
+  const leg = (array: string, isSupervisors: boolean, wire: Json): Json => ({
+    ...unknown,
+    // Of a wrong type, or no time: as good as nothing.
+    direction: [mark],
+    disconnectType: { [word]: mark },
+    connectedTime: mark,
+    disconnectedTime: `2026-03-02T09:00:00Z ${mark}`,
+    // Used of other media only.
+    subject: mark,
+    self: nobodysAddress,
+    other: nobodysAddress,
+    fromAddress: nobodysAddress,
+    toAddress: nobodysAddress,
+    callbackNumbers: [mark],
+    callerId: mark,
+    ...wire,
+    afterCallWork: { ...unknown, state: [mark], startTime: mark, endTime: mark, ...object(wire['afterCallWork']) },
+    ...(array === 'messages'
+      ? {
+          messages: objects(wire['messages']).map((one) => ({
+            ...unknown,
+            text: mark,
+            ...one,
+            media: [{ name: mark }],
+          })),
+        }
+      : {}),
+    ...(array === 'callbacks' ? { callbackNumbers: [...(wire['callbackNumbers'] as string[]), mark] } : {}),
+    ...(array === 'calls' ? { self: address(wire['self']), other: address(wire['other']) } : {}),
+    ...(array === 'messages'
+      ? { fromAddress: address(wire['fromAddress']), toAddress: address(wire['toAddress']) }
+      : {}),
+    ...(isSupervisors ? { self: nobodysAddress, other: nobodysAddress, subject: mark } : {}),
+  });
+  const participant = (wire: Json): Json => {
+    const watched = SUPERVISION.filter((field) => field in wire);
+    const routing = object(wire['conversationRoutingData']);
+    const arrays = [...MEDIA, ...SECONDARY].filter((name) => name in wire);
+    return {
+      ...unknown,
+      name: mark,
+      address: mark,
+      userId: { [word]: mark, name: mark },
+      queueId: [mark],
+      connectedTime: mark,
+      wrapup: { code: mark, notes: mark },
+      ...wire,
+      attributes: { ...object(wire['attributes']), [mark]: mark, [word]: mark },
+      conversationRoutingData: {
+        ...unknown,
+        ...routing,
+        language: { name: mark },
+        scoredAgents: [{ agent: { name: mark } }],
+        skills: [{ name: mark }, ...objects(routing['skills']).map((skill) => ({ ...skill, name: mark }))],
+      },
+      // That somebody is watched is used; who, is not.
+      ...Object.fromEntries(watched.map((field) => [field, mark])),
+      ...Object.fromEntries(
+        arrays.map((name) => [name, objects(wire[name]).map((one) => leg(name, watched.length > 0, one))]),
+      ),
+    };
+  };
+  const body = object(frame['eventBody']);
+  return {
+    ...unknown,
+    ...frame,
+    metadata: { CorrelationId: mark, [mark]: mark },
+    eventBody: { ...unknown, ...body, participants: objects(body['participants']).map(participant) },
+  };
+}
+
+/** The frame in each way in which it can be wrong. */
+function broken(frame: Json, mark: string): readonly string[] {
+  const body = object(frame['eventBody']);
+  const participants = objects(body['participants']);
+  const [first = {}] = participants;
+  const text = JSON.stringify(frame);
+  const withBody = (change: Json): Json => ({ ...frame, eventBody: { ...body, ...change } });
+  const withParticipant = (change: Json): Json =>
+    withBody({ participants: [...participants, { ...first, ...change }] });
+  const aCall = { id: 'k', state: 'connected', subject: mark, self: { name: mark, addressRaw: mark } };
+  const values: readonly unknown[] = [
+    mark,
+    [mark],
+    { ...frame, eventBody: mark },
+    withBody({ id: { name: mark, [mark]: mark } }),
+    withBody({ participants: { [mark]: mark } }),
+    withBody({ participants: mark }),
+    withBody({ participants: [...participants, mark] }),
+    withParticipant({ id: [mark] }),
+    withParticipant({ id: undefined, purpose: `by ${mark}` }),
+    withParticipant({ calls: [mark] }),
+    withParticipant({ calls: [{ ...aCall, id: { name: mark } }] }),
+    withParticipant({ emails: [{ ...aCall, id: null }] }),
+    withBody({ participants: Array.from({ length: MOST_PARTICIPANTS + 1 }, () => first) }),
+    withParticipant({ queueId: `${mark} `.repeat(MOST_BYTES / mark.length), calls: [aCall] }),
+  ];
+  return [
+    text.slice(0, Math.floor(text.length * 0.9)),
+    `${text}, "${mark}"`,
+    `${mark}: {"id": "${mark}"`,
+    ...values.map((value) => JSON.stringify(value)),
+  ];
+}
+
+/** What is no event at all. */
+function skipped(frame: Json, mark: string): readonly string[] {
+  return [
+    { message: mark },
+    { result: '200', message: mark, [mark]: mark },
+    { topicName: 'channel.metadata', eventBody: { message: mark } },
+    { ...frame, topicName: `v2.users.${mark}.conversations.calls` },
+    { ...frame, topicName: { [mark]: mark } },
+    { ...frame, eventBody: { id: 'c', name: mark, participants: [{ id: 'p', name: mark }] } },
+  ].map((value) => JSON.stringify(value));
+}
+
+/** What a file can hold and no socket sends. */
+function brokenRecordings(frame: Json, mark: string): readonly (string | Buffer)[] {
+  const receivedAt = '2026-03-02T09:00:00.000Z';
+  const crowd = (from: number): Json => ({
+    id: 'crowded',
+    participants: Array.from({ length: MOST_PARTICIPANTS - 10 }, (_, index) => ({
+      id: `p${from + index}`,
+      name: mark,
+      calls: [{ id: `k${from + index}`, state: 'connected', name: mark }],
+    })),
+  });
+  return [
+    Buffer.concat([Buffer.from(`{"id": "${mark}`), Buffer.from([0xff, 0xc3]), Buffer.from(`${mark}", `)]),
+    JSON.stringify({ receivedAt: mark, event: [mark] }),
+    JSON.stringify({ receivedAt, event: mark }),
+    JSON.stringify({ receivedAt, gone: mark }),
+    JSON.stringify({ receivedAt, gone: { id: { [mark]: mark } }, note: mark }),
+    JSON.stringify({ detail: { ...frame, eventBody: { participants: mark } }, account: mark, resources: [mark] }),
+    // Each of them small enough, but not both together.
+    JSON.stringify({ receivedAt, event: crowd(0) }),
+    JSON.stringify({ receivedAt, event: crowd(1_000) }),
+  ];
+}
+
+const recorded = (frame: Json): string => JSON.stringify({ receivedAt: '2026-03-02T09:00:00.000Z', event: frame });
+
+const PERSONAL_FIELDS = /^(?:address.*|callerId|callbackNumbers|subject)$/;
+
+/** All of them in a frame, also those that the table does not use. */
+function addressesAndSubjects(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]: [string, unknown]) => {
+    const texts = PERSONAL_FIELDS.test(key) ? [item].flat().filter((text) => typeof text === 'string') : [];
+    return [...texts.filter((text) => text !== ''), ...addressesAndSubjects(item)];
+  });
+}
+
+// ---------------------------------------------------------------------------------------------- what comes of them
+
+interface Place {
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
+interface Run {
+  readonly prefix: string;
+  readonly database: string;
+  readonly places: readonly Place[];
+  readonly deadLetters: readonly LogRecord[];
+}
+
+const WANTED: readonly Behaviour[] = [
+  'call',
+  'callback',
+  'chat',
+  'email',
+  'message',
+  'answered',
+  'wrap-up',
+  'monitor',
+  'secondary-session',
+  'two-queues',
+];
+
+interface LiveOptions {
+  readonly name: string;
+  readonly mark: string;
+  readonly settings: Environment;
+  readonly alter: (frame: string) => readonly string[];
+}
+
+/** A simulated organisation and the three roles, until everything is in the table; then all of it is collected. */
+async function playLive(
+  options: LiveOptions,
+): Promise<Run & { readonly truth: ReturnType<Simulator['truth']>['conversations'] }> {
+  const { name, mark, settings, alter } = options;
+  const prefix = `${name}-${run}-live`;
+  const own = `${name}_${run}_live`;
+  const busy = { queues: 6, speed: 60, conversationsPerSecond: 0.5 };
+  const simulator = await startSimulator({ ...busy, seed: 7, mark, startPaused: true });
+  disposers.push(() => simulator.stop());
+  let passedOn = 0;
+  const gateway = await startGateway(simulator, (text) => {
+    const frames = text.includes('"eventBody":{"id"') ? alter(text) : [text];
+    passedOn += frames.length;
+    return frames;
+  });
+  disposers.push(() => gateway.stop());
+  const env = {
+    ...services.env,
+    ...SETTINGS,
+    ...settings,
+    TOPIC_PREFIX: prefix,
+    CLICKHOUSE_DATABASE: own,
+    GENESYS_CLIENT_ID: simulator.clientId,
+    GENESYS_CLIENT_SECRET: simulator.clientSecret,
+    GENESYS_LOGIN_URL: gateway.url,
+    GENESYS_API_URL: gateway.url,
+  };
+  const setup = start(['setup'], env);
+  await setup.done();
+  const [bridge, fold, sink] = [start(['bridge'], env), start(['fold'], env), start(['sink'], env)];
+  const roles = [bridge, fold, sink];
+  await Promise.all(roles.map((role) => role.ready()));
+
+  simulator.resume();
+  await until('all media, and a few hundred events', LIMIT_MS, () => {
+    const counts = simulator.behaviours();
+    return simulator.truth().events >= 400 && WANTED.every((behaviour) => counts[behaviour] > 0);
+  });
+  simulator.pause();
+  const truth = simulator.truth().conversations;
+  await until('the bridge to have heard everything', LIMIT_MS, async () => (await heardBy(bridge)) === passedOn);
+  const masked = new Set((settings['PRIVACY_MASK'] ?? '').split(','));
+  const compared = TABLE_COLUMNS.filter((column) => !column.startsWith('db_') && !masked.has(column));
+  const comparable = (row: Json) => Object.fromEntries(compared.map((column) => [column, row[column]]));
+  const wanted = truth.map((row) => comparable({ ...row }));
+  await until('the table to be the truth', LIMIT_MS, async () => {
+    const query = `SELECT * FROM ${own}.queue_conversation ORDER BY conversation_id FORMAT JSONEachRow SETTINGS date_time_output_format = 'iso'`;
+    const rows = lines(await services.query(query)).map((row) => comparable(JSON.parse(row) as Json));
+    return isDeepStrictEqual(rows, wanted);
+  });
+
+  const answers = await Promise.all(
+    roles.flatMap((role) =>
+      (['/metrics', '/health/ready'] as const).map(async (path) =>
+        place(`${path} of live ${role.name}`, await role.get(path)),
+      ),
+    ),
+  );
+  for (const role of roles) await role.stop();
+  const logs = [setup, ...roles].flatMap((role) => outputsOf('live', role));
+  return { ...(await collected(prefix, own, [...answers, ...logs])), truth };
+}
+
+/** Frames of all kinds that the bridge has counted. */
+async function heardBy(bridge: QueuefoldProcess): Promise<number> {
+  const counts = (await bridge.get('/metrics')).matchAll(/^queuefold_bridge_notifications_total\{.*\} (\d+)$/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+async function replayRecording(
+  name: string,
+  recording: readonly (string | Buffer)[],
+  settings: Environment,
+): Promise<Run> {
+  const prefix = `${name}-${run}-replay`;
+  const own = `${name}_${run}_replay`;
+  const file = join(services.folder, `${name}.ndjson`);
+  await writeFile(file, Buffer.concat(recording.flatMap((line) => [Buffer.from(line), Buffer.from('\n')])));
+  const flags = ['--log', 'kafka', '--store', 'clickhouse', '--keep', '--prefix', prefix, '--database', own];
+  const replay = start(['replay', file, '--print', 'records', ...flags], { ...services.env, ...SETTINGS, ...settings });
+  await replay.done();
+  return collected(prefix, own, outputsOf('replay', replay));
+}
+
+function start(args: readonly string[], env: Environment): QueuefoldProcess {
+  const started = startQueuefold(args, env);
+  disposers.push(() => started.kill());
+  return started;
+}
+
+const place = (name: string, bytes: string | Buffer): Place => ({ name, bytes: Buffer.from(bytes) });
+
+function outputsOf(which: string, one: QueuefoldProcess): readonly Place[] {
+  return [place(`stdout of ${which} ${one.name}`, one.stdout()), place(`log of ${which} ${one.name}`, one.stderr())];
+}
+
+/** Everything of a prefix and a database, whatever it is called. */
+async function collected(prefix: string, own: string, more: readonly Place[]): Promise<Run> {
+  const { brokers } = services;
+  const stock = await createStockAdmin(brokers);
+  const topics = (await stock.admin.listTopics()).filter((topic) => topic.startsWith(`${prefix}.`));
+  await stock.close();
+  const log = createKafkaLog({ brokers, clientId: 'personal-data', logger: pino({ enabled: false }) });
+  const places: Place[] = [...more];
+  const deadLetters: LogRecord[] = [];
+  for (const topic of topics.sort()) {
+    const records = [...(await readAll(log, topic)).values()].flat();
+    if (topic.endsWith('.dead-letters.v1')) deadLetters.push(...records);
+    const bytes = records.flatMap(({ key, value, headers }) => [key ?? '', value ?? '', JSON.stringify(headers)]);
+    places.push(place(`topic ${topic}`, Buffer.concat(bytes.map((part) => Buffer.from(part)))));
+  }
+  await log.close();
+  const tables = lines(await services.query(`SELECT name FROM system.tables WHERE database = '${own}' FORMAT TSV`));
+  for (const table of tables.filter((name) => !name.startsWith('.inner'))) {
+    places.push(
+      place(`table ${own}.${table}`, await services.query(`SELECT * FROM ${own}.${table} FORMAT JSONEachRow`)),
+    );
+  }
+  return { prefix, database: own, places, deadLetters };
+}
+
+/** The names of the places that hold one of these, in any case of letters. */
+function placesWith(texts: readonly string[], places: readonly Place[]): readonly string[] {
+  const searchable = (bytes: string | Buffer) => Buffer.from(bytes).toString('latin1').toLowerCase();
+  const wanted = texts.map(searchable);
+  return places.flatMap(({ name, bytes }) => {
+    const haystack = searchable(bytes);
+    return wanted.some((text) => haystack.includes(text)) ? [name] : [];
+  });
+}
+
+function masksIn(places: readonly Place[], name: string): readonly string[] {
+  const bytes = places.find((one) => one.name === name)?.bytes.toString('latin1') ?? '';
+  return bytes.match(/hmac-sha256:[0-9a-f]{64}/g) ?? [];
+}
+
+function reasonsOf(deadLetters: readonly LogRecord[]): readonly string[] {
+  const reasons = deadLetters.map(({ headers }) => `${headers['error.stage'] ?? ''} ${headers['error.reason'] ?? ''}`);
+  return [...new Set(reasons)].sort();
+}
+
+function lines(text: string): readonly string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
