@@ -11,7 +11,7 @@ import { createMemoryLog } from '../log/memory/cluster';
 import { topicNames } from '../log/topics';
 import { discard } from '../pipeline/discard';
 import { connectKafka, kafkaConnection, registryOptions, withKafkaAdmin, type Connected } from '../roles/connect';
-import { setUp, setUpTables } from '../roles/setup';
+import { setUp, setUpTables, type SetupOptions } from '../roles/setup';
 import { startSinkRole, type RunningSinkRole } from '../roles/sink';
 import { connectStore, identifier, type Store } from '../store/client';
 import type { Context } from './context';
@@ -110,13 +110,16 @@ async function connected(context: Context, config: Config, place: ReplayPlace): 
   const { logger, metrics, shutdown } = context;
   const { kafka, registry } = requireGroups(config, ['kafka', 'registry']);
   const prefixed: Config = { ...config, topics: { ...config.topics, prefix: place.prefix } };
-  await setUp({
+  const setup: SetupOptions = {
     config: prefixed,
     kafka: kafkaConnection(prefixed, kafka.brokers, logger),
     registry: registryOptions(prefixed, registry.url, logger),
     store: null,
     mode: 'apply',
-  });
+  };
+  await setUp({ ...setup, use: 'replay' });
+  // What stays may be used from then on, and is compacted as every other.
+  if (place.keep || place.named.prefix) shutdown.onStop('settings of the topics', () => setUp(setup));
   const connection = connectKafka(prefixed, logger, metrics);
   shutdown.onStop('Kafka clients', () => connection.log.close());
   return connection;

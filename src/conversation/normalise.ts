@@ -90,7 +90,7 @@ function normaliseCommunication(
     // A supervisor is never the latest participant: the table has no use for its addresses and subject.
     ...(ofSupervisor ? NOTHING_SAID : personalFields(leg, medium)),
     messageType: medium === 'Message' ? text(leg['type']) : null,
-    messages: messagesOf(leg['messages']),
+    messages: messagesOf(leg['messages'], medium),
   };
 }
 
@@ -155,10 +155,14 @@ function afterCallWorkOf(wire: unknown): CommunicationSnapshot['afterCallWork'] 
   return work.state === null && work.startTime === null && work.endTime === null ? null : work;
 }
 
-function messagesOf(wire: unknown): readonly MessageSnapshot[] | null {
+/** The times make progress whatever the medium; the status is a column of messages alone. */
+function messagesOf(wire: unknown, medium: string): readonly MessageSnapshot[] | null {
   const messages = array(wire)
     .filter(isObject)
-    .map((message) => ({ messageTime: time(message['messageTime']), messageStatus: text(message['messageStatus']) }));
+    .map((message) => ({
+      messageTime: time(message['messageTime']),
+      messageStatus: medium === 'Message' ? text(message['messageStatus']) : null,
+    }));
   return messages.length > 0 ? messages : null;
 }
 

@@ -17,9 +17,10 @@ const LEG: Shape = {
   connectedTime: 'time',
   disconnectedTime: 'time',
   afterCallWork: WORK,
-  type: 'word',
-  messages: [{ messageTime: 'time', messageStatus: 'word' }],
+  messages: [{ messageTime: 'time' }],
 };
+/** Type and status are columns of messages alone. */
+const MESSAGE_LEG: Shape = { ...LEG, type: 'word', messages: [{ messageTime: 'time', messageStatus: 'word' }] };
 const PARTICIPANT: Shape = {
   id: 'word',
   purpose: 'word',
@@ -27,10 +28,10 @@ const PARTICIPANT: Shape = {
   userId: 'word',
   connectedTime: 'time',
   conversationRoutingData: { skills: [{ id: 'word' }] },
-  ...Object.fromEntries(MEDIA.map(([array]) => [array, [LEG]] as const)),
+  ...Object.fromEntries(MEDIA.map(([array, medium]) => [array, [medium === 'Message' ? MESSAGE_LEG : LEG]] as const)),
 };
 const CONVERSATION: Shape = { id: 'word', participants: [PARTICIPANT] };
-const NOTIFICATION: Shape = { topicName: 'word', version: 'word', eventBody: CONVERSATION };
+const NOTIFICATION: Shape = { topicName: 'word', eventBody: CONVERSATION };
 const LIVE: Shape = { ...CONVERSATION, ...NOTIFICATION, detail: { ...NOTIFICATION, timestamp: 'time' } };
 const INPUT: Shape = { ...LIVE, receivedAt: 'time', event: LIVE, gone: { id: 'word' } };
 

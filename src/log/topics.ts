@@ -29,6 +29,8 @@ export function valueSubject(topic: string): string {
   return `${topic}-value`;
 }
 
+export type TopicUse = 'live' | 'replay';
+
 export interface TopicDefinition {
   readonly topic: string;
   readonly config: Readonly<Record<string, string>>;
@@ -40,6 +42,9 @@ const MIB = 1024 * 1024;
 
 /** What is larger was dead-lettered before (`too-large`, default 4 MiB of Avro). */
 const LARGEST_RECORD_BYTES = 8 * MIB;
+
+/** The greatest 64-bit integer. */
+const NO_LIMIT = '9223372036854775807';
 
 const RETAINED: Readonly<Record<string, string>> = {
   'cleanup.policy': 'delete',
@@ -53,18 +58,32 @@ const COMPACTED: Readonly<Record<string, string>> = {
   'segment.ms': String(HOUR_MS),
   'segment.bytes': String(64 * MIB),
   'delete.retention.ms': String(DAY_MS),
+  'min.compaction.lag.ms': '0',
   'max.compaction.lag.ms': String(DAY_MS),
   // State records carry receive times, which a recording from the future puts ahead of the broker's clock.
-  'message.timestamp.after.max.ms': '9223372036854775807',
+  'message.timestamp.after.max.ms': NO_LIMIT,
 };
 
-/** @param minInsyncReplicas 2 in production, 1 where the replication factor is 1 */
-export function topicDefinitions(names: TopicNames, minInsyncReplicas: number): readonly TopicDefinition[] {
+/** Records keep the receive times of old events, which every lag would find old enough at once. */
+const NOT_COMPACTED_YET: Readonly<Record<string, string>> = {
+  'min.compaction.lag.ms': NO_LIMIT,
+  'max.compaction.lag.ms': NO_LIMIT,
+};
+
+/**
+ * @param minInsyncReplicas 2 in production, 1 where the replication factor is 1
+ * @param use `replay`: until the state topic has been read, none of its records may be compacted away
+ */
+export function topicDefinitions(
+  names: TopicNames,
+  minInsyncReplicas: number,
+  use: TopicUse = 'live',
+): readonly TopicDefinition[] {
   const durable = { 'min.insync.replicas': String(minInsyncReplicas) };
   const large = { 'max.message.bytes': String(LARGEST_RECORD_BYTES) };
   return [
     { topic: names.events, config: { ...RETAINED, ...large, ...durable } },
-    { topic: names.state, config: { ...COMPACTED, ...durable } },
+    { topic: names.state, config: { ...COMPACTED, ...durable, ...(use === 'replay' ? NOT_COMPACTED_YET : {}) } },
     { topic: names.changelog, config: { ...COMPACTED, ...large, ...durable } },
     { topic: names.deadLetters, config: { ...RETAINED, ...durable } },
   ];

@@ -2,7 +2,7 @@ import type { Config } from '../config';
 import { registerSchema, type RegistryOptions } from '../log/codec/registry';
 import { loadSchema, type SchemaName } from '../log/codec/schemas';
 import type { KafkaConnection } from '../log/kafkajs/client';
-import { topicDefinitions, topicNames, valueSubject, type TopicNames } from '../log/topics';
+import { topicDefinitions, topicNames, valueSubject, type TopicNames, type TopicUse } from '../log/topics';
 import type { Store } from '../store/client';
 import { migrate } from '../store/migrations';
 import { withKafkaAdmin } from './connect';
@@ -14,13 +14,22 @@ export interface SetupOptions {
   /** Null: no ClickHouse is wanted. */
   readonly store: Store | null;
   readonly mode: 'apply' | 'dry-run';
+  /** Default `live`. */
+  readonly use?: TopicUse;
 }
 
 /** Topics, schemas and tables, as this version wants them. Idempotent. Answers what changed, a line each. */
-export async function setUp({ config, kafka, registry, store, mode }: SetupOptions): Promise<readonly string[]> {
+export async function setUp({
+  config,
+  kafka,
+  registry,
+  store,
+  mode,
+  use = 'live',
+}: SetupOptions): Promise<readonly string[]> {
   const topics = topicNames(config.topics.prefix);
   const [topicChanges, schemaChanges, tableChanges] = await Promise.all([
-    setUpTopics(config, kafka, topics, mode),
+    setUpTopics(config, kafka, topics, mode, use),
     setUpSchemas(registry, topics, mode),
     store === null ? [] : setUpTables(config, store, mode),
   ]);
@@ -32,8 +41,9 @@ function setUpTopics(
   kafka: KafkaConnection,
   topics: TopicNames,
   mode: 'apply' | 'dry-run',
+  use: TopicUse,
 ): Promise<readonly string[]> {
-  const definitions = topicDefinitions(topics, Math.min(2, replicationFactor));
+  const definitions = topicDefinitions(topics, Math.min(2, replicationFactor), use);
   const request = { definitions, partitions, replicationFactor, dryRun: mode === 'dry-run' };
   return withKafkaAdmin(kafka, (admin) => admin.setupTopics(request));
 }

@@ -144,6 +144,7 @@ describe('the state topic, to an ordinary consumer', () => {
     expect(events.size).toBeGreaterThan(1_500);
     const traces = new Map<string, Received[]>();
     for (const one of state) traces.set(traceOf(one), [...(traces.get(traceOf(one)) ?? []), one]);
+    expect([...traces.keys()].filter((trace) => !events.has(trace))).toEqual([]);
     for (const [trace, records] of traces) {
       const event = events.get(trace);
       const decoded = (await registry.decode(event?.value ?? Buffer.alloc(0))) as Json;

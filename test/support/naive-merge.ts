@@ -195,7 +195,7 @@ export function knowledge(events: readonly NaiveEvent[], held: ReadonlySet<strin
   return counting(unionOf(events, held)).map((member) => ({ ...member, queuedAt: queuedAt.get(member.id) ?? null }));
 }
 
-/** Ids of all ended communications, those that do not count included (the lead's choice 7). */
+/** Ids of all ended communications, those that do not count included (docs/design.md, choice 4). */
 export const endedIds = (events: readonly NaiveEvent[], held: ReadonlySet<string>): string[] =>
   unionOf(events, held).flatMap(({ legs }) => legs.filter(({ ended }) => ended).map(({ id }) => id));
 

@@ -168,7 +168,7 @@ export function naivePartition(settings: NaiveSettings): (event: NaiveEvent) => 
     const events = [...before.events, event];
     const members = knowledge(events, before.held);
     const live = isLive(members);
-    // The lead's choice 6: a row without anyone but supervisors is closed as if ended.
+    // docs/design.md, choice 5: a row without anyone but supervisors is closed as if ended.
     const ended = hasEnded(members) || (before.row !== null && !live);
     const endedAt = ended ? (before.endedAt ?? event.at) : null;
     const known: Known = { ...before, events, endedAt };

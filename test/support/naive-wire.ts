@@ -135,10 +135,13 @@ function afterCallWork(value: unknown): NaiveFields['afterCallWork'] {
   return Object.values(work).every((field) => field === null) ? null : work;
 }
 
-function messages(value: unknown): NaiveMessage[] | null {
+function messages(value: unknown, medium: string): NaiveMessage[] | null {
   const found = arrayOr(value)
     .filter(isObject)
-    .map((message) => ({ time: naiveTime(message['messageTime']), status: naiveString(message['messageStatus']) }));
+    .map((message) => ({
+      time: naiveTime(message['messageTime']),
+      status: medium === 'Message' ? naiveString(message['messageStatus']) : null,
+    }));
   return found.length === 0 ? null : found;
 }
 
@@ -152,7 +155,7 @@ const SPECIFIC: Readonly<Record<string, readonly string[]>> = {
 
 function communicationFields(wire: Json, medium: string, supervisor: boolean): NaiveFields {
   const disconnectType = naiveString(wire['disconnectType']);
-  // The lead's choice 5: a supervisor's addresses and subject are dropped here already.
+  // docs/design.md, choice 7: a supervisor's addresses and subject are dropped here already.
   const specific = Object.fromEntries((SPECIFIC[medium] ?? []).map((key) => [key, wire[key]]));
   const personal = supervisor ? {} : specific;
   return {
@@ -163,7 +166,7 @@ function communicationFields(wire: Json, medium: string, supervisor: boolean): N
     connectedTime: naiveTime(wire['connectedTime']),
     disconnectedTime: naiveTime(wire['disconnectedTime']),
     afterCallWork: afterCallWork(wire['afterCallWork']),
-    messages: messages(wire['messages']),
+    messages: messages(wire['messages'], medium),
     messageType: naiveString(specific['type']),
     self: address(personal['self']),
     other: address(personal['other']),

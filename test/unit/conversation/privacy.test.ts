@@ -86,7 +86,7 @@ describe('section 2, what a dead letter carries', () => {
       receivedAt: at(1),
       event: {
         topicName: 'v2.routing.queues.Q1.conversations',
-        version: '2',
+        version: 1,
         metadata: expect.anything(),
         eventBody: {
           id: 'c1',
