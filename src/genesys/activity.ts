@@ -27,11 +27,19 @@ const ActivityAnswer = z.object({
     .default([]),
 });
 
-/** The live conversations of these queues (permission analytics:queueObservation:view), 100 queues a request. */
-export async function queryActivity(rest: Rest, queueIds: readonly string[]): Promise<Activity> {
+/**
+ * The live conversations of these queues (permission analytics:queueObservation:view), 100 queues a request.
+ * @param turn resolves when the next request may be made
+ */
+export async function queryActivity(
+  rest: Rest,
+  queueIds: readonly string[],
+  turn: () => Promise<void>,
+): Promise<Activity> {
   const conversations = new Map<string, { waiting: boolean }>();
   const truncated = new Set<string>();
   for (let from = 0; from < queueIds.length; from += QUEUES_PER_QUERY) {
+    await turn();
     const { results } = await rest.send({
       method: 'POST',
       path: ROUTE,

@@ -98,6 +98,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   const gaps = new Map<string, number>();
   const watched = new Set(queueIds);
   let compareAt = Infinity;
+  let lastTurnAt = 0;
 
   const add = (one: Work): void => {
     const known = work.get(one.conversationId);
@@ -114,7 +115,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     compareAt = now + timings.compareEveryMs;
     const missed = new Map(gaps);
     gaps.clear();
-    const activity = await queryActivity(rest, queueIds).catch((error: unknown) => {
+    const activity = await queryActivity(rest, queueIds, turn).catch((error: unknown) => {
       tell(error, 'the queues cannot be asked for their conversations');
       return null;
     });
@@ -202,11 +203,13 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     logger.warn({ reason: messageOf(error), correlationId, permission }, what);
   }
 
-  /** Others need requests too: subscriptions must not wait for a minute to end. */
-  async function withinLimit(): Promise<void> {
+  /** One request after the other, and others need some too: subscriptions must not wait for a minute to end. */
+  async function turn(): Promise<void> {
     const limit = rest.limit();
     const waitMs = limit !== null && limit.remaining <= RESERVE ? limit.resetsAt - Date.now() : 0;
-    if (waitMs > 0) await pause(waitMs);
+    await pause(Math.max(0, waitMs, lastTurnAt + timings.requestEveryMs - Date.now()));
+    stopping.signal.throwIfAborted();
+    lastTurnAt = Date.now();
   }
 
   const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
@@ -217,7 +220,6 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       new Promise((resolve) => stopping.signal.addEventListener('abort', resolve)),
     ]);
     while (!stopping.signal.aborted) {
-      await withinLimit();
       if (gaps.size > 0 || Date.now() >= compareAt) {
         await compare();
         continue;
@@ -227,13 +229,14 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
         await pause(Math.min(IDLE_MS, timings.requestEveryMs));
         continue;
       }
-      const started = Date.now();
+      await turn();
       await ask(one);
-      await pause(Math.max(0, started + timings.requestEveryMs - Date.now()));
     }
   }
 
-  const running = run().catch((error: unknown) => logger.error({ err: error }, 'reconciliation ended'));
+  const running = run().catch((error: unknown) => {
+    if (!stopping.signal.aborted) logger.error({ err: error }, 'reconciliation ended');
+  });
   return {
     gap(queues) {
       const now = Date.now();
