@@ -16,7 +16,7 @@ import { startSinkRole, type RunningSinkRole } from '../roles/sink';
 import { connectStore, identifier, type Store } from '../store/client';
 import type { Context } from './context';
 import { configuredStore } from './role';
-import { progressOf } from './start-parts';
+import { progressOf, stoppedInTheEnd } from './start-parts';
 
 /** Where a replay writes: never into the live topics and tables. */
 export interface ReplayPlace {
@@ -70,14 +70,9 @@ async function openEmbedded(context: Context, place: ReplayPlace): Promise<Conne
     else await rm(dataDir, { recursive: true, force: true });
   });
   const onProgress = progressOf(context);
-  const provided = async <P extends { stop(): Promise<void> }>(name: string, part: Promise<P>): Promise<P> => {
-    const running = await part;
-    shutdown.onStop(name, () => running.stop());
-    return running;
-  };
   const [kafka, registry] = await Promise.all([
-    provided('Kafka', provideKafka({ dataDir, onProgress, signal: shutdown.signal })),
-    provided('schema registry', provideRegistry({ dataDir, onProgress, signal: shutdown.signal })),
+    stoppedInTheEnd(shutdown, 'Kafka', provideKafka({ dataDir, onProgress, signal: shutdown.signal })),
+    stoppedInTheEnd(shutdown, 'schema registry', provideRegistry({ dataDir, onProgress, signal: shutdown.signal })),
   ]);
   // What is configured is somebody else's, credentials included: an embedded Kafka is asked for.
   const alone: Config = {

@@ -11,6 +11,7 @@ import { startSimulator } from '../genesys/simulator';
 import { createLocalSchemas } from '../log/codec/schema-source';
 import { createMemoryLog } from '../log/memory/cluster';
 import { topicNames } from '../log/topics';
+import type { Shutdown } from '../ops/shutdown';
 import { discard } from '../pipeline/discard';
 import { connectKafka, kafkaConnection, registryOptions, type Connected } from '../roles/connect';
 import { setUp, setUpTables } from '../roles/setup';
@@ -59,16 +60,10 @@ export async function openKafka(
   const { config, shutdown, logger, metrics } = context;
   const { dataDir } = config;
   const onProgress = progressOf(context);
-  // Stopped in the end even if the other one cannot be started.
-  const provided = async <P extends { stop(): Promise<void> }>(name: string, part: Promise<P>): Promise<P> => {
-    const running = await part;
-    shutdown.onStop(name, () => running.stop());
-    return running;
-  };
   const options = { dataDir, onProgress, signal: shutdown.signal };
   const [kafka, registry] = await Promise.all([
-    provided('Kafka', provideKafka({ configured: config.kafka.brokers?.join(','), ...options })),
-    provided('schema registry', provideRegistry({ configured: config.registry.url, ...options })),
+    stoppedInTheEnd(shutdown, 'Kafka', provideKafka({ configured: config.kafka.brokers?.join(','), ...options })),
+    stoppedInTheEnd(shutdown, 'schema registry', provideRegistry({ configured: config.registry.url, ...options })),
   ]);
   const complete = withUrls(kafka.brokers, registry.url);
   onProgress('topics, schemas, tables');
@@ -150,6 +145,17 @@ export async function openGenesys({ config, shutdown }: Context): Promise<Genesy
     urls: { loginUrl, apiUrl },
     where: [['Genesys', `simulated: ${apiUrl}/truth`]],
   };
+}
+
+/** Of parts that are started side by side: each is stopped even if the other one cannot be started. */
+export async function stoppedInTheEnd<P extends { stop(): Promise<void> }>(
+  shutdown: Shutdown,
+  name: string,
+  part: Promise<P>,
+): Promise<P> {
+  const running = await part;
+  shutdown.onStop(name, () => running.stop());
+  return running;
 }
 
 export function progressOf({ io, quiet }: Context): (text: string) => void {

@@ -1,9 +1,7 @@
 import { UsageError } from '../common/errors';
 import { withDefaults, type Config, type SettingKey } from '../config';
 import { acquireDataDir } from '../embedded/lock';
-import { createRowCodec } from '../log/codec/codecs';
 import { startOpsHttp } from '../ops/http';
-import { followLiveRows } from '../pipeline/live-rows';
 import { startBridgeRole } from '../roles/bridge';
 import { startFoldRole } from '../roles/fold';
 import { startSinkRole } from '../roles/sink';
@@ -53,8 +51,6 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
 
   const parts = { config, logger, metrics, log, schemas, topics };
   progress('fold, sink, bridge');
-  const live = await followLiveRows(log, topics.state, await createRowCodec(schemas, topics));
-  shutdown.onStop('live table', () => live.stop());
   const [fold, sink] = await Promise.all([startFoldRole(parts), startSinkRole({ ...parts, store })]);
   shutdown.onStop('sink', () => sink.stop());
   shutdown.onStop('fold', () => fold.stop());
@@ -82,7 +78,9 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
   if (io.stdout.isTTY !== true && !quiet) {
     io.stderr.write(where.map(([label, value]) => `${label.padEnd(10)} ${value}\n`).join(''));
   }
-  const view = startLiveView(started, () => boardModel(live.rows(), Date.now(), { where, names: bridge.queueNames() }));
+  const view = startLiveView(started, () =>
+    boardModel(bridge.rows(), Date.now(), { where, names: bridge.queueNames() }),
+  );
   shutdown.onStop('view', () => view.stop());
 
   const failed = kafka.ended.then((error) => {

@@ -23,6 +23,8 @@ export interface BridgeParts extends RoleParts {
 export interface RunningBridge extends RunningRole {
   /** Names of the watched queues, by id. */
   queueNames(): ReadonlyMap<string, string>;
+  /** The table, as the bridge reads it back. */
+  rows(): Iterable<QueueConversation>;
 }
 
 /** The bridge: Genesys's notifications, normalised and minimised, into the events topic. */
@@ -100,6 +102,7 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
       kafka: () => ({ ok: sender.problem() === null, detail: sender.problem() ?? `${sender.pending()} records wait` }),
     },
     done,
+    rows: live.rows,
     queueNames: () => new Map(running.queues().map(({ id, name }) => [id, name])),
     stop: async () => {
       await running.stop();

@@ -89,6 +89,18 @@ describe('a broker that dies', () => {
     await subscription.stop();
   });
 
+  it('for good: a producer is closed within seconds, and what it could not send is told', async () => {
+    const producer = await connect().createProducer();
+    const record = { topic: 'in', key: 'a', value: Buffer.from('1') };
+    await producer.send([record]);
+    await here().kill9();
+    // kafkajs alone would go on trying for two minutes.
+    const sending = expect(producer.send([record])).rejects.toThrow();
+    await producer.close();
+    await sending;
+    await here().restart();
+  });
+
   it('away at the start: a message that names the brokers, the reason and what to look at', async () => {
     await here().kill9();
     const log = connect();
