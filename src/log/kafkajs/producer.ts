@@ -28,7 +28,9 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
   let producer: Promise<Producer> | null = null;
   const queue: Waiting[] = [];
   let sending: Promise<void> | null = null;
+  let underWay: readonly Waiting[] = [];
   let isClosed = false;
+  /** Nothing more is begun; what kafkajs still tries comes to nothing. */
   let isAbandoned = false;
 
   const open = async (): Promise<Producer> => {
@@ -60,10 +62,10 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
   };
 
   const sendAll = async (): Promise<void> => {
-    while (queue.length > 0) {
+    while (queue.length > 0 && !isAbandoned) {
       const calls = takeCalls();
+      underWay = calls;
       try {
-        if (isAbandoned) throw new Error('the producer was closed before the log took this');
         await sendCalls(await (producer ??= open()), calls);
         for (const { outcome } of calls) outcome.resolve(undefined);
       } catch (error) {
@@ -91,6 +93,8 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
       isClosed = true;
       await Promise.race([sending, sleep(CLOSE_WITHIN_MS, undefined, { ref: false })]);
       isAbandoned = true;
+      const error = new Error('the producer was closed before the log took this');
+      for (const { outcome } of [...underWay, ...queue.splice(0)]) outcome.reject(error);
       await discard();
     },
   };

@@ -90,8 +90,11 @@ describe('a broker that dies', () => {
   });
 
   it('for good: a producer is closed within seconds, and what it could not send is told', async () => {
+    const admin = await createStockAdmin(here().brokers);
+    await admin.createTopic('closed', 1);
+    await admin.close();
     const producer = await connect().createProducer();
-    const record = { topic: 'in', key: 'a', value: Buffer.from('1') };
+    const record = { topic: 'closed', key: 'a', value: Buffer.from('1') };
     await producer.send([record]);
     await here().kill9();
     // kafkajs alone would go on trying for two minutes.
