@@ -114,6 +114,16 @@ async function endLeftover(dir: string): Promise<void> {
   await endsWithin(leftover, 5_000);
 }
 
+/** The first line in any of these files that matches; null: none. */
+export async function findLine(files: readonly string[], pattern: RegExp): Promise<string | null> {
+  for (const file of files) {
+    const text = await readFile(file, 'utf8').catch(() => '');
+    const line = text.split('\n').find((each) => pattern.test(each));
+    if (line !== undefined) return line.trim();
+  }
+  return null;
+}
+
 /** The last lines of the first of these files that has any, without stack frames, indented for an error message. */
 export async function tailOf(files: readonly string[], count = 12): Promise<string> {
   for (const file of files) {

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from '../common/errors';
-import { startJvm, tailOf, type Jvm, type JvmExit } from './jvm';
+import { findLine, startJvm, tailOf, type Jvm, type JvmExit } from './jvm';
 import { acquireDataDir } from './lock';
 import { keepOrFindPorts } from './ports';
 import { namingPath } from './remedy';
@@ -94,6 +94,9 @@ async function startLocked(options: ServiceOptions, release: () => Promise<void>
 
 class PortTaken extends OperatorError {}
 
+const WHILE_STARTING = 'ended while starting';
+const PORT_TAKEN = /Address already in use|BindException|already bound|Port .* in use/i;
+
 async function startAndWait(options: ServiceOptions, ports: readonly number[]): Promise<Jvm> {
   const { dir, java, name } = options;
   const args = await namingPath('data directory', dir, () => options.prepare(ports));
@@ -105,7 +108,7 @@ async function startAndWait(options: ServiceOptions, ports: readonly number[]): 
   const isOver = () => exit;
   for (const deadline = Date.now() + READY_WITHIN_MS; Date.now() < deadline;) {
     const how = isOver();
-    if (how !== undefined) throw await diedError(options, how, 'ended while starting');
+    if (how !== undefined) throw await diedError(options, how, WHILE_STARTING);
     if (await options.isReady(ports)) return jvm;
     if (options.signal?.aborted === true) {
       await jvm.stop(ABORT_GRACE_MS);
@@ -134,8 +137,10 @@ function flags(dir: string): string[] {
 async function diedError(options: ServiceOptions, exit: JvmExit, what: string): Promise<OperatorError> {
   const tail = await tailOf(options.logs);
   const message = `${options.title}: ${what} (${exit.signal ?? `exit code ${exit.code ?? 'unknown'}`})`;
-  if (/Address already in use|BindException|already bound|Port .* in use/i.test(tail)) {
-    return new PortTaken(`${message}: a port was taken by another process. Start again.${tail}`);
+  // What comes after it, a whole orderly shutdown, may have pushed it out of the last lines.
+  const taken = what === WHILE_STARTING ? await findLine(options.logs, PORT_TAKEN) : null;
+  if (taken !== null) {
+    return new PortTaken(`${message}: a port was taken by another process. Start again.\n  ${taken}${tail}`);
   }
   if (/No space left on device|ENOSPC/i.test(tail)) {
     return new OperatorError(`${message}: the disk of ${options.dir} is full. Free some space.${tail}`);

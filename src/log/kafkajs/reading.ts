@@ -1,11 +1,12 @@
 import type { Reading, ReadRequest } from '../port';
-import { createDeferred } from '../runtime/signal';
+import { createDeferred, jittered } from '../runtime/signal';
 import { createClient, PATIENT, type KafkaConnection } from './client';
-import { createCluster } from './cluster';
+import { createCluster, isUnknownTopic } from './cluster';
 import { boundsOf, readPositions, type ReadPosition } from './reader';
 
 /** A reader that does not follow gives up after so many failures in a row, about 20 s; one that follows never. */
 const ATTEMPTS = 12;
+const RETRY_MS = 100;
 
 /** @see Log.read */
 export async function readKafka(connection: KafkaConnection, request: ReadRequest): Promise<Reading> {
@@ -19,7 +20,7 @@ export async function readKafka(connection: KafkaConnection, request: ReadReques
     await cluster.disconnect().catch(() => undefined);
     throw error;
   }
-  const { ends, positions } = await findPositions();
+  const { ends, positions } = await whenLeadersAreKnown(findPositions);
   if (ends.size === 0) caughtUp.resolve(undefined);
   const running = readPositions({
     cluster,
@@ -34,6 +35,22 @@ export async function readKafka(connection: KafkaConnection, request: ReadReques
       }
     },
   }).then(() => caughtUp.resolve(undefined), caughtUp.reject);
+
+  /** Right after a topic was created, or a leader has changed, brokers and metadata may disagree for a moment. */
+  async function whenLeadersAreKnown<T>(ask: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (attempt >= ATTEMPTS || isUnknownTopic(error)) {
+          await cluster.disconnect().catch(() => undefined);
+          throw error;
+        }
+        await new Promise((resolve) => setTimeout(resolve, jittered(RETRY_MS * attempt)));
+        await cluster.refreshMetadata().catch(() => undefined);
+      }
+    }
+  }
 
   async function findPositions() {
     const found: ReadPosition[] = [];
