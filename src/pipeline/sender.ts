@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { messageOf } from '../common/errors';
+import { messageOf, OperatorError } from '../common/errors';
 import type { LogProducer, OutRecord } from '../log/port';
 
 /**
@@ -11,6 +11,8 @@ export interface Sender {
   add(record: OutRecord): void;
   /** Records not yet acknowledged. */
   pending(): number;
+  /** Resolves when everything added before the call is acknowledged; rejects when the sender is stopped before that. */
+  flushed(): Promise<void>;
   /** Null: all is well; else why the log does not take records, in its words. */
   problem(): string | null;
   /** Sends what waits, as long as the log takes it, for 3 s at most; then stops. What is left is told. */
@@ -26,6 +28,13 @@ export interface SenderOptions {
   readonly onSent: (records: readonly OutRecord[]) => void;
 }
 
+interface Flush {
+  /** So many records must be acknowledged. */
+  readonly upTo: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
 const BATCH = { records: 500, bytes: 512 * 1024 };
 const FULL = { records: 20_000, bytes: 64 * 1024 * 1024 };
 const FIRST_RETRY_MS = 200;
@@ -38,7 +47,20 @@ export function createSender({ producer, logger, onFull, onRoom, onSent }: Sende
   let full = false;
   let sending: Promise<void> | null = null;
   let stopping = false;
+  let stopped = false;
   let problem: string | null = null;
+  let added = 0;
+  let acknowledged = 0;
+  let flushes: readonly Flush[] = [];
+
+  const settleFlushes = (): void => {
+    const due = flushes.filter(({ upTo }) => acknowledged >= upTo);
+    if (due.length > 0) flushes = flushes.filter(({ upTo }) => acknowledged < upTo);
+    for (const flush of due) flush.resolve();
+    if (!stopped) return;
+    for (const flush of flushes) flush.reject(new OperatorError('stopped before the log had acknowledged everything'));
+    flushes = [];
+  };
 
   const take = (): readonly OutRecord[] => {
     let size = 0;
@@ -68,6 +90,8 @@ export function createSender({ producer, logger, onFull, onRoom, onSent }: Sende
       failures = 0;
       waiting = waiting.slice(batch.length);
       for (const record of batch) bytes -= sizeOf(record);
+      acknowledged += batch.length;
+      settleFlushes();
       if (full && waiting.length < FULL.records / 2 && bytes < FULL.bytes / 2) {
         full = false;
         onRoom();
@@ -86,6 +110,7 @@ export function createSender({ producer, logger, onFull, onRoom, onSent }: Sende
   return {
     add: (record) => {
       waiting.push(record);
+      added++;
       bytes += sizeOf(record);
       if (!full && (waiting.length >= FULL.records || bytes >= FULL.bytes)) {
         full = true;
@@ -94,10 +119,17 @@ export function createSender({ producer, logger, onFull, onRoom, onSent }: Sende
       start();
     },
     pending: () => waiting.length,
+    flushed: () =>
+      new Promise((resolve, reject) => {
+        flushes = [...flushes, { upTo: added, resolve, reject }];
+        settleFlushes();
+      }),
     problem: () => problem,
     stop: async () => {
       stopping = true;
       await Promise.race([sending, sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
+      stopped = true;
+      settleFlushes();
       return { unsent: waiting.length };
     },
   };

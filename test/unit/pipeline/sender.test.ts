@@ -9,18 +9,21 @@ const record = (key: number): OutRecord => ({ topic: 'events', key: String(key),
 function aLog() {
   const taken: (string | Buffer | null)[] = [];
   const calls: number[] = [];
-  let answer: 'take' | 'refuse' | 'hang' = 'take';
+  let answer: 'take' | 'refuse' | 'hang' | 'hold' = 'take';
+  let release: () => void = () => undefined;
   const producer: LogProducer = {
     send: (records) => {
       calls.push(records.length);
       if (answer === 'refuse') return Promise.reject(new Error('not enough replicas'));
       if (answer === 'hang') return new Promise(() => undefined);
-      taken.push(...records.map(({ key }) => key));
+      const take = () => void taken.push(...records.map(({ key }) => key));
+      if (answer === 'hold') return new Promise<void>((resolve) => (release = resolve)).then(take);
+      take();
       return Promise.resolve();
     },
     close: () => Promise.resolve(),
   };
-  return { producer, taken, calls, answers: (next: typeof answer) => void (answer = next) };
+  return { producer, taken, calls, answers: (next: typeof answer) => void (answer = next), release: () => release() };
 }
 
 function aSender(log: ReturnType<typeof aLog>) {
@@ -94,4 +97,38 @@ describe('records on their way into the log', () => {
       expect(await sender.stop()).toEqual({ unsent: 3 });
     },
   );
+
+  test('flushed waits for the log to acknowledge what was added before, and for nothing added after', async () => {
+    const log = aLog();
+    const { sender } = aSender(log);
+    const settled: string[] = [];
+    log.answers('hold');
+    sender.add(record(1));
+    const first = sender.flushed().then(() => settled.push('first'));
+    sender.add(record(2));
+    const second = sender.flushed().then(() => settled.push('second'));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(settled).toEqual([]);
+    log.release();
+    await first;
+    expect(settled).toEqual(['first']);
+    log.release();
+    await second;
+    expect(log.taken).toEqual(['1', '2']);
+  });
+
+  test('flushed resolves at once when nothing waits', async () => {
+    await expect(aSender(aLog()).sender.flushed()).resolves.toBeUndefined();
+  });
+
+  test('flushed rejects when the sender is stopped with something unsent, before or after the stop', async () => {
+    const log = aLog();
+    const { sender } = aSender(log);
+    log.answers('hang');
+    sender.add(record(1));
+    const before = expect(sender.flushed()).rejects.toThrow(/stopped before/);
+    await sender.stop();
+    await before;
+    await expect(sender.flushed()).rejects.toThrow(/stopped before/);
+  });
 });
