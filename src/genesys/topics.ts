@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import type { Rest } from './rest';
+
+/** What Genesys says of the topic of a queue's conversations. */
+export interface TopicOffer {
+  /** E.g. `routing:queue:view`; empty: none is asked for, or none is told. */
+  readonly requiresPermissions: readonly string[];
+  /** E.g. `Websocket`, `EventBridge`, `All`. */
+  readonly transports: readonly string[];
+}
+
+const ROUTE = '/api/v2/notifications/availabletopics';
+const QUEUE_TOPIC = 'v2.routing.queues.{id}.conversations';
+
+const TopicsAnswer = z.object({
+  entities: z
+    .array(
+      z.object({
+        id: z.string().optional(),
+        requiresPermissions: z.array(z.string()).nullish(),
+        transports: z.array(z.string()).nullish(),
+      }),
+    )
+    .default([]),
+});
+
+/**
+ * Asks which permissions the queues' topic needs and how it can be had (no permission is needed to ask). What it needs is
+ * not written down anywhere else.
+ * @returns null where Genesys does not list the topic
+ */
+export async function queueTopicOffer(rest: Rest): Promise<TopicOffer | null> {
+  const { entities } = await rest.send({
+    method: 'GET',
+    path: `${ROUTE}?expand=requiresPermissions&expand=transports`,
+    route: ROUTE,
+    answer: TopicsAnswer,
+  });
+  const topic = entities.find(({ id }) => id === QUEUE_TOPIC);
+  if (topic === undefined) return null;
+  return { requiresPermissions: topic.requiresPermissions ?? [], transports: topic.transports ?? [] };
+}
