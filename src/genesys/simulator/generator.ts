@@ -1,7 +1,8 @@
 import type { BehaviourCounts } from './behaviours';
-import type { OrganisationOptions, Queue } from './organisation';
+import type { OrganisationOptions } from './organisation';
 import { createOrganisation } from './organisation';
 import type { NotificationFrame } from './render';
+import type { Queue } from './roster';
 import type { Truth, TruthRow } from './truth';
 
 export interface GeneratorOptions extends OrganisationOptions {

@@ -3,14 +3,17 @@ import type { Behaviour, BehaviourCounts } from './behaviours';
 import { BEHAVIOURS } from './behaviours';
 import { createSchedule } from './heap';
 import type { Conversation } from './model';
+import { isLive } from './model';
 import { createPersonalData } from './personal';
 import type { Random } from './random';
 import { createRandom } from './random';
 import type { Json, NotificationFrame } from './render';
 import { createNotificationRenderer } from './render';
 import { renderRestConversation } from './render-rest';
+import type { Named, Queue } from './roster';
+import { createRoster } from './roster';
 import { drawScenario } from './scenarios';
-import type { Script, World } from './scene';
+import type { Scene, Script, World } from './scene';
 import { createScene } from './scene';
 import type { Truth, TruthRow } from './truth';
 import { rememberEnd, truthOf } from './truth';
@@ -47,14 +50,24 @@ export interface Emission {
   readonly frame: NotificationFrame;
 }
 
-export interface Queue {
-  readonly id: string;
-  readonly name: string;
-}
+/** What becomes of the conversations in a queue that is removed. */
+export type AfterRemoval = 'go-on' | 'disconnect';
 
 /** A contact centre on virtual time: each step is one change of one conversation. */
 export interface Organisation {
+  /** Live: queues come and go. */
   readonly queues: readonly Queue[];
+  readonly users: readonly Named[];
+  readonly skills: readonly Named[];
+  hasQueue(id: string): boolean;
+  addQueue(name: string): Queue;
+  /** Null: there is no such queue. */
+  renameQueue(id: string, name: string): Queue | null;
+  /**
+   * It is in no list any more, and nothing is sent on its topic. False: there is no such queue.
+   * @throws RangeError for the last queue
+   */
+  removeQueue(id: string, conversations: AfterRemoval): boolean;
   /** When the next step is due, in virtual epoch milliseconds; null: nothing will happen any more. */
   nextAt(): number | null;
   /** Takes the next step; its notifications, one for each queue topic that carries the conversation. */
@@ -63,6 +76,10 @@ export interface Organisation {
   truthOf(conversationId: string): TruthRow | null;
   /** What analytics counts in the queues now. */
   activity(): readonly ActiveSession[];
+  /** All that REST still knows. */
+  conversations(): readonly Conversation[];
+  /** Null: gone. */
+  conversation(id: string): Conversation | null;
   /** As REST answers it; null: gone. */
   restConversation(conversationId: string): Json | null;
   behaviours(): BehaviourCounts;
@@ -70,6 +87,7 @@ export interface Organisation {
 
 interface Life {
   readonly conversation: Conversation;
+  readonly scene: Scene;
   readonly script: Script;
   readonly random: Random;
   readonly render: (conversation: Conversation) => Json;
@@ -84,13 +102,7 @@ export function createOrganisation(options: OrganisationOptions): Organisation {
   const { seed, day = 0, conversationsPerSecond = 2, startAt = DAY_START, forgetAfterMs = HOUR_MS } = options;
   const limit = options.conversations ?? Infinity;
   const random = createRandom(seed);
-  const queues = Array.from({ length: options.queues ?? 5 }, (_, index) => ({
-    id: random.uuid(),
-    name: `Queue ${index + 1}`,
-  }));
-  const ids = (length: number): string[] => Array.from({ length }, () => random.uuid());
-  const agentIds = ids(options.agents ?? 20);
-  const [supervisorIds, skillIds] = [ids(3), ids(6)];
+  const roster = createRoster(random, options);
 
   const schedule = createSchedule<() => readonly Emission[]>();
   const lives = new Map<string, Life>();
@@ -100,10 +112,10 @@ export function createOrganisation(options: OrganisationOptions): Organisation {
   let events = 0;
 
   const world: World = {
-    queueIds: queues.map(({ id }) => id),
-    agentIds,
-    supervisorIds,
-    skillIds,
+    queueIds: roster.queueIds,
+    agentIds: roster.agentIds,
+    supervisorIds: roster.supervisorIds,
+    skillIds: roster.skillIds,
     parkAtLeastMs: options.parkAtLeastMs ?? 12_000,
     now: () => now,
     note: (behaviour) => void (counts[behaviour] += 1),
@@ -151,6 +163,7 @@ export function createOrganisation(options: OrganisationOptions): Organisation {
     });
     const life: Life = {
       conversation,
+      scene,
       script: drawScenario(own)(scene),
       random: own,
       render: createNotificationRenderer(),
@@ -188,7 +201,7 @@ export function createOrganisation(options: OrganisationOptions): Organisation {
     rememberEnd(conversation);
     if (conversation.queueIds.length > 1) world.note('two-queues');
     const CorrelationId = life.random.uuid();
-    return conversation.queueIds.map((queueId) => ({
+    return conversation.queueIds.filter(roster.hasQueue).map((queueId) => ({
       at: now,
       sequence: (events += 1),
       conversationId: conversation.id,
@@ -201,9 +214,32 @@ export function createOrganisation(options: OrganisationOptions): Organisation {
     }));
   }
 
+  /** The system hangs up: everybody's legs end, and the script goes no further. */
+  function disconnect(life: Life): readonly Emission[] {
+    life.script.return();
+    for (const party of life.conversation.parties) life.scene.endParty(party, 'system');
+    return emit(life);
+  }
+
+  function removeQueue(id: string, conversations: AfterRemoval): boolean {
+    if (!roster.removeQueue(id)) return false;
+    if (conversations === 'go-on') return true;
+    for (const life of lives.values()) {
+      const queue = life.conversation.parties.findLast(({ purpose }) => purpose === 'acd');
+      if (queue?.queueId === id && isLive(life.conversation)) schedule.add(now, () => disconnect(life));
+    }
+    return true;
+  }
+
   planArrival();
   return {
-    queues,
+    queues: roster.queues,
+    users: roster.users,
+    skills: roster.skills,
+    hasQueue: roster.hasQueue,
+    addQueue: roster.addQueue,
+    renameQueue: roster.renameQueue,
+    removeQueue,
     nextAt: schedule.nextAt,
     step() {
       const due = schedule.take();
@@ -222,9 +258,11 @@ export function createOrganisation(options: OrganisationOptions): Organisation {
       return life ? truthOf(life.conversation) : null;
     },
     activity: () => [...lives.values()].flatMap(({ conversation }) => activityOf(conversation)),
+    conversations: () => [...lives.values()].map(({ conversation }) => conversation),
+    conversation: (id) => lives.get(id)?.conversation ?? null,
     restConversation(conversationId) {
       const life = lives.get(conversationId);
-      return life ? renderRestConversation(life.conversation) : null;
+      return life ? renderRestConversation(life.conversation, roster.queueName) : null;
     },
     behaviours: () => ({ ...counts }),
   };

@@ -15,19 +15,22 @@ const EMPTY_ARRAYS: Json = Object.fromEntries(
   ]),
 );
 
+/** Null: there is no such queue any more. */
+type QueueName = (id: string) => string | null;
+
 /** The conversation as `GET /api/v2/conversations/{id}` answers it. */
-export function renderRestConversation(conversation: Conversation): Json {
+export function renderRestConversation(conversation: Conversation, queueName: QueueName): Json {
   return {
     id: conversation.id,
     startTime: isoTime(conversation.startedAt),
-    participants: conversation.parties.map(renderRestParty),
+    participants: conversation.parties.map((party) => renderRestParty(party, queueName)),
     recordingState: 'NONE',
     ...conversation.extra,
     selfUri: `/api/v2/conversations/${conversation.id}`,
   };
 }
 
-function renderRestParty(party: Party): Json {
+function renderRestParty(party: Party, queueName: QueueName): Json {
   const queue = party.queueId;
   return present({
     id: party.id,
@@ -37,7 +40,7 @@ function renderRestParty(party: Party): Json {
     userId: party.userId,
     userUri: party.userId === null ? null : `/api/v2/users/${party.userId}`,
     queueId: queue,
-    queueName: queue === null ? null : 'Queue',
+    queueName: queue === null ? null : queueName(queue),
     purpose: party.purpose,
     ...(party.supervises === null ? {} : { [SUPERVISION_FIELD[party.supervises.how]]: party.supervises.partyId }),
     conversationRoutingData:

@@ -133,7 +133,9 @@ export function createScene(
   }
 
   /** An acd participant in a queue, on it until an agent answers. */
-  function enterQueue(queueId: string, options: LegOptions): Party {
+  function enterQueue(wanted: string, options: LegOptions): Party {
+    // It may have been removed since it was chosen.
+    const queueId = world.queueIds.includes(wanted) ? wanted : random.pick(world.queueIds);
     const skills = random.chance(0.6)
       ? Array.from({ length: random.integer(1, 3) }, () => random.pick(world.skillIds))
       : [];

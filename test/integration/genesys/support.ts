@@ -80,3 +80,5 @@ export function createStage() {
 }
 
 export const topicOf = ({ text }: Frame): string => (JSON.parse(text) as { topicName: string }).topicName;
+
+export { aClient } from '../../support/genesys-client';

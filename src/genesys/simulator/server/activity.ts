@@ -1,4 +1,5 @@
 import type { ActiveSession, ActivityMetric } from '../activity';
+import { ANALYTICS_MEDIA_TYPE } from '../render-details';
 import type { Handler } from './http';
 import { apiError } from './http';
 
@@ -34,7 +35,7 @@ function entityOf({ since, metric, conversationId, queueId, sessionId, medium, d
   return {
     activityDate: new Date(since).toISOString(),
     ...{ metric, conversationId, queueId, sessionId },
-    mediaType: medium === 'call' ? 'voice' : medium,
+    mediaType: ANALYTICS_MEDIA_TYPE[medium],
     ...(direction === null ? {} : { direction }),
     ...(userId === null ? {} : { userId }),
   };

@@ -1,9 +1,11 @@
-import type { Organisation, Queue } from '../organisation';
+import type { Organisation } from '../organisation';
 import type { Access } from './access';
 import { activityQuery } from './activity';
 import type { Channel, Channels, SubscribedTopic } from './channels';
-import type { Answer, Handler, Request, Route } from './http';
+import { detailsById, detailsQuery } from './details';
+import type { Answer, Handler, Route } from './http';
 import { apiError, NOT_FOUND } from './http';
+import { listingRoutes } from './listings';
 
 export interface ApiOptions {
   readonly organisation: Organisation;
@@ -21,15 +23,6 @@ export function apiRoutes({ organisation, access, channels, streamingUrl }: ApiO
     expires: new Date(expiresAt).toISOString(),
   });
   const routes: readonly Route[] = [
-    { method: 'GET', path: '/api/v2/routing/queues', handle: (request) => queuePage(request, organisation.queues) },
-    {
-      method: 'GET',
-      path: '/api/v2/routing/queues/{id}',
-      handle: ({ parts: [id] }) => {
-        const queue = organisation.queues.find((one) => one.id === id);
-        return queue ? { status: 200, body: queueBody(queue) } : NOT_FOUND();
-      },
-    },
     {
       method: 'GET',
       path: '/api/v2/users/me',
@@ -40,6 +33,7 @@ export function apiRoutes({ organisation, access, channels, streamingUrl }: ApiO
           'This request requires a user context. Client credentials cannot be used for requests that require a user context.',
         ),
     },
+    ...listingRoutes(organisation),
     // Always empty for client credentials.
     { method: 'GET', path: '/api/v2/conversations', handle: () => ({ status: 200, body: { entities: [], total: 0 } }) },
     {
@@ -54,6 +48,16 @@ export function apiRoutes({ organisation, access, channels, streamingUrl }: ApiO
       method: 'POST',
       path: '/api/v2/analytics/conversations/activity/query',
       handle: activityQuery(organisation.activity),
+    },
+    {
+      method: 'GET',
+      path: '/api/v2/analytics/conversations/details',
+      handle: detailsById(organisation.conversation),
+    },
+    {
+      method: 'POST',
+      path: '/api/v2/analytics/conversations/details/query',
+      handle: detailsQuery(organisation.conversations),
     },
     { method: 'GET', path: '/api/v2/notifications/availabletopics', handle: availableTopics },
     {
@@ -136,47 +140,6 @@ function topicIds(body: string): readonly string[] | null {
     return typeof id === 'string' ? [id] : [];
   });
   return ids.length === given.length ? ids : null;
-}
-
-function queueBody({ id, name }: Queue) {
-  return {
-    id,
-    name,
-    division: { id: '00000000-0000-4000-8000-000000000000', name: 'Home' },
-    memberCount: 10,
-    mediaSettings: {},
-    selfUri: `/api/v2/routing/queues/${id}`,
-  };
-}
-
-function queuePage({ url }: Request, queues: readonly Queue[]): Answer {
-  const asked = (name: string, fallback: number): number => Number(url.searchParams.get(name) ?? fallback);
-  const [pageSize, pageNumber] = [asked('pageSize', 25), asked('pageNumber', 1)];
-  if (!(pageSize >= 1 && pageSize <= 500 && pageNumber >= 1)) {
-    return apiError(400, 'bad.request', 'pageSize must be between 1 and 500, pageNumber at least 1.');
-  }
-  const wanted = new Set(url.searchParams.getAll('id'));
-  const name = url.searchParams.get('name');
-  const found = queues.filter(
-    (queue) => (wanted.size === 0 || wanted.has(queue.id)) && (name ?? queue.name) === queue.name,
-  );
-  const sorted = found.toSorted((one, other) => one.name.localeCompare(other.name, 'en', { numeric: true }));
-  const pageCount = Math.max(1, Math.ceil(sorted.length / pageSize));
-  const uri = (page: number): string => `/api/v2/routing/queues?pageSize=${pageSize}&pageNumber=${page}`;
-  return {
-    status: 200,
-    body: {
-      entities: sorted.slice((pageNumber - 1) * pageSize, pageNumber * pageSize).map(queueBody),
-      pageSize,
-      pageNumber,
-      total: sorted.length,
-      pageCount,
-      firstUri: uri(1),
-      lastUri: uri(pageCount),
-      selfUri: uri(pageNumber),
-      ...(pageNumber < pageCount ? { nextUri: uri(pageNumber + 1) } : {}),
-    },
-  };
 }
 
 /** The topics that the bridge may want; which permission the queue's topic asks for is open, and told by this answer. */

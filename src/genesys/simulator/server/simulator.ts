@@ -1,8 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { BehaviourCounts } from '../behaviours';
-import type { OrganisationOptions, Queue } from '../organisation';
+import type { AfterRemoval, OrganisationOptions } from '../organisation';
 import { createOrganisation } from '../organisation';
+import type { Queue } from '../roster';
 import type { Truth } from '../truth';
 import { createAccess } from './access';
 import { apiRoutes } from './api';
@@ -11,6 +12,7 @@ import { createChannels } from './channels';
 import type { Answer, Route } from './http';
 import { createRequestListener } from './http';
 import { play } from './play';
+import { queueControl } from './queue-control';
 import { serveSockets } from './sockets';
 
 export interface SimulatorOptions extends Omit<OrganisationOptions, 'startAt' | 'parkAtLeastMs'> {
@@ -39,7 +41,13 @@ export interface Simulator {
   readonly apiUrl: string;
   readonly clientId: string;
   readonly clientSecret: string;
+  /** Live: queues come and go. */
   readonly queues: readonly Queue[];
+  addQueue(name: string): Queue;
+  /** Null: there is no such queue. */
+  renameQueue(id: string, name: string): Queue | null;
+  /** False: there is no such queue. */
+  removeQueue(id: string, conversations: AfterRemoval): boolean;
   truth(): Truth;
   behaviours(): BehaviourCounts;
   channels(): readonly Channel[];
@@ -62,7 +70,7 @@ const DUPLICATE_WINDOW_MS = 12_000;
 
 /**
  * A simulated Genesys Cloud organisation on a port: OAuth, REST and the websocket, and beside them `GET /truth` and
- * `POST /control/{pause,resume,drop-sockets,close-sockets,mute-sockets,revoke-tokens}`, which need no token.
+ * `POST /control/queues`, `POST /control/{pause,resume,drop-sockets,close-sockets,mute-sockets,revoke-tokens}`, which need no token.
  */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { host = '127.0.0.1', speed = 1, clock = Date.now } = options;
@@ -79,7 +87,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const channels = createChannels({
     lifetimeMs: options.channelLifetimeMs ?? DAY_MS,
     now: clock,
-    objection: topicObjection(organisation.queues, options.missingPermissions),
+    objection: topicObjection(organisation.hasQueue, options.missingPermissions),
   });
 
   const controls: Readonly<Record<string, () => void>> = {
@@ -94,6 +102,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     { method: 'POST', path: '/oauth/token', handle: access.token },
     ...apiRoutes({ organisation, access, channels, streamingUrl: () => `ws://${address()}` }),
     { method: 'GET', path: '/truth', handle: () => ({ status: 200, body: organisation.truth() }) },
+    { method: 'POST', path: '/control/queues', handle: queueControl(organisation) },
     { method: 'POST', path: '/control/{name}', handle: ({ parts: [name = ''] }) => control(name) },
   ];
 
@@ -123,6 +132,9 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     clientId,
     clientSecret,
     queues: organisation.queues,
+    addQueue: organisation.addQueue,
+    renameQueue: organisation.renameQueue,
+    removeQueue: organisation.removeQueue,
     truth: organisation.truth,
     behaviours: organisation.behaviours,
     channels: channels.list,
@@ -142,13 +154,13 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
 }
 
 function topicObjection(
-  queues: readonly Queue[],
+  hasQueue: (id: string) => boolean,
   missingPermissions: (topic: string) => readonly string[] = () => [],
 ): (topic: string) => Omit<SubscribedTopic, 'id' | 'state'> | null {
-  const known = new Set(queues.map(({ id }) => `v2.routing.queues.${id}.conversations`));
   return (topic) => {
     const missing = missingPermissions(topic);
     if (missing.length > 0) return { rejectionReason: 'Missing permissions', missingPermissions: missing };
-    return known.has(topic) ? null : { rejectionReason: 'Topic not found' };
+    const queueId = /^v2\.routing\.queues\.([^.]+)\.conversations$/.exec(topic)?.[1];
+    return queueId !== undefined && hasQueue(queueId) ? null : { rejectionReason: 'Topic not found' };
   };
 }
