@@ -137,6 +137,7 @@ export function createProgram(run: RunCommand): Command {
     .option('--rate <n>', 'new conversations a second (SIM_CONVERSATIONS_PER_SECOND)')
     .option('--queues <n>', 'number of queues (SIM_QUEUES)')
     .option('--agents <n>', 'number of agents (SIM_AGENTS)')
+    .option('--acceleration <n>', 'how many times as fast it runs, limits included (SIM_ACCELERATION)')
     .action((flags: Readonly<Record<string, string>>) => {
       const overrides = overridesOf(flags, {
         port: 'SIM_PORT',
@@ -144,6 +145,7 @@ export function createProgram(run: RunCommand): Command {
         rate: 'SIM_CONVERSATIONS_PER_SECOND',
         queues: 'SIM_QUEUES',
         agents: 'SIM_AGENTS',
+        acceleration: 'SIM_ACCELERATION',
       });
       return start({ ...RUNS, overrides }, async (context) => (await import('./simulate.js')).runSimulate(context));
     });

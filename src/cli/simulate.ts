@@ -6,8 +6,8 @@ import { write } from './io';
 /** `queuefold simulate`: runs until it is told to stop; stdout is what a client needs, as settings. */
 export async function runSimulate(context: Context): Promise<void> {
   const { config, io, quiet, shutdown } = context;
-  const { port, seed, conversationsPerSecond, queues, agents } = config.simulator;
-  const simulator = await listening(port, () => startSimulator({ port, seed, conversationsPerSecond, queues, agents }));
+  const { port } = config.simulator;
+  const simulator = await listening(port, () => startSimulator(config.simulator));
   shutdown.onStop('simulator', () => simulator.stop());
   await write(io.stdout, settingsFor(simulator));
   if (!quiet) {

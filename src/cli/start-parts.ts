@@ -135,9 +135,8 @@ export async function openGenesys({ config, shutdown }: Context): Promise<Genesy
       where: [['Genesys', apiUrl]],
     };
   }
-  const { seed, conversationsPerSecond, queues, agents } = config.simulator;
   // What an earlier start has seen to its end does not begin again under the same id.
-  const simulator = await startSimulator({ seed, day: Date.now(), conversationsPerSecond, queues, agents });
+  const simulator = await startSimulator({ ...config.simulator, port: 0, day: Date.now() });
   shutdown.onStop('simulated organisation', () => simulator.stop());
   const { clientId, clientSecret, loginUrl, apiUrl } = simulator;
   return {

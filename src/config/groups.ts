@@ -33,6 +33,7 @@ export interface Config {
     readonly conversationsPerSecond: number;
     readonly queues: number;
     readonly agents: number;
+    readonly acceleration: number;
     readonly port: number;
   };
   readonly http: { readonly host: string; readonly port: number };
@@ -141,6 +142,7 @@ export function groupSettings(settings: ResolvedSettings): Config {
       conversationsPerSecond: settings.SIM_CONVERSATIONS_PER_SECOND.value,
       queues: settings.SIM_QUEUES.value,
       agents: settings.SIM_AGENTS.value,
+      acceleration: settings.SIM_ACCELERATION.value,
       port: settings.SIM_PORT.value,
     },
     http: { host: settings.HTTP_HOST.value, port: settings.HTTP_PORT.value },

@@ -1,13 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { Answer, Handler, Request } from './http';
 import { apiError } from './http';
+import type { Breaches } from './limits';
+import { wholeSeconds } from './limits';
 
 export interface AccessOptions {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly tokenLifetimeMs: number;
-  /** Requests a minute and token. */
-  readonly requestsPerMinute: number;
+  /** Requests of a token in a window of time, and how long that is. */
+  readonly requestsAllowed: number;
+  readonly windowMs: number;
+  readonly breaches: Breaches;
   readonly now: () => number;
 }
 
@@ -26,11 +30,9 @@ interface Grant {
   count: number;
 }
 
-const MINUTE_MS = 60_000;
-
 /** OAuth and the limit of requests, with the answers that the real services give. */
 export function createAccess(options: AccessOptions): Access {
-  const { clientId, clientSecret, tokenLifetimeMs, requestsPerMinute, now } = options;
+  const { clientId, clientSecret, tokenLifetimeMs, requestsAllowed, windowMs, breaches, now } = options;
   const expected = `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`;
   const grants = new Map<string, Grant>();
 
@@ -41,7 +43,7 @@ export function createAccess(options: AccessOptions): Access {
     }
     const access_token = randomBytes(48).toString('base64url');
     grants.set(access_token, { expiresAt: now() + tokenLifetimeMs, windowStart: now(), count: 0 });
-    const expires_in = Math.floor(tokenLifetimeMs / 1_000);
+    const expires_in = wholeSeconds(tokenLifetimeMs);
     return { status: 200, body: { access_token, token_type: 'bearer', expires_in } };
   }
 
@@ -53,6 +55,7 @@ export function createAccess(options: AccessOptions): Access {
         return apiError(401, 'authentication.required', message);
       }
       const grant = grants.get(value);
+      if (grant && grant.expiresAt <= now()) breaches.expiredTokens += 1;
       if (!grant || grant.expiresAt <= now()) return apiError(401, 'bad.credentials', 'Invalid login credentials.');
       const limit = count(grant);
       const answer = limit.exceeded ? tooMany(limit.resetSeconds) : handle(request);
@@ -61,18 +64,21 @@ export function createAccess(options: AccessOptions): Access {
   }
 
   function count(grant: Grant) {
-    if (now() - grant.windowStart >= MINUTE_MS) {
+    if (now() - grant.windowStart >= windowMs) {
       grant.windowStart = now();
       grant.count = 0;
     }
     grant.count += 1;
-    const resetSeconds = Math.max(1, Math.ceil((grant.windowStart + MINUTE_MS - now()) / 1_000));
+    const resetSeconds = wholeSeconds(grant.windowStart + windowMs - now());
+    const exceeded = grant.count > requestsAllowed;
+    breaches.requests += 1;
+    if (exceeded) breaches.tooManyRequests += 1;
     const headers = {
       'inin-ratelimit-count': String(grant.count),
-      'inin-ratelimit-allowed': String(requestsPerMinute),
+      'inin-ratelimit-allowed': String(requestsAllowed),
       'inin-ratelimit-reset': String(resetSeconds),
     };
-    return { exceeded: grant.count > requestsPerMinute, resetSeconds, headers };
+    return { exceeded, resetSeconds, headers };
   }
 
   return { token, guard, revokeTokens: () => grants.clear() };

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Breaches } from './limits';
 
 /** 20 channels a user and app; the 21st removes the one used longest ago. */
 const MOST_CHANNELS = 20;
@@ -33,6 +34,7 @@ export type SubscriptionOutcome =
 
 export interface ChannelsOptions {
   readonly lifetimeMs: number;
+  readonly breaches: Breaches;
   readonly now: () => number;
   /** What stands against a topic; null: nothing. */
   readonly objection: (topic: string) => Omit<SubscribedTopic, 'id' | 'state'> | null;
@@ -42,20 +44,23 @@ interface Entry {
   readonly id: string;
   topics: Set<string>;
   expiresAt: number;
-  usedAt: number;
   outlet: Outlet | null;
 }
 
 export type Channels = ReturnType<typeof createChannels>;
 
 /** The notification service: channels, their topics, their limits, and who gets what. */
-export function createChannels({ lifetimeMs, now, objection }: ChannelsOptions) {
+export function createChannels({ lifetimeMs, breaches, now, objection }: ChannelsOptions) {
   /** In the order of last use. */
   const channels = new Map<string, Entry>();
 
   function find(id: string): Entry | null {
     const entry = channels.get(id);
-    if (entry && entry.expiresAt <= now()) remove(entry);
+    if (entry && entry.expiresAt <= now()) {
+      // One that nobody uses any more may end as it likes.
+      if (entry.outlet) breaches.channelsExpired += 1;
+      remove(entry);
+    }
     return channels.get(id) ?? null;
   }
 
@@ -83,12 +88,14 @@ export function createChannels({ lifetimeMs, now, objection }: ChannelsOptions) 
         id: randomUUID(),
         topics: new Set(),
         expiresAt: now() + lifetimeMs,
-        usedAt: now(),
         outlet: null,
       };
       channels.set(entry.id, entry);
       const [oldest] = channels.values();
-      if (channels.size > MOST_CHANNELS && oldest) remove(oldest);
+      if (channels.size > MOST_CHANNELS && oldest) {
+        breaches.channelsEvicted += 1;
+        remove(oldest);
+      }
       return view(entry);
     },
 
@@ -113,7 +120,10 @@ export function createChannels({ lifetimeMs, now, objection }: ChannelsOptions) 
       });
       const permitted = answers.flatMap((topic) => (topic.state === 'Permitted' ? topic.id : []));
       const topics = new Set([...(how.replace ? [] : entry.topics), ...permitted]);
-      if (topics.size > MOST_TOPICS) return { kind: 'too-many', limit: MOST_TOPICS };
+      if (topics.size > MOST_TOPICS) {
+        breaches.tooManyTopics += 1;
+        return { kind: 'too-many', limit: MOST_TOPICS };
+      }
       if (permitted.length < answers.length && !how.ignoreErrors) return { kind: 'refused', topics: answers };
       entry.topics = topics;
       entry.expiresAt = now() + lifetimeMs;
@@ -125,6 +135,7 @@ export function createChannels({ lifetimeMs, now, objection }: ChannelsOptions) 
     attach(id: string, outlet: Outlet): boolean {
       const entry = find(id);
       if (!entry) return false;
+      if (entry.outlet) breaches.socketsReplaced += 1;
       entry.outlet?.close('replaced');
       entry.outlet = outlet;
       use(entry);

@@ -11,6 +11,8 @@ import type { Channel, SubscribedTopic } from './channels';
 import { createChannels } from './channels';
 import type { Answer, Route } from './http';
 import { createRequestListener } from './http';
+import type { Breaches } from './limits';
+import { noBreaches, timeLimits } from './limits';
 import { play } from './play';
 import { queueControl } from './queue-control';
 import { serveSockets } from './sockets';
@@ -19,6 +21,11 @@ export interface SimulatorOptions extends Omit<OrganisationOptions, 'startAt' | 
   readonly host?: string | undefined;
   /** 0: a free one. */
   readonly port?: number | undefined;
+  /**
+   * How many times as fast as the clock the organisation is: what it limits by time is divided by it, and conversations
+   * run so fast unless `speed` says otherwise. Limits that are given below hold as they are.
+   */
+  readonly acceleration?: number | undefined;
   /** How many times as fast as the clock conversations run. */
   readonly speed?: number | undefined;
   /** Epoch milliseconds. */
@@ -51,41 +58,48 @@ export interface Simulator {
   truth(): Truth;
   behaviours(): BehaviourCounts;
   channels(): readonly Channel[];
+  /** How often clients came up against a limit so far. */
+  limits(): Readonly<Breaches>;
   /** Stops the organisation's time; sockets and requests go on. */
   pause(): void;
   resume(): void;
   /** Cuts every socket without a word. */
   dropSockets(): void;
-  /** Sends `v2.system.socket_closing`, and closes the sockets after the given time. */
-  announceClosing(afterMs: number): void;
+  /** Sends `v2.system.socket_closing`, and closes the sockets after the given time (about a minute). */
+  announceClosing(afterMs?: number): void;
   /** The open sockets stay open and silent. */
   muteSockets(): void;
   revokeTokens(): void;
   stop(): Promise<void>;
 }
 
-const DAY_MS = 24 * 60 * 60_000;
 /** As long as a duplicate can be taken for one (specification, section 3: 10 s), and a little more. */
 const DUPLICATE_WINDOW_MS = 12_000;
 
 /**
- * A simulated Genesys Cloud organisation on a port: OAuth, REST and the websocket, and beside them `GET /truth` and
- * `POST /control/queues`, `POST /control/{pause,resume,drop-sockets,close-sockets,mute-sockets,revoke-tokens}`, which need no token.
+ * A simulated Genesys Cloud organisation on a port: OAuth, REST and the websocket, and beside them `GET /truth`,
+ * `GET /control/limits`, `POST /control/queues` and `POST /control/{pause,resume,drop-sockets,close-sockets,mute-sockets,revoke-tokens}`, which need no token.
  */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
-  const { host = '127.0.0.1', speed = 1, clock = Date.now } = options;
+  const { host = '127.0.0.1', acceleration = 1, clock = Date.now } = options;
+  const { speed = acceleration } = options;
+  const times = timeLimits(acceleration);
+  const breaches = noBreaches();
   const { clientId = 'simulated-client', clientSecret = 'simulated-secret' } = options;
   const startAt = clock();
   const organisation = createOrganisation({ ...options, startAt, parkAtLeastMs: DUPLICATE_WINDOW_MS * speed });
   const access = createAccess({
     clientId,
     clientSecret,
-    tokenLifetimeMs: options.tokenLifetimeMs ?? DAY_MS,
-    requestsPerMinute: options.requestsPerMinute ?? 300,
+    tokenLifetimeMs: options.tokenLifetimeMs ?? times.tokenLifetimeMs,
+    requestsAllowed: options.requestsPerMinute ?? 300,
+    windowMs: times.windowMs,
+    breaches,
     now: clock,
   });
   const channels = createChannels({
-    lifetimeMs: options.channelLifetimeMs ?? DAY_MS,
+    lifetimeMs: options.channelLifetimeMs ?? times.channelLifetimeMs,
+    breaches,
     now: clock,
     objection: topicObjection(organisation.hasQueue, options.missingPermissions),
   });
@@ -102,6 +116,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     { method: 'POST', path: '/oauth/token', handle: access.token },
     ...apiRoutes({ organisation, access, channels, streamingUrl: () => `ws://${address()}` }),
     { method: 'GET', path: '/truth', handle: () => ({ status: 200, body: organisation.truth() }) },
+    { method: 'GET', path: '/control/limits', handle: () => ({ status: 200, body: breaches }) },
     { method: 'POST', path: '/control/queues', handle: queueControl(organisation) },
     { method: 'POST', path: '/control/{name}', handle: ({ parts: [name = ''] }) => control(name) },
   ];
@@ -120,7 +135,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   });
   const { port } = server.address() as AddressInfo;
   const address = (): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const sockets = serveSockets({ server, channels, heartbeatMs: options.heartbeatMs ?? 30_000 });
+  const sockets = serveSockets({ server, channels, heartbeatMs: options.heartbeatMs ?? times.heartbeatMs });
   const player = play(organisation, { speed, clock, startAt }, ({ frame }) =>
     channels.publish(frame.topicName, JSON.stringify(frame)),
   );
@@ -138,10 +153,11 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     truth: organisation.truth,
     behaviours: organisation.behaviours,
     channels: channels.list,
+    limits: () => ({ ...breaches }),
     pause: player.pause,
     resume: player.resume,
     dropSockets: sockets.drop,
-    announceClosing: sockets.announceClosing,
+    announceClosing: (afterMs = times.closingNoticeMs) => sockets.announceClosing(afterMs),
     muteSockets: sockets.mute,
     revokeTokens: access.revokeTokens,
     async stop() {
