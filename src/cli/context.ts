@@ -1,4 +1,4 @@
-import { secretValues, type Config } from '../config';
+import type { Config } from '../config';
 import { createLogging, type Logger, type Logging, type LogLevel } from '../ops/logging';
 import { createMetrics, type Metrics } from '../ops/metrics';
 import type { Shutdown } from '../ops/shutdown';
@@ -21,6 +21,8 @@ export interface Context {
 export interface LoggingWishes {
   readonly quiet: boolean;
   readonly debug: boolean;
+  /** Values that no line may show. */
+  readonly secrets: readonly string[];
 }
 
 export function commandLogging(config: Config, io: Io, wishes: LoggingWishes): Logging {
@@ -30,11 +32,11 @@ export function commandLogging(config: Config, io: Io, wishes: LoggingWishes): L
       io.stderr.write(line);
     },
     format: io.stderr.isTTY === true ? (io.color ? 'colored' : 'pretty') : 'json',
-    secrets: secretValues(config),
+    secrets: wishes.secrets,
   });
 }
 
-function levelOf(level: LogLevel, { quiet, debug }: LoggingWishes): LogLevel {
+function levelOf(level: LogLevel, { quiet, debug }: Pick<LoggingWishes, 'quiet' | 'debug'>): LogLevel {
   if (debug) return level === 'trace' ? 'trace' : 'debug';
   return quiet && ['trace', 'debug', 'info'].includes(level) ? 'warn' : level;
 }

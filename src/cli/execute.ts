@@ -1,4 +1,5 @@
 import { messageOf, OperatorError } from '../common/errors';
+import { proxySecrets } from '../common/proxies';
 import { loadConfig, secretValues, type Config } from '../config';
 import { collectProcessMetrics } from '../ops/exposition';
 import { createScrubber } from '../ops/scrub';
@@ -17,10 +18,11 @@ export async function execute(kind: CommandKind, globals: GlobalOptions, body: C
     const file = globals.config === undefined ? {} : { file: globals.config };
     config = loadConfig({ env: process.env, overrides, ...file });
   } catch (error) {
-    return printError(error, io, { secrets: [], stack: globals.debug === true });
+    return printError(error, io, { secrets: proxySecrets(process.env), stack: globals.debug === true });
   }
   const quiet = globals.quiet === true;
-  const { logger, redirect } = commandLogging(config, io, { quiet, debug: globals.debug === true });
+  const secrets = [...secretValues(config), ...proxySecrets(process.env)];
+  const { logger, redirect } = commandLogging(config, io, { quiet, debug: globals.debug === true, secrets });
   exitOnUncaught({ logger, process });
   const shutdown = createShutdown({ logger, process, deadlineMs: STOP_DEADLINE_MS });
   const metrics = versionedMetrics();
@@ -41,7 +43,7 @@ export async function execute(kind: CommandKind, globals: GlobalOptions, body: C
     code =
       cause !== null && isConsequenceOf(error)
         ? endedBySignal(cause)
-        : printError(error, io, { secrets: secretValues(config), stack: logger.isLevelEnabled('debug') });
+        : printError(error, io, { secrets, stack: logger.isLevelEnabled('debug') });
   }
   await shutdown.stop();
   shutdown.dispose();

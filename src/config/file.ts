@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
 import { messageOf, UsageError } from '../common/errors';
+import { PROXY_VARIABLES } from '../common/proxies';
 import type { RawValue } from './kinds';
 import { SETTING_KEYS, SETTINGS, type SettingKey } from './settings';
 import { closest } from './suggest';
@@ -65,6 +66,9 @@ function readText(path: string): string {
 }
 
 function unknownKey(path: string, name: string): string {
+  if (PROXY_VARIABLES.includes(name)) {
+    return `${JSON.stringify(name)}: no setting (config file ${path}), but a variable of the process; set it in the environment`;
+  }
   const meant = closest(name, KNOWN_KEYS);
   const hint = meant === null ? '`queuefold config` lists the settings' : `did you mean ${meant}?`;
   return `${JSON.stringify(name)}: no such setting (config file ${path}); ${hint}`;

@@ -1,8 +1,12 @@
+import { isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { WebSocket, type RawData } from 'ws';
 import { messageOf } from '../common/errors';
+import { readProxies, type Proxies } from '../common/proxies';
 import { controlFrame, type ControlFrame } from './control-frames';
 import { GenesysError } from './errors';
 import type { Timings } from './timings';
+import { authorityOf, openTunnel } from './tunnel';
 
 /** A frame of the websocket as it came. */
 export interface Frame {
@@ -41,6 +45,8 @@ export interface ConnectionOptions {
   readonly onFrame: (frame: Frame) => void;
   /** All frames, by what they are. */
   readonly onAny: (kind: ControlFrame, receivedAt: number) => void;
+  /** Default: those of the environment. */
+  readonly proxies?: Proxies;
 }
 
 /** From the close frame to its answer. */
@@ -48,10 +54,17 @@ const CLOSE_TIMEOUT_MS = 2_000;
 
 const PING = JSON.stringify({ message: 'ping' });
 
-/** Resolves with the open socket; GenesysError when it does not open in time. */
-export function openConnection(options: ConnectionOptions): Promise<Connection> {
-  const { connectUri, timings, maxFrameBytes, signal } = options;
+/** Resolves with the open socket; GenesysError when it does not open in time, those of `openTunnel` with a proxy. */
+export async function openConnection(options: ConnectionOptions): Promise<Connection> {
+  const { connectUri, timings, maxFrameBytes, signal, proxies = readProxies(process.env) } = options;
+  const proxy = proxies.to(connectUri);
+  const tunnel = proxy && (await openTunnel(proxy, authorityOf(connectUri), timings.openTimeoutMs));
+  if (signal.aborted) {
+    tunnel?.destroy();
+    throw notOpened(connectUri, 'told to stop');
+  }
   const socket = new WebSocket(connectUri, {
+    ...(tunnel && { createConnection: () => speakThrough(tunnel, connectUri) }),
     handshakeTimeout: timings.openTimeoutMs,
     maxPayload: maxFrameBytes,
     perMessageDeflate: false,
@@ -69,6 +82,14 @@ export function openConnection(options: ConnectionOptions): Promise<Connection> 
     socket.once('close', () => reject(notOpened(connectUri, failure)));
     socket.once('open', () => resolve(follow(socket, options)));
   });
+}
+
+/** TLS within the tunnel where the address asks for it, with Genesys's name and certificate. */
+function speakThrough(tunnel: Socket, connectUri: string): Socket {
+  const { protocol, hostname } = new URL(connectUri);
+  if (protocol !== 'wss:') return tunnel;
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  return connectTls({ socket: tunnel, host, servername: isIP(host) === 0 ? host : '', ALPNProtocols: ['http/1.1'] });
 }
 
 function follow(socket: WebSocket, { timings, signal, onFrame, onAny }: ConnectionOptions): Connection {

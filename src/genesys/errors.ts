@@ -23,8 +23,14 @@ export class GenesysError extends OperatorError {
   }
 }
 
+/** The proxy on the way to Genesys does not let us through; the message names its variable. */
+export class ProxyError extends OperatorError {
+  override readonly name = 'ProxyError';
+}
+
 /** Whether the same request may succeed later: no answer, too many requests, or the service's own trouble. */
 export function isTransient(error: unknown): boolean {
+  if (error instanceof ProxyError) return true;
   if (!(error instanceof GenesysError)) return false;
   const { status } = error.facts;
   return status === null || status === 408 || status === 429 || status >= 500;

@@ -1,6 +1,8 @@
-import { Agent, request } from 'undici';
-import { messageOf } from '../common/errors';
-import { GenesysError } from './errors';
+import { Agent, buildConnector, request } from 'undici';
+import { messageOf, UsageError } from '../common/errors';
+import { readProxies, type Proxies } from '../common/proxies';
+import { GenesysError, ProxyError } from './errors';
+import { authorityOf, openTunnel } from './tunnel';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -19,14 +21,24 @@ export interface HttpAnswer {
 }
 
 export interface Http {
-  /** Resolves with whatever was answered; GenesysError when nothing was. */
+  /** Resolves with whatever was answered; GenesysError when nothing was, ProxyError or UsageError where a proxy is why. */
   send(request: HttpRequest): Promise<HttpAnswer>;
   stop(): Promise<void>;
 }
 
-/** HTTP out: one pool of connections, a time-out for each request, everything given up by `signal`. */
-export function createHttp({ timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal }): Http {
-  const dispatcher = new Agent({ connect: { timeout: timeoutMs } });
+export interface HttpOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  /** Default: those of the environment. */
+  readonly proxies?: Proxies;
+}
+
+/**
+ * HTTP out: one pool of connections, a time-out for each request, everything given up by `signal`.
+ * @throws UsageError when a proxy's variable holds no address
+ */
+export function createHttp({ timeoutMs, signal, proxies = readProxies(process.env) }: HttpOptions): Http {
+  const dispatcher = new Agent({ connect: connectorOf(proxies, timeoutMs) });
   return {
     async send({ method, url, route, headers, body }) {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
@@ -42,6 +54,7 @@ export function createHttp({ timeoutMs, signal }: { timeoutMs: number; signal: A
           text,
         };
       } catch (error) {
+        if (error instanceof ProxyError || error instanceof UsageError) throw error;
         const reason =
           error instanceof Error && error.name === 'TimeoutError' ? `no answer in ${timeoutMs} ms` : reasonOf(error);
         throw new GenesysError(`${method} ${route} at ${new URL(url).host}: ${reason}`, {
@@ -53,6 +66,24 @@ export function createHttp({ timeoutMs, signal }: { timeoutMs: number; signal: A
       }
     },
     stop: () => dispatcher.destroy(),
+  };
+}
+
+/** Straight, or through the proxy that the environment names for the host. */
+function connectorOf(proxies: Proxies, timeoutMs: number): buildConnector.connector {
+  const connect = buildConnector({ timeout: timeoutMs });
+  return (target, callback) => {
+    const { protocol, host } = target;
+    const proxy = proxies.to(`${protocol}//${host}`);
+    if (proxy === null) {
+      connect(target, callback);
+      return;
+    }
+    openTunnel(proxy, authorityOf(`${protocol}//${host}`), timeoutMs).then(
+      (socket) =>
+        protocol === 'https:' ? connect({ ...target, httpSocket: socket }, callback) : callback(null, socket),
+      (error: unknown) => callback(error as Error, null),
+    );
   };
 }
 

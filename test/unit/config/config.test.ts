@@ -225,6 +225,13 @@ describe('the config file', () => {
     expect(loadConfig({ env: {}, file: aFile('f.yaml', '# nothing\n') }).topics.partitions).toBe(12);
   });
 
+  test('has no proxies: they are variables of the process, and it says so', () => {
+    const problem = problemOf({ env: {}, file: aFile('p.yaml', 'https_proxy: http://me:hidden@proxy:1') });
+    expect(problem).toContain('"https_proxy": no setting');
+    expect(problem).toContain('set it in the environment');
+    expect(problem).not.toContain('hidden');
+  });
+
   test('an unknown key is an error with a suggestion', () => {
     const file = aFile('g.yaml', 'PARTITION: 6\n');
     expect(problemOf({ env: {}, file })).toContain('did you mean PARTITIONS?');
