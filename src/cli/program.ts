@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { Override, SettingKey } from '../config';
+import type { BridgeFlags } from './bridge';
 import type { Context } from './context';
 import type { QueryFlags } from './query';
 import type { ReplayFlags } from './replay';
@@ -72,8 +73,21 @@ export function createProgram(run: RunCommand): Command {
       start(RUNS, async (context) => (await import('./start.js')).runStart(context, flags)),
     );
 
+  command('bridge', 'Genesys’s notifications, and events of files and over HTTP, into the events topic', [
+    'queuefold bridge --config queuefold.yaml',
+    'queuefold bridge --events eventbridge.ndjson.gz',
+    'EVENTS_SECRET_FILE=secret queuefold bridge',
+  ])
+    .option(
+      '--events <file...>',
+      'EventBridge events and every other line that replay reads; - is stdin. Without GENESYS_CLIENT_ID and ' +
+        'EVENTS_SECRET it ends when Kafka has acknowledged all of them',
+    )
+    .action((flags: BridgeFlags) =>
+      start(RUNS, async (context) => (await import('./bridge.js')).runBridge(context, flags)),
+    );
+
   const roles = [
-    ['bridge', 'Genesys’s notifications into the events topic'],
     ['fold', 'events into the compacted state topic, exactly once'],
     ['sink', 'the state topic into ClickHouse'],
   ] as const;

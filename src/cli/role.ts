@@ -1,58 +1,88 @@
-import { requireGenesys, requireGroups } from '../config';
-import { startOpsHttp } from '../ops/http';
-import { startBridgeRole } from '../roles/bridge';
+import { requireGroups } from '../config';
+import type { Checks } from '../ops/health';
+import { startOpsHttp, type Answer, type Routes } from '../ops/http';
 import { connectKafka } from '../roles/connect';
 import { startFoldRole } from '../roles/fold';
-import type { RunningRole } from '../roles/role';
+import type { RoleParts, RunningRole } from '../roles/role';
 import { startSinkRole } from '../roles/sink';
 import { checkStore, connectStore, type Store } from '../store/client';
 import type { Context } from './context';
 
-/** `queuefold bridge`, `fold` or `sink`: one role, a process each, any number of them. */
-export async function runRole(context: Context, name: RunningRole['name']): Promise<void> {
-  const { config, logger, metrics, shutdown } = context;
-  const parts = { config, logger, metrics, ...connectKafka(config, logger, metrics) };
-  shutdown.onStop('Kafka clients', () => parts.log.close());
-
-  const starts: Record<RunningRole['name'], () => Promise<RunningRole>> = {
-    fold: () => startFoldRole(parts),
-    bridge: () => {
-      const { clientId, clientSecret, loginUrl, apiUrl } = requireGenesys(config);
-      const credentials = { clientId, clientSecret: clientSecret.reveal() };
-      return startBridgeRole({ ...parts, genesys: { credentials, urls: { loginUrl, apiUrl } } });
-    },
-    sink: async () => {
+/** `queuefold fold` or `sink`: one role, a process each, any number of them. */
+export async function runRole(context: Context, name: 'fold' | 'sink'): Promise<void> {
+  const starts = {
+    fold: startFoldRole,
+    sink: async (parts: RoleParts) => {
       const store = configuredStore(context);
       await checkStore(store);
       return startSinkRole({ ...parts, store });
     },
   };
+  const role = await hostRole(context, { name, start: starts[name] });
+  await context.shutdown.until(role.done);
+}
+
+export interface HostedRole<R extends RunningRole> {
+  readonly name: R['name'];
+  start(parts: RoleParts): Promise<R>;
+  /** Methods of the paths that the role serves; until it is there, the answer is 503. */
+  readonly routes?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Starts a role in this process, with its metrics and health; the shutdown stops it. */
+export async function hostRole<R extends RunningRole>(context: Context, hosted: HostedRole<R>): Promise<R> {
+  const { config, logger, metrics, shutdown } = context;
+  const { name } = hosted;
+  const parts = { config, logger, metrics, ...connectKafka(config, logger, metrics) };
+  shutdown.onStop('Kafka clients', () => parts.log.close());
+
   // Health answers from the beginning: not ready, until the role is there.
-  let role: RunningRole | null = null;
+  let role: R | null = null;
   const ops = await startOpsHttp({
     ...config.http,
     registry: metrics.registry,
-    ready: {
-      [name]: async () => {
-        if (role === null) return { ok: false, detail: 'starting' };
-        const results = await Promise.all(
-          Object.entries(role.ready).map(async ([check, run]) => ({ check, ...(await run()) })),
-        );
-        const failed = results.filter(({ ok }) => !ok);
-        return {
-          ok: failed.length === 0,
-          detail: results.map(({ check, detail }) => `${check}: ${detail ?? 'ok'}`).join('; '),
-        };
-      },
-    },
+    ready: readiness(name, () => role),
+    routes: servedBy(() => role, hosted.routes ?? {}),
     logger,
   });
   shutdown.onStop('metrics and health', () => ops.stop());
   logger.info({ role: name, metrics: `${ops.url}/metrics` }, 'starting');
-  const running = await starts[name]();
+  const running = await hosted.start(parts);
   role = running;
   shutdown.onStop(name, () => running.stop());
-  await shutdown.until(running.done);
+  return running;
+}
+
+function readiness(name: string, role: () => RunningRole | null): Checks {
+  return {
+    [name]: async () => {
+      const ready = role()?.ready;
+      if (ready === undefined) return { ok: false, detail: 'starting' };
+      const results = await Promise.all(
+        Object.entries(ready).map(async ([check, run]) => ({ check, ...(await run()) })),
+      );
+      return {
+        ok: results.every(({ ok }) => ok),
+        detail: results.map(({ check, detail }) => `${check}: ${detail ?? 'ok'}`).join('; '),
+      };
+    },
+  };
+}
+
+const STARTING: Answer = {
+  status: 503,
+  contentType: 'application/json',
+  body: '{"error":"starting"}\n',
+  headers: { 'retry-after': '5' },
+};
+
+function servedBy(role: () => RunningRole | null, routes: Readonly<Record<string, readonly string[]>>): Routes {
+  return Object.fromEntries(
+    Object.entries(routes).map(([path, methods]) => [
+      path,
+      { methods, handle: (request) => role()?.routes?.[path]?.handle(request) ?? Promise.resolve(STARTING) },
+    ]),
+  );
 }
 
 export function configuredStore({ config, shutdown }: Context): Store {

@@ -61,6 +61,7 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
     ...config.http,
     registry: metrics.registry,
     ready: { ...bridge.ready, ...fold.ready, ...sink.ready },
+    routes: bridge.routes ?? {},
     logger,
   });
   shutdown.onStop('metrics and health', () => ops.stop());

@@ -8,6 +8,8 @@ export interface Config {
   readonly registry: RegistryConfig;
   readonly clickhouse: ClickHouseConfig;
   readonly genesys: GenesysConfig;
+  /** Secret undefined: no `POST /events`. */
+  readonly events: { readonly secret: Secret | undefined; readonly maxBytes: number; readonly perSecond: number };
   readonly topics: {
     readonly prefix: string;
     readonly partitions: number;
@@ -111,6 +113,11 @@ export function groupSettings(settings: ResolvedSettings): Config {
       loginUrl: settings.GENESYS_LOGIN_URL.value,
       apiUrl: settings.GENESYS_API_URL.value,
       queues: settings.QUEUES.value,
+    },
+    events: {
+      secret: settings.EVENTS_SECRET.value,
+      maxBytes: settings.EVENTS_MAX_BYTES.value,
+      perSecond: settings.EVENTS_PER_SECOND.value,
     },
     topics: {
       prefix: settings.TOPIC_PREFIX.value,

@@ -165,11 +165,13 @@ export function secretPem(): Kind<Secret> {
   });
 }
 
-export function secret(): Kind<Secret> {
+/** @param shortest characters: a secret that strangers may try to guess must be long */
+export function secret({ shortest }: { readonly shortest: number } = { shortest: 1 }): Kind<Secret> {
   const schema = z.custom<RawValue>().transform((raw, context): Secret => {
-    if (typeof raw === 'string') return createSecret(raw);
-    context.addIssue({ code: 'custom', message: 'a list, where one value belongs' });
+    if (typeof raw === 'string' && raw.length >= shortest) return createSecret(raw);
+    const message = typeof raw === 'string' ? 'too short' : 'a list, where one value belongs';
+    context.addIssue({ code: 'custom', message });
     return z.NEVER;
   });
-  return { schema, allowed: 'a text' };
+  return { schema, allowed: shortest === 1 ? 'a text' : `a text of at least ${shortest} characters` };
 }

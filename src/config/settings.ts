@@ -81,6 +81,10 @@ export const SETTINGS = {
   GENESYS_LOGIN_URL: optional(url(), 'login service; from the region'),
   GENESYS_API_URL: optional(url(), 'API; from the region'),
 
+  EVENTS_SECRET: confidential(secret({ shortest: 16 }), 'opens POST /events of the bridge, for EventBridge'),
+  EVENTS_MAX_BYTES: setting(size(1024, 64 * MIB), '1MiB', 'largest body of POST /events'),
+  EVENTS_PER_SECOND: setting(integer(1, 1_000_000), '1000', 'most events a second by POST /events'),
+
   QUEUES: setting(texts('ids or names of queues, or *'), '*', 'queues to watch'),
   TOPIC_PREFIX: setting(topicPrefix, 'genesys', 'beginning of the topics’ names'),
   PARTITIONS: setting(integer(1, 10_000), '12', 'partitions of events, state and changelog'),

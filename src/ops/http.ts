@@ -15,7 +15,19 @@ export interface OpsHttpOptions {
   readonly ready: Checks;
   /** Live: a restart would not help. Never what the process merely depends on. Absent: it answers, so it lives. */
   readonly live?: Checks;
+  /** What else is served, by path. */
+  readonly routes?: Routes;
+  /** A request is here as a whole after so long, or its connection ends. Default 10 s. */
+  readonly requestTimeoutMs?: number;
   readonly logger: Logger;
+}
+
+export type Routes = Readonly<Record<string, Route>>;
+
+export interface Route {
+  readonly methods: readonly string[];
+  /** Reads the body, if it wants one. */
+  handle(request: IncomingMessage): Promise<Answer>;
 }
 
 export interface OpsHttp {
@@ -25,7 +37,7 @@ export interface OpsHttp {
   stop(): Promise<void>;
 }
 
-interface Answer {
+export interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
@@ -35,44 +47,55 @@ interface Answer {
 const CHECK_TIMEOUT_MS = 2_000;
 const TEXT = 'text/plain; charset=utf-8';
 
-/** Serves `/metrics`, `/health/live` and `/health/ready`, read-only. OperatorError where the port is not to be had. */
+/** Serves `/metrics`, `/health/live`, `/health/ready` and what else is given. OperatorError where the port is not to be had. */
 export async function startOpsHttp(options: OpsHttpOptions): Promise<OpsHttp> {
-  const { host, registry, ready, live = {}, logger } = options;
-  const routes: Readonly<Record<string, (request: IncomingMessage) => Promise<Answer>>> = {
-    '/metrics': async ({ headers }) => ({ status: 200, ...(await renderMetrics(registry, headers.accept)) }),
-    '/health/live': () => health(live),
-    '/health/ready': () => health(ready),
+  const { host, registry, ready, live = {}, requestTimeoutMs = 10_000, logger } = options;
+  const routes: Routes = {
+    '/metrics': readOnly(async ({ headers }) => ({
+      status: 200,
+      ...(await renderMetrics(registry, headers.accept)),
+    })),
+    '/health/live': readOnly(() => health(live)),
+    '/health/ready': readOnly(() => health(ready)),
+    ...options.routes,
   };
-  const server = createServer((request, response) => {
-    // A body is never wanted: what is sent is thrown away.
-    request.resume();
+  // Node.js looks for connections that are over time every 30 s unless told otherwise.
+  const connectionsCheckingInterval = Math.min(2_000, requestTimeoutMs);
+  const server = createServer({ connectionsCheckingInterval }, (request, response) => {
     void answerOf(request, routes)
       .catch((error: unknown): Answer => {
-        logger.error({ err: error, path: pathOf(request) }, 'a request for metrics or health failed');
+        logger.error({ err: error, path: pathOf(request) }, 'a request failed');
         return { status: 500, contentType: TEXT, body: 'internal error\n' };
       })
-      .then((answer) => send(response, answer));
+      .then((answer) => {
+        send(response, answer);
+        // A body that nobody wanted is thrown away.
+        request.resume();
+      });
   });
-  server.requestTimeout = 10_000;
+  server.requestTimeout = requestTimeoutMs;
+  server.headersTimeout = requestTimeoutMs;
   server.maxRequestsPerSocket = 10_000;
   await listen(server, host, options.port);
   const { port } = server.address() as AddressInfo;
   return { port, url: urlOf(host, port), stop: () => close(server) };
 }
 
-async function answerOf(
-  request: IncomingMessage,
-  routes: Readonly<Record<string, (request: IncomingMessage) => Promise<Answer>>>,
-): Promise<Answer> {
+function readOnly(handle: Route['handle']): Route {
+  return { methods: ['GET', 'HEAD'], handle };
+}
+
+async function answerOf(request: IncomingMessage, routes: Routes): Promise<Answer> {
   const path = pathOf(request);
   const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
   if (route === undefined) {
     return { status: 404, contentType: TEXT, body: `Not here. Try ${Object.keys(routes).join(', ')}.\n` };
   }
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return { status: 405, contentType: TEXT, body: 'Only GET.\n', headers: { allow: 'GET, HEAD' } };
+  const { methods } = route;
+  if (!methods.includes(request.method ?? '')) {
+    return { status: 405, contentType: TEXT, body: `Only ${methods[0]}.\n`, headers: { allow: methods.join(', ') } };
   }
-  return route(request);
+  return route.handle(request);
 }
 
 function pathOf({ url = '/' }: IncomingMessage): string {

@@ -26,6 +26,9 @@ export function createMetrics() {
       'source',
       'outcome',
     ]),
+    eventsRequests: counter('bridge_events_requests_total', 'Requests to POST /events, by status of the answer', [
+      'status',
+    ]),
     channels: gauge('bridge_channels', 'Notification channels, by state', ['state']),
     subscribedQueues: gauge('bridge_subscribed_queues', 'Queues with a permitted subscription'),
     lastNotification: gauge(

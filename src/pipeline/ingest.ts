@@ -3,9 +3,10 @@ import type { ConversationEvent, EventSource } from '../conversation/event';
 import { withFingerprint } from '../conversation/fingerprint';
 import type { Limits } from '../conversation/limits';
 import { readLine } from '../conversation/line';
-import { invalid, type Invalid, type SkipReason } from '../conversation/outcome';
+import { invalid, type Invalid, type Outcome, type SkipReason } from '../conversation/outcome';
 import { maskEvent, type PrivacyMask } from '../conversation/privacy';
 import { withoutPersonalData } from '../conversation/scrub';
+import { readWire } from '../conversation/wire';
 import type { ValueCodec } from '../log/codec/value-codec';
 import type { OutRecord } from '../log/port';
 import type { TopicNames } from '../log/topics';
@@ -21,6 +22,8 @@ export interface Ingest {
    * @returns null for a blank line, which is not counted
    */
   line(bytes: Uint8Array, now: number, origin: string): Ingested | null;
+  /** The same of what is parsed already. */
+  value(parsed: unknown, now: number, origin: string): Ingested;
   /** Genesys no longer has the conversation. */
   gone(conversationId: string, askedAt: number): OutRecord;
   /** Something that never became a line, such as one of a size beyond all limits. */
@@ -67,8 +70,21 @@ export function createIngest({ stage, topics, events, limits, mask }: IngestOpti
     return { topic: topics.events, key: event.conversationId, value: events.encode(event), headers };
   };
 
+  const ingest = (outcome: Outcome, origin: string, body: () => unknown): Ingested => {
+    if (outcome.kind === 'skip') return outcome;
+    if (outcome.kind === 'invalid') return refuse(outcome, origin, body());
+    const event = withFingerprint(mask === null ? outcome.event : maskEvent(outcome.event, mask));
+    const record = recordOf(event);
+    const size = record.value.length - HEADER_BYTES;
+    if (size > limits.bytes) {
+      return refuse(invalid('too-large', `${size} bytes of Avro, allowed are ${limits.bytes}`), origin, body());
+    }
+    return { kind: 'event', event, record };
+  };
+
   return {
     refuse,
+    value: (parsed, now, origin) => ingest(readWire(parsed, now, limits), origin, () => withoutPersonalData(parsed)),
     gone: (conversationId, askedAt) =>
       recordOf({
         conversationId,
@@ -80,16 +96,10 @@ export function createIngest({ stage, topics, events, limits, mask }: IngestOpti
       }),
     line: (bytes, now, origin) => {
       const read = readLine(bytes, now, limits);
-      if (read === null || read.kind === 'skip') return read;
-      const body = (): unknown => (read.parsed === undefined ? unreadable(bytes) : withoutPersonalData(read.parsed));
-      if (read.kind === 'invalid') return refuse(read, origin, body());
-      const event = withFingerprint(mask === null ? read.event : maskEvent(read.event, mask));
-      const record = recordOf(event);
-      const size = record.value.length - HEADER_BYTES;
-      if (size > limits.bytes) {
-        return refuse(invalid('too-large', `${size} bytes of Avro, allowed are ${limits.bytes}`), origin, body());
-      }
-      return { kind: 'event', event, record };
+      if (read === null) return null;
+      return ingest(read, origin, () =>
+        read.parsed === undefined ? unreadable(bytes) : withoutPersonalData(read.parsed),
+      );
     },
   };
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FoldSettings, StateRecord } from '../conversation/fold';
 import type { Limits } from '../conversation/limits';
-import { invalid } from '../conversation/outcome';
 import type { PrivacyMask } from '../conversation/privacy';
 import { createEventCodec, createRowCodec } from '../log/codec/codecs';
 import type { SchemaSource } from '../log/codec/schema-source';
@@ -9,9 +8,9 @@ import type { Log, LogProducer, OutRecord, RunningTasks } from '../log/port';
 import type { TopicNames } from '../log/topics';
 import type { Metrics } from '../ops/metrics';
 import type { DeadLetterLimits } from './dead-letter-limit';
+import { ingestLine, type OriginatedLine } from './event-lines';
 import { startFold } from './fold';
-import { createIngest, type Ingested } from './ingest';
-import type { Line } from './lines';
+import { createIngest } from './ingest';
 import { startStateReader } from './state-reader';
 
 export interface ReplayOptions {
@@ -23,7 +22,7 @@ export interface ReplayOptions {
   readonly mask: PrivacyMask | null;
   readonly deadLetterLimits: DeadLetterLimits;
   readonly metrics: Metrics;
-  readonly lines: AsyncIterable<{ readonly line: Line; readonly origin: string }>;
+  readonly lines: AsyncIterable<OriginatedLine>;
   /** The receive time where a line carries none, epoch ms. */
   readonly now: number;
   /** So many times as fast as it was received; null: as fast as it goes. */
@@ -99,7 +98,7 @@ export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
     const pace = createPace(options.speed, signal);
     for await (const { line, origin } of options.lines) {
       signal.throwIfAborted();
-      const ingested = ingestLine(line, origin);
+      const ingested = ingestLine(ingest, line, origin, options.now);
       if (ingested === null) continue;
       counts.lines++;
       if (ingested.kind === 'skip') counts.skipped++;
@@ -115,11 +114,6 @@ export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
     await folded(log, topics.events, tasks, signal);
     await reader.reached(await log.writtenOffsets(topics.state));
   };
-
-  const ingestLine = (line: Line, origin: string): Ingested | null =>
-    'tooLong' in line
-      ? ingest.refuse(invalid('too-large', `a line of ${line.tooLong} bytes`), origin, { bytes: line.tooLong })
-      : ingest.line(line, options.now, origin);
 
   try {
     await Promise.race([feed(), endedEarly(tasks.done), endedEarly(reader.done), aborted(signal)]);

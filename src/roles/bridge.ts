@@ -1,35 +1,36 @@
 import type { QueueConversation } from '../conversation/row';
-import {
-  startGenesysFeed,
-  type Credentials,
-  type GenesysFeed,
-  type GenesysUrls,
-  type LiveRow,
-  type ReconciliationTimings,
-} from '../genesys';
-import { createEventCodec, createRowCodec } from '../log/codec/codecs';
+import type { Credentials, GenesysUrls, ReconciliationTimings } from '../genesys';
+import { createEventCodec } from '../log/codec/codecs';
 import type { OutRecord } from '../log/port';
+import { sendEventLines, type OriginatedLine } from '../pipeline/event-lines';
+import { createEventsEndpoint } from '../pipeline/events-endpoint';
 import { createIngest } from '../pipeline/ingest';
-import { followLiveRows } from '../pipeline/live-rows';
+import { createIntake, type IntakeCounts } from '../pipeline/intake';
 import { createSender } from '../pipeline/sender';
+import { startGenesysSource, type GenesysSource } from './genesys-source';
 import type { RoleParts, RunningRole } from './role';
 import { limitsOf, maskOf } from './settings';
 
 export interface BridgeParts extends RoleParts {
   readonly reconciliation?: Partial<ReconciliationTimings>;
-  readonly genesys: { readonly credentials: Credentials; readonly urls: GenesysUrls };
+  /** Null: events come by file or over HTTP only. */
+  readonly genesys: { readonly credentials: Credentials; readonly urls: GenesysUrls } | null;
+  /** Events of files and stdin, read once. */
+  readonly lines?: AsyncIterable<OriginatedLine>;
 }
 
 export interface RunningBridge extends RunningRole {
+  /** What became of `lines`, when the log has acknowledged the last of them; null without any. */
+  readonly linesSent: Promise<IntakeCounts> | null;
   /** Names of the watched queues, by id. */
   queueNames(): ReadonlyMap<string, string>;
-  /** The table, as the bridge reads it back. */
+  /** The table, as the bridge reads it back; empty without Genesys. */
   rows(): Iterable<QueueConversation>;
 }
 
-/** The bridge: Genesys's notifications, normalised and minimised, into the events topic. */
+/** The bridge: snapshots, normalised and minimised, into the events topic, whichever way they come. */
 export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge> {
-  const { config, logger, metrics, log, schemas, topics, genesys } = parts;
+  const { config, logger, metrics, log, schemas, topics } = parts;
   const ingest = createIngest({
     stage: 'bridge',
     topics,
@@ -37,76 +38,69 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
     limits: limitsOf(config),
     mask: maskOf(config),
   });
-  const live = await followLiveRows(log, topics.state, await createRowCodec(schemas, topics));
+  // Whoever cannot find the topic is told so at the start, with the remedy.
+  await log.endOffsets(topics.events);
   const producer = await log.createProducer();
   const latency = metrics.endToEndLatency.labels({ stage: 'kafka' });
-  let feed: GenesysFeed | null = null;
+  let genesys: GenesysSource | null = null;
+  let full = false;
   const sender = createSender({
     producer,
     logger,
     onFull: () => {
+      full = true;
       logger.warn({ pending: sender.pending() }, 'Kafka is too slow: reading from Genesys pauses');
-      feed?.pause();
+      genesys?.pause();
     },
-    onRoom: () => feed?.resume(),
+    onRoom: () => {
+      full = false;
+      genesys?.resume();
+    },
     onSent: (records) => {
       metrics.pendingConversations.set(sender.pending());
       for (const record of records) latency.observe(Math.max(0, Date.now() - receivedAtOf(record)) / 1000);
     },
   });
-
-  const take = (text: string, receivedAt: number, source: 'websocket' | 'rest'): void => {
-    const ingested = ingest.line(Buffer.from(text), receivedAt, `genesys ${source}`);
-    if (ingested === null) return;
-    const outcome = ingested.kind === 'event' ? 'produced' : ingested.reason;
-    metrics.bridgeEvents.inc({ source, outcome });
-    if (ingested.kind === 'invalid') {
-      metrics.deadLetters.inc({ stage: 'bridge', reason: ingested.reason });
-      logger.warn({ source, reason: ingested.reason, detail: ingested.message }, 'a snapshot went to the dead letters');
-    }
-    if (ingested.kind === 'event' && source === 'websocket') feed?.heard(ingested.event.conversationId, receivedAt);
-    if (ingested.kind !== 'skip') sender.add(ingested.record);
-  };
-
-  feed = await startGenesysFeed({
-    ...genesys,
-    queues: config.genesys.queues,
-    metrics,
-    logger,
-    onFrame: ({ text, receivedAt }) => take(text, receivedAt, 'websocket'),
-    reconciliation: {
-      caughtUp: live.caughtUp,
-      live: function* () {
-        for (const row of live.rows()) yield liveRowOf(row);
-      },
-      row: (conversationId) => {
-        const row = live.row(conversationId);
-        return row === null ? null : liveRowOf(row);
-      },
-      onSnapshot: (body, askedAt) => take(body, askedAt, 'rest'),
-      onGone: (conversationId, askedAt) => {
-        metrics.bridgeEvents.inc({ source: 'rest', outcome: 'gone' });
-        sender.add(ingest.gone(conversationId, askedAt));
-      },
-      ...(parts.reconciliation === undefined ? {} : { timings: parts.reconciliation }),
-    },
-  });
-  const running = feed;
+  const intake = createIntake(sender, metrics, logger);
+  const unavailable = (): string | null => sender.problem() ?? (full ? 'Kafka is too slow, too much waits' : null);
+  const { secret, maxBytes, perSecond } = config.events;
+  const endpoint =
+    secret === undefined
+      ? null
+      : createEventsEndpoint({
+          ...{ secret: secret.reveal(), maxBytes, perSecond },
+          ...{ ingest, intake, metrics, available: () => unavailable() === null, flushed: sender.flushed },
+        });
+  if (parts.genesys !== null) {
+    genesys = await startGenesysSource({ ...parts, genesys: parts.genesys, ingest, intake, sender });
+  }
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const linesSent = parts.lines ? sendEventLines({ lines: parts.lines, ingest, intake, sender, signal }) : null;
+  const reach = onceAtATime(() => log.endOffsets(topics.events));
   let finish: () => void = () => undefined;
-  const done = new Promise<void>((resolve) => (finish = resolve));
+  const stopped = new Promise<void>((resolve) => (finish = resolve));
 
   return {
     name: 'bridge',
     ready: {
-      genesys: () => ({ ok: running.ready(), detail: running.state() }),
-      kafka: () => ({ ok: sender.problem() === null, detail: sender.problem() ?? `${sender.pending()} records wait` }),
+      ...genesys?.ready,
+      kafka: async () => {
+        const why = unavailable();
+        // Without Genesys there may be nothing to send for hours, which would tell nothing of Kafka.
+        if (why === null && genesys === null) await reach();
+        return { ok: why === null, detail: why ?? `${sender.pending()} records wait` };
+      },
     },
-    done,
-    rows: live.rows,
-    queueNames: () => new Map(running.queues().map(({ id, name }) => [id, name])),
+    routes: endpoint === null ? {} : { '/events': endpoint.route },
+    linesSent,
+    done: linesSent === null ? stopped : Promise.race([stopped, failureOf(linesSent, signal)]),
+    rows: () => genesys?.rows() ?? [],
+    queueNames: () => genesys?.queueNames() ?? new Map<string, string>(),
     stop: async () => {
-      await running.stop();
-      await live.stop();
+      stopping.abort();
+      endpoint?.close();
+      await genesys?.stop();
       const { unsent } = await sender.stop();
       if (unsent > 0) logger.error({ unsent }, 'events received and not taken by Kafka are given up');
       await producer.close();
@@ -115,14 +109,19 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
   };
 }
 
-function liveRowOf(row: QueueConversation): LiveRow {
-  return {
-    conversationId: row.conversation_id,
-    queueId: row.queue_id,
-    mediaType: row.media_type,
-    waiting: row.waiting,
-    updatedAt: row.db_last_updated,
-  };
+/** Rejects with what ended the reading of the lines, unless it was told to end; never resolves. */
+async function failureOf(linesSent: Promise<unknown>, told: AbortSignal): Promise<never> {
+  await linesSent.catch((error: unknown) => {
+    // Stdin is woken with an AbortError.
+    if (!told.aborted && !(error instanceof Error && error.name === 'AbortError')) throw error;
+  });
+  return new Promise(() => undefined);
+}
+
+/** Who asks while another is still waiting waits with it: probes do not pile up while Kafka is away. */
+function onceAtATime<T>(ask: () => Promise<T>): () => Promise<T> {
+  let asking: Promise<T> | null = null;
+  return () => (asking ??= ask().finally(() => (asking = null)));
 }
 
 /** The receive time stands in the record's CloudEvents header. */

@@ -3,6 +3,7 @@ import type { SchemaSource } from '../log/codec/schema-source';
 import type { Log } from '../log/port';
 import type { TopicNames } from '../log/topics';
 import type { Checks } from '../ops/health';
+import type { Routes } from '../ops/http';
 import type { Logger } from '../ops/logging';
 import type { Metrics } from '../ops/metrics';
 
@@ -20,6 +21,8 @@ export interface RunningRole {
   readonly name: 'bridge' | 'fold' | 'sink';
   /** Ready: it can do its work now. */
   readonly ready: Checks;
+  /** What it serves over HTTP besides metrics and health. */
+  readonly routes?: Routes;
   /** Rejects with the error that ended it; resolves after `stop`. */
   readonly done: Promise<void>;
   /** An orderly end; what is under way is finished. */

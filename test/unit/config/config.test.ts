@@ -152,6 +152,14 @@ describe('what settings ask of one another', () => {
     expect(privacy?.key.reveal()).toBe('k');
   });
 
+  test('the secret of POST /events is too long to be guessed, and is not shown', () => {
+    expect(fromEnv({}).events).toEqual({ secret: undefined, maxBytes: 1_048_576, perSecond: 1_000 });
+    expect(fromEnv({ EVENTS_SECRET: '0123456789abcdef' }).events.secret?.reveal()).toBe('0123456789abcdef');
+    const problem = problemIn({ EVENTS_SECRET: 'hunter2' });
+    expect(problem).toMatch(/^EVENTS_SECRET: too short .*allowed: a text of at least 16 characters/);
+    expect(problem).not.toContain('hunter2');
+  });
+
   test('TLS and SASL come as wholes', () => {
     const { kafka } = fromEnv({
       KAFKA_SSL: 'true',

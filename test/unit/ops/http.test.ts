@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import pino from 'pino';
 import { OperatorError } from '../../../src/common/errors';
@@ -103,6 +103,18 @@ describe('the server itself', () => {
     const posted = await fetch(`${url}/metrics`, { method: 'POST', body: 'x'.repeat(100_000) });
     expect(posted.status).toBe(405);
     expect(posted.headers.get('allow')).toBe('GET, HEAD');
+  });
+
+  test('whoever does not come to the end of a request is not waited for', async () => {
+    const { port } = await serve({ requestTimeoutMs: 100 });
+    const heard = new Promise<string>((resolve, reject) => {
+      let answer = '';
+      const socket = connect(port, '127.0.0.1', () => socket.write('GET /metrics HTTP/1.1\r\nHost: x'));
+      socket.setEncoding('utf8').on('data', (part: string) => (answer += part));
+      socket.on('close', () => resolve(answer));
+      socket.on('error', reject);
+    });
+    expect(await heard).toMatch(/^HTTP\/1.1 408 /);
   });
 
   test('a taken port is an error that names the port and HTTP_PORT', async () => {

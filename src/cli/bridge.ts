@@ -1,0 +1,58 @@
+import { requireGenesys } from '../config';
+import { exitCodeOf } from '../ops/shutdown';
+import type { IntakeCounts } from '../pipeline/intake';
+import { startBridgeRole, type BridgeParts } from '../roles/bridge';
+import type { Context } from './context';
+import { checkRecordings, recordedLines } from './recording';
+import { hostRole } from './role';
+
+export interface BridgeFlags {
+  readonly events?: readonly string[];
+}
+
+/**
+ * `queuefold bridge`: from Genesys, over HTTP and from files, whichever of them are given. With files alone it ends when
+ * Kafka has acknowledged the last of their events.
+ */
+export async function runBridge(context: Context, { events: files }: BridgeFlags): Promise<number> {
+  const { config, io, shutdown } = context;
+  const isOpen = config.events.secret !== undefined;
+  const isImport = files !== undefined && !isOpen && config.genesys.clientId === undefined;
+  const isFed = isImport || isOpen || config.genesys.clientId !== undefined;
+  const genesys = isFed && config.genesys.clientId === undefined ? null : genesysParts(context);
+  if (files !== undefined) checkRecordings(files);
+
+  const bridge = await hostRole(context, {
+    name: 'bridge',
+    start: (parts) =>
+      startBridgeRole({
+        ...parts,
+        genesys,
+        ...(files === undefined ? {} : { lines: recordedLines(files, io.stdin) }),
+      }),
+    routes: isOpen ? { '/events': ['POST'] } : {},
+  });
+  const progress = { allSent: false };
+  const imported = bridge.linesSent?.then(
+    (counts) => {
+      progress.allSent = true;
+      if (!context.quiet) io.stderr.write(`${summaryText(counts)}\n`);
+    },
+    // What goes wrong with the files ends the role: `done`.
+    () => new Promise<never>(() => undefined),
+  );
+  await shutdown.until(isImport ? Promise.race([bridge.done, imported]) : bridge.done);
+  // Told to stop in the middle of the files, which is no success for whoever waits for them.
+  const cause = shutdown.cause();
+  return isImport && !progress.allSent && cause !== null ? exitCodeOf(cause) : 0;
+}
+
+function genesysParts({ config }: Context): BridgeParts['genesys'] {
+  const { clientId, clientSecret, loginUrl, apiUrl } = requireGenesys(config);
+  return { credentials: { clientId, clientSecret: clientSecret.reveal() }, urls: { loginUrl, apiUrl } };
+}
+
+function summaryText({ events, skipped, invalid }: IntakeCounts): string {
+  const lines = events + skipped + invalid;
+  return `${lines} lines: ${events} events, ${skipped} skipped, ${invalid} invalid (in the dead letters); all acknowledged by Kafka`;
+}

@@ -1,0 +1,28 @@
+/** So much a second, up to a second's worth at once. */
+export interface RateLimit {
+  /** How long to wait before anything more is allowed, ms; 0: allowed now. */
+  waitMs(): number;
+  /** Counts what was let through. May exceed what is left, as the size is known only afterwards: then others wait. */
+  spend(amount: number): void;
+}
+
+/** @param now a clock in milliseconds that never runs back */
+export function createRateLimit(perSecond: number, now: () => number = () => performance.now()): RateLimit {
+  let left = perSecond;
+  let at = now();
+  const refill = (): void => {
+    const time = now();
+    left = Math.min(perSecond, left + ((time - at) * perSecond) / 1_000);
+    at = time;
+  };
+  return {
+    waitMs: () => {
+      refill();
+      return left >= 1 ? 0 : Math.ceil(((1 - left) * 1_000) / perSecond);
+    },
+    spend: (amount) => {
+      refill();
+      left -= amount;
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import type { QueueConversation } from '../conversation/row';
+import {
+  startGenesysFeed,
+  type Credentials,
+  type GenesysFeed,
+  type GenesysUrls,
+  type LiveRow,
+  type ReconciliationTimings,
+} from '../genesys';
+import { createRowCodec } from '../log/codec/codecs';
+import type { Checks } from '../ops/health';
+import type { Ingest } from '../pipeline/ingest';
+import type { Intake } from '../pipeline/intake';
+import { followLiveRows } from '../pipeline/live-rows';
+import type { Sender } from '../pipeline/sender';
+import type { RoleParts } from './role';
+
+export interface GenesysSourceParts extends RoleParts {
+  readonly genesys: { readonly credentials: Credentials; readonly urls: GenesysUrls };
+  readonly reconciliation?: Partial<ReconciliationTimings>;
+  readonly ingest: Ingest;
+  readonly intake: Intake;
+  readonly sender: Sender;
+}
+
+/** The bridge's way in from Genesys itself: notifications, and what reconciliation asks for. */
+export interface GenesysSource {
+  readonly ready: Checks;
+  queueNames(): ReadonlyMap<string, string>;
+  rows(): Iterable<QueueConversation>;
+  pause(): void;
+  resume(): void;
+  stop(): Promise<void>;
+}
+
+export async function startGenesysSource(parts: GenesysSourceParts): Promise<GenesysSource> {
+  const { config, logger, metrics, log, schemas, topics, genesys, ingest, intake, sender } = parts;
+  const live = await followLiveRows(log, topics.state, await createRowCodec(schemas, topics));
+  let feed: GenesysFeed | null = null;
+
+  const take = (text: string, receivedAt: number, source: 'websocket' | 'rest'): void => {
+    const ingested = ingest.line(Buffer.from(text), receivedAt, `genesys ${source}`);
+    if (ingested === null) return;
+    if (ingested.kind === 'event' && source === 'websocket') feed?.heard(ingested.event.conversationId, receivedAt);
+    intake(ingested, source);
+  };
+
+  const running = await startGenesysFeed({
+    ...genesys,
+    queues: config.genesys.queues,
+    metrics,
+    logger,
+    onFrame: ({ text, receivedAt }) => take(text, receivedAt, 'websocket'),
+    reconciliation: {
+      caughtUp: live.caughtUp,
+      live: function* () {
+        for (const row of live.rows()) yield liveRowOf(row);
+      },
+      row: (conversationId) => {
+        const row = live.row(conversationId);
+        return row === null ? null : liveRowOf(row);
+      },
+      onSnapshot: (body, askedAt) => take(body, askedAt, 'rest'),
+      onGone: (conversationId, askedAt) => {
+        metrics.bridgeEvents.inc({ source: 'rest', outcome: 'gone' });
+        sender.add(ingest.gone(conversationId, askedAt));
+      },
+      ...(parts.reconciliation === undefined ? {} : { timings: parts.reconciliation }),
+    },
+  });
+  feed = running;
+
+  return {
+    ready: { genesys: () => ({ ok: running.ready(), detail: running.state() }) },
+    queueNames: () => new Map(running.queues().map(({ id, name }) => [id, name])),
+    rows: live.rows,
+    pause: () => running.pause(),
+    resume: () => running.resume(),
+    stop: async () => {
+      await running.stop();
+      await live.stop();
+    },
+  };
+}
+
+function liveRowOf(row: QueueConversation): LiveRow {
+  return {
+    conversationId: row.conversation_id,
+    queueId: row.queue_id,
+    mediaType: row.media_type,
+    waiting: row.waiting,
+    updatedAt: row.db_last_updated,
+  };
+}

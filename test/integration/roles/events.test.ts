@@ -1,0 +1,155 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { createKafkaLog } from '../../../src/log/kafkajs/log';
+import type { LogRecord } from '../../../src/log/port';
+import { topicNames } from '../../../src/log/topics';
+import { until } from '../../chaos/until';
+import { aConversation } from '../../support/conversation-builders';
+import { startQueuefold, type Environment, type QueuefoldProcess } from '../../support/pipeline-processes';
+import { ownKafkaForTests, registryForTests } from '../../support/services';
+
+const SECRET = 'the secret of this test';
+const LIMIT_MS = 60_000;
+let kafka: Awaited<ReturnType<typeof ownKafkaForTests>>;
+let folder: string;
+let env: Environment;
+const disposers: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  kafka = await ownKafkaForTests();
+  disposers.push(() => kafka.dispose());
+  folder = await mkdtemp(join(tmpdir(), 'queuefold-events-'));
+  disposers.push(() => rm(folder, { recursive: true, force: true }));
+  env = {
+    KAFKA_BROKERS: kafka.brokers.join(),
+    SCHEMA_REGISTRY_URL: (await registryForTests()).url,
+    REPLICATION_FACTOR: '1',
+    PARTITIONS: '2',
+    TOPIC_PREFIX: `events-${Date.now()}`,
+    HTTP_PORT: '0',
+    HTTP_HOST: '127.0.0.1',
+  };
+  await startQueuefold(['setup'], env).done();
+});
+afterAll(async () => {
+  for (const dispose of disposers.reverse()) await dispose();
+});
+
+function start(args: readonly string[], more: Environment = {}): QueuefoldProcess {
+  const running = startQueuefold(args, { ...env, ...more });
+  disposers.push(() => running.kill());
+  return running;
+}
+
+const envelope = (id: string): string =>
+  JSON.stringify({
+    id: 'aws-id',
+    detail: {
+      topicName: 'v2.routing.queues.Q1.conversations',
+      eventBody: aConversation(id).called().queued('Q1').body,
+      timestamp: '2026-03-02T09:00:00.395Z',
+    },
+  });
+
+/** Keys of the events topic and reasons of the dead letters, as they are now. */
+async function inKafka(): Promise<{ keys: string[]; reasons: (string | undefined)[] }> {
+  const log = createKafkaLog({ brokers: kafka.brokers, clientId: 'reader', logger: pino({ level: 'silent' }) });
+  const { events, deadLetters } = topicNames(env['TOPIC_PREFIX'] ?? '');
+  const records: LogRecord[] = [];
+  const reading = await log.read({
+    topics: [events, deadLetters],
+    follow: false,
+    onRecord: (one) => records.push(one),
+  });
+  await reading.caughtUp;
+  await reading.stop();
+  await log.close();
+  return {
+    keys: records.flatMap(({ topic, key }) => (topic === events ? [String(key)] : [])).sort(),
+    reasons: records.flatMap(({ topic, headers }) => (topic === deadLetters ? [headers['error.reason']] : [])),
+  };
+}
+
+async function post(bridge: QueuefoldProcess, body: string, secret = SECRET) {
+  const url = /"metrics":"(http:[^"]+)\/metrics"/.exec(bridge.stderr())?.[1] ?? '';
+  const answer = await fetch(`${url}/events`, { method: 'POST', body, headers: { authorization: `Bearer ${secret}` } });
+  return { status: answer.status, retryAfter: answer.headers.get('retry-after'), said: await answer.text() };
+}
+
+describe('POST /events of a bridge without Genesys', () => {
+  test('is 2xx when Kafka has the events, 503 while it is away, and nothing is lost', async () => {
+    const bridge = start(['bridge'], { EVENTS_SECRET: SECRET });
+    await bridge.ready();
+    expect(await post(bridge, envelope('h1'))).toMatchObject({ status: 200 });
+    expect((await inKafka()).keys).toEqual(['h1']);
+    expect(await post(bridge, '{"detail":{"topicName":"v2.users.u.conversations","eventBody":{}}}')).toMatchObject({
+      status: 200,
+      said: '{"events":0,"skipped":0,"invalid":1}\n',
+    });
+    expect((await inKafka()).reasons).toEqual(['no-conversation-id']);
+
+    await kafka.kill9();
+    expect(await post(bridge, envelope('h2'))).toMatchObject({ status: 503, retryAfter: '5' });
+    await until('the bridge to be unready', LIMIT_MS, async () =>
+      (await bridge.get('/health/ready')).includes('"failing"'),
+    );
+    // As EventBridge does: again, until it is taken.
+    expect(await post(bridge, envelope('h3'))).toMatchObject({ status: 503 });
+    await kafka.restart();
+    await until('h3 to be taken', LIMIT_MS, async () => (await post(bridge, envelope('h3'))).status === 200);
+    await bridge.ready();
+
+    const { keys } = await inKafka();
+    // The one that nobody sent again was waiting in the bridge.
+    expect([...new Set(keys)]).toEqual(['h1', 'h2', 'h3']);
+    await bridge.stop();
+    expect(bridge.stderr()).not.toContain(SECRET);
+  });
+
+  test('does not exist without the secret', async () => {
+    const bridge = start(['bridge', '--events', '-']);
+    await until('metrics', LIMIT_MS, () => bridge.stderr().includes('"metrics"'));
+    expect(await post(bridge, envelope('h9'))).toMatchObject({ status: 404 });
+    await bridge.kill();
+  });
+});
+
+describe('queuefold bridge --events', () => {
+  test('sends what files hold and ends when Kafka has acknowledged it', async () => {
+    const [plain, packed] = [join(folder, 'events.ndjson'), join(folder, 'events.ndjson.gz')];
+    await writeFile(plain, `${envelope('f1')}\nnonsense\n\n{"message":"pong"}\n`);
+    await writeFile(packed, gzipSync(`${JSON.stringify(aConversation('f2').called().body)}\n${envelope('f3')}`));
+    const bridge = start(['bridge', '--events', plain, packed]);
+    await bridge.done();
+    expect(bridge.stderr()).toContain(
+      '5 lines: 3 events, 1 skipped, 1 invalid (in the dead letters); all acknowledged by Kafka\n',
+    );
+    const { keys, reasons } = await inKafka();
+    expect(keys.filter((key) => key.startsWith('f'))).toEqual(['f1', 'f2', 'f3']);
+    expect(reasons).toContain('not-json');
+  });
+
+  test('reads stdin to its end; a signal in the middle of it is no success', async () => {
+    const child = spawn(process.execPath, [join(__dirname, '../../../bin/queuefold.js'), 'bridge', '--events', '-'], {
+      env: { PATH: process.env['PATH'], ...env },
+      stdio: ['pipe', 'ignore', 'pipe'],
+    });
+    const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+    disposers.push(() => Promise.resolve(child.kill('SIGKILL')));
+    child.stdin.on('error', () => undefined);
+    child.stdin.write(`${envelope('s1')}\n`);
+    await until('s1 in Kafka', LIMIT_MS, async () => (await inKafka()).keys.includes('s1'));
+    child.kill('SIGTERM');
+    expect(await ended).toBe(143);
+  });
+
+  test('a file that cannot be read is named at once', async () => {
+    const bridge = start(['bridge', '--events', join(folder, 'none.ndjson')]);
+    await expect(bridge.done()).rejects.toThrow(/ended with 1\n.*none\.ndjson: cannot be read/s);
+  });
+});
