@@ -87,6 +87,9 @@ export interface GenesysConfig {
   readonly apiUrl: string | undefined;
   /** Ids or names; `['*']`: all. */
   readonly queues: readonly string[];
+  readonly queuesEveryMs: number;
+  readonly shard: { readonly index: number; readonly count: number };
+  readonly channels: number;
 }
 
 /** @param settings parsed without a problem */
@@ -113,6 +116,10 @@ export function groupSettings(settings: ResolvedSettings): Config {
       loginUrl: settings.GENESYS_LOGIN_URL.value,
       apiUrl: settings.GENESYS_API_URL.value,
       queues: settings.QUEUES.value,
+      queuesEveryMs: settings.QUEUES_EVERY.value,
+      shard: { index: settings.SHARD.value, count: settings.SHARDS.value },
+      // Genesys gives an OAuth client 20, of which two are left to replace others.
+      channels: settings.GENESYS_CHANNELS.value ?? Math.max(1, Math.floor(18 / settings.SHARDS.value)),
     },
     events: {
       secret: settings.EVENTS_SECRET.value,

@@ -26,6 +26,10 @@ export function crossProblems(settings: ParsedSettings): readonly string[] {
   for (const key of ['KAFKA_SSL_CA', 'KAFKA_SSL_CERT'] as const) {
     if (isSet(key) && settings.KAFKA_SSL.value === false) problems.push(`${key}: needs KAFKA_SSL=true`);
   }
+  const { SHARD: shard, SHARDS: shards } = settings;
+  if (shard.value !== undefined && shards.value !== undefined && shard.value >= shards.value) {
+    problems.push(`SHARD: ${shard.value}; allowed with SHARDS=${shards.value}: 0 to ${shards.value - 1}`);
+  }
   const queues = settings.QUEUES.value;
   if (queues?.includes('*') && queues.length > 1) {
     problems.push('QUEUES: * stands beside others; allowed: either * alone or ids and names');

@@ -80,6 +80,10 @@ export const SETTINGS = {
   GENESYS_CLIENT_SECRET: confidential(secret(), 'secret of the OAuth client'),
   GENESYS_LOGIN_URL: optional(url(), 'login service; from the region'),
   GENESYS_API_URL: optional(url(), 'API; from the region'),
+  GENESYS_CHANNELS: optional(integer(1, 18), 'notification channels of this bridge; 18 shared out among SHARDS'),
+  QUEUES_EVERY: setting(duration(SECOND_MS, DAY_MS), '5m', 'between two looks at the list of queues'),
+  SHARDS: setting(integer(1, 1_000), '1', 'into how many shares the queues are divided'),
+  SHARD: setting(integer(0, 999), '0', 'the share of this bridge: 0 to SHARDS − 1'),
 
   EVENTS_SECRET: confidential(secret({ shortest: 16 }), 'opens POST /events of the bridge, for EventBridge'),
   EVENTS_MAX_BYTES: setting(size(1024, 64 * MIB), '1MiB', 'largest body of POST /events'),

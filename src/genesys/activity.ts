@@ -1,17 +1,30 @@
 import { z } from 'zod';
 import type { Rest } from './rest';
 
+/** What a conversation does in a queue. */
+export const PHASES = ['waiting', 'alerting', 'interacting'] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** A conversation that waits, is alerted or is handled now. */
+export interface ActiveConversation {
+  readonly phases: ReadonlySet<Phase>;
+  readonly sessionIds: ReadonlySet<string>;
+}
+
 /** What Genesys says of its queues now. */
 export interface Activity {
-  /** The conversations that wait or are handled; `waiting`: some metric says that the caller waits. */
-  readonly conversations: ReadonlyMap<string, { readonly waiting: boolean }>;
+  readonly conversations: ReadonlyMap<string, ActiveConversation>;
   /** Queues of which the list was cut: what is not on it may be there all the same. */
   readonly truncated: ReadonlySet<string>;
 }
 
 const ROUTE = '/api/v2/analytics/conversations/activity/query';
 const QUEUES_PER_QUERY = 100;
-const METRICS = ['oWaiting', 'oAlerting', 'oInteracting'];
+const METRICS: ReadonlyMap<string, Phase> = new Map([
+  ['oWaiting', 'waiting'],
+  ['oAlerting', 'alerting'],
+  ['oInteracting', 'interacting'],
+]);
 
 const ActivityAnswer = z.object({
   results: z
@@ -20,39 +33,41 @@ const ActivityAnswer = z.object({
         group: z.record(z.string(), z.string()).optional(),
         truncated: z.boolean().optional(),
         entities: z
-          .array(z.object({ conversationId: z.string().optional(), metric: z.string().optional() }))
+          .array(
+            z.object({
+              conversationId: z.string().optional(),
+              metric: z.string().optional(),
+              sessionId: z.string().optional(),
+            }),
+          )
           .default([]),
       }),
     )
     .default([]),
 });
 
-/**
- * The live conversations of these queues (permission analytics:queueObservation:view), 100 queues a request.
- * @param turn resolves when the next request may be made
- */
-export async function queryActivity(
-  rest: Rest,
-  queueIds: readonly string[],
-  turn: () => Promise<void>,
-): Promise<Activity> {
-  const conversations = new Map<string, { waiting: boolean }>();
+/** The live conversations of these queues (permission analytics:queueObservation:view), 100 queues a request. */
+export async function queryActivity(rest: Rest, queueIds: readonly string[]): Promise<Activity> {
+  const conversations = new Map<string, { phases: Set<Phase>; sessionIds: Set<string> }>();
   const truncated = new Set<string>();
   for (let from = 0; from < queueIds.length; from += QUEUES_PER_QUERY) {
-    await turn();
     const { results } = await rest.send({
       method: 'POST',
       path: ROUTE,
       route: ROUTE,
+      urgency: 'background',
       body: queryOf(queueIds.slice(from, from + QUEUES_PER_QUERY)),
       answer: ActivityAnswer,
     });
     for (const { group, truncated: cut, entities } of results) {
       if (cut === true && group?.['queueId'] !== undefined) truncated.add(group['queueId']);
-      for (const { conversationId, metric } of entities) {
+      for (const { conversationId, metric, sessionId } of entities) {
         if (conversationId === undefined) continue;
-        const known = conversations.get(conversationId);
-        conversations.set(conversationId, { waiting: known?.waiting === true || metric === 'oWaiting' });
+        const known = conversations.get(conversationId) ?? { phases: new Set(), sessionIds: new Set() };
+        const phase = METRICS.get(metric ?? '');
+        if (phase !== undefined) known.phases.add(phase);
+        if (sessionId !== undefined) known.sessionIds.add(sessionId);
+        conversations.set(conversationId, known);
       }
     }
   }
@@ -61,7 +76,7 @@ export async function queryActivity(
 
 function queryOf(queueIds: readonly string[]): object {
   return {
-    metrics: METRICS.map((metric) => ({ metric, details: true })),
+    metrics: [...METRICS.keys()].map((metric) => ({ metric, details: true })),
     groupBy: ['queueId'],
     filter: {
       type: 'or',

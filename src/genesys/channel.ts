@@ -4,7 +4,7 @@ import type { Logger } from '../ops/logging';
 import { openConnection, type Connection, type ConnectionEnd, type ConnectionOptions } from './connection';
 import { GenesysError, isTransient } from './errors';
 import type { Rest } from './rest';
-import { createChannel, setSubscriptions, type NotificationChannel, type Rejection } from './subscriptions';
+import { createChannel, subscribe, type NotificationChannel, type Rejection } from './subscriptions';
 import { backoffMs, type Timings } from './timings';
 
 /**
@@ -35,12 +35,21 @@ export interface ChannelOptions {
   readonly logger: Logger;
   readonly socket: Pick<ConnectionOptions, 'maxFrameBytes' | 'onFrame' | 'onAny'>;
   readonly onState: (state: ChannelState) => void;
-  /** After each subscription: what was refused. */
-  readonly onRejections: (rejections: readonly Rejection[]) => void;
+  /** After each subscription. */
+  readonly onSubscribed: (subscribed: Subscribed) => void;
+}
+
+export interface Subscribed {
+  readonly topics: readonly string[];
+  readonly rejections: readonly Rejection[];
+  /** `before`: the socket opens afterwards; `while`: it was open already, and these topics were not on it. */
+  readonly socket: 'before' | 'while';
 }
 
 export interface Channel {
   readonly state: ChannelState;
+  /** Other topics, on the same socket; those that stay are not touched. Also tries again those that were refused. */
+  setTopics(topics: readonly string[]): void;
   pause(): void;
   resume(): void;
   stop(): Promise<void>;
@@ -49,6 +58,8 @@ export interface Channel {
 interface Live {
   readonly channel: NotificationChannel;
   readonly connection: Connection;
+  /** Those that were permitted. */
+  topics: ReadonlySet<string>;
 }
 
 /** Another channel is taken after so many failures with the same one. */
@@ -56,13 +67,16 @@ const TRIES_PER_CHANNEL = 3;
 
 /** Keeps up to 1,000 topics subscribed with an open socket, whatever happens, until it is stopped. */
 export function startChannel(options: ChannelOptions): Channel {
-  const { topics, rest, timings, logger, socket, onState, onRejections } = options;
+  const { rest, timings, logger, socket, onState, onSubscribed } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   const isStopping = (): boolean => signal.aborted;
   const connections = new Set<Connection>();
   let state: ChannelState = 'connecting';
-  let paused = false;
+  let wanted = options.topics;
+  let current: Live | null = null;
+  let syncing: Promise<void> | null = null;
+  let pausedAt: number | null = null;
   /** A channel without a socket, to be used next: channels are few, and its subscriptions are still there. */
   let spare: NotificationChannel | null = null;
 
@@ -78,36 +92,80 @@ export function startChannel(options: ChannelOptions): Channel {
     try {
       spare ??= await createChannel(rest);
       const channel = spare;
-      onRejections(await setSubscriptions(rest, channel, topics));
+      const topics = wanted;
+      const permitted = await subscribeTo(channel, topics, 'before');
       const connection = await openConnection({ ...socket, timings, signal, connectUri: channel.connectUri });
       connections.add(connection);
       void connection.ended.then(() => connections.delete(connection));
-      if (paused) connection.pause();
+      if (pausedAt !== null) connection.pause();
       spare = null;
-      return { channel: renewed(channel), connection };
+      return { channel: renewed(channel), connection, topics: permitted };
     } catch (error) {
       if (!isTransient(error) || failures % TRIES_PER_CHANNEL === TRIES_PER_CHANNEL - 1) spare = null;
       throw error;
     }
   }
 
+  async function subscribeTo(
+    channel: NotificationChannel,
+    topics: readonly string[],
+    how: 'before' | 'added' | 'replaced',
+  ): Promise<ReadonlySet<string>> {
+    const rejections = await subscribe(rest, channel, topics, how === 'added' ? 'add' : 'replace');
+    onSubscribed({ topics, rejections, socket: how === 'before' ? 'before' : 'while' });
+    const rejected = new Set(rejections.map(({ topic }) => topic));
+    return new Set(topics.filter((topic) => !rejected.has(topic)));
+  }
+
+  /** Brings the subscriptions of the open socket to what is wanted, tried until it is done or the socket is another. */
+  async function sync(): Promise<void> {
+    for (let failures = 0; !isStopping();) {
+      const live = current;
+      const topics = wanted;
+      if (live === null) return;
+      try {
+        const added = topics.filter((topic) => !live.topics.has(topic));
+        const isSubset = [...live.topics].every((topic) => topics.includes(topic));
+        if (!isSubset) live.topics = await subscribeTo(live.channel, topics, 'replaced');
+        else if (added.length > 0) {
+          live.topics = new Set([...live.topics, ...(await subscribeTo(live.channel, added, 'added'))]);
+        }
+        if (topics === wanted && live === current) return;
+        failures = 0;
+      } catch (error) {
+        if (isStopping()) return;
+        logFailure('Genesys subscriptions not changed yet', error);
+        failures += 1;
+        await sleep(backoffMs(failures, timings.reconnectBaseMs, timings.reconnectCapMs), undefined, { signal }).catch(
+          () => undefined,
+        );
+      }
+    }
+  }
+
+  function startSync(): void {
+    syncing ??= sync().finally(() => (syncing = null));
+  }
+
   /** Stays open, replacing the socket in time; resolves when there is none any more. */
-  async function live(first: Live): Promise<{ readonly last: Live; readonly end: ConnectionEnd }> {
-    let current = first;
-    for (;;) {
+  async function stayOpen(first: Live): Promise<{ readonly last: Live; readonly end: ConnectionEnd }> {
+    for (let live = first; ;) {
+      current = live;
       enter('open');
-      const { connection, channel } = current;
+      // The topics may have become others while it opened.
+      if (wanted.some((topic) => !live.topics.has(topic)) || live.topics.size > wanted.length) startSync();
+      const { connection, channel } = live;
       const renewal = startTimer(renewalAt(channel, timings) - Date.now());
       const occasion = await Promise.race([connection.ended, connection.closing, renewal.due]);
       renewal.cancel();
-      if (typeof occasion === 'object') return { last: current, end: occasion };
+      if (typeof occasion === 'object') return { last: live, end: occasion };
       logger.info({ channelId: channel.id, occasion }, 'Genesys channel is replaced');
       enter('replacing');
       const successor = await replace(connection);
-      if (!('connection' in successor)) return { last: current, end: successor };
+      if (!('connection' in successor)) return { last: live, end: successor };
       // What is under way to the old socket is still read.
       setTimeout(() => connection.close(), timings.overlapMs).unref();
-      current = successor;
+      live = successor;
     }
   }
 
@@ -136,7 +194,8 @@ export function startChannel(options: ChannelOptions): Channel {
     try {
       const first = await connect(failures);
       const since = Date.now();
-      const { last, end } = await live(first);
+      const { last, end } = await stayOpen(first);
+      current = null;
       if (end.reason !== 'gone' && last.channel.expiresAt > Date.now()) spare ??= last.channel;
       if (!isStopping()) logger.warn({ channelId: last.channel.id, ...end }, 'Genesys socket lost');
       return Date.now() - since;
@@ -166,17 +225,27 @@ export function startChannel(options: ChannelOptions): Channel {
     get state() {
       return state;
     },
+    setTopics(topics) {
+      wanted = topics;
+      if (current !== null) startSync();
+    },
     pause() {
-      paused = true;
+      pausedAt ??= Date.now();
       for (const connection of connections) connection.pause();
     },
     resume() {
-      paused = false;
-      for (const connection of connections) connection.resume();
+      const pausedMs = pausedAt === null ? 0 : Date.now() - pausedAt;
+      pausedAt = null;
+      for (const connection of connections) {
+        connection.resume();
+        // Nobody knows whether Genesys kept so much for us: a new socket is a gap, which is reconciled.
+        if (pausedMs >= timings.deadAfterMs) connection.close();
+      }
     },
     async stop() {
       stopping.abort();
       await running;
+      await syncing;
     },
   };
 }

@@ -13,12 +13,18 @@ const NOT_FOUND = 404;
  * Asks for one conversation (permission conversation:communication:view).
  * @throws GenesysError for anything but a conversation and Genesys's own 404 (a proxy's has no code): no answer is no end
  */
-export async function getConversation(rest: Rest, id: string): Promise<ConversationAnswer> {
+export async function getConversation(
+  rest: Rest,
+  id: string,
+  onAttempt: (sentAt: number) => void,
+): Promise<ConversationAnswer> {
   try {
     const body = await rest.send({
       method: 'GET',
       path: `/api/v2/conversations/${encodeURIComponent(id)}`,
       route: ROUTE,
+      urgency: 'background',
+      onAttempt,
       answer: z.looseObject({ id: z.literal(id) }),
     });
     return { kind: 'snapshot', body: JSON.stringify(body) };

@@ -1,31 +1,38 @@
 import { UsageError } from '../common/errors';
 import type { Logger } from '../ops/logging';
 import type { Metrics } from '../ops/metrics';
-import { CHANNEL_STATES, startChannel, type Channel, type ChannelState } from './channel';
+import { createChannelSet, type ChannelSetState, type QueueSubscription } from './channel-set';
 import type { Frame } from './connection';
 import type { ControlFrame } from './control-frames';
 import { GenesysError } from './errors';
 import type { Credentials } from './oauth';
-import { listQueues, selectQueues, type GenesysQueue } from './queues';
+import { pollQueues } from './queue-poll';
+import { watchQueues, type QueueWatch } from './queue-watch';
+import { listQueues, type GenesysQueue } from './queues';
 import {
   DEFAULT_RECONCILIATION,
   startReconciler,
   type ReconciliationPorts,
   type ReconciliationTimings,
+  type Reconciler,
 } from './reconciler';
 import type { GenesysUrls } from './regions';
-import { createRest } from './rest';
-import { MOST_CHANNELS, queueTopic, TOPICS_PER_CHANNEL, type Rejection } from './subscriptions';
+import { createRest, type Rest } from './rest';
+import { isInShard, WHOLE, type Shard } from './shards';
+import { MOST_CHANNELS, TOPICS_PER_CHANNEL } from './subscriptions';
 import { DEFAULT_TIMINGS, type Timings } from './timings';
 
-/** `ready`: every channel has an open socket; `degraded`: at least one has none. */
-export type FeedState = 'starting' | 'ready' | 'degraded' | 'stopped';
+export type FeedState = ChannelSetState;
 
 export interface FeedOptions {
   readonly credentials: Credentials;
   readonly urls: GenesysUrls;
   /** As `QUEUES` says: ids, names or `*`. */
   readonly queues: readonly string[];
+  /** The share of the queues that is listened to; default: all. */
+  readonly shard?: Shard;
+  /** How many notification channels may be open at once, but for replacing one; default 18. */
+  readonly channels?: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Every frame that is no business of the channel itself, as it came. Must not throw. */
@@ -40,10 +47,7 @@ export interface FeedOptions {
   readonly topicsPerChannel?: number;
 }
 
-export interface WatchedQueue extends GenesysQueue {
-  readonly subscription: 'pending' | 'permitted' | 'rejected';
-  readonly missingPermissions: readonly string[];
-}
+export interface WatchedQueue extends GenesysQueue, QueueSubscription {}
 
 export interface GenesysFeed {
   ready(): boolean;
@@ -55,6 +59,7 @@ export interface GenesysFeed {
   toReconcile(): number;
   /** Stops reading from the sockets: what Genesys sends waits in the network, and then at Genesys. */
   pause(): void;
+  /** After a pause as long as a socket may be silent the sockets are opened anew, and what was missed is asked for. */
   resume(): void;
   stop(): Promise<void>;
 }
@@ -64,122 +69,81 @@ const LARGEST_FRAME_BYTES = 32 * MIB;
 
 /**
  * Subscribes to the conversations of queues and hands over what comes. Resolves when the queues are known; the sockets
- * open, and open again, by themselves (`onState`).
+ * open, and open again, by themselves (`onState`), and queues that come, go or change their names are followed.
  * @throws UsageError for refused credentials and for queues that do not exist, GenesysError when Genesys is not reached
  */
 export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFeed> {
-  const { metrics, logger, urls, credentials, onState, topicsPerChannel = TOPICS_PER_CHANNEL } = options;
+  const { metrics, logger, urls, credentials, shard = WHOLE } = options;
   const timings: Timings = { ...DEFAULT_TIMINGS, ...options.timings };
+  const room = { channels: options.channels ?? MOST_CHANNELS, topics: options.topicsPerChannel ?? TOPICS_PER_CHANNEL };
   const rest = createRest({ urls, credentials, timings, metrics, logger });
-  const watched = await watchedQueues().catch(async (error: unknown) => {
+  const watch = watchQueues(options.queues, shard);
+  try {
+    watch.look(await listQueues(rest));
+    checkRoom(watch.queues().size, room);
+  } catch (error) {
     await rest.stop();
     throw withRemedy(error);
+  }
+
+  const reconciler = reconcilerOf(options, rest, watch, shard);
+  const channels = createChannelSet({
+    ...{ rest, timings, metrics, logger, room },
+    socket: { maxFrameBytes: options.maxFrameBytes ?? LARGEST_FRAME_BYTES, onFrame: options.onFrame, onAny },
+    onGap: (queueIds, fromMs) => reconciler?.gap(queueIds, fromMs),
+    onState: (state) => options.onState?.(state),
   });
-  const subscriptions = new Map<string, Pick<WatchedQueue, 'subscription' | 'missingPermissions'>>();
-  const states = new Map<number, ChannelState>();
-  const channels: Channel[] = [];
-  let state: FeedState = 'starting';
-
-  async function watchedQueues(): Promise<readonly GenesysQueue[]> {
-    const queues = selectQueues(await listQueues(rest), options.queues);
-    const most = MOST_CHANNELS * topicsPerChannel;
-    if (queues.length > most) {
-      throw new UsageError(
-        `QUEUES: ${queues.length} queues, and Genesys gives an OAuth client notifications of ${most}. Name fewer, or share them out among OAuth clients.`,
-      );
-    }
-    return queues;
-  }
-
-  function onChannelState(index: number, next: ChannelState): void {
-    // Without a socket nothing is queued: all that its queues did meanwhile was missed, also before the very first one.
-    if (next === 'open' && states.get(index) === 'connecting')
-      reconciler?.gap((groups[index] ?? []).map(({ id }) => id));
-    states.set(index, next);
-    for (const one of CHANNEL_STATES) {
-      metrics.channels.set({ state: one }, [...states.values()].filter((other) => other === one).length);
-    }
-    const all = [...states.values()];
-    const open = all.length === groups.length && all.every((one) => one === 'open' || one === 'replacing');
-    if (open) enter('ready');
-    else if (state !== 'starting') enter(all.every((one) => one === 'stopped') ? 'stopped' : 'degraded');
-  }
-
-  function enter(next: FeedState): void {
-    if (state === next) return;
-    state = next;
-    onState?.(next);
-  }
-
-  function onRejections(group: readonly GenesysQueue[], rejections: readonly Rejection[]): void {
-    const rejected = new Map(rejections.map((rejection) => [rejection.topic, rejection]));
-    for (const { id, name } of group) {
-      const rejection = rejected.get(queueTopic(id));
-      const missingPermissions = rejection?.missingPermissions ?? [];
-      subscriptions.set(id, { subscription: rejection ? 'rejected' : 'permitted', missingPermissions });
-      if (rejection) {
-        logger.error(
-          { queueId: id, queue: name, missingPermissions, reason: rejection.reason },
-          'Genesys refuses the conversations of a queue',
-        );
-      }
-    }
-    const permitted = [...subscriptions.values()].filter(({ subscription }) => subscription === 'permitted');
-    metrics.subscribedQueues.set(permitted.length);
-  }
 
   function onAny(kind: ControlFrame, receivedAt: number): void {
     metrics.notifications.inc({ kind: kind ?? 'notification' });
     metrics.lastNotification.set(receivedAt / 1_000);
   }
 
-  const groups = groupsOf(watched, topicsPerChannel);
-  const { reconciliation } = options;
-  const reconciler =
-    reconciliation &&
-    startReconciler({
-      ...reconciliation,
-      rest,
-      queueIds: watched.map(({ id }) => id),
-      timings: { ...DEFAULT_RECONCILIATION, ...reconciliation.timings },
-      metrics,
-      logger,
-    });
-  for (const [index, group] of groups.entries()) {
-    channels.push(
-      startChannel({
-        topics: group.map(({ id }) => queueTopic(id)),
-        rest,
-        timings,
-        logger,
-        socket: { maxFrameBytes: options.maxFrameBytes ?? LARGEST_FRAME_BYTES, onFrame: options.onFrame, onAny },
-        onState: (next) => onChannelState(index, next),
-        onRejections: (rejections) => onRejections(group, rejections),
-      }),
-    );
-  }
-  logger.info({ queues: watched.length, channels: groups.length }, 'Genesys queues are subscribed');
+  channels.assign([...watch.queues().keys()]);
+  logger.info({ queues: watch.queues().size, channels: channels.size() }, 'Genesys queues are subscribed');
+  const stopping = new AbortController();
+  const polling = pollQueues({ rest, watch, channels, metrics, logger, reconciler, signal: stopping.signal, timings });
 
   return {
-    ready: () => state === 'ready',
-    state: () => state,
-    queues: () =>
-      watched.map((queue) => ({
-        ...queue,
-        ...(subscriptions.get(queue.id) ?? { subscription: 'pending' as const, missingPermissions: [] }),
-      })),
+    ready: () => channels.state() === 'ready',
+    state: channels.state,
+    queues: () => [...watch.queues().values()].map((queue) => ({ ...queue, ...channels.subscription(queue.id) })),
     heard: (conversationId, receivedAt) => reconciler?.heard(conversationId, receivedAt),
     toReconcile: () => reconciler?.pending() ?? 0,
-    pause: () => channels.forEach((channel) => channel.pause()),
-    resume: () => channels.forEach((channel) => channel.resume()),
+    pause: channels.pause,
+    resume: channels.resume,
     async stop() {
-      const stopped = Promise.all(channels.map((channel) => channel.stop()));
+      stopping.abort();
+      const stopped = channels.stop();
       await rest.stop();
       await reconciler?.stop();
+      await polling;
       await stopped;
-      enter('stopped');
     },
   };
+}
+
+function reconcilerOf(options: FeedOptions, rest: Rest, watch: QueueWatch, shard: Shard): Reconciler | null {
+  const { reconciliation, metrics, logger } = options;
+  if (reconciliation === undefined) return null;
+  return startReconciler({
+    ...reconciliation,
+    rest,
+    watched: () => new Set(watch.queues().keys()),
+    isOwn: (queueId) => isInShard(queueId, shard),
+    timings: { ...DEFAULT_RECONCILIATION, ...reconciliation.timings },
+    metrics,
+    logger,
+  });
+}
+
+function checkRoom(queues: number, room: { readonly channels: number; readonly topics: number }): void {
+  const most = room.channels * room.topics;
+  if (queues <= most) return;
+  throw new UsageError(
+    `QUEUES: ${queues} queues, and this bridge has room for ${most}: GENESYS_CHANNELS=${room.channels} × ${room.topics}. ` +
+      `Name fewer, or share them out: SHARDS and SHARD. Genesys gives an OAuth client ${MOST_CHANNELS} channels and two to replace them: more queues need another client for each shard.`,
+  );
 }
 
 /** What cannot be done at the start is most often a matter of configuration. */
@@ -194,10 +158,4 @@ function withRemedy(error: unknown): unknown {
     return new GenesysError(`${message}. Does a role of the OAuth client have routing:queue:view?`, facts);
   }
   return error;
-}
-
-function groupsOf<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  );
 }

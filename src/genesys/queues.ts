@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { UsageError } from '../common/errors';
+import type { Urgency } from './budget';
 import type { Rest } from './rest';
 
 export interface GenesysQueue {
@@ -17,11 +18,11 @@ const QueuePage = z.object({
 });
 
 /** All queues that the client may see (permission routing:queue:view). Pages shift while they are read: each once. */
-export async function listQueues(rest: Rest): Promise<readonly GenesysQueue[]> {
+export async function listQueues(rest: Rest, urgency: Urgency = 'now'): Promise<readonly GenesysQueue[]> {
   const queues = new Map<string, GenesysQueue>();
   for (let page = 1, pages = 1; page <= pages; page += 1) {
     const path = `${ROUTE}?pageNumber=${page}&pageSize=${PAGE_SIZE}`;
-    const { entities, pageCount } = await rest.send({ method: 'GET', path, route: ROUTE, answer: QueuePage });
+    const { entities, pageCount } = await rest.send({ method: 'GET', path, route: ROUTE, urgency, answer: QueuePage });
     for (const queue of entities) queues.set(queue.id, queue);
     pages = pageCount ?? (entities.length === PAGE_SIZE ? page + 1 : page);
   }
@@ -56,7 +57,8 @@ export function selectQueues(all: readonly GenesysQueue[], wanted: readonly stri
   return [...chosen.values()];
 }
 
-function matching(all: readonly GenesysQueue[], given: string): readonly GenesysQueue[] {
+/** The queues with this id or name; if none, in any case of letters. */
+export function matching(all: readonly GenesysQueue[], given: string): readonly GenesysQueue[] {
   const exact = all.filter(({ id, name }) => id === given || name === given);
   if (exact.length > 0) return exact;
   const folded = given.toLowerCase();

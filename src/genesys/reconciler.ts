@@ -2,20 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../common/errors';
 import type { Logger } from '../ops/logging';
 import type { Metrics } from '../ops/metrics';
-import { queryActivity } from './activity';
+import { queryActivity, type Activity } from './activity';
+import { activityWord, compareWithActivity, type ComparisonTimings, type LiveRow } from './comparison';
 import { getConversation } from './conversations';
+import { askEnded, DETAILS_AT_ONCE, queryUnended } from './details';
 import { GenesysError } from './errors';
+import { createWorkList, IMPORTANCES, type Work } from './reconciliation-work';
 import type { Rest } from './rest';
-
-/** A row of the table, as the compacted topic has it. */
-export interface LiveRow {
-  readonly conversationId: string;
-  readonly queueId: string;
-  readonly mediaType: string | null;
-  readonly waiting: boolean;
-  /** Epoch ms: the receive time of the last event that changed it. */
-  readonly updatedAt: number;
-}
 
 /** Where the bridge reads the table back, and what it makes of the answers. */
 export interface ReconciliationPorts {
@@ -30,38 +23,39 @@ export interface ReconciliationPorts {
 
 export interface ReconcilerOptions extends ReconciliationPorts {
   readonly rest: Rest;
-  readonly queueIds: readonly string[];
+  /** Those that are listened to now. */
+  readonly watched: () => ReadonlySet<string>;
+  /** Queues of which this bridge has to care for silent rows, listened to or not. */
+  readonly isOwn: (queueId: string) => boolean;
   readonly timings: ReconciliationTimings;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
-export interface ReconciliationTimings {
-  /** Between two requests: of 300 a minute some are kept for subscriptions. */
-  readonly requestEveryMs: number;
+export interface ReconciliationTimings extends ComparisonTimings {
   /** Between two looks at what should be live. */
   readonly compareEveryMs: number;
-  /** What has changed since so little time may only not have arrived yet. */
-  readonly graceMs: number;
-  /** A row that was silent so long is asked for. */
-  readonly silentVoiceMs: number;
-  readonly silentDigitalMs: number;
-  /** An answer that something newer overtook is asked for again after this. */
+  /** An answer that something newer overtook, or that did not come, is asked for again after this. */
   readonly againAfterMs: number;
+  /** How far back conversations are looked for when the table is empty. */
+  readonly lookBackMs: number;
 }
 
 export const DEFAULT_RECONCILIATION: ReconciliationTimings = {
-  requestEveryMs: 250,
   compareEveryMs: 5 * 60_000,
   graceMs: 60_000,
   silentVoiceMs: 10 * 60_000,
   silentDigitalMs: 2 * 60 * 60_000,
   againAfterMs: 10_000,
+  lookBackMs: 24 * 60 * 60_000,
 };
 
 export interface Reconciler {
-  /** These queues were not listened to until now: everything of theirs may have changed. */
-  gap(queueIds: readonly string[]): void;
+  /**
+   * These queues were not listened to until now: everything of theirs may have changed.
+   * @param fromMs since when; null: since the newest row of the table
+   */
+  gap(queueIds: readonly string[], fromMs: number | null): void;
   /** A snapshot of a conversation came by socket. */
   heard(conversationId: string, receivedAt: number): void;
   /** Conversations still to be asked for. */
@@ -69,45 +63,40 @@ export interface Reconciler {
   stop(): Promise<void>;
 }
 
-interface Work {
-  readonly conversationId: string;
-  /** 0: somebody waits. */
-  readonly priority: 0 | 1;
-  /** A snapshot heard after this is as good as an answer. Infinity: the answer is wanted in any case. */
-  readonly since: number;
-  readonly notBefore: number;
-}
-
-/** Requests of a minute that are left to others. */
-const RESERVE = 50;
-const IDLE_MS = 1_000;
-const FAILED_AGAIN_MS = 30_000;
+const IDLE_MS = 250;
+/** A gap is taken to have begun so much earlier: a socket is found dead late, and analytics is behind. */
+const GAP_MARGIN_MS = 2 * 60_000;
+/** Of the conversations that do something in a gap: as many pages of 100 are read. */
+const MOST_PAGES = 100;
 
 /**
  * Makes the table what Genesys says after nobody listened: conversations that began, changed or ended meanwhile are asked
- * for one by one, those that wait first, and so is what is live here and not there, or silent for too long. It never
- * invents an end: `gone` needs Genesys's 404, and a failed request is no answer. Answers that something newer overtook,
- * by socket or in the table, are dropped and asked for again.
+ * for, those that wait first, and so is what is live here and not there, or silent for too long. It never invents an
+ * end: *gone* needs a `conversationEnd` or Genesys's 404, and a failed request is no answer. Answers that something newer
+ * overtook, by socket or in the table, are dropped and asked for again. What waits is bounded by the table and by the
+ * lists of Genesys's queues.
  */
 export function startReconciler(options: ReconcilerOptions): Reconciler {
-  const { rest, queueIds, timings, metrics, logger, live, row, onSnapshot, onGone } = options;
+  const { rest, timings, metrics, logger, live, row, onSnapshot, onGone } = options;
   const stopping = new AbortController();
-  const work = new Map<string, Work>();
+  const { signal } = stopping;
+  const work = createWorkList();
   const heardAt = new Map<string, number>();
-  const askedAt = new Map<string, number>();
-  const gaps = new Map<string, number>();
-  const watched = new Set(queueIds);
+  const asked = new Map<string, { at: number; activity: string }>();
+  const gaps = new Map<string, { readonly from: number | null; readonly until: number }>();
+  /** Answers that became events, until it is known that nothing newer was before them in the log. */
+  const told = new Map<string, { readonly sentAt: number; readonly at: number }>();
+  let activity: Activity | null = null;
   let compareAt = Infinity;
-  let lastTurnAt = 0;
+  /** When gaps may be looked at: later after a failure. */
+  let gapsAt = 0;
+  /** The client may not read analytics' details: every end costs a request of its own. */
+  let detailsDenied = false;
 
-  const add = (one: Work): void => {
-    const known = work.get(one.conversationId);
-    if (known !== undefined && known.priority <= one.priority && known.since >= one.since) return;
-    work.set(one.conversationId, one);
-    metrics.reconciliationPending.set(work.size);
+  const sumUp = (): void => {
+    const sizes = work.sizes();
+    for (const importance of IMPORTANCES) metrics.reconciliationPending.set({ importance }, sizes[importance]);
   };
-  const lastSign = (conversationId: string, updatedAt: number): number =>
-    Math.max(updatedAt, heardAt.get(conversationId) ?? 0);
 
   /** Compares what should be live with what is; queues with a gap are asked for as a whole. */
   async function compare(): Promise<void> {
@@ -115,140 +104,225 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     compareAt = now + timings.compareEveryMs;
     const missed = new Map(gaps);
     gaps.clear();
-    const activity = await queryActivity(rest, queueIds, turn).catch((error: unknown) => {
-      tell(error, 'the queues cannot be asked for their conversations');
-      return null;
-    });
-    const rows = [...live()];
-    for (const { conversationId, queueId, mediaType, waiting, updatedAt } of rows) {
-      const since = missed.get(queueId);
-      const priority = waiting ? 0 : 1;
-      if (since !== undefined) add({ conversationId, priority, since, notBefore: 0 });
-      else if (
-        isOverdue(conversationId, mediaType, updatedAt, now) ||
-        isAbsent(conversationId, queueId, updatedAt, now)
-      )
-        add({ conversationId, priority, since: now, notBefore: 0 });
-    }
-    for (const [conversationId, { waiting }] of activity?.conversations ?? []) {
-      const isFresh = now - lastSign(conversationId, 0) < timings.graceMs;
-      if (row(conversationId) === null && !isFresh)
-        add({ conversationId, priority: waiting ? 0 : 1, since: now, notBefore: 0 });
-    }
-    // Of what has no row any more nothing needs to be remembered for long.
-    for (const times of [heardAt, askedAt])
-      for (const [id, at] of times) if (now - at > timings.silentVoiceMs && row(id) === null) times.delete(id);
-    if (activity === null) compareAt = Math.min(compareAt, now + FAILED_AGAIN_MS);
-
-    function isAbsent(conversationId: string, queueId: string, updatedAt: number, at: number): boolean {
-      if (activity === null || !watched.has(queueId) || activity.truncated.has(queueId)) return false;
-      if (activity.conversations.has(conversationId)) return false;
-      return at - Math.max(lastSign(conversationId, updatedAt), askedAt.get(conversationId) ?? 0) >= timings.graceMs;
-    }
-  }
-
-  function isOverdue(conversationId: string, mediaType: string | null, updatedAt: number, now: number): boolean {
-    const limit = mediaType === 'Voice' ? timings.silentVoiceMs : timings.silentDigitalMs;
-    return now - Math.max(lastSign(conversationId, updatedAt), askedAt.get(conversationId) ?? 0) >= limit;
-  }
-
-  /** The next piece of work that is due; what has been heard of meanwhile is done. */
-  function next(now: number): Work | null {
-    let best: Work | null = null;
-    for (const one of work.values()) {
-      if (one.notBefore > now) continue;
-      if ((heardAt.get(one.conversationId) ?? 0) > one.since) {
-        done(one, 'heard');
-        continue;
+    const watched = options.watched();
+    try {
+      activity = await queryActivity(rest, [...watched]);
+    } catch (error) {
+      tell(error, 'the queues cannot be asked for their conversations', 'analytics:queueObservation:view');
+      activity = null;
+      if (!isDenied(error)) {
+        // Without it everything would have to be asked for as a whole: later it may tell.
+        for (const [id, gap] of missed) gaps.set(id, gaps.get(id) ?? gap);
+        compareAt = gapsAt = now + timings.againAfterMs;
+        return;
       }
-      if (best === null || one.priority < best.priority) best = one;
-      if (best.priority === 0) break;
     }
-    return best;
+    const news = compareWithActivity({
+      ...{ now: Date.now(), timings, activity, rows: live(), isOwn: options.isOwn },
+      gaps: new Map([...missed].map(([id, { until }]) => [id, until])),
+      hasRow: (id) => row(id) !== null,
+      isWatched: (id) => watched.has(id),
+      heardAt: (id) => heardAt.get(id) ?? 0,
+      asked: (id) => asked.get(id) ?? null,
+    });
+    news.forEach(work.add);
+    forget(now);
+    sumUp();
+    if (missed.size > 0) await findUnended([...missed.values()], watched);
+  }
+
+  /** Of what has no row any more nothing needs to be remembered for long. */
+  function forget(now: number): void {
+    for (const [id, at] of heardAt) if (now - at > timings.silentVoiceMs && row(id) === null) heardAt.delete(id);
+    for (const [id, { at }] of asked) {
+      if (now - at > timings.silentVoiceMs && row(id) === null && activity?.conversations.has(id) !== true)
+        asked.delete(id);
+    }
+  }
+
+  /** What began in a gap and neither waits nor has an agent is in no queue's activity. */
+  async function findUnended(
+    missed: readonly { readonly from: number | null }[],
+    queueIds: ReadonlySet<string>,
+  ): Promise<void> {
+    if (detailsDenied) return;
+    const now = Date.now();
+    const fromMs = Math.max(
+      now - timings.lookBackMs,
+      Math.min(...missed.map(({ from }) => from ?? newestRow())) - GAP_MARGIN_MS,
+    );
+    let pages = 0;
+    try {
+      for await (const ids of queryUnended(rest, { fromMs, toMs: now, queueIds })) {
+        for (const conversationId of ids) {
+          if (row(conversationId) !== null || activity?.conversations.has(conversationId) === true) continue;
+          if ((heardAt.get(conversationId) ?? 0) > now || asked.has(conversationId)) continue;
+          work.add({ conversationId, importance: 'changed', ask: 'whole', since: now, notBefore: 0 });
+        }
+        if ((pages += 1) >= MOST_PAGES) {
+          logger.warn(
+            { conversations: pages * DETAILS_AT_ONCE },
+            'only the latest conversations of a gap are looked for',
+          );
+          return;
+        }
+      }
+    } catch (error) {
+      deny(error, 'conversations that began in a gap and have no agent appear with their next event');
+    }
+  }
+
+  function newestRow(): number {
+    let newest = 0;
+    for (const { updatedAt } of live()) newest = Math.max(newest, updatedAt);
+    return newest;
   }
 
   function done({ conversationId }: Work, outcome: string): void {
     work.delete(conversationId);
-    metrics.reconciliationPending.set(work.size);
     metrics.reconciliations.inc({ outcome });
   }
 
-  async function ask(one: Work): Promise<void> {
+  const isHeard = ({ conversationId, since }: Work): boolean => (heardAt.get(conversationId) ?? 0) > since;
+
+  /** Whether something newer than the answer is known; then it is asked for again. */
+  function isOvertaken(one: Work, sentAt: number): boolean {
     const { conversationId } = one;
-    const sentAt = Date.now();
-    try {
-      const answer = await getConversation(rest, conversationId);
-      askedAt.set(conversationId, sentAt);
-      const newest = Math.max(heardAt.get(conversationId) ?? 0, row(conversationId)?.updatedAt ?? 0);
-      if (newest > sentAt) {
-        done(one, 'overtaken');
-        add({ ...one, since: Infinity, notBefore: Date.now() + timings.againAfterMs });
-        return;
-      }
-      if (answer.kind === 'snapshot') onSnapshot(answer.body, sentAt);
-      else onGone(conversationId, sentAt);
-      done(one, answer.kind);
-    } catch (error) {
-      if (stopping.signal.aborted) return;
-      done(one, 'failed');
-      add({ ...one, notBefore: Date.now() + FAILED_AGAIN_MS });
-      tell(error, 'a conversation cannot be asked for');
+    const newest = Math.max(heardAt.get(conversationId) ?? 0, row(conversationId)?.updatedAt ?? 0);
+    if (newest <= sentAt) return false;
+    done(one, 'overtaken');
+    work.add({ ...one, since: Infinity, notBefore: Date.now() + timings.againAfterMs });
+    return true;
+  }
+
+  /**
+   * What another bridge heard after the request was sent may have been in the log before the answer, and not yet in the
+   * table when it was looked at: then the answer took it back.
+   */
+  function checkTold(now: number): void {
+    for (const [conversationId, { sentAt, at }] of told) {
+      if (now - at < timings.againAfterMs) return;
+      told.delete(conversationId);
+      const isOutrun = (row(conversationId)?.updatedAt ?? 0) > sentAt && (heardAt.get(conversationId) ?? 0) < at;
+      if (isOutrun) work.add({ conversationId, importance: 'changed', ask: 'whole', since: Infinity, notBefore: 0 });
     }
   }
 
-  function tell(error: unknown, what: string): void {
-    if (stopping.signal.aborted) return;
+  function failed(one: Work): void {
+    done(one, 'failed');
+    work.add({ ...one, notBefore: Date.now() + timings.againAfterMs });
+  }
+
+  async function askWhole(one: Work): Promise<void> {
+    const { conversationId } = one;
+    let sentAt = Date.now();
+    try {
+      const answer = await getConversation(rest, conversationId, (at) => (sentAt = at));
+      asked.set(conversationId, { at: sentAt, activity: activityWord(activity?.conversations.get(conversationId)) });
+      if (isOvertaken(one, sentAt)) return;
+      if (answer.kind === 'snapshot') {
+        onSnapshot(answer.body, sentAt);
+        told.set(conversationId, { sentAt, at: Date.now() });
+      } else onGone(conversationId, sentAt);
+      done(one, answer.kind);
+    } catch (error) {
+      if (signal.aborted) return;
+      failed(one);
+      tell(error, 'a conversation cannot be asked for', 'conversation:communication:view');
+    }
+  }
+
+  /** Those that have ended are done with; of the others the whole is asked. */
+  async function askEnds(many: readonly Work[]): Promise<void> {
+    let sentAt = Date.now();
+    const ids = many.map(({ conversationId }) => conversationId);
+    const ended = detailsDenied
+      ? new Set<string>()
+      : await askEnded(rest, ids, (at) => (sentAt = at)).catch((error: unknown) => {
+          deny(error, 'every conversation that ended while nobody listened costs a request of its own');
+          return null;
+        });
+    if (signal.aborted) return;
+    for (const one of many) {
+      if (ended === null && !detailsDenied) failed(one);
+      else if (ended?.has(one.conversationId) !== true) {
+        work.delete(one.conversationId);
+        work.add({ ...one, ask: 'whole' });
+      } else if (!isOvertaken(one, sentAt)) {
+        onGone(one.conversationId, sentAt);
+        done(one, 'gone');
+      }
+    }
+  }
+
+  function deny(error: unknown, what: string): void {
+    if (!detailsDenied) tell(error, what, 'analytics:conversationDetail:view');
+    detailsDenied ||= isDenied(error);
+  }
+
+  function tell(error: unknown, what: string, permission: string): void {
+    if (signal.aborted) return;
     const { status = null, correlationId = null } = error instanceof GenesysError ? error.facts : {};
-    const permission = status === 403 ? 'conversation:communication:view, analytics:queueObservation:view' : undefined;
-    logger.warn({ reason: messageOf(error), correlationId, permission }, what);
+    const missing = status === 403 ? { permission } : {};
+    logger.warn({ reason: messageOf(error), correlationId, ...missing }, what);
   }
 
-  /** One request after the other, and others need some too: subscriptions must not wait for a minute to end. */
-  async function turn(): Promise<void> {
-    const limit = rest.limit();
-    const waitMs = limit !== null && limit.remaining <= RESERVE ? limit.resetsAt - Date.now() : 0;
-    await pause(Math.max(0, waitMs, lastTurnAt + timings.requestEveryMs - Date.now()));
-    stopping.signal.throwIfAborted();
-    lastTurnAt = Date.now();
+  /** @returns false: there is nothing to do now */
+  async function step(): Promise<boolean> {
+    const now = Date.now();
+    if ((gaps.size > 0 && now >= gapsAt) || now >= compareAt) {
+      await compare();
+      return true;
+    }
+    checkTold(now);
+    const ends = work.ends(now, DETAILS_AT_ONCE);
+    const heard = ends.filter(isHeard);
+    heard.forEach((one) => done(one, 'heard'));
+    if (ends.length > heard.length) {
+      await askEnds(ends.filter((one) => !heard.includes(one)));
+      return true;
+    }
+    const one = work.next(now);
+    if (one === null) return heard.length > 0;
+    if (isHeard(one)) done(one, 'heard');
+    else await askWhole(one);
+    return true;
   }
-
-  const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
 
   async function run(): Promise<void> {
-    await Promise.race([
-      options.caughtUp,
-      new Promise((resolve) => stopping.signal.addEventListener('abort', resolve)),
-    ]);
-    while (!stopping.signal.aborted) {
-      if (gaps.size > 0 || Date.now() >= compareAt) {
-        await compare();
-        continue;
-      }
-      const one = next(Date.now());
-      if (one === null) {
-        await pause(Math.min(IDLE_MS, timings.requestEveryMs));
-        continue;
-      }
-      await turn();
-      await ask(one);
+    await Promise.race([options.caughtUp, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+    while (!signal.aborted) {
+      const busy = await step();
+      sumUp();
+      if (!busy) await sleep(IDLE_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 
   const running = run().catch((error: unknown) => {
-    if (!stopping.signal.aborted) logger.error({ err: error }, 'reconciliation ended');
+    if (!signal.aborted) logger.error({ err: error }, 'reconciliation ended');
   });
   return {
-    gap(queues) {
-      const now = Date.now();
-      for (const queueId of queues) gaps.set(queueId, now);
+    gap(queueIds, fromMs) {
+      const until = Date.now();
+      for (const queueId of queueIds) {
+        const known = gaps.get(queueId);
+        const from = known === undefined ? fromMs : earlier(known.from, fromMs);
+        gaps.set(queueId, { from, until });
+      }
     },
     heard(conversationId, receivedAt) {
       heardAt.set(conversationId, Math.max(receivedAt, heardAt.get(conversationId) ?? 0));
     },
-    pending: () => work.size,
+    pending: work.size,
     async stop() {
       stopping.abort();
       await running;
     },
   };
 }
+
+const isDenied = (error: unknown): boolean => error instanceof GenesysError && error.facts.status === 403;
+
+/** Null, not known, is the earliest. */
+const earlier = (one: number | null, other: number | null): number | null =>
+  one === null || other === null ? null : Math.min(one, other);

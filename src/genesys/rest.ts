@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { messageOf } from '../common/errors';
 import type { Logger } from '../ops/logging';
 import type { Metrics } from '../ops/metrics';
+import { createBreaker } from './breaker';
+import { createBudget, type RateLimit, type Urgency } from './budget';
 import { GenesysError, isTransient } from './errors';
 import type { HttpAnswer, HttpRequest } from './http';
 import { createHttp } from './http';
@@ -26,13 +28,11 @@ export interface RestRequest<T> {
   /** The same without them, for people and metrics. */
   readonly route: string;
   readonly body?: unknown;
+  /** Default `now`. */
+  readonly urgency?: Urgency;
+  /** Called before each attempt, with the time: an answer is at least as new as that. */
+  readonly onAttempt?: (sentAt: number) => void;
   readonly answer: z.ZodType<T>;
-}
-
-export interface RateLimit {
-  readonly remaining: number;
-  /** Epoch ms. */
-  readonly resetsAt: number;
 }
 
 export interface Rest {
@@ -40,34 +40,66 @@ export interface Rest {
   send<T>(request: RestRequest<T>): Promise<T>;
   /** What is left of the running minute, as the last answer said; null: not said. */
   limit(): RateLimit | null;
+  /** How far Genesys's clock is ahead of ours, ms, to a second; 0: not said. */
+  clockOffsetMs(): number;
   /** Gives up everything under way. */
   stop(): Promise<void>;
 }
 
 const ATTEMPTS = 5;
+/** Requests in a row without an answer, or with a 5xx, after which Genesys is left alone for a while. */
+const BREAK_AFTER = 10;
 
 const ErrorAnswer = z.object({ code: z.string().max(100) });
 
-/** The API with one token: time-outs, bounded retries with jitter, `Retry-After` honoured, a 401 logs in again. */
+/**
+ * The API with one token: time-outs, bounded retries with jitter, `Retry-After` honoured, a 401 logs in again. A service
+ * that does not answer at all is spared: requests then wait until a single one has got through again.
+ */
 export function createRest({ urls, credentials, timings, metrics, logger }: RestOptions): Rest {
   const stopping = new AbortController();
   const http = createHttp({ timeoutMs: timings.requestTimeoutMs, signal: stopping.signal });
   const tokens: Tokens = createTokens({ loginUrl: urls.loginUrl, credentials, http, onAnswer: count });
 
-  let limit: RateLimit | null = null;
+  const budget = createBudget({ signal: stopping.signal, backgroundEveryMs: timings.backgroundEveryMs });
+  const breaker = createBreaker({
+    failures: BREAK_AFTER,
+    baseMs: timings.breakBaseMs,
+    capMs: timings.breakCapMs,
+    onChange: (state) => {
+      if (state === 'open') logger.warn({ failures: BREAK_AFTER }, 'Genesys does not answer: requests pause');
+      else logger.info('Genesys answers again');
+    },
+  });
+  let clockOffsetMs = 0;
 
   function count(route: string, answer: HttpAnswer): void {
     metrics.genesysRequests.inc({ route, status: String(answer.status) });
-    const said = ['count', 'allowed', 'reset'].map((name) => Number(answer.header(`inin-ratelimit-${name}`) ?? NaN));
-    const [used = NaN, allowed = NaN, resetSeconds = NaN] = said;
-    if (!Number.isFinite(allowed - used)) return;
-    const remaining = Math.max(0, allowed - used);
-    metrics.rateLimitRemaining.set(remaining);
-    const waitSeconds = Number.isFinite(resetSeconds) ? Math.max(0, resetSeconds) : 60;
-    limit = { remaining, resetsAt: Date.now() + waitSeconds * 1_000 };
+    budget.told(answer);
+    const limit = budget.limit();
+    if (limit !== null) metrics.rateLimitRemaining.set(limit.remaining);
+    const serverTime = Date.parse(answer.header('date') ?? '');
+    if (!Number.isNaN(serverTime)) clockOffsetMs = serverTime - Date.now();
   }
 
   async function attempt<T>(request: RestRequest<T>): Promise<T> {
+    await budget.turn(request.urgency ?? 'now');
+    const pauseMs = breaker.pauseMs();
+    if (pauseMs > 0) throw spared(request, pauseMs);
+    request.onAttempt?.(Date.now());
+    try {
+      const answer = await exchange(request);
+      breaker.succeeded();
+      return answer;
+    } catch (error) {
+      // A refusal is an answer, too.
+      if (isOutage(error)) breaker.failed();
+      else breaker.succeeded();
+      throw error;
+    }
+  }
+
+  async function exchange<T>(request: RestRequest<T>): Promise<T> {
     const token = await tokens.get();
     const answer = await http.send({
       method: request.method,
@@ -112,12 +144,27 @@ export function createRest({ urls, credentials, timings, metrics, logger }: Rest
 
   return {
     send,
-    limit: () => limit,
+    limit: budget.limit,
+    clockOffsetMs: () => clockOffsetMs,
     async stop() {
       stopping.abort();
       await http.stop();
     },
   };
+}
+
+/** No answer, or the service's own trouble. */
+function isOutage(error: unknown): boolean {
+  if (!(error instanceof GenesysError)) return false;
+  const { status } = error.facts;
+  return status === null || status >= 500;
+}
+
+function spared({ method, route }: RestRequest<unknown>, pauseMs: number): GenesysError {
+  return new GenesysError(`${method} ${route}: not sent, Genesys has not answered for a while`, {
+    ...{ status: null, code: null, correlationId: null },
+    retryAfterMs: pauseMs,
+  });
 }
 
 const isUnauthorized = (error: unknown): boolean => error instanceof GenesysError && error.facts.status === 401;

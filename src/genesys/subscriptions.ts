@@ -51,21 +51,24 @@ export async function createChannel(rest: Rest): Promise<NotificationChannel> {
     answer: ChannelAnswer,
   });
   const now = Date.now();
-  const expiresAt = Date.parse(expires ?? '');
+  // Genesys's word is by Genesys's clock.
+  const expiresAt = Date.parse(expires ?? '') - rest.clockOffsetMs();
   return { id, connectUri, createdAt: now, expiresAt: Number.isNaN(expiresAt) ? now + DAY_MS : expiresAt };
 }
 
 /**
- * Makes these topics the channel's, which renews its life. With `ignoreErrors`: without it one bad topic fails all.
+ * Makes these topics the channel's (`replace`), or adds them to it; either renews its life. With `ignoreErrors`: without
+ * it one bad topic fails all.
  * @returns what was refused
  */
-export async function setSubscriptions(
+export async function subscribe(
   rest: Rest,
   channel: NotificationChannel,
   topics: readonly string[],
+  how: 'replace' | 'add',
 ): Promise<readonly Rejection[]> {
   const { entities } = await rest.send({
-    method: 'PUT',
+    method: how === 'replace' ? 'PUT' : 'POST',
     path: `${CHANNELS}/${encodeURIComponent(channel.id)}/subscriptions?ignoreErrors=true`,
     route: `${CHANNELS}/{channelId}/subscriptions`,
     body: topics.map((id) => ({ id })),

@@ -5,7 +5,12 @@ export interface Timings {
   /** Between attempts of a request: at most `retryBaseMs × 2ⁿ`, at most `retryCapMs`, with jitter. */
   readonly retryBaseMs: number;
   readonly retryCapMs: number;
-  /** The same between attempts to get a socket. */
+  /** Between two requests that can wait, as long as Genesys has not told its limit; afterwards a fifth of that. */
+  readonly backgroundEveryMs: number;
+  /** How long a service that does not answer is left alone: at first, at most. */
+  readonly breakBaseMs: number;
+  readonly breakCapMs: number;
+  /** Between attempts to get a socket, as between those of a request. */
   readonly reconnectBaseMs: number;
   readonly reconnectCapMs: number;
   /** From dialling to an open socket. */
@@ -16,6 +21,8 @@ export interface Timings {
   readonly deadAfterMs: number;
   /** A channel is replaced when so much of its life has passed (of the real 24 h: after about 21.5 h). */
   readonly renewAtFraction: number;
+  /** Between two looks at the list of queues. */
+  readonly queuesEveryMs: number;
   /** How long an old socket is still read when its successor is open: what is under way arrives. */
   readonly overlapMs: number;
 }
@@ -24,12 +31,16 @@ export const DEFAULT_TIMINGS: Timings = {
   requestTimeoutMs: 15_000,
   retryBaseMs: 500,
   retryCapMs: 30_000,
+  backgroundEveryMs: 250,
+  breakBaseMs: 5_000,
+  breakCapMs: 60_000,
   reconnectBaseMs: 500,
   reconnectCapMs: 60_000,
   openTimeoutMs: 15_000,
   pingAfterMs: 31_000,
   deadAfterMs: 35_000,
   renewAtFraction: 0.9,
+  queuesEveryMs: 5 * 60_000,
   overlapMs: 2_000,
 };
 

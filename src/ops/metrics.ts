@@ -39,7 +39,14 @@ export function createMetrics() {
     reconciliations: counter('bridge_reconciliations_total', 'Conversations asked for, by what came of it', [
       'outcome',
     ]),
-    reconciliationPending: gauge('bridge_reconciliation_pending', 'Conversations still to be asked for'),
+    reconciliationPending: gauge(
+      'bridge_reconciliation_pending',
+      'Conversations still to be asked for, by what users see of it: waiting, changed, silent, confirm',
+      ['importance'],
+    ),
+    refusedQueues: gauge('bridge_refused_queues', 'Queues that Genesys refuses, by a missing permission', ['permission']),
+    unwatchedQueues: gauge('bridge_unwatched_queues', 'Queues beyond what the channels of this bridge hold'),
+    queuePolls: counter('bridge_queue_polls_total', 'Looks at the list of queues, by what came of it', ['outcome']),
     genesysRequests: counter('genesys_requests_total', 'REST requests to Genesys, by route and status', [
       'route',
       'status',

@@ -1,5 +1,5 @@
 import type { QueueConversation } from '../conversation/row';
-import type { Credentials, GenesysUrls, ReconciliationTimings } from '../genesys';
+import type { Credentials, GenesysUrls, ReconciliationTimings, Timings } from '../genesys';
 import { createEventCodec } from '../log/codec/codecs';
 import type { OutRecord } from '../log/port';
 import { sendEventLines, type OriginatedLine } from '../pipeline/event-lines';
@@ -12,7 +12,9 @@ import type { RoleParts, RunningRole } from './role';
 import { limitsOf, maskOf } from './settings';
 
 export interface BridgeParts extends RoleParts {
+  /** Tests shorten them. */
   readonly reconciliation?: Partial<ReconciliationTimings>;
+  readonly timings?: Partial<Timings>;
   /** Null: events come by file or over HTTP only. */
   readonly genesys: { readonly credentials: Credentials; readonly urls: GenesysUrls } | null;
   /** Events of files and stdin, read once. */

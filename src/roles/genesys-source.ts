@@ -5,7 +5,9 @@ import {
   type GenesysFeed,
   type GenesysUrls,
   type LiveRow,
+  type Phase,
   type ReconciliationTimings,
+  type Timings,
 } from '../genesys';
 import { createRowCodec } from '../log/codec/codecs';
 import type { Checks } from '../ops/health';
@@ -18,6 +20,7 @@ import type { RoleParts } from './role';
 export interface GenesysSourceParts extends RoleParts {
   readonly genesys: { readonly credentials: Credentials; readonly urls: GenesysUrls };
   readonly reconciliation?: Partial<ReconciliationTimings>;
+  readonly timings?: Partial<Timings>;
   readonly ingest: Ingest;
   readonly intake: Intake;
   readonly sender: Sender;
@@ -48,6 +51,9 @@ export async function startGenesysSource(parts: GenesysSourceParts): Promise<Gen
   const running = await startGenesysFeed({
     ...genesys,
     queues: config.genesys.queues,
+    shard: config.genesys.shard,
+    channels: config.genesys.channels,
+    timings: { ...parts.timings, queuesEveryMs: config.genesys.queuesEveryMs },
     metrics,
     logger,
     onFrame: ({ text, receivedAt }) => take(text, receivedAt, 'websocket'),
@@ -88,7 +94,18 @@ function liveRowOf(row: QueueConversation): LiveRow {
     conversationId: row.conversation_id,
     queueId: row.queue_id,
     mediaType: row.media_type,
+    sessionId: row.session_id,
     waiting: row.waiting,
+    phase: phaseOf(row),
+    afterCallWork: row.acw_state === 'pending',
     updatedAt: row.db_last_updated,
   };
+}
+
+/** As Genesys counts the latest session in a queue's activity; null: it does not. */
+function phaseOf({ purpose, state, waiting }: QueueConversation): Phase | null {
+  if (purpose === 'acd') return waiting ? 'waiting' : null;
+  if (purpose !== 'agent' && purpose !== 'user') return null;
+  if (state === 'connected') return 'interacting';
+  return state !== null && ['alerting', 'dialing', 'contacting', 'offering'].includes(state) ? 'alerting' : null;
 }

@@ -16,7 +16,6 @@ import { createStage, quietLogger, until } from './support';
 
 const COLUMNS = STATE_COLUMNS.filter((column) => !column.startsWith('db_'));
 const FAST: Partial<ReconciliationTimings> = {
-  requestEveryMs: 1,
   compareEveryMs: 300,
   graceMs: 200,
   againAfterMs: 50,
@@ -47,7 +46,8 @@ async function aPipeline() {
     metrics,
     bridge: async (simulator: Simulator) => {
       const genesys = { credentials: simulator, urls: simulator };
-      const bridge = await startBridgeRole({ ...parts, genesys, reconciliation: FAST });
+      const timings = { backgroundEveryMs: 1 };
+      const bridge = await startBridgeRole({ ...parts, genesys, reconciliation: FAST, timings });
       let stopping: Promise<void> | null = null;
       const stop = () => (stopping ??= bridge.stop());
       running.push(stop);

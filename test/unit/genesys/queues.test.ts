@@ -41,6 +41,7 @@ test('the list of queues is read to its last page, each queue once although page
       return Promise.resolve(answer.parse({ entities: pages[asked.length - 1], pageCount: 2 }));
     },
     limit: () => null,
+    clockOffsetMs: () => 0,
     stop: () => Promise.resolve(),
   };
   expect(await listQueues(rest)).toEqual(QUEUES);

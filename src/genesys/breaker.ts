@@ -1,0 +1,56 @@
+/**
+ * Spares a service that does not answer:
+ *
+ *     closed ──failures──▶ open ──time──▶ probing ──▶ closed, or open again for longer
+ */
+export interface Breaker {
+  /** How long nothing should be sent, ms; 0: go ahead (of an open one, once: the probe). */
+  pauseMs(): number;
+  succeeded(): void;
+  failed(): void;
+}
+
+export interface BreakerOptions {
+  /** Failures in a row after which it opens. */
+  readonly failures: number;
+  /** How long it is open at first; doubled with each failed probe. */
+  readonly baseMs: number;
+  readonly capMs: number;
+  readonly onChange: (state: 'open' | 'closed') => void;
+}
+
+export function createBreaker({ failures, baseMs, capMs, onChange }: BreakerOptions): Breaker {
+  let inARow = 0;
+  let openings = 0;
+  let openUntil = 0;
+  let probing = false;
+
+  function open(): void {
+    openUntil = Date.now() + Math.min(capMs, baseMs * 2 ** Math.min(openings, 20));
+    openings += 1;
+    probing = false;
+    if (openings === 1) onChange('open');
+  }
+
+  return {
+    pauseMs() {
+      if (openings === 0) return 0;
+      const leftMs = openUntil - Date.now();
+      if (leftMs > 0) return leftMs;
+      // Whoever comes while the probe is under way waits for its outcome.
+      if (probing) return baseMs;
+      probing = true;
+      return 0;
+    },
+    succeeded() {
+      if (openings > 0) onChange('closed');
+      inARow = 0;
+      openings = 0;
+      probing = false;
+    },
+    failed() {
+      inARow += 1;
+      if (probing || (openings === 0 && inARow >= failures)) open();
+    },
+  };
+}

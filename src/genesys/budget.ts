@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { HttpAnswer } from './http';
+
+/** `background` requests leave some of each minute to those that cannot wait: logins, channels, subscriptions. */
+export type Urgency = 'now' | 'background';
+
+export interface RateLimit {
+  readonly allowed: number;
+  readonly remaining: number;
+  /** Epoch ms. */
+  readonly resetsAt: number;
+}
+
+/** The requests that Genesys allows a token, as its answers tell. */
+export interface Budget {
+  /** Resolves when a request may be sent. @throws AbortError when `signal` aborts before */
+  turn(urgency: Urgency): Promise<void>;
+  /** What an answer says of the limit. */
+  told(answer: Pick<HttpAnswer, 'status' | 'header'>): void;
+  /** Null: Genesys has not said. */
+  limit(): RateLimit | null;
+}
+
+export interface BudgetOptions {
+  readonly signal: AbortSignal;
+  /** Between two background requests, as long as Genesys has not told its limit; afterwards a fifth of that. */
+  readonly backgroundEveryMs: number;
+}
+
+/** Of the real 300 a minute 50 are kept from background requests. */
+const RESERVED_SHARE = 1 / 6;
+/** How long a 429 without `Retry-After` holds everything up. */
+const RETRY_AFTER_MS = 1_000;
+
+export function createBudget({ signal, backgroundEveryMs }: BudgetOptions): Budget {
+  let limit: RateLimit | null = null;
+  /** After a 429 nothing is sent before: each further request would be refused, too. */
+  let heldUntil = 0;
+  let lastBackgroundAt = 0;
+  let behind: Promise<void> = Promise.resolve();
+
+  function waitMs(urgency: Urgency): number {
+    const now = Date.now();
+    if (limit !== null && limit.resetsAt <= now) limit = { ...limit, remaining: limit.allowed, resetsAt: Infinity };
+    const held = heldUntil - now;
+    if (urgency === 'now') return held;
+    const reserved = limit === null ? 0 : limit.allowed * RESERVED_SHARE;
+    const spent = limit !== null && Number.isFinite(limit.resetsAt) && limit.remaining <= reserved ? limit : null;
+    const spacing = limit === null ? backgroundEveryMs : backgroundEveryMs / 5;
+    return Math.max(held, spent === null ? 0 : spent.resetsAt - now, lastBackgroundAt + spacing - now);
+  }
+
+  async function wait(urgency: Urgency): Promise<void> {
+    signal.throwIfAborted();
+    for (let ms = waitMs(urgency); ms > 0; ms = waitMs(urgency)) await sleep(ms, undefined, { signal });
+    if (urgency === 'background') lastBackgroundAt = Date.now();
+    if (limit !== null) limit = { ...limit, remaining: limit.remaining - 1 };
+  }
+
+  return {
+    turn(urgency) {
+      if (urgency === 'now') return wait(urgency);
+      // One after the other: many that wait for the same moment must not all go at it.
+      const mine = behind.then(() => wait(urgency));
+      behind = mine.catch(() => undefined);
+      return mine;
+    },
+    told({ status, header }) {
+      const now = Date.now();
+      if (status === 429) {
+        const seconds = Number(header('retry-after') ?? NaN);
+        heldUntil = Math.max(heldUntil, now + (Number.isFinite(seconds) ? seconds * 1_000 : RETRY_AFTER_MS));
+      }
+      const said = ['count', 'allowed', 'reset'].map((name) => Number(header(`inin-ratelimit-${name}`) ?? NaN));
+      const [used = NaN, allowed = NaN, resetSeconds = NaN] = said;
+      if (!Number.isFinite(allowed - used)) return;
+      const resetMs = Number.isFinite(resetSeconds) ? Math.max(0, resetSeconds) * 1_000 : 60_000;
+      limit = { allowed, remaining: Math.max(0, allowed - used), resetsAt: now + resetMs };
+    },
+    limit: () => limit,
+  };
+}

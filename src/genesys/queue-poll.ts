@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../common/errors';
+import type { Logger } from '../ops/logging';
+import type { Metrics } from '../ops/metrics';
+import type { ChannelSet } from './channel-set';
+import type { QueueChanges, QueueWatch } from './queue-watch';
+import { listQueues } from './queues';
+import type { Reconciler } from './reconciler';
+import type { Rest } from './rest';
+import type { Timings } from './timings';
+
+export interface Polling {
+  readonly rest: Rest;
+  readonly watch: QueueWatch;
+  readonly channels: ChannelSet;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly reconciler: Reconciler | null;
+  readonly signal: AbortSignal;
+  readonly timings: Timings;
+}
+
+/** Follows the list of queues; while it cannot be read, the queues stay as they are. */
+export async function pollQueues(polling: Polling): Promise<void> {
+  const { rest, watch, channels, metrics, logger, signal, timings } = polling;
+  while (!signal.aborted) {
+    await sleep(timings.queuesEveryMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    try {
+      const changes = watch.look(await listQueues(rest, 'background'));
+      // Also without a change: what was refused is tried again.
+      const left = channels.assign([...watch.queues().keys()]);
+      metrics.unwatchedQueues.set(left.length);
+      if (left.length > 0) logger.error({ queues: left.length }, 'queues are not listened to: SHARDS shares them out');
+      metrics.queuePolls.inc({ outcome: hasNews(changes) ? 'changed' : 'same' });
+      tellChanges(changes, polling);
+    } catch (error) {
+      if (signal.aborted) return;
+      metrics.queuePolls.inc({ outcome: 'failed' });
+      logger.warn({ reason: messageOf(error) }, 'the list of queues cannot be read: they stay as they are');
+    }
+  }
+}
+
+const hasNews = ({ added, removed, renamed }: QueueChanges): boolean =>
+  added.length + removed.length + renamed.length > 0;
+
+function tellChanges({ added, removed, renamed, unmatched }: QueueChanges, { logger, reconciler }: Polling): void {
+  for (const { id, name } of added) logger.info({ queueId: id, queue: name }, 'a new queue is listened to');
+  for (const { queue, before } of renamed) {
+    logger.info({ queueId: queue.id, queue: queue.name, before }, 'a queue has another name');
+  }
+  for (const { id, name } of removed) logger.warn({ queueId: id, queue: name }, 'a queue is gone');
+  // Nothing more will be heard of its conversations.
+  if (removed.length > 0)
+    reconciler?.gap(
+      removed.map(({ id }) => id),
+      null,
+    );
+  if (unmatched.length > 0) logger.warn({ unmatched }, 'QUEUES: no queue has that id or name any more');
+}
