@@ -79,12 +79,14 @@ export async function* queryUnended(
       answer: Segments,
     });
     yield conversations
-      .filter(({ participants }) =>
-        participants.some(({ sessions }) =>
-          sessions.some(({ segments }) =>
-            segments.some(({ queueId }) => queueId !== undefined && queueIds.has(queueId)),
+      .filter(
+        ({ conversationEnd, participants }) =>
+          conversationEnd === undefined &&
+          participants.some(({ sessions }) =>
+            sessions.some(({ segments }) =>
+              segments.some(({ queueId }) => queueId !== undefined && queueIds.has(queueId)),
+            ),
           ),
-        ),
       )
       .map(({ conversationId }) => conversationId);
     if (conversations.length < DETAILS_AT_ONCE) return;

@@ -1,4 +1,4 @@
-import { UsageError } from '../common/errors';
+import { messageOf, UsageError } from '../common/errors';
 import type { Logger } from '../ops/logging';
 import type { Metrics } from '../ops/metrics';
 import { createChannelSet, type ChannelSetState, type QueueSubscription } from './channel-set';
@@ -21,6 +21,7 @@ import { createRest, type Rest } from './rest';
 import { isInShard, WHOLE, type Shard } from './shards';
 import { MOST_CHANNELS, TOPICS_PER_CHANNEL } from './subscriptions';
 import { DEFAULT_TIMINGS, type Timings } from './timings';
+import { queueTopicOffer } from './topics';
 
 export type FeedState = ChannelSetState;
 
@@ -86,6 +87,7 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
     throw withRemedy(error);
   }
 
+  await tellOffer(rest, logger);
   const reconciler = reconcilerOf(options, rest, watch, shard);
   const channels = createChannelSet({
     ...{ rest, timings, metrics, logger, room },
@@ -123,6 +125,17 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
   };
 }
 
+/** Which permissions the topic needs is written down nowhere: Genesys is asked, so that the log can tell. */
+async function tellOffer(rest: Rest, logger: Logger): Promise<void> {
+  try {
+    const offer = await queueTopicOffer(rest);
+    if (offer === null) logger.warn('Genesys does not list the topic of queues’ conversations as available');
+    else logger.info({ ...offer }, 'the topic of queues’ conversations');
+  } catch (error) {
+    logger.warn({ reason: messageOf(error) }, 'the available topics cannot be asked for');
+  }
+}
+
 function reconcilerOf(options: FeedOptions, rest: Rest, watch: QueueWatch, shard: Shard): Reconciler | null {
   const { reconciliation, metrics, logger } = options;
   if (reconciliation === undefined) return null;
@@ -141,8 +154,8 @@ function checkRoom(queues: number, room: { readonly channels: number; readonly t
   const most = room.channels * room.topics;
   if (queues <= most) return;
   throw new UsageError(
-    `QUEUES: ${queues} queues, and this bridge has room for ${most}: GENESYS_CHANNELS=${room.channels} × ${room.topics}. ` +
-      `Name fewer, or share them out: SHARDS and SHARD. Genesys gives an OAuth client ${MOST_CHANNELS} channels and two to replace them: more queues need another client for each shard.`,
+    `QUEUES: ${queues} queues, and the channels of this bridge hold ${most} (GENESYS_CHANNELS=${room.channels}, ${room.topics} queues each). ` +
+      `Name fewer, or share them out (SHARDS, SHARD), with an OAuth client for each shard if they are more than ${MOST_CHANNELS} channels hold.`,
   );
 }
 

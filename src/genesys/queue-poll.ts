@@ -23,9 +23,10 @@ export interface Polling {
 /** Follows the list of queues; while it cannot be read, the queues stay as they are. */
 export async function pollQueues(polling: Polling): Promise<void> {
   const { rest, watch, channels, metrics, logger, signal, timings } = polling;
-  while (!signal.aborted) {
+  const isOver = (): boolean => signal.aborted;
+  for (;;) {
     await sleep(timings.queuesEveryMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return;
+    if (isOver()) return;
     try {
       const changes = watch.look(await listQueues(rest, 'background'));
       // Also without a change: what was refused is tried again.
@@ -35,7 +36,7 @@ export async function pollQueues(polling: Polling): Promise<void> {
       metrics.queuePolls.inc({ outcome: hasNews(changes) ? 'changed' : 'same' });
       tellChanges(changes, polling);
     } catch (error) {
-      if (signal.aborted) return;
+      if (isOver()) return;
       metrics.queuePolls.inc({ outcome: 'failed' });
       logger.warn({ reason: messageOf(error) }, 'the list of queues cannot be read: they stay as they are');
     }

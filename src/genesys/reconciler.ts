@@ -189,7 +189,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   function isOvertaken(one: Work, sentAt: number): boolean {
     const { conversationId } = one;
     const newest = Math.max(heardAt.get(conversationId) ?? 0, row(conversationId)?.updatedAt ?? 0);
-    if (newest <= sentAt) return false;
+    if (newest < sentAt) return false;
     done(one, 'overtaken');
     work.add({ ...one, since: Infinity, notBefore: Date.now() + timings.againAfterMs });
     return true;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { DEFAULT_FOLD_SETTINGS, fold } from '../../../src/conversation/fold';
 import { readLine } from '../../../src/conversation/line';
@@ -108,7 +109,7 @@ describe('the feed of notifications', () => {
 
   test('back-pressure: a paused feed reads nothing, and nothing is lost while the network holds it', async () => {
     const simulator = await stage.simulate({ ...BUSY, heartbeatMs: 50 });
-    const { feed, frames } = await stage.watch(simulator, { timings: { pingAfterMs: 100, deadAfterMs: 200 } });
+    const { feed, frames } = await stage.watch(simulator);
     await until(feed.ready);
     feed.pause();
     simulator.resume();
@@ -120,6 +121,65 @@ describe('the feed of notifications', () => {
     feed.resume();
     await until(() => frames.length === events);
     expect(feed.state()).toBe('ready');
+  });
+
+  test('a pause as long as a socket may be silent ends with new sockets: nobody knows what Genesys kept', async () => {
+    const simulator = await stage.simulate({ heartbeatMs: 50 });
+    const { feed, states } = await stage.watch(simulator, { timings: { pingAfterMs: 100, deadAfterMs: 200 } });
+    await until(feed.ready);
+    feed.pause();
+    await sleep(300);
+    expect(states).toEqual(['ready']);
+    feed.resume();
+    await until(() => states.length === 3);
+    expect(states).toEqual(['ready', 'degraded', 'ready']);
+  });
+});
+
+describe('queues that come, go and change their names', () => {
+  const POLLED = { timings: { queuesEveryMs: 50 } };
+
+  test('are followed without touching the sockets of the others', async () => {
+    const simulator = await stage.simulate({ ...BUSY, queues: 4 });
+    const { feed, frames, states } = await stage.watch(simulator, { ...POLLED, topicsPerChannel: 2 });
+    await until(feed.ready);
+    const before = simulator.channels().map(({ id }) => id);
+    const [gone, renamed] = simulator.queues;
+    const changes = { remove: [gone?.id ?? ''], rename: { [renamed?.id ?? '']: 'Other' }, add: ['New'] };
+    await fetch(`${simulator.apiUrl}/control/queues`, { method: 'POST', body: JSON.stringify(changes) });
+    const names = (): string[] => feed.queues().map(({ name }) => name);
+    await until(() => names().includes('New') && names().includes('Other') && !names().includes(gone?.name ?? ''));
+    await until(() => feed.queues().every(({ subscription }) => subscription === 'permitted'));
+    expect(simulator.channels().map(({ id }) => id)).toEqual(expect.arrayContaining(before));
+    expect(states).not.toContain('waiting');
+    simulator.resume();
+    const added = simulator.queues.find(({ name }) => name === 'New')?.id ?? '?';
+    await until(() => frames.some((frame) => topicOf(frame).includes(added)));
+  });
+
+  test('a refused queue is tried again until it is permitted', async () => {
+    let isPermitted = false;
+    const simulator = await stage.simulate({
+      queues: 2,
+      missingPermissions: () => (isPermitted ? [] : ['routing:queue:view']),
+    });
+    const { feed, metrics } = await stage.watch(simulator, POLLED);
+    await until(() => feed.queues().every(({ subscription }) => subscription === 'rejected'));
+    const refused = (await metrics.refusedQueues.get()).values;
+    expect(refused).toMatchObject([{ labels: { permission: 'routing:queue:view' }, value: 2 }]);
+    isPermitted = true;
+    await until(() => feed.queues().every(({ subscription }) => subscription === 'permitted'));
+    expect((await metrics.refusedQueues.get()).values).toEqual([]);
+  });
+
+  test('shards share them out, each queue to one', async () => {
+    const simulator = await stage.simulate({ queues: 12 });
+    const feeds = await Promise.all(
+      [0, 1, 2].map((index) => stage.watch(simulator, { shard: { index, count: 3 }, channels: 6 })),
+    );
+    await until(() => feeds.every(({ feed }) => feed.ready()));
+    const watched = feeds.flatMap(({ feed }) => feed.queues().map(({ id }) => id));
+    expect(watched.sort()).toEqual(simulator.queues.map(({ id }) => id).sort());
   });
 });
 
@@ -154,6 +214,8 @@ describe('a feed that cannot start says why', () => {
   test('more queues than a client can have: says how many', async () => {
     const simulator = await stage.simulate({ queues: 40 });
     const failure = stage.watch(simulator, { topicsPerChannel: 2 });
-    await expect(failure).rejects.toThrow('QUEUES: 40 queues, and Genesys gives an OAuth client notifications of 36.');
+    await expect(failure).rejects.toThrow(
+      'QUEUES: 40 queues, and the channels of this bridge hold 36 (GENESYS_CHANNELS=18, 2 queues each).',
+    );
   });
 });

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { GenesysError } from '../../../src/genesys/errors';
 import type { LiveRow } from '../../../src/genesys/comparison';
+import { GenesysError } from '../../../src/genesys/errors';
 import { DEFAULT_RECONCILIATION, startReconciler, type Reconciler } from '../../../src/genesys/reconciler';
 import type { Rest, RestRequest } from '../../../src/genesys/rest';
 import { createMetrics } from '../../../src/ops/metrics';

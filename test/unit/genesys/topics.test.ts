@@ -10,6 +10,7 @@ function answering(entities: readonly unknown[]) {
       return Promise.resolve(answer.parse({ entities }));
     },
     limit: () => null,
+    clockOffsetMs: () => 0,
     stop: () => Promise.resolve(),
   };
   return { rest, asked };

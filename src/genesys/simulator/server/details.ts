@@ -23,23 +23,30 @@ export function detailsById(find: (id: string) => Conversation | null): Handler 
   };
 }
 
+const Filter = z.object({
+  type: z.enum(['and', 'or']),
+  predicates: z
+    .array(
+      z.object({
+        dimension: z.string(),
+        operator: z.enum(['matches', 'exists', 'notExists']).default('matches'),
+        value: z.string().optional(),
+      }),
+    )
+    .default([]),
+});
+
 const Query = z.object({
   interval: z.string().regex(/^[^/]+\/[^/]+$/),
   order: z.enum(['asc', 'desc']).default('asc'),
   paging: z
     .object({ pageSize: z.number().int().min(1).max(MOST_PER_PAGE), pageNumber: z.number().int().min(1) })
     .default({ pageSize: 25, pageNumber: 1 }),
-  segmentFilters: z
-    .array(
-      z.object({
-        type: z.enum(['and', 'or']),
-        predicates: z.array(z.object({ dimension: z.string(), value: z.string().optional() })).default([]),
-      }),
-    )
-    .default([]),
+  conversationFilters: z.array(Filter).default([]),
+  segmentFilters: z.array(Filter).default([]),
 });
 
-/** `POST …/details/query`: conversations of an interval, by queue if asked; no other filters. */
+/** `POST …/details/query`: conversations of an interval, by queue and without an end if asked; no other filters. */
 export function detailsQuery(all: () => readonly Conversation[]): Handler {
   return ({ body }) => {
     const query = Query.safeParse(parseJson(body));
@@ -47,13 +54,20 @@ export function detailsQuery(all: () => readonly Conversation[]): Handler {
     if (!query.success || !(from <= to)) {
       return apiError(400, 'bad.request', 'A query needs an interval "from/to" of ISO times; pages have at most 100.');
     }
-    const { order, paging, segmentFilters } = query.data;
-    const wanted = segmentFilters.flatMap(({ predicates }) =>
-      predicates.flatMap(({ dimension, value }) => (dimension === 'queueId' && value !== undefined ? [value] : [])),
+    const { order, paging, conversationFilters, segmentFilters } = query.data;
+    const segments = segmentFilters.flatMap(({ predicates }) =>
+      predicates.filter((one) => one.dimension === 'queueId'),
+    );
+    const wanted = segments.flatMap(({ operator, value }) => (operator === 'matches' ? (value ?? []) : []));
+    const isQueued = segments.some(({ operator }) => operator === 'exists');
+    const isUnended = conversationFilters.some(({ predicates }) =>
+      predicates.some(({ dimension, operator }) => dimension === 'conversationEnd' && operator === 'notExists'),
     );
     const found = all()
       .filter((one) => one.startedAt < to && (conversationEnd(one) ?? Infinity) >= from)
-      .filter(({ queueIds }) => segmentFilters.length === 0 || wanted.some((id) => queueIds.includes(id)))
+      .filter((one) => !isUnended || conversationEnd(one) === null)
+      .filter(({ queueIds }) => !isQueued || queueIds.length > 0)
+      .filter(({ queueIds }) => wanted.length === 0 || wanted.some((id) => queueIds.includes(id)))
       .toSorted((one, other) => (one.startedAt - other.startedAt) * (order === 'asc' ? 1 : -1));
     const { pageNumber, pageSize } = paging;
     const conversations = found.slice((pageNumber - 1) * pageSize, pageNumber * pageSize).map(renderDetails);
