@@ -35,7 +35,10 @@ export interface ReconcilerOptions extends ReconciliationPorts {
 export interface ReconciliationTimings extends ComparisonTimings {
   /** Between two looks at what should be live. */
   readonly compareEveryMs: number;
-  /** An answer that something newer overtook, or that did not come, is asked for again after this. */
+  /**
+   * An answer that something newer overtook, or that did not come, is asked for again after this: more than the 10 s in
+   * which the fold takes an equal snapshot for a duplicate.
+   */
   readonly againAfterMs: number;
   /** How far back conversations are looked for when the table is empty. */
   readonly lookBackMs: number;
@@ -46,7 +49,7 @@ export const DEFAULT_RECONCILIATION: ReconciliationTimings = {
   graceMs: 60_000,
   silentVoiceMs: 10 * 60_000,
   silentDigitalMs: 2 * 60 * 60_000,
-  againAfterMs: 10_000,
+  againAfterMs: 11_000,
   lookBackMs: 24 * 60 * 60_000,
 };
 

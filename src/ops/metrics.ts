@@ -44,7 +44,9 @@ export function createMetrics() {
       'Conversations still to be asked for, by what users see of it: waiting, changed, silent, confirm',
       ['importance'],
     ),
-    refusedQueues: gauge('bridge_refused_queues', 'Queues that Genesys refuses, by a missing permission', ['permission']),
+    refusedQueues: gauge('bridge_refused_queues', 'Queues that Genesys refuses, by a missing permission', [
+      'permission',
+    ]),
     unwatchedQueues: gauge('bridge_unwatched_queues', 'Queues beyond what the channels of this bridge hold'),
     queuePolls: counter('bridge_queue_polls_total', 'Looks at the list of queues, by what came of it', ['outcome']),
     genesysRequests: counter('genesys_requests_total', 'REST requests to Genesys, by route and status', [
