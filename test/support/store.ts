@@ -51,7 +51,7 @@ export async function storeForTests(options: TestStoreOptions = {}): Promise<Tes
       return result.json();
     },
     clear: async () => {
-      for (const table of ['history', 'state', 'progress']) {
+      for (const table of ['history', 'state', 'lives', 'progress']) {
         await command(`TRUNCATE TABLE ${identifier(database)}.queue_conversation_${table}`);
       }
     },
