@@ -21,8 +21,8 @@ export function processIo(): Io {
 }
 
 /** Writes and waits until the stream took it: long outputs do not pile up in memory. */
-export function write(stream: OutputStream, text: string): Promise<void> {
+export function write(stream: OutputStream, output: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    stream.write(text, (error) => (error ? reject(error) : resolve()));
+    stream.write(output, (error) => (error ? reject(error) : resolve()));
   });
 }

@@ -3,6 +3,7 @@ import type { Override, SettingKey } from '../config';
 import type { BridgeFlags } from './bridge';
 import type { Context } from './context';
 import type { QueryFlags } from './query';
+import type { RecordFlags } from './record';
 import type { ReplayFlags } from './replay';
 import type { SetupFlags } from './setup';
 import type { StartFlags } from './start';
@@ -139,6 +140,20 @@ export function createProgram(run: RunCommand): Command {
     .option('--keep', 'topics and tables are not removed at the end')
     .action((files: string[], flags: ReplayFlags) =>
       start(ENDS, async (context) => (await import('./replay.js')).runReplay(context, files, flags)),
+    );
+
+  command('record', 'write the notifications that Genesys sends as recordings, which replay reads; needs no Kafka', [
+    'queuefold record --out recordings --rotate-minutes 60 --gzip',
+    'queuefold record --out calls.ndjson',
+    'queuefold record --out - | queuefold replay - --print records',
+  ])
+    .option('--out <path>', 'a directory, or a file that does not exist; - is stdout', 'recordings')
+    .option('--rotate-bytes <size>', 'a new file before one has so many bytes (unpacked), such as 100MiB')
+    .option('--rotate-minutes <n>', 'a new file after so many minutes')
+    .option('--gzip', 'packed; also where the file’s name ends in .gz')
+    .option('--raw', 'as Genesys sends it, PERSONAL DATA INCLUDED; else what Kafka would get')
+    .action((flags: RecordFlags) =>
+      start(RUNS, async (context) => (await import('./record.js')).runRecord(context, flags)),
     );
 
   command('simulate', 'a simulated Genesys Cloud organisation: OAuth, REST and websocket, for any client', [

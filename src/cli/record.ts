@@ -1,0 +1,121 @@
+import { UsageError } from '../common/errors';
+import { requireGenesys } from '../config';
+import { size } from '../config/kinds';
+import { startGenesysFeed, type GenesysFeed } from '../genesys';
+import { createEventCodec } from '../log/codec/codecs';
+import { createLocalSchemas } from '../log/codec/schema-source';
+import { topicNames } from '../log/topics';
+import { createIngest, type Ingest } from '../pipeline/ingest';
+import { recordMinimised, recordRaw } from '../pipeline/recording-line';
+import { limitsOf, maskOf } from '../roles/settings';
+import type { Context } from './context';
+import { recordingNames } from './recorder/names';
+import { openRecordingFiles, openRecordingStream, type RecordingTarget, type Rotation } from './recorder/target';
+import { startRecordingWriter } from './recorder/writer';
+
+export interface RecordFlags {
+  readonly out: string;
+  readonly rotateBytes?: string;
+  readonly rotateMinutes?: string;
+  readonly gzip?: true;
+  readonly raw?: true;
+}
+
+/** Packed together, lines take a tenth of the room; so long they may be lost when the process is killed. */
+const GATHER_MS = 1_000;
+
+const RAW_WARNING =
+  'WARNING: --raw records everything that Genesys sends: names, numbers, attributes, notes. It is personal data; ' +
+  'PRIVACY_MASK is not applied. Keep the files as such, and no longer than needed.\n';
+
+/** `queuefold record`: until it is told to stop. Needs Genesys, and no Kafka. */
+export async function runRecord(context: Context, flags: RecordFlags): Promise<void> {
+  const { config, io, logger, metrics, quiet, shutdown } = context;
+  const { clientId, clientSecret, loginUrl, apiUrl, queues } = requireGenesys(config);
+  const format = flags.gzip === true || flags.out.endsWith('.gz') ? 'gzip' : 'plain';
+  const target = await openTarget(context, flags, format);
+  if (flags.raw === true) io.stderr.write(RAW_WARNING);
+
+  let feed: GenesysFeed | null = null;
+  const writer = startRecordingWriter({
+    target,
+    gatherMs: format === 'gzip' ? GATHER_MS : 0,
+    onFull: () => {
+      logger.warn({ files: target.files() }, 'the recording is written too slowly: reading from Genesys pauses');
+      feed?.pause();
+    },
+    onRoom: () => feed?.resume(),
+  });
+  shutdown.onStop('recording', () => writer.close());
+
+  const counts = { events: 0, skipped: 0, invalid: 0 };
+  const record = flags.raw === true ? recordRaw : recordMinimised(await ingestOf(context));
+  const running = await startGenesysFeed({
+    credentials: { clientId, clientSecret: clientSecret.reveal() },
+    urls: { loginUrl, apiUrl },
+    queues,
+    metrics,
+    logger,
+    onFrame: ({ text, receivedAt }) => {
+      const recorded = record(text, receivedAt);
+      if (recorded.kind === 'line') {
+        counts.events++;
+        writer.add(recorded.line);
+        return;
+      }
+      counts[recorded.kind === 'skip' ? 'skipped' : 'invalid']++;
+      if (recorded.kind === 'invalid') logger.warn({ reason: recorded.reason }, 'a frame is not recorded');
+    },
+  });
+  feed = running;
+  shutdown.onStop('Genesys', () => running.stop());
+  if (!quiet) io.stderr.write(`recording ${running.queues().length} queues to ${flags.out}; Ctrl-C ends it\n`);
+  await shutdown.until(writer.done);
+  if (!quiet) {
+    const { events, skipped, invalid } = counts;
+    io.stderr.write(`${events} frames recorded, ${skipped} skipped, ${invalid} invalid; ${placesOf(target)}\n`);
+  }
+}
+
+/** The same that the bridge has before Kafka. */
+async function ingestOf({ config }: Context): Promise<Ingest> {
+  const topics = topicNames(config.topics.prefix);
+  const events = await createEventCodec(createLocalSchemas(), topics);
+  return createIngest({ stage: 'bridge', topics, events, limits: limitsOf(config), mask: maskOf(config) });
+}
+
+async function openTarget({ io }: Context, flags: RecordFlags, format: 'plain' | 'gzip'): Promise<RecordingTarget> {
+  const rotation = rotationOf(flags);
+  if (flags.out !== '-') return openRecordingFiles(recordingNames(flags.out, format), format, rotation);
+  if (rotation.bytes !== null || rotation.afterMs !== null) {
+    throw new UsageError('--rotate-bytes, --rotate-minutes: not with --out -, which is one stream');
+  }
+  return openRecordingStream(io.stdout, format);
+}
+
+function rotationOf({ rotateBytes, rotateMinutes }: RecordFlags): Rotation {
+  return {
+    bytes: rotateBytes === undefined ? null : bytesOf(rotateBytes),
+    afterMs: rotateMinutes === undefined ? null : minutesOf(rotateMinutes) * 60_000,
+  };
+}
+
+function bytesOf(flag: string): number {
+  const { schema, allowed } = size(1, Number.MAX_SAFE_INTEGER);
+  const parsed = schema.safeParse(flag);
+  if (parsed.success) return parsed.data;
+  throw new UsageError(`--rotate-bytes: ${parsed.error.issues[0]?.message ?? flag}; allowed: ${allowed}`);
+}
+
+function minutesOf(flag: string): number {
+  const minutes = Number(flag);
+  if (flag.trim() !== '' && minutes > 0 && minutes <= 44_640) return minutes;
+  throw new UsageError(`--rotate-minutes: "${flag}" is no number of minutes; allowed are those above 0 up to 44640`);
+}
+
+function placesOf(target: RecordingTarget): string {
+  const files = target.files();
+  return files.length === 0
+    ? 'to stdout'
+    : `${files.length === 1 ? 'file' : `${files.length} files, the last`} ${files.at(-1)}`;
+}

@@ -1,0 +1,69 @@
+import type { CommunicationSnapshot, ParticipantSnapshot, SnapshotEvent } from './event';
+import { MEDIA } from './media';
+import type { JsonObject } from './values';
+
+/**
+ * Domain → wire: a conversation as Genesys would send it if it knew nothing but what the table uses. Normalised again, it
+ * is the same event: so a recording holds nothing more than Kafka does, and replays like the original.
+ * @param event as normalised from one snapshot: positions and indexes are the places in its arrays
+ */
+export function wireConversation({ conversationId, participants }: SnapshotEvent): JsonObject {
+  return { id: conversationId, participants: participants.map(wireParticipant) };
+}
+
+function wireParticipant(participant: ParticipantSnapshot): JsonObject {
+  const { id, purpose, queueId, userId, connectedTime, supervisor, skills, communications } = participant;
+  const arrays = MEDIA.flatMap(([array, medium]) => {
+    const legs = communications.filter((leg) => leg.medium === medium);
+    return legs.length === 0 ? [] : [[array, legs.map(wireCommunication)] as const];
+  });
+  return present({
+    id,
+    purpose,
+    queueId,
+    userId,
+    connectedTime: iso(connectedTime),
+    // That somebody is watched is used; who, is not.
+    monitoredParticipantId: supervisor ? 'not-recorded' : null,
+    conversationRoutingData: skills === null ? null : { skills: skills.map((skill) => ({ id: skill })) },
+    ...Object.fromEntries(arrays),
+  });
+}
+
+function wireCommunication(leg: CommunicationSnapshot): JsonObject {
+  const { afterCallWork: work } = leg;
+  return present({
+    id: leg.id,
+    state: leg.state,
+    direction: leg.direction,
+    provider: leg.provider,
+    disconnectType: leg.disconnectType,
+    connectedTime: iso(leg.connectedTime),
+    disconnectedTime: iso(leg.disconnectedTime),
+    afterCallWork: work && present({ state: work.state, startTime: iso(work.startTime), endTime: iso(work.endTime) }),
+    self: wireAddress(leg.self),
+    other: wireAddress(leg.other),
+    fromAddress: wireAddress(leg.fromAddress),
+    toAddress: wireAddress(leg.toAddress),
+    callbackNumbers: leg.callbackNumber === null ? null : [leg.callbackNumber],
+    subject: leg.subject,
+    type: leg.messageType,
+    messages:
+      leg.messages?.map(({ messageTime, messageStatus }) =>
+        present({ messageTime: iso(messageTime), messageStatus }),
+      ) ?? null,
+  });
+}
+
+function wireAddress(address: string | null): JsonObject | null {
+  return address === null ? null : { addressNormalized: address };
+}
+
+function iso(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
+}
+
+/** Null says no more than a missing key, and takes place on a disk. */
+function present(fields: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
+}
