@@ -167,6 +167,7 @@ export function createProgram(run: RunCommand): Command {
     .option('--queues <n>', 'number of queues (SIM_QUEUES)')
     .option('--agents <n>', 'number of agents (SIM_AGENTS)')
     .option('--acceleration <n>', 'how many times as fast it runs, limits included (SIM_ACCELERATION)')
+    .option('--faults-seed <n>', 'one thing after another goes wrong (SIM_FAULTS_SEED)')
     .action((flags: Readonly<Record<string, string>>) => {
       const overrides = overridesOf(flags, {
         port: 'SIM_PORT',
@@ -175,6 +176,7 @@ export function createProgram(run: RunCommand): Command {
         queues: 'SIM_QUEUES',
         agents: 'SIM_AGENTS',
         acceleration: 'SIM_ACCELERATION',
+        faultsSeed: 'SIM_FAULTS_SEED',
       });
       return start({ ...RUNS, overrides }, async (context) => (await import('./simulate.js')).runSimulate(context));
     });

@@ -36,6 +36,8 @@ export interface Config {
     readonly queues: number;
     readonly agents: number;
     readonly acceleration: number;
+    /** Undefined: nothing goes wrong. */
+    readonly faultsSeed: number | undefined;
     readonly port: number;
   };
   readonly http: { readonly host: string; readonly port: number };
@@ -157,6 +159,7 @@ export function groupSettings(settings: ResolvedSettings): Config {
       queues: settings.SIM_QUEUES.value,
       agents: settings.SIM_AGENTS.value,
       acceleration: settings.SIM_ACCELERATION.value,
+      faultsSeed: settings.SIM_FAULTS_SEED.value,
       port: settings.SIM_PORT.value,
     },
     http: { host: settings.HTTP_HOST.value, port: settings.HTTP_PORT.value },

@@ -115,6 +115,10 @@ export const SETTINGS = {
   SIM_QUEUES: setting(integer(1, 10_000), '8', 'simulated queues'),
   SIM_AGENTS: setting(integer(1, 100_000), '60', 'simulated agents'),
   SIM_ACCELERATION: setting(number(1, 60), '1', 'how many times as fast simulated conversations and time limits run'),
+  SIM_FAULTS_SEED: optional(
+    integer(0, 2 ** 32 - 1),
+    'set: one thing after another goes wrong in the simulated organisation',
+  ),
   SIM_PORT: setting(integer(0, 65_535), '9480', 'port of `queuefold simulate`; 0: a free one, printed'),
 
   HTTP_PORT: setting(integer(0, 65_535), '9464', 'port of metrics and health; 0: a free one, printed'),

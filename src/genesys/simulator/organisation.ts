@@ -68,6 +68,8 @@ export interface Organisation {
    * @throws RangeError for the last queue
    */
   removeQueue(id: string, conversations: AfterRemoval): boolean;
+  /** Of an unknown one as of one that has long ended: nothing is said of it any more, and REST has none. */
+  forget(conversationId: string): void;
   /** When the next step is due, in virtual epoch milliseconds; null: nothing will happen any more. */
   nextAt(): number | null;
   /** Takes the next step; its notifications, one for each queue topic that carries the conversation. */
@@ -231,6 +233,13 @@ export function createOrganisation(options: OrganisationOptions): Organisation {
     return true;
   }
 
+  function forget(id: string): void {
+    const life = lives.get(id);
+    life?.script.return();
+    life?.conversation.queueIds.splice(0);
+    lives.delete(id);
+  }
+
   planArrival();
   return {
     queues: roster.queues,
@@ -240,6 +249,7 @@ export function createOrganisation(options: OrganisationOptions): Organisation {
     addQueue: roster.addQueue,
     renameQueue: roster.renameQueue,
     removeQueue,
+    forget,
     nextAt: schedule.nextAt,
     step() {
       const due = schedule.take();

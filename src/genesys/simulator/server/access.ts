@@ -17,11 +17,11 @@ export interface AccessOptions {
 
 export interface Access {
   /** `POST /oauth/token`, the client credentials grant. */
-  readonly token: Handler;
+  readonly token: (request: Request) => Answer;
   /** Lets a request through with a valid token and within the limit of requests. */
   guard(handle: Handler): Handler;
-  /** From now on every token given out is refused. */
-  revokeTokens(): void;
+  /** From now on every token given out is refused. @returns how many there were */
+  revokeTokens(): number;
 }
 
 interface Grant {
@@ -48,7 +48,7 @@ export function createAccess(options: AccessOptions): Access {
   }
 
   function guard(handle: Handler): Handler {
-    return (request) => {
+    return async (request) => {
       const [scheme, value] = (request.headers.authorization ?? '').split(' ');
       if (scheme?.toLowerCase() !== 'bearer' || value === undefined) {
         const message = 'No authentication bearer token specified in authorization header.';
@@ -58,9 +58,15 @@ export function createAccess(options: AccessOptions): Access {
       if (grant && grant.expiresAt <= now()) breaches.expiredTokens += 1;
       if (!grant || grant.expiresAt <= now()) return apiError(401, 'bad.credentials', 'Invalid login credentials.');
       const limit = count(grant);
-      const answer = limit.exceeded ? tooMany(limit.resetSeconds) : handle(request);
+      const answer = limit.exceeded ? tooMany(limit.resetSeconds) : await handle(request);
       return { ...answer, headers: { ...limit.headers, ...answer.headers } };
     };
+  }
+
+  function revokeTokens(): number {
+    const { size } = grants;
+    grants.clear();
+    return size;
   }
 
   function count(grant: Grant) {
@@ -81,14 +87,14 @@ export function createAccess(options: AccessOptions): Access {
     return { exceeded, resetSeconds, headers };
   }
 
-  return { token, guard, revokeTokens: () => grants.clear() };
+  return { token, guard, revokeTokens };
 }
 
 function refusal(status: number, error: string, description: string): Answer {
   return { status, body: { error, description, error_description: description } };
 }
 
-function tooMany(seconds: number): Answer {
+export function tooMany(seconds: number): Answer {
   const message = `Rate limit exceeded the maximum. Retry the request in [${seconds}] seconds`;
   return { ...apiError(429, 'too.many.requests', message), headers: { 'Retry-After': String(seconds) } };
 }

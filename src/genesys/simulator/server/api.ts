@@ -6,6 +6,7 @@ import { detailsById, detailsQuery } from './details';
 import type { Answer, Handler, Route } from './http';
 import { apiError, NOT_FOUND } from './http';
 import { listingRoutes } from './listings';
+import type { Meddling } from './meddling';
 
 export interface ApiOptions {
   readonly organisation: Organisation;
@@ -13,14 +14,18 @@ export interface ApiOptions {
   readonly channels: Channels;
   /** E.g. `ws://127.0.0.1:1234`: wss in the real one. */
   readonly streamingUrl: () => string;
+  readonly meddling: Meddling;
+  /** By how much the clock that answers tell is wrong. */
+  readonly skewMs: () => number;
 }
 
 /** The part of the public API that a bridge needs, as the SDK describes it. */
-export function apiRoutes({ organisation, access, channels, streamingUrl }: ApiOptions): readonly Route[] {
+export function apiRoutes(options: ApiOptions): readonly Route[] {
+  const { organisation, access, channels, streamingUrl, meddling, skewMs } = options;
   const channelBody = ({ id, expiresAt }: Channel) => ({
     connectUri: `${streamingUrl()}/channels/${id}`,
     id,
-    expires: new Date(expiresAt).toISOString(),
+    expires: new Date(expiresAt + skewMs()).toISOString(),
   });
   const routes: readonly Route[] = [
     {
@@ -77,7 +82,7 @@ export function apiRoutes({ organisation, access, channels, streamingUrl }: ApiO
     },
     ...subscriptionRoutes(channels),
   ];
-  return routes.map((route) => ({ ...route, handle: access.guard(route.handle) }));
+  return routes.map((route) => ({ ...route, handle: access.guard(meddling.around(route.handle)) }));
 }
 
 function subscriptionRoutes(channels: Channels): readonly Route[] {

@@ -7,7 +7,8 @@ const MOST_TOPICS = 1_000;
 
 /** Where a channel's frames go: the one socket that is open on it. */
 export interface Outlet {
-  send(text: string): void;
+  /** False: nobody will hear it. */
+  send(text: string): boolean;
   /** `removed`: the channel is no more; `replaced`: another socket took it over. */
   close(reason: 'removed' | 'replaced'): void;
 }
@@ -147,9 +148,30 @@ export function createChannels({ lifetimeMs, breaches, now, objection }: Channel
       if (entry?.outlet === outlet) entry.outlet = null;
     },
 
-    /** To every open channel that has the topic. Without a socket it is lost: nothing is queued. */
-    publish(topic: string, text: string): void {
-      for (const { topics, outlet } of channels.values()) if (outlet && topics.has(topic)) outlet.send(text);
+    /**
+     * To every open channel that has the topic. Without a socket it is lost: nothing is queued.
+     * @returns how many sockets took it
+     */
+    publish(topic: string, text: string): number {
+      let taken = 0;
+      for (const { topics, outlet } of channels.values()) {
+        if (outlet && topics.has(topic) && outlet.send(text)) taken += 1;
+      }
+      return taken;
+    },
+
+    /** Ends channels before their time. @returns how many */
+    end(which: () => boolean): number {
+      const ending = [...channels.values()].filter(which);
+      ending.forEach(remove);
+      return ending.length;
+    },
+
+    /** As a 21st does; false: there is none. */
+    endOldest(): boolean {
+      const [oldest] = channels.values();
+      if (oldest) remove(oldest);
+      return oldest !== undefined;
     },
 
     /** Removes what has outlived its time. */

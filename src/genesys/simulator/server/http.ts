@@ -12,13 +12,19 @@ export interface Request {
 }
 
 export interface Answer {
+  /** 0: none, the connection is cut. */
   readonly status: number;
   /** JSON; undefined: no body. */
   readonly body?: unknown;
+  /** What something in between answers, not Genesys: in place of a body, and without a correlation id. */
+  readonly html?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export type Handler = (request: Request) => Answer;
+export type Handler = (request: Request) => Answer | Promise<Answer>;
+
+/** The connection ends without an answer. */
+export const CUT: Answer = { status: 0 };
 
 export interface Route {
   readonly method: string;
@@ -49,21 +55,22 @@ export function createRequestListener(routes: readonly Route[]): RequestListener
     pattern: new RegExp(`^${route.path.replaceAll(/\{\w+\}/g, '([^/]+)')}$`),
   }));
 
-  function answerTo(message: IncomingMessage, body: string): Answer {
+  async function answerTo(message: IncomingMessage, body: string): Promise<Answer> {
     const method = message.method ?? 'GET';
     const url = new URL(message.url ?? '/', 'http://simulator');
     for (const route of compiled) {
       const match = route.method === method ? route.pattern.exec(url.pathname) : null;
-      if (match) return route.handle({ method, url, parts: match.slice(1), headers: message.headers, body });
+      if (match) return await route.handle({ method, url, parts: match.slice(1), headers: message.headers, body });
     }
     return NOT_FOUND();
   }
 
   return (message, response) => {
-    readBody(message).then(
-      (body) => send(response, answerTo(message, body)),
-      (error: unknown) => send(response, apiError(400, 'bad.request', messageOf(error))),
-    );
+    readBody(message)
+      .then((body) => answerTo(message, body))
+      .catch((error: unknown) => apiError(400, 'bad.request', messageOf(error)))
+      .then((answer) => send(response, answer))
+      .catch(() => response.destroy());
   };
 }
 
@@ -78,7 +85,17 @@ async function readBody(message: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function send(response: ServerResponse, { status, body, headers = {} }: Answer): void {
+function send(response: ServerResponse, answer: Answer): void {
+  const { status, body, html, headers = {} } = answer;
+  if (status === 0) {
+    response.destroy();
+    return;
+  }
+  if (html !== undefined) {
+    response.writeHead(status, { 'Content-Type': 'text/html', ...headers });
+    response.end(html);
+    return;
+  }
   response.writeHead(status, { 'ININ-Correlation-Id': randomUUID(), 'Content-Type': 'application/json', ...headers });
   response.end(body === undefined ? undefined : JSON.stringify(body));
 }

@@ -1,21 +1,28 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { BehaviourCounts } from '../behaviours';
+import { faultRoutes } from '../faults/control';
+import type { Levers } from '../faults/fault';
+import { runFaultPlansForEver } from '../faults/plan';
+import { createFaults, type Faults } from '../faults/running';
 import type { AfterRemoval, OrganisationOptions } from '../organisation';
 import { createOrganisation } from '../organisation';
 import type { Queue } from '../roster';
 import type { Truth } from '../truth';
 import { createAccess } from './access';
 import { apiRoutes } from './api';
-import type { Channel, SubscribedTopic } from './channels';
+import type { Channel } from './channels';
 import { createChannels } from './channels';
-import type { Answer, Route } from './http';
+import { controlRoutes } from './control';
+import { createDelivery } from './delivery';
+import type { Route } from './http';
 import { createRequestListener } from './http';
 import type { Breaches } from './limits';
 import { noBreaches, timeLimits } from './limits';
+import { createMeddling } from './meddling';
 import { play } from './play';
-import { queueControl } from './queue-control';
 import { serveSockets } from './sockets';
+import { createTopics } from './topics';
 
 export interface SimulatorOptions extends Omit<OrganisationOptions, 'startAt' | 'parkAtLeastMs'> {
   readonly host?: string | undefined;
@@ -39,6 +46,8 @@ export interface SimulatorOptions extends Omit<OrganisationOptions, 'startAt' | 
   readonly requestsPerMinute?: number | undefined;
   /** The permissions that are missing for a topic; none: it is permitted. */
   readonly missingPermissions?: ((topic: string) => readonly string[]) | undefined;
+  /** Set: one thing after another goes wrong, for ever, a minute (of the organisation's) for each. */
+  readonly faultsSeed?: number | undefined;
   /** True: conversations begin with `resume()`, so that nobody who subscribes before misses one. */
   readonly startPaused?: boolean | undefined;
 }
@@ -70,6 +79,8 @@ export interface Simulator {
   /** The open sockets stay open and silent. */
   muteSockets(): void;
   revokeTokens(): void;
+  /** What goes wrong. */
+  readonly faults: Faults;
   stop(): Promise<void>;
 }
 
@@ -78,7 +89,8 @@ const DUPLICATE_WINDOW_MS = 12_000;
 
 /**
  * A simulated Genesys Cloud organisation on a port: OAuth, REST and the websocket, and beside them `GET /truth`,
- * `GET /control/limits`, `POST /control/queues` and `POST /control/{pause,resume,drop-sockets,close-sockets,mute-sockets,revoke-tokens}`, which need no token.
+ * what steers it: `GET /control/limits`, `POST /control/queues`, `/control/faults`, `/control/plan` and
+ * `POST /control/{pause,resume,drop-sockets,close-sockets,mute-sockets,revoke-tokens}`, which need no token.
  */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { host = '127.0.0.1', acceleration = 1, clock = Date.now } = options;
@@ -97,36 +109,42 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     breaches,
     now: clock,
   });
+  const topics = createTopics({ hasQueue: organisation.hasQueue, missingPermissions: options.missingPermissions });
   const channels = createChannels({
     lifetimeMs: options.channelLifetimeMs ?? times.channelLifetimeMs,
     breaches,
     now: clock,
-    objection: topicObjection(organisation.hasQueue, options.missingPermissions),
+    objection: topics.objection,
   });
 
-  const controls: Readonly<Record<string, () => void>> = {
-    pause: () => player.pause(),
-    resume: () => player.resume(),
-    'drop-sockets': () => sockets.drop(),
-    'close-sockets': () => sockets.announceClosing(1_000),
-    'mute-sockets': () => sockets.mute(),
-    'revoke-tokens': () => access.revokeTokens(),
+  const meddling = createMeddling();
+  let skewMs = 0;
+  const delivery = createDelivery(channels.publish);
+  const levers: Levers = {
+    organisation,
+    channels,
+    access,
+    delivery,
+    requests: meddling,
+    object: topics.object,
+    skewClock: (byMs) => void (skewMs = byMs),
+    closingNoticeMs: times.closingNoticeMs,
+    get sockets() {
+      return sockets;
+    },
   };
+  const faults = createFaults(levers);
+  const faultControl = faultRoutes(faults);
   const routes: readonly Route[] = [
-    { method: 'POST', path: '/oauth/token', handle: access.token },
-    ...apiRoutes({ organisation, access, channels, streamingUrl: () => `ws://${address()}` }),
-    { method: 'GET', path: '/truth', handle: () => ({ status: 200, body: organisation.truth() }) },
-    { method: 'GET', path: '/control/limits', handle: () => ({ status: 200, body: breaches }) },
-    { method: 'POST', path: '/control/queues', handle: queueControl(organisation) },
-    { method: 'POST', path: '/control/{name}', handle: ({ parts: [name = ''] }) => control(name) },
+    { method: 'POST', path: '/oauth/token', handle: meddling.around(access.token) },
+    ...apiRoutes({
+      ...{ organisation, access, channels, meddling },
+      streamingUrl: () => `ws://${address()}`,
+      skewMs: () => skewMs,
+    }),
+    ...faultControl.routes,
+    ...controlRoutes({ organisation, access, breaches, player: () => player, sockets: () => sockets }),
   ];
-
-  function control(name: string): Answer {
-    const action = controls[name];
-    if (!action) return { status: 404, body: { allowed: Object.keys(controls) } };
-    action();
-    return { status: 200, body: { events: organisation.truth().events, paused: player.isPaused } };
-  }
 
   const server = createServer(createRequestListener(routes));
   await new Promise<void>((resolve, reject) => {
@@ -136,10 +154,12 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const { port } = server.address() as AddressInfo;
   const address = (): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const sockets = serveSockets({ server, channels, heartbeatMs: options.heartbeatMs ?? times.heartbeatMs });
-  const player = play(organisation, { speed, clock, startAt }, ({ frame }) =>
-    channels.publish(frame.topicName, JSON.stringify(frame)),
-  );
+  const player = play(organisation, { speed, clock, startAt }, delivery.send);
   if (options.startPaused === true) player.pause();
+  const endPlans =
+    options.faultsSeed === undefined
+      ? () => undefined
+      : runFaultPlansForEver(faults, { seed: options.faultsSeed, slotMs: times.windowMs });
 
   return {
     loginUrl: `http://${address()}`,
@@ -160,23 +180,16 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     announceClosing: (afterMs = times.closingNoticeMs) => sockets.announceClosing(afterMs),
     muteSockets: sockets.mute,
     revokeTokens: access.revokeTokens,
+    faults,
     async stop() {
+      endPlans();
+      faultControl.stop();
+      faults.endAll();
+      delivery.stop();
       player.stop();
       sockets.stop();
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
-  };
-}
-
-function topicObjection(
-  hasQueue: (id: string) => boolean,
-  missingPermissions: (topic: string) => readonly string[] = () => [],
-): (topic: string) => Omit<SubscribedTopic, 'id' | 'state'> | null {
-  return (topic) => {
-    const missing = missingPermissions(topic);
-    if (missing.length > 0) return { rejectionReason: 'Missing permissions', missingPermissions: missing };
-    const queueId = /^v2\.routing\.queues\.([^.]+)\.conversations$/.exec(topic)?.[1];
-    return queueId !== undefined && hasQueue(queueId) ? null : { rejectionReason: 'Topic not found' };
   };
 }

@@ -8,14 +8,23 @@ export interface SocketsOptions {
   readonly heartbeatMs: number;
 }
 
+/** Which of the open sockets are meant. */
+type Choice = () => boolean;
+
+/** Each of the actions tells how many sockets it concerned. */
 export interface Sockets {
   readonly count: number;
   /** As if the network had gone: no closing handshake. */
-  drop(): void;
+  drop(which?: Choice): number;
   /** `v2.system.socket_closing`: clients have about a minute to reconnect, then the sockets are closed. */
-  announceClosing(afterMs: number): void;
-  /** No heartbeats, no pongs and no events any more on the sockets that are open now; they stay open. */
-  mute(): void;
+  announceClosing(afterMs: number, which?: Choice): number;
+  /** Half-open: no frame any more on the sockets that are open now, nothing is read from them, and they stay open. */
+  mute(which?: Choice): number;
+  /** Everything but heartbeats goes on; pings are answered. */
+  stopHeartbeats(): void;
+  startHeartbeats(): void;
+  /** New sockets are refused with this status; null: no longer. `onRefusal` is called for each. */
+  refuse(status: number | null, onRefusal?: () => void): void;
   stop(): void;
 }
 
@@ -24,19 +33,26 @@ const HEARTBEAT = metadata('WebSocket Heartbeat');
 const PONG = metadata('pong');
 const CLOSING = JSON.stringify({ topicName: 'v2.system.socket_closing', eventBody: {} });
 const GONE = JSON.stringify({ result: '404' });
+const ALL: Choice = () => true;
 
 /** The streaming service: `/channels/{id}`, heartbeats, pings, one socket a channel. */
 export function serveSockets({ server, channels, heartbeatMs }: SocketsOptions): Sockets {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: 64 * 1024, perMessageDeflate: false });
   const muted = new WeakSet<WebSocket>();
-  const say = (socket: WebSocket, text: string): void => {
-    if (socket.readyState === WebSocket.OPEN && !muted.has(socket)) socket.send(text);
-  };
+  let beating = true;
+  let refusal: { readonly status: number; readonly onRefusal: () => void } | null = null;
+
+  function say(socket: WebSocket, text: string): boolean {
+    if (socket.readyState !== WebSocket.OPEN || muted.has(socket)) return false;
+    socket.send(text);
+    return true;
+  }
 
   server.on('upgrade', (request: IncomingMessage, stream, head) => {
     const id = /^\/channels\/([^/?]+)/.exec(request.url ?? '')?.[1];
-    if (id === undefined) {
-      stream.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+    if (id === undefined || refusal !== null) {
+      refusal?.onRefusal();
+      stream.end(`HTTP/1.1 ${refusal?.status ?? 404} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
     sockets.handleUpgrade(request, stream, head, (socket) => serve(id, socket));
@@ -47,7 +63,9 @@ export function serveSockets({ server, channels, heartbeatMs }: SocketsOptions):
       send: (text) => say(socket, text),
       close(reason) {
         if (reason === 'removed') say(socket, GONE);
-        socket.close(1001, reason);
+        // Nobody reads at the other end of a half-open one.
+        if (muted.has(socket)) socket.terminate();
+        else socket.close(1001, reason);
       },
     };
     socket.on('error', () => socket.terminate());
@@ -64,23 +82,37 @@ export function serveSockets({ server, channels, heartbeatMs }: SocketsOptions):
 
   const heartbeats = setInterval(() => {
     channels.sweep();
-    for (const socket of sockets.clients) say(socket, HEARTBEAT);
+    if (beating) for (const socket of sockets.clients) say(socket, HEARTBEAT);
   }, heartbeatMs);
+
+  const chosen = (which: Choice): readonly WebSocket[] =>
+    [...sockets.clients].filter((socket) => socket.readyState === WebSocket.OPEN && !muted.has(socket) && which());
+
+  function forEach(which: Choice, action: (socket: WebSocket) => void): number {
+    const some = chosen(which);
+    some.forEach(action);
+    return some.length;
+  }
 
   return {
     get count() {
       return sockets.clients.size;
     },
-    drop() {
-      for (const socket of sockets.clients) socket.terminate();
-    },
-    announceClosing(afterMs) {
-      const closing = [...sockets.clients];
-      for (const socket of closing) say(socket, CLOSING);
-      setTimeout(() => closing.forEach((socket) => socket.close(1001)), afterMs).unref();
-    },
-    mute() {
-      for (const socket of sockets.clients) muted.add(socket);
+    drop: (which = ALL) => forEach(which, (socket) => socket.terminate()),
+    announceClosing: (afterMs, which = ALL) =>
+      forEach(which, (socket) => {
+        say(socket, CLOSING);
+        setTimeout(() => socket.close(1001), afterMs).unref();
+      }),
+    mute: (which = ALL) =>
+      forEach(which, (socket) => {
+        muted.add(socket);
+        socket.pause();
+      }),
+    stopHeartbeats: () => void (beating = false),
+    startHeartbeats: () => void (beating = true),
+    refuse(status, onRefusal = () => undefined) {
+      refusal = status === null ? null : { status, onRefusal };
     },
     stop() {
       clearInterval(heartbeats);

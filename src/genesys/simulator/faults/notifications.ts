@@ -1,0 +1,58 @@
+import { fault, milliseconds, share, times } from './fault';
+import { GIANTS } from './giants';
+
+/**
+ * Notifications: Genesys promises neither order nor that one comes once. What clients cannot know afterwards is told
+ * as `stale` (`Delivery.stale`).
+ */
+export const NOTIFICATION_FAULTS = {
+  'notifications-lost': fault('never sent, without a gap', { share }, ({ levers, random, hit }, parameters) =>
+    levers.delivery.add((delays) => {
+      if (delays.length === 0 || !random.chance(parameters.share)) return delays;
+      hit();
+      return [];
+    }),
+  ),
+  'notifications-doubled': fault(
+    'sent again, at once or a little later',
+    { share, withinMs: milliseconds.default(1_000) },
+    ({ levers, random, hit }, { share: part, withinMs }) =>
+      levers.delivery.add((delays) => {
+        if (!random.chance(part)) return delays;
+        hit();
+        return delays.flatMap((delayMs) => [delayMs, delayMs + random.integer(0, withinMs)]);
+      }),
+  ),
+  'notifications-reordered': fault(
+    'later ones overtake, also of the same conversation',
+    { share, withinMs: milliseconds.default(500) },
+    ({ levers, random, hit }, { share: part, withinMs }) =>
+      levers.delivery.add((delays) => {
+        if (!random.chance(part)) return delays;
+        hit();
+        return delays.map((delayMs) => delayMs + random.integer(0, withinMs));
+      }),
+  ),
+  'notifications-delayed': fault(
+    'all come late, in their order',
+    { byMs: milliseconds.default(2_000) },
+    ({ levers, hit }, { byMs }) =>
+      levers.delivery.add((delays) => {
+        hit();
+        return delays.map((delayMs) => delayMs + byMs);
+      }),
+  ),
+  'giant-frames': fault(
+    '16 MB, 10,000 participants and deep nesting, of conversations of their own that are over at once',
+    { count: times.default(1) },
+    ({ levers, random, hit }, { count }) => {
+      for (let sent = 0; sent < count; sent += 1) {
+        for (const giant of GIANTS) {
+          const topic = `v2.routing.queues.${random.pick(levers.organisation.queues).id}.conversations`;
+          hit(levers.channels.publish(topic, giant(topic, random)));
+        }
+      }
+      return null;
+    },
+  ),
+} as const;

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { fault, times } from './fault';
+
+/** What administrators and the organisation itself do while somebody watches. */
+export const ORGANISATION_FAULTS = {
+  'queues-appear': fault(
+    'new queues, with conversations',
+    { count: times.default(1) },
+    ({ levers, hit }, { count }) => {
+      const { organisation } = levers;
+      for (let added = 0; added < count; added += 1) organisation.addQueue(`Queue ${organisation.queues.length + 1}`);
+      hit(count);
+      return null;
+    },
+  ),
+  'queues-renamed': fault(
+    'a queue has another name',
+    { count: times.default(1) },
+    ({ levers, random, hit }, { count }) => {
+      for (let renamed = 0; renamed < count; renamed += 1) {
+        const { id, name } = random.pick(levers.organisation.queues);
+        levers.organisation.renameQueue(
+          id,
+          `${name.replace(/ \(renamed \d+\)$/, '')} (renamed ${random.integer(1, 999)})`,
+        );
+        hit();
+      }
+      return null;
+    },
+  ),
+  'queues-disappear': fault(
+    'a queue is removed, its conversations go on or are disconnected; the last one stays',
+    { count: times.default(1), conversations: z.enum(['go-on', 'disconnect']).optional() },
+    ({ levers, random, hit }, { count, conversations = random.pick(['go-on', 'disconnect'] as const) }) => {
+      const { organisation } = levers;
+      for (let removed = 0; removed < count && organisation.queues.length > 1; removed += 1) {
+        organisation.removeQueue(random.pick(organisation.queues).id, conversations);
+        hit();
+      }
+      return null;
+    },
+  ),
+  'conversations-forgotten': fault(
+    'live conversations vanish: no notification any more, and 404 when asked for',
+    { count: times.default(1) },
+    ({ levers, random, hit }, { count }) => {
+      const { organisation } = levers;
+      for (let forgotten = 0; forgotten < count; forgotten += 1) {
+        const live = organisation.truth().conversations;
+        if (live.length === 0) break;
+        organisation.forget(random.pick(live).conversation_id);
+        hit();
+      }
+      return null;
+    },
+  ),
+} as const;

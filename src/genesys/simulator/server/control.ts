@@ -1,0 +1,42 @@
+import type { Organisation } from '../organisation';
+import type { Access } from './access';
+import type { Answer, Route } from './http';
+import type { Breaches } from './limits';
+import type { Player } from './play';
+import { queueControl } from './queue-control';
+import type { Sockets } from './sockets';
+
+export interface ControlOptions {
+  readonly organisation: Organisation;
+  readonly access: Access;
+  readonly breaches: Breaches;
+  /** They exist once the port is open. */
+  readonly player: () => Player;
+  readonly sockets: () => Sockets;
+}
+
+/** How the organisation is watched and steered, without a token. */
+export function controlRoutes({ organisation, access, breaches, player, sockets }: ControlOptions): readonly Route[] {
+  const controls: Readonly<Record<string, () => void>> = {
+    pause: () => player().pause(),
+    resume: () => player().resume(),
+    'drop-sockets': () => sockets().drop(),
+    'close-sockets': () => sockets().announceClosing(1_000),
+    'mute-sockets': () => sockets().mute(),
+    'revoke-tokens': () => access.revokeTokens(),
+  };
+
+  function control(name: string): Answer {
+    const action = controls[name];
+    if (!action) return { status: 404, body: { allowed: Object.keys(controls) } };
+    action();
+    return { status: 200, body: { events: organisation.truth().events, paused: player().isPaused } };
+  }
+
+  return [
+    { method: 'GET', path: '/truth', handle: () => ({ status: 200, body: organisation.truth() }) },
+    { method: 'GET', path: '/control/limits', handle: () => ({ status: 200, body: breaches }) },
+    { method: 'POST', path: '/control/queues', handle: queueControl(organisation) },
+    { method: 'POST', path: '/control/{name}', handle: ({ parts: [name = ''] }) => control(name) },
+  ];
+}

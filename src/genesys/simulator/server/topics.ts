@@ -1,0 +1,28 @@
+import type { SubscribedTopic } from './channels';
+
+export type Objection = Omit<SubscribedTopic, 'id' | 'state'>;
+/** Null: nothing stands against the topic. */
+export type Objects = (topic: string) => Objection | null;
+
+export interface TopicsOptions {
+  readonly hasQueue: (id: string) => boolean;
+  readonly missingPermissions: ((topic: string) => readonly string[]) | undefined;
+}
+
+/** What may be subscribed: the conversations of queues that there are, with the permissions that they need. */
+export function createTopics({ hasQueue, missingPermissions = () => [] }: TopicsOptions) {
+  let further: Objects = () => null;
+
+  const objection: Objects = (topic) => {
+    const missing = missingPermissions(topic);
+    if (missing.length > 0) return { rejectionReason: 'Missing permissions', missingPermissions: missing };
+    const queueId = /^v2\.routing\.queues\.([^.]+)\.conversations$/.exec(topic)?.[1];
+    return queueId !== undefined && hasQueue(queueId) ? further(topic) : { rejectionReason: 'Topic not found' };
+  };
+
+  return {
+    objection,
+    /** What else stands against topics; null: nothing any more. */
+    object: (objects: Objects | null): void => void (further = objects ?? (() => null)),
+  };
+}
