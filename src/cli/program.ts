@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { Override, SettingKey } from '../config';
 import type { BridgeFlags } from './bridge';
 import type { Context } from './context';
+import type { DoctorFlags } from './doctor';
 import type { QueryFlags } from './query';
 import type { RecordFlags } from './record';
 import type { ReplayFlags } from './replay';
@@ -105,6 +106,15 @@ export function createProgram(run: RunCommand): Command {
     .option('--dry-run', 'look and tell, change nothing')
     .action((flags: SetupFlags) =>
       start(ENDS, async (context) => (await import('./setup.js')).runSetup(context, flags)),
+    );
+
+  command('doctor', 'check what is configured: reachability, versions, permissions, settings; what to do about it', [
+    'queuefold doctor',
+    'queuefold doctor --json | jq \'.checks[] | select(.outcome != "ok")\'',
+  ])
+    .option('--json', 'one JSON document')
+    .action((flags: DoctorFlags) =>
+      start(ENDS, async (context) => (await import('./doctor.js')).runDoctor(context, flags)),
     );
 
   command('config', 'print the configuration in force, secrets masked, and where each value came from', [

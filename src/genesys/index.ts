@@ -1,5 +1,7 @@
 /** Genesys Cloud: what the bridge needs of it. */
 export type { Frame } from './connection';
+export { checkGenesys } from './doctor';
+export type { GenesysCheckOptions } from './doctor';
 export { GenesysError } from './errors';
 export { startGenesysFeed } from './feed';
 export type { FeedOptions, FeedState, GenesysFeed, WatchedQueue } from './feed';

@@ -1,6 +1,6 @@
 import type { Config } from '../config';
 import { registerSchema, type RegistryOptions } from '../log/codec/registry';
-import { loadSchema, type SchemaName } from '../log/codec/schemas';
+import { loadSchema, type AvroSchema } from '../log/codec/schemas';
 import type { KafkaConnection } from '../log/kafkajs/client';
 import { topicDefinitions, topicNames, valueSubject, type TopicNames, type TopicUse } from '../log/topics';
 import type { Store } from '../store/client';
@@ -36,14 +36,29 @@ export async function setUp({
   return [...topicChanges, ...schemaChanges, ...tableChanges];
 }
 
+/** So many copies have a record before it counts as written. */
+export function minInsyncReplicas({ topics }: Config): number {
+  return Math.min(2, topics.replicationFactor);
+}
+
+/** Which schema the values of which topic have. */
+export function topicSchemas(topics: TopicNames): readonly { readonly subject: string; readonly schema: AvroSchema }[] {
+  return [
+    { subject: valueSubject(topics.events), schema: loadSchema('conversation-event') },
+    { subject: valueSubject(topics.state), schema: loadSchema('queue-conversation') },
+    { subject: valueSubject(topics.changelog), schema: loadSchema('fold-state') },
+  ];
+}
+
 function setUpTopics(
-  { topics: { partitions, replicationFactor } }: Config,
+  config: Config,
   kafka: KafkaConnection,
   topics: TopicNames,
   mode: 'apply' | 'dry-run',
   use: TopicUse,
 ): Promise<readonly string[]> {
-  const definitions = topicDefinitions(topics, Math.min(2, replicationFactor), use);
+  const { partitions, replicationFactor } = config.topics;
+  const definitions = topicDefinitions(topics, minInsyncReplicas(config), use);
   const request = { definitions, partitions, replicationFactor, dryRun: mode === 'dry-run' };
   return withKafkaAdmin(kafka, (admin) => admin.setupTopics(request));
 }
@@ -53,16 +68,10 @@ async function setUpSchemas(
   topics: TopicNames,
   mode: 'apply' | 'dry-run',
 ): Promise<string[]> {
-  const wanted: readonly (readonly [string, SchemaName])[] = [
-    [topics.events, 'conversation-event'],
-    [topics.state, 'queue-conversation'],
-    [topics.changelog, 'fold-state'],
-  ];
   const changes: string[] = [];
-  for (const [topic, name] of wanted) {
-    const subject = valueSubject(topic);
-    const change = await registerSchema(registry, subject, loadSchema(name), mode);
-    if (change === 'registered') changes.push(`schema ${subject}: ${name}.avsc registered (FULL_TRANSITIVE)`);
+  for (const { subject, schema } of topicSchemas(topics)) {
+    const change = await registerSchema(registry, subject, schema, mode);
+    if (change === 'registered') changes.push(`schema ${subject}: ${schema.name}.avsc registered (FULL_TRANSITIVE)`);
   }
   return changes;
 }

@@ -19,11 +19,20 @@ export interface KafkaAdmin {
    * @throws OperatorError, before anything is changed, when partition counts differ or a change would lose data
    */
   setupTopics(request: SetupRequest): Promise<readonly string[]>;
+  /** What setup would do, topic by topic, beside what is there. */
+  inspectTopics(request: Omit<SetupRequest, 'dryRun'>): Promise<readonly InspectedTopic[]>;
   /** Deletes topics, those of a replay for example. Topics that do not exist are no error. */
   deleteTopics(names: readonly string[]): Promise<void>;
   /** True when the group has members: its readers run somewhere. */
   groupIsActive(group: string): Promise<boolean>;
   close(): Promise<void>;
+}
+
+export interface InspectedTopic {
+  readonly topic: string;
+  /** Null: there is no such topic, or it is not shown. */
+  readonly existing: ExistingTopic | null;
+  readonly plan: TopicPlan;
 }
 
 /** `configSource` of a setting made on the topic itself (DYNAMIC_TOPIC_CONFIG); kafkajs's own enum is not exported. */
@@ -37,12 +46,19 @@ export async function createKafkaAdmin(connection: KafkaConnection): Promise<Kaf
   const admin = createClient(connection, IMPATIENT).admin();
   await admin.connect();
 
+  const inspectTopics: KafkaAdmin['inspectTopics'] = async ({ definitions, ...wanted }) => {
+    const existing = await describeTopics(admin, definitions);
+    return definitions.map((definition) => {
+      const { topic } = definition;
+      const now = existing.get(topic) ?? null;
+      return { topic, existing: now, plan: planTopic(definition, now, wanted) };
+    });
+  };
+
   return {
-    async setupTopics({ definitions, partitions, replicationFactor, dryRun }) {
-      const existing = await describeTopics(admin, definitions);
-      const plans = definitions.map((definition) =>
-        planTopic(definition, existing.get(definition.topic) ?? null, { partitions, replicationFactor }),
-      );
+    inspectTopics,
+    async setupTopics({ dryRun, ...request }) {
+      const plans = (await inspectTopics(request)).map(({ plan }) => plan);
       const refusals = plans.flatMap(({ refusals: reasons }) => reasons);
       if (refusals.length > 0) throw new OperatorError(refusals.join('\n'));
       if (!dryRun) await carryOut(admin, plans);
@@ -89,6 +105,7 @@ async function describeTopics(
         {
           partitions: partitions.length,
           replicationFactor: Math.min(...partitions.map(({ replicas }) => replicas.length)),
+          inSync: Math.min(...partitions.map(({ leader, isr }) => (leader < 0 ? 0 : isr.length))),
           config: new Map(entries.map(({ configName, configValue }) => [configName, configValue])),
           // Everything else is a default of the broker.
           own: new Set(

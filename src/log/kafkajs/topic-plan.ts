@@ -3,6 +3,8 @@ import type { TopicDefinition } from '../topics';
 export interface ExistingTopic {
   readonly partitions: number;
   readonly replicationFactor: number;
+  /** The fewest replicas in sync that a partition has; 0 where one has no leader. */
+  readonly inSync: number;
   /** Every setting in force. */
   readonly config: ReadonlyMap<string, string>;
   /** The names of those that were set on this topic. */

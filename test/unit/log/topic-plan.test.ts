@@ -14,6 +14,7 @@ const definition = {
 const asDefined = (changes: Readonly<Record<string, string>> = {}, partitions = 8): ExistingTopic => ({
   partitions,
   replicationFactor: 3,
+  inSync: 3,
   config: new Map(
     Object.entries({ ...definition.config, 'retention.ms': '7', 'compression.type': 'zstd', ...changes }),
   ),

@@ -1,0 +1,122 @@
+import { check, skipped, type Finding, type Findings, type Outcome } from '../common/finding';
+import { proxySecrets, readProxies } from '../common/proxies';
+import { requireGenesys, requireGroups, secretValues, type Config } from '../config';
+import { checkVariables } from '../config/doctor';
+import { checkGenesys } from '../genesys';
+import { checkRegistry } from '../log/codec/doctor';
+import { checkKafka } from '../log/kafkajs/doctor';
+import { topicDefinitions, topicNames } from '../log/topics';
+import { checkHttpPort, checkProcess, processFacts } from '../ops/doctor';
+import { createLogging } from '../ops/logging';
+import { createScrubber } from '../ops/scrub';
+import { kafkaConnection, registryOptions } from '../roles/connect';
+import { minInsyncReplicas, topicSchemas } from '../roles/setup';
+import { connectStore } from '../store/client';
+import { checkClickHouse } from '../store/doctor';
+import type { Context } from './context';
+import { write } from './io';
+import { printable } from './text';
+
+export interface DoctorFlags {
+  readonly json?: true;
+}
+
+const SECTION_LIMIT_MS = 60_000;
+/** Longer ones (topics) push their line. */
+const WIDEST_NAME = 43;
+const STORE_TIMEOUT_MS = 10_000;
+
+/** `queuefold doctor`: what is configured is looked at, side by side; 1 if anything failed. */
+export async function runDoctor({ config, io, logger }: Context, { json }: DoctorFlags): Promise<number> {
+  // A wrong variable is a wrong configuration, like any other.
+  readProxies(process.env);
+  const here = [...checkVariables(config, process.env), ...checkProcess(processFacts())];
+  const sections = await Promise.all([
+    section('http port', async () => [await checkHttpPort(config.http)]),
+    section('genesys', () => genesysFindings(config)),
+    section('kafka', () => kafkaFindings(config, logger)),
+    section('registry', () => registryFindings(config)),
+    section('clickhouse', () => clickHouseFindings(config)),
+  ]);
+  const scrub = createScrubber([...secretValues(config), ...proxySecrets(process.env)]);
+  const clean = (text: string) => scrub.text(printable(text.replace(/\s+/g, ' ').trim()));
+  const findings = [...here, ...sections.flat()].map(({ name, outcome, detail, remedy }): Finding => ({
+    name: clean(name),
+    outcome,
+    detail: clean(detail),
+    remedy: remedy === null ? null : clean(remedy),
+  }));
+  const outcome = worstOf(findings);
+  await write(io.stdout, json === true ? `${JSON.stringify({ outcome, checks: findings })}\n` : linesOf(findings));
+  return outcome === 'failed' ? 1 : 0;
+}
+
+function section(name: string, look: () => Promise<Findings>): Promise<Findings> {
+  return check({ name, limitMs: SECTION_LIMIT_MS, remedy: null }, look);
+}
+
+function worstOf(findings: Findings): Exclude<Outcome, 'skipped'> {
+  if (findings.some(({ outcome }) => outcome === 'failed')) return 'failed';
+  return findings.some(({ outcome }) => outcome === 'warning') ? 'warning' : 'ok';
+}
+
+function linesOf(findings: Findings): string {
+  const width = Math.min(WIDEST_NAME, Math.max(...findings.map(({ name }) => name.length)));
+  return findings
+    .map(({ name, outcome, detail, remedy }) => {
+      const line = `${outcome.padEnd(7)}  ${name.padEnd(width)}  ${detail}`;
+      return `${remedy === null ? line : `${line} → ${remedy}`}\n`;
+    })
+    .join('');
+}
+
+async function genesysFindings(config: Config): Promise<Findings> {
+  if (config.genesys.clientId === undefined) return [skipped('genesys', notConfigured('GENESYS_CLIENT_ID'))];
+  const { clientId, clientSecret, loginUrl, apiUrl, queues } = requireGenesys(config);
+  return checkGenesys({
+    urls: { loginUrl, apiUrl },
+    credentials: { clientId, clientSecret: clientSecret.reveal() },
+    queues,
+  });
+}
+
+async function kafkaFindings(config: Config, logger: Context['logger']): Promise<Findings> {
+  if (config.kafka.brokers === undefined) return [skipped('kafka', notConfigured('KAFKA_BROKERS'))];
+  const names = topicNames(config.topics.prefix);
+  const { partitions, replicationFactor } = config.topics;
+  return checkKafka({
+    // What kafkajs warns of on the way is what the lines tell.
+    connection: kafkaConnection(config, config.kafka.brokers, logger.isLevelEnabled('debug') ? logger : silent()),
+    names,
+    definitions: topicDefinitions(names, minInsyncReplicas(config)),
+    partitions,
+    replicationFactor,
+  });
+}
+
+async function registryFindings(config: Config): Promise<Findings> {
+  if (config.registry.url === undefined) return [skipped('registry', notConfigured('SCHEMA_REGISTRY_URL'))];
+  const { url } = requireGroups(config, ['registry']).registry;
+  return checkRegistry({
+    registry: registryOptions(config, url, silent()),
+    subjects: topicSchemas(topicNames(config.topics.prefix)),
+  });
+}
+
+async function clickHouseFindings(config: Config): Promise<Findings> {
+  const { url, username, password, database, cluster } = config.clickhouse;
+  if (url === undefined) return [skipped('clickhouse', notConfigured('CLICKHOUSE_URL'))];
+  const credentials = { username, password: password?.reveal() ?? '' };
+  const store = connectStore({ url, ...credentials, database, requestTimeoutMs: STORE_TIMEOUT_MS });
+  try {
+    return await checkClickHouse({ store, ...(cluster === undefined ? {} : { cluster }) });
+  } finally {
+    await store.close();
+  }
+}
+
+const notConfigured = (setting: string): string => `not configured (${setting} is not set)`;
+
+function silent(): Context['logger'] {
+  return createLogging({ level: 'silent', format: 'json', secrets: [], write: () => undefined }).logger;
+}

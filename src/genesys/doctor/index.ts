@@ -1,0 +1,196 @@
+import { messageOf } from '../../common/errors';
+import { check, failed, ok, skipped, warning, type Finding, type Findings } from '../../common/finding';
+import { readProxies } from '../../common/proxies';
+import { GenesysError } from '../errors';
+import type { Credentials } from '../oauth';
+import { listQueues, selectQueues } from '../queues';
+import type { GenesysUrls } from '../regions';
+import { MOST_CHANNELS, TOPICS_PER_CHANNEL } from '../subscriptions';
+import { queueTopicOffer } from '../topics';
+import { createAsker, type Asker } from './asker';
+import { checkNotifications } from './notifications';
+import { checkPermission, grant, permissionsBeside, QUEUE_VIEW } from './permissions';
+
+export interface GenesysCheckOptions {
+  readonly urls: GenesysUrls;
+  readonly credentials: Credentials;
+  /** As `QUEUES` says. */
+  readonly queues: readonly string[];
+  /** One request, and the opening of a socket. */
+  readonly timeoutMs?: number;
+  /** A new socket is pinged after so long. */
+  readonly pingAfterMs?: number;
+}
+
+const TRY_AGAIN = 'Try again.';
+/** So many requests of a minute the reconciliation leaves to others. */
+const RESERVE = 50;
+/** Duplicates are told by the receive times of bridges, within 10 s. */
+const CLOCK_WARNING_MS = 2_000;
+const CLOCK_FAILED_MS = 10_000;
+
+/**
+ * Everything a bridge needs of Genesys, asked without changing anything there but a channel that expires by itself.
+ * @throws UsageError for a proxy's variable that holds no address
+ */
+export async function checkGenesys(options: GenesysCheckOptions): Promise<Findings> {
+  const { urls, credentials, queues, timeoutMs = 10_000, pingAfterMs = 1_000 } = options;
+  const asker = createAsker({ urls, credentials, timeoutMs });
+  try {
+    const token = await check({ name: 'genesys token', remedy: whereItIs(urls) }, () => checkToken(asker, urls));
+    if (token.some(isFailed))
+      return [...token, ...skippedAll('there is no token', ['api', QUEUE_VIEW.name, ...THE_OTHERS])];
+    const api = await check({ name: 'genesys api', remedy: whereItIs(urls) }, () => checkApi(asker, urls));
+    if (api.some(isFailed))
+      return [...token, ...api, ...skippedAll('the API is not reached', [QUEUE_VIEW.name, ...THE_OTHERS])];
+    const [visible, offer] = await Promise.all([
+      check({ name: `genesys ${QUEUE_VIEW.name}`, remedy: TRY_AGAIN }, () => checkPermission(asker, QUEUE_VIEW)),
+      check({ name: 'genesys topic', remedy: TRY_AGAIN }, () => checkTopic(asker)),
+    ]);
+    const found: string[] = [];
+    const watched = visible.some(({ outcome }) => outcome !== 'ok')
+      ? [skipped('genesys queues', 'they are not visible')]
+      : await check({ name: 'genesys queues', remedy: TRY_AGAIN }, () => checkQueues(asker, queues, found));
+    const [queueId] = found;
+    const beside =
+      queueId === undefined
+        ? skippedAll('no queue to ask about', [
+            ...permissionsBeside('').map(({ name }) => name),
+            'subscription',
+            'websocket',
+          ])
+        : await besideQueues(asker, queueId, { timeoutMs, pingAfterMs });
+    return [...token, ...api, ...visible, ...watched, ...offer, ...beside, checkClock(asker), checkLimit(asker)];
+  } finally {
+    await asker.stop();
+  }
+}
+
+const THE_OTHERS = [
+  'queues',
+  'topic',
+  ...permissionsBeside('').map(({ name }) => name),
+  'subscription',
+  'websocket',
+  'clock',
+  'requests',
+];
+
+const isFailed = ({ outcome }: Finding): boolean => outcome === 'failed';
+
+const skippedAll = (why: string, names: readonly string[]): Findings =>
+  names.map((name) => skipped(`genesys ${name}`, why));
+
+const whereItIs = ({ loginUrl, apiUrl }: GenesysUrls): string =>
+  `Is GENESYS_REGION (or GENESYS_LOGIN_URL ${loginUrl} and GENESYS_API_URL ${apiUrl}) right, and can this machine reach it?`;
+
+async function besideQueues(
+  asker: Asker,
+  queueId: string,
+  { timeoutMs, pingAfterMs }: { readonly timeoutMs: number; readonly pingAfterMs: number },
+): Promise<Findings> {
+  const permissions = permissionsBeside(queueId).map((permission) =>
+    check({ name: `genesys ${permission.name}`, remedy: TRY_AGAIN }, () => checkPermission(asker, permission)),
+  );
+  const sockets = check({ name: 'genesys subscription', remedy: TRY_AGAIN, limitMs: 4 * timeoutMs }, () =>
+    checkNotifications({ asker, queueId, openTimeoutMs: timeoutMs, pingAfterMs }),
+  );
+  return (await Promise.all([...permissions, sockets])).flat();
+}
+
+async function checkToken(asker: Asker, { loginUrl }: GenesysUrls): Promise<Finding> {
+  const name = 'genesys token';
+  const way = wayTo(loginUrl);
+  try {
+    await asker.login();
+    return ok(name, `given by ${loginUrl}${way}`);
+  } catch (error) {
+    const isTold = !(error instanceof GenesysError) || error.facts.status !== null;
+    if (isTold) return failed(name, messageOf(error), null);
+    return failed(
+      name,
+      messageOf(error),
+      'Is GENESYS_REGION (or GENESYS_LOGIN_URL) right, and can this machine reach it?',
+    );
+  }
+}
+
+async function checkApi(asker: Asker, { apiUrl }: GenesysUrls): Promise<Finding> {
+  const reply = await asker.ask('GET', QUEUE_VIEW.path);
+  const isGenesys = reply.code !== null || (reply.status >= 200 && reply.status <= 299);
+  if (isGenesys && reply.status !== 401) return ok('genesys api', `answers at ${apiUrl}${wayTo(apiUrl)}`);
+  return failed(
+    'genesys api',
+    `${apiUrl} answers HTTP ${reply.status}${reply.code === null ? ' and no word of Genesys' : `, ${reply.code}`}`,
+    'Is GENESYS_API_URL the API of the region that the client belongs to?',
+  );
+}
+
+function wayTo(url: string): string {
+  const proxy = readProxies(process.env).to(url);
+  return proxy === null ? '' : `, through ${proxy.shown} (${proxy.variable})`;
+}
+
+/** @param found where the ids of the chosen ones go */
+async function checkQueues(asker: Asker, wanted: readonly string[], found: string[]): Promise<Finding> {
+  const name = 'genesys queues';
+  const all = await listQueues(asker.rest);
+  let chosen: ReturnType<typeof selectQueues>;
+  try {
+    chosen = selectQueues(all, wanted);
+  } catch (error) {
+    const [first] = all;
+    if (first !== undefined) found.push(first.id);
+    return failed(name, messageOf(error), null);
+  }
+  found.push(...chosen.map(({ id }) => id));
+  const most = MOST_CHANNELS * TOPICS_PER_CHANNEL;
+  const detail = `${chosen.length} of ${all.length} visible queues, at most ${most}`;
+  return chosen.length <= most
+    ? ok(name, detail)
+    : failed(name, detail, 'Name fewer in QUEUES, or share them out among OAuth clients.');
+}
+
+async function checkTopic(asker: Asker): Promise<Finding> {
+  const name = 'genesys topic';
+  const offer = await queueTopicOffer(asker.rest);
+  if (offer === null) {
+    return warning(name, 'Genesys does not list the topic of queues’ conversations', 'The subscription below decides.');
+  }
+  const { requiresPermissions: needed, transports } = offer;
+  const needs = needed.length === 0 ? 'no permission' : needed.join(', ');
+  const detail = `needs ${needs}; offered by ${transports.join(', ') || 'nothing in particular'}`;
+  if (transports.length === 0 || transports.some((one) => /^(all|websocket)$/i.test(one))) return ok(name, detail);
+  return failed(name, detail, `It is not offered by websocket. ${grant(needed)}`);
+}
+
+function checkClock(asker: Asker): Finding {
+  const name = 'genesys clock';
+  const { aheadMs } = asker.seen();
+  if (aheadMs === null) return skipped(name, 'no answer had a date');
+  const offMs = Math.abs(aheadMs);
+  // Less cannot be told: the header has whole seconds.
+  const near = offMs < 1_000;
+  const seconds = (offMs / 1_000).toFixed(1);
+  const detail = near
+    ? 'within a second of Genesys’s'
+    : `ours is ${seconds} s ${aheadMs > 0 ? 'behind' : 'ahead of'} Genesys’s`;
+  const remedy =
+    'Synchronise this machine (chrony, ntpd): bridges more than 10 s apart take the same event for two, and waiting times are off.';
+  if (offMs >= CLOCK_FAILED_MS) return failed(name, detail, remedy);
+  return offMs >= CLOCK_WARNING_MS ? warning(name, detail, remedy) : ok(name, detail);
+}
+
+function checkLimit(asker: Asker): Finding {
+  const name = 'genesys requests';
+  const { requests } = asker.seen();
+  if (requests === null) return skipped(name, 'Genesys did not tell its limit');
+  const { used, allowed } = requests;
+  const detail = `${used} of ${allowed} of this minute are used`;
+  if (allowed - used > RESERVE) return ok(name, detail);
+  return warning(
+    name,
+    detail,
+    'The limit is one of the client: does something else use the same one? Give queuefold its own.',
+  );
+}

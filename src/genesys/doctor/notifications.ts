@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { messageOf } from '../../common/errors';
+import { failed, ok, skipped, warning, type Finding, type Findings } from '../../common/finding';
+import { openConnection } from '../connection';
+import { createChannel, queueTopic, setSubscriptions } from '../subscriptions';
+import { DEFAULT_TIMINGS } from '../timings';
+import type { Asker } from './asker';
+import { grant } from './permissions';
+
+const CHANNELS = '/api/v2/notifications/channels';
+/** Of these, Genesys removes one for the 21st. */
+const CHANNELS_OF_A_CLIENT = 20;
+const KIB = 1024;
+
+const ChannelList = z.object({ entities: z.array(z.unknown()).default([]) });
+
+export interface NotificationsOptions {
+  readonly asker: Asker;
+  /** A watched queue. */
+  readonly queueId: string;
+  readonly openTimeoutMs: number;
+  /** Silence before a ping is sent. */
+  readonly pingAfterMs: number;
+}
+
+/**
+ * A subscription to one queue, and a socket until something is heard on it. Of the 20 channels of a client one is taken
+ * until it expires, for Genesys has no way to give one back; never the last ones, which make-before-break needs.
+ */
+export async function checkNotifications(options: NotificationsOptions): Promise<Findings> {
+  const { asker, queueId } = options;
+  const [subscription, socket] = ['genesys subscription', 'genesys websocket'] as const;
+  const before = await countChannels(asker);
+  if (before !== null && before >= CHANNELS_OF_A_CLIENT - 1) {
+    const why = `${before} of ${CHANNELS_OF_A_CLIENT} channels of this client are there: another might cost a running bridge one`;
+    return [
+      warning(subscription, `not tried: ${why}`, 'Channels go a day after their last use; try again later.'),
+      skipped(socket, 'no channel was taken'),
+    ];
+  }
+  const channel = await createChannel(asker.rest);
+  try {
+    const [rejection] = await setSubscriptions(asker.rest, channel, [queueTopic(queueId)]);
+    if (rejection !== undefined) {
+      const missing = rejection.missingPermissions;
+      const why = [rejection.reason, ...missing].filter((part) => part !== null).join(': ');
+      return [
+        failed(
+          subscription,
+          `Genesys rejects the conversations of a queue${why === '' ? '' : ` (${why})`}`,
+          missing.length > 0 ? grant(missing) : 'Ask Genesys why, or take the queue out of QUEUES.',
+        ),
+        await checkSocket(socket, channel.connectUri, options),
+      ];
+    }
+    const count =
+      before === null ? '' : `; ${before + 1} of ${CHANNELS_OF_A_CLIENT} channels are there, this one for a day`;
+    return [ok(subscription, `permitted${count}`), await checkSocket(socket, channel.connectUri, options)];
+  } finally {
+    await asker.ask('DELETE', `${CHANNELS}/${encodeURIComponent(channel.id)}/subscriptions`).catch(() => undefined);
+  }
+}
+
+async function countChannels({ rest }: Asker): Promise<number | null> {
+  try {
+    const { entities } = await rest.send({ method: 'GET', path: CHANNELS, route: CHANNELS, answer: ChannelList });
+    return entities.length;
+  } catch {
+    return null;
+  }
+}
+
+async function checkSocket(
+  name: string,
+  connectUri: string,
+  { openTimeoutMs, pingAfterMs }: NotificationsOptions,
+): Promise<Finding> {
+  const { host } = new URL(connectUri);
+  const stopping = new AbortController();
+  const startedAt = Date.now();
+  let hear: (what: string) => void = () => undefined;
+  const heard = new Promise<string>((resolve) => (hear = resolve));
+  try {
+    const deadAfterMs = pingAfterMs + openTimeoutMs;
+    const connection = await openConnection({
+      connectUri,
+      timings: { ...DEFAULT_TIMINGS, openTimeoutMs, pingAfterMs, deadAfterMs },
+      signal: stopping.signal,
+      maxFrameBytes: 32 * KIB * KIB,
+      onFrame: () => hear('a notification'),
+      onAny: (kind) => hear(kind ?? 'a notification'),
+    });
+    const openMs = Date.now() - startedAt;
+    const first = await Promise.race([heard, connection.ended, sleep(deadAfterMs, 'silence', { ref: false })]);
+    connection.close();
+    if (typeof first === 'string' && first !== 'silence' && first !== 'gone') {
+      return ok(name, `open at ${host} in ${openMs} ms, and ${first} heard`);
+    }
+    const why = typeof first === 'string' ? first : `${first.reason}: ${first.detail}`;
+    return failed(
+      name,
+      `open at ${host}, but nothing was heard (${why})`,
+      'Does a proxy or firewall hold frames back?',
+    );
+  } catch (error) {
+    const remedy = `Let this machine reach ${host} (TLS, websocket), through HTTPS_PROXY where it has to.`;
+    return failed(name, messageOf(error), remedy);
+  } finally {
+    stopping.abort();
+  }
+}

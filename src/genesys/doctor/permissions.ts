@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { failed, ok, warning, type Finding } from '../../common/finding';
+import type { HttpRequest } from '../http';
+import { told, type Asker, type Reply } from './asker';
+
+/** A permission, what it is for, and a question that changes nothing and is answered only with it. */
+export interface Permission {
+  readonly name: string;
+  /** What is lost without it. */
+  readonly lost: string;
+  readonly without: 'failed' | 'warning';
+  readonly method: HttpRequest['method'];
+  readonly path: string;
+  readonly body?: unknown;
+  /** A status beside 2xx that is an answer all the same. */
+  readonly alsoFine?: number;
+}
+
+export const QUEUE_VIEW: Permission = {
+  name: 'routing:queue:view',
+  lost: 'the bridge finds no queues and does not start',
+  without: 'failed',
+  method: 'GET',
+  path: '/api/v2/routing/queues?pageNumber=1&pageSize=1',
+};
+
+/** @param queueId one that the client sees: an activity query needs some */
+export function permissionsBeside(queueId: string): readonly Permission[] {
+  // Nobody has it: whether there is such a conversation is told only to who may ask.
+  const nobodys = randomUUID();
+  return [
+    {
+      name: 'conversation:communication:view',
+      lost: 'what was missed while no socket was open is not asked for, and rows of ended conversations stay',
+      without: 'failed',
+      method: 'GET',
+      path: `/api/v2/conversations/${nobodys}`,
+      alsoFine: 404,
+    },
+    {
+      name: 'analytics:queueObservation:view',
+      lost: 'conversations that began while no socket was open are not found',
+      without: 'failed',
+      method: 'POST',
+      path: '/api/v2/analytics/conversations/activity/query',
+      body: {
+        metrics: [{ metric: 'oWaiting' }],
+        groupBy: ['queueId'],
+        filter: {
+          type: 'or',
+          predicates: [{ type: 'dimension', dimension: 'queueId', operator: 'matches', value: queueId }],
+        },
+      },
+    },
+    {
+      name: 'analytics:conversationDetail:view',
+      lost: 'which conversations have ended is asked one by one instead of a hundred at once',
+      without: 'warning',
+      method: 'GET',
+      path: `/api/v2/analytics/conversations/details?id=${nobodys}`,
+      alsoFine: 404,
+    },
+  ];
+}
+
+export async function checkPermission(asker: Asker, permission: Permission): Promise<Finding> {
+  const { name, method, path, body, alsoFine } = permission;
+  const reply = await asker.ask(method, path, body);
+  return judge(permission, reply, reply.status === alsoFine && reply.code !== null ? name : null);
+}
+
+function judge(permission: Permission, reply: Reply, fine: string | null): Finding {
+  const { name, lost, without } = permission;
+  const title = `genesys ${name}`;
+  if (fine !== null || (reply.status >= 200 && reply.status <= 299)) return ok(title, 'permitted');
+  const say = without === 'failed' ? failed : warning;
+  if (reply.status === 403 && reply.code !== null) {
+    const wanted = reply.permissions.length > 0 ? reply.permissions : [name];
+    const missing = reply.permissions.length > 0 ? `Genesys misses ${wanted.join(', ')}` : 'not permitted';
+    return say(title, `${missing} (${told(reply)}): ${lost}`, grant(wanted));
+  }
+  if (reply.status === 401) {
+    return failed(title, `the token is refused (${told(reply)})`, 'Is GENESYS_API_URL the API of the same region?');
+  }
+  if (reply.status === 429) {
+    return warning(title, `cannot be told: too many requests (${told(reply)})`, 'Try again in a minute.');
+  }
+  const hint =
+    reply.code === null && reply.status < 500
+      ? 'It has no code of Genesys: does something stand between, and is GENESYS_API_URL right?'
+      : 'Try again; if it stays so, ask Genesys.';
+  return say(title, `cannot be told (${told(reply)}): without it ${lost}`, hint);
+}
+
+export function grant(permissions: readonly string[]): string {
+  return `Give a role of the OAuth client ${permissions.join(', ')}, in the divisions of the queues.`;
+}

@@ -1,0 +1,183 @@
+import { messageOf } from '../../../common/errors';
+import { check, failed, ok, skipped, warning, type Finding, type Findings } from '../../../common/finding';
+import type { TopicDefinition, TopicNames } from '../../topics';
+import { createKafkaAdmin, type InspectedTopic } from '../admin';
+import type { KafkaConnection } from '../client';
+import { checkGroup, checkTransactions, deniedOnTopic, operationsOf } from './permissions';
+import { apiKey, openProbe, reach, spokenVersions, type AdvertisedBroker, type ApiVersions, type Probe } from './probe';
+
+export interface KafkaCheckOptions {
+  readonly connection: KafkaConnection;
+  readonly names: TopicNames;
+  readonly definitions: readonly TopicDefinition[];
+  readonly partitions: number;
+  readonly replicationFactor: number;
+}
+
+/** What the roles say to a broker, by kafkajs's names. */
+const NEEDED = [
+  ...['Produce', 'Fetch', 'ListOffsets', 'Metadata', 'OffsetCommit', 'OffsetFetch', 'GroupCoordinator', 'JoinGroup'],
+  ...['Heartbeat', 'LeaveGroup', 'SyncGroup', 'InitProducerId', 'AddPartitionsToTxn', 'AddOffsetsToTxn', 'EndTxn'],
+  'TxnOffsetCommit',
+];
+const TRY_AGAIN = 'Try again.';
+
+/** Brokers, their advertised addresses, topics and permissions. Changes nothing, and leaves one transactional id behind. */
+export async function checkKafka(options: KafkaCheckOptions): Promise<Findings> {
+  const { connection, names, replicationFactor } = options;
+  let probe: Probe;
+  try {
+    probe = await openProbe(connection);
+  } catch (error) {
+    return [unreachable(connection, error), ...theOthers(names, 'no broker is reached')];
+  }
+  try {
+    const { brokers, versions } = probe;
+    const listeners = (await Promise.all(brokers.map((broker) => checkListener(connection, broker)))).flat();
+    const first = [checkBrokers(brokers, replicationFactor), ...listeners, checkVersions(versions)];
+    if (listeners.every(({ outcome }) => outcome === 'failed')) {
+      return [...first, ...theOthers(names, 'no advertised address is reached')];
+    }
+    const [topics, fold, sink, transactions] = await Promise.all([
+      check({ name: 'kafka topics', remedy: TRY_AGAIN }, () => checkTopics(probe, options)),
+      check({ name: `kafka group ${names.foldGroup}`, remedy: TRY_AGAIN }, () => checkGroup(probe, names.foldGroup)),
+      check({ name: `kafka group ${names.sinkGroup}`, remedy: TRY_AGAIN }, () => checkGroup(probe, names.sinkGroup)),
+      check({ name: 'kafka transactions', remedy: TRY_AGAIN }, () => checkTransactions(probe, names)),
+    ]);
+    return [...first, ...topics, ...fold, ...sink, ...transactions];
+  } finally {
+    await probe.close().catch(() => undefined);
+  }
+}
+
+function theOthers(names: TopicNames, why: string): Findings {
+  const topics = operationsOf(names).map(([topic]) => `topic ${topic}`);
+  const others = [...topics, `group ${names.foldGroup}`, `group ${names.sinkGroup}`, 'transactions'];
+  return others.map((name) => skipped(`kafka ${name}`, why));
+}
+
+function unreachable({ brokers }: KafkaConnection, error: unknown): Finding {
+  const name = 'kafka brokers';
+  const detail = `KAFKA_BROKERS: cannot use ${brokers.join(', ')} (${rootOf(error)})`;
+  if (isAuthentication(error)) {
+    return failed(name, detail, 'Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.');
+  }
+  return failed(
+    name,
+    detail,
+    'Is a broker up there, may this machine reach it, and does it want KAFKA_SSL or KAFKA_SASL_…?',
+  );
+}
+
+function rootOf(error: unknown): string {
+  let cause = error;
+  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
+  return messageOf(cause).replace(/^Connection error: /, '');
+}
+
+function isAuthentication(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause.name === 'KafkaJSSASLAuthenticationError') return true;
+  }
+  return false;
+}
+
+function checkBrokers(brokers: readonly AdvertisedBroker[], replicationFactor: number): Finding {
+  const name = 'kafka brokers';
+  const detail = brokers.length === 1 ? '1 broker' : `${brokers.length} brokers`;
+  if (brokers.length >= replicationFactor) return ok(name, detail);
+  const short = `${detail}, fewer than REPLICATION_FACTOR ${replicationFactor}`;
+  return failed(name, short, 'Topics cannot be created so: add brokers, or lower REPLICATION_FACTOR.');
+}
+
+function checkListener(connection: KafkaConnection, { nodeId, host, port }: AdvertisedBroker): Promise<Findings> {
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const name = `kafka broker ${nodeId}`;
+  const remedy = `advertised.listeners of broker ${nodeId} has to name an address that this machine reaches; or let it reach ${address}.`;
+  return check({ name, remedy }, async () => {
+    try {
+      await reach(connection, address);
+      return ok(name, `answers at ${address}, as advertised`);
+    } catch (error) {
+      return failed(name, `advertises ${address}, which does not answer (${rootOf(error)})`, remedy);
+    }
+  });
+}
+
+/** The protocol does not tell a broker's release: whether it speaks what is needed is what counts. */
+function checkVersions(versions: ApiVersions): Finding {
+  const name = 'kafka protocol';
+  const unspoken = NEEDED.filter((api) => {
+    const offered = versions[String(apiKey(api))];
+    return !spokenVersions(api).some(
+      (one) => offered !== undefined && one >= offered.minVersion && one <= offered.maxVersion,
+    );
+  });
+  if (unspoken.length === 0)
+    return ok(name, `all ${NEEDED.length} requests of the roles are spoken, transactions included`);
+  return failed(
+    name,
+    `the brokers do not speak ${unspoken.join(', ')} as queuefold does`,
+    'It is tested with Kafka 4.1.',
+  );
+}
+
+async function checkTopics(probe: Probe, options: KafkaCheckOptions): Promise<Findings> {
+  const { connection, names, definitions, partitions, replicationFactor } = options;
+  const denied = new Map(
+    await Promise.all(
+      operationsOf(names).map(
+        async ([topic, operations]) => [topic, await deniedOnTopic(probe, topic, operations)] as const,
+      ),
+    ),
+  );
+  const shown = definitions.filter(({ topic }) => denied.get(topic)?.includes('Describe') !== true);
+  const admin = await createKafkaAdmin(connection);
+  try {
+    const inspected = await admin.inspectTopics({ definitions: shown, partitions, replicationFactor });
+    return definitions.map(({ topic }) => {
+      const name = `kafka topic ${topic}`;
+      const missing = denied.get(topic) ?? [];
+      if (missing.length > 0) {
+        const operations = missing.map((one) => `--operation ${one}`).join(' ');
+        return failed(
+          name,
+          `not permitted: ${missing.join(', ')}`,
+          `Allow it: kafka-acls --add ${operations} --topic ${topic} …`,
+        );
+      }
+      const state = inspected.find((one) => one.topic === topic);
+      return state === undefined ? skipped(name, 'not shown') : judgeTopic(name, state, replicationFactor);
+    });
+  } finally {
+    await admin.close();
+  }
+}
+
+function judgeTopic(name: string, { existing, plan }: InspectedTopic, wantedReplicas: number): Finding {
+  if (existing === null) {
+    const refused = plan.refusals.join(' ');
+    return failed(name, `is not there${refused === '' ? '' : `. ${refused}`}`, 'Run `queuefold setup`.');
+  }
+  const { partitions, replicationFactor: replicas, inSync, config } = existing;
+  const size = `${partitions} partitions, ${replicas === 1 ? '1 replica' : `${replicas} replicas`}`;
+  const [refusal] = plan.refusals;
+  // It says what to do itself, as setup does.
+  if (refusal !== undefined) return failed(name, plan.refusals.join(' '), null);
+  const needed = Number(config.get('min.insync.replicas') ?? 1);
+  if (inSync < needed) {
+    const detail = `${size}, but ${inSync} in sync in a partition where ${needed} are needed: nothing can be written there`;
+    return failed(name, detail, 'Bring the brokers back.');
+  }
+  if (plan.changes.length > 0) {
+    const changes = plan.changes.map((change) => change.replace(/^changed \S+ /, '')).join(', ');
+    return warning(name, `${size}; other settings than wanted: ${changes}`, 'Run `queuefold setup`.');
+  }
+  if (replicas < wantedReplicas) {
+    const detail = `${size}, fewer than REPLICATION_FACTOR ${wantedReplicas}`;
+    return warning(name, detail, 'kafka-reassign-partitions adds replicas; setup does not.');
+  }
+  if (inSync < replicas)
+    return warning(name, `${size}, only ${inSync} in sync in a partition`, 'Bring the brokers back.');
+  return ok(name, `${size}, settings as wanted`);
+}

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { getHeapStatistics } from 'node:v8';
+import { messageOf } from '../common/errors';
+import { failed, ok, skipped, warning, type Finding, type Findings } from '../common/finding';
+
+/** What is read of this process and the machine around it. */
+export interface ProcessFacts {
+  /** `process.versions.node` */
+  readonly node: string;
+  /** What the container (cgroup v1 or v2) may use; null: no limit. */
+  readonly memoryLimitBytes: number | null;
+  /** Where V8's heap ends. */
+  readonly heapLimitBytes: number;
+  /** Soft limit of open files; null: not told, or none. */
+  readonly openFiles: number | null;
+}
+
+const MIB = 1024 * 1024;
+const OLDEST_NODE = [20, 19] as const;
+/** A role with the default settings, with room for batches. */
+const ENOUGH_MEMORY_BYTES = 512 * MIB;
+const ENOUGH_FILES = 1_024;
+
+export function processFacts(): ProcessFacts {
+  // Node reads the cgroups; without a limit it answers 0 or something larger than any machine.
+  const limit = process.constrainedMemory();
+  return {
+    node: process.versions.node,
+    memoryLimitBytes: limit > 0 && limit < 2 ** 50 ? limit : null,
+    heapLimitBytes: getHeapStatistics().heap_size_limit,
+    openFiles: softLimitOfFiles(),
+  };
+}
+
+function softLimitOfFiles(): number | null {
+  try {
+    const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    return soft === undefined ? null : Number(soft);
+  } catch {
+    return null;
+  }
+}
+
+export function checkProcess({ node, memoryLimitBytes, heapLimitBytes, openFiles }: ProcessFacts): Findings {
+  return [checkNode(node), checkMemory(memoryLimitBytes, heapLimitBytes), checkFiles(openFiles)];
+}
+
+function checkNode(version: string): Finding {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [oldestMajor, oldestMinor] = OLDEST_NODE;
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return ok('node', version);
+  return failed('node', version, `At least ${OLDEST_NODE.join('.')} is needed.`);
+}
+
+function checkMemory(limit: number | null, heap: number): Finding {
+  const heapMib = `heap up to ${Math.round(heap / MIB)} MiB`;
+  if (limit === null) return ok('memory', `no limit, ${heapMib}`);
+  const detail = `limit ${Math.round(limit / MIB)} MiB, ${heapMib}`;
+  if (limit < ENOUGH_MEMORY_BYTES) {
+    return warning('memory', detail, `Give each process at least ${ENOUGH_MEMORY_BYTES / MIB} MiB.`);
+  }
+  if (heap >= limit) {
+    const half = Math.round((limit * 0.7) / MIB);
+    return warning(
+      'memory',
+      `${detail}: it would be killed before its heap is full`,
+      `Set NODE_OPTIONS=--max-old-space-size=${half}.`,
+    );
+  }
+  return ok('memory', detail);
+}
+
+function checkFiles(limit: number | null): Finding {
+  if (limit === null) return skipped('open files', 'this system does not tell its limit');
+  if (limit >= ENOUGH_FILES) return ok('open files', `up to ${limit}`);
+  return warning('open files', `up to ${limit}`, `Raise it to ${ENOUGH_FILES} (ulimit -n).`);
+}
+
+export interface HttpAddress {
+  readonly host: string;
+  /** 0: a free one. */
+  readonly port: number;
+}
+
+/** Whether a role could serve metrics and health there. One that does so already is no obstacle to see. */
+export async function checkHttpPort({ host, port }: HttpAddress): Promise<Finding> {
+  const name = 'http port';
+  if (port === 0) return ok(name, 'HTTP_PORT is 0: a free one');
+  try {
+    await listenOnce(host, port);
+    return ok(name, `${host}:${port} is free`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
+      if (await isQueuefold(host, port)) return ok(name, `${host}:${port} is used by a running queuefold`);
+      const remedy = 'Set HTTP_PORT to another one, or to 0 for a free one.';
+      return failed(name, `${host}:${port} is taken by something else`, remedy);
+    }
+    return failed(
+      name,
+      messageOf(error),
+      'Set HTTP_HOST to an address of this machine, and HTTP_PORT to one it may use.',
+    );
+  }
+}
+
+function listenOnce(host: string, port: number): Promise<void> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve()));
+  });
+}
+
+async function isQueuefold(host: string, port: number): Promise<boolean> {
+  const reachable =
+    host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host;
+  try {
+    const answer = await fetch(`http://${reachable}:${port}/metrics`, { signal: AbortSignal.timeout(2_000) });
+    return (await answer.text()).includes('queuefold_build_info');
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,127 @@
+import { text } from 'node:stream/consumers';
+import { messageOf, OperatorError } from '../common/errors';
+import { check, failed, ok, skipped, warning, type Finding, type Findings } from '../common/finding';
+import { checkStore, identifier, type Store } from './client';
+import { codeOf, describeStoreError, UNKNOWN_DATABASE, UNKNOWN_TABLE } from './errors';
+import { migrate } from './migrations';
+
+export interface StoreCheckOptions {
+  readonly store: Store;
+  /** `CLICKHOUSE_CLUSTER`. */
+  readonly cluster?: string;
+}
+
+const TRY_AGAIN = 'Try again.';
+/** ReplacingMergeTree with deletion flags as it is used here. */
+const OLDEST = [23, 8] as const;
+const NOT_ENOUGH_PRIVILEGES = 497;
+const CLOCK_WARNING_MS = 2_000;
+const CLOCK_FAILED_MS = 10_000;
+
+/** ClickHouse: version, clock, rights and tables. Changes nothing. */
+export async function checkClickHouse({ store, cluster }: StoreCheckOptions): Promise<Findings> {
+  const name = 'clickhouse';
+  let version = '';
+  const reached = await check({ name, remedy: TRY_AGAIN }, async () => {
+    version = await checkStore(store);
+    return checkVersion(store, version);
+  });
+  const others = ['clock', 'grants', 'migrations'] as const;
+  if (version === '')
+    return [...reached, ...others.map((one) => skipped(`clickhouse ${one}`, 'ClickHouse is not reached'))];
+  const found = await Promise.all([
+    check({ name: 'clickhouse clock', remedy: TRY_AGAIN }, () => checkClock(store)),
+    check({ name: 'clickhouse grants', remedy: TRY_AGAIN }, () => checkGrants(store)),
+    check({ name: 'clickhouse migrations', remedy: null }, () => checkMigrations(store, cluster)),
+  ]);
+  return [...reached, ...found.flat()];
+}
+
+function checkVersion({ where }: Store, version: string): Finding {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [oldestMajor, oldestMinor] = OLDEST;
+  const detail = `version ${version} answers at ${where}`;
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return ok('clickhouse', detail);
+  return failed('clickhouse', detail, `At least ${OLDEST.join('.')} is needed.`);
+}
+
+async function checkClock({ client }: Store): Promise<Finding> {
+  const name = 'clickhouse clock';
+  const sentAt = Date.now();
+  const result = await client.query({
+    query: 'SELECT toString(toUnixTimestamp64Milli(now64(3))) AS now',
+    format: 'JSONEachRow',
+  });
+  const [row] = await result.json<{ now: string }>();
+  const aheadMs = Number(row?.now ?? NaN) - (sentAt + Date.now()) / 2;
+  const offMs = Math.abs(aheadMs);
+  const detail = `ours is ${(offMs / 1_000).toFixed(1)} s ${aheadMs > 0 ? 'behind' : 'ahead of'} ClickHouse’s`;
+  const remedy =
+    'Synchronise both machines (chrony, ntpd): waiting times in queue_live are ClickHouse’s time less ours.';
+  if (offMs >= CLOCK_FAILED_MS) return failed(name, detail, remedy);
+  return offMs >= CLOCK_WARNING_MS ? warning(name, detail, remedy) : ok(name, detail);
+}
+
+/** What the sink does, and what setup does; each with the statement that a server can be asked with. */
+async function checkGrants(store: Store): Promise<Findings> {
+  const database = identifier(store.database);
+  const [sink, setup] = await Promise.all([
+    missingOf(store, ['SELECT', 'INSERT']),
+    missingOf(store, ['CREATE DATABASE', 'CREATE TABLE', 'CREATE VIEW']),
+  ]);
+  const name = 'clickhouse grants';
+  if (sink === null || setup === null) return [skipped(name, 'this server cannot be asked (CHECK GRANT)')];
+  const give = (missing: readonly string[]) => `GRANT ${missing.join(', ')} ON ${database}.* TO …`;
+  if (sink.length > 0) return [failed(name, `the sink lacks ${sink.join(', ')}`, give([...sink, ...setup]))];
+  if (setup.length > 0) {
+    return [
+      warning(
+        name,
+        `the sink’s are there; \`queuefold setup\` lacks ${setup.join(', ')}`,
+        `${give(setup)}, or run setup as another user.`,
+      ),
+    ];
+  }
+  return [ok(name, `all that the sink and setup need on ${store.database}`)];
+}
+
+/** Those that this user does not have on the database; null: the server does not know the question. */
+async function missingOf(
+  { client, database }: Store,
+  privileges: readonly string[],
+): Promise<readonly string[] | null> {
+  const missing: string[] = [];
+  for (const privilege of privileges) {
+    try {
+      // `query` would add a format, which this statement does not take.
+      const { stream } = await client.exec({ query: `CHECK GRANT ${privilege} ON ${identifier(database)}.*` });
+      if ((await text(stream)).trim() === '0') missing.push(privilege);
+    } catch (error) {
+      if (codeOf(error) === null) throw error;
+      if (codeOf(error) !== NOT_ENOUGH_PRIVILEGES) return null;
+      missing.push(privilege);
+    }
+  }
+  return missing;
+}
+
+async function checkMigrations({ client, database }: Store, cluster: string | undefined): Promise<Finding> {
+  const name = 'clickhouse migrations';
+  try {
+    const steps = await migrate(client, { database, dryRun: true, ...(cluster === undefined ? {} : { cluster }) });
+    const pending = steps.filter(({ outcome }) => outcome !== 'unchanged').map((step) => step.name);
+    if (pending.length > 0)
+      return failed(name, `not applied to ${database}: ${pending.join(', ')}`, 'Run `queuefold setup`.');
+    return ok(name, `all ${steps.filter((step) => step.name.endsWith('.sql')).length} are applied to ${database}`);
+  } catch (error) {
+    if (error instanceof OperatorError) return failed(name, messageOf(error), null);
+    const code = codeOf(error);
+    if (code === null || code === UNKNOWN_TABLE || code === UNKNOWN_DATABASE) throw error;
+    const grant = /necessary to have the grant (.+?) ON (\S+?)\.? ?(?:\(|$)/.exec(describeStoreError(error));
+    return failed(
+      name,
+      describeStoreError(error),
+      grant === null ? null : `GRANT ${grant[1] ?? ''} ON ${grant[2] ?? ''} TO …`,
+    );
+  }
+}
