@@ -72,11 +72,13 @@ function linesOf(findings: Findings): string {
 
 async function genesysFindings(config: Config): Promise<Findings> {
   if (config.genesys.clientId === undefined) return [skipped('genesys', notConfigured('GENESYS_CLIENT_ID'))];
-  const { clientId, clientSecret, loginUrl, apiUrl, queues } = requireGenesys(config);
+  const { clientId, clientSecret, loginUrl, apiUrl, queues, shard, channels } = requireGenesys(config);
   return checkGenesys({
     urls: { loginUrl, apiUrl },
     credentials: { clientId, clientSecret: clientSecret.reveal() },
     queues,
+    shard,
+    channels,
   });
 }
 

@@ -91,6 +91,7 @@ export function createAsker({ urls, credentials, timeoutMs }: AskerOptions): Ask
       throw new GenesysError(`${method} ${route}: an answer of another shape`, facts);
     },
     limit: () => null,
+    clockOffsetMs: () => aheadMs ?? 0,
     stop: () => Promise.resolve(),
   };
 

@@ -5,7 +5,8 @@ import { GenesysError } from '../errors';
 import type { Credentials } from '../oauth';
 import { listQueues, selectQueues } from '../queues';
 import type { GenesysUrls } from '../regions';
-import { MOST_CHANNELS, TOPICS_PER_CHANNEL } from '../subscriptions';
+import { isInShard, type Shard } from '../shards';
+import { TOPICS_PER_CHANNEL } from '../subscriptions';
 import { queueTopicOffer } from '../topics';
 import { createAsker, type Asker } from './asker';
 import { checkNotifications } from './notifications';
@@ -16,6 +17,9 @@ export interface GenesysCheckOptions {
   readonly credentials: Credentials;
   /** As `QUEUES` says. */
   readonly queues: readonly string[];
+  readonly shard: Shard;
+  /** Notification channels of the bridge. */
+  readonly channels: number;
   /** One request, and the opening of a socket. */
   readonly timeoutMs?: number;
   /** A new socket is pinged after so long. */
@@ -34,7 +38,7 @@ const CLOCK_FAILED_MS = 10_000;
  * @throws UsageError for a proxy's variable that holds no address
  */
 export async function checkGenesys(options: GenesysCheckOptions): Promise<Findings> {
-  const { urls, credentials, queues, timeoutMs = 10_000, pingAfterMs = 1_000 } = options;
+  const { urls, credentials, timeoutMs = 10_000, pingAfterMs = 1_000 } = options;
   const asker = createAsker({ urls, credentials, timeoutMs });
   try {
     const token = await check({ name: 'genesys token', remedy: whereItIs(urls) }, () => checkToken(asker, urls));
@@ -50,7 +54,7 @@ export async function checkGenesys(options: GenesysCheckOptions): Promise<Findin
     const found: string[] = [];
     const watched = visible.some(({ outcome }) => outcome !== 'ok')
       ? [skipped('genesys queues', 'they are not visible')]
-      : await check({ name: 'genesys queues', remedy: TRY_AGAIN }, () => checkQueues(asker, queues, found));
+      : await check({ name: 'genesys queues', remedy: TRY_AGAIN }, () => checkQueues(asker, options, found));
     const [queueId] = found;
     const beside =
       queueId === undefined
@@ -132,23 +136,32 @@ function wayTo(url: string): string {
 }
 
 /** @param found where the ids of the chosen ones go */
-async function checkQueues(asker: Asker, wanted: readonly string[], found: string[]): Promise<Finding> {
+async function checkQueues(
+  asker: Asker,
+  { queues, shard, channels }: GenesysCheckOptions,
+  found: string[],
+): Promise<Finding> {
   const name = 'genesys queues';
   const all = await listQueues(asker.rest);
   let chosen: ReturnType<typeof selectQueues>;
   try {
-    chosen = selectQueues(all, wanted);
+    chosen = selectQueues(all, queues);
   } catch (error) {
-    const [first] = all;
-    if (first !== undefined) found.push(first.id);
+    // Another one serves the other questions.
+    found.push(...all.slice(0, 1).map(({ id }) => id));
     return failed(name, messageOf(error), null);
   }
-  found.push(...chosen.map(({ id }) => id));
-  const most = MOST_CHANNELS * TOPICS_PER_CHANNEL;
-  const detail = `${chosen.length} of ${all.length} visible queues, at most ${most}`;
-  return chosen.length <= most
-    ? ok(name, detail)
-    : failed(name, detail, 'Name fewer in QUEUES, or share them out among OAuth clients.');
+  const own = chosen.filter(({ id }) => isInShard(id, shard));
+  found.push(...(own.length > 0 ? own : chosen).map(({ id }) => id));
+  const room = channels * TOPICS_PER_CHANNEL;
+  const share = shard.count === 1 ? '' : `, ${own.length} of them in share ${shard.index} of ${shard.count}`;
+  const detail = `QUEUES means ${chosen.length} of ${all.length} visible ones${share}; room for ${room}`;
+  if (own.length <= room) return ok(name, detail);
+  return failed(
+    name,
+    detail,
+    'Name fewer in QUEUES, or share them out (SHARDS, SHARD) among bridges and OAuth clients.',
+  );
 }
 
 async function checkTopic(asker: Asker): Promise<Finding> {

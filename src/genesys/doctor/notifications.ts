@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { messageOf } from '../../common/errors';
 import { failed, ok, skipped, warning, type Finding, type Findings } from '../../common/finding';
 import { openConnection } from '../connection';
-import { createChannel, queueTopic, setSubscriptions } from '../subscriptions';
+import { createChannel, queueTopic, subscribe } from '../subscriptions';
 import { DEFAULT_TIMINGS } from '../timings';
 import type { Asker } from './asker';
 import { grant } from './permissions';
@@ -41,7 +41,7 @@ export async function checkNotifications(options: NotificationsOptions): Promise
   }
   const channel = await createChannel(asker.rest);
   try {
-    const [rejection] = await setSubscriptions(asker.rest, channel, [queueTopic(queueId)]);
+    const [rejection] = await subscribe(asker.rest, channel, [queueTopic(queueId)], 'replace');
     if (rejection !== undefined) {
       const missing = rejection.missingPermissions;
       const why = [rejection.reason, ...missing].filter((part) => part !== null).join(': ');
