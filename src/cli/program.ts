@@ -104,6 +104,7 @@ export function createProgram(run: RunCommand): Command {
     'queuefold setup',
   ])
     .option('--dry-run', 'look and tell, change nothing')
+    .option('--allow-data-loss', 'a shorter HISTORY_RETENTION may delete versions that are there')
     .action((flags: SetupFlags) =>
       start(ENDS, async (context) => (await import('./setup.js')).runSetup(context, flags)),
     );

@@ -7,10 +7,12 @@ import { configuredStore } from './role';
 
 export interface SetupFlags {
   readonly dryRun?: true;
+  /** A shorter HISTORY_RETENTION may delete what is there. */
+  readonly allowDataLoss?: true;
 }
 
 /** `queuefold setup`: topics, schemas and, where CLICKHOUSE_URL is set, tables. */
-export async function runSetup(context: Context, { dryRun }: SetupFlags): Promise<void> {
+export async function runSetup(context: Context, { dryRun, allowDataLoss }: SetupFlags): Promise<void> {
   const { config, logger, io } = context;
   const { kafka, registry } = requireGroups(config, ['kafka', 'registry']);
   const changes = await setUp({
@@ -19,6 +21,7 @@ export async function runSetup(context: Context, { dryRun }: SetupFlags): Promis
     registry: registryOptions(config, registry.url, logger),
     store: config.clickhouse.url === undefined ? null : configuredStore(context),
     mode: dryRun === true ? 'dry-run' : 'apply',
+    loss: allowDataLoss === true ? 'allow' : 'refuse',
   });
   const lines = changes.map((change) => (dryRun === true ? `not done (dry run): ${change}` : change));
   await write(io.stdout, `${(lines.length === 0 ? ['nothing to change'] : lines).join('\n')}\n`);

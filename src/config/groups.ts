@@ -79,6 +79,9 @@ export interface ClickHouseConfig {
   readonly password: Secret | undefined;
   readonly database: string;
   readonly cluster: string | undefined;
+  /** Undefined: as it is. */
+  readonly storagePolicy: string | undefined;
+  readonly historyRetentionMs: number;
 }
 
 export interface GenesysConfig {
@@ -110,6 +113,8 @@ export function groupSettings(settings: ResolvedSettings): Config {
       password: settings.CLICKHOUSE_PASSWORD.value,
       database: settings.CLICKHOUSE_DATABASE.value,
       cluster: settings.CLICKHOUSE_CLUSTER.value,
+      storagePolicy: settings.CLICKHOUSE_STORAGE_POLICY.value,
+      historyRetentionMs: settings.HISTORY_RETENTION.value,
     },
     genesys: {
       region: GENESYS_REGION.value,

@@ -74,6 +74,8 @@ export const SETTINGS = {
   CLICKHOUSE_PASSWORD: confidential(secret(), 'password at ClickHouse'),
   CLICKHOUSE_DATABASE: setting(identifier, 'queuefold', 'database of the tables'),
   CLICKHOUSE_CLUSTER: optional(cluster, 'cluster on which the tables are created (ON CLUSTER)'),
+  CLICKHOUSE_STORAGE_POLICY: optional(text('the name of a storage policy', /^[\w.-]+$/), 'where the history is stored'),
+  HISTORY_RETENTION: setting(duration(HOUR_MS, 3_650 * DAY_MS), '90d', 'how long the history is kept'),
 
   GENESYS_REGION: optional(genesysRegion(), 'region of the organisation'),
   GENESYS_CLIENT_ID: optional(text(), 'OAuth client (client credentials)'),

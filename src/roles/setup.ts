@@ -16,6 +16,8 @@ export interface SetupOptions {
   readonly mode: 'apply' | 'dry-run';
   /** Default `live`. */
   readonly use?: TopicUse;
+  /** Whether a shorter HISTORY_RETENTION may delete versions that are there. Default `refuse`. */
+  readonly loss?: 'refuse' | 'allow';
 }
 
 /** Topics, schemas and tables, as this version wants them. Idempotent. Answers what changed, a line each. */
@@ -26,12 +28,13 @@ export async function setUp({
   store,
   mode,
   use = 'live',
+  loss = 'refuse',
 }: SetupOptions): Promise<readonly string[]> {
   const topics = topicNames(config.topics.prefix);
   const [topicChanges, schemaChanges, tableChanges] = await Promise.all([
     setUpTopics(config, kafka, topics, mode, use),
     setUpSchemas(registry, topics, mode),
-    store === null ? [] : setUpTables(config, store, mode),
+    store === null ? [] : setUpTables(config, store, mode, loss),
   ]);
   return [...topicChanges, ...schemaChanges, ...tableChanges];
 }
@@ -81,11 +84,18 @@ export async function setUpTables(
   { clickhouse }: Config,
   store: Store,
   mode: 'apply' | 'dry-run',
+  loss: 'refuse' | 'allow' = 'refuse',
 ): Promise<readonly string[]> {
+  const { storagePolicy, historyRetentionMs } = clickhouse;
   const steps = await migrate(store.client, {
     database: store.database,
     dryRun: mode === 'dry-run',
     ...(clickhouse.cluster === undefined ? {} : { cluster: clickhouse.cluster }),
+    history: {
+      retentionMs: historyRetentionMs,
+      loss,
+      ...(storagePolicy === undefined ? {} : { storagePolicy }),
+    },
   });
   return steps.filter(({ outcome }) => outcome !== 'unchanged').map(({ name }) => `table ${store.database}: ${name}`);
 }

@@ -2,20 +2,25 @@ import type { ClickHouseClient } from '@clickhouse/client';
 import { OperatorError } from '../common/errors';
 import { identifier } from './client';
 import { UNKNOWN_DATABASE, UNKNOWN_TABLE, codeOf } from './errors';
-import { readMigrations, renderSql, type MigrationFile, type Rendering } from './sql-files';
+import { assertNewEnough, migrationError } from './requirements';
+import { applyHistoryChange, historyChanges, type HistoryWishes } from './retention';
+import { readMigrations, renderSql, replacedView, type MigrationFile, type Rendering } from './sql-files';
 
 export interface MigrateOptions extends Rendering {
   /** Look and tell, change nothing. */
   readonly dryRun: boolean;
   /** Absent: those of the package. */
   readonly files?: readonly MigrationFile[];
+  /** Absent: as the files have it. */
+  readonly history?: HistoryWishes;
 }
 
 export interface MigrationStep {
-  /** The file's name; `database` and `_migrations` for what comes before the files. */
+  /** The file's name; `database` and `_migrations` for what comes before the files; in words what comes after them. */
   readonly name: string;
   readonly statement: string;
-  readonly outcome: 'applied' | 'would apply' | 'unchanged';
+  /** `superseded`: a later file puts another view in this one's place. */
+  readonly outcome: 'applied' | 'would apply' | 'unchanged' | 'superseded';
 }
 
 /** Ships with the code: what the files are recorded in cannot be one of them. */
@@ -32,42 +37,70 @@ COMMENT 'Migrations of queuefold that were applied'`;
 
 /**
  * Brings the database to this version's schema and tells, statement by statement, what it did. Every statement is
- * idempotent and is recorded after it: two runs at once, or one that was killed, do no harm.
- * Throws an OperatorError when an applied file has changed or is unknown.
+ * idempotent and is recorded after it: two runs at once, or one that was killed, do no harm. Of several pending files
+ * that replace one view only the last is run, so that a run that is behind another cannot put an older one back.
+ * Throws an OperatorError when the server is too old, a right is missing, an applied file has changed or is unknown, or
+ * data would be lost.
  */
 export async function migrate(client: ClickHouseClient, options: MigrateOptions): Promise<readonly MigrationStep[]> {
-  const { dryRun, files = readMigrations(), ...rendering } = options;
+  const { dryRun, files = readMigrations(), history, ...wanted } = options;
+  await assertNewEnough(client);
+  const engine = await databaseEngine(client, wanted.database);
+  const rendering = renderingFor(engine, wanted);
   const recorded = await readRecorded(client, rendering.database);
   if (recorded !== null) checkRecorded(recorded, files, rendering.database);
 
   const steps: MigrationStep[] = [];
-  const step = async (name: string, statement: string, present: boolean, record?: () => Promise<void>) => {
+  const step = async (name: string, statement: string, present: boolean, run: () => Promise<unknown>) => {
     if (!present && !dryRun) {
-      await client.command({ query: statement });
-      await record?.();
+      await run().catch((error: unknown) => Promise.reject(migrationError(error, name, rendering.database)));
     }
     steps.push({ name, statement, outcome: present ? 'unchanged' : dryRun ? 'would apply' : 'applied' });
   };
+  const command = (query: string) => () => client.command({ query });
 
   const known = recorded !== null;
   const createDatabase = renderSql('CREATE DATABASE IF NOT EXISTS {{database}} {{onCluster}}', rendering);
-  await step('database', createDatabase, known || (await databaseExists(client, rendering.database)));
-  await step('_migrations', renderSql(MIGRATIONS_TABLE, rendering), known);
-  for (const file of files) {
-    await step(file.name, renderSql(file.template, rendering), recorded?.has(file.name) ?? false, () =>
-      recordApplied(client, rendering.database, file),
-    );
+  const createRecord = renderSql(MIGRATIONS_TABLE, rendering);
+  await step('database', createDatabase, known || engine !== null, command(createDatabase));
+  await step('_migrations', createRecord, known, command(createRecord));
+  for (const [index, file] of files.entries()) {
+    const statement = renderSql(file.template, rendering);
+    const view = replacedView(file);
+    if (
+      recorded?.has(file.name) !== true &&
+      view !== null &&
+      files.slice(index + 1).some((later) => replacedView(later) === view)
+    ) {
+      if (!dryRun) await recordApplied(client, rendering.database, file);
+      steps.push({ name: file.name, statement, outcome: 'superseded' });
+      continue;
+    }
+    await step(file.name, statement, recorded?.has(file.name) ?? false, async () => {
+      await client.command({ query: statement });
+      await recordApplied(client, rendering.database, file);
+    });
+  }
+  for (const { name, statement } of history === undefined ? [] : await historyChanges(client, rendering, history)) {
+    await step(name, statement, false, () => applyHistoryChange(client, name, statement));
   }
   return steps;
 }
 
-async function databaseExists(client: ClickHouseClient, database: string): Promise<boolean> {
+/** A database that replicates itself wants no ON CLUSTER, but engines that replicate their rows. */
+function renderingFor(engine: string | null, wanted: Rendering): Rendering {
+  return engine === 'Replicated' ? { database: wanted.database, engines: 'replicated' } : wanted;
+}
+
+/** Null: there is no such database yet. */
+async function databaseEngine(client: ClickHouseClient, database: string): Promise<string | null> {
   const result = await client.query({
-    query: 'SELECT name FROM system.databases WHERE name = {database:String}',
+    query: 'SELECT engine FROM system.databases WHERE name = {database:String}',
     query_params: { database },
     format: 'JSONEachRow',
   });
-  return (await result.json()).length > 0;
+  const [row] = await result.json<{ engine: string }>();
+  return row?.engine ?? null;
 }
 
 /** Names and checksums of what was applied; null where nothing was yet. */

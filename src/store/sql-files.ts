@@ -15,8 +15,10 @@ export interface MigrationFile {
 /** What the placeholders become. */
 export interface Rendering {
   readonly database: string;
-  /** Absent: a single server. */
+  /** For `ON CLUSTER`. Absent: a single server, ClickHouse Cloud, or a database that replicates itself. */
   readonly cluster?: string;
+  /** Default: `replicated` with a cluster, else `plain` (which ClickHouse Cloud makes its own). */
+  readonly engines?: 'plain' | 'replicated';
 }
 
 /** One statement a file, in the order of their names. */
@@ -30,15 +32,21 @@ export function readMigrations(folder = join(packageRoot(), 'schemas', 'clickhou
     });
 }
 
+/** The view that the statement puts in the place of an older one; null: it does something else. */
+export function replacedView({ template }: MigrationFile): string | null {
+  return /^CREATE OR REPLACE VIEW \{\{database\}\}\.(\w+)/m.exec(template)?.[1] ?? null;
+}
+
 /**
  * Placeholders: `{{database}}` the quoted database (names are always qualified), `{{onCluster}}` and `{{replicated}}`
  * what a cluster needs and a single server does not.
  */
-export function renderSql(template: string, { database, cluster }: Rendering): string {
+export function renderSql(template: string, { database, cluster, engines }: Rendering): string {
+  const replicated = (engines ?? (cluster === undefined ? 'plain' : 'replicated')) === 'replicated';
   const values: Readonly<Record<string, string>> = {
     database: identifier(database),
     onCluster: cluster === undefined ? '' : `ON CLUSTER ${identifier(cluster)}`,
-    replicated: cluster === undefined ? '' : 'Replicated',
+    replicated: replicated ? 'Replicated' : '',
   };
   return template
     .replace(/\{\{(\w+)\}\}/g, (placeholder, name: string) => {

@@ -20,6 +20,8 @@ export interface TestStore {
 export interface TestStoreOptions {
   /** Default true: the tables are there. */
   readonly migrated?: false;
+  /** Another database in the same place: a process has one embedded engine. */
+  readonly beside?: TestStore;
 }
 
 /** The server of `CLICKHOUSE_URL`, else the embedded engine in a folder of its own; in both a database of its own. */
@@ -27,7 +29,8 @@ export async function storeForTests(options: TestStoreOptions = {}): Promise<Tes
   const url = process.env['CLICKHOUSE_URL'] ?? '';
   const database = `queuefold_test_${randomUUID().slice(0, 8)}`;
   const folder = await mkdtemp(join(tmpdir(), 'queuefold-store-'));
-  const engine = url === '' ? await openEmbeddedClickHouse({ dataDir: folder }) : null;
+  const own = options.beside === undefined && url === '';
+  const engine = own ? await openEmbeddedClickHouse({ dataDir: folder }) : (options.beside?.engine ?? null);
   const store =
     engine === null
       ? connectStore({
@@ -58,7 +61,7 @@ export async function storeForTests(options: TestStoreOptions = {}): Promise<Tes
     close: async () => {
       await command(`DROP DATABASE IF EXISTS ${identifier(database)}`);
       await store.close();
-      await engine?.close();
+      if (own) await engine?.close();
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { TABLE_COLUMNS } from '../../../src/conversation/row';
 import { migrate, type MigrationStep } from '../../../src/store/migrations';
 import { readMigrations, renderSql } from '../../../src/store/sql-files';
+import { RELEASES, filesOf } from '../../support/released-schemas';
 import { storeForTests, type TestStore } from '../../support/store';
+import { tombstone, upsert, writerInto } from '../../support/store-rows';
 
 describe('migrate', () => {
   let tests: TestStore;
@@ -67,6 +69,59 @@ describe('migrate', () => {
     await expect(run({ files: changed })).rejects.toThrow(/005_queue_live\.sql has changed since it was applied/);
     await expect(run({ files: files.slice(0, 5) })).rejects.toThrow(/006_progress\.sql was applied by another version/);
   });
+
+  test('two files that replace one view: the later one is what counts, and a run that is behind cannot put the older back', async () => {
+    const view = (name: string, answer: number) => ({
+      name,
+      checksum: String(answer),
+      template: `CREATE OR REPLACE VIEW {{database}}.answer {{onCluster}} AS SELECT ${answer} AS a`,
+    });
+    const files = [view('1.sql', 1), view('2.sql', 2)];
+    const steps = await run({ files });
+    expect(steps.slice(-2).map(({ outcome }) => outcome)).toEqual(['superseded', 'applied']);
+    expect(await tests.rows(`SELECT a FROM \`${tests.store.database}\`.answer`)).toEqual([{ a: 2 }]);
+    expect(outcomes(await run({ files }))).toEqual(['unchanged']);
+  });
+
+  test('after a failure the file is not recorded, and the next run does it again', async () => {
+    const bad = {
+      name: '1.sql',
+      checksum: '1',
+      template: 'CREATE VIEW {{database}}.v AS SELECT * FROM {{database}}.nowhere',
+    };
+    await expect(run({ files: [bad] })).rejects.toThrow(/1\.sql: Code: 60\..*UNKNOWN_TABLE/);
+    const good = { ...bad, template: 'CREATE VIEW {{database}}.v AS SELECT 1 AS a' };
+    expect((await run({ files: [good] })).at(-1)).toMatchObject({ name: '1.sql', outcome: 'applied' });
+  });
+
+  test.each(RELEASES)(
+    'from the schema of $version with its data: the same tables as new ones, and the same answers',
+    async ({ checksums }) => {
+      await run({ files: filesOf(checksums) });
+      const writer = writerInto(tests.store);
+      await writer.put(upsert(1), upsert(2, { conversation_id: 'c2' }), tombstone(3));
+      await run();
+      const shape = async (database: string) => ({
+        columns: await tests.rows(
+          `SELECT table, name, type, default_expression, comment FROM system.columns WHERE database = '${database}' ORDER BY table, position`,
+        ),
+        tables: (
+          await tests.rows(
+            `SELECT name, engine_full, as_select, create_table_query FROM system.tables WHERE database = '${database}' ORDER BY name`,
+          )
+        ).map((table) => JSON.stringify(table).replaceAll(database, 'DB')),
+      });
+      const fresh = await storeForTests({ beside: tests });
+      expect(await shape(tests.store.database)).toEqual(await shape(fresh.store.database));
+      await fresh.close();
+      expect(
+        await tests.rows(`SELECT conversation_id AS id FROM \`${tests.store.database}\`.queue_conversation`),
+      ).toEqual([{ id: 'c2' }]);
+      // What was there before the lives is found by them.
+      const at = `SELECT conversation_id AS id FROM \`${tests.store.database}\`.queue_conversation_at(at = '2026-03-01 12:00:06') ORDER BY id`;
+      expect(await tests.rows(at)).toEqual([{ id: 'c1' }, { id: 'c2' }]);
+    },
+  );
 
   test('the view has exactly the 22 columns of the specification, in its order', async () => {
     await run();

@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { INSERT_COLUMNS, encodeRows, offsetOf, versionOf } from '../../../src/store/encode';
 import { codeOf, isDataError, reasonOf } from '../../../src/store/errors';
+import { migrate } from '../../../src/store/migrations';
 import { readMigrations, renderSql } from '../../../src/store/sql-files';
+import { RELEASES, filesOf } from '../../support/released-schemas';
 import { tombstone, upsert } from '../../support/store-rows';
 
 describe('migration files', () => {
@@ -14,6 +16,19 @@ describe('migration files', () => {
       const expected = template.includes('INSERT INTO') ? 'INSERT INTO `qf`.' : 'ON CLUSTER `main`';
       expect(renderSql(template, { database: 'qf', cluster: 'main' })).toContain(expected);
     }
+  });
+
+  test('of a database that replicates itself have its engines, and no ON CLUSTER', () => {
+    const rendered = readMigrations().map(({ template }) =>
+      renderSql(template, { database: 'qf', engines: 'replicated' }),
+    );
+    expect(rendered.filter((sql) => sql.includes('ON CLUSTER'))).toEqual([]);
+    expect(rendered.filter((sql) => /ENGINE = (?!Replicated)/.test(sql))).toEqual([]);
+    expect(rendered.filter((sql) => sql.includes('ENGINE = Replicated')).length).toBeGreaterThan(3);
+  });
+
+  test.each(RELEASES)('are in version $version what they are now: a change is a new file', ({ checksums }) => {
+    expect(Object.fromEntries(filesOf(checksums).map(({ name, checksum }) => [name, checksum]))).toEqual(checksums);
   });
 
   test('their checksum does not depend on the line ends of a checkout', () => {
@@ -76,5 +91,42 @@ describe('errors of the store', () => {
     expect(reasonOf(Object.assign(new Error(), { code: 'ECONNREFUSED' }))).toBe('ECONNREFUSED');
     expect(reasonOf(new Error('socket hang up'))).toBe('NETWORK');
     expect(codeOf(null)).toBeNull();
+  });
+});
+
+describe('what stands in the way of a migration', () => {
+  const clientThat = (command: () => Promise<unknown>, version = '26.7.2.1') =>
+    ({
+      query: ({ query }: { query: string }) =>
+        query.includes('_migrations')
+          ? Promise.reject(Object.assign(new Error('no such table'), { code: '60' }))
+          : Promise.resolve({ json: () => Promise.resolve(query.includes('version()') ? [{ version }] : []) }),
+      command,
+    }) as never;
+  const denied = (words: string) => Object.assign(new Error(words), { code: '497', type: 'ACCESS_DENIED' });
+  const run = (client: never) => migrate(client, { database: 'qf', dryRun: false });
+
+  test('a server that is too old is refused before anything is changed', async () => {
+    const command = () => Promise.reject(new Error('nothing may be run'));
+    await expect(run(clientThat(command, '24.7.9.1'))).rejects.toThrow(
+      'ClickHouse 24.7.9.1 is too old: 24.8 or later is needed.',
+    );
+    await expect(run(clientThat(() => Promise.resolve(), '24.8.1.1'))).resolves.not.toHaveLength(0);
+  });
+
+  test('a right that is missing is told as the GRANT that gives it', async () => {
+    // As src/Access/ContextAccess.cpp words it.
+    const said =
+      "alice: Not enough privileges. To execute this query, it's necessary to have the grant CREATE DATABASE ON qf.*. ";
+    await expect(run(clientThat(() => Promise.reject(denied(said))))).rejects.toThrow(
+      /database: the user alice has not all rights.*Missing: GRANT CREATE DATABASE ON qf\.\* TO alice\..*GRANT CREATE, ALTER/,
+    );
+  });
+
+  test('other refusals name the file, in the words of ClickHouse', async () => {
+    const error = Object.assign(new Error('No macro shard in config'), { code: '62', type: 'SYNTAX_ERROR' });
+    await expect(run(clientThat(() => Promise.reject(error)))).rejects.toThrow(
+      'ClickHouse database qf: database: Code: 62. No macro shard in config (SYNTAX_ERROR).',
+    );
   });
 });

@@ -1,0 +1,44 @@
+import type { ClickHouseClient } from '@clickhouse/client';
+import { OperatorError, messageOf } from '../common/errors';
+import { codeOf, describeStoreError } from './errors';
+
+/**
+ * The oldest release that has all that the schema uses (the last of it: minOrNull as a window function, SETTINGS of
+ * INSERT … SELECT, CTEs as sets in views with parameters). Tested on 26.7.
+ */
+const OLDEST: readonly [number, number] = [24, 8];
+
+/** Throws an OperatorError where the server is too old. */
+export async function assertNewEnough(client: ClickHouseClient): Promise<void> {
+  const result = await client.query({ query: 'SELECT version() AS version', format: 'JSONEachRow' });
+  const [row] = await result.json<{ version: string }>();
+  const version = row?.version ?? '';
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
+  throw new OperatorError(
+    `ClickHouse ${version} is too old: ${OLDEST.join('.')} or later is needed. Upgrade the server.`,
+  );
+}
+
+const ACCESS_DENIED = 497;
+
+/**
+ * What a migration's error means to who runs it: a right that is missing as the GRANT that gives it. Everything else is
+ * ClickHouse's own words, with the file's name.
+ */
+export function migrationError(error: unknown, name: string, database: string): Error {
+  if (codeOf(error) === null) return error instanceof Error ? error : new Error(messageOf(error));
+  if (codeOf(error) !== ACCESS_DENIED) {
+    return new OperatorError(`ClickHouse database ${database}: ${name}: ${describeStoreError(error)}.`);
+  }
+  const message = messageOf(error);
+  const user = /(\S+): Not enough privileges/.exec(message)?.[1] ?? 'the user';
+  const grant = /the grant(?:\(s\))? ([A-Z].*? ON [^\s,]+?)\.?(?:\s|$)/.exec(message)?.[1];
+  return new OperatorError(
+    `ClickHouse database ${database}: ${name}: the user ${user} has not all rights that it needs. ` +
+      (grant === undefined
+        ? `ClickHouse says: ${describeStoreError(error)}. `
+        : `Missing: GRANT ${grant} TO ${user}. `) +
+      `All that setup needs: GRANT CREATE, ALTER, DROP VIEW, SELECT, INSERT ON ${database}.* TO ${user}.`,
+  );
+}
