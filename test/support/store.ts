@@ -54,8 +54,9 @@ export async function storeForTests(options: TestStoreOptions = {}): Promise<Tes
       return result.json();
     },
     clear: async () => {
-      for (const table of ['history', 'state', 'lives', 'progress']) {
-        await command(`TRUNCATE TABLE ${identifier(database)}.queue_conversation_${table}`);
+      const tables = ['history', 'state', 'lives', 'progress'].map((name) => `queue_conversation_${name}`);
+      for (const table of [...tables, 'names']) {
+        await command(`TRUNCATE TABLE ${identifier(database)}.${table}`);
       }
     },
     close: async () => {

@@ -25,16 +25,19 @@ describe('migrate', () => {
     expect(outcomes(await run())).toEqual(['applied']);
     expect(await tables()).toEqual([
       '_migrations',
+      'names',
       'queue_conversation',
       'queue_conversation_at',
       'queue_conversation_changes',
       'queue_conversation_history',
       'queue_conversation_lives',
       'queue_conversation_lives_mv',
+      'queue_conversation_named',
       'queue_conversation_progress',
       'queue_conversation_state',
       'queue_conversation_state_mv',
       'queue_live',
+      'queue_live_named',
     ]);
     expect(outcomes(await run())).toEqual(['unchanged']);
   });
