@@ -1,3 +1,4 @@
+import { UsageError } from '../common/errors';
 import { requireGenesys } from '../config';
 import { exitCodeOf } from '../ops/shutdown';
 import type { IntakeCounts } from '../pipeline/intake';
@@ -17,9 +18,13 @@ export interface BridgeFlags {
 export async function runBridge(context: Context, { events: files }: BridgeFlags): Promise<number> {
   const { config, io, shutdown } = context;
   const isOpen = config.events.secret !== undefined;
-  const isImport = files !== undefined && !isOpen && config.genesys.clientId === undefined;
-  const isFed = isImport || isOpen || config.genesys.clientId !== undefined;
-  const genesys = isFed && config.genesys.clientId === undefined ? null : genesysParts(context);
+  const genesys = config.genesys.clientId === undefined ? null : genesysParts(context);
+  const isImport = files !== undefined && !isOpen && genesys === null;
+  if (files === undefined && !isOpen && genesys === null) {
+    throw new UsageError(
+      'GENESYS_CLIENT_ID: not set, so nothing would come in. Set it for notifications, set EVENTS_SECRET for POST /events, or name files with --events.',
+    );
+  }
   if (files !== undefined) checkRecordings(files);
 
   const bridge = await hostRole(context, {

@@ -148,6 +148,12 @@ describe('queuefold bridge --events', () => {
     expect(await ended).toBe(143);
   });
 
+  test('without any way in, the three of them are named', async () => {
+    await expect(start(['bridge']).done()).rejects.toThrow(
+      /ended with 2\nqueuefold: GENESYS_CLIENT_ID: .*EVENTS_SECRET.*--events/,
+    );
+  });
+
   test('a file that cannot be read is named at once', async () => {
     const bridge = start(['bridge', '--events', join(folder, 'none.ndjson')]);
     await expect(bridge.done()).rejects.toThrow(/ended with 1\n.*none\.ndjson: cannot be read/s);
