@@ -4,7 +4,7 @@ import { printableRow, TABLE_COLUMNS, type QueueConversation } from '../conversa
 import { compareIds, time } from '../conversation/values';
 import { replay, type ReplaySummary } from '../pipeline/replay';
 import { printableRecord } from '../pipeline/state-records';
-import { foldSettingsOf, limitsOf, maskOf } from '../roles/settings';
+import { foldSettingsOf, inputLimitsOf, limitsOf, maskOf } from '../roles/settings';
 import type { Context } from './context';
 import { write } from './io';
 import { checkRecordings, recordedLines } from './recording';
@@ -48,6 +48,7 @@ export async function runReplay(command: Context, files: readonly string[], flag
     topics,
     settings: foldSettingsOf(config),
     limits: limitsOf(config),
+    input: inputLimitsOf(config),
     mask: maskOf(config),
     deadLetterLimits: config.deadLetters,
     metrics: context.metrics,

@@ -20,7 +20,11 @@ export interface Config {
     readonly acwTimeoutMs: number;
     readonly endedRetentionMs: number;
   };
+  readonly bridge: { readonly pendingBytes: number };
   readonly limits: {
+    readonly frameBytes: number;
+    readonly frameDepth: number;
+    readonly textBytes: number;
     readonly snapshotBytes: number;
     readonly participants: number;
     readonly communications: number;
@@ -143,7 +147,11 @@ export function groupSettings(settings: ResolvedSettings): Config {
       acwTimeoutMs: settings.ACW_TIMEOUT.value,
       endedRetentionMs: settings.ENDED_RETENTION.value,
     },
+    bridge: { pendingBytes: settings.BRIDGE_PENDING_BYTES.value },
     limits: {
+      frameBytes: settings.LIMIT_FRAME_BYTES.value,
+      frameDepth: settings.LIMIT_FRAME_DEPTH.value,
+      textBytes: settings.LIMIT_TEXT_BYTES.value,
       snapshotBytes: settings.LIMIT_SNAPSHOT_BYTES.value,
       participants: settings.LIMIT_PARTICIPANTS.value,
       communications: settings.LIMIT_COMMUNICATIONS.value,

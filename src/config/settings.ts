@@ -102,6 +102,14 @@ export const SETTINGS = {
   PRIVACY_MASK: optional(someOf(['ani', 'dnis', 'subject']), 'columns replaced by an HMAC before Kafka'),
   PRIVACY_KEY: confidential(secret(), 'key of that HMAC'),
 
+  BRIDGE_PENDING_BYTES: setting(
+    size(MIB, 4096 * MIB),
+    '64MiB',
+    'memory for what waits for Kafka: from an eighth on snapshots are merged, at all of it the bridge stops reading',
+  ),
+  LIMIT_FRAME_BYTES: setting(size(1024, 64 * MIB), '16MiB', 'largest input that is read'),
+  LIMIT_FRAME_DEPTH: setting(integer(10, 1_000_000), '500', 'deepest nesting of an input'),
+  LIMIT_TEXT_BYTES: setting(size(100, 7 * MIB), '256KiB', 'longest text that is kept, such as a subject'),
   LIMIT_SNAPSHOT_BYTES: setting(size(1024, 7 * MIB), '4MiB', 'largest snapshot and state, as Avro'),
   LIMIT_PARTICIPANTS: setting(integer(1, 100_000), '2000', 'most participants of a conversation'),
   LIMIT_COMMUNICATIONS: setting(integer(1, 1_000_000), '10000', 'most communications of a conversation'),

@@ -20,6 +20,14 @@ interface EventBase {
 export interface SnapshotEvent extends EventBase {
   readonly gone: false;
   readonly participants: readonly ParticipantSnapshot[];
+  /** Of one that was merged from several (coalesce.ts): the last of them, oldest first. Absent or empty: it is one. */
+  readonly parts?: readonly EventPart[];
+}
+
+/** What remains of a snapshot that was merged with others: its place in the window of duplicates. */
+export interface EventPart {
+  readonly fingerprint: Buffer;
+  readonly receivedAt: number;
 }
 
 /** The bridge verified that Genesys no longer has the conversation, or that it ended. */

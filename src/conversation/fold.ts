@@ -47,8 +47,8 @@ export const DEFAULT_FOLD_SETTINGS: FoldSettings = {
 
 /** What is known of a conversation without row and without end is forgotten so long after its last event. */
 const FORGET_AFTER_MS = 7 * 24 * 60 * 60_000;
-const DUPLICATE_WITHIN_MS = 10_000;
-const DUPLICATE_WINDOW = 8;
+export const DUPLICATE_WITHIN_MS = 10_000;
+export const DUPLICATE_WINDOW = 8;
 
 /** A record of the state topic; `row` null is a tombstone. */
 export interface StateRecord {
@@ -89,13 +89,13 @@ function foldSnapshot(
   event: SnapshotEvent,
   settings: FoldSettings,
 ): Folded {
-  const digest = event.fingerprint ?? fingerprint(event);
-  if (isDuplicate(open.recent, digest, event.receivedAt)) return { state: known, records: [], outcome: 'duplicate' };
+  const parts = partsOf(event);
+  if (isDuplicate(open.recent, parts)) return { state: known, records: [], outcome: 'duplicate' };
   const merged: OpenConversation = {
     ...open,
     participants: mergeParticipants(open.participants, event.participants, new Set(open.endedBefore)),
-    recent: [...open.recent, { digest, receivedAt: event.receivedAt }].slice(-DUPLICATE_WINDOW),
-    lastReceivedAt: Math.max(open.lastReceivedAt, event.receivedAt),
+    recent: [...open.recent, ...parts].slice(-DUPLICATE_WINDOW),
+    lastReceivedAt: Math.max(open.lastReceivedAt, latestReceivedAt(event)),
   };
   if (isTooLarge(merged, settings)) return { state: known, records: [], outcome: 'too-large' };
   return advance(open, merged, event, settings, anyQueued);
@@ -127,8 +127,8 @@ function foldAfterTheEnd(known: EndedConversation, event: ConversationEvent, set
   const alone: OpenConversation = {
     ...UNKNOWN,
     participants: mergeParticipants([], event.participants, endedIds),
-    recent: [{ digest: event.fingerprint ?? fingerprint(event), receivedAt: event.receivedAt }],
-    lastReceivedAt: event.receivedAt,
+    recent: partsOf(event),
+    lastReceivedAt: latestReceivedAt(event),
     endedBefore: known.communicationIds,
   };
   const withQueued = markQueued(counted(alone.participants), event.receivedAt);
@@ -222,7 +222,7 @@ function withRow(
   if (before.row !== null && sameRow(project(id, counted(before.participants), before.row), projected)) {
     return { state: open, records: [], outcome: 'folded' };
   }
-  const row = { ...open.row, updatedAt: Math.max(open.row.updatedAt, event.receivedAt) };
+  const row = { ...open.row, updatedAt: Math.max(open.row.updatedAt, latestReceivedAt(event)) };
   const record = {
     conversationId: id,
     row: { ...projected, db_last_updated: row.updatedAt },
@@ -253,10 +253,28 @@ function endedState(open: OpenConversation, endedAt: number): EndedConversation 
   return { kind: 'ended', endedAt, communicationIds: [...new Set([...open.endedBefore, ...ended])] };
 }
 
-function isDuplicate(recent: readonly RecentEvent[], digest: Buffer, receivedAt: number): boolean {
+/** The places that it takes in the window of duplicates: one, or of a merged event those of what went into it. */
+function partsOf(event: SnapshotEvent): readonly RecentEvent[] {
+  if (event.parts === undefined || event.parts.length === 0) {
+    return [{ digest: event.fingerprint ?? fingerprint(event), receivedAt: event.receivedAt }];
+  }
+  return event.parts.map((part) => ({ digest: part.fingerprint, receivedAt: part.receivedAt }));
+}
+
+/** A merged event has no duplicate: what it is merged from was none. */
+function isDuplicate(recent: readonly RecentEvent[], parts: readonly RecentEvent[]): boolean {
+  const [event] = parts;
+  if (event === undefined || parts.length > 1) return false;
   return recent.some(
-    (event) => Math.abs(event.receivedAt - receivedAt) <= DUPLICATE_WITHIN_MS && digest.equals(event.digest),
+    (other) =>
+      Math.abs(other.receivedAt - event.receivedAt) <= DUPLICATE_WITHIN_MS && event.digest.equals(other.digest),
   );
+}
+
+/** A merged event stands at the first's time, and has changed the row at the last's. */
+function latestReceivedAt(event: ConversationEvent): number {
+  const parts = event.gone ? [] : (event.parts ?? []);
+  return parts.reduce((latest, part) => Math.max(latest, part.receivedAt), event.receivedAt);
 }
 
 function isTooLarge(open: OpenConversation, settings: FoldSettings): boolean {

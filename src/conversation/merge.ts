@@ -194,7 +194,7 @@ function latestMessage(messages: CommunicationSnapshot['messages']): MessagesSta
   return latest;
 }
 
-const FIELDS: readonly CommunicationField[] = [
+export const FIELDS: readonly CommunicationField[] = [
   'state',
   'direction',
   'provider',
@@ -283,7 +283,7 @@ function sameVersion(a: CommunicationVersion, b: CommunicationVersion): boolean 
 }
 
 /** Strictly: of equal ranks the later in the log is the greater. */
-function outranks(a: Rank, b: Rank): boolean {
+export function outranks(a: Rank, b: Rank): boolean {
   if (a.ended !== b.ended) return a.ended;
   return (a.progress ?? -Infinity) > (b.progress ?? -Infinity);
 }

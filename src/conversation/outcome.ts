@@ -33,7 +33,8 @@ export type InvalidReason =
   | 'participant-without-id'
   | 'communication-not-an-object'
   | 'communication-without-id'
-  | 'too-large';
+  | 'too-large'
+  | 'too-deep';
 
 export function skip(reason: SkipReason): Skipped {
   return { kind: 'skip', reason };

@@ -36,6 +36,11 @@ export function createMetrics() {
       'When the last frame came, heartbeats included',
     ),
     pendingConversations: gauge('bridge_pending_conversations', 'Conversations with snapshots not yet in Kafka'),
+    pendingBytes: gauge(
+      'bridge_pending_bytes',
+      'Memory taken by records not yet in Kafka; BRIDGE_PENDING_BYTES at most',
+    ),
+    coalesced: counter('bridge_coalesced_total', 'Snapshots that were merged into others while they waited for Kafka'),
     reconciliations: counter('bridge_reconciliations_total', 'Conversations asked for, by what came of it', [
       'outcome',
     ]),

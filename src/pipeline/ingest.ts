@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ConversationEvent, EventSource } from '../conversation/event';
 import { withFingerprint } from '../conversation/fingerprint';
-import type { Limits } from '../conversation/limits';
+import { isDeeperThan, type InputLimits, type Limits } from '../conversation/limits';
 import { readLine } from '../conversation/line';
 import { invalid, type Invalid, type Outcome, type SkipReason } from '../conversation/outcome';
 import { maskEvent, type PrivacyMask } from '../conversation/privacy';
@@ -25,7 +25,7 @@ export interface Ingest {
   /** The same of what is parsed already. */
   value(parsed: unknown, now: number, origin: string): Ingested;
   /** Genesys no longer has the conversation. */
-  gone(conversationId: string, askedAt: number): OutRecord;
+  gone(conversationId: string, askedAt: number): { readonly event: ConversationEvent; readonly record: OutRecord };
   /** Something that never became a line, such as one of a size beyond all limits. */
   refuse(problem: Invalid, origin: string, body: unknown): Ingested & { readonly kind: 'invalid' };
 }
@@ -40,13 +40,14 @@ export interface IngestOptions {
   readonly topics: TopicNames;
   readonly events: ValueCodec<ConversationEvent>;
   readonly limits: Limits;
+  readonly input: InputLimits;
   readonly mask: PrivacyMask | null;
 }
 
 /** Confluent's wire format: the bytes in front of the Avro. */
 const HEADER_BYTES = 5;
 
-export function createIngest({ stage, topics, events, limits, mask }: IngestOptions): Ingest {
+export function createIngest({ stage, topics, events, limits, input, mask }: IngestOptions): Ingest {
   const refuse = (problem: Invalid, origin: string, body: unknown): Ingested & { readonly kind: 'invalid' } => ({
     ...problem,
     record: deadLetterRecord(topics.deadLetters, {
@@ -79,22 +80,33 @@ export function createIngest({ stage, topics, events, limits, mask }: IngestOpti
     if (size > limits.bytes) {
       return refuse(invalid('too-large', `${size} bytes of Avro, allowed are ${limits.bytes}`), origin, body());
     }
+    // No text can be longer than the record.
+    const longest = size > input.textBytes ? longestText(event) : 0;
+    if (longest > input.textBytes) {
+      const problem = `a text of ${longest} bytes, allowed are ${input.textBytes}`;
+      return refuse(invalid('too-large', problem), origin, body());
+    }
     return { kind: 'event', event, record };
   };
 
   return {
     refuse,
     value: (parsed, now, origin) => ingest(readWire(parsed, now, limits), origin, () => withoutPersonalData(parsed)),
-    gone: (conversationId, askedAt) =>
-      recordOf({
+    gone: (conversationId, askedAt) => {
+      const source = 'rest' satisfies EventSource;
+      const event = {
         conversationId,
         receivedAt: askedAt,
-        source: 'rest' satisfies EventSource,
+        source,
         gone: true,
         participants: [],
         fingerprint: null,
-      }),
+      } as const;
+      return { event, record: recordOf(event) };
+    },
     line: (bytes, now, origin) => {
+      const unparsed = refusedUnparsed(bytes, input);
+      if (unparsed !== null) return refuse(unparsed, origin, unreadable(bytes));
       const read = readLine(bytes, now, limits);
       if (read === null) return null;
       return ingest(read, origin, () =>
@@ -102,4 +114,18 @@ export function createIngest({ stage, topics, events, limits, mask }: IngestOpti
       );
     },
   };
+}
+
+/** Null: it may be parsed. */
+function refusedUnparsed(bytes: Uint8Array, { bytes: most, depth }: InputLimits): Invalid | null {
+  if (bytes.length > most) return invalid('too-large', `${bytes.length} bytes, allowed are ${most}`);
+  if (isDeeperThan(depth, bytes)) return invalid('too-deep', `nested more than ${depth} levels deep`);
+  return null;
+}
+
+/** In bytes of UTF-8. */
+function longestText(value: unknown): number {
+  if (typeof value === 'string') return Buffer.byteLength(value);
+  if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return 0;
+  return Object.values(value).reduce((longest: number, item: unknown) => Math.max(longest, longestText(item)), 0);
 }

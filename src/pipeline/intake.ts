@@ -28,7 +28,8 @@ export function createIntake(sender: Sender, metrics: Metrics, logger: Logger): 
         'a snapshot went to the dead letters',
       );
     }
-    if (ingested.kind !== 'skip') sender.add(ingested.record);
+    if (ingested.kind === 'event') sender.add(ingested.record, ingested.event);
+    else if (ingested.kind === 'invalid') sender.add(ingested.record);
   };
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FoldSettings, StateRecord } from '../conversation/fold';
-import type { Limits } from '../conversation/limits';
+import type { InputLimits, Limits } from '../conversation/limits';
 import type { PrivacyMask } from '../conversation/privacy';
 import { createEventCodec, createRowCodec } from '../log/codec/codecs';
 import type { SchemaSource } from '../log/codec/schema-source';
@@ -19,6 +19,7 @@ export interface ReplayOptions {
   readonly topics: TopicNames;
   readonly settings: Omit<FoldSettings, 'sizeOf'>;
   readonly limits: Limits;
+  readonly input: InputLimits;
   readonly mask: PrivacyMask | null;
   readonly deadLetterLimits: DeadLetterLimits;
   readonly metrics: Metrics;
@@ -68,6 +69,7 @@ export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
     topics,
     events: await createEventCodec(schemas, topics),
     limits: options.limits,
+    input: options.input,
     mask: options.mask,
   });
 

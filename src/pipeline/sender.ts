@@ -1,17 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { messageOf, OperatorError } from '../common/errors';
+import type { ConversationEvent } from '../conversation/event';
+import type { Limits } from '../conversation/limits';
+import type { ValueCodec } from '../log/codec/value-codec';
 import type { LogProducer, OutRecord } from '../log/port';
+import { createWaiting } from './waiting';
 
 /**
- * Records on their way into the log, in order. Bounded: the owner of the source is told to stop when too much waits.
- * While the log is away the same batch is tried again for ever: nothing is lost and nothing overtakes.
+ * Records on their way into the log, in order. Bounded: when much waits, snapshots of a conversation are merged, and when
+ * that is not enough, the owner of the source is told to stop. While the log is away the same batch is tried again for
+ * ever: nothing is lost and nothing overtakes.
  */
 export interface Sender {
-  add(record: OutRecord): void;
+  /** @param event what `record` holds, if it is a conversation's event: only such may be merged */
+  add(record: OutRecord, event?: ConversationEvent): void;
   /** Records not yet acknowledged. */
   pending(): number;
-  /** Resolves when everything added before the call is acknowledged; rejects when the sender is stopped before that. */
+  /**
+   * Resolves when everything added before the call is acknowledged, be it merged with others; rejects when the sender is
+   * stopped before that.
+   */
   flushed(): Promise<void>;
   /** Null: all is well; else why the log does not take records, in its words. */
   problem(): string | null;
@@ -22,106 +31,112 @@ export interface Sender {
 export interface SenderOptions {
   readonly producer: LogProducer;
   readonly logger: Logger;
+  readonly events: ValueCodec<ConversationEvent>;
+  readonly limits: Limits;
+  /** So much memory may be taken by what waits: `BRIDGE_PENDING_BYTES`. */
+  readonly pendingBytes: number;
   /** Stop the source: more waits than may. */
   readonly onFull: () => void;
+  /** Half of it has gone. */
   readonly onRoom: () => void;
   readonly onSent: (records: readonly OutRecord[]) => void;
+  /** What waits has changed. */
+  readonly onPending: (pending: { readonly conversations: number; readonly bytes: number }) => void;
+  /** So many snapshots went into others, and need not be sent. */
+  readonly onCoalesced: (snapshots: number) => void;
 }
 
 interface Flush {
-  /** So many records must be acknowledged. */
+  /** All numbers up to it must be acknowledged. */
   readonly upTo: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
 
-const BATCH = { records: 500, bytes: 512 * 1024 };
-const FULL = { records: 20_000, bytes: 64 * 1024 * 1024 };
+const BATCH = { records: 500, bytes: 1024 * 1024 };
+/** In normal operation nothing is merged: every state of a conversation reaches the history. */
+const MERGE_ABOVE_RECORDS = 2_000;
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5_000;
 const STOP_WITHIN_MS = 3_000;
 
-export function createSender({ producer, logger, onFull, onRoom, onSent }: SenderOptions): Sender {
-  let waiting: OutRecord[] = [];
-  let bytes = 0;
+export function createSender(options: SenderOptions): Sender {
+  const { producer, logger, pendingBytes, onFull, onRoom, onSent, onPending } = options;
+  const waiting = createWaiting({
+    ...options,
+    mergeAbove: { records: MERGE_ABOVE_RECORDS, bytes: pendingBytes / 8 },
+  });
   let full = false;
   let sending: Promise<void> | null = null;
   let stopping = false;
   let stopped = false;
   let problem: string | null = null;
-  let added = 0;
-  let acknowledged = 0;
   let flushes: readonly Flush[] = [];
 
+  const tellPending = (): void => onPending({ conversations: waiting.conversations(), bytes: waiting.bytes() });
+
   const settleFlushes = (): void => {
-    const due = flushes.filter(({ upTo }) => acknowledged >= upTo);
-    if (due.length > 0) flushes = flushes.filter(({ upTo }) => acknowledged < upTo);
+    const first = waiting.first();
+    const due = flushes.filter(({ upTo }) => upTo < first);
+    if (due.length > 0) flushes = flushes.filter(({ upTo }) => upTo >= first);
     for (const flush of due) flush.resolve();
     if (!stopped) return;
     for (const flush of flushes) flush.reject(new OperatorError('stopped before the log had acknowledged everything'));
     flushes = [];
   };
 
-  const take = (): readonly OutRecord[] => {
-    let size = 0;
-    let count = 0;
-    for (const record of waiting) {
-      if (count > 0 && (count >= BATCH.records || size + sizeOf(record) > BATCH.bytes)) break;
-      size += sizeOf(record);
-      count++;
+  /** False: given up, because the sender stops. What becomes of a batch whose answer was lost is not known: it stays as it is. */
+  const deliver = async (records: readonly OutRecord[]): Promise<boolean> => {
+    for (let failures = 1; ; failures++) {
+      try {
+        await producer.send(records);
+        problem = null;
+        return true;
+      } catch (error) {
+        problem = messageOf(error);
+        if (stopping) return false;
+        logger.warn({ error: problem, pending: waiting.records() }, 'the log does not take records, trying again');
+        await sleep(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures));
+      }
     }
-    return waiting.slice(0, count);
   };
 
   const sendAll = async (): Promise<void> => {
-    for (let failures = 0; waiting.length > 0;) {
-      const batch = take();
-      try {
-        await producer.send(batch);
-      } catch (error) {
-        problem = messageOf(error);
-        failures++;
-        if (stopping) return;
-        logger.warn({ error: problem, pending: waiting.length }, 'the log does not take records, trying again');
-        await sleep(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures));
-        continue;
-      }
-      problem = null;
-      failures = 0;
-      waiting = waiting.slice(batch.length);
-      for (const record of batch) bytes -= sizeOf(record);
-      acknowledged += batch.length;
+    for (let batch = waiting.take(BATCH); batch.length > 0; batch = waiting.take(BATCH)) {
+      const records = batch.map(({ record }) => record);
+      if (!(await deliver(records))) return;
+      waiting.done(batch);
+      tellPending();
       settleFlushes();
-      if (full && waiting.length < FULL.records / 2 && bytes < FULL.bytes / 2) {
+      if (full && waiting.bytes() < pendingBytes / 2) {
         full = false;
         onRoom();
       }
-      onSent(batch);
+      onSent(records);
     }
   };
 
   const start = (): void => {
     sending ??= sendAll().finally(() => {
       sending = null;
-      if (waiting.length > 0 && !stopping) start();
+      if (waiting.records() > 0 && !stopping) start();
     });
   };
 
   return {
-    add: (record) => {
-      waiting.push(record);
-      added++;
-      bytes += sizeOf(record);
-      if (!full && (waiting.length >= FULL.records || bytes >= FULL.bytes)) {
+    add: (record, event) => {
+      waiting.add(record, event ?? null);
+      tellPending();
+      if (!full && waiting.bytes() >= pendingBytes) {
         full = true;
         onFull();
       }
       start();
     },
-    pending: () => waiting.length,
+    pending: waiting.records,
     flushed: () =>
       new Promise((resolve, reject) => {
-        flushes = [...flushes, { upTo: added, resolve, reject }];
+        flushes = [...flushes, { upTo: waiting.last(), resolve, reject }];
         settleFlushes();
       }),
     problem: () => problem,
@@ -130,11 +145,7 @@ export function createSender({ producer, logger, onFull, onRoom, onSent }: Sende
       await Promise.race([sending, sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
       stopped = true;
       settleFlushes();
-      return { unsent: waiting.length };
+      return { unsent: waiting.records() };
     },
   };
-}
-
-function sizeOf(record: OutRecord): number {
-  return (record.value?.length ?? 0) + 200;
 }

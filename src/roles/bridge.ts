@@ -9,7 +9,7 @@ import { createIntake, type IntakeCounts } from '../pipeline/intake';
 import { createSender } from '../pipeline/sender';
 import { startGenesysSource, type GenesysSource } from './genesys-source';
 import type { RoleParts, RunningRole } from './role';
-import { limitsOf, maskOf } from './settings';
+import { inputLimitsOf, limitsOf, maskOf } from './settings';
 
 export interface BridgeParts extends RoleParts {
   /** Tests shorten them. */
@@ -33,13 +33,10 @@ export interface RunningBridge extends RunningRole {
 /** The bridge: snapshots, normalised and minimised, into the events topic, whichever way they come. */
 export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge> {
   const { config, logger, metrics, log, schemas, topics } = parts;
-  const ingest = createIngest({
-    stage: 'bridge',
-    topics,
-    events: await createEventCodec(schemas, topics),
-    limits: limitsOf(config),
-    mask: maskOf(config),
-  });
+  const events = await createEventCodec(schemas, topics);
+  const limits = limitsOf(config);
+  const input = inputLimitsOf(config);
+  const ingest = createIngest({ stage: 'bridge', topics, events, limits, input, mask: maskOf(config) });
   // Whoever cannot find the topic is told so at the start, with the remedy.
   await log.endOffsets(topics.events);
   const producer = await log.createProducer();
@@ -49,6 +46,9 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
   const sender = createSender({
     producer,
     logger,
+    events,
+    limits,
+    pendingBytes: config.bridge.pendingBytes,
     onFull: () => {
       full = true;
       logger.warn({ pending: sender.pending() }, 'Kafka is too slow: reading from Genesys pauses');
@@ -56,10 +56,15 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
     },
     onRoom: () => {
       full = false;
+      logger.info({ pending: sender.pending() }, 'reading from Genesys goes on');
       genesys?.resume();
     },
+    onCoalesced: (snapshots) => metrics.coalesced.inc(snapshots),
+    onPending: ({ conversations, bytes }) => {
+      metrics.pendingConversations.set(conversations);
+      metrics.pendingBytes.set(bytes);
+    },
     onSent: (records) => {
-      metrics.pendingConversations.set(sender.pending());
       for (const record of records) latency.observe(Math.max(0, Date.now() - receivedAtOf(record)) / 1000);
     },
   });

@@ -69,7 +69,8 @@ export async function startGenesysSource(parts: GenesysSourceParts): Promise<Gen
       onSnapshot: (body, askedAt) => take(body, askedAt, 'rest'),
       onGone: (conversationId, askedAt) => {
         metrics.bridgeEvents.inc({ source: 'rest', outcome: 'gone' });
-        sender.add(ingest.gone(conversationId, askedAt));
+        const { record, event } = ingest.gone(conversationId, askedAt);
+        sender.add(record, event);
       },
       ...(parts.reconciliation === undefined ? {} : { timings: parts.reconciliation }),
     },

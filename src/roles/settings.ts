@@ -1,6 +1,6 @@
 import type { Config } from '../config';
 import type { FoldSettings } from '../conversation/fold';
-import type { Limits } from '../conversation/limits';
+import type { InputLimits, Limits } from '../conversation/limits';
 import type { PrivacyMask } from '../conversation/privacy';
 
 /** The configuration in the words of the modules that it is for. */
@@ -11,6 +11,10 @@ export function limitsOf({ limits }: Config): Limits {
     communications: limits.communications,
     bytes: limits.snapshotBytes,
   };
+}
+
+export function inputLimitsOf({ limits }: Config): InputLimits {
+  return { bytes: limits.frameBytes, depth: limits.frameDepth, textBytes: limits.textBytes };
 }
 
 export function foldSettingsOf(config: Config): Omit<FoldSettings, 'sizeOf'> {

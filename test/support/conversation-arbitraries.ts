@@ -18,7 +18,7 @@ function isoWithOffset(time: number): string {
   return iso(time + 5_400_000).replace('Z', '+01:30');
 }
 
-const instant = fc.oneof(
+export const instant = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(0, 1, 2, 3, 5, 8, 20, 40, 60, 90).map((s) => ORIGIN + s * 1_000) },
   { weight: 1, arbitrary: fc.integer({ min: -5_000, max: 150_000 }).map((ms) => ORIGIN + ms) },
 );
@@ -35,21 +35,21 @@ const garbage = fc.constantFrom<unknown>(
   '2026-03-02',
 );
 
-const wireTime = fc.oneof(
+export const wireTime = fc.oneof(
   { weight: 8, arbitrary: instant.map(iso) },
   { weight: 1, arbitrary: instant.map(isoWithOffset) },
   { weight: 1, arbitrary: garbage },
 );
 
 /** A field that may be missing, with the weight of its being there. */
-function perhaps<T>(key: string, present: number, value: fc.Arbitrary<T>): fc.Arbitrary<Json> {
+export function perhaps<T>(key: string, present: number, value: fc.Arbitrary<T>): fc.Arbitrary<Json> {
   return fc.oneof(
     { weight: present, arbitrary: value.map((each) => ({ [key]: each })) },
     { weight: 10 - present, arbitrary: fc.constant({}) },
   );
 }
 
-const fields = (...parts: fc.Arbitrary<Json>[]): fc.Arbitrary<Json> =>
+export const fields = (...parts: fc.Arbitrary<Json>[]): fc.Arbitrary<Json> =>
   fc.tuple(...parts).map((all) => Object.assign({}, ...all) as Json);
 
 const address = fc.oneof(
@@ -87,7 +87,7 @@ const state = fc.constantFrom<unknown>(
 
 const direction = fc.constantFrom('inbound', 'inbound', 'outbound', 'Inbound', 'sideways');
 
-const communicationFields = fields(
+export const communicationFields = fields(
   perhaps('state', 9, state),
   perhaps('direction', 6, direction),
   perhaps('provider', 5, fc.constantFrom('Edge', 'PureCloud', '')),

@@ -70,13 +70,15 @@ function connectedOf(member: Member): Row['connected'] {
 }
 
 /** Everything but the place in the window: receive times do not make events different. */
-const content = (event: NaiveEvent): string => JSON.stringify(event.participants);
+export const content = (event: NaiveEvent): string => JSON.stringify(event.participants);
 
 const isDuplicate = (event: NaiveEvent, known: Known): boolean =>
+  event.parts === undefined &&
   known.events
     .filter(({ gone }) => !gone)
+    .flatMap((earlier) => earlier.parts ?? [{ at: earlier.at, content: content(earlier) }])
     .slice(-8)
-    .some((earlier) => Math.abs(earlier.at - event.at) <= 10_000 && content(earlier) === content(event));
+    .some((earlier) => Math.abs(earlier.at - event.at) <= 10_000 && earlier.content === content(event));
 
 function updated(row: Row, members: readonly Member[], at: number): Row {
   const first = members.find(({ id }) => id === row.connected.participant);

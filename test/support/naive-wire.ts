@@ -57,6 +57,8 @@ export interface NaiveEvent {
   readonly at: number;
   readonly gone: boolean;
   readonly participants: readonly NaiveParticipant[];
+  /** Of one that was merged from several: the places of these in the window of duplicates. */
+  readonly parts?: readonly { readonly at: number; readonly content: string }[];
 }
 
 /** "arrays in the order of section 2" */

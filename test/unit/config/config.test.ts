@@ -47,7 +47,15 @@ describe('defaults', () => {
     expect(config.genesys.queues).toEqual(['*']);
     expect(config.topics).toEqual({ prefix: 'genesys', partitions: 12, replicationFactor: 3 });
     expect(config.fold).toEqual({ closeAfter: 'disconnect', acwTimeoutMs: 900_000, endedRetentionMs: 3_600_000 });
-    expect(config.limits).toEqual({ snapshotBytes: 4_194_304, participants: 2000, communications: 10_000 });
+    expect(config.bridge).toEqual({ pendingBytes: 67_108_864 });
+    expect(config.limits).toEqual({
+      frameBytes: 16_777_216,
+      frameDepth: 500,
+      textBytes: 262_144,
+      snapshotBytes: 4_194_304,
+      participants: 2000,
+      communications: 10_000,
+    });
     expect(config.deadLetters).toEqual({ maxConsecutive: 100, maxRatio: 0.5 });
     expect(config.http).toEqual({ host: '0.0.0.0', port: 9464 });
     expect(config.logLevel).toBe('info');

@@ -1,8 +1,10 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import type { ConversationEvent } from '../../../src/conversation/event';
+import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
 import { createEventCodec } from '../../../src/log/codec/codecs';
 import { createLocalSchemas } from '../../../src/log/codec/schema-source';
+import type { ValueCodec } from '../../../src/log/codec/value-codec';
 import type { OutRecord } from '../../../src/log/port';
 import { topicNames } from '../../../src/log/topics';
 import { createMetrics } from '../../../src/ops/metrics';
@@ -15,11 +17,19 @@ import { aConversation } from '../../support/conversation-builders';
 const topics = topicNames('test');
 const logger = pino({ level: 'silent' });
 const LINE = Buffer.from(JSON.stringify(aConversation('c1').called().body));
+let events: ValueCodec<ConversationEvent>;
 let ingest: Ingest;
 
 beforeAll(async () => {
-  const events = await createEventCodec(createLocalSchemas(), topics);
-  ingest = createIngest({ stage: 'bridge', topics, events, limits: DEFAULT_LIMITS, mask: null });
+  events = await createEventCodec(createLocalSchemas(), topics);
+  ingest = createIngest({
+    stage: 'bridge',
+    topics,
+    events,
+    limits: DEFAULT_LIMITS,
+    input: DEFAULT_INPUT_LIMITS,
+    mask: null,
+  });
 });
 
 /** The lines on their way into a log that takes records only when it is told to. */
@@ -37,6 +47,11 @@ function sending(lines: Iterable<OriginatedLine['line']>) {
       close: () => Promise.resolve(),
     },
     logger,
+    events,
+    limits: DEFAULT_LIMITS,
+    pendingBytes: 64 * 1024 * 1024,
+    onCoalesced: () => undefined,
+    onPending: () => undefined,
     onFull: () => undefined,
     onRoom: () => undefined,
     onSent: () => undefined,

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
 import { createEventCodec } from '../../../src/log/codec/codecs';
 import { createLocalSchemas } from '../../../src/log/codec/schema-source';
 import { topicNames } from '../../../src/log/topics';
@@ -19,7 +19,14 @@ let ingest: Ingest;
 
 beforeAll(async () => {
   const events = await createEventCodec(createLocalSchemas(), topics);
-  ingest = createIngest({ stage: 'bridge', topics, events, limits: DEFAULT_LIMITS, mask: null });
+  ingest = createIngest({
+    stage: 'bridge',
+    topics,
+    events,
+    limits: DEFAULT_LIMITS,
+    input: DEFAULT_INPUT_LIMITS,
+    mask: null,
+  });
 });
 afterEach(async () => {
   await Promise.all(running.splice(0).map((http) => http.stop()));

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
 import { generateEvents } from '../../../src/genesys/simulator';
 import { createEventCodec } from '../../../src/log/codec/codecs';
 import { createLocalSchemas } from '../../../src/log/codec/schema-source';
@@ -12,7 +12,7 @@ const ingestWith = (changed: Partial<IngestOptions>): Ingest => createIngest({ .
 
 beforeAll(async () => {
   const events = await createEventCodec(createLocalSchemas(), topics);
-  base = { stage: 'bridge', topics, events, limits: DEFAULT_LIMITS, mask: null };
+  base = { stage: 'bridge', topics, events, limits: DEFAULT_LIMITS, input: DEFAULT_INPUT_LIMITS, mask: null };
 });
 
 const MARK = 'zzPRIVATEzz';

@@ -1,0 +1,183 @@
+import { counted, type Counted } from './counted';
+import type { CommunicationSnapshot, EventPart, ParticipantSnapshot, SnapshotEvent } from './event';
+import { fingerprint } from './fingerprint';
+import { DUPLICATE_WINDOW } from './fold';
+import { isLive, isQueuedNow, purposeOf, realConnectedTime } from './lifecycle';
+import type { Limits } from './limits';
+import { isPrimary } from './media';
+import { FIELDS, mergeParticipants, outranks, versionOf } from './merge';
+import { isEnded, type Communication, type CommunicationVersion, type Participant } from './state';
+
+/**
+ * Two snapshots of one conversation, neighbours in the log, as one event that tells the fold all that both told it
+ * (specification, section 3): whatever it knows already, it knows the same afterwards. A communication may be listed
+ * more than once: whoever merges them in array order gives every field the rank that it came with.
+ *
+ * Knowledge is a join, and can be merged blindly; what the lifecycle makes of it on the way cannot. So nothing is merged
+ * across a moment that the table remembers: an end (of either), a connection to a queue, a connected time that changes;
+ * nor where the later one is no plain continuation of the earlier (docs/design.md, "Into Kafka").
+ *
+ * The merged event keeps the earlier one's place in the log, and so its receive time: deadlines are as they were.
+ * Its `parts` take the places in the window of duplicates; whether either is a duplicate, the caller knows.
+ * @returns null: they must stay two
+ */
+export function coalesce(earlier: SnapshotEvent, later: SnapshotEvent, limits: Limits): SnapshotEvent | null {
+  const before = mergeParticipants([], earlier.participants, NONE);
+  const alone = mergeParticipants([], later.participants, NONE);
+  const after = mergeParticipants(before, later.participants, NONE);
+  if (!isLive(counted(before)) || !isLive(counted(alone)) || mayBeTooLarge(after, limits)) return null;
+  if (continues(before, alone) && keepsLifecycle(counted(before), counted(after))) {
+    return merged(earlier, later, listed(after, earlier.participants, later.participants));
+  }
+  return continues(alone, before) && addsNothing(earlier, later) ? merged(earlier, later, earlier.participants) : null;
+}
+
+function merged(
+  earlier: SnapshotEvent,
+  later: SnapshotEvent,
+  participants: readonly ParticipantSnapshot[],
+): SnapshotEvent {
+  const parts = [...partsOf(earlier), ...partsOf(later)].slice(-DUPLICATE_WINDOW);
+  return { ...earlier, source: later.source, participants, fingerprint: null, parts };
+}
+
+function partsOf(event: SnapshotEvent): readonly EventPart[] {
+  if (event.parts !== undefined && event.parts.length > 0) return event.parts;
+  return [{ fingerprint: event.fingerprint ?? fingerprint(event), receivedAt: event.receivedAt }];
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** What is near the limits must meet them by itself: the fold refuses an event as a whole. */
+function mayBeTooLarge(participants: readonly Participant[], limits: Limits): boolean {
+  return 2 * participants.length > limits.participants || 2 * countLegs(participants) > limits.communications;
+}
+
+// -------------------------------------------------------------------------------------------------------- barriers
+
+/** A later view of the same history: all that was there is there, what had ended has, and nobody became somebody else. */
+function continues(before: readonly Participant[], alone: readonly Participant[]): boolean {
+  if (hasPrimary(before) !== hasPrimary(alone)) return false;
+  // Secondary communications count or not by what else the fold knows: beside them nobody new may join.
+  if (hasSecondary(alone) && countLegs(alone) !== countLegs(before)) return false;
+  const byId = new Map(alone.map((participant) => [participant.id, participant]));
+  return before.every((known) => {
+    const seen = byId.get(known.id);
+    return seen !== undefined && isSamePerson(known, seen) && continuesLegs(known.communications, seen.communications);
+  });
+}
+
+function isSamePerson(a: Participant, b: Participant): boolean {
+  const purpose = purposeOf(a);
+  return purpose === purposeOf(b) && a.supervisor === b.supervisor && (purpose !== 'acd' || a.queueId === b.queueId);
+}
+
+function continuesLegs(before: readonly Communication[], alone: readonly Communication[]): boolean {
+  return before.every((known, place) => {
+    const seen = alone[place]?.id === known.id ? alone[place] : alone.find(({ id }) => id === known.id);
+    return seen !== undefined && seen.medium === known.medium && (isEnded(seen) || !isEnded(known));
+  });
+}
+
+function hasPrimary(participants: readonly Participant[]): boolean {
+  return participants.some((participant) => participant.communications.some(({ medium }) => isPrimary(medium)));
+}
+
+function hasSecondary(participants: readonly Participant[]): boolean {
+  return participants.some((participant) => participant.communications.some(({ medium }) => !isPrimary(medium)));
+}
+
+function countLegs(participants: readonly Participant[]): number {
+  return participants.reduce((sum, { communications }) => sum + communications.length, 0);
+}
+
+/** Nobody is queued anew, and the connected times that a row may have taken from the earlier one stand. */
+function keepsLifecycle(before: Counted, after: Counted): boolean {
+  const byId = new Map(before.participants.map((participant) => [participant.id, participant]));
+  return after.participants.every((participant) => {
+    if (!isQueuedNow(after, participant)) return true;
+    const known = byId.get(participant.id);
+    if (known === undefined || !isQueuedNow(before, known)) return false;
+    if (participant.communications.length !== known.communications.length) return false;
+    const real = realConnectedTime(before, known);
+    return real === null || real === realConnectedTime(after, participant);
+  });
+}
+
+/** A straggler, or the same again: whatever is known besides, and whatever has ended, the earlier one outweighs it. */
+function addsNothing(earlier: SnapshotEvent, later: SnapshotEvent): boolean {
+  const all = new Set(later.participants.flatMap((p) => p.communications.map(({ id }) => id)));
+  return [NONE, all].every((ended) => {
+    const before = mergeParticipants([], earlier.participants, ended);
+    return JSON.stringify(mergeParticipants(before, later.participants, ended)) === JSON.stringify(before);
+  });
+}
+
+// --------------------------------------------------------------------------------------------------------- listing
+
+function listed(
+  joined: readonly Participant[],
+  earlier: readonly ParticipantSnapshot[],
+  later: readonly ParticipantSnapshot[],
+): readonly ParticipantSnapshot[] {
+  const legs = new Map<string, CommunicationSnapshot[]>();
+  for (const { id, communications } of [...earlier, ...later]) {
+    const list = legs.get(id);
+    if (list === undefined) legs.set(id, [...communications]);
+    else list.push(...communications);
+  }
+  return joined.map(({ id, position, purpose, queueId, userId, connectedTime, supervisor, skills }) => ({
+    id,
+    position,
+    purpose,
+    queueId,
+    userId,
+    connectedTime,
+    supervisor,
+    skills,
+    communications: listedLegs(legs.get(id) ?? []),
+  }));
+}
+
+/** Of each communication, in the order of the log, the snapshots that still matter, whole: so each keeps its rank. */
+function listedLegs(legs: readonly CommunicationSnapshot[]): readonly CommunicationSnapshot[] {
+  const byId = new Map<string, CommunicationSnapshot[]>();
+  for (const leg of legs) {
+    const list = byId.get(leg.id);
+    if (list === undefined) byId.set(leg.id, [leg]);
+    else list.push(leg);
+  }
+  return [...byId.values()].flatMap((snapshots) => (snapshots.length === 1 ? snapshots : whatMatters(snapshots)));
+}
+
+function whatMatters(snapshots: readonly CommunicationSnapshot[]): readonly CommunicationSnapshot[] {
+  const id = new Set(snapshots.map((snapshot) => snapshot.id));
+  // If it had ended before a re-opening, all its versions count as ended, and their order is another one.
+  const kept = new Set([...neededOf(snapshots, NONE), ...neededOf(snapshots, id)]);
+  const connected = snapshots.findLast(({ state }) => state === 'connected');
+  const tellsThatItConnected = [...kept].some((each) => each.state === 'connected' || each.connectedTime !== null);
+  if (connected !== undefined && !tellsThatItConnected) kept.add(connected);
+  const index = Math.max(...snapshots.map((snapshot) => snapshot.index));
+  return snapshots.filter((each) => kept.has(each)).map((each) => (each.index === index ? each : { ...each, index }));
+}
+
+/** The greatest-ranked, and of each lower one whether it says something that all greater ones do not. */
+function neededOf(
+  snapshots: readonly CommunicationSnapshot[],
+  ended: ReadonlySet<string>,
+): readonly CommunicationSnapshot[] {
+  const ranked: { readonly snapshot: CommunicationSnapshot; readonly version: CommunicationVersion }[] = [];
+  for (const snapshot of snapshots) {
+    const version = versionOf(snapshot, ended);
+    const place = ranked.findIndex((other) => !outranks(other.version, version));
+    ranked.splice(place < 0 ? ranked.length : place, 0, { snapshot, version });
+  }
+  const said = new Set<string>();
+  return ranked
+    .filter(({ version }, place) => {
+      const news = FIELDS.filter((name) => version[name] !== null && !said.has(name));
+      for (const name of news) said.add(name);
+      return place === 0 || news.length > 0;
+    })
+    .map(({ snapshot }) => snapshot);
+}

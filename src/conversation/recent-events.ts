@@ -1,0 +1,86 @@
+import type { SnapshotEvent } from './event';
+import { fingerprint } from './fingerprint';
+import { DUPLICATE_WINDOW, DUPLICATE_WITHIN_MS } from './fold';
+import { isPrimary } from './media';
+import { saysEnded } from './merge';
+
+/**
+ * What the fold will say of an event that has not reached it yet: `duplicate` of one of the last ones (specification,
+ * section 3), and so nothing; `new`; or `doubtful`: perhaps the one, perhaps the other. Only what is certainly new may be
+ * merged with others, and only what is certainly a duplicate be left out.
+ */
+export type Novelty = 'new' | 'duplicate' | 'doubtful';
+
+export interface RecentEvents {
+  /** Takes it in. */
+  look(event: SnapshotEvent): Novelty;
+  gone(conversationId: string): void;
+}
+
+interface Recent {
+  readonly digest: string;
+  readonly receivedAt: number;
+  readonly doubtful: boolean;
+}
+
+interface Window {
+  events: readonly Recent[];
+  latest: number;
+  /** It has ended, and may have been re-opened: where the fold's window begins is not known here. */
+  ended: boolean;
+}
+
+/** Longer than a duplicate may take, by as much as receive times may run back: answers carry the time of the request. */
+const KEEP_MS = 60_000;
+/** Further back than the fold's, which does not count what it finds to be a duplicate. */
+const KEEP_EVENTS = 2 * DUPLICATE_WINDOW;
+
+export function createRecentEvents(): RecentEvents {
+  /** Two generations, so that what is old goes without being looked for. */
+  let current = new Map<string, Window>();
+  let previous = new Map<string, Window>();
+  let since = Number.NEGATIVE_INFINITY;
+
+  const windowOf = (id: string, receivedAt: number): Window => {
+    if (receivedAt - since > KEEP_MS) {
+      previous = current;
+      current = new Map();
+      since = receivedAt;
+    }
+    const known = current.get(id) ?? previous.get(id);
+    const isOver = known === undefined || receivedAt - known.latest > KEEP_MS;
+    const window = isOver ? { events: [], latest: receivedAt, ended: false } : known;
+    current.set(id, window);
+    window.latest = Math.max(window.latest, receivedAt);
+    return window;
+  };
+
+  return {
+    look: (event) => {
+      const { receivedAt } = event;
+      const window = windowOf(event.conversationId, receivedAt);
+      window.ended ||= saysAllEnded(event);
+      const digest = (event.fingerprint ?? fingerprint(event)).toString('latin1');
+      const isSame = (other: Recent): boolean =>
+        other.digest === digest && Math.abs(other.receivedAt - receivedAt) <= DUPLICATE_WITHIN_MS;
+      if (!window.ended && window.events.slice(-DUPLICATE_WINDOW).some((other) => isSame(other) && !other.doubtful)) {
+        return 'duplicate';
+      }
+      const doubtful = window.events.some(isSame);
+      window.events = [...window.events, { digest, receivedAt, doubtful }].slice(-KEEP_EVENTS);
+      return doubtful ? 'doubtful' : 'new';
+    },
+    gone: (conversationId) => {
+      const window = current.get(conversationId) ?? previous.get(conversationId);
+      if (window !== undefined) window.ended = true;
+    },
+  };
+}
+
+function saysAllEnded({ participants }: SnapshotEvent): boolean {
+  const hasPrimary = participants.some((p) => p.communications.some(({ medium }) => isPrimary(medium)));
+  return participants.every(
+    ({ supervisor, communications }) =>
+      supervisor || communications.every((leg) => (hasPrimary && !isPrimary(leg.medium)) || saysEnded(leg)),
+  );
+}
