@@ -151,9 +151,15 @@ export function createWaiting({ events, limits, mergeAbove, onCoalesced }: Waiti
   const addSnapshot = (record: OutRecord, event: SnapshotEvent): void => {
     const { conversationId } = event;
     const novelty = recent.look(event);
-    if (merging && novelty === 'duplicate') { onCoalesced(1); return; }
+    if (merging && novelty === 'duplicate') {
+      onCoalesced(1);
+      return;
+    }
     const last = conversations.get(conversationId)?.last ?? null;
-    if (merging && novelty === 'new' && last !== null && mergeInto(last, event)) { onCoalesced(1); return; }
+    if (merging && novelty === 'new' && last !== null && mergeInto(last, event)) {
+      onCoalesced(1);
+      return;
+    }
     append({ number: ++number, record, conversationId, kind: KIND[novelty] });
   };
 
