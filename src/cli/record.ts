@@ -7,7 +7,7 @@ import { createLocalSchemas } from '../log/codec/schema-source';
 import { topicNames } from '../log/topics';
 import { createIngest, type Ingest } from '../pipeline/ingest';
 import { recordMinimised, recordRaw } from '../pipeline/recording-line';
-import { limitsOf, maskOf } from '../roles/settings';
+import { inputLimitsOf, limitsOf, maskOf } from '../roles/settings';
 import type { Context } from './context';
 import { recordingNames } from './recorder/names';
 import { openRecordingFiles, openRecordingStream, type RecordingTarget, type Rotation } from './recorder/target';
@@ -81,7 +81,8 @@ export async function runRecord(context: Context, flags: RecordFlags): Promise<v
 async function ingestOf({ config }: Context): Promise<Ingest> {
   const topics = topicNames(config.topics.prefix);
   const events = await createEventCodec(createLocalSchemas(), topics);
-  return createIngest({ stage: 'bridge', topics, events, limits: limitsOf(config), mask: maskOf(config) });
+  const limits = limitsOf(config);
+  return createIngest({ stage: 'bridge', topics, events, limits, input: inputLimitsOf(config), mask: maskOf(config) });
 }
 
 async function openTarget({ io }: Context, flags: RecordFlags, format: 'plain' | 'gzip'): Promise<RecordingTarget> {

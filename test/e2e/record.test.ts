@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { DEFAULT_LIMITS } from '../../src/conversation/limits';
+import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../src/conversation/limits';
 import { startSimulator, type Simulator } from '../../src/genesys/simulator';
 import { createEventCodec } from '../../src/log/codec/codecs';
 import { createLocalSchemas } from '../../src/log/codec/schema-source';
@@ -67,7 +67,7 @@ describe('queuefold record', () => {
     const frames = linesIn(text).map((line) => JSON.parse(line) as { receivedAt: string; event: unknown });
     const topics = topicNames('test');
     const events = await createEventCodec(createLocalSchemas(), topics);
-    const ingest = createIngest({ stage: 'bridge', topics, events, limits: DEFAULT_LIMITS, mask: null });
+    const ingest = createIngest({ stage: 'bridge', topics, events, limits: DEFAULT_LIMITS, input: DEFAULT_INPUT_LIMITS, mask: null });
     const minimise = recordMinimised(ingest);
     const minimised = frames.flatMap(({ receivedAt, event }) => {
       const one = minimise(JSON.stringify(event), Date.parse(receivedAt));

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { ConversationEvent } from '../../../src/conversation/event';
-import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
 import { readLine } from '../../../src/conversation/line';
 import { maskEvent, type PrivacyMask } from '../../../src/conversation/privacy';
 import { generateEvents } from '../../../src/genesys/simulator';
@@ -34,7 +34,8 @@ beforeAll(async () => {
 });
 
 function minimiseWith({ limits = DEFAULT_LIMITS, mask = null }: Partial<IngestOptions>): RecordFrame {
-  return recordMinimised(createIngest({ stage: 'bridge', topics: topicNames('test'), events, limits, mask }));
+  const input = DEFAULT_INPUT_LIMITS;
+  return recordMinimised(createIngest({ stage: 'bridge', topics: topicNames('test'), events, limits, input, mask }));
 }
 
 interface Frame {
