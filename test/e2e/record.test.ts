@@ -67,7 +67,14 @@ describe('queuefold record', () => {
     const frames = linesIn(text).map((line) => JSON.parse(line) as { receivedAt: string; event: unknown });
     const topics = topicNames('test');
     const events = await createEventCodec(createLocalSchemas(), topics);
-    const ingest = createIngest({ stage: 'bridge', topics, events, limits: DEFAULT_LIMITS, input: DEFAULT_INPUT_LIMITS, mask: null });
+    const ingest = createIngest({
+      stage: 'bridge',
+      topics,
+      events,
+      limits: DEFAULT_LIMITS,
+      input: DEFAULT_INPUT_LIMITS,
+      mask: null,
+    });
     const minimise = recordMinimised(ingest);
     const minimised = frames.flatMap(({ receivedAt, event }) => {
       const one = minimise(JSON.stringify(event), Date.parse(receivedAt));
