@@ -55,7 +55,7 @@ interface Member {
 const PENDING: QueueSubscription = { subscription: 'pending', missingPermissions: [] };
 
 export function createChannelSet(options: ChannelSetOptions): ChannelSet {
-  const { rest, timings, metrics, logger, socket, room, onGap } = options;
+  const { rest, timings, metrics, logger, socket, room } = options;
   const members = new Map<number, Member>();
   const subscriptions = new Map<string, QueueSubscription>();
   const idOf = new Map<string, string>();
@@ -66,6 +66,11 @@ export function createChannelSet(options: ChannelSetOptions): ChannelSet {
 
   const queuesOf = (index: number): readonly string[] =>
     [...packing].filter(([, place]) => place === index).map(([id]) => id);
+
+  function onGap(queueIds: readonly string[], fromMs: number | null): void {
+    metrics.gaps.inc();
+    options.onGap(queueIds, fromMs);
+  }
 
   function enter(next: ChannelSetState): void {
     if (state === next) return;

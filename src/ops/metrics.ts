@@ -30,6 +30,7 @@ export function createMetrics() {
       'status',
     ]),
     channels: gauge('bridge_channels', 'Notification channels, by state', ['state']),
+    gaps: counter('bridge_gaps_total', 'Times that nobody listened to some queues: what they did is asked for'),
     subscribedQueues: gauge('bridge_subscribed_queues', 'Queues with a permitted subscription'),
     lastNotification: gauge(
       'bridge_last_notification_timestamp_seconds',

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 /** Teaches a plain node to load the sources, as jest does here: for tests that need a process of their own to kill. */
-const LOADER = `
+export const WITH_TYPESCRIPT = `
 require.extensions['.ts'] = (module, file) => module._compile(require('@swc/core').transformFileSync(file, {
   jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' },
 }).code, file);
@@ -22,7 +22,10 @@ export function runTypeScript(
   args: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
 ): TypeScriptProcess {
-  const child = spawn(process.execPath, ['-e', LOADER, file, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['-e', WITH_TYPESCRIPT, file, ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let problems = '';
   child.stderr.on('data', (text: Buffer) => (problems += text.toString()));
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>

@@ -1,0 +1,77 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Environment } from '../chaos/role-process';
+import { WITH_TYPESCRIPT } from '../support/run-typescript';
+import type { BridgeReport } from './bridge-process';
+
+/** A place that one bridge at a time fills. */
+export interface SoakBridge {
+  start(): void;
+  /** As `kill -9` does. */
+  kill(): Promise<void>;
+  last(): BridgeReport;
+  /** Of all processes of this place together. */
+  total(): BridgeReport & { readonly peakRssBytes: number };
+  tail(): string;
+}
+
+const NOTHING: BridgeReport = {
+  ready: false,
+  pending: 0,
+  urgent: 0,
+  gaps: 0,
+  requests: 0,
+  reconciled: {},
+  rssBytes: 0,
+};
+const TAIL_LINES = 200;
+
+export function createSoakBridge(env: Environment, acceleration: number): SoakBridge {
+  const reports: BridgeReport[] = [];
+  const tail: string[] = [];
+  let peakRssBytes = 0;
+  let child: ChildProcess | null = null;
+
+  return {
+    start() {
+      const file = join(__dirname, 'bridge-process.ts');
+      child = spawn(process.execPath, ['-e', WITH_TYPESCRIPT, file, String(acceleration)], {
+        env: { PATH: process.env['PATH'] ?? '', ...env },
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      });
+      const place = reports.push(NOTHING) - 1;
+      child.on('message', (report: BridgeReport) => {
+        reports[place] = report;
+        peakRssBytes = Math.max(peakRssBytes, report.rssBytes);
+      });
+      if (child.stderr === null) return;
+      createInterface({ input: child.stderr }).on('line', (line) => {
+        tail.push(line);
+        if (tail.length > TAIL_LINES) tail.shift();
+      });
+    },
+    async kill() {
+      if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    },
+    last: () => reports.at(-1) ?? NOTHING,
+    total() {
+      const sum = (of: (report: BridgeReport) => number): number => reports.reduce((all, one) => all + of(one), 0);
+      const outcomes = new Set(reports.flatMap(({ reconciled }) => Object.keys(reconciled)));
+      return {
+        ...(reports.at(-1) ?? NOTHING),
+        gaps: sum(({ gaps }) => gaps),
+        requests: sum(({ requests }) => requests),
+        reconciled: Object.fromEntries(
+          [...outcomes].map((outcome) => [outcome, sum(({ reconciled }) => reconciled[outcome] ?? 0)]),
+        ),
+        peakRssBytes,
+      };
+    },
+    tail: () => tail.join('\n'),
+  };
+}

@@ -1,0 +1,45 @@
+import { isDeepStrictEqual } from 'node:util';
+import { printableRow, STATE_COLUMNS } from '../../src/conversation/row';
+import type { TruthRow } from '../../src/genesys/simulator';
+import type { Stage } from './stage';
+
+/** A conversation of which the table and the organisation tell different things. */
+export interface Difference {
+  readonly id: string;
+  readonly expected: TruthRow | null;
+  readonly found: Readonly<Record<string, unknown>> | null;
+}
+
+export interface Differences {
+  now(): readonly Difference[];
+  /** Those that were there the last time, too, with nothing new at the organisation: not only on their way. */
+  lasting(): readonly Difference[];
+}
+
+/** All columns that the organisation knows: the db_ columns depend on who listened. */
+const COLUMNS = STATE_COLUMNS.filter((column) => !column.startsWith('db_'));
+
+export function createDifferences({ simulator, table }: Pick<Stage, 'simulator' | 'table'>): Differences {
+  let before = new Map<string, TruthRow | null>();
+
+  function now(): readonly Difference[] {
+    const truth = new Map(simulator.truth().conversations.map((row) => [row.conversation_id, row]));
+    const rows = new Map([...table.rows()].map((row) => [row.conversation_id, printableRow(row, COLUMNS)]));
+    return [...new Set([...truth.keys(), ...rows.keys()])].flatMap((id) => {
+      const [expected, found] = [truth.get(id) ?? null, rows.get(id) ?? null];
+      return isDeepStrictEqual(expected, found) ? [] : { id, expected, found };
+    });
+  }
+
+  return {
+    now,
+    lasting() {
+      const differences = now();
+      const lasting = differences.filter(
+        ({ id, expected }) => before.has(id) && isDeepStrictEqual(before.get(id), expected),
+      );
+      before = new Map(differences.map(({ id, expected }) => [id, expected]));
+      return lasting;
+    },
+  };
+}
