@@ -150,9 +150,10 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   ): Promise<void> {
     if (detailsDenied) return;
     const now = Date.now();
+    const newest = newestRow();
     const fromMs = Math.max(
       now - timings.lookBackMs,
-      Math.min(...missed.map(({ from }) => from ?? newestRow())) - GAP_MARGIN_MS,
+      Math.min(...new Set(missed.map(({ from }) => from ?? newest))) - GAP_MARGIN_MS,
     );
     let pages = 0;
     try {
