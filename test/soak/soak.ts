@@ -158,7 +158,7 @@ async function play(options: SoakOptions, stage: Stage): Promise<SoakResult> {
     const lost = new Set(simulator.faults.status().stale);
     const queues = new Set(simulator.queues.map(({ id }) => id));
     const isExplained = ({ id, expected, found }: Difference): boolean =>
-      lost.has(id) || !queues.has(expected?.queue_id ?? found?.queue_id ?? '');
+      lost.has(id) || !queues.has(String(expected?.queue_id ?? found?.['queue_id']));
     simulator.resume();
     return {
       unexplained: differences.filter((one) => !isExplained(one)),
