@@ -5,8 +5,8 @@ import { createRowCodec } from '../../src/log/codec/codecs';
 import { createMetrics } from '../../src/ops/metrics';
 import { connectKafka } from '../../src/roles/connect';
 import { until } from '../chaos/until';
+import { startQueuefold } from '../support/pipeline-processes';
 import { aRow } from '../support/store-rows';
-import { createSoakBridge } from './bridge';
 import { conversationIdOf, queueIdOf, sessionIdOf, startLargeOrganisation } from './large-organisation';
 import { setServices } from './stage';
 
@@ -44,34 +44,53 @@ export async function runScale(say: (text: string) => void): Promise<ScaleResult
     });
     await fillTable(env);
     say(`${CONVERSATIONS - MISSING + ENDED} rows are in the topic`);
-    const bridge = createSoakBridge(env, 1);
+    const bridge = startQueuefold(['bridge'], env);
     services.own(bridge.kill);
     const started = Date.now();
-    bridge.start();
     await until('all queues to be subscribed', LIMIT_MS, () => organisation.subscribedAt() !== null);
     const subscribedSeconds = ((organisation.subscribedAt() ?? 0) - started) / 1_000;
     say(`subscribed after ${subscribedSeconds.toFixed(1)} s`);
-    const isDone = (): boolean => {
-      const { reconciled, urgent } = bridge.last();
-      return urgent === 0 && (reconciled['snapshot'] ?? 0) >= MISSING && (reconciled['gone'] ?? 0) >= ENDED;
-    };
-    for (let waited = 0; !isDone(); waited += 1) {
-      if (Date.now() - started > LIMIT_MS) throw new Error(`not reconciled:\n${bridge.tail()}`);
-      if (waited % 20 === 0) say(`${JSON.stringify(bridge.last().reconciled)}, ${bridge.last().urgent} to do`);
+    await bridge.ready();
+    let seen = readMetrics(await bridge.get('/metrics'));
+    let peakRssBytes = 0;
+    for (let waited = 0; !seen.isReconciled; waited += 1) {
+      if (Date.now() - started > LIMIT_MS) throw new Error(`not reconciled:\n${bridge.stderr()}`);
+      if (waited % 20 === 0) say(`${JSON.stringify(seen.reconciled)}, ${seen.urgent} to do`);
       await sleep(1_000);
+      seen = readMetrics(await bridge.get('/metrics'));
+      peakRssBytes = Math.max(peakRssBytes, seen.rssBytes);
     }
-    const total = bridge.total();
     return {
       ...{ queues: QUEUES, conversations: CONVERSATIONS, subscribedSeconds },
       reconciledSeconds: (Date.now() - started) / 1_000,
       requests: organisation.requests(),
-      reconciled: total.reconciled,
-      stillToConfirm: total.pending,
-      peakRssBytes: total.peakRssBytes,
+      reconciled: seen.reconciled,
+      stillToConfirm: seen.toConfirm,
+      peakRssBytes,
     };
   } finally {
     await services.dispose();
   }
+}
+
+/** What the bridge tells of itself, as Prometheus reads it. */
+function readMetrics(text: string) {
+  const values = (name: string, label: string): Record<string, number> =>
+    Object.fromEntries(
+      [...text.matchAll(new RegExp(`^${name}\\{${label}="([^"]+)"\\} (\\S+)$`, 'gm'))].map(([, key = '', value]) => [
+        key,
+        Number(value),
+      ]),
+    );
+  const reconciled = values('queuefold_bridge_reconciliations_total', 'outcome');
+  const pending = values('queuefold_bridge_reconciliation_pending', 'importance');
+  const toConfirm = pending['confirm'] ?? 0;
+  const urgent = Object.values(pending).reduce((sum, count) => sum + count, 0) - toConfirm;
+  return {
+    ...{ reconciled, toConfirm, urgent },
+    isReconciled: urgent === 0 && (reconciled['snapshot'] ?? 0) >= MISSING && (reconciled['gone'] ?? 0) >= ENDED,
+    rssBytes: Number(/^process_resident_memory_bytes (\S+)$/m.exec(text)?.[1] ?? NaN),
+  };
 }
 
 /** The compacted topic as a fold has left it. */
