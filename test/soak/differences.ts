@@ -12,15 +12,17 @@ export interface Difference {
 
 export interface Differences {
   now(): readonly Difference[];
-  /** Those that were there the last time, too, with nothing new at the organisation: not only on their way. */
+  /** Those that have been there for a second, with nothing new at the organisation: not only on their way. */
   lasting(): readonly Difference[];
 }
 
 /** All columns that the organisation knows: the db_ columns depend on who listened. */
 const COLUMNS = STATE_COLUMNS.filter((column) => !column.startsWith('db_'));
 
+const ON_THE_WAY_MS = 1_000;
+
 export function createDifferences({ simulator, table }: Pick<Stage, 'simulator' | 'table'>): Differences {
-  let before = new Map<string, TruthRow | null>();
+  let before = new Map<string, { readonly expected: TruthRow | null; readonly since: number }>();
 
   function now(): readonly Difference[] {
     const truth = new Map(simulator.truth().conversations.map((row) => [row.conversation_id, row]));
@@ -34,12 +36,15 @@ export function createDifferences({ simulator, table }: Pick<Stage, 'simulator' 
   return {
     now,
     lasting() {
+      const at = Date.now();
       const differences = now();
-      const lasting = differences.filter(
-        ({ id, expected }) => before.has(id) && isDeepStrictEqual(before.get(id), expected),
+      before = new Map(
+        differences.map(({ id, expected }) => {
+          const known = before.get(id);
+          return [id, known && isDeepStrictEqual(known.expected, expected) ? known : { expected, since: at }];
+        }),
       );
-      before = new Map(differences.map(({ id, expected }) => [id, expected]));
-      return lasting;
+      return differences.filter(({ id }) => at - (before.get(id)?.since ?? at) >= ON_THE_WAY_MS);
     },
   };
 }

@@ -21,6 +21,8 @@ import { SOAK_RECONCILIATION } from './timings';
 export interface Stage {
   readonly simulator: Simulator;
   readonly bridge: SoakBridge;
+  /** A second one on the same queues, for whoever starts it. */
+  readonly peer: SoakBridge;
   readonly fold: Role;
   readonly table: LiveRows;
   /** Until what was lost without a gap has been asked for, ms of the organisation's time. */
@@ -104,6 +106,8 @@ export async function setStage({ seed, acceleration, conversationsPerSecond }: S
     });
     const bridge = createSoakBridge(env, acceleration);
     services.own(bridge.kill);
+    const peer = createSoakBridge(env, acceleration);
+    services.own(peer.kill);
     const fold = createRole('fold', 'fold', env);
     services.own(() => fold.kill());
     const { log, schemas, topics } = connectKafka(loadConfig({ env }), pino({ enabled: false }), createMetrics());
@@ -111,7 +115,7 @@ export async function setStage({ seed, acceleration, conversationsPerSecond }: S
     const table = await followLiveRows(log, topics.state, await createRowCodec(schemas, topics));
     const { silentDigitalMs, compareEveryMs, graceMs } = SOAK_RECONCILIATION;
     return {
-      ...{ simulator, bridge, fold, table, dispose: services.dispose },
+      ...{ simulator, bridge, peer, fold, table, dispose: services.dispose },
       slowestMs: silentDigitalMs + compareEveryMs + 2 * graceMs,
       async start() {
         fold.start();
