@@ -140,7 +140,7 @@ async function play(options: SoakOptions, stage: Stage): Promise<SoakResult> {
     let lastDifferentAt = endedAt;
     while (Date.now() - endedAt < limitMs) {
       signal?.throwIfAborted();
-      if (differences.lasting().length > 0) lastDifferentAt = Date.now();
+      if (!differences.lasting().every(explanation())) lastDifferentAt = Date.now();
       await sleep(100);
     }
     const { unexplained, explained } = await exactly();
@@ -153,15 +153,19 @@ async function play(options: SoakOptions, stage: Stage): Promise<SoakResult> {
     );
   }
 
+  /** What no client can notice at once: lost without a gap, or in a queue that nobody can listen to any more. */
+  function explanation(): (difference: Difference) => boolean {
+    const lost = new Set(simulator.faults.status().stale);
+    const queues = new Set(simulator.queues.map(({ id }) => id));
+    return ({ id, expected, found }) => lost.has(id) || !queues.has(String(expected?.queue_id ?? found?.['queue_id']));
+  }
+
   /** With the organisation's time stopped, so that nothing is on its way. */
   async function exactly(): Promise<{ unexplained: readonly Difference[]; explained: readonly Difference[] }> {
     simulator.pause();
     await sleep(ON_THE_WAY_MS);
     const differences = createDifferences(stage).now();
-    const lost = new Set(simulator.faults.status().stale);
-    const queues = new Set(simulator.queues.map(({ id }) => id));
-    const isExplained = ({ id, expected, found }: Difference): boolean =>
-      lost.has(id) || !queues.has(String(expected?.queue_id ?? found?.['queue_id']));
+    const isExplained = explanation();
     simulator.resume();
     return {
       unexplained: differences.filter((one) => !isExplained(one)),
