@@ -14,6 +14,9 @@ export interface BridgeReport {
   readonly pending: number;
   /** Of these, those that are known to differ from the table. */
   readonly urgent: number;
+  /** Of the events on their way into Kafka. */
+  readonly pendingConversations: number;
+  readonly coalesced: number;
   readonly gaps: number;
   readonly requests: number;
   /** By outcome. */
@@ -60,6 +63,8 @@ async function main(): Promise<void> {
       ready: (await checkHealth(bridge.ready, REPORT_EVERY_MS)).ok,
       pending: waiting.reduce((all, { value }) => all + value, 0),
       urgent: waiting.reduce((all, { labels, value }) => all + (labels.importance === 'confirm' ? 0 : value), 0),
+      pendingConversations: await sum(metrics.pendingConversations),
+      coalesced: await sum(metrics.coalesced),
       gaps: await sum(metrics.gaps),
       requests: await sum(metrics.genesysRequests),
       reconciled: Object.fromEntries(outcomes.map(({ labels, value }) => [String(labels.outcome), value])),

@@ -18,13 +18,8 @@ export interface SoakBridge {
 }
 
 const NOTHING: BridgeReport = {
-  ready: false,
-  pending: 0,
-  urgent: 0,
-  gaps: 0,
-  requests: 0,
-  reconciled: {},
-  rssBytes: 0,
+  ...{ ready: false, pending: 0, urgent: 0, pendingConversations: 0, coalesced: 0 },
+  ...{ gaps: 0, requests: 0, reconciled: {}, rssBytes: 0 },
 };
 const TAIL_LINES = 200;
 

@@ -1,18 +1,20 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/common/errors';
+import { runKafkaAway } from './kafka-away';
 import { runScale } from './scale';
 import { runSoak } from './soak';
 
 /**
  * `npm run soak -- --minutes N --seed S [--accelerated]`: 2 conversations a second under the real limits, or 20 with
  * clock and limits accelerated tenfold. `npm run soak -- --scale`: a bridge that starts on 5,000 queues and 100,000
- * conversations, which takes as long as the limit of requests makes it.
+ * conversations, which takes as long as the limit of requests makes it. `--kafka-away SECONDS`: Kafka is killed under load
+ * and comes back.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       ...{ minutes: { type: 'string' }, seed: { type: 'string' } },
-      ...{ accelerated: { type: 'boolean' }, scale: { type: 'boolean' } },
+      ...{ accelerated: { type: 'boolean' }, scale: { type: 'boolean' }, 'kafka-away': { type: 'string' } },
     },
   });
   const minutes = numberOf('--minutes', values.minutes ?? '5');
@@ -26,6 +28,11 @@ async function main(): Promise<void> {
     return;
   }
   say(`seed ${seed}`);
+  if (values['kafka-away'] !== undefined) {
+    const awaySeconds = numberOf('--kafka-away', values['kafka-away']);
+    process.stdout.write(`${JSON.stringify(await runKafkaAway({ seed, awaySeconds, say }), null, 2)}\n`);
+    return;
+  }
   const interrupt = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort());
   const { signal } = interrupt;

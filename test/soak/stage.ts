@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { packageRoot } from '../../src/common/package-root';
 import { loadConfig } from '../../src/config';
+import type { EmbeddedKafka } from '../../src/embedded/kafka';
 import { startSimulator, type Simulator } from '../../src/genesys/simulator';
 import { createRowCodec } from '../../src/log/codec/codecs';
 import { createMetrics } from '../../src/ops/metrics';
@@ -19,6 +20,7 @@ import { SOAK_RECONCILIATION } from './timings';
 
 /** The organisation, a bridge to be killed, a fold, and the table as anybody reads it from the topic. */
 export interface Stage {
+  readonly kafka: EmbeddedKafka;
   readonly simulator: Simulator;
   readonly bridge: SoakBridge;
   /** A second one on the same queues, for whoever starts it. */
@@ -39,6 +41,7 @@ export interface StageOptions {
 
 /** Kafka and the registry of the run's own, and whatever else has to be ended. */
 export interface Services {
+  readonly kafka: EmbeddedKafka;
   own(end: () => Promise<void>): void;
   /** The settings of a process, with its topics set up. */
   environment(more: Environment): Promise<Environment>;
@@ -64,7 +67,7 @@ export async function setServices(): Promise<Services> {
     const registry = await ownRegistryForTests();
     own(registry.dispose);
     return {
-      ...{ own, dispose },
+      ...{ kafka, own, dispose },
       async environment(more) {
         const env: Environment = {
           KAFKA_BROKERS: kafka.brokers.join(','),
@@ -115,6 +118,7 @@ export async function setStage({ seed, acceleration, conversationsPerSecond }: S
     const table = await followLiveRows(log, topics.state, await createRowCodec(schemas, topics));
     const { silentDigitalMs, compareEveryMs, graceMs } = SOAK_RECONCILIATION;
     return {
+      kafka: services.kafka,
       ...{ simulator, bridge, peer, fold, table, dispose: services.dispose },
       slowestMs: silentDigitalMs + compareEveryMs + 2 * graceMs,
       async start() {
