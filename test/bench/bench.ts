@@ -1,5 +1,6 @@
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { measureBridge } from './bridge';
 import { startCluster, type BenchCluster } from './cluster';
 import { measureConsume } from './consume';
 import { measureFold } from './fold';
@@ -17,7 +18,7 @@ const { values: flags } = parseArgs({
     live: { type: 'string', default: '2000' },
     restore: { type: 'string', default: '100000' },
     json: { type: 'boolean', default: false },
-    /** A folder for CPU profiles of the fold and the sink. */
+    /** A folder for CPU profiles of the bridge, the fold and the sink. */
     profile: { type: 'string' },
   },
 });
@@ -33,6 +34,13 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
   const two = await cluster.createTopics('two', one.events);
   const late = await cluster.createTopics('late');
   const restored = await cluster.createTopics('restored');
+  const bridged = await cluster.createTopics('bridged');
+  const step = async <T>(name: string, run: () => Promise<T>): Promise<T> => {
+    const result = await run();
+    say(`${name}: ${JSON.stringify(result)}`);
+    return result;
+  };
+  const bridge = await step('bridge', () => measureBridge(cluster, bridged, profile));
   say(`events: ${flags.events} are generated and written`);
   const events = Number(flags.events);
   const loaded = await loadEvents(cluster, one, {
@@ -43,14 +51,10 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
       if (written % 20_000 === 0) say(`  ${written}`);
     },
   });
-  const step = async <T>(name: string, run: () => Promise<T>): Promise<T> => {
-    const result = await run();
-    say(`${name}: ${JSON.stringify(result)}`);
-    return result;
-  };
   const { meanJsonBytes, meanAvroBytes, live } = loaded;
   return {
     input: { events: loaded.events, live, meanJsonBytes, meanAvroBytes },
+    bridge,
     consumePerSecond: await step('raw consume', () => measureConsume(cluster, one, events, 'raw')),
     decodePerSecond: await step('consume + decode', () => measureConsume(cluster, one, events, 'decode')),
     foldOne: await step('fold, one process', () => measureFold(cluster, one, 1, profile)),

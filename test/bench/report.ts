@@ -1,3 +1,4 @@
+import type { BridgeResult } from './bridge';
 import type { FoldResult } from './fold';
 import type { LatencyResult } from './latency';
 import type { Loaded } from './load';
@@ -6,6 +7,7 @@ import type { SinkFigures } from './sink-process';
 
 export interface BenchResult {
   readonly input: Pick<Loaded, 'events' | 'live' | 'meanJsonBytes' | 'meanAvroBytes'>;
+  readonly bridge: BridgeResult;
   readonly consumePerSecond: number;
   readonly decodePerSecond: number;
   readonly foldOne: FoldResult;
@@ -18,8 +20,18 @@ export interface BenchResult {
 }
 
 export function formatResult(result: BenchResult): string {
-  const { input, consumePerSecond: raw, foldOne, foldTwo, latency, restore, sink } = result;
+  const { input, bridge, consumePerSecond: raw, foldOne, foldTwo, latency, restore, sink } = result;
   const rows: readonly (readonly [string, string, string])[] = [
+    [
+      `bridge, frames of ${whole(bridge.meanFrameBytes)} bytes → Kafka`,
+      rate(bridge.notificationsPerSecond, 'frames'),
+      ratio(bridge.notificationsPerSecond, bridge.rawPerSecond),
+    ],
+    ['  of them merged while they waited', whole(bridge.coalesced), ''],
+    ['  raw produce of the same records', rate(bridge.rawPerSecond, 'records'), '1.00'],
+    ['  frame → read from Kafka at 1,000/s, p50', `${bridge.p50Ms.toFixed(0)} ms`, ''],
+    ['  frame → read from Kafka at 1,000/s, p99', `${bridge.p99Ms.toFixed(0)} ms`, ''],
+    ['  peak memory, bridge', megabytes(bridge.peakBytes), ''],
     ['raw consume', rate(raw, 'events'), '1.00'],
     ['consume + decode', rate(result.decodePerSecond, 'events'), ratio(result.decodePerSecond, raw)],
     ['fold exactly once, one process', rate(foldOne.eventsPerSecond, 'events'), ratio(foldOne.eventsPerSecond, raw)],

@@ -2,11 +2,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import type { Environment } from '../chaos/role-process';
 import { WITH_TYPESCRIPT } from '../support/run-typescript';
 import type { BridgeReport } from './bridge-process';
 
-/** A place that one bridge at a time fills. */
+/** A place that one bridge at a time fills. One that ends by itself, as at a start without an answer, is started again, as any supervisor does. */
 export interface SoakBridge {
   start(): void;
   /** As `kill -9` does. */
@@ -22,32 +23,43 @@ const NOTHING: BridgeReport = {
   ...{ gaps: 0, requests: 0, reconciled: {}, rssBytes: 0 },
 };
 const TAIL_LINES = 200;
+const RESTART_AFTER_MS = 300;
 
 export function createSoakBridge(env: Environment, acceleration: number): SoakBridge {
   const reports: BridgeReport[] = [];
   const tail: string[] = [];
   let peakRssBytes = 0;
   let child: ChildProcess | null = null;
+  let wanted = false;
+
+  function launch(): void {
+    const file = join(__dirname, 'bridge-process.ts');
+    const launched = spawn(process.execPath, ['-e', WITH_TYPESCRIPT, file, String(acceleration)], {
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    child = launched;
+    const place = reports.push(NOTHING) - 1;
+    launched.on('message', (report: BridgeReport) => {
+      reports[place] = report;
+      peakRssBytes = Math.max(peakRssBytes, report.rssBytes);
+    });
+    launched.once('exit', () => {
+      if (wanted && child === launched) setTimeout(() => wanted && child === launched && launch(), RESTART_AFTER_MS);
+    });
+    createInterface({ input: launched.stderr as Readable }).on('line', (line) => {
+      tail.push(line);
+      if (tail.length > TAIL_LINES) tail.shift();
+    });
+  }
 
   return {
     start() {
-      const file = join(__dirname, 'bridge-process.ts');
-      child = spawn(process.execPath, ['-e', WITH_TYPESCRIPT, file, String(acceleration)], {
-        env: { PATH: process.env['PATH'] ?? '', ...env },
-        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      });
-      const place = reports.push(NOTHING) - 1;
-      child.on('message', (report: BridgeReport) => {
-        reports[place] = report;
-        peakRssBytes = Math.max(peakRssBytes, report.rssBytes);
-      });
-      if (child.stderr === null) return;
-      createInterface({ input: child.stderr }).on('line', (line) => {
-        tail.push(line);
-        if (tail.length > TAIL_LINES) tail.shift();
-      });
+      wanted = true;
+      launch();
     },
     async kill() {
+      wanted = false;
       if (child === null || child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');
       child.kill('SIGKILL');

@@ -1,0 +1,95 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { generateEvents } from '../../src/genesys/simulator';
+import { heard, report } from './child';
+
+export interface FramesArgs {
+  /** Frames that are prepared, and sent again and again. */
+  readonly frames: number;
+  /** Sent as fast as they are read. */
+  readonly burst: number;
+  /** Then so many at 1,000 a second, each of a conversation of its own. */
+  readonly paced: number;
+}
+
+export interface FramesReports {
+  readonly ready: { readonly url: string; readonly meanBytes: number };
+  readonly connected: object;
+  readonly burst: { readonly startedAt: number; readonly endedAt: number };
+  /** When each was sent, epoch ms. */
+  readonly paced: { readonly sentAt: readonly number[] };
+}
+
+export const pacedId = (index: number): string => `paced-${index}`;
+
+const BUFFER_BYTES = 4 * 1024 * 1024;
+const PER_SECOND = 1_000;
+const TICK_MS = 5;
+
+/** The organisation's side of the bridge's benchmark, in a process of its own: it must not share the bridge's processor time. */
+async function main({ frames: count, burst, paced }: FramesArgs): Promise<void> {
+  const frames: string[] = [];
+  const stream = generateEvents({
+    seed: 1,
+    conversations: 1e9,
+    conversationsPerSecond: 20,
+    queues: 1,
+    agents: 3_000,
+    heartbeatMs: 0,
+  });
+  for (const { frame } of stream) if (frames.push(JSON.stringify(frame)) >= count) break;
+  const topic = (JSON.parse(frames[0] ?? '{}') as { topicName: string }).topicName;
+  const queueId = topic.split('.')[3] ?? '';
+
+  const server = createServer((request, response) => {
+    const answers: readonly (readonly [string, unknown])[] = [
+      ['/oauth/token', { access_token: 't', token_type: 'bearer', expires_in: 86_400 }],
+      ['/routing/queues', { entities: [{ id: queueId, name: 'Queue' }], pageCount: 1 }],
+      ['/subscriptions', { entities: [{ id: topic, state: 'Permitted' }] }],
+      ['/channels', { id: 'c', connectUri: `${url().replace('http', 'ws')}/channels/c` }],
+      ['', { results: [], conversations: [], entities: [] }],
+    ];
+    const [, body] = answers.find(([part]) => (request.url ?? '').includes(part)) ?? ['', {}];
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
+  });
+  const url = (): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const sockets = new WebSocketServer({ server, perMessageDeflate: false });
+  const connected = new Promise<WebSocket>((resolve) => sockets.once('connection', resolve));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const bursting = heard('burst');
+  const pacing = heard('paced');
+  const ending = heard('end');
+  report('ready', { url: url(), meanBytes: frames.reduce((sum, text) => sum + text.length, 0) / frames.length });
+  const socket = await connected;
+  report('connected', {});
+
+  await bursting;
+  const startedAt = Date.now();
+  for (let sent = 0; sent < burst; sent += 1) {
+    socket.send(frames[sent % frames.length] ?? '');
+    if (sent % 100 === 99) await new Promise((resolve) => setImmediate(resolve));
+    while (socket.bufferedAmount > BUFFER_BYTES) await sleep(1);
+  }
+  report('burst', { startedAt, endedAt: Date.now() });
+
+  await pacing;
+  const sentAt: number[] = [];
+  const began = performance.now();
+  while (sentAt.length < paced) {
+    const due = Math.min(paced, Math.floor(((performance.now() - began) / 1_000) * PER_SECOND));
+    while (sentAt.length < due) {
+      const text = frames[sentAt.length % frames.length] ?? '';
+      const id = pacedId(sentAt.length);
+      sentAt.push(Date.now());
+      socket.send(text.replace(/"eventBody":\{"id":"[^"]+"/, `"eventBody":{"id":"${id}"`));
+    }
+    await sleep(TICK_MS);
+  }
+  report('paced', { sentAt });
+  await ending;
+  process.exit(0);
+}
+
+void main(JSON.parse(process.argv[2] ?? '{}') as FramesArgs);
