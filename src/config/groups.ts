@@ -33,7 +33,13 @@ export interface Config {
   readonly deadLetters: { readonly maxConsecutive: number; readonly maxRatio: number };
   /** Undefined: nothing is masked. */
   readonly privacy: { readonly mask: readonly ('ani' | 'dnis' | 'subject')[]; readonly key: Secret } | undefined;
-  readonly sink: { readonly flushMs: number; readonly flushRows: number; readonly flushBytes: number };
+  readonly sink: {
+    readonly flushMs: number;
+    readonly flushRows: number;
+    readonly flushBytes: number;
+    readonly cleanupIntervalMs: number;
+    readonly cleanupGraceMs: number;
+  };
   readonly simulator: {
     readonly seed: number;
     readonly conversationsPerSecond: number;
@@ -165,6 +171,8 @@ export function groupSettings(settings: ResolvedSettings): Config {
       flushMs: settings.SINK_FLUSH_MS.value,
       flushRows: settings.SINK_FLUSH_ROWS.value,
       flushBytes: settings.SINK_FLUSH_BYTES.value,
+      cleanupIntervalMs: settings.SINK_CLEANUP_INTERVAL.value,
+      cleanupGraceMs: settings.SINK_CLEANUP_GRACE.value,
     },
     simulator: {
       seed: settings.SIM_SEED.value,

@@ -28,6 +28,7 @@ export interface Setting<T> extends Kind<T> {
 }
 
 const SECOND_MS = 1_000;
+const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MIB = 1024 * 1024;
@@ -119,6 +120,12 @@ export const SETTINGS = {
   SINK_FLUSH_MS: setting(integer(10, 60_000), '1000', 'longest wait before rows are inserted'),
   SINK_FLUSH_ROWS: setting(integer(1, 1_000_000), '10000', 'rows of a batch'),
   SINK_FLUSH_BYTES: setting(size(1024, 256 * MIB), '8MiB', 'bytes of a batch'),
+  SINK_CLEANUP_INTERVAL: setting(duration(SECOND_MS, DAY_MS), '10m', 'how often ended conversations are cleaned up'),
+  SINK_CLEANUP_GRACE: setting(
+    duration(10 * MINUTE_MS, 7 * DAY_MS),
+    '1h',
+    'how long they stay; a sink that stores nothing for half of it ends',
+  ),
 
   SIM_SEED: setting(integer(0, 2 ** 32 - 1), '1', 'the simulated organisation: same seed, same conversations'),
   SIM_CONVERSATIONS_PER_SECOND: setting(number(0.01, 10_000), '2', 'new simulated conversations a second'),

@@ -10,7 +10,7 @@ export interface Log {
   subscribe(subscription: Subscription): Promise<RunningSubscription>;
   /** Writes records one by one or many at once, idempotent, acks=all. */
   createProducer(): Promise<LogProducer>;
-  /** Reads topics from the beginning, without a group: to the end fixed at the call, or for ever with `follow`. */
+  /** Reads topics, from the beginning unless told otherwise, without a group: to the end fixed at the call, or for ever with `follow`. */
   read(request: ReadRequest): Promise<Reading>;
   /** The partitions' ends (offset after the last committed record, the LSO). */
   endOffsets(topic: string): Promise<ReadonlyMap<number, number>>;
@@ -19,6 +19,10 @@ export interface Log {
    * count as open: the LSO lags behind.)
    */
   writtenOffsets(topic: string): Promise<ReadonlyMap<number, number>>;
+  /** What tells a topic from a later one of the same name; null where the log tells none (memory, Kafka before 2.8). */
+  topicId(topic: string): Promise<string | null>;
+  /** How long the topic keeps a tombstone at least (`delete.retention.ms`); null: until every group has read it. */
+  tombstoneRetentionMs(topic: string): Promise<number | null>;
   close(): Promise<void>;
 }
 
@@ -171,6 +175,8 @@ export interface LogProducer {
 
 export interface ReadRequest {
   readonly topics: readonly string[];
+  /** Of a single topic: only these partitions, each from this offset on. Absent: all, from their beginnings. */
+  readonly from?: ReadonlyMap<number, number>;
   readonly follow: boolean;
   /** Called in the order of each partition. Must not block. */
   onRecord(record: LogRecord): void;

@@ -51,13 +51,16 @@ const RETAINED: Readonly<Record<string, string>> = {
   'retention.ms': String(7 * DAY_MS),
 };
 
+/** A reader that is behind for longer may miss that a key was deleted. */
+export const TOMBSTONE_RETENTION_MS = DAY_MS;
+
 const COMPACTED: Readonly<Record<string, string>> = {
   'cleanup.policy': 'compact',
   'min.cleanable.dirty.ratio': '0.1',
   // The active segment is never compacted: it has to roll.
   'segment.ms': String(HOUR_MS),
   'segment.bytes': String(64 * MIB),
-  'delete.retention.ms': String(DAY_MS),
+  'delete.retention.ms': String(TOMBSTONE_RETENTION_MS),
   'min.compaction.lag.ms': '0',
   'max.compaction.lag.ms': String(DAY_MS),
   // State records carry receive times, which a recording from the future puts ahead of the broker's clock.

@@ -84,6 +84,10 @@ export function createMetrics() {
     sinkRetries: counter('sink_retries_total', 'Inserts tried again, by reason', ['reason']),
     sinkBufferRows: gauge('sink_buffer_rows', 'Rows read and not yet inserted'),
     sinkLastSuccess: gauge('sink_last_success_timestamp_seconds', 'When the last INSERT succeeded'),
+    sinkRereads: counter('sink_rereads_total', 'Partitions read from their beginning, by reason', ['reason']),
+    sinkSweptRows: counter('sink_swept_rows_total', 'Rows removed whose tombstones the topic no longer had'),
+    cleanupRows: counter('cleanup_rows_total', 'Ended conversations cleaned out of the state table'),
+    cleanupLastSuccess: gauge('cleanup_last_success_timestamp_seconds', 'When the state table was last cleaned up'),
 
     // across
     deadLetters: counter('dead_letters_total', 'Records sent to the dead letters, by stage and reason', [

@@ -1,7 +1,11 @@
+import { messageOf } from '../common/errors';
 import { createRowCodec } from '../log/codec/codecs';
+import { partitionOf } from '../log/partitioner';
 import type { LogRecord } from '../log/port';
+import { TOMBSTONE_RETENTION_MS } from '../log/topics';
 import { deadLetterRecord, unreadable } from '../pipeline/dead-letter';
 import type { Store } from '../store/client';
+import { claimEpoch } from '../store/epochs';
 import { createSink, type DecodedRecord } from '../store/sink';
 import type { RoleParts, RunningRole } from './role';
 
@@ -32,7 +36,9 @@ export async function startSinkRole(parts: RoleParts & { readonly store: Store }
     await producer.send([deadLetterRecord(topics.deadLetters, { stage: 'sink', reason, message, key, origin, body })]);
   };
 
-  const { flushMs, flushRows, flushBytes } = config.sink;
+  const { flushMs, flushRows, flushBytes, cleanupIntervalMs, cleanupGraceMs } = config.sink;
+  const identity = { topic: topics.state, id: await log.topicId(topics.state) };
+  if (identity.id === null) logger.info('the log tells no topic ids: a state topic that is made anew is not noticed');
   const sink = await createSink<LogRecord>({
     store,
     log,
@@ -42,6 +48,11 @@ export async function startSinkRole(parts: RoleParts & { readonly store: Store }
     decode,
     onInvalid,
     flush: { ms: flushMs, rows: flushRows, bytes: flushBytes },
+    epoch: await claimEpoch(store, identity),
+    topicId: identity.id,
+    tombstoneRetentionMs: await tombstoneRetention(parts),
+    partitionOf,
+    cleanup: { intervalMs: cleanupIntervalMs, graceMs: cleanupGraceMs },
     metrics,
     logger,
   });
@@ -61,4 +72,17 @@ export async function startSinkRole(parts: RoleParts & { readonly store: Store }
       await producer.close();
     },
   };
+}
+
+/** As the broker says; as `setup` makes it, where asking is not permitted. */
+async function tombstoneRetention({ log, topics, logger }: RoleParts): Promise<number | null> {
+  try {
+    return await log.tombstoneRetentionMs(topics.state);
+  } catch (error) {
+    logger.warn(
+      { error: messageOf(error), assumedMs: TOMBSTONE_RETENTION_MS },
+      'delete.retention.ms of the state topic is not to be had; is DescribeConfigs permitted?',
+    );
+    return TOMBSTONE_RETENTION_MS;
+  }
 }

@@ -14,6 +14,7 @@ export type StoreRow =
       /** The record's, epoch ms. */
       readonly timestamp: number;
       readonly partition: number;
+      /** −1, in every epoch but 0: older than all records of the epoch, newer than all of the one before. */
       readonly offset: number;
     };
 
@@ -29,6 +30,11 @@ export const MAX_EPOCH = 0xffff;
  */
 export function versionOf(epoch: number, offset: number): string {
   return epoch === 0 ? String(offset) : ((BigInt(epoch) << OFFSET_BITS) + BigInt(offset)).toString();
+}
+
+/** Of a version in its database's order of topics. */
+export function epochOf(version: string): number {
+  return Number(BigInt(version) >> OFFSET_BITS);
 }
 
 /** The offset in `_version`; null where the version is of another epoch. */

@@ -14,6 +14,15 @@ export interface SourceRecord {
 
 export interface RecordSource<R extends SourceRecord> {
   subscribe(subscription: SourceSubscription<R>): Promise<RunningSource>;
+  /** From the given offsets to the ends that are found at the call. */
+  read(request: {
+    readonly topics: readonly string[];
+    readonly from?: ReadonlyMap<number, number>;
+    readonly follow: false;
+    onRecord(record: R): void;
+  }): Promise<{ readonly caughtUp: Promise<void>; stop(): Promise<void> }>;
+  endOffsets(topic: string): Promise<ReadonlyMap<number, number>>;
+  topicId(topic: string): Promise<string | null>;
 }
 
 export interface SourceSubscription<R extends SourceRecord> {
@@ -26,7 +35,8 @@ export interface SourceSubscription<R extends SourceRecord> {
 
 export interface SourcePartition {
   readonly partition: number;
-  readonly committedOffset: number | null;
+  /** The first offset the partition still has. */
+  readonly beginningOffset: number;
 }
 
 export interface RunningSource {

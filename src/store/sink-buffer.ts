@@ -3,6 +3,8 @@ import type { SourceRecord } from './record-source';
 /** Records of several partitions, taken away together. */
 export interface Batch<R> {
   readonly records: readonly R[];
+  /** When the oldest of them was read, epoch ms. */
+  readonly readAt: number;
   /** How far each partition has come with this batch; `assignment` tells whether it is still the same one. */
   readonly ends: readonly { readonly partition: number; readonly offset: number; readonly assignment: object }[];
 }
@@ -26,6 +28,8 @@ interface PartitionBuffer<R> {
   /** An object per assignment: only its identity counts. */
   readonly assignment: object;
   records: R[];
+  /** When what was read, one after the other. */
+  arrivals: { readonly nextOffset: number; readonly at: number }[];
   nextOffset: number | null;
   takenOffset: number | null;
 }
@@ -52,7 +56,7 @@ export function createSinkBuffer<R extends SourceRecord>(now: () => number = Dat
   return {
     assign: (partition) => {
       forget(partition);
-      partitions.set(partition, { assignment: {}, records: [], nextOffset: null, takenOffset: null });
+      partitions.set(partition, { assignment: {}, records: [], arrivals: [], nextOffset: null, takenOffset: null });
       restart();
     },
     revoke: (partition) => {
@@ -66,12 +70,14 @@ export function createSinkBuffer<R extends SourceRecord>(now: () => number = Dat
       if (buffer.records.length === 0) buffer.records = [...records];
       else for (const record of records) buffer.records.push(record);
       buffer.nextOffset = nextOffset;
+      buffer.arrivals.push({ nextOffset, at: now() });
       rows += records.length;
       bytes += sizeOf(records);
       since ??= now();
     },
     take: (limit) => {
       const taken: R[] = [];
+      let readAt = now();
       const ends: { partition: number; offset: number; assignment: object }[] = [];
       for (const [partition, buffer] of partitions) {
         if (buffer.nextOffset === null || buffer.nextOffset === buffer.takenOffset) continue;
@@ -82,13 +88,15 @@ export function createSinkBuffer<R extends SourceRecord>(now: () => number = Dat
         if (offset === null) continue;
         for (const record of share) taken.push(record);
         buffer.takenOffset = offset;
+        readAt = Math.min(readAt, buffer.arrivals[0]?.at ?? readAt);
+        buffer.arrivals = buffer.arrivals.filter((arrival) => arrival.nextOffset > offset);
         ends.push({ partition, offset, assignment: buffer.assignment });
       }
       rows -= taken.length;
       bytes -= sizeOf(taken);
       restart();
       rotate(partitions);
-      return ends.length === 0 ? null : { records: taken, ends };
+      return ends.length === 0 ? null : { records: taken, readAt, ends };
     },
     rows: () => rows,
     bytes: () => bytes,

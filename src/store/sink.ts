@@ -1,12 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { messageOf } from '../common/errors';
+import { OperatorError, messageOf } from '../common/errors';
 import type { QueueConversation } from '../conversation/row';
 import type { Metrics } from '../ops/metrics';
+import { createAsOf } from './as-of';
+import { createCleanup } from './cleanup';
 import type { Store } from './client';
 import type { StoreRow } from './encode';
 import { describeStoreError } from './errors';
-import { createProgress } from './progress';
+import { createProgress, type Note } from './progress';
 import type { RecordSource, SourcePartition, SourceRecord } from './record-source';
+import { recover } from './recovery';
 import { createSinkBuffer, type Batch } from './sink-buffer';
 import { createWriter, type WriterOptions, type WriterState } from './writer';
 
@@ -30,8 +34,15 @@ export interface SinkOptions<R extends SourceRecord> {
   readonly onInvalid: (record: R, reason: string, message: string) => Promise<void>;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  /** Of the state topic, see `versionOf`. Default 0. */
-  readonly epoch?: number;
+  /** Of the state topic, see `claimEpoch`. */
+  readonly epoch: number;
+  /** The id of the topic that has this epoch; null: the log tells none. */
+  readonly topicId: string | null;
+  /** How long the topic keeps tombstones; null: until they are read. */
+  readonly tombstoneRetentionMs: number | null;
+  /** Where a key of the topic is, among so many partitions. */
+  readonly partitionOf: (key: string, partitions: number) => number;
+  readonly cleanup: { readonly intervalMs: number; readonly graceMs: number };
   readonly backOff?: WriterOptions['backOff'];
   /** How long a stop waits for what was read to be stored; then it is dropped, uncommitted. Default 10,000. */
   readonly stopTimeoutMs?: number;
@@ -58,17 +69,30 @@ const CONCURRENCY = 3;
 const BUFFERED_BATCHES = 4;
 const PROGRESS_EVERY_MS = 5_000;
 const STOP_TIMEOUT_MS = 10_000;
+const RETRY_MS = 500;
+/** How often is looked where the topic ends, see `AsOf`; for short retentions more often. */
+const SAMPLE_EVERY_MS = 30_000;
+/** Who has this partition cleans up: one at a time is enough, two do no harm. */
+const CLEANER = 0;
 
 /**
  * Kafka → ClickHouse, at least once; versions make it exact. DO NOT BREAK: an offset is committed only when every record
  * below it is stored (or in the dead letters), and nothing is committed for a partition that was taken away.
  */
 export async function createSink<R extends SourceRecord>(options: SinkOptions<R>): Promise<RunningSink> {
-  const { store, flush, metrics, logger, epoch = 0, stopTimeoutMs = STOP_TIMEOUT_MS } = options;
+  const { store, flush, metrics, logger, epoch, stopTimeoutMs = STOP_TIMEOUT_MS } = options;
+  const { graceMs } = options.cleanup;
+  const staleAfterMs = options.tombstoneRetentionMs === null ? Infinity : options.tombstoneRetentionMs / 2;
   const buffer = createSinkBuffer<R>();
   const progress = createProgress(store, options.topic, epoch);
   const stored = new Map<number, number>();
+  const asOf = createAsOf();
+  /** An object per assignment: only its identity counts. */
+  const assignments = new Map<number, object>();
+  /** Up to where records may have been stored before, and until when their tombstones are sure to be there. */
+  const replays = new Map<number, { readonly end: number; readonly notAfterMs: number }>();
   const progressTimer = createProgressTimer(() => noteProgress());
+  const cleanup = createCleanup({ store, metrics, logger, ...options.cleanup });
   const underWay = new Set<Batch<R>>();
   const aborted = new AbortController();
   const cancelled = new Promise<never>((_, reject) => {
@@ -105,28 +129,69 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
     if (phase === 'ended') return;
     phase = 'ended';
     clearTimeout(timer);
+    clearInterval(sampler);
+    cleanup.stop();
     progressTimer.clear();
     aborted.abort(error ?? new Error('the sink has stopped'));
     if (error === undefined) settle?.resolve();
     else settle?.reject(error);
   };
 
-  const startingAt = async (partitions: readonly SourcePartition[]): Promise<ReadonlyMap<number, number>> => {
-    // Without a committed offset the beginning is right: the topic may be a new one, and sending twice does no harm.
-    const committed = partitions.flatMap(({ partition, committedOffset }) =>
-      committedOffset === null ? [] : [[partition, committedOffset] as const],
-    );
-    if (committed.length === 0) return new Map();
-    try {
-      const noted = await progress.read();
-      return new Map(committed.map(([partition, offset]) => [partition, Math.max(offset, noted.get(partition) ?? 0)]));
-    } catch (error) {
-      logger.warn({ error: describeStoreError(error) }, 'the store does not say how far it is; the commits count');
-      return new Map();
+  const begin = async (partitions: readonly SourcePartition[]): Promise<ReadonlyMap<number, number>> => {
+    const assignment = {};
+    for (const { partition } of partitions) assignments.set(partition, assignment);
+    const beginnings = await recover({ ...options, epoch, progress, writer, staleAfterMs }, partitions, aborted.signal);
+    for (const [partition, { offset, asOfMs, knownEnd, tombstonesAtMs }] of beginnings) {
+      if (assignments.get(partition) !== assignment) continue; // taken away in the meantime
+      if (partition === CLEANER) cleanup.start();
+      buffer.assign(partition);
+      asOf.begin(partition, { asOfMs, storedTo: offset });
+      if (offset > 0) stored.set(partition, offset);
+      replays.set(partition, { end: knownEnd, notAfterMs: tombstonesAtMs + graceMs / 2 });
+    }
+    return new Map([...beginnings].map(([partition, { offset }]) => [partition, offset]));
+  };
+
+  /** Its rows may be sent so long; later the tombstones that hide them may have been cleaned up. */
+  const notAfter = ({ readAt, records }: Batch<R>): number => {
+    let limit = readAt + graceMs / 2;
+    for (const { partition, offset } of records) {
+      const replay = replays.get(partition);
+      if (replay !== undefined && offset < replay.end) limit = Math.min(limit, replay.notAfterMs);
+    }
+    return limit;
+  };
+
+  /** Records that were read before the answer are of this topic if it still has its id: ids do not come back. */
+  const assertSameTopic = async (): Promise<void> => {
+    if (options.topicId === null) return;
+    for (;;) {
+      aborted.signal.throwIfAborted();
+      try {
+        if ((await options.log.topicId(options.topic)) === options.topicId) return;
+      } catch (error) {
+        logger.warn({ error: messageOf(error) }, 'Kafka does not tell the id of the topic; asking again');
+        await sleep(RETRY_MS, undefined, { signal: aborted.signal });
+        continue;
+      }
+      throw new OperatorError(
+        `${options.topic} was deleted and made anew while the sink read it. Start again: the sink then begins at its beginning.`,
+      );
     }
   };
 
-  const storeBatch = async ({ records }: Batch<R>): Promise<void> => {
+  /** A compacted topic may have dropped tombstones behind which this sink has not come in time. */
+  const assertCurrent = (partition: number): void => {
+    const asOfMs = asOf.of(partition);
+    if (asOfMs === null || Date.now() - asOfMs <= staleAfterMs) return;
+    throw new OperatorError(
+      `${options.topic}/${partition}: the sink was behind for ${Math.round((Date.now() - asOfMs) / 1000)} s, and the topic may have ` +
+        'dropped tombstones (delete.retention.ms). Start again: the partition is then read from its beginning.',
+    );
+  };
+
+  const storeBatch = async (batch: Batch<R>): Promise<void> => {
+    const { records } = batch;
     const prepared = options.prepare?.(records.map(({ value }) => value)) ?? null;
     if (prepared !== null) await prepared;
     const rows: StoreRow[] = [];
@@ -135,19 +200,23 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
       if (decoded.kind === 'invalid') await options.onInvalid(record, decoded.reason, decoded.message);
       else rows.push(storeRow(decoded, record));
     }
-    await writer.insert(rows, aborted.signal);
+    await assertSameTopic();
+    await writer.insert(rows, aborted.signal, notAfter(batch));
     const now = Date.now();
     for (const { timestamp } of records) latency.observe(Math.max(0, now - timestamp) / 1000);
   };
 
   const commit = async ({ records, ends }: Batch<R>): Promise<void> => {
     aborted.signal.throwIfAborted();
-    for (const { partition, offset } of ends) stored.set(partition, offset);
+    const current = ends.filter(({ partition, assignment }) => buffer.isCurrent(partition, assignment));
+    for (const { partition, offset } of current) {
+      stored.set(partition, offset);
+      asOf.stored(partition, offset);
+    }
     for (const [partition, timestamp] of new Map(records.map((record) => [record.partition, record.timestamp]))) {
       metrics.lowWatermark.set({ stage: 'sink', partition: String(partition) }, timestamp / 1000);
     }
-    const metadata = JSON.stringify({ committedAt: Date.now() });
-    const current = ends.filter(({ partition, assignment }) => buffer.isCurrent(partition, assignment));
+    const metadata = JSON.stringify({ committedAt: Date.now(), epoch });
     if (current.length > 0) {
       const source = await subscribing;
       await source.commit(current.map(({ partition, offset }) => ({ partition, offset, metadata }))).catch(
@@ -158,11 +227,35 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
     progressTimer.arm();
   };
 
+  const notes = (): ReadonlyMap<number, Note> =>
+    new Map(
+      [...stored].flatMap(([partition, offset]) => {
+        const asOfMs = asOf.of(partition);
+        return asOfMs === null ? [] : [[partition, { offset, asOfMs }] as const];
+      }),
+    );
+
   const noteProgress = async (): Promise<void> => {
     progressTimer.clear();
-    await progress.write(stored).catch((error: unknown) => {
+    await progress.write(notes()).catch((error: unknown) => {
       logger.debug({ error: describeStoreError(error) }, 'progress was not noted');
     });
+  };
+
+  const sample = async (): Promise<void> => {
+    try {
+      for (const partition of replays.keys()) assertCurrent(partition);
+    } catch (error) {
+      end(error);
+      return;
+    }
+    const at = Date.now();
+    try {
+      asOf.sample(await options.log.endOffsets(options.topic), at);
+      progressTimer.arm();
+    } catch (error) {
+      logger.debug({ error: messageOf(error) }, 'the ends of the topic are not to be had');
+    }
   };
 
   /** The only place that begins batches: called when records, an end of a batch, time or a stop may be a reason to. */
@@ -220,20 +313,26 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
     }
   };
 
+  const sampler = setInterval(() => void sample(), Math.min(SAMPLE_EVERY_MS, staleAfterMs / 8));
+
   const subscribing = options.log.subscribe({
     group: options.group,
     topic: options.topic,
-    onAssigned: async (partitions) => {
-      const starts = await startingAt(partitions);
-      for (const { partition } of partitions) buffer.assign(partition);
-      return starts;
-    },
+    onAssigned: begin,
     onRevoked: (partitions) => {
-      for (const partition of partitions) buffer.revoke(partition);
+      for (const partition of partitions) {
+        assignments.delete(partition);
+        buffer.revoke(partition);
+        asOf.forget(partition);
+        replays.delete(partition);
+        stored.delete(partition);
+        if (partition === CLEANER) cleanup.stop();
+      }
       pump();
     },
     onRecords: (partition, records, nextOffset) => {
       if (phase !== 'running') return;
+      assertCurrent(partition);
       buffer.add(partition, records, nextOffset);
       pump();
     },
@@ -252,7 +351,7 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
       pump();
       // Each batch that ends begins the next one.
       while (underWay.size > 0) await Promise.race([tail, cancelled]);
-      await noteProgress();
+      await Promise.race([noteProgress(), cancelled]);
     } catch (error) {
       logger.warn(
         { error: messageOf(error), rows: buffer.rows() },

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { OperatorError } from '../common/errors';
 import type { Metrics } from '../ops/metrics';
 import { identifier, type Store } from './client';
 import { INSERT_COLUMNS, encodeRows, type EncodedRows, type StoreRow } from './encode';
@@ -30,9 +31,11 @@ export interface WriterState {
 export interface Writer {
   /**
    * Resolves when every row is in ClickHouse or was given to `onRejected`. While ClickHouse is away it keeps trying;
-   * it rejects only when `onRejected` does, or with the signal's reason. Rows may be sent again: versions make it exact.
+   * it rejects only when `onRejected` does, with the signal's reason, or with an OperatorError after `notAfterMs`.
+   * Rows may be sent again: versions make it exact.
+   * @param notAfterMs epoch ms; nothing is sent later, because the tombstone of a row may be cleaned up then
    */
-  insert(rows: readonly StoreRow[], signal: AbortSignal): Promise<void>;
+  insert(rows: readonly StoreRow[], signal: AbortSignal, notAfterMs?: number): Promise<void>;
   state(): WriterState;
 }
 
@@ -82,9 +85,11 @@ export function createWriter(options: WriterOptions): Writer {
   };
 
   /** Answers the error of the data, null when all is stored. */
-  const sendUntilAnswered = async (encoded: EncodedRows, signal: AbortSignal): Promise<unknown> => {
+  const sendUntilAnswered = async (encoded: EncodedRows, limits: Limits): Promise<unknown> => {
+    const { signal, notAfterMs } = limits;
     for (let delayMs = backOff.firstMs; ; delayMs = Math.min(2 * delayMs, backOff.maxMs)) {
       signal.throwIfAborted();
+      if (Date.now() > notAfterMs) throw tooLate(state.error);
       try {
         await send(encoded);
         available();
@@ -105,17 +110,17 @@ export function createWriter(options: WriterOptions): Writer {
     }
   };
 
-  const insert = async (rows: readonly StoreRow[], encoded: EncodedRows, signal: AbortSignal): Promise<void> => {
-    const error = await sendUntilAnswered(encoded, signal);
+  const insert = async (rows: readonly StoreRow[], encoded: EncodedRows, limits: Limits): Promise<void> => {
+    const error = await sendUntilAnswered(encoded, limits);
     if (error === null) return;
     if (rows.length > 1) {
       const middle = rows.length >> 1;
-      await insert(rows.slice(0, middle), part(encoded, 0, middle), signal);
-      await insert(rows.slice(middle), part(encoded, middle, rows.length), signal);
+      await insert(rows.slice(0, middle), part(encoded, 0, middle), limits);
+      await insert(rows.slice(middle), part(encoded, middle, rows.length), limits);
       return;
     }
     // Once more: half a request, cut by the network, looks like wrong data too.
-    if ((await sendUntilAnswered(encoded, signal)) === null) return;
+    if ((await sendUntilAnswered(encoded, limits)) === null) return;
     for (const row of rows) {
       const { partition, offset } = row;
       logger.error({ partition, offset, code: codeOf(error) }, 'ClickHouse refuses a row; it goes to the dead letters');
@@ -124,12 +129,25 @@ export function createWriter(options: WriterOptions): Writer {
   };
 
   return {
-    insert: async (rows, signal) => {
+    insert: async (rows, signal, notAfterMs = Infinity) => {
       if (rows.length === 0) return;
-      await insert(rows, encodeRows(rows, epoch), signal);
+      await insert(rows, encodeRows(rows, epoch), { signal, notAfterMs });
     },
     state: () => state,
   };
+}
+
+interface Limits {
+  readonly signal: AbortSignal;
+  readonly notAfterMs: number;
+}
+
+function tooLate(error: string | null): OperatorError {
+  return new OperatorError(
+    'Rows could not be stored for so long that the clean-up may have removed the tombstones that hide them ' +
+      `(${error ?? 'this process was paused'}). Start again: they are read anew, behind their tombstones. ` +
+      'SINK_CLEANUP_GRACE says how long that may take; half of it counts.',
+  );
 }
 
 function part({ bytes, ends }: EncodedRows, from: number, to: number): EncodedRows {

@@ -2,6 +2,7 @@ import { openEmbeddedClickHouse } from '../../src/embedded/clickhouse';
 import { createRowCodec } from '../../src/log/codec/codecs';
 import { createLocalSchemas } from '../../src/log/codec/schema-source';
 import { createKafkaLog } from '../../src/log/kafkajs/log';
+import { partitionOf } from '../../src/log/partitioner';
 import type { LogRecord } from '../../src/log/port';
 import type { TopicNames } from '../../src/log/topics';
 import { createMetrics } from '../../src/ops/metrics';
@@ -31,6 +32,14 @@ export interface SinkFigures {
 }
 
 const FLUSH = { rows: 10_000, bytes: 8 * 1024 * 1024, ms: 1_000 };
+/** Nothing else than rows: an empty table, one topic, no clean-up. */
+const UNDISTURBED = {
+  epoch: 0,
+  topicId: null,
+  tombstoneRetentionMs: null,
+  partitionOf,
+  cleanup: { intervalMs: 86_400_000, graceMs: 86_400_000 },
+};
 const DATABASES = { sink: 'bench_sink', raw: 'bench_raw', warmUp: 'bench_warm_up' };
 
 async function main({ brokers, topics, folder }: SinkProcessArgs): Promise<void> {
@@ -65,6 +74,7 @@ async function main({ brokers, topics, folder }: SinkProcessArgs): Promise<void>
     let committed = 0;
     const left = new Map([...ends].filter(([, end]) => end > 0));
     const source: RecordSource<LogRecord> = {
+      ...log,
       subscribe: async (subscription) => {
         const running = await log.subscribe({
           ...subscription,
@@ -100,6 +110,7 @@ async function main({ brokers, topics, folder }: SinkProcessArgs): Promise<void>
       prepare: (values) => codec.prepare(values),
       decode,
       flush: FLUSH,
+      ...UNDISTURBED,
       onInvalid: (_record, reason) => Promise.reject(new Error(reason)),
       metrics: createMetrics(),
       logger: connection.logger,

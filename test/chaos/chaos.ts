@@ -127,7 +127,7 @@ async function stored({ sink }: Stage, { log, topics }: Connected, store: Store)
   await until(`the sink to store up to ${offsetsText(ends)}`, LIMIT_MS, async () => {
     await sink.ready();
     const reached = await progress.read();
-    return [...ends].every(([partition, end]) => (reached.get(partition) ?? 0) >= end);
+    return [...ends].every(([partition, end]) => (reached.get(partition)?.offset ?? 0) >= end);
   });
 }
 

@@ -54,7 +54,7 @@ export async function storeForTests(options: TestStoreOptions = {}): Promise<Tes
       return result.json();
     },
     clear: async () => {
-      const tables = ['history', 'state', 'lives', 'progress'].map((name) => `queue_conversation_${name}`);
+      const tables = ['history', 'state', 'lives', 'progress', 'epochs'].map((name) => `queue_conversation_${name}`);
       for (const table of [...tables, 'names']) {
         await command(`TRUNCATE TABLE ${identifier(database)}.${table}`);
       }

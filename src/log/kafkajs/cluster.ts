@@ -14,7 +14,7 @@ export interface Cluster {
   refreshMetadata(): Promise<void>;
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
-  findBroker(node: { readonly nodeId: number }): Promise<FetchBroker>;
+  findBroker(node: { readonly nodeId: number }): Promise<FetchBroker & RequestBroker>;
   removeBroker(address: { readonly host: string; readonly port: number }): void;
   findGroupCoordinator(lookup: { readonly groupId: string }): Promise<Coordinator>;
   fetchTopicsOffset(
@@ -45,6 +45,33 @@ interface FetchBroker {
     }[];
   }): Promise<{
     readonly responses: readonly { readonly topicName: string; readonly partitions: readonly FetchedPartition[] }[];
+  }>;
+}
+
+/** A broker as far as it takes requests that kafkajs has no method for. */
+export interface RequestBroker {
+  /** By API key; null before the first connection. */
+  readonly versions: Readonly<Record<number, { readonly maxVersion: number } | undefined>> | null;
+  readonly connectionPool: {
+    send<A, T>(protocol: {
+      readonly request: {
+        readonly apiKey: number;
+        readonly apiVersion: number;
+        readonly apiName: string;
+        readonly encode: () => Promise<{ readonly buffer: Buffer }>;
+      };
+      readonly response: {
+        readonly decode: (payload: Buffer) => Promise<A>;
+        readonly parse: (answer: A) => Promise<T>;
+      };
+    }): Promise<T>;
+  };
+  describeConfigs(request: {
+    readonly resources: readonly { readonly type: number; readonly name: string; readonly configNames: string[] }[];
+  }): Promise<{
+    readonly resources: readonly {
+      readonly configEntries: readonly { readonly configName: string; readonly configValue: string }[];
+    }[];
   }>;
 }
 

@@ -12,6 +12,8 @@ import { createKafkaProducer } from './producer';
 import { boundsOf, writtenOffsetsOf } from './reader';
 import { readKafka } from './reading';
 import { openSession } from './session';
+import { tombstoneRetentionOf } from './topic-config';
+import { topicIdOf } from './topic-id';
 
 export interface KafkaLogOptions extends KafkaConnection {
   readonly metrics?: Metrics;
@@ -74,6 +76,8 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
       await partitionsOf(service, topic);
       return service.ask([topic], (cluster) => writtenOffsetsOf(cluster, topic));
     },
+    topicId: (topic) => service.ask([topic], (cluster) => topicIdOf(cluster, topic)),
+    tombstoneRetentionMs: (topic) => service.ask([topic], (cluster) => tombstoneRetentionOf(cluster, topic)),
     async close() {
       await Promise.all([...closers].map((close) => close()));
       await service.close();

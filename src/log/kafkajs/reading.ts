@@ -56,12 +56,17 @@ export async function readKafka(connection: KafkaConnection, request: ReadReques
     const found: ReadPosition[] = [];
     const all = new Map<ReadPosition, number>();
     for (const topic of request.topics) {
-      const partitions = cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId);
+      const { from } = request;
+      const partitions = cluster
+        .findTopicPartitionMetadata(topic)
+        .map(({ partitionId }) => partitionId)
+        .filter((partition) => from === undefined || from.has(partition));
       const first = await boundsOf(cluster, topic, partitions, 'beginning');
       const last = await boundsOf(cluster, topic, partitions, 'end');
       for (const partition of partitions) {
         const end = last.get(partition) ?? 0;
-        const one = { topic, partition, position: first.get(partition) ?? 0, until: request.follow ? null : end };
+        const position = Math.max(first.get(partition) ?? 0, from?.get(partition) ?? 0);
+        const one = { topic, partition, position, until: request.follow ? null : end };
         found.push(one);
         if (one.position < end) all.set(one, end);
       }

@@ -43,6 +43,8 @@ export function createMemoryClient(store: MemoryStore, options: ClientOptions): 
     read: (request) => Promise.resolve(closing(readMemory(store, request))),
     endOffsets: (topic) => Promise.resolve(endsOf(store, topic)),
     writtenOffsets: (topic) => Promise.resolve(endsOf(store, topic)),
+    topicId: () => Promise.resolve(null),
+    tombstoneRetentionMs: () => Promise.resolve(null),
     async close() {
       await Promise.all([...closers].map((close) => close()));
     },

@@ -5,7 +5,13 @@ import { createCursor } from './cursor';
 
 /** @see Log.read */
 export function readMemory(store: MemoryStore, request: ReadRequest): Reading {
-  const logs = request.topics.flatMap((topic) => store.topic(topic));
+  const { from } = request;
+  const logs = request.topics.flatMap((topic) =>
+    store
+      .topic(topic)
+      .map((log, partition) => ({ log, begin: Math.max(log.beginning(), from?.get(partition) ?? 0), partition }))
+      .filter(({ partition }) => from === undefined || from.has(partition)),
+  );
   const caughtUp = createDeferred<undefined>();
   let open = logs.length;
   const reached = (): void => {
@@ -13,11 +19,11 @@ export function readMemory(store: MemoryStore, request: ReadRequest): Reading {
     if (open <= 0) caughtUp.resolve(undefined);
   };
 
-  const cursors = logs.map((log) => {
+  const cursors = logs.map(({ log, begin }) => {
     const end = log.end();
-    let isReached = log.beginning() >= end;
+    let isReached = begin >= end;
     if (isReached) reached();
-    const cursor = createCursor(log, log.beginning(), (records, nextOffset) => {
+    const cursor = createCursor(log, begin, (records, nextOffset) => {
       for (const record of records) {
         if (request.follow || record.offset < end) request.onRecord(record);
       }

@@ -29,6 +29,7 @@ describe('migrate', () => {
       'queue_conversation',
       'queue_conversation_at',
       'queue_conversation_changes',
+      'queue_conversation_epochs',
       'queue_conversation_history',
       'queue_conversation_lives',
       'queue_conversation_lives_mv',

@@ -52,6 +52,18 @@ export function describeReading(open: OpenScene): void {
       await reading.stop();
     });
 
+    it('read only the partitions that are asked for, each from its offset on', async () => {
+      const { log, input, produce } = await open(3);
+      await produce(['a', '1', 0], ['b', '2', 1], ['c', '3', 1], ['d', '4', 2]);
+      const keys: string[] = [];
+      const onRecord = ({ key }: LogRecord): void => void keys.push(key?.toString() ?? '');
+      const from = new Map([[1, 1], [2, 1]]); // prettier-ignore
+      const reading = await log.read({ topics: [input], from, follow: false, onRecord });
+      await reading.caughtUp;
+      await reading.stop();
+      expect(keys).toEqual(['c']);
+    });
+
     it('read on with follow', async () => {
       const { log, input, produce } = await open(1);
       await produce(['a', '1']);

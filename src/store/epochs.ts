@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { OperatorError } from '../common/errors';
+import { identifier, type Store } from './client';
+import { MAX_EPOCH } from './encode';
+import { UNKNOWN_TABLE, codeOf } from './errors';
+import { literal } from './literal';
+
+/** The state topic as far as the store has to tell it from another one. */
+export interface TopicIdentity {
+  readonly topic: string;
+  /** Null: the log tells none, so a topic made anew cannot be told from the one before. */
+  readonly id: string | null;
+}
+
+interface Epoch extends TopicIdentity {
+  readonly epoch: number;
+}
+
+/** A replica may hear of a row later than the one that took it. */
+const VISIBLE_WITHIN_MS = 30_000;
+const POLL_MS = 50;
+
+/**
+ * The epoch of a topic in this database: the one that it was given before, else the next. Several sinks at once get the
+ * same answer. An epoch is claimed by an INSERT whose deduplication token is the epoch: ClickHouse (or its Keeper) takes
+ * the first and drops every other, and who has got it is read back. Epochs are claimed one after the other, without a
+ * gap, so whoever reaches epoch n has seen that all before it belong to other topics: no topic gets two.
+ */
+export async function claimEpoch(store: Store, { topic, id }: TopicIdentity): Promise<number> {
+  const known = await readEpochs(store);
+  if (id === null) return Math.max(0, ...known.map(({ epoch }) => epoch));
+  if (known.length === 0) await reserveUnknown(store);
+  for (let epoch = 0, epochs = known; ; epoch++) {
+    if (epoch > MAX_EPOCH) {
+      throw new OperatorError(
+        `ClickHouse database ${store.database}: its ${MAX_EPOCH + 1} epochs are used up, one for each time that the ` +
+          'state topic was made anew. Choose another CLICKHOUSE_DATABASE.',
+      );
+    }
+    let owner = epochs.find((one) => one.epoch === epoch);
+    if (owner === undefined) {
+      await propose(store, { epoch, topic, id });
+      epochs = await readUntilThere(store, epoch);
+      owner = epochs.find((one) => one.epoch === epoch);
+    }
+    if (owner?.topic === topic && owner.id === id) return epoch;
+  }
+}
+
+/** Rows from before there were epochs, or whose epochs somebody has deleted, are of a topic that nobody knows. */
+async function reserveUnknown(store: Store): Promise<void> {
+  const result = await store.client.query({
+    query:
+      'SELECT count() AS rows, toUInt32(bitShiftRight(max(_version), 48)) AS greatest ' +
+      `FROM ${identifier(store.database)}.queue_conversation_state`,
+    format: 'JSONEachRow',
+  });
+  const [found] = await result.json<{ rows: string; greatest: number }>();
+  if (found === undefined || Number(found.rows) === 0) return;
+  for (let epoch = 0; epoch <= found.greatest; epoch++) await propose(store, { epoch, topic: '', id: '' });
+}
+
+async function readEpochs(store: Store): Promise<readonly Epoch[]> {
+  try {
+    const result = await store.client.query({
+      query:
+        `SELECT epoch, topic, topic_id AS id FROM ${identifier(store.database)}.queue_conversation_epochs ` +
+        'ORDER BY epoch',
+      format: 'JSONEachRow',
+    });
+    return await result.json<Epoch>();
+  } catch (error) {
+    if (codeOf(error) !== UNKNOWN_TABLE) throw error;
+    throw new OperatorError(
+      `ClickHouse database ${store.database} lacks the table queue_conversation_epochs. Bring the tables to this ` +
+        'version: queuefold setup',
+    );
+  }
+}
+
+async function propose({ client, database }: Store, { epoch, topic, id }: Epoch): Promise<void> {
+  await client.command({
+    query:
+      `INSERT INTO ${identifier(database)}.queue_conversation_epochs (epoch, topic, topic_id) ` +
+      `SETTINGS async_insert = 0, insert_deduplicate = 1, insert_deduplication_token = 'epoch ${epoch}' ` +
+      `VALUES (${epoch}, ${literal(topic)}, ${literal(id ?? '')})`,
+  });
+}
+
+async function readUntilThere(store: Store, epoch: number): Promise<readonly Epoch[]> {
+  const until = Date.now() + VISIBLE_WITHIN_MS;
+  for (;;) {
+    const epochs = await readEpochs(store);
+    if (epochs.some((one) => one.epoch === epoch)) return epochs;
+    if (Date.now() > until) {
+      throw new OperatorError(
+        `ClickHouse at ${store.where} took epoch ${epoch} of ${store.database}.queue_conversation_epochs but does not ` +
+          'show it. Is this replica behind? See system.replicas.',
+      );
+    }
+    await sleep(POLL_MS);
+  }
+}

@@ -1,0 +1,51 @@
+import { identifier, type Store } from './client';
+import { epochOf, offsetOf, type StoreRow } from './encode';
+
+/** Live conversations of some partitions that have not been found in the topic so far. */
+export interface LiveKeys {
+  seen(conversationId: string, partition: number): void;
+  /** One for each that was not seen and is not newer than the ends up to which the topic was read. */
+  tombstones(ends: ReadonlyMap<number, number>, timestamp: number): readonly StoreRow[];
+}
+
+export interface LiveKeysRequest {
+  readonly epoch: number;
+  readonly partitions: ReadonlySet<number>;
+  /** Where the topic has a key of which an older epoch has a row. */
+  readonly partitionOf: (key: string) => number;
+}
+
+interface LiveKey {
+  readonly partition: number;
+  /** Null: of an older epoch. */
+  readonly offset: number | null;
+}
+
+/** As the table has them now. In memory: as many as there are live conversations. */
+export async function readLiveKeys(store: Store, request: LiveKeysRequest): Promise<LiveKeys> {
+  const { epoch, partitions, partitionOf } = request;
+  const result = await store.client.query({
+    query:
+      'SELECT conversation_id AS id, _partition AS partition, toString(_version) AS version ' +
+      `FROM ${identifier(store.database)}.queue_conversation_state FINAL`,
+    format: 'JSONEachRow',
+  });
+  const live = new Map<string, LiveKey>();
+  for (const row of await result.json<{ id: string; partition: number; version: string }>()) {
+    if (epochOf(row.version) > epoch) continue;
+    const offset = offsetOf(epoch, row.version);
+    const partition = offset === null ? partitionOf(row.id) : row.partition;
+    if (partitions.has(partition)) live.set(row.id, { partition, offset });
+  }
+  return {
+    seen: (conversationId, partition) => {
+      if (live.get(conversationId)?.partition === partition) live.delete(conversationId);
+    },
+    tombstones: (ends, timestamp) =>
+      [...live].flatMap(([conversationId, { partition, offset }]) => {
+        const end = ends.get(partition) ?? 0;
+        if (offset !== null && offset >= end) return [];
+        return [{ kind: 'tombstone', conversationId, timestamp, partition, offset: offset === null ? -1 : end - 1 }];
+      }),
+  };
+}

@@ -1,0 +1,61 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { createKafkaLog } from '../../../src/log/kafkajs/log';
+import type { Log } from '../../../src/log/port';
+import { createStockAdmin } from '../../support/log/kafka-admin';
+import { ownKafkaForTests } from '../../support/services';
+
+type Kafka = Awaited<ReturnType<typeof ownKafkaForTests>>;
+let kafka: Kafka;
+let admin: Awaited<ReturnType<typeof createStockAdmin>>;
+let log: Log;
+
+beforeAll(async () => {
+  kafka = await ownKafkaForTests();
+  admin = await createStockAdmin(kafka.brokers);
+  log = createKafkaLog({ brokers: kafka.brokers, clientId: 'test', logger: pino({ enabled: false }) });
+});
+afterAll(async () => {
+  await log.close();
+  await admin.close();
+  await kafka.dispose();
+});
+
+/** What the broker itself has written beside the topic's first partition. */
+async function idOnDisk(topic: string): Promise<string> {
+  const files = await readdir(kafka.dataDir, { recursive: true });
+  const file = files.find((path) => path.endsWith(join(`${topic}-0`, 'partition.metadata')));
+  const text = await readFile(join(kafka.dataDir, file ?? 'none'), 'utf8');
+  return Buffer.from(/^topic_id: (\S+)$/m.exec(text)?.[1] ?? '', 'base64url').toString('hex');
+}
+
+test('the id of a topic is the one that the broker keeps, also with several partitions and topics', async () => {
+  await admin.createTopic('one', 3);
+  await admin.createTopic('two', 1);
+  expect([await log.topicId('one'), await log.topicId('two')]).toEqual([await idOnDisk('one'), await idOnDisk('two')]);
+});
+
+test('a topic that was deleted and created anew has another id', async () => {
+  await admin.createTopic('again', 1);
+  const before = await log.topicId('again');
+  await admin.admin.deleteTopics({ topics: ['again'] });
+  while ((await admin.admin.listTopics()).includes('again')) await new Promise((resolve) => setTimeout(resolve, 20));
+  await expect(log.topicId('again')).rejects.toMatchObject({ type: 'UNKNOWN_TOPIC_OR_PARTITION' });
+  await admin.createTopic('again', 1);
+  const after = await log.topicId('again');
+  expect(after).toMatch(/^[0-9a-f]{32}$/);
+  expect(after).not.toBe(before);
+});
+
+test('asking for an id creates no topic', async () => {
+  await expect(log.topicId('nobody-made-me')).rejects.toThrow();
+  expect(await admin.admin.listTopics()).not.toContain('nobody-made-me');
+});
+
+test('the retention of tombstones is the one in force', async () => {
+  await admin.createTopic('compacted', 1, { 'cleanup.policy': 'compact', 'delete.retention.ms': '1234' });
+  expect(await log.tombstoneRetentionMs('compacted')).toBe(1_234);
+  expect(await log.tombstoneRetentionMs('one')).toBe(86_400_000);
+});
