@@ -7,6 +7,8 @@ const REST_DISCONNECT_TYPE: Readonly<Record<string, string>> = {
   'endpoint.dnd': 'endpoint.donotdisturb',
   'transfer.dnd': 'transfer.donotdisturb',
 };
+/** Fields of the event body that REST's model of a participant lacks. */
+const SOCKET_ONLY: ReadonlySet<string> = new Set(['wrapupExpected']);
 /** Recorded answers carry every array, empty where there is nothing. */
 const EMPTY_ARRAYS: Json = Object.fromEntries(
   [...Object.values(MEDIUM_ARRAY), 'cobrowsesessions', 'screenshares', 'socialExpressions', 'videos'].map((name) => [
@@ -32,6 +34,7 @@ export function renderRestConversation(conversation: Conversation, queueName: Qu
 
 function renderRestParty(party: Party, queueName: QueueName): Json {
   const queue = party.queueId;
+  const extra = Object.entries(party.extra).filter(([name]) => !SOCKET_ONLY.has(name));
   return present({
     id: party.id,
     startTime: isoTime(party.joinedAt),
@@ -52,7 +55,7 @@ function renderRestParty(party: Party, queueName: QueueName): Json {
             scoredAgents: [],
           }
         : null,
-    ...party.extra,
+    ...Object.fromEntries(extra),
     ...EMPTY_ARRAYS,
     ...legsByMedium(party, renderRestLeg),
   });
@@ -62,6 +65,7 @@ function renderRestLeg(leg: Leg): Json {
   const disconnectType = leg.disconnectType && (REST_DISCONNECT_TYPE[leg.disconnectType] ?? leg.disconnectType);
   return present({
     ...renderLeg(leg),
+    messagesTranscriptUri: null,
     disconnectType,
     segments: [present({ startTime: isoTime(leg.openedAt), type: segmentType(leg), disconnectType })],
     startAlertingTime: leg.initialState === 'alerting' ? isoTime(leg.openedAt) : null,
