@@ -144,14 +144,15 @@ async function storeTombstones<R extends SourceRecord>(
       if (waiting.length >= TOMBSTONES_A_BATCH) flush();
     },
   });
-  const cancelled = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
+  const stop = () => void reading.stop();
+  signal.addEventListener('abort', stop, { once: true });
   try {
-    await Promise.race([reading.caughtUp, cancelled]);
+    await reading.caughtUp;
   } finally {
+    signal.removeEventListener('abort', stop);
     await reading.stop();
   }
+  signal.throwIfAborted();
   flush();
   await storing;
 }
