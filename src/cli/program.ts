@@ -109,6 +109,11 @@ export function createProgram(run: RunCommand): Command {
       start(ENDS, async (context) => (await import('./setup.js')).runSetup(context, flags)),
     );
 
+  command('rebuild', 'fill new or emptied tables from the compacted state topic, and compare the two', [
+    'queuefold rebuild',
+    'queuefold rebuild | jq .differences',
+  ]).action(() => start(ENDS, async (context) => (await import('./rebuild.js')).runRebuild(context)));
+
   command('doctor', 'check what is configured: reachability, versions, permissions, settings; what to do about it', [
     'queuefold doctor',
     'queuefold doctor --json | jq \'.checks[] | select(.outcome != "ok")\'',

@@ -9,6 +9,8 @@ export interface TopicNames {
   readonly foldGroup: string;
   /** The consumer group of the sink. */
   readonly sinkGroup: string;
+  /** Of `queuefold rebuild`. */
+  readonly rebuildGroup: string;
 }
 
 /** @param prefix `TOPIC_PREFIX`, e.g. `genesys` */
@@ -21,6 +23,7 @@ export function topicNames(prefix: string): TopicNames {
     deadLetters: `${prefix}.dead-letters.v1`,
     foldGroup: `${prefix}-fold`,
     sinkGroup: `${prefix}-sink`,
+    rebuildGroup: `${prefix}-sink-rebuild`,
   };
 }
 

@@ -14,8 +14,16 @@ export interface RunningSinkRole extends RunningRole {
   stored(): ReadonlyMap<number, number>;
 }
 
+export interface SinkRoleOptions {
+  readonly group?: string;
+  readonly begin?: 'noted' | 'anew';
+}
+
 /** The sink: the state topic into ClickHouse, at least once, made exact by versions. */
-export async function startSinkRole(parts: RoleParts & { readonly store: Store }): Promise<RunningSinkRole> {
+export async function startSinkRole(
+  parts: RoleParts & { readonly store: Store },
+  { group = parts.topics.sinkGroup, begin = 'noted' }: SinkRoleOptions = {},
+): Promise<RunningSinkRole> {
   const { config, logger, metrics, log, schemas, topics, store } = parts;
   const rows = await createRowCodec(schemas, topics);
   const producer = await log.createProducer();
@@ -42,7 +50,8 @@ export async function startSinkRole(parts: RoleParts & { readonly store: Store }
   const sink = await createSink<LogRecord>({
     store,
     log,
-    group: topics.sinkGroup,
+    group,
+    begin,
     topic: topics.state,
     prepare: (values) => rows.prepare(values),
     decode,

@@ -8,7 +8,7 @@ import { createCleanup } from './cleanup';
 import type { Store } from './client';
 import type { StoreRow } from './encode';
 import { describeStoreError } from './errors';
-import { createProgress, type Note } from './progress';
+import { createProgress, type Note, type Progress } from './progress';
 import type { RecordSource, SourcePartition, SourceRecord } from './record-source';
 import { recover } from './recovery';
 import { createSinkBuffer, type Batch } from './sink-buffer';
@@ -42,6 +42,8 @@ export interface SinkOptions<R extends SourceRecord> {
   readonly tombstoneRetentionMs: number | null;
   /** Where a key of the topic is, among so many partitions. */
   readonly partitionOf: (key: string, partitions: number) => number;
+  /** `anew`: every partition from its beginning, whatever the store has noted. Default `noted`. */
+  readonly begin?: 'noted' | 'anew';
   readonly cleanup: { readonly intervalMs: number; readonly graceMs: number };
   readonly backOff?: WriterOptions['backOff'];
   /** How long a stop waits for what was read to be stored; then it is dropped, uncommitted. Default 10,000. */
@@ -74,13 +76,14 @@ const RETRY_MS = 500;
 const SAMPLE_EVERY_MS = 30_000;
 /** Who has this partition cleans up: one at a time is enough, two do no harm. */
 const CLEANER = 0;
+const NOTHING_NOTED: Pick<Progress, 'read'> = { read: () => Promise.resolve(new Map()) };
 
 /**
  * Kafka → ClickHouse, at least once; versions make it exact. DO NOT BREAK: an offset is committed only when every record
  * below it is stored (or in the dead letters), and nothing is committed for a partition that was taken away.
  */
 export async function createSink<R extends SourceRecord>(options: SinkOptions<R>): Promise<RunningSink> {
-  const { store, flush, metrics, logger, epoch, stopTimeoutMs = STOP_TIMEOUT_MS } = options;
+  const { store, flush, metrics, logger, epoch, begin = 'noted', stopTimeoutMs = STOP_TIMEOUT_MS } = options;
   const { graceMs } = options.cleanup;
   const staleAfterMs = options.tombstoneRetentionMs === null ? Infinity : options.tombstoneRetentionMs / 2;
   const buffer = createSinkBuffer<R>();
@@ -137,10 +140,11 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
     else settle?.reject(error);
   };
 
-  const begin = async (partitions: readonly SourcePartition[]): Promise<ReadonlyMap<number, number>> => {
+  const beginAt = async (partitions: readonly SourcePartition[]): Promise<ReadonlyMap<number, number>> => {
     const assignment = {};
     for (const { partition } of partitions) assignments.set(partition, assignment);
-    const beginnings = await recover({ ...options, epoch, progress, writer, staleAfterMs }, partitions, aborted.signal);
+    const recovery = { ...options, progress: begin === 'anew' ? NOTHING_NOTED : progress, writer, staleAfterMs };
+    const beginnings = await recover(recovery, partitions, aborted.signal);
     for (const [partition, { offset, asOfMs, knownEnd, tombstonesAtMs }] of beginnings) {
       if (assignments.get(partition) !== assignment) continue; // taken away in the meantime
       if (partition === CLEANER) cleanup.start();
@@ -318,7 +322,7 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
   const subscribing = options.log.subscribe({
     group: options.group,
     topic: options.topic,
-    onAssigned: begin,
+    onAssigned: beginAt,
     onRevoked: (partitions) => {
       for (const partition of partitions) {
         assignments.delete(partition);

@@ -1,0 +1,53 @@
+import { OperatorError } from '../common/errors';
+import { requireGroups } from '../config';
+import { connectKafka, kafkaConnection, withKafkaAdmin } from '../roles/connect';
+import { rebuild } from '../roles/rebuild';
+import { setUpTables } from '../roles/setup';
+import { checkStore } from '../store/client';
+import type { Context } from './context';
+import { write, type Io } from './io';
+import { configuredStore } from './role';
+
+/** Differences that are printed; all are counted. */
+const MOST_PRINTED = 100;
+
+/** `queuefold rebuild`: 0 when the table is the compacted topic afterwards, else 1. */
+export async function runRebuild(context: Context): Promise<number> {
+  const { config, logger, metrics, io, quiet, shutdown } = context;
+  const { kafka } = requireGroups(config, ['kafka', 'registry', 'clickhouse']);
+  const store = configuredStore(context);
+  await checkStore(store);
+  const connected = connectKafka(config, logger, metrics);
+  shutdown.onStop('Kafka clients', () => connected.log.close());
+  const { rebuildGroup } = connected.topics;
+  await withKafkaAdmin(kafkaConnection(config, kafka.brokers, logger), async (admin) => {
+    if (await admin.groupIsActive(rebuildGroup)) {
+      throw new OperatorError(
+        `Another "queuefold rebuild" runs on this topic (group ${rebuildGroup}). Wait for its end.`,
+      );
+    }
+  });
+  await setUpTables(config, store, 'apply');
+  const result = await rebuild({
+    ...{ config, logger, metrics, store, ...connected },
+    signal: shutdown.signal,
+    onProgress: quiet ? () => undefined : progressOn(io),
+  });
+  if (result === null) return 0;
+  const { differences, ...rest } = result;
+  const printed = { ...rest, differences: differences.length, first: differences.slice(0, MOST_PRINTED) };
+  await write(io.stdout, `${JSON.stringify(printed)}\n`);
+  return differences.length === 0 ? 0 : 1;
+}
+
+function progressOn({ stderr }: Io): (stored: number, all: number) => void {
+  let last = -1;
+  return (stored, all) => {
+    const percent = all === 0 ? 100 : Math.floor((100 * stored) / all);
+    if (percent === last) return;
+    last = percent;
+    const text = `rebuilding: ${percent} % of ${all} offsets`;
+    if (stderr.isTTY === true) stderr.write(`\r\x1b[K${text}${percent === 100 ? '\n' : ''}`);
+    else stderr.write(`${text}\n`);
+  };
+}
