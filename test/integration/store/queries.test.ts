@@ -1,0 +1,363 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { packageRoot } from '../../../src/common/package-root';
+import type { TruthRow } from '../../../src/genesys/simulator';
+import { storeRows } from '../../support/naive-history';
+import { storeForTests, type TestStore } from '../../support/store';
+import { writerInto } from '../../support/store-rows';
+import { truthLog, type TruthStep } from '../../support/truth-log';
+
+/** The statements of docs/queries.md on simulated conversations, against what the simulator knows of them. */
+const page = readFileSync(join(packageRoot(), 'docs', 'queries.md'), 'utf8');
+const STATEMENTS = new Map(
+  [...page.matchAll(/^### (\d+)\. [^\n]+\n(?:(?!^###)[\s\S])*?```sql\n([\s\S]*?)```/gm)].map(([, number, sql = '']) => [
+    Number(number),
+    sql,
+  ]),
+);
+
+/** In the middle of the day: many are over, and many live. */
+const { steps, records, now } = truthLog(
+  { seed: 21, conversations: 400, agents: 20, conversationsPerSecond: 1 },
+  3_000,
+);
+const MIDDLE = steps[Math.floor(steps.length / 2)]?.at ?? 0;
+const ALL = { from: '2026-03-01 00:00:00', to: '2026-03-04 00:00:00' };
+const THEN = { at: new Date(MIDDLE + 5_400_000).toISOString().replace('Z', '+01:30') };
+const iso = (time: number): string => new Date(time).toISOString();
+
+let tests: TestStore;
+beforeAll(async () => {
+  tests = await storeForTests();
+  await writerInto(tests.store).put(...storeRows(records));
+});
+afterAll(() => tests.close());
+
+/** As JSON, 64-bit numbers as numbers, times as ISO. */
+async function answer(number: number, params: Readonly<Record<string, unknown>> = {}): Promise<unknown[]> {
+  const database = `\`${tests.store.database}\``;
+  const sql = (STATEMENTS.get(number) ?? '')
+    .replace(/\b(FROM|JOIN)\s+(queue_\w+|names)\b/g, `$1 ${database}.$2`)
+    .replaceAll("now('UTC')", `toDateTime64('${iso(now).slice(0, -1)}', 3, 'UTC')`);
+  const result = await tests.store.client.query({
+    query: `${sql} SETTINGS output_format_json_quote_64bit_integers = 0, date_time_output_format = 'iso'`,
+    query_params: { ...params },
+    format: 'JSONEachRow',
+  });
+  return result.json();
+}
+
+interface Live {
+  readonly step: TruthStep;
+  readonly row: TruthRow;
+}
+
+const inForceAt = (instant: number): readonly Live[] =>
+  steps
+    .filter(({ at, until }) => at <= instant && instant < until)
+    .flatMap((step) => (step.row === null ? [] : [{ step, row: step.row }]))
+    .sort((a, b) => order(a.row.conversation_id, b.row.conversation_id));
+const live = (): readonly Live[] => inForceAt(now);
+const isAgent = ({ purpose }: TruthRow): boolean => purpose === 'agent' || purpose === 'user';
+const talks = (row: TruthRow): boolean => isAgent(row) && row.state === 'connected';
+const isAlerted = (row: TruthRow): boolean => row.purpose === 'agent' && row.state === 'alerting';
+const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const rounded = (value: number): number => Math.round(value * 1_000) / 1_000;
+const average = (values: readonly number[]): number =>
+  rounded(values.reduce((sum, one) => sum + one, 0) / values.length);
+
+/** Groups by the JSON of a key, in the order of ClickHouse: by its parts. */
+function grouped<T, K extends Readonly<Record<string, string | null>>>(
+  items: readonly T[],
+  keyOf: (item: T) => K,
+): readonly { readonly key: K; readonly items: readonly T[] }[] {
+  const groups = new Map<string, { readonly key: K; readonly items: T[] }>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const text = Object.values(key).join('\u0000');
+    const group = groups.get(text) ?? { key, items: [] };
+    group.items.push(item);
+    groups.set(text, group);
+  }
+  return [...groups.entries()].sort(([a], [b]) => order(a, b)).map(([, group]) => group);
+}
+
+/** Rows that are followed by no row: how a conversation ended. */
+const endings = (): readonly TruthRow[] => steps.flatMap(({ row, before }) => (row === null && before ? [before] : []));
+
+/** Stays in a queue, with the seconds until an agent was connected; null: nobody was. */
+function stays(): readonly { readonly queue: string; readonly answeredAfter: number | null }[] {
+  const rows = steps.flatMap(({ at, row }) => (row === null ? [] : [{ at, row }]));
+  return grouped(rows, ({ row }) => ({
+    id: row.conversation_id,
+    queue: row.queue_id,
+    since: row.queue_connected_time,
+  })).map(({ key, items }) => {
+    const answered = items.filter(({ row }) => talks(row)).map(({ at }) => (at - Date.parse(key.since)) / 1_000);
+    return { queue: key.queue, answeredAfter: answered.length === 0 ? null : Math.min(...answered) };
+  });
+}
+
+/** The answer must say something: an empty one is right far too often. */
+async function isTrue(number: number, expected: readonly unknown[], params = {}): Promise<void> {
+  expect(await answer(number, params)).toEqual(expected);
+  expect(expected.length).toBeGreaterThan(0);
+}
+
+test('docs/queries.md has twenty questions, and each has a test', () => {
+  expect([...STATEMENTS.keys()]).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+  const source = readFileSync(__filename, 'utf8');
+  for (const number of STATEMENTS.keys()) expect(source).toMatch(new RegExp(`(isTrue|answer)\\(\\s*${number},`));
+});
+
+describe('now', () => {
+  test('1: who waits longest', () => {
+    const waiting = live()
+      .filter(({ row }) => row.waiting)
+      .sort((a, b) => order(a.row.queue_connected_time, b.row.queue_connected_time));
+    const expected = waiting.slice(0, 10).map(({ row }) => ({
+      conversation_id: row.conversation_id,
+      queue_id: row.queue_id,
+      media_type: row.media_type,
+      queue_connected_time: row.queue_connected_time,
+      seconds: Math.floor(now / 1_000) - Math.floor(Date.parse(row.queue_connected_time) / 1_000),
+    }));
+    return isTrue(1, expected);
+  });
+
+  test('2: how many wait in each queue, and since when', () => {
+    const groups = grouped(live(), ({ row }) => ({ queue_id: row.queue_id }));
+    const expected = groups.flatMap(({ key, items }) => {
+      const waiting = items.filter(({ row }) => row.waiting);
+      const alerted = items.filter(({ row }) => isAlerted(row) && !row.waiting);
+      const [since] = waiting.map(({ row }) => row.queue_connected_time).sort();
+      return since === undefined ? [] : [{ ...key, waiting_or_alerting: waiting.length + alerted.length, since }];
+    });
+    return isTrue(2, expected);
+  });
+
+  test('3: who is alerted', () => {
+    const alerted = live().filter(({ row }) => isAlerted(row));
+    const expected = grouped(alerted, ({ row }) => ({ user_id: row.user_id })).map(({ key, items }) => ({
+      ...key,
+      alerts: items.length,
+      since: iso(Math.min(...items.map(({ step }) => step.at))),
+    }));
+    return isTrue(3, expected);
+  });
+
+  test('4: how many are talked to', () => {
+    const talking = live().filter(({ row }) => talks(row));
+    const expected = grouped(talking, ({ row }) => ({ queue_id: row.queue_id })).map(({ key, items }) => ({
+      ...key,
+      talking: items.length,
+    }));
+    return isTrue(4, expected);
+  });
+
+  test('5: who is in after-call work for long', () => {
+    const pending = live().filter(({ row }) => row.acw_state === 'pending');
+    const since = ({ row }: Live): number =>
+      Math.min(
+        ...steps
+          .filter(
+            (step) =>
+              step.id === row.conversation_id &&
+              step.row?.acw_state === 'pending' &&
+              step.row.participant_id === row.participant_id,
+          )
+          .map(({ at }) => at),
+      );
+    const all = pending
+      .map((each) => ({ user_id: each.row.user_id, conversation_id: each.row.conversation_id, at: since(each) }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ at, ...rest }) => ({ ...rest, since: iso(at) }));
+    const longerThan = (seconds: number) =>
+      all.filter(({ since: from }) => Math.floor(now / 1_000) - Math.floor(Date.parse(from) / 1_000) > seconds);
+    expect(longerThan(10).length).toBeLessThan(longerThan(0).length);
+    return isTrue(5, longerThan(1), { seconds: 1 });
+  });
+
+  test('6: which e-mails are parked', () => {
+    const expected = live()
+      .filter(({ row }) => row.media_type === 'Email' && row.state === 'parked')
+      .map(({ row: { conversation_id, user_id, subject } }) => ({ conversation_id, user_id, subject }));
+    return isTrue(6, expected);
+  });
+
+  test('7: media and directions', () => {
+    const groups = grouped(live(), ({ row: { media_type, direction } }) => ({ media_type, direction }));
+    return isTrue(
+      7,
+      groups.map(({ key, items }) => ({ ...key, conversations: items.length })),
+    );
+  });
+
+  test('8: which skills are waited for', () => {
+    const skills = live().flatMap(({ row }) => (row.waiting ? (row.routing_skill_id?.split(',') ?? []) : []));
+    return isTrue(
+      8,
+      grouped(skills, (skill) => ({ skill })).map(({ key, items }) => ({ ...key, waiting: items.length })),
+    );
+  });
+});
+
+describe('at an instant', () => {
+  test('9: how many waited in each queue', () => {
+    const waiting = inForceAt(MIDDLE).filter(({ row }) => row.waiting);
+    const groups = grouped(waiting, ({ row }) => ({ queue_id: row.queue_id }));
+    return isTrue(
+      9,
+      groups.map(({ key, items }) => ({ ...key, waiting: items.length })),
+      THEN,
+    );
+  });
+
+  test('10: the table as it was', () => {
+    const expected = inForceAt(MIDDLE).map(
+      ({ row: { conversation_id, queue_id, media_type, purpose, state, user_id } }) => ({
+        ...{ conversation_id, queue_id, media_type, purpose, state, user_id },
+      }),
+    );
+    return isTrue(10, expected, THEN);
+  });
+
+  test('11: who talked to whom', () => {
+    const expected = inForceAt(MIDDLE)
+      .filter(({ row }) => talks(row))
+      .map(({ row: { user_id, conversation_id } }) => ({ user_id, conversation_id }))
+      .sort((a, b) => order(`${a.user_id} ${a.conversation_id}`, `${b.user_id} ${b.conversation_id}`));
+    return isTrue(11, expected, THEN);
+  });
+});
+
+test('12: the life of one conversation', async () => {
+  const [longest] = grouped(steps, ({ id }) => ({ id })).toSorted((a, b) => b.items.length - a.items.length);
+  const life = longest?.items ?? [];
+  const rows = (await answer(12, { conversation: longest?.key.id ?? '' })) as { change: string; seconds: number }[];
+  // The closing row holds for no time: it is the record's, not the simulator's.
+  const shown = rows.filter(({ change, seconds }) => change === 'deleted' || seconds > 0);
+  expect(shown.length).toBeGreaterThan(5);
+  expect(shown).toMatchObject(
+    life.map(({ row, at, until }) =>
+      row === null
+        ? { change: 'deleted', seconds: null }
+        : {
+            ...{
+              purpose: row.purpose,
+              state: row.state,
+              user_id: row.user_id,
+              queue_id: row.queue_id,
+              waiting: row.waiting,
+            },
+            ...(until === Infinity ? {} : { seconds: (until - at) / 1_000 }),
+          },
+    ),
+  );
+});
+
+describe('over a period', () => {
+  test('13: how many began in each quarter of an hour', () => {
+    const QUARTER_MS = 15 * 60_000;
+    const began = steps.filter(({ row, before }) => row !== null && before === null);
+    const groups = grouped(began, ({ at }) => ({
+      quarter: iso(Math.floor(at / QUARTER_MS) * QUARTER_MS).replace('.000', ''),
+    }));
+    return isTrue(
+      13,
+      groups.map(({ key, items }) => ({ ...key, conversations: items.length })),
+      ALL,
+    );
+  });
+
+  test('14: how many gave up while they waited', () => {
+    const groups = grouped(
+      endings().filter(({ waiting }) => waiting),
+      ({ queue_id }) => ({ queue_id }),
+    );
+    return isTrue(
+      14,
+      groups.map(({ key, items }) => ({ ...key, abandoned: items.length })),
+      ALL,
+    );
+  });
+
+  test('15: how many gave up while an agent was alerted', () => {
+    const alerted = endings().filter((row) => row.waiting && isAlerted(row));
+    const groups = grouped(alerted, ({ user_id }) => ({ user_id }));
+    return isTrue(
+      15,
+      groups.map(({ key, items }) => ({ ...key, abandoned: items.length })),
+      ALL,
+    );
+  });
+
+  test('16: transfers between queues', () => {
+    const moved = steps.flatMap(({ row, before }) =>
+      row && before && row.queue_id !== before.queue_id
+        ? [{ from_queue: before.queue_id, to_queue: row.queue_id }]
+        : [],
+    );
+    const groups = grouped(moved, (each) => each);
+    return isTrue(
+      16,
+      groups.map(({ key, items }) => ({ ...key, transfers: items.length })),
+      ALL,
+    );
+  });
+
+  test('17: the service level', () => {
+    const expected = grouped(stays(), ({ queue }) => ({ queue_id: queue })).map(({ key, items }) => {
+      const within = items.filter(({ answeredAfter: after }) => after !== null && after <= 20).length;
+      return { ...key, offered: items.length, within, service_level: rounded(within / items.length) };
+    });
+    return isTrue(17, expected, ALL);
+  });
+
+  test('18: the time to answer', () => {
+    const answered = stays().flatMap(({ queue, answeredAfter }) =>
+      answeredAfter === null ? [] : [{ queue, answeredAfter }],
+    );
+    const expected = grouped(answered, ({ queue }) => ({ queue_id: queue })).map(({ key, items }) => {
+      const seconds = items.map(({ answeredAfter }) => answeredAfter);
+      return { ...key, answered: items.length, average: average(seconds), longest: Math.max(...seconds) };
+    });
+    return isTrue(18, expected, ALL);
+  });
+
+  test('19: how long an agent handles a conversation', () => {
+    const alive = new Set(live().map(({ row }) => row.conversation_id));
+    const talking = steps.filter(({ id, row }) => row !== null && talks(row) && !alive.has(id));
+    const each = grouped(talking, ({ id, row }) => ({ media_type: row?.media_type ?? null, id })).map(
+      ({ key, items }) => ({
+        media_type: key.media_type,
+        seconds: items.reduce((sum, { at, until }) => sum + (until - at) / 1_000, 0),
+      }),
+    );
+    const groups = grouped(each, ({ media_type }) => ({ media_type }));
+    const expected = groups.map(({ key, items }) => ({
+      ...key,
+      handled: items.length,
+      average: average(items.map(({ seconds }) => seconds)),
+    }));
+    return isTrue(19, expected, ALL);
+  });
+
+  test('20: who let it ring or declined', () => {
+    const missed = steps.flatMap(({ row, before }) =>
+      row?.waiting === true &&
+      before?.state === 'alerting' &&
+      before.session_id === row.session_id &&
+      ['disconnected', 'terminated'].includes(row.state ?? '')
+        ? [row]
+        : [],
+    );
+    const groups = grouped(missed, ({ user_id }) => ({ user_id }));
+    return isTrue(
+      20,
+      groups.map(({ key, items }) => ({ ...key, missed: items.length })),
+      ALL,
+    );
+  });
+});
