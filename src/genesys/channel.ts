@@ -161,10 +161,17 @@ export function startChannel(options: ChannelOptions): Channel {
       if (typeof occasion === 'object') return { last: live, end: occasion };
       logger.info({ channelId: channel.id, occasion }, 'Genesys channel is replaced');
       enter('replacing');
+      const old = { isLost: false };
+      void connection.ended.then(() => (old.isLost = true));
       const successor = await replace(connection);
       if (!('connection' in successor)) return { last: live, end: successor };
+      // Before the successor was open: for a moment nobody listened.
+      if (old.isLost) {
+        enter('waiting');
+        enter('connecting');
+      }
       // What is under way to the old socket is still read.
-      setTimeout(() => connection.close(), timings.overlapMs).unref();
+      else setTimeout(() => connection.close(), timings.overlapMs).unref();
       live = successor;
     }
   }

@@ -108,6 +108,21 @@ describe('a feed stays connected', () => {
     expect(watch.states).toEqual(['ready']);
   });
 
+  test('when the old socket is lost before the new one is open: that is a gap', async () => {
+    const simulator = await stage.simulate({ queues: 1 });
+    const watch = await stage.watch(simulator);
+    await until(watch.feed.ready);
+    const gaps = async () => (await watch.metrics.gaps.get()).values[0]?.value;
+    expect(await gaps()).toBe(1);
+    simulator.faults.begin({ kind: 'slow-answers', parameters: { byMs: 300 } });
+    simulator.announceClosing(60_000);
+    await until(() => watch.lines.some((line) => line.includes('Genesys channel is replaced')));
+    simulator.dropSockets();
+    await until(async () => (await gaps()) === 2);
+    await until(watch.feed.ready);
+    expect(watch.states).toEqual(['ready', 'degraded', 'ready']);
+  });
+
   test('when the service is away for a while', async () => {
     const simulator = await stage.simulate({ ...BUSY });
     const watch = await stage.watch(simulator);
@@ -122,9 +137,9 @@ describe('a feed stays connected', () => {
   });
 
   test('with as many requests as there are allowed, and says how many are left', async () => {
-    const simulator = await stage.simulate({ queues: 8, requestsPerMinute: 9 });
+    const simulator = await stage.simulate({ queues: 8, requestsPerMinute: 10 });
     const { feed, lines, metrics } = await stage.watch(simulator, { topicsPerChannel: 2 });
-    // The list, 4 channels and 4 subscriptions are 9 requests: exactly what is allowed.
+    // The list, the available topics, 4 channels and 4 subscriptions are 10 requests: exactly what is allowed.
     await until(feed.ready);
     expect((await metrics.rateLimitRemaining.get()).values[0]?.value).toBe(0);
     expect(lines.join('')).not.toContain('429');
