@@ -9,6 +9,7 @@ import { loadEvents } from './load';
 import { formatResult, type BenchResult } from './report';
 import { measureRestore } from './restore';
 import { measureSink } from './sink';
+import { measureStore } from './store';
 
 const LATENCY_EVENTS = 35_000;
 
@@ -17,6 +18,10 @@ const { values: flags } = parseArgs({
     events: { type: 'string', default: '200000' },
     live: { type: 'string', default: '2000' },
     restore: { type: 'string', default: '100000' },
+    /** Ended conversations for the clean-up. */
+    ended: { type: 'string', default: '1000000' },
+    /** The store's figures alone. */
+    store: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     /** A folder for CPU profiles of the bridge, the fold and the sink. */
     profile: { type: 'string' },
@@ -35,6 +40,7 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
   const late = await cluster.createTopics('late');
   const restored = await cluster.createTopics('restored');
   const bridged = await cluster.createTopics('bridged');
+  const stored = await cluster.createTopics('stored');
   const step = async <T>(name: string, run: () => Promise<T>): Promise<T> => {
     const result = await run();
     say(`${name}: ${JSON.stringify(result)}`);
@@ -62,6 +68,7 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
     latency: await step('latency', () => measureLatency(cluster, late, loaded.first)),
     restore: await step('restore', () => measureRestore(cluster, restored, loaded.states, Number(flags.restore))),
     sink: await step('sink', () => measureSink(cluster, one, profile)),
+    store: await step('store', () => measureStore(cluster, stored, Number(flags.ended))),
     load: { before, after: loadavg()[0] ?? 0 },
   };
 }
@@ -74,6 +81,11 @@ async function main(): Promise<void> {
   };
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
+    if (flags.store) {
+      const topics = await cluster.createTopics('stored');
+      process.stdout.write(`${JSON.stringify(await measureStore(cluster, topics, Number(flags.ended)), null, 2)}\n`);
+      return;
+    }
     const result = await measure(cluster);
     process.stdout.write(`${flags.json ? JSON.stringify(result, null, 2) : formatResult(result)}\n`);
   } finally {

@@ -4,6 +4,7 @@ import type { LatencyResult } from './latency';
 import type { Loaded } from './load';
 import type { RestoreResult } from './restore';
 import type { SinkFigures } from './sink-process';
+import type { StoreFigures } from './store-process';
 
 export interface BenchResult {
   readonly input: Pick<Loaded, 'events' | 'live' | 'meanJsonBytes' | 'meanAvroBytes'>;
@@ -15,12 +16,13 @@ export interface BenchResult {
   readonly latency: LatencyResult;
   readonly restore: RestoreResult;
   readonly sink: SinkFigures;
+  readonly store: StoreFigures;
   /** The one-minute load averages of the machine, before and after: what else ran. */
   readonly load: { readonly before: number; readonly after: number };
 }
 
 export function formatResult(result: BenchResult): string {
-  const { input, bridge, consumePerSecond: raw, foldOne, foldTwo, latency, restore, sink } = result;
+  const { input, bridge, consumePerSecond: raw, foldOne, foldTwo, latency, restore, sink, store } = result;
   const rows: readonly (readonly [string, string, string])[] = [
     [
       `bridge, frames of ${whole(bridge.meanFrameBytes)} bytes → Kafka`,
@@ -43,6 +45,13 @@ export function formatResult(result: BenchResult): string {
     [`restore of ${whole(restore.conversations)} live conversations`, `${restore.seconds.toFixed(2)} s`, ''],
     ['sink, Kafka → ClickHouse', rate(sink.rowsPerSecond, 'rows'), ratio(sink.rowsPerSecond, sink.rawRowsPerSecond)],
     ['raw insert of the same rows', rate(sink.rawRowsPerSecond, 'rows'), '1.00'],
+    ['  tombstones first, of those rows', `${sink.tombstonesFirstSeconds.toFixed(2)} s`, ''],
+    ['state record → visible at 1,000/s, p50', `${store.visibleP50Ms.toFixed(0)} ms`, ''],
+    ['state record → visible at 1,000/s, p99', `${store.visibleP99Ms.toFixed(0)} ms`, ''],
+    [`clean-up of ${whole(store.ended)} ended conversations`, `${store.cleanupMs.toFixed(0)} ms`, ''],
+    ['  state table before', `${megabytes(store.before.bytes)}, ${whole(store.before.parts)} parts`, ''],
+    ['  state table after the next merge', `${megabytes(store.after.bytes)}, ${whole(store.after.parts)} parts`, ''],
+    ['  history for each, a row and a tombstone', `${whole(store.historyBytesPerConversation)} bytes`, ''],
     ['peak memory, one fold process', megabytes(foldOne.peakBytes), ''],
     ['peak memory, each of two', megabytes(foldTwo.peakBytes), ''],
     ['peak memory, restore', megabytes(restore.peakBytes), ''],
