@@ -49,6 +49,7 @@ const FAULTS_A_ROUND = 4;
 const ROUND_MS = 60_000;
 /** On a socket, in Kafka, folded, read back: ms of the clock. */
 const ON_THE_WAY_MS = 2_000;
+const START_LIMIT_MS = 60_000;
 /** Tells nobody anything: looked for at the end, when the slow timer has had its time. */
 const SLOW: readonly FaultKind[] = ['conversations-forgotten'];
 
@@ -133,6 +134,8 @@ async function play(options: SoakOptions, stage: Stage): Promise<SoakResult> {
 
   /** After its time the table must be the truth; what was lost without a gap has more. */
   async function recover(): Promise<void> {
+    // A process starts no faster when time does.
+    await until('the bridge to be ready', START_LIMIT_MS, () => bridge.last().ready);
     const endedAt = Date.now();
     const stale = simulator.truth().conversations.length + bridge.last().pending;
     const limitMs = Math.max(MINUTE_MS, (stale / BUDGET_PER_MINUTE) * MINUTE_MS) / acceleration;
