@@ -120,10 +120,6 @@ async function withLevel(ask: Ask, name: string, subject: string, id: unknown): 
   );
 }
 
-function field(body: unknown, name: string): unknown {
-  return typeof body === 'object' && body !== null ? (body as Readonly<Record<string, unknown>>)[name] : undefined;
-}
-
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -134,7 +130,11 @@ function parse(text: string): unknown {
 
 /** What fetch fails with says nothing; its cause does. */
 function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : null;
-  return code ?? messageOf(cause);
+  const cause = field(error, 'cause') ?? error;
+  const said = field(cause, 'code') ?? field(cause, 'message');
+  return typeof said === 'string' ? said : messageOf(cause);
+}
+
+function field(of: unknown, name: string): unknown {
+  return typeof of === 'object' && of !== null ? (of as Readonly<Record<string, unknown>>)[name] : undefined;
 }

@@ -28,8 +28,11 @@ const HARMLESS = new Set([
   'UNKNOWN_MEMBER_ID',
   'ILLEGAL_GENERATION',
 ]);
-/** A coordinator that is elected or loaded at this moment. */
+/** A leader or coordinator that is elected or loaded at this moment; a broker that has not heard of a topic yet. */
 const SOON = new Set([
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION',
+  'UNKNOWN_TOPIC_OR_PARTITION',
   'GROUP_LOAD_IN_PROGRESS',
   'GROUP_COORDINATOR_NOT_AVAILABLE',
   'NOT_COORDINATOR_FOR_GROUP',

@@ -53,14 +53,18 @@ type ProbedCluster = Cluster & {
   };
 };
 
+/** For a first answer: kafkajs itself waits for one three times as long. */
+const ANSWER_LIMIT_MS = 10_000;
 const BRIEF = { initialRetryTime: 100, maxRetryTime: 500, retries: 1 };
 
 /** @throws whatever kafkajs says when no bootstrap broker answers */
 export async function openProbe(connection: KafkaConnection): Promise<Probe> {
   const cluster = createCluster(createClient(connection, BRIEF)) as ProbedCluster;
   try {
-    await cluster.connect();
-    await cluster.refreshMetadata();
+    await inTime(async () => {
+      await cluster.connect();
+      await cluster.refreshMetadata();
+    });
   } catch (error) {
     await cluster.disconnect().catch(() => undefined);
     throw error;
@@ -78,10 +82,18 @@ export async function openProbe(connection: KafkaConnection): Promise<Probe> {
 export async function reach(connection: KafkaConnection, address: string): Promise<void> {
   const cluster = createCluster(createClient({ ...connection, brokers: [address] }, BRIEF));
   try {
-    await cluster.connect();
+    await inTime(() => cluster.connect());
   } finally {
     await cluster.disconnect().catch(() => undefined);
   }
+}
+
+async function inTime(work: () => Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${ANSWER_LIMIT_MS} ms`)), ANSWER_LIMIT_MS);
+  });
+  await Promise.race([work(), late]).finally(() => clearTimeout(timer));
 }
 
 interface RequestDefinition {
