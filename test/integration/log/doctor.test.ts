@@ -10,7 +10,9 @@ import { loadSchema, type AvroSchema } from '../../../src/log/codec/schemas';
 import { createKafkaAdmin } from '../../../src/log/kafkajs/admin';
 import { kafkajs } from '../../../src/log/kafkajs/client';
 import { checkKafka } from '../../../src/log/kafkajs/doctor';
+import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import { topicDefinitions, topicNames, type TopicNames } from '../../../src/log/topics';
+import { createMetrics } from '../../../src/ops/metrics';
 import { startGenesysFront } from '../../support/genesys-front';
 import { createStockAdmin } from '../../support/log/kafka-admin';
 import { kafkaForTests, ownKafkaForTests, registryForTests } from '../../support/services';
@@ -32,6 +34,11 @@ async function setUp(brokers: readonly string[], names: TopicNames): Promise<voi
   const admin = await createKafkaAdmin(connection);
   await admin.setupTopics({ definitions, partitions, replicationFactor, dryRun: false });
   await admin.close();
+  // A partition whose leader was elected a moment ago is refused by it for another moment.
+  const log = createKafkaLog({ ...connection, metrics: createMetrics() });
+  const { events, state, changelog, deadLetters } = names;
+  for (const topic of [events, state, changelog, deadLetters]) await log.endOffsets(topic);
+  await log.close();
 }
 
 function finding(findings: Findings, name: string) {
