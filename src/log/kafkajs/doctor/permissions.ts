@@ -28,9 +28,10 @@ const HARMLESS = new Set([
   'UNKNOWN_MEMBER_ID',
   'ILLEGAL_GENERATION',
 ]);
+const ELECTED = new Set(['LEADER_NOT_AVAILABLE']);
 /** A leader or coordinator that is elected or loaded at this moment; a broker that has not heard of a topic yet. */
 const SOON = new Set([
-  'LEADER_NOT_AVAILABLE',
+  ...ELECTED,
   'NOT_LEADER_FOR_PARTITION',
   'UNKNOWN_TOPIC_OR_PARTITION',
   'GROUP_LOAD_IN_PROGRESS',
@@ -53,7 +54,7 @@ export async function deniedOnTopic(
   const broker = await probe.broker(first.nodeId);
   let leader: { readonly partitionId: number; readonly leader: number } | undefined;
   try {
-    const { topicMetadata } = await broker.metadata([topic]);
+    const { topicMetadata } = await patiently(() => broker.metadata([topic]), ELECTED);
     leader = topicMetadata[0]?.partitionMetadata.find((partition) => partition.leader >= 0);
   } catch (error) {
     if (protocolTypes(error).includes('UNKNOWN_TOPIC_OR_PARTITION')) return null;
@@ -122,12 +123,25 @@ async function withCoordinator(
 
 async function isRefused(question: () => Promise<unknown>): Promise<boolean> {
   try {
-    await question();
+    await patiently(question, SOON);
     return false;
   } catch (error) {
     if (isDenied(error)) return true;
     if (protocolTypes(error).some((type) => HARMLESS.has(type))) return false;
     throw error;
+  }
+}
+
+/** Asks again what fails for one of these reasons, for a while. */
+async function patiently<T>(question: () => Promise<T>, reasons: ReadonlySet<string>): Promise<T> {
+  for (const startedAt = Date.now(); ;) {
+    try {
+      return await question();
+    } catch (error) {
+      const isSoon = protocolTypes(error).some((type) => reasons.has(type));
+      if (!isSoon || Date.now() - startedAt > NO_LONGER_MS) throw error;
+      await sleep(SOON_MS);
+    }
   }
 }
 

@@ -66,7 +66,8 @@ export async function openProbe(connection: KafkaConnection): Promise<Probe> {
       await cluster.refreshMetadata();
     });
   } catch (error) {
-    await cluster.disconnect().catch(() => undefined);
+    // Not waited for: it waits for the answer that does not come.
+    cluster.disconnect().catch(() => undefined);
     throw error;
   }
   const { versions, metadata } = cluster.brokerPool;
@@ -84,7 +85,7 @@ export async function reach(connection: KafkaConnection, address: string): Promi
   try {
     await inTime(() => cluster.connect());
   } finally {
-    await cluster.disconnect().catch(() => undefined);
+    cluster.disconnect().catch(() => undefined);
   }
 }
 
