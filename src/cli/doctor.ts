@@ -28,8 +28,9 @@ const STORE_TIMEOUT_MS = 10_000;
 
 /** `queuefold doctor`: what is configured is looked at, side by side; 1 if anything failed. */
 export async function runDoctor({ config, io, logger }: Context, { json }: DoctorFlags): Promise<number> {
-  // A wrong variable is a wrong configuration, like any other.
+  // What is wrong or incomplete is a wrong configuration (2), here as for every role, and no finding.
   readProxies(process.env);
+  if (config.genesys.clientId !== undefined) requireGenesys(config);
   const here = [...checkVariables(config, process.env), ...checkProcess(processFacts())];
   const sections = await Promise.all([
     section('http port', async () => [await checkHttpPort(config.http)]),

@@ -1,0 +1,46 @@
+import { describe, expect, test } from '@jest/globals';
+import { loadConfig } from '../../../src/config';
+import { checkVariables } from '../../../src/config/doctor';
+
+const look = (env: Record<string, string>) =>
+  checkVariables(loadConfig({ env }), env).map(({ outcome, detail, remedy }) =>
+    `${outcome}: ${detail} ${remedy ?? ''}`.trim(),
+  );
+
+describe('the variables of the environment', () => {
+  test('are well when every one of ours means something', () => {
+    const env = {
+      PATH: '/bin',
+      KAFKA_BROKERS: 'a:1',
+      KAFKA_CLIENT_ID: 'me',
+      CLICKHOUSE_URL: 'http://c:8123',
+      CLICKHOUSE_DATABASE: 'other',
+      GENESYS_REGION: '',
+    };
+    expect(look(env)).toEqual(['ok: valid, no unknown or ignored variables']);
+  });
+
+  test('that are nearly settings are told, without their values', () => {
+    expect(look({ KAFKA_BROKER: 'hidden:9092', CLICKHOUSE_USER: 'hidden' })).toEqual([
+      'warning: KAFKA_BROKER is no setting of queuefold Did you mean KAFKA_BROKERS?',
+      expect.stringMatching(/^warning: CLICKHOUSE_USER is no setting of queuefold /),
+    ]);
+  });
+
+  test('that Kubernetes makes of services are nobody’s mistake', () => {
+    const env = {
+      KAFKA_SERVICE_HOST: '10.0.0.1',
+      KAFKA_SERVICE_PORT_CLIENT: '9092',
+      CLICKHOUSE_PORT: 'tcp://10.0.0.2:8123',
+      CLICKHOUSE_PORT_8123_TCP_ADDR: '10.0.0.2',
+    };
+    expect(look(env)).toEqual(['ok: valid, no unknown or ignored variables']);
+  });
+
+  test('that mean nothing without another one are told', () => {
+    expect(look({ CLICKHOUSE_USERNAME: 'me', CLICKHOUSE_DATABASE: 'q', GENESYS_REGION: 'mypurecloud.ie' })).toEqual([
+      'warning: CLICKHOUSE_USERNAME, CLICKHOUSE_DATABASE are set, but CLICKHOUSE_URL is not: ignored Set CLICKHOUSE_URL.',
+      'warning: GENESYS_REGION is set, but GENESYS_CLIENT_ID is not: ignored Set GENESYS_CLIENT_ID.',
+    ]);
+  });
+});
