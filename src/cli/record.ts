@@ -56,8 +56,8 @@ export async function runRecord(context: Context, flags: RecordFlags): Promise<v
     queues,
     metrics,
     logger,
-    onFrame: ({ text, receivedAt }) => {
-      const recorded = record(text, receivedAt);
+    onFrame: ({ bytes, receivedAt }) => {
+      const recorded = record(bytes.toString('utf8'), receivedAt);
       if (recorded.kind === 'line') {
         counts.events++;
         writer.add(recorded.line);

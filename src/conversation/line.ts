@@ -15,10 +15,8 @@ export function readLine(
   now: number,
   limits?: Limits,
 ): (Outcome & { readonly parsed?: unknown }) | null {
-  const text = decoder
-    .decode(line)
-    .replace(/^\uFEFF/, '')
-    .replace(/\r$/, '');
+  const decoded = decoder.decode(line);
+  const text = decoded.slice(decoded.startsWith('\uFEFF') ? 1 : 0, decoded.endsWith('\r') ? -1 : undefined);
   if (/^[\t\n\v\f\r ]*$/.test(text)) return null;
   let parsed: unknown;
   try {

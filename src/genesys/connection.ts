@@ -10,7 +10,7 @@ import { authorityOf, openTunnel } from './tunnel';
 
 /** A frame of the websocket as it came. */
 export interface Frame {
-  readonly text: string;
+  readonly bytes: Buffer;
   /** Epoch milliseconds, stamped once. */
   readonly receivedAt: number;
 }
@@ -112,10 +112,10 @@ function follow(socket: WebSocket, { timings, signal, onFrame, onAny }: Connecti
 
   socket.on('message', (data) => {
     const receivedAt = hear();
-    const text = textOf(data);
-    const kind = controlFrame(text);
+    const bytes = bytesOf(data);
+    const kind = controlFrame(bytes);
     onAny(kind, receivedAt);
-    if (kind === null) onFrame({ text, receivedAt });
+    if (kind === null) onFrame({ bytes, receivedAt });
     if (kind === 'closing') closing.resolve('closing');
     if (kind === 'gone') end('gone', 'Genesys no longer has the channel');
   });
@@ -169,9 +169,9 @@ function createDeferred<T>(): { readonly promise: Promise<T>; readonly resolve: 
   return { promise, resolve: (value) => resolve(value) };
 }
 
-function textOf(data: RawData): string {
-  if (Array.isArray(data)) return Buffer.concat(data).toString('utf8');
-  return (data instanceof ArrayBuffer ? Buffer.from(data) : data).toString('utf8');
+function bytesOf(data: RawData): Buffer {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return data instanceof ArrayBuffer ? Buffer.from(data) : data;
 }
 
 function notOpened(connectUri: string, reason: string): GenesysError {

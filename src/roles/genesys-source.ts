@@ -41,8 +41,8 @@ export async function startGenesysSource(parts: GenesysSourceParts): Promise<Gen
   const live = await followLiveRows(log, topics.state, await createRowCodec(schemas, topics));
   let feed: GenesysFeed | null = null;
 
-  const take = (text: string, receivedAt: number, source: 'websocket' | 'rest'): void => {
-    const ingested = ingest.line(Buffer.from(text), receivedAt, `genesys ${source}`);
+  const take = (bytes: Buffer, receivedAt: number, source: 'websocket' | 'rest'): void => {
+    const ingested = ingest.line(bytes, receivedAt, `genesys ${source}`);
     if (ingested === null) return;
     if (ingested.kind === 'event' && source === 'websocket') feed?.heard(ingested.event.conversationId, receivedAt);
     intake(ingested, source);
@@ -56,7 +56,7 @@ export async function startGenesysSource(parts: GenesysSourceParts): Promise<Gen
     timings: { ...parts.timings, queuesEveryMs: config.genesys.queuesEveryMs },
     metrics,
     logger,
-    onFrame: ({ text, receivedAt }) => take(text, receivedAt, 'websocket'),
+    onFrame: ({ bytes, receivedAt }) => take(bytes, receivedAt, 'websocket'),
     reconciliation: {
       caughtUp: live.caughtUp,
       live: function* () {
@@ -66,7 +66,7 @@ export async function startGenesysSource(parts: GenesysSourceParts): Promise<Gen
         const row = live.row(conversationId);
         return row === null ? null : liveRowOf(row);
       },
-      onSnapshot: (body, askedAt) => take(body, askedAt, 'rest'),
+      onSnapshot: (body, askedAt) => take(Buffer.from(body), askedAt, 'rest'),
       onGone: (conversationId, askedAt) => {
         metrics.bridgeEvents.inc({ source: 'rest', outcome: 'gone' });
         const { record, event } = ingest.gone(conversationId, askedAt);

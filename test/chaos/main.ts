@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/common/errors';
+import { numberOf } from '../support/number-flag';
 import { runChaos } from './chaos';
 
 /** `npm run chaos -- --minutes N --seed S`: about 500 events a second. */
@@ -19,12 +20,6 @@ async function main(): Promise<void> {
   process.stdout.write(`${JSON.stringify({ ...counts, faults: faults.length, differences: differences.length })}\n`);
   for (const difference of differences) process.stdout.write(`${difference}\n`);
   if (differences.length > 0) process.exitCode = 1;
-}
-
-function numberOf(flag: string, text: string): number {
-  const number = Number(text);
-  if (!Number.isFinite(number) || number < 0) throw new Error(`${flag} ${text}: a number of 0 or more is expected`);
-  return number;
 }
 
 main().catch((error: unknown) => {

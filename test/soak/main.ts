@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/common/errors';
+import { numberOf } from '../support/number-flag';
 import { runKafkaAway } from './kafka-away';
 import { runScale } from './scale';
 import { runSoak } from './soak';
@@ -42,12 +43,6 @@ async function main(): Promise<void> {
   process.stdout.write(`${JSON.stringify({ acceleration, ...result, differences: differences.length }, null, 2)}\n`);
   for (const difference of differences) process.stdout.write(`${JSON.stringify(difference)}\n`);
   if (differences.length > 0 || result.breaches.length > 0) process.exitCode = 1;
-}
-
-function numberOf(flag: string, text: string): number {
-  const number = Number(text);
-  if (!Number.isFinite(number) || number < 0) throw new Error(`${flag} ${text}: a number of 0 or more is expected`);
-  return number;
 }
 
 main().catch((error: unknown) => {

@@ -16,7 +16,7 @@ async function main(host: string): Promise<void> {
       timings: { ...DEFAULT_TIMINGS, openTimeoutMs: 5_000 },
       signal,
       maxFrameBytes: 1_000,
-      onFrame: ({ text }) => resolve(text),
+      onFrame: ({ bytes }) => resolve(bytes.toString()),
       onAny: () => undefined,
     }).catch((error: unknown) => resolve(told(error)));
   });

@@ -40,8 +40,8 @@ describe('the feed of notifications', () => {
 
     const states = new Map<string, Parameters<typeof fold>[0]>();
     const rows = new Map<string, Readonly<Record<string, unknown>>>();
-    for (const { text, receivedAt } of frames) {
-      const outcome = readLine(Buffer.from(text), receivedAt);
+    for (const { bytes, receivedAt } of frames) {
+      const outcome = readLine(bytes, receivedAt);
       if (outcome?.kind !== 'event') throw new Error(`a frame is ${outcome?.kind ?? 'empty'}`);
       const id = outcome.event.conversationId;
       const { state, records } = fold(states.get(id) ?? null, outcome.event, DEFAULT_FOLD_SETTINGS);

@@ -76,7 +76,7 @@ describe('a feed stays connected', () => {
     simulator.pause();
     const { events } = simulator.truth();
     // Overlap makes duplicates; what counts is that each event came.
-    await until(() => new Set(watch.frames.map(({ text }) => text)).size === events);
+    await until(() => new Set(watch.frames.map(({ bytes }) => bytes.toString())).size === events);
     expect(watch.states).toEqual(['ready']);
   });
 

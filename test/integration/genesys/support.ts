@@ -79,6 +79,6 @@ export function createStage() {
   };
 }
 
-export const topicOf = ({ text }: Frame): string => (JSON.parse(text) as { topicName: string }).topicName;
+export const topicOf = ({ bytes }: Frame): string => (JSON.parse(bytes.toString()) as { topicName: string }).topicName;
 
 export { aClient } from '../../support/genesys-client';

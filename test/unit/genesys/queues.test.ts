@@ -66,5 +66,5 @@ test.each([
   ['[1]', null],
   ['not json', null],
 ])('%s is %s to the channel', (text, kind) => {
-  expect(controlFrame(text)).toBe(kind);
+  expect(controlFrame(Buffer.from(text))).toBe(kind);
 });

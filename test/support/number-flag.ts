@@ -1,0 +1,6 @@
+/** What a flag of a script says. */
+export function numberOf(flag: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isFinite(number) || number < 0) throw new Error(`${flag} ${text}: a number of 0 or more is expected`);
+  return number;
+}
