@@ -173,7 +173,7 @@ function advance(
     const origin = live ? participants.find((p): p is QueuedParticipant => isQueued(p) && first(p)) : undefined;
     if (origin !== undefined) return withRow({ ...open, row: createRow(legs, origin, now) }, before, event);
     // Never queued and live: no row. What ended leaves its marker all the same.
-    if (hasEnded(legs)) return { state: endedState(open, now), records: [], outcome: 'folded' };
+    if (hasEnded(legs)) return { state: endedState(open, now, event), records: [], outcome: 'folded' };
     return { state: { ...open, endedAt: null }, records: [], outcome: 'folded' };
   }
 
@@ -183,7 +183,7 @@ function advance(
     !event.gone &&
     hasPendingWork(legs) &&
     now <= workDeadline(legs, open.endedAt ?? now, settings.acwTimeoutMs);
-  if (!live && !waitsForWork) return close({ ...open, row }, event.conversationId, now);
+  if (!live && !waitsForWork) return close({ ...open, row }, event.conversationId, now, event);
   return withRow({ ...open, row }, before, event);
 }
 
@@ -235,11 +235,19 @@ function sameRow(a: QueueConversation, b: QueueConversation): boolean {
   return STATE_COLUMNS.every((column) => column === 'db_last_updated' || a[column] === b[column]);
 }
 
-/** The closing row, always, and the tombstone; then the marker. */
-function close(open: OpenConversation & { readonly row: RowFacts }, conversationId: string, at: number): Folded {
+/**
+ * The closing row, always, and the tombstone; then the marker.
+ * @param event that ended it; null: its deadline did
+ */
+function close(
+  open: OpenConversation & { readonly row: RowFacts },
+  conversationId: string,
+  at: number,
+  event: ConversationEvent | null,
+): Folded {
   const row = { ...open.row, updatedAt: Math.max(open.row.updatedAt, at) };
   return {
-    state: endedState(open, at),
+    state: endedState(open, at, event),
     records: [
       { conversationId, row: project(conversationId, counted(open.participants), row), timestamp: at },
       { conversationId, row: null, timestamp: at },
@@ -248,9 +256,17 @@ function close(open: OpenConversation & { readonly row: RowFacts }, conversation
   };
 }
 
-function endedState(open: OpenConversation, endedAt: number): EndedConversation {
-  const ended = open.participants.flatMap((p) => p.communications.filter(isEnded).map((leg) => leg.id));
-  return { kind: 'ended', endedAt, communicationIds: [...new Set([...open.endedBefore, ...ended])] };
+/**
+ * Whoever supervised in an earlier snapshot need not in the one that ended the conversation, which by itself would then
+ * re-open it (section 3, property (a)): the marker holds what that one shows, too (docs/design.md, choice 4).
+ */
+function endedState(open: OpenConversation, endedAt: number, event: ConversationEvent | null): EndedConversation {
+  const ended = open.participants.flatMap((p) => p.communications.filter(isEnded));
+  const shown = mergeParticipants([], event?.participants ?? [], new Set())
+    .filter(({ supervisor }) => !supervisor)
+    .flatMap(({ communications }) => communications);
+  const ids = [...ended, ...shown].map(({ id }) => id);
+  return { kind: 'ended', endedAt, communicationIds: [...new Set([...open.endedBefore, ...ids])] };
 }
 
 /** The places that it takes in the window of duplicates: one, or of a merged event those of what went into it. */
@@ -338,5 +354,5 @@ export function whenDue(conversationId: string, state: ConversationState, settin
   if (deadline === null || state.kind === 'ended' || state.row === null) {
     return { state: null, records: [], outcome: 'folded' };
   }
-  return close({ ...state, row: state.row }, conversationId, deadline);
+  return close({ ...state, row: state.row }, conversationId, deadline, null);
 }

@@ -199,6 +199,10 @@ export function knowledge(events: readonly NaiveEvent[], held: ReadonlySet<strin
 export const endedIds = (events: readonly NaiveEvent[], held: ReadonlySet<string>): string[] =>
   unionOf(events, held).flatMap(({ legs }) => legs.filter(({ ended }) => ended).map(({ id }) => id));
 
+/** What a snapshot by itself shows of others than supervisors (docs/design.md, choice 4). */
+export const shownIds = (event: NaiveEvent): string[] =>
+  handlers(unionOf([event], new Set())).flatMap(({ legs }) => legs.map(({ id }) => id));
+
 const handlers = (members: readonly Member[]): Member[] => members.filter(({ supervisor }) => !supervisor);
 
 export const queuedMembers = (members: readonly Member[]): Member[] =>

@@ -5,6 +5,7 @@
 import {
   compareBytes,
   endedIds,
+  shownIds,
   greatestDisconnectedTime,
   hasEnded,
   hasPendingWork,
@@ -105,8 +106,9 @@ export function naivePartition(settings: NaiveSettings): (event: NaiveEvent) => 
     return (greatestDisconnectedTime(members) ?? known.endedAt) + settings.acwTimeoutMs;
   }
 
-  function end(id: string, known: Known, at: number): NaiveRecord[] {
-    states.set(id, { kind: 'ended', held: new Set([...known.held, ...endedIds(known.events, known.held)]), end: at });
+  function end(id: string, known: Known, at: number, event: NaiveEvent | null): NaiveRecord[] {
+    const held = new Set([...known.held, ...endedIds(known.events, known.held), ...(event ? shownIds(event) : [])]);
+    states.set(id, { kind: 'ended', held, end: at });
     if (known.row === null) return [];
     const row = updated(known.row, knowledge(known.events, known.held), at);
     const timestamp = new Date(at).toISOString();
@@ -123,7 +125,7 @@ export function naivePartition(settings: NaiveSettings): (event: NaiveEvent) => 
         return state.kind === 'known' && due !== null && due < at ? [{ id, state, due }] : [];
       })
       .sort((a, b) => a.due - b.due || compareBytes(a.id, b.id))
-      .flatMap(({ id, state, due }) => end(id, state, due));
+      .flatMap(({ id, state, due }) => end(id, state, due, null));
   }
 
   function forget(at: number): void {
@@ -178,7 +180,7 @@ export function naivePartition(settings: NaiveSettings): (event: NaiveEvent) => 
     if (live) return queuedMembers(members).length > 0 ? keep(event.id, known, members, event.at) : [];
     if (!ended) return [];
     const due = deadline(known);
-    if (event.gone || due === null || event.at > due) return end(event.id, known, event.at);
+    if (event.gone || due === null || event.at > due) return end(event.id, known, event.at, event);
     return keep(event.id, known, members, event.at);
   }
 

@@ -183,6 +183,13 @@ describe('section 4, ids of the marker', () => {
     expect(kindsOf(...lines, takesOver).slice(-1)).toEqual(['row']);
   });
 
+  test('are of those, too, who supervised before and do not in the snapshot that ended it: the same again is no news', () => {
+    const leg = call('leg of boss', connected(50));
+    const boss = participant('boss', { purpose: 'acd', queueId: 'Q1', monitoredParticipantId: 'x' }, leg);
+    const last = before.hungUp(99).joinedBy(acd('boss', 'Q1', leg));
+    expect(kindsOf(before.joinedBy(boss).at(60), last.at(100), last.at(101), last.at(150))).toEqual(OPENED_AND_CLOSED);
+  });
+
   test('are of secondary ones, too', () => {
     const shared = before.hungUp(99).with('caller', share({ state: 'disconnected' }));
     const asQueue = snapshot(150, [{ ...acd('queue 2', 'Q2'), ...share(connected(120)) }]);
