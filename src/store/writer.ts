@@ -119,7 +119,7 @@ export function createWriter(options: WriterOptions): Writer {
       await insert(rows.slice(middle), part(encoded, middle, rows.length), limits);
       return;
     }
-    // Once more: half a request, cut by the network, looks like wrong data too.
+    // Once more: half a request, as a proxy may pass it on, looks like wrong data too.
     if ((await sendUntilAnswered(encoded, limits)) === null) return;
     for (const row of rows) {
       const { partition, offset } = row;

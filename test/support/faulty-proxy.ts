@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, request, type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -63,7 +63,7 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
     const body = await bodyOf(incoming);
     const fault = nextFault();
     if (fault !== null) injected.set(fault, (injected.get(fault) ?? 0) + 1);
-    const apply = (sent = body) => forward(target, incoming, sent);
+    const apply = () => forward(target, incoming, body);
     switch (fault) {
       case 'refused':
         await refuse();
@@ -101,11 +101,10 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
         outgoing.destroy();
         return;
       }
-      case 'half a request': {
-        const answer = await apply(body.subarray(0, body.length / 2));
-        respond(outgoing, answer);
+      case 'half a request':
+        await forwardHalf(target, incoming, body);
+        outgoing.destroy();
         return;
-      }
       case 'slow':
         await sleep(SLOW_MS);
         respond(outgoing, await apply());
@@ -139,10 +138,8 @@ interface Answer {
 
 function forward(target: string, incoming: IncomingMessage, body: Buffer): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const headers = { ...incoming.headers, 'content-length': String(body.length) };
-    delete headers['transfer-encoding'];
-    const url = new URL(incoming.url ?? '/', target);
-    const outgoing = request(url, { method: incoming.method ?? 'GET', headers, agent: false }, (answer) => {
+    const outgoing = forwarded(target, incoming, body);
+    outgoing.on('response', (answer) => {
       bodyOf(answer).then(
         (received) => resolve({ status: answer.statusCode ?? 500, headers: answer.headers, body: received }),
         reject,
@@ -150,6 +147,22 @@ function forward(target: string, incoming: IncomingMessage, body: Buffer): Promi
     });
     outgoing.on('error', reject).end(body);
   });
+}
+
+/** The connection breaks in the middle of the body, as the length that was announced tells the server. */
+function forwardHalf(target: string, incoming: IncomingMessage, body: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    const outgoing = forwarded(target, incoming, body);
+    outgoing.on('error', () => undefined).on('close', resolve);
+    outgoing.write(body.subarray(0, body.length / 2), () => outgoing.destroy());
+  });
+}
+
+function forwarded(target: string, incoming: IncomingMessage, body: Buffer): ClientRequest {
+  const headers = { ...incoming.headers, 'content-length': String(body.length) };
+  delete headers['transfer-encoding'];
+  const url = new URL(incoming.url ?? '/', target);
+  return request(url, { method: incoming.method ?? 'GET', headers, agent: false });
 }
 
 function respond(outgoing: ServerResponse, { status, headers, body }: Answer): void {
