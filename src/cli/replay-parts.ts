@@ -160,7 +160,7 @@ export async function startReplaySink(
 ): Promise<ReplaySink> {
   const { config, logger, metrics, shutdown } = context;
   const flushing: Config = { ...config, sink: { ...config.sink, flushMs: 100 } };
-  const sink = await startSinkRole({ config: flushing, logger, metrics, ...parts });
+  const sink = await startSinkRole({ config: flushing, logger, metrics, ...parts }, { names: 'left-out' });
   shutdown.onStop('sink', () => sink.stop());
   return {
     stored: (lastOffsets) => Promise.race([untilStored(sink, lastOffsets, shutdown.signal), sink.done]),

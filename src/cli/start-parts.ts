@@ -10,7 +10,7 @@ import type { Credentials, GenesysUrls } from '../genesys';
 import { startSimulator } from '../genesys/simulator';
 import { createLocalSchemas } from '../log/codec/schema-source';
 import { createMemoryLog } from '../log/memory/cluster';
-import { topicNames } from '../log/topics';
+import { NAMES_PARTITIONS, topicNames } from '../log/topics';
 import type { Shutdown } from '../ops/shutdown';
 import { discard } from '../pipeline/discard';
 import { connectKafka, kafkaConnection, registryOptions, type Connected } from '../roles/connect';
@@ -97,6 +97,7 @@ export async function openMemoryLog({ config, shutdown, logger, metrics }: Conte
       [topics.state]: { retention: 'latest' },
       [topics.changelog]: { retention: 'latest' },
       [topics.deadLetters]: { retention: 'consumed' },
+      [topics.names]: { retention: 'latest', partitions: NAMES_PARTITIONS },
     },
     logger,
     metrics,

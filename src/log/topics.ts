@@ -5,6 +5,8 @@ export interface TopicNames {
   readonly state: string;
   readonly changelog: string;
   readonly deadLetters: string;
+  /** Names of queues, users and skills. */
+  readonly names: string;
   /** The consumer group of the fold; its transactional ids begin with it. */
   readonly foldGroup: string;
   /** The consumer group of the sink. */
@@ -21,6 +23,7 @@ export function topicNames(prefix: string): TopicNames {
     state: `${prefix}.queue-conversation.v1`,
     changelog: `${prefix}.queue-conversation.changelog.v1`,
     deadLetters: `${prefix}.dead-letters.v1`,
+    names: `${prefix}.names.v1`,
     foldGroup: `${prefix}-fold`,
     sinkGroup: `${prefix}-sink`,
     rebuildGroup: `${prefix}-sink-rebuild`,
@@ -37,6 +40,8 @@ export type TopicUse = 'live' | 'replay';
 export interface TopicDefinition {
   readonly topic: string;
   readonly config: Readonly<Record<string, string>>;
+  /** Absent: `PARTITIONS`. */
+  readonly partitions?: number;
 }
 
 const HOUR_MS = 3_600_000;
@@ -70,6 +75,8 @@ const COMPACTED: Readonly<Record<string, string>> = {
   'message.timestamp.after.max.ms': NO_LIMIT,
 };
 
+export const NAMES_PARTITIONS = 1;
+
 /** Records keep the receive times of old events, which every lag would find old enough at once. */
 const NOT_COMPACTED_YET: Readonly<Record<string, string>> = {
   'min.compaction.lag.ms': NO_LIMIT,
@@ -78,7 +85,7 @@ const NOT_COMPACTED_YET: Readonly<Record<string, string>> = {
 
 /**
  * @param minInsyncReplicas 2 in production, 1 where the replication factor is 1
- * @param use `replay`: until the state topic has been read, none of its records may be compacted away
+ * @param use `replay`: until the state topic has been read, none of its records may be compacted away; and it has no names
  */
 export function topicDefinitions(
   names: TopicNames,
@@ -87,10 +94,15 @@ export function topicDefinitions(
 ): readonly TopicDefinition[] {
   const durable = { 'min.insync.replicas': String(minInsyncReplicas) };
   const large = { 'max.message.bytes': String(LARGEST_RECORD_BYTES) };
+  const live: readonly TopicDefinition[] = [
+    // A few records that are read as a whole.
+    { topic: names.names, config: { ...COMPACTED, ...durable }, partitions: NAMES_PARTITIONS },
+  ];
   return [
     { topic: names.events, config: { ...RETAINED, ...large, ...durable } },
     { topic: names.state, config: { ...COMPACTED, ...durable, ...(use === 'replay' ? NOT_COMPACTED_YET : {}) } },
     { topic: names.changelog, config: { ...COMPACTED, ...large, ...durable } },
     { topic: names.deadLetters, config: { ...RETAINED, ...durable } },
+    ...(use === 'live' ? live : []),
   ];
 }

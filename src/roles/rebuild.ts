@@ -28,7 +28,7 @@ const POLL_MS = 250;
 
 /**
  * Reads the compacted topic from its beginnings into the tables with a sink of a group of its own, beside the live sinks
- * if there are any, and compares the two. Null when it was stopped.
+ * if there are any, and compares the two; the names as well, without a comparison. Null when it was stopped.
  */
 export async function rebuild(options: RebuildOptions): Promise<RebuildResult | null> {
   const { log, topics, store, signal, onProgress } = options;
@@ -37,12 +37,14 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult | 
   const sink = await startSinkRole(options, { group: topics.rebuildGroup, begin: 'anew' });
   const failed = sink.done.then(() => undefined);
   failed.catch(() => undefined); // raced below
+  const names = { tried: false };
+  void sink.namesTried.then(() => (names.tried = true));
   try {
     for (;;) {
       const stored = sink.stored();
       const storedOf = (partition: number, end: number) => Math.min(stored.get(partition) ?? 0, end);
       onProgress(sum([...ends].map(([partition, end]) => storedOf(partition, end))), all);
-      if ([...ends].every(([partition, end]) => storedOf(partition, end) === end)) break;
+      if (names.tried && [...ends].every(([partition, end]) => storedOf(partition, end) === end)) break;
       if (signal.aborted) return null;
       await Promise.race([failed, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
     }

@@ -33,7 +33,7 @@ export async function setUp({
   const topics = topicNames(config.topics.prefix);
   const [topicChanges, schemaChanges, tableChanges] = await Promise.all([
     setUpTopics(config, kafka, topics, mode, use),
-    setUpSchemas(registry, topics, mode),
+    setUpSchemas(registry, topics, mode, use),
     store === null ? [] : setUpTables(config, store, mode, loss),
   ]);
   return [...topicChanges, ...schemaChanges, ...tableChanges];
@@ -44,12 +44,19 @@ export function minInsyncReplicas({ topics }: Config): number {
   return Math.min(2, topics.replicationFactor);
 }
 
+interface TopicSchema {
+  readonly subject: string;
+  readonly schema: AvroSchema;
+}
+
 /** Which schema the values of which topic have. */
-export function topicSchemas(topics: TopicNames): readonly { readonly subject: string; readonly schema: AvroSchema }[] {
+export function topicSchemas(topics: TopicNames, use: TopicUse = 'live'): readonly TopicSchema[] {
+  const live = [{ subject: valueSubject(topics.names), schema: loadSchema('name') }];
   return [
     { subject: valueSubject(topics.events), schema: loadSchema('conversation-event') },
     { subject: valueSubject(topics.state), schema: loadSchema('queue-conversation') },
     { subject: valueSubject(topics.changelog), schema: loadSchema('fold-state') },
+    ...(use === 'live' ? live : []),
   ];
 }
 
@@ -70,9 +77,10 @@ async function setUpSchemas(
   registry: RegistryOptions,
   topics: TopicNames,
   mode: 'apply' | 'dry-run',
+  use: TopicUse,
 ): Promise<string[]> {
   const changes: string[] = [];
-  for (const { subject, schema } of topicSchemas(topics)) {
+  for (const { subject, schema } of topicSchemas(topics, use)) {
     const change = await registerSchema(registry, subject, schema, mode);
     if (change === 'registered') changes.push(`schema ${subject}: ${schema.name}.avsc registered (FULL_TRANSITIVE)`);
   }

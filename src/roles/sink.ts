@@ -1,28 +1,33 @@
 import { messageOf } from '../common/errors';
-import { createRowCodec } from '../log/codec/codecs';
+import { createNameCodec, createRowCodec } from '../log/codec/codecs';
 import { partitionOf } from '../log/partitioner';
 import type { LogRecord } from '../log/port';
 import { TOMBSTONE_RETENTION_MS } from '../log/topics';
 import { deadLetterRecord, unreadable } from '../pipeline/dead-letter';
 import type { Store } from '../store/client';
 import { claimEpoch } from '../store/epochs';
+import { followNames } from '../store/names';
 import { createSink, type DecodedRecord } from '../store/sink';
 import type { RoleParts, RunningRole } from './role';
 
 export interface RunningSinkRole extends RunningRole {
   /** Per partition the offset below which every record is stored or in the dead letters. */
   stored(): ReadonlyMap<number, number>;
+  /** @see RunningNames.tried */
+  readonly namesTried: Promise<void>;
 }
 
 export interface SinkRoleOptions {
   readonly group?: string;
   readonly begin?: 'noted' | 'anew';
+  /** Default `followed`; a replay has none. */
+  readonly names?: 'followed' | 'left-out';
 }
 
 /** The sink: the state topic into ClickHouse, at least once, made exact by versions. */
 export async function startSinkRole(
   parts: RoleParts & { readonly store: Store },
-  { group = parts.topics.sinkGroup, begin = 'noted' }: SinkRoleOptions = {},
+  { group = parts.topics.sinkGroup, begin = 'noted', names = 'followed' }: SinkRoleOptions = {},
 ): Promise<RunningSinkRole> {
   const { config, logger, metrics, log, schemas, topics, store } = parts;
   const rows = await createRowCodec(schemas, topics);
@@ -65,6 +70,7 @@ export async function startSinkRole(
     metrics,
     logger,
   });
+  const following = names === 'followed' ? followNamesOf(parts) : null;
   return {
     name: 'sink',
     ready: {
@@ -76,11 +82,29 @@ export async function startSinkRole(
     },
     done: sink.done,
     stored: sink.stored,
+    namesTried: following?.tried ?? Promise.resolve(),
     stop: async () => {
+      await following?.stop();
       await sink.stop();
       await producer.close();
     },
   };
+}
+
+function followNamesOf({ log, schemas, topics, store, metrics, logger }: RoleParts & { readonly store: Store }) {
+  return followNames<LogRecord>({
+    ...{ store, log, topic: topics.names, partitionOf, metrics, logger },
+    codec: async () => {
+      const { prepare, decode } = await createNameCodec(schemas, topics);
+      return {
+        prepare,
+        decode: (value) => {
+          const decoded = decode(value);
+          return decoded.ok ? { kind: 'name', name: decoded.value } : { kind: 'invalid', message: decoded.message };
+        },
+      };
+    },
+  });
 }
 
 /** As the broker says; as `setup` makes it, where asking is not permitted. */

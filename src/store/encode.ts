@@ -52,15 +52,19 @@ export interface EncodedRows {
 
 const FIRST_BYTES = 1024 * 1024;
 
+export function encodeRows(rows: readonly StoreRow[], epoch: number): EncodedRows {
+  return encodeLines(rows, (row) => encodeRow(row, epoch));
+}
+
 /**
  * Writes each line at once: joining 10,000 lines at the end costs six times the CPU, because all their pieces live
  * until then (measured: 25 ms against 150 ms; JSON.stringify for each row 31 ms).
  */
-export function encodeRows(rows: readonly StoreRow[], epoch: number): EncodedRows {
+export function encodeLines<R>(rows: readonly R[], lineOf: (row: R) => string): EncodedRows {
   let bytes = Buffer.allocUnsafe(FIRST_BYTES);
   let at = 0;
   const ends = rows.map((row) => {
-    const line = encodeRow(row, epoch);
+    const line = lineOf(row);
     const needed = at + 3 * line.length; // UTF-8 of a UTF-16 unit is 3 bytes at most
     if (needed > bytes.length) {
       const larger = Buffer.allocUnsafe(2 * needed);
@@ -98,7 +102,8 @@ const EMPTY_REST = ['0,0,""', ...Array<string>(17).fill('null'), '0,false'].join
 /** What JSON must escape, and surrogates: a lone one has no UTF-8, and ClickHouse refuses its escape (code 25). */
 const NEEDS_ESCAPE = /[^ !#-[\]-\uD7FF\uE000-\uFFFF]/;
 
-function text(value: string): string {
+/** A string of JSON. */
+export function text(value: string): string {
   return NEEDS_ESCAPE.test(value) ? JSON.stringify(value.toWellFormed()) : `"${value}"`;
 }
 

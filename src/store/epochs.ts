@@ -5,7 +5,7 @@ import { MAX_EPOCH } from './encode';
 import { UNKNOWN_TABLE, codeOf } from './errors';
 import { literal } from './literal';
 
-/** The state topic as far as the store has to tell it from another one. */
+/** The state topic, or that of the names, as far as the store has to tell it from another one. */
 export interface TopicIdentity {
   readonly topic: string;
   /** Null: the log tells none, so a topic made anew cannot be told from the one before. */
@@ -34,7 +34,7 @@ export async function claimEpoch(store: Store, { topic, id }: TopicIdentity): Pr
     if (epoch > MAX_EPOCH) {
       throw new OperatorError(
         `ClickHouse database ${store.database}: its ${MAX_EPOCH + 1} epochs are used up, one for each time that the ` +
-          'state topic was made anew. Choose another CLICKHOUSE_DATABASE.',
+          'state topic or that of the names was made anew. Choose another CLICKHOUSE_DATABASE.',
       );
     }
     let owner = epochs.find((one) => one.epoch === epoch);

@@ -8,16 +8,29 @@ import { identifier, type Store } from './client';
 import { INSERT_COLUMNS, encodeRows, type EncodedRows, type StoreRow } from './encode';
 import { codeOf, describeStoreError, isDataError, reasonOf } from './errors';
 
-export interface WriterOptions {
+/** A row, by the record that it comes from. */
+export interface RecordRow {
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export interface TableWriterOptions<R extends RecordRow> {
   readonly store: Store;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  /** Of the state topic, see `versionOf`. Default 0. */
-  readonly epoch?: number;
+  readonly table: string;
+  /** In the order in which `encode` writes them. */
+  readonly columns: readonly string[];
+  readonly encode: (rows: readonly R[]) => EncodedRows;
   /** A row that ClickHouse refuses whatever is tried. The insert goes on when this resolves. */
-  onRejected(row: StoreRow, error: unknown): Promise<void>;
+  onRejected(row: R, error: unknown): Promise<void>;
   /** Between attempts: from `firstMs`, doubled up to `maxMs`. Default 200 and 15,000. */
   readonly backOff?: { readonly firstMs: number; readonly maxMs: number };
+}
+
+export interface WriterOptions extends Omit<TableWriterOptions<StoreRow>, 'table' | 'columns' | 'encode'> {
+  /** Of the state topic, see `versionOf`. Default 0. */
+  readonly epoch?: number;
 }
 
 export interface WriterState {
@@ -28,14 +41,14 @@ export interface WriterState {
   readonly since: number;
 }
 
-export interface Writer {
+export interface Writer<R extends RecordRow = StoreRow> {
   /**
    * Resolves when every row is in ClickHouse or was given to `onRejected`. While ClickHouse is away it keeps trying;
    * it rejects only when `onRejected` does, with the signal's reason, or with an OperatorError after `notAfterMs`.
    * Rows may be sent again: versions make it exact.
    * @param notAfterMs epoch ms; nothing is sent later, because the tombstone of a row may be cleaned up then
    */
-  insert(rows: readonly StoreRow[], signal: AbortSignal, notAfterMs?: number): Promise<void>;
+  insert(rows: readonly R[], signal: AbortSignal, notAfterMs?: number): Promise<void>;
   state(): WriterState;
 }
 
@@ -55,13 +68,22 @@ const SETTINGS = [
   'materialized_views_ignore_errors = 0',
 ].join(', ');
 
-const TABLE = 'queue_conversation_history';
 const BACK_OFF = { firstMs: 200, maxMs: 15_000 };
 
-export function createWriter(options: WriterOptions): Writer {
-  const { store, metrics, logger, epoch = 0, onRejected, backOff = BACK_OFF } = options;
+/** Of the history, which feeds the state. */
+export function createWriter({ epoch = 0, ...options }: WriterOptions): Writer {
+  return createTableWriter<StoreRow>({
+    ...options,
+    table: 'queue_conversation_history',
+    columns: INSERT_COLUMNS,
+    encode: (rows) => encodeRows(rows, epoch),
+  });
+}
+
+export function createTableWriter<R extends RecordRow>(options: TableWriterOptions<R>): Writer<R> {
+  const { store, metrics, logger, table, columns, encode, onRejected, backOff = BACK_OFF } = options;
   const statement =
-    `INSERT INTO ${identifier(store.database)}.${TABLE} (${INSERT_COLUMNS.join(', ')}) ` +
+    `INSERT INTO ${identifier(store.database)}.${table} (${columns.join(', ')}) ` +
     `SETTINGS ${SETTINGS} FORMAT JSONCompactEachRow`;
   let state: WriterState = { available: true, error: null, since: Date.now() };
 
@@ -74,7 +96,7 @@ export function createWriter(options: WriterOptions): Writer {
     // The answer is empty, but the connection is free for the next statement only when it was read to its end.
     await finished(stream.resume());
     metrics.sinkInsertDuration.observe(Number(process.hrtime.bigint() - started) / 1e9);
-    metrics.sinkRows.inc({ table: TABLE }, ends.length);
+    metrics.sinkRows.inc({ table }, ends.length);
     metrics.sinkLastSuccess.set(Date.now() / 1000);
   };
 
@@ -110,7 +132,7 @@ export function createWriter(options: WriterOptions): Writer {
     }
   };
 
-  const insert = async (rows: readonly StoreRow[], encoded: EncodedRows, limits: Limits): Promise<void> => {
+  const insert = async (rows: readonly R[], encoded: EncodedRows, limits: Limits): Promise<void> => {
     const error = await sendUntilAnswered(encoded, limits);
     if (error === null) return;
     if (rows.length > 1) {
@@ -123,7 +145,7 @@ export function createWriter(options: WriterOptions): Writer {
     if ((await sendUntilAnswered(encoded, limits)) === null) return;
     for (const row of rows) {
       const { partition, offset } = row;
-      logger.error({ partition, offset, code: codeOf(error) }, 'ClickHouse refuses a row; it goes to the dead letters');
+      logger.error({ table, partition, offset, code: codeOf(error) }, 'ClickHouse refuses a row');
       await onRejected(row, error);
     }
   };
@@ -131,7 +153,7 @@ export function createWriter(options: WriterOptions): Writer {
   return {
     insert: async (rows, signal, notAfterMs = Infinity) => {
       if (rows.length === 0) return;
-      await insert(rows, encodeRows(rows, epoch), { signal, notAfterMs });
+      await insert(rows, encode(rows), { signal, notAfterMs });
     },
     state: () => state,
   };

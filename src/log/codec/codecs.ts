@@ -1,4 +1,5 @@
 import type { Schema } from 'avsc';
+import type { Name } from '../../common/names';
 import type { ConversationEvent } from '../../conversation/event';
 import type { QueueConversation } from '../../conversation/row';
 import type { ConversationState, EndedConversation, OpenConversation } from '../../conversation/state';
@@ -26,6 +27,10 @@ interface FoldStateRecord {
   readonly open: Omit<OpenConversation, 'kind'> | null;
   readonly ended: Omit<EndedConversation, 'kind'> | null;
   readonly checkpoint: Checkpoint | null;
+}
+
+interface NameRecord extends Omit<Name, 'goneSince'> {
+  readonly gone_since: number | null;
 }
 
 export function createEventCodec(schemas: SchemaSource, topics: TopicNames): Promise<ValueCodec<ConversationEvent>> {
@@ -61,6 +66,19 @@ export function createRowCodec(schemas: SchemaSource, topics: TopicNames): Promi
     schema: loadSchema('queue-conversation'),
     toAvro: (row) => row,
     fromAvro: (decoded) => decoded as QueueConversation,
+  });
+}
+
+export function createNameCodec(schemas: SchemaSource, topics: TopicNames): Promise<ValueCodec<Name>> {
+  return createValueCodec<Name>({
+    schemas,
+    subject: valueSubject(topics.names),
+    schema: loadSchema('name'),
+    toAvro: ({ kind, id, name, goneSince }) => ({ kind, id, name, gone_since: goneSince }),
+    fromAvro: (decoded) => {
+      const { kind, id, name, gone_since: goneSince } = decoded as NameRecord;
+      return { kind, id, name, goneSince };
+    },
   });
 }
 

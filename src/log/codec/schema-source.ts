@@ -9,7 +9,7 @@ export interface SchemaSource {
   writerOf(id: number): Promise<Type | null>;
 }
 
-const LOCAL_IDS: readonly SchemaName[] = ['conversation-event', 'queue-conversation', 'fold-state'];
+const LOCAL_IDS: readonly SchemaName[] = ['conversation-event', 'queue-conversation', 'fold-state', 'name'];
 
 /** For the in-process log: this version's schemas under fixed ids. */
 export function createLocalSchemas(): SchemaSource {

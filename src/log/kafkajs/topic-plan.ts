@@ -31,10 +31,12 @@ const NEVER_LOWERED = new Set(['retention.ms', 'retention.bytes', 'delete.retent
 
 /** What has to be done to one topic, and whether it may be. Pure. */
 export function planTopic(
-  { topic, config }: TopicDefinition,
+  { topic, config, partitions: fixed }: TopicDefinition,
   existing: ExistingTopic | null,
-  { partitions, replicationFactor }: { readonly partitions: number; readonly replicationFactor: number },
+  sizes: { readonly partitions: number; readonly replicationFactor: number },
 ): TopicPlan {
+  const { replicationFactor } = sizes;
+  const partitions = fixed ?? sizes.partitions;
   const refusals: string[] = [];
   const replicas = existing?.replicationFactor ?? replicationFactor;
   const needed = Number(config['min.insync.replicas'] ?? 1);
@@ -47,15 +49,17 @@ export function planTopic(
   if (existing === null) {
     const wanted = new Map(Object.entries(config));
     const list = [...wanted].map(([name, value]) => `${name}=${value}`).join(', ');
-    const change = `created topic ${topic} with ${partitions} partitions, replication factor ${replicationFactor}, ${list}`;
+    const change = `created topic ${topic} with ${partitionsText(partitions)}, replication factor ${replicationFactor}, ${list}`;
     const create = { topic, partitions, replicationFactor, config: wanted };
     return { create, alter: null, changes: [change], refusals };
   }
   if (existing.partitions !== partitions) {
-    refusals.push(
-      `${topic} has ${existing.partitions} partitions, not ${partitions}. Another count would send keys to other ` +
-        `partitions than before. Use a new TOPIC_PREFIX with ${partitions} partitions and replay, or keep ${existing.partitions}.`,
-    );
+    const remedy =
+      fixed === undefined
+        ? 'Another count would send keys to other partitions than before. ' +
+          `Use a new TOPIC_PREFIX with ${partitions} partitions and replay, or keep ${existing.partitions}.`
+        : 'Delete it and run setup again: it is filled anew.';
+    refusals.push(`${topic} has ${partitionsText(existing.partitions)}, not ${partitions}. ${remedy}`);
   }
   const own = new Map<string, string>();
   for (const name of existing.own) own.set(name, existing.config.get(name) ?? '');
@@ -81,6 +85,10 @@ function whyNot(topic: string, name: string, now: string, wanted: string): strin
   }
   if (!NEVER_LOWERED.has(name) || limit(wanted) >= limit(now)) return null;
   return `${topic}: ${name} is ${now}, more than ${wanted}; lowering it would lose records. If they may go: ${byHand}`;
+}
+
+export function partitionsText(count: number): string {
+  return count === 1 ? '1 partition' : `${count} partitions`;
 }
 
 function limit(value: string): number {

@@ -36,8 +36,8 @@ async function setUp(brokers: readonly string[], names: TopicNames): Promise<voi
   await admin.close();
   // A partition whose leader was elected a moment ago is refused by it for another moment.
   const log = createKafkaLog({ ...connection, metrics: createMetrics() });
-  const { events, state, changelog, deadLetters } = names;
-  for (const topic of [events, state, changelog, deadLetters]) await log.endOffsets(topic);
+  const { events, state, changelog, deadLetters, names: namesTopic } = names;
+  for (const topic of [events, state, changelog, deadLetters, namesTopic]) await log.endOffsets(topic);
   await log.close();
 }
 
@@ -62,6 +62,7 @@ describe('a doctor at Kafka', () => {
     const findings = await checkKafka(optionsFor(brokers, names));
     expect(others(findings)).toEqual([]);
     expect(finding(findings, `kafka topic ${names.state}`).detail).toBe('3 partitions, 1 replica, settings as wanted');
+    expect(finding(findings, `kafka topic ${names.names}`).detail).toBe('1 partition, 1 replica, settings as wanted');
     const { admin, close } = await createStockAdmin(brokers);
     for (const topic of [names.events, names.state, names.changelog, names.deadLetters]) {
       expect((await admin.fetchTopicOffsets(topic)).map(({ high }) => high)).toEqual(['0', '0', '0']);
@@ -123,7 +124,7 @@ describe('a doctor at Kafka', () => {
       outcome: 'failed',
       detail: 'KAFKA_BROKERS: cannot use 127.0.0.1:1 (connect ECONNREFUSED 127.0.0.1:1)',
     });
-    expect(rest).toHaveLength(7);
+    expect(rest).toHaveLength(8);
     expect(new Set(rest.map(({ outcome }) => outcome))).toEqual(new Set(['skipped']));
   });
 

@@ -51,6 +51,15 @@ describe('the plan for a topic', () => {
     expect(refusals).toEqual([expect.stringMatching(/has 4 partitions, not 8.*new TOPIC_PREFIX.*replay/)]);
   });
 
+  it('gives a topic of a size of its own that size, and refuses another', () => {
+    const single = { ...definition, partitions: 1 };
+    expect(planTopic(single, null, sizes).create).toMatchObject({ partitions: 1, replicationFactor: 3 });
+    expect(planTopic(single, asDefined({}, 1), sizes).refusals).toEqual([]);
+    expect(planTopic(single, asDefined(), sizes).refusals).toEqual([
+      'genesys.state has 8 partitions, not 1. Delete it and run setup again: it is filled anew.',
+    ]);
+  });
+
   it.each([
     ['cleanup.policy', 'delete'],
     ['delete.retention.ms', '2000'],

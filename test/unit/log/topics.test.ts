@@ -5,6 +5,12 @@ const names = topicNames('genesys');
 const stateConfig = (use: 'live' | 'replay') =>
   topicDefinitions(names, 2, use).find(({ topic }) => topic === names.state)?.config ?? {};
 
+test('a replay has no topic of names', () => {
+  const topics = (use: 'live' | 'replay') => topicDefinitions(names, 2, use).map(({ topic }) => topic);
+  expect(topics('replay')).not.toContain(names.names);
+  expect(topics('live')).toEqual([...topics('replay'), names.names]);
+});
+
 /** Its records carry the receive times of the recording: to the broker they are old from the first moment. */
 test('the state topic of a replay is not compacted before it has been read, and as every other afterwards', () => {
   const [replay, live] = [stateConfig('replay'), stateConfig('live')];

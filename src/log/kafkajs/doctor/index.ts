@@ -3,6 +3,7 @@ import { check, failed, ok, skipped, warning, type Finding, type Findings } from
 import type { TopicDefinition, TopicNames } from '../../topics';
 import { createKafkaAdmin, type InspectedTopic } from '../admin';
 import type { KafkaConnection } from '../client';
+import { partitionsText } from '../topic-plan';
 import { checkGroup, checkTransactions, deniedOnTopic, operationsOf } from './permissions';
 import { apiKey, openProbe, reach, spokenVersions, type AdvertisedBroker, type ApiVersions, type Probe } from './probe';
 
@@ -160,7 +161,7 @@ function judgeTopic(name: string, { existing, plan }: InspectedTopic, wantedRepl
     return failed(name, `is not there${refused === '' ? '' : `. ${refused}`}`, 'Run `queuefold setup`.');
   }
   const { partitions, replicationFactor: replicas, inSync, config } = existing;
-  const size = `${partitions} partitions, ${replicas === 1 ? '1 replica' : `${replicas} replicas`}`;
+  const size = `${partitionsText(partitions)}, ${replicas === 1 ? '1 replica' : `${replicas} replicas`}`;
   const [refusal] = plan.refusals;
   // It says what to do itself, as setup does.
   if (refusal !== undefined) return failed(name, plan.refusals.join(' '), null);

@@ -15,6 +15,7 @@ export function operationsOf(
     [names.state, ['Describe', 'Read', 'Write']],
     [names.changelog, ['Describe', 'Read', 'Write']],
     [names.deadLetters, ['Describe', 'Write']],
+    [names.names, ['Describe', 'Read', 'Write']],
   ];
 }
 
