@@ -1,0 +1,66 @@
+/**
+ * `npm run licences` writes docs/licences.md; `--check` says what is wrong instead, and ends with 1.
+ * Usage: node tools/licences.mjs [--check] [--lock package-lock.json]
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { shippedPackages } from './shipped.mjs';
+
+/** Permissive ones, compatible with distribution under Apache-2.0. */
+const ALLOWED = new Set([
+  '0BSD',
+  'Apache-2.0',
+  'BlueOak-1.0.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'CC0-1.0',
+  'ISC',
+  'MIT',
+  'Unlicense',
+]);
+const ROOT = join(fileURLToPath(import.meta.url), '..', '..');
+const DOCUMENT = join(ROOT, 'docs', 'licences.md');
+
+/** One alternative of an SPDX expression must be allowed as a whole. Nested expressions do not occur. */
+function isAllowed(licence) {
+  const alternatives = licence.replace(/^\((.*)\)$/, '$1').split(' OR ');
+  return alternatives.some((alternative) => alternative.split(' AND ').every((part) => ALLOWED.has(part)));
+}
+
+function render(packages) {
+  const rows = packages.map(
+    ({ name, version, licence, optional }) => `| ${name} | ${version} | ${licence} | ${optional ? 'optional' : ''} |`,
+  );
+  return [
+    '# Licences of what is installed with queuefold',
+    '',
+    'queuefold itself: Apache-2.0. `npm run licences` writes this list from `package-lock.json`; a test holds it against the',
+    'lock file and refuses licences that are not permissive. Optional: installed unless `--omit=optional` is given.',
+    '',
+    '| package | version | licence | |',
+    '|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+const { values } = parseArgs({
+  options: { check: { type: 'boolean', default: false }, lock: { type: 'string' } },
+});
+const packages = shippedPackages(values.lock ?? join(ROOT, 'package-lock.json'));
+const refused = packages.filter(({ licence }) => !isAllowed(licence));
+for (const { name, version, licence } of refused) {
+  console.error(
+    `${name} ${version}: licence ${licence} is not one of those allowed (${[...ALLOWED].join(', ')}). ` +
+      'Use another package, or, after reading the licence, add it to tools/licences.mjs.',
+  );
+}
+const text = render(packages);
+if (!values.check) writeFileSync(DOCUMENT, text);
+else if (readFileSync(DOCUMENT, 'utf8') !== text) {
+  console.error('docs/licences.md differs from package-lock.json. Write it anew: npm run licences');
+  process.exitCode = 1;
+}
+if (refused.length > 0) process.exitCode = 1;
