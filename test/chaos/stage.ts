@@ -1,13 +1,8 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { packageRoot } from '../../src/common/package-root';
 import type { EmbeddedKafka } from '../../src/embedded/kafka';
 import { startSimulator, type Simulator } from '../../src/genesys/simulator';
 import { clickHouseProcess } from '../support/clickhouse-process';
-import { ownKafkaForTests, ownRegistryForTests } from '../support/services';
+import { setServices } from '../support/own-services';
 import { createRole, type Environment, type Role } from './role-process';
 
 export const PARTITIONS = 8;
@@ -33,47 +28,24 @@ export interface StageOptions {
 }
 
 export async function setStage(options: StageOptions): Promise<Stage> {
-  const disposers: (() => Promise<void>)[] = [];
-  const dispose = async (): Promise<void> => {
-    for (const each of disposers.splice(0).reverse()) {
-      await each().catch((error: unknown) => process.stderr.write(`cleaning up: ${String(error)}\n`));
-    }
-  };
-  const own = <T>(part: T, end: () => Promise<void>): T => {
-    disposers.push(end);
-    return part;
-  };
+  const services = await setServices('chaos');
+  const { kafka, folder, own, dispose } = services;
   try {
-    const folder = await mkdtemp(join(tmpdir(), 'queuefold-chaos-'));
-    own(folder, () => rm(folder, { recursive: true, force: true }));
-    const [kafka, registry, clickHouse] = await allOf([
-      ownKafkaForTests().then((part) => own(part, part.dispose)),
-      ownRegistryForTests().then((part) => own(part, part.dispose)),
-      clickHouseProcess(join(folder, 'clickhouse')).then((part) => own(part, part.stop)),
-    ]);
+    const clickHouse = await clickHouseProcess(join(folder, 'clickhouse'));
+    own(clickHouse, clickHouse.stop);
     const simulator = await startSimulator({ ...options, queues: 8, agents: 200, startPaused: true });
     own(simulator, simulator.stop);
-    const env: Environment = {
-      KAFKA_BROKERS: kafka.brokers.join(','),
-      SCHEMA_REGISTRY_URL: registry.url,
+    const env = await services.environment({
       CLICKHOUSE_URL: clickHouse.url,
       GENESYS_CLIENT_ID: simulator.clientId,
       GENESYS_CLIENT_SECRET: simulator.clientSecret,
       GENESYS_LOGIN_URL: simulator.loginUrl,
       GENESYS_API_URL: simulator.apiUrl,
-      TOPIC_PREFIX: 'chaos',
       PARTITIONS: String(PARTITIONS),
-      REPLICATION_FACTOR: '1',
-      HTTP_PORT: '0',
-      HTTP_HOST: '127.0.0.1',
-      DATA_DIR: folder,
-    };
-    await promisify(execFile)(process.execPath, [join(packageRoot(), 'bin', 'queuefold.js'), 'setup'], {
-      env: { PATH: process.env['PATH'], ...env },
     });
     const role = (name: string, command: string): Role => {
       const created = createRole(name, command, env);
-      return own(created, () => created.kill());
+      return own(created, created.kill);
     };
     const bridge = role('bridge', 'bridge');
     const folds = [role('fold-1', 'fold'), role('fold-2', 'fold')] as const;
@@ -83,12 +55,4 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     await dispose();
     throw error;
   }
-}
-
-/** As Promise.all, but nothing is still starting when it rejects. */
-async function allOf<T extends readonly Promise<unknown>[]>(
-  parts: readonly [...T],
-): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
-  await Promise.allSettled(parts);
-  return Promise.all(parts);
 }

@@ -5,10 +5,10 @@ import { createRowCodec } from '../../src/log/codec/codecs';
 import { createMetrics } from '../../src/ops/metrics';
 import { connectKafka } from '../../src/roles/connect';
 import { until } from '../chaos/until';
+import { setServices } from '../support/own-services';
 import { startQueuefold } from '../support/pipeline-processes';
 import { aRow } from '../support/store-rows';
 import { conversationIdOf, queueIdOf, sessionIdOf, startLargeOrganisation } from './large-organisation';
-import { setServices } from './stage';
 
 export interface ScaleResult {
   readonly queues: number;
@@ -34,18 +34,19 @@ const BATCH = 1_000;
 
 /** A bridge that starts on a large organisation, of which the table knows nearly everything. */
 export async function runScale(say: (text: string) => void): Promise<ScaleResult> {
-  const services = await setServices();
+  const services = await setServices('scale');
   try {
     const organisation = await startLargeOrganisation({ queues: QUEUES, conversations: CONVERSATIONS });
-    services.own(organisation.stop);
+    services.own(organisation, organisation.stop);
     const env = await services.environment({
+      PARTITIONS: '4',
       ...{ GENESYS_CLIENT_ID: 'client', GENESYS_CLIENT_SECRET: 'secret' },
       ...{ GENESYS_LOGIN_URL: organisation.url, GENESYS_API_URL: organisation.url },
     });
     await fillTable(env);
     say(`${CONVERSATIONS - MISSING + ENDED} rows are in the topic`);
     const bridge = startQueuefold(['bridge'], env);
-    services.own(bridge.kill);
+    services.own(bridge, bridge.kill);
     const started = Date.now();
     await until('all queues to be subscribed', LIMIT_MS, () => organisation.subscribedAt() !== null);
     const subscribedSeconds = ((organisation.subscribedAt() ?? 0) - started) / 1_000;
