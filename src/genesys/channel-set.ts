@@ -122,7 +122,7 @@ export function createChannelSet(options: ChannelSetOptions): ChannelSet {
     if (rejection && before !== 'rejected') {
       logger.error(
         { queueId, missingPermissions, reason: rejection.reason },
-        'Genesys refuses the conversations of a queue: it is asked again whenever the queues are looked at',
+        'Genesys refuses the conversations of a queue: it is asked again, at least every minute',
       );
     }
   }
@@ -180,8 +180,7 @@ export function createChannelSet(options: ChannelSetOptions): ChannelSet {
 
       function changed(index: number, queues: readonly string[]): boolean {
         const earlier = [...before].filter(([, place]) => place === index);
-        const isRefused = queues.some((id) => subscriptions.get(id)?.subscription === 'rejected');
-        return isRefused || earlier.length !== queues.length || earlier.some(([id]) => !next.has(id));
+        return earlier.length !== queues.length || earlier.some(([id]) => !next.has(id));
       }
     },
     subscription: (queueId) => subscriptions.get(queueId) ?? PENDING,

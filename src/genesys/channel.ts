@@ -48,7 +48,7 @@ export interface Subscribed {
 
 export interface Channel {
   readonly state: ChannelState;
-  /** Other topics, on the same socket; those that stay are not touched. Also tries again those that were refused. */
+  /** Other topics, on the same socket; those that stay are not touched. */
   setTopics(topics: readonly string[]): void;
   pause(): void;
   resume(): void;
@@ -76,6 +76,8 @@ export function startChannel(options: ChannelOptions): Channel {
   let wanted = options.topics;
   let current: Live | null = null;
   let syncing: Promise<void> | null = null;
+  /** Ends a wait of `sync`. */
+  let wake = (): void => undefined;
   let pausedAt: number | null = null;
   /** A channel without a socket, to be used next: channels are few, and its subscriptions are still there. */
   let spare: NotificationChannel | null = null;
@@ -117,9 +119,12 @@ export function startChannel(options: ChannelOptions): Channel {
     return new Set(topics.filter((topic) => !rejected.has(topic)));
   }
 
-  /** Brings the subscriptions of the open socket to what is wanted, tried until it is done or the socket is another. */
+  /**
+   * Brings the subscriptions of the open socket to what is wanted, tried until it is done or there is no socket. What
+   * Genesys refuses is asked for again ever more rarely: a permission may be given, and a refusal may pass.
+   */
   async function sync(): Promise<void> {
-    for (let failures = 0; !isStopping();) {
+    for (let failures = 0, refusals = 0; !isStopping();) {
       const live = current;
       const topics = wanted;
       if (live === null) return;
@@ -130,8 +135,12 @@ export function startChannel(options: ChannelOptions): Channel {
         else if (added.length > 0) {
           live.topics = new Set([...live.topics, ...(await subscribeTo(live.channel, added, 'added'))]);
         }
-        if (topics === wanted && live === current) return;
         failures = 0;
+        if (topics !== wanted || live !== current) continue;
+        if (topics.every((topic) => live.topics.has(topic))) return;
+        const pause = startTimer(backoffMs((refusals += 1), timings.reconnectBaseMs, timings.refusedCapMs));
+        await Promise.race([pause.due, live.connection.ended, new Promise<void>((resolve) => (wake = resolve))]);
+        pause.cancel();
       } catch (error) {
         if (isStopping()) return;
         logFailure('Genesys subscriptions not changed yet', error);
@@ -144,6 +153,7 @@ export function startChannel(options: ChannelOptions): Channel {
   }
 
   function startSync(): void {
+    wake();
     syncing ??= sync().finally(() => (syncing = null));
   }
 

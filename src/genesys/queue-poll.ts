@@ -29,7 +29,6 @@ export async function pollQueues(polling: Polling): Promise<void> {
     if (isOver()) return;
     try {
       const changes = watch.look(await listQueues(rest, 'background'));
-      // Also without a change: what was refused is tried again.
       const left = channels.assign([...watch.queues().keys()]);
       metrics.unwatchedQueues.set(left.length);
       if (left.length > 0) logger.error({ queues: left.length }, 'queues are not listened to: SHARDS shares them out');

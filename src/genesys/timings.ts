@@ -13,6 +13,8 @@ export interface Timings {
   /** Between attempts to get a socket, as between those of a request. */
   readonly reconnectBaseMs: number;
   readonly reconnectCapMs: number;
+  /** Topics that Genesys refuses are asked for again at most so much later, growing as the back-off for a socket. */
+  readonly refusedCapMs: number;
   /** From dialling to an open socket. */
   readonly openTimeoutMs: number;
   /** Silence after which a ping is sent; heartbeats come about every 30 s. */
@@ -36,6 +38,7 @@ export const DEFAULT_TIMINGS: Timings = {
   breakCapMs: 15_000,
   reconnectBaseMs: 500,
   reconnectCapMs: 15_000,
+  refusedCapMs: 60_000,
   openTimeoutMs: 15_000,
   pingAfterMs: 31_000,
   deadAfterMs: 35_000,

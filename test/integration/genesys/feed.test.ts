@@ -163,7 +163,7 @@ describe('queues that come, go and change their names', () => {
       queues: 2,
       missingPermissions: () => (isPermitted ? [] : ['routing:queue:view']),
     });
-    const { feed, metrics } = await stage.watch(simulator, POLLED);
+    const { feed, metrics } = await stage.watch(simulator, { timings: { refusedCapMs: 50 } });
     await until(() => feed.queues().every(({ subscription }) => subscription === 'rejected'));
     const refused = (await metrics.refusedQueues.get()).values;
     expect(refused).toMatchObject([{ labels: { permission: 'routing:queue:view' }, value: 2 }]);
