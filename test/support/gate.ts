@@ -27,7 +27,7 @@ export async function startGate(targetPort: number): Promise<Gate> {
     }
     client.on('data', (chunk) => {
       if (delayMs === 0) target.write(chunk);
-      else setTimeout(() => void (target.destroyed || target.write(chunk)), delayMs);
+      else setTimeout(() => target.write(chunk), delayMs);
     });
     target.on('data', (chunk) => client.write(chunk));
   });
