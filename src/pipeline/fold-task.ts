@@ -1,3 +1,4 @@
+import { createDeadLetterLimit, tooManyDeadLetters, type DeadLetterLimits } from '../common/dead-letter-limit';
 import { OperatorError } from '../common/errors';
 import type { ConversationEvent } from '../conversation/event';
 import type { FoldOutcome, FoldSettings, StateRecord } from '../conversation/fold';
@@ -11,7 +12,6 @@ import type { LogRecord, OutRecord, Task, TaskOutput } from '../log/port';
 import type { TopicNames } from '../log/topics';
 import type { Metrics } from '../ops/metrics';
 import { deadLetterRecord, unreadable } from './dead-letter';
-import { createDeadLetterLimit, type DeadLetterLimits } from './dead-letter-limit';
 import { cloudEventHeaders, continueTrace } from './headers';
 
 export interface FoldTaskOptions {
@@ -75,7 +75,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
 
   const refuseUnreadable = (record: LogRecord, problem: Problem): Omit<OutRecord, 'partition'> => {
     const stop = limit.unreadable(record.offset);
-    if (stop !== null) throw new OperatorError(tooManyDeadLetters(record.topic, partition, stop, problem));
+    if (stop !== null) throw tooManyDeadLetters(record, stop, { ...problem, cannot: 'be read' });
     return refuse(record, problem.reason, problem.message, unreadable(record.value));
   };
 
@@ -179,19 +179,6 @@ function readEvent(record: LogRecord, events: ValueCodec<ConversationEvent>): Co
     return { reason: 'wrong-key', message: 'the key is not the conversation id' };
   }
   return decoded.value;
-}
-
-function tooManyDeadLetters(
-  topic: string,
-  partition: number,
-  stop: { readonly why: string; readonly firstOffset: number },
-  problem: Problem,
-): string {
-  return (
-    `${topic}[${partition}]: ${stop.why} cannot be read, the first at offset ${stop.firstOffset} (${problem.reason}: ${problem.message}). ` +
-    `Stopped, so as not to drain the topic into the dead letters. Remove the cause (a wrong producer or schema registry?), ` +
-    `or let them go to the dead letters with DLQ_MAX_CONSECUTIVE=0 and DLQ_MAX_RATIO=0.`
-  );
 }
 
 function* valuesOf(records: Iterable<LogRecord>): Generator<Buffer | null> {

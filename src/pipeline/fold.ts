@@ -1,10 +1,10 @@
+import type { DeadLetterLimits } from '../common/dead-letter-limit';
 import { DEFAULT_FOLD_SETTINGS, type FoldSettings } from '../conversation/fold';
 import { createChangelogCodec, createEventReader, createRowCodec } from '../log/codec/codecs';
 import type { SchemaSource } from '../log/codec/schema-source';
 import type { Log, RunningTasks, Topology } from '../log/port';
 import type { TopicNames } from '../log/topics';
 import type { Metrics } from '../ops/metrics';
-import type { DeadLetterLimits } from './dead-letter-limit';
 import { createFoldTask } from './fold-task';
 
 export interface FoldOptions {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { DeadLetterLimits } from '../common/dead-letter-limit';
 import type { FoldSettings, StateRecord } from '../conversation/fold';
 import type { InputLimits, Limits } from '../conversation/limits';
 import type { PrivacyMask } from '../conversation/privacy';
@@ -7,7 +8,6 @@ import type { SchemaSource } from '../log/codec/schema-source';
 import type { Log, LogProducer, OutRecord, RunningTasks } from '../log/port';
 import type { TopicNames } from '../log/topics';
 import type { Metrics } from '../ops/metrics';
-import type { DeadLetterLimits } from './dead-letter-limit';
 import { ingestLine, type OriginatedLine } from './event-lines';
 import { startFold } from './fold';
 import { createIngest } from './ingest';

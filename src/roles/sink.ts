@@ -7,7 +7,8 @@ import { deadLetterRecord, unreadable } from '../pipeline/dead-letter';
 import type { Store } from '../store/client';
 import { claimEpoch } from '../store/epochs';
 import { followNames } from '../store/names';
-import { createSink, type DecodedRecord } from '../store/sink';
+import { createSink } from '../store/sink';
+import type { DecodedRecord } from '../store/sink-options';
 import type { RoleParts, RunningRole } from './role';
 
 export interface RunningSinkRole extends RunningRole {
@@ -61,6 +62,7 @@ export async function startSinkRole(
     prepare: (values) => rows.prepare(values),
     decode,
     onInvalid,
+    deadLetterLimits: config.deadLetters,
     flush: { ms: flushMs, rows: flushRows, bytes: flushBytes },
     epoch: await claimEpoch(store, identity),
     topicId: identity.id,

@@ -77,6 +77,12 @@ export function encodeLines<R>(rows: readonly R[], lineOf: (row: R) => string): 
   return { bytes: bytes.subarray(0, at), ends };
 }
 
+/** The rows from one place up to another, as a body of their own. */
+export function part({ bytes, ends }: EncodedRows, from: number, to: number): EncodedRows {
+  const start = from === 0 ? 0 : (ends[from - 1] ?? 0);
+  return { bytes: bytes.subarray(start, ends[to - 1]), ends: ends.slice(from, to).map((end) => end - start) };
+}
+
 /** One line. Times are integer milliseconds, which every version reads exactly, from 1900 to 2299. */
 function encodeRow(record: StoreRow, epoch: number): string {
   const version = versionOf(epoch, record.offset);

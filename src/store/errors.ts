@@ -55,6 +55,11 @@ export function isDataError(error: unknown): boolean {
   return code !== null && DATA_ERRORS.has(code);
 }
 
+/** Why a row was refused. Not in ClickHouse's words, which quote the row: it may be personal. */
+export function describeRefusal(error: unknown): string {
+  return `ClickHouse refuses the row with code ${codeOf(error) ?? 0} (${reasonOf(error)})`;
+}
+
 /** ClickHouse's own words in one line, with its code. */
 export function describeStoreError(error: unknown): string {
   const code = codeOf(error);

@@ -5,9 +5,9 @@ import type { Metrics } from '../ops/metrics';
 import { identifier, type Store } from './client';
 import { encodeLines, offsetOf, text, versionOf } from './encode';
 import { claimEpoch } from './epochs';
-import { describeStoreError } from './errors';
+import { codeOf, describeStoreError } from './errors';
 import type { RecordSource, SourceRecord } from './record-source';
-import { createTableWriter, type RecordRow, type TableWriterOptions, type Writer } from './writer';
+import { createTableWriter, type TableWriterOptions, type Writer } from './writer';
 
 /** What a record of the names topic says. */
 export type DecodedName =
@@ -50,7 +50,9 @@ export interface RunningNames {
 }
 
 /** A row of the table `names`. `goneSince` in epoch ms. */
-interface NameRow extends Name, RecordRow {
+type Place = Pick<SourceRecord, 'partition' | 'offset'>;
+
+interface NameRow extends Name, Place {
   readonly deleted: 0 | 1;
 }
 
@@ -180,7 +182,7 @@ async function rowsOf<R extends SourceRecord>(
   return rows;
 }
 
-const forgotten = (parts: Pick<Name, 'kind' | 'id'>, record: RecordRow): NameRow => ({
+const forgotten = (parts: Pick<Name, 'kind' | 'id'>, record: Place): NameRow => ({
   ...{ ...parts, ...record },
   ...{ name: '', goneSince: null, deleted: 1 },
 });
@@ -205,8 +207,7 @@ function writerOf<R extends SourceRecord>(
       encodeLines(rows, ({ kind, id, name, goneSince, offset, deleted }) => {
         return `[${text(kind)},${text(id)},${text(name)},${goneSince},"${versionOf(epoch, offset)}",${deleted}]\n`;
       }),
-    // The log has told it; its id is shown.
-    onRejected: () => Promise.resolve(),
+    isSound: ({ deleted }) => deleted === 1,
     ...(backOff === undefined ? {} : { backOff }),
   });
 }
@@ -217,7 +218,9 @@ async function put<R extends SourceRecord>(
   rows: readonly NameRow[],
   signal: AbortSignal,
 ): Promise<void> {
-  await writer.insert(rows, signal);
+  for (const { index, error } of await writer.insert(rows, signal)) {
+    logger.error({ offset: rows[index]?.offset, code: codeOf(error) }, 'ClickHouse refuses a name; its id is shown');
+  }
   if (!rows.some(({ deleted }) => deleted === 1)) return;
   // Who is forgotten is not to stay in a part until ClickHouse finds it worth a merge.
   await store.client

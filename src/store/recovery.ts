@@ -128,7 +128,7 @@ async function storeTombstones<R extends SourceRecord>(
   const flush = (): void => {
     const rows = waiting;
     waiting = [];
-    storing = storing.then(() => writer.insert(rows, signal));
+    storing = storing.then(() => writer.insert(rows, signal)).then(() => undefined);
     storing.catch(() => undefined); // awaited below
   };
   const reading = await log.read({

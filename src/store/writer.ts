@@ -5,16 +5,10 @@ import type { Logger } from 'pino';
 import { OperatorError } from '../common/errors';
 import type { Metrics } from '../ops/metrics';
 import { identifier, type Store } from './client';
-import { INSERT_COLUMNS, encodeRows, type EncodedRows, type StoreRow } from './encode';
+import { INSERT_COLUMNS, encodeRows, part, type EncodedRows, type StoreRow } from './encode';
 import { codeOf, describeStoreError, isDataError, reasonOf } from './errors';
 
-/** A row, by the record that it comes from. */
-export interface RecordRow {
-  readonly partition: number;
-  readonly offset: number;
-}
-
-export interface TableWriterOptions<R extends RecordRow> {
+export interface TableWriterOptions<R> {
   readonly store: Store;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -22,13 +16,16 @@ export interface TableWriterOptions<R extends RecordRow> {
   /** In the order in which `encode` writes them. */
   readonly columns: readonly string[];
   readonly encode: (rows: readonly R[]) => EncodedRows;
-  /** A row that ClickHouse refuses whatever is tried. The insert goes on when this resolves. */
-  onRejected(row: R, error: unknown): Promise<void>;
+  /**
+   * A row with nothing in it that ClickHouse could refuse, and that must not be given up: when it is refused, the way to
+   * ClickHouse is broken. It is sent until it is taken.
+   */
+  readonly isSound: (row: R) => boolean;
   /** Between attempts: from `firstMs`, doubled up to `maxMs`. Default 200 and 15,000. */
   readonly backOff?: { readonly firstMs: number; readonly maxMs: number };
 }
 
-export interface WriterOptions extends Omit<TableWriterOptions<StoreRow>, 'table' | 'columns' | 'encode'> {
+export interface WriterOptions extends Pick<TableWriterOptions<StoreRow>, 'store' | 'metrics' | 'logger' | 'backOff'> {
   /** Of the state topic, see `versionOf`. Default 0. */
   readonly epoch?: number;
 }
@@ -41,14 +38,21 @@ export interface WriterState {
   readonly since: number;
 }
 
-export interface Writer<R extends RecordRow = StoreRow> {
+/** A row that ClickHouse does not take, however often it is sent. */
+export interface Refusal {
+  /** Its place among the rows of the insert. */
+  readonly index: number;
+  readonly error: unknown;
+}
+
+export interface Writer<R = StoreRow> {
   /**
-   * Resolves when every row is in ClickHouse or was given to `onRejected`. While ClickHouse is away it keeps trying;
-   * it rejects only when `onRejected` does, with the signal's reason, or with an OperatorError after `notAfterMs`.
+   * Resolves when every row is in ClickHouse, but for those that it answers. While ClickHouse is away it keeps trying;
+   * it rejects only with the signal's reason, or with an OperatorError after `notAfterMs`.
    * Rows may be sent again: versions make it exact.
    * @param notAfterMs epoch ms; nothing is sent later, because the tombstone of a row may be cleaned up then
    */
-  insert(rows: readonly R[], signal: AbortSignal, notAfterMs?: number): Promise<void>;
+  insert(rows: readonly R[], signal: AbortSignal, notAfterMs?: number): Promise<readonly Refusal[]>;
   state(): WriterState;
 }
 
@@ -69,19 +73,25 @@ const SETTINGS = [
 ].join(', ');
 
 const BACK_OFF = { firstMs: 200, maxMs: 15_000 };
+/**
+ * Refusals one after the other, of a row that is sent alone, that make it a bad one: half a request that was cut on its
+ * way looks like wrong data too, and a good row must not be given up for that. With BACK_OFF, 3 s.
+ */
+const REFUSALS = 5;
 
-/** Of the history, which feeds the state. */
+/** Of the history, which feeds the state. An end is never given up: its conversation would be live for ever. */
 export function createWriter({ epoch = 0, ...options }: WriterOptions): Writer {
   return createTableWriter<StoreRow>({
     ...options,
     table: 'queue_conversation_history',
     columns: INSERT_COLUMNS,
     encode: (rows) => encodeRows(rows, epoch),
+    isSound: ({ kind }) => kind === 'tombstone',
   });
 }
 
-export function createTableWriter<R extends RecordRow>(options: TableWriterOptions<R>): Writer<R> {
-  const { store, metrics, logger, table, columns, encode, onRejected, backOff = BACK_OFF } = options;
+export function createTableWriter<R>(options: TableWriterOptions<R>): Writer<R> {
+  const { store, metrics, logger, table, columns, encode, isSound, backOff = BACK_OFF } = options;
   const statement =
     `INSERT INTO ${identifier(store.database)}.${table} (${columns.join(', ')}) ` +
     `SETTINGS ${SETTINGS} FORMAT JSONCompactEachRow`;
@@ -106,10 +116,15 @@ export function createTableWriter<R extends RecordRow>(options: TableWriterOptio
     state = { available: true, error: null, since: Date.now() };
   };
 
+  /** Jitter: several sinks do not come back at the same moment. */
+  const pause = async (delayMs: number, signal: AbortSignal): Promise<void> => {
+    await sleep(delayMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => signal.throwIfAborted());
+  };
+  const longer = (delayMs: number): number => Math.min(2 * delayMs, backOff.maxMs);
+
   /** Answers the error of the data, null when all is stored. */
-  const sendUntilAnswered = async (encoded: EncodedRows, limits: Limits): Promise<unknown> => {
-    const { signal, notAfterMs } = limits;
-    for (let delayMs = backOff.firstMs; ; delayMs = Math.min(2 * delayMs, backOff.maxMs)) {
+  const sendUntilAnswered = async (encoded: EncodedRows, { signal, notAfterMs }: Limits): Promise<unknown> => {
+    for (let delayMs = backOff.firstMs; ; delayMs = longer(delayMs)) {
       signal.throwIfAborted();
       if (Date.now() > notAfterMs) throw tooLate(state.error);
       try {
@@ -127,33 +142,66 @@ export function createTableWriter<R extends RecordRow>(options: TableWriterOptio
           logger.warn({ error: said, rows: encoded.ends.length }, 'ClickHouse took no rows; trying again');
         state = { available: false, error: said, since: state.available ? Date.now() : state.since };
       }
-      // Jitter: several sinks do not come back at the same moment.
-      await sleep(delayMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => signal.throwIfAborted());
+      await pause(delayMs, signal);
     }
   };
 
-  const insert = async (rows: readonly R[], encoded: EncodedRows, limits: Limits): Promise<void> => {
+  /** Stores the rows, and answers those that are refused alone. */
+  const bisect = async (encoded: EncodedRows, first: number, limits: Limits): Promise<readonly Suspect[]> => {
     const error = await sendUntilAnswered(encoded, limits);
-    if (error === null) return;
-    if (rows.length > 1) {
-      const middle = rows.length >> 1;
-      await insert(rows.slice(0, middle), part(encoded, 0, middle), limits);
-      await insert(rows.slice(middle), part(encoded, middle, rows.length), limits);
-      return;
+    if (error === null) return [];
+    const count = encoded.ends.length;
+    if (count === 1) return [{ index: first, error, encoded }];
+    const middle = count >> 1;
+    return [
+      ...(await bisect(part(encoded, 0, middle), first, limits)),
+      ...(await bisect(part(encoded, middle, count), first + middle, limits)),
+    ];
+  };
+
+  const sendAgain = async (suspects: readonly Suspect[], limits: Limits): Promise<readonly Suspect[]> => {
+    const left: Suspect[] = [];
+    for (const suspect of suspects) {
+      const error = await sendUntilAnswered(suspect.encoded, limits);
+      if (error === null) continue;
+      metrics.sinkRetries.inc({ reason: reasonOf(error) });
+      left.push({ ...suspect, error });
     }
-    // Once more: half a request, as a proxy may pass it on, looks like wrong data too.
-    if ((await sendUntilAnswered(encoded, limits)) === null) return;
-    for (const row of rows) {
-      const { partition, offset } = row;
-      logger.error({ table, partition, offset, code: codeOf(error) }, 'ClickHouse refuses a row');
-      await onRejected(row, error);
+    return left;
+  };
+
+  /** Answers the bad ones among the suspects; all others are stored then. */
+  const badOnesOf = async (
+    rows: readonly R[],
+    suspects: readonly Suspect[],
+    limits: Limits,
+  ): Promise<readonly Suspect[]> => {
+    const sound = ({ index }: Suspect): boolean => {
+      const row = rows[index];
+      return row !== undefined && isSound(row);
+    };
+    let left = suspects;
+    let bad: readonly Suspect[] = [];
+    for (let refusals = 1, delayMs = backOff.firstMs; ; refusals++, delayMs = longer(delayMs)) {
+      if (refusals === REFUSALS) {
+        bad = left.filter((suspect) => !sound(suspect));
+        left = left.filter(sound);
+        for (const { error } of left.slice(0, 1)) {
+          const said = { code: codeOf(error), table, rows: left.length };
+          logger.warn(said, 'ClickHouse refuses what it never can; trying again');
+        }
+      }
+      if (left.length === 0) return bad;
+      await pause(delayMs, limits.signal);
+      left = await sendAgain(left, limits);
     }
   };
 
   return {
     insert: async (rows, signal, notAfterMs = Infinity) => {
-      if (rows.length === 0) return;
-      await insert(rows, encode(rows), { signal, notAfterMs });
+      if (rows.length === 0) return [];
+      const limits = { signal, notAfterMs };
+      return badOnesOf(rows, await bisect(encode(rows), 0, limits), limits);
     },
     state: () => state,
   };
@@ -164,15 +212,14 @@ interface Limits {
   readonly notAfterMs: number;
 }
 
+interface Suspect extends Refusal {
+  readonly encoded: EncodedRows;
+}
+
 function tooLate(error: string | null): OperatorError {
   return new OperatorError(
     'Rows could not be stored for so long that the clean-up may have removed the tombstones that hide them ' +
       `(${error ?? 'this process was paused'}). Start again: they are read anew, behind their tombstones. ` +
       'SINK_CLEANUP_GRACE says how long that may take; half of it counts.',
   );
-}
-
-function part({ bytes, ends }: EncodedRows, from: number, to: number): EncodedRows {
-  const start = from === 0 ? 0 : (ends[from - 1] ?? 0);
-  return { bytes: bytes.subarray(start, ends[to - 1]), ends: ends.slice(from, to).map((end) => end - start) };
 }

@@ -9,7 +9,8 @@ import { createMetrics } from '../../src/ops/metrics';
 import { connectStore } from '../../src/store/client';
 import { migrate } from '../../src/store/migrations';
 import type { RecordSource } from '../../src/store/record-source';
-import { createSink, type DecodedRecord } from '../../src/store/sink';
+import { createSink } from '../../src/store/sink';
+import type { DecodedRecord } from '../../src/store/sink-options';
 import { heard, peakMemory, report } from './child';
 import { connectionTo } from './cluster';
 import { measureRawInsert } from './raw-insert';
@@ -36,6 +37,7 @@ export interface SinkFigures {
 const FLUSH = { rows: 10_000, bytes: 8 * 1024 * 1024, ms: 1_000 };
 /** Nothing else than rows: an empty table, one topic, no clean-up. */
 const UNDISTURBED = {
+  deadLetterLimits: { maxConsecutive: 0, maxRatio: 0 },
   epoch: 0,
   tombstoneRetentionMs: null,
   partitionOf,

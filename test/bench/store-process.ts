@@ -115,6 +115,7 @@ async function measureVisibility(brokers: readonly string[], topics: TopicNames,
     },
     flush: FLUSH,
     onInvalid: (_record, reason) => Promise.reject(new Error(reason)),
+    deadLetterLimits: { maxConsecutive: 0, maxRatio: 0 },
     epoch: 0,
     topicId: await log.topicId(topics.state),
     tombstoneRetentionMs: DAY_MS,
@@ -155,8 +156,7 @@ async function measureVisibility(brokers: readonly string[], topics: TopicNames,
 async function measureCleanup(store: Store, ended: number) {
   const { logger } = connectionTo([]);
   const metrics = createMetrics();
-  const onRejected = (_row: StoreRow, error: unknown) => Promise.reject(error);
-  const writer = createWriter({ store, metrics, logger, onRejected });
+  const writer = createWriter({ store, metrics, logger });
   const { signal } = new AbortController();
   for (let done = 0; done < ended; done += BATCH) {
     const rows = Array.from({ length: Math.min(BATCH, ended - done) }, aConversation);

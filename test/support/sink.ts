@@ -2,7 +2,8 @@ import { createMemoryCluster, type MemoryCluster } from '../../src/log/memory/cl
 import { partitionOf } from '../../src/log/partitioner';
 import type { Log, LogRecord } from '../../src/log/port';
 import { createMetrics } from '../../src/ops/metrics';
-import { createSink, type DecodedRecord, type RunningSink, type SinkOptions } from '../../src/store/sink';
+import { createSink, type RunningSink } from '../../src/store/sink';
+import type { DecodedRecord, SinkOptions } from '../../src/store/sink-options';
 import type { TestStore } from './store';
 import { QUIET, aRow } from './store-rows';
 
@@ -37,6 +38,7 @@ export async function startTestSink(
     decode: decodeJson,
     flush: { rows: 100, bytes: 1_000_000, ms: 20 },
     onInvalid: (_, reason) => Promise.reject(new Error(reason)),
+    deadLetterLimits: { maxConsecutive: 0, maxRatio: 0 },
     metrics,
     logger: QUIET,
     backOff: { firstMs: 1, maxMs: 5 },

@@ -49,23 +49,27 @@ export function tombstone(offset: number, conversationId = 'c1', partition = 0):
 
 export interface TestWriter extends Writer {
   readonly metrics: Metrics;
-  readonly rejected: { row: StoreRow; error: unknown }[];
+  readonly refused: StoreRow[];
   put(...rows: readonly StoreRow[]): Promise<void>;
 }
 
 export function writerInto(store: Store, options: Partial<WriterOptions> = {}): TestWriter {
   const metrics = createMetrics();
-  const rejected: TestWriter['rejected'] = [];
+  const refused: StoreRow[] = [];
   const writer = createWriter({
     store,
     metrics,
     logger: QUIET,
     backOff: { firstMs: 1, maxMs: 5 },
-    onRejected: (row, error) => {
-      rejected.push({ row, error });
-      return Promise.resolve();
-    },
     ...options,
   });
-  return { ...writer, metrics, rejected, put: (...rows) => writer.insert(rows, new AbortController().signal) };
+  return {
+    ...writer,
+    metrics,
+    refused,
+    put: async (...rows) => {
+      const refusals = await writer.insert(rows, new AbortController().signal);
+      refused.push(...rows.filter((_, at) => refusals.some(({ index }) => index === at)));
+    },
+  };
 }

@@ -1,14 +1,13 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createMemoryCluster, type MemoryCluster } from '../../../src/log/memory/cluster';
-import { partitionOf } from '../../../src/log/partitioner';
 import type { Log, LogRecord, Subscription } from '../../../src/log/port';
 import { createMetrics } from '../../../src/ops/metrics';
 import type { Store } from '../../../src/store/client';
-import { createSink, type DecodedRecord, type RunningSink, type SinkOptions } from '../../../src/store/sink';
+import type { RunningSink } from '../../../src/store/sink';
+import type { SinkOptions } from '../../../src/store/sink-options';
+import { STATE_TOPIC, decodeJson, startTestSink, tableOf, until } from '../../support/sink';
 import { storeForTests, type TestStore } from '../../support/store';
-import { QUIET, aRow } from '../../support/store-rows';
 
-const TOPIC = 'state';
 let tests: TestStore;
 const running: RunningSink[] = [];
 
@@ -21,45 +20,26 @@ afterEach(async () => {
 });
 afterAll(() => tests.close());
 
-/** Records are JSON here; that they are Avro in production is the codec's concern. */
-function decode(record: LogRecord): DecodedRecord {
-  if (record.value === null) return { kind: 'tombstone', conversationId: String(record.key) };
-  const text = record.value.toString();
-  if (text === 'garbage') return { kind: 'invalid', reason: 'not-avro', message: 'no Avro' };
-  return { kind: 'row', row: aRow({ conversation_id: String(record.key), ...(JSON.parse(text) as object) }) };
-}
-
 interface Started {
   readonly sink: RunningSink;
   readonly invalid: { offset: number; reason: string }[];
+  /** What was said of them. */
+  readonly messages: string[];
 }
 
 async function start(log: Log, options: Partial<SinkOptions<LogRecord>> = {}): Promise<Started> {
   const invalid: Started['invalid'] = [];
-  const sink = await createSink<LogRecord>({
-    store: tests.store,
-    log,
-    group: 'sink',
-    topic: TOPIC,
-    decode,
-    flush: { rows: 100, bytes: 1_000_000, ms: 20 },
-    onInvalid: (record, reason) => {
+  const messages: string[] = [];
+  const { sink } = await startTestSink(tests, log, {
+    onInvalid: (record, reason, message) => {
       invalid.push({ offset: record.offset, reason });
+      messages.push(message);
       return Promise.resolve();
     },
-    metrics: createMetrics(),
-    logger: QUIET,
-    backOff: { firstMs: 1, maxMs: 5 },
-    epoch: 0,
-    topicId: null,
-    tombstoneRetentionMs: null,
-    partitionOf,
-    cleanup: { intervalMs: 3_600_000, graceMs: 3_600_000 },
     ...options,
   });
-  sink.done.catch(() => undefined);
   running.push(sink);
-  return { sink, invalid };
+  return { sink, invalid, messages };
 }
 
 const put = async (cluster: MemoryCluster, ...values: readonly (readonly [string, object | string | null])[]) => {
@@ -67,7 +47,7 @@ const put = async (cluster: MemoryCluster, ...values: readonly (readonly [string
   const producer = await log.createProducer();
   await producer.send(
     values.map(([key, value]) => ({
-      topic: TOPIC,
+      topic: STATE_TOPIC,
       key,
       value: value === null ? null : Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)),
       timestamp: Date.UTC(2026, 0, 1),
@@ -75,24 +55,14 @@ const put = async (cluster: MemoryCluster, ...values: readonly (readonly [string
   );
   await producer.close();
 };
-const table = async (): Promise<Record<string, unknown>> => {
-  const rows = await tests.rows(`SELECT conversation_id, state FROM \`${tests.store.database}\`.queue_conversation`);
-  return Object.fromEntries(rows.map((row) => [String(row['conversation_id']), row['state']]));
-};
-async function until<T>(ask: () => Promise<T> | T, wanted: (value: T) => boolean): Promise<T> {
-  for (;;) {
-    const value = await ask();
-    if (wanted(value)) return value;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+const table = () => tableOf(tests);
 /** Where a new member of the group would start. */
 async function committed(cluster: MemoryCluster): Promise<Map<number, number | null>> {
   const found = new Map<number, number | null>();
   const log = cluster.connect();
   const reader = await log.subscribe({
     group: 'sink',
-    topic: TOPIC,
+    topic: STATE_TOPIC,
     onAssigned: (partitions) => {
       for (const { partition, committedOffset } of partitions) found.set(partition, committedOffset);
       return Promise.resolve(new Map());
@@ -144,7 +114,7 @@ test('a clean stop stores and commits what was read, and the next sink goes on t
   expect(await committed(cluster)).toEqual(new Map([[0, 250]]));
 
   let seen = 0;
-  const counting = { decode: (record: LogRecord) => ((seen += 1), decode(record)) };
+  const counting = { decode: (record: LogRecord) => ((seen += 1), decodeJson(record)) };
   await start(cluster.connect(), counting);
   await put(cluster, ['later', { state: 'y' }]);
   await until(table, (rows) => 'later' in rows);
@@ -184,7 +154,7 @@ test('after a lost commit it starts at what the store has, not at what was commi
   const cluster = createMemoryCluster({ partitions: 1 });
   await storeWithLostCommit(cluster);
   let seen = 0;
-  await start(cluster.connect(), { decode: (record) => ((seen += 1), decode(record)) });
+  await start(cluster.connect(), { decode: (record) => ((seen += 1), decodeJson(record)) });
   await put(cluster, ['d', { state: '1' }]);
   await until(table, (rows) => 'd' in rows);
   expect(seen).toBe(1);
@@ -266,12 +236,12 @@ test('a stop does not wait longer for a registry that does not answer', async ()
 
 test('records that cannot be read, or that ClickHouse refuses, are handed over; the others are stored', async () => {
   const cluster = createMemoryCluster({ partitions: 1 });
-  const { sink, invalid } = await start(cluster.connect());
+  const { sink, invalid, messages } = await start(cluster.connect());
   await put(
     cluster,
     ['a', { state: '1' }],
     ['b', 'garbage'],
-    ['c', { connected_time: 'never' }],
+    ['c', { connected_time: 'never', subject: 'a secret' }],
     ['d', { state: '1' }],
   );
   await until(table, (rows) => 'd' in rows && 'a' in rows);
@@ -283,8 +253,23 @@ test('records that cannot be read, or that ClickHouse refuses, are handed over; 
     { offset: 1, reason: 'not-avro' },
     { offset: 2, reason: 'refused-by-store' },
   ]);
+  // ClickHouse's own words would quote the row.
+  expect(messages[1]).toMatch(/^ClickHouse refuses the row with code \d+ \([A-Z_]+\)$/);
   await sink.stop();
   expect(await committed(cluster)).toEqual(new Map([[0, 4]]));
+});
+
+test('so many bad records end it: then something else is wrong, and the topic is not drained into the dead letters', async () => {
+  const cluster = createMemoryCluster({ partitions: 1 });
+  const { sink, invalid } = await start(cluster.connect(), { deadLetterLimits: { maxConsecutive: 3, maxRatio: 0 } });
+  const bad = (key: string) => [key, { connected_time: 'never' }] as const;
+  await put(cluster, bad('a'), ['b', 'garbage'], ['good', { state: '1' }], bad('c'), bad('d'), ['e', 'garbage']);
+  await expect(sink.done).rejects.toThrow(
+    /state\[0\]: 3 records in a row cannot be read or stored, the first at offset 3 \(not-avro: no Avro\).*DLQ_MAX_CONSECUTIVE=0/,
+  );
+  expect(invalid.map(({ offset }) => offset)).toEqual([0, 1, 3, 4]);
+  await sink.stop();
+  expect(await committed(cluster)).toEqual(new Map([[0, null]]));
 });
 
 test('when a record cannot even be handed over, the sink ends with that error and commits nothing of it', async () => {
@@ -331,7 +316,7 @@ test('a partition that was taken away is forgotten: nothing of it is committed b
     beginningOffset: 0,
   });
   const record = (partition: number, offset: number): LogRecord => ({
-    ...{ topic: TOPIC, partition, offset, timestamp: 0, headers: {} },
+    ...{ topic: STATE_TOPIC, partition, offset, timestamp: 0, headers: {} },
     key: Buffer.from(`p${partition}-${offset}`),
     value: Buffer.from('{}'),
   });

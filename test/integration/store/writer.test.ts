@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { STATE_COLUMNS, printableRow, type QueueConversation } from '../../../src/conversation/row';
+import type { Store } from '../../../src/store/client';
 import type { StoreRow } from '../../../src/store/encode';
 import { storeForTests, type TestStore } from '../../support/store';
 import { aRow, tombstone, upsert, writerInto } from '../../support/store-rows';
@@ -123,7 +124,7 @@ describe('rows in the store', () => {
     const writer = writerInto(tests.store);
     await writer.put(...rows);
     expect(await visible()).toHaveLength(150);
-    expect(writer.rejected).toEqual([]);
+    expect(writer.refused).toEqual([]);
   });
 
   test('any text comes back as it was; lone surrogates become U+FFFD', async () => {
@@ -163,13 +164,13 @@ describe('rows in the store', () => {
     );
   });
 
-  test('one row that ClickHouse refuses is found and handed over, the others are stored', async () => {
+  test('one row that ClickHouse refuses is found and answered, the others are stored', async () => {
     const rows = Array.from({ length: 33 }, (_, offset) =>
       upsert(offset, { conversation_id: `c${offset}`, ...(offset === 20 ? { connected_time: Number.NaN } : {}) }),
     );
     const writer = writerInto(tests.store);
     await writer.put(...rows);
-    expect(writer.rejected).toMatchObject([{ row: { offset: 20 } }]);
+    expect(writer.refused).toMatchObject([{ offset: 20 }]);
     expect(await visible()).toHaveLength(32);
     expect(writer.state().available).toBe(true);
   });
@@ -178,6 +179,55 @@ describe('rows in the store', () => {
     const writer = writerInto(tests.store);
     await writer.put(upsert(1, { db_when_created: null as unknown as number }));
     expect(await visible()).toEqual([]);
-    expect(writer.rejected).toHaveLength(1);
+    expect(writer.refused).toHaveLength(1);
+  });
+});
+
+describe('refusals on the way to ClickHouse, as of requests that were cut', () => {
+  const cut = Object.assign(new Error('Cannot parse input: expected , before end'), { code: '27' });
+
+  /** The store, with the next inserts refused. */
+  const refusing = (times: number): Store => {
+    let left = times;
+    const client = Object.create(tests.store.client) as Store['client'];
+    client.exec = (params: Parameters<Store['client']['exec']>[0]) =>
+      left-- > 0 ? Promise.reject(cut) : tests.store.client.exec(params);
+    return { ...tests.store, client };
+  };
+
+  test('a good row is not given up for some of them in a row', async () => {
+    const writer = writerInto(refusing(4));
+    await writer.put(upsert(1));
+    expect(writer.refused).toEqual([]);
+    expect(await visible()).toHaveLength(1);
+  });
+
+  test('nor is any of a batch', async () => {
+    const writer = writerInto(refusing(6));
+    await writer.put(upsert(1), upsert(2, { conversation_id: 'c2' }), upsert(3, { conversation_id: 'c3' }));
+    expect(writer.refused).toEqual([]);
+    expect(await visible()).toHaveLength(3);
+  });
+
+  test('an end is never given up: its conversation would be live for ever', async () => {
+    await writerInto(tests.store).put(upsert(1));
+    const writer = writerInto(refusing(30));
+    await writer.put(tombstone(2));
+    expect(writer.refused).toEqual([]);
+    expect(await visible()).toEqual([]);
+  });
+
+  test('ClickHouse takes every end, whatever its time and id', async () => {
+    const times = [Number.MIN_SAFE_INTEGER, -1, 0, 1.7e12, Number.MAX_SAFE_INTEGER, 9_223_372_036_854_775_807];
+    const writer = writerInto(tests.store);
+    await writer.put(
+      ...times.map((timestamp, offset): StoreRow => {
+        return { kind: 'tombstone', conversationId: `\0"\\\ud800 ${offset}`, timestamp, partition: 0, offset };
+      }),
+    );
+    const [count] = await tests.rows(
+      `SELECT count() AS n FROM \`${tests.store.database}\`.queue_conversation_history WHERE _deleted`,
+    );
+    expect(count).toEqual({ n: String(times.length) });
   });
 });

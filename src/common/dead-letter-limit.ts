@@ -1,4 +1,6 @@
-/** When a task stops instead of draining its topic into the dead letters (same idea: Sentry's arroyo, DlqLimit). */
+import { OperatorError } from './errors';
+
+/** When a task or a sink stops instead of draining its topic into the dead letters (same idea: Sentry's arroyo, DlqLimit). */
 export interface DeadLetterLimits {
   /** `DLQ_MAX_CONSECUTIVE`: so many unreadable records in a row; 0: no limit. */
   readonly maxConsecutive: number;
@@ -10,8 +12,27 @@ const WINDOW = 1_000;
 
 export interface DeadLetterLimit {
   readable(): void;
-  /** @returns why to stop and the offset of the first record concerned; null: go on */
-  unreadable(offset: number): { readonly why: string; readonly firstOffset: number } | null;
+  /** @returns why to stop; null: go on */
+  unreadable(offset: number): DeadLetterStop | null;
+}
+
+export interface DeadLetterStop {
+  readonly why: string;
+  /** Of the first record concerned. */
+  readonly firstOffset: number;
+}
+
+/** @param cannot what these records cannot: "be read", say */
+export function tooManyDeadLetters(
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+  { why, firstOffset }: DeadLetterStop,
+  { reason, message, cannot }: { readonly reason: string; readonly message: string; readonly cannot: string },
+): OperatorError {
+  return new OperatorError(
+    `${topic}[${partition}]: ${why} cannot ${cannot}, the first at offset ${firstOffset} (${reason}: ${message}). ` +
+      'Stopped, so as not to drain the topic into the dead letters. Remove the cause (a wrong producer or schema registry?), ' +
+      'or let them go to the dead letters with DLQ_MAX_CONSECUTIVE=0 and DLQ_MAX_RATIO=0.',
+  );
 }
 
 export function createDeadLetterLimit({ maxConsecutive, maxRatio }: DeadLetterLimits): DeadLetterLimit {

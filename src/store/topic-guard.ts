@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { OperatorError, messageOf } from '../common/errors';
+import type { RecordSource, SourceRecord } from './record-source';
+
+export interface TopicGuardOptions {
+  readonly log: Pick<RecordSource<SourceRecord>, 'topicId'>;
+  readonly topic: string;
+  /** Null: the log tells no ids, and nothing can be guarded. */
+  readonly topicId: string | null;
+  readonly logger: Logger;
+}
+
+const RETRY_MS = 500;
+
+/**
+ * Says of records that were read before the call that they are of the topic with the given id: it still has that id,
+ * and ids do not come back. Asks until the log answers. The answer rejects with an OperatorError when the topic was made
+ * anew, or with the signal's reason.
+ */
+export function createTopicGuard({ log, topic, topicId, logger }: TopicGuardOptions) {
+  return async (signal: AbortSignal): Promise<void> => {
+    if (topicId === null) return;
+    for (;;) {
+      signal.throwIfAborted();
+      let found: string | null;
+      try {
+        found = await log.topicId(topic);
+      } catch (error) {
+        logger.warn({ error: messageOf(error) }, 'Kafka does not tell the id of the topic; asking again');
+        await sleep(RETRY_MS, undefined, { signal });
+        continue;
+      }
+      if (found === topicId) return;
+      throw new OperatorError(
+        `${topic} was deleted and made anew while the sink read it. Start again: the sink then begins at its beginning.`,
+      );
+    }
+  };
+}
