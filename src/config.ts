@@ -76,7 +76,7 @@ function finish(settings: ParsedSettings, problems: readonly string[]): Config {
     throw new UsageError([`${all.length} problems with the configuration:`, ...all].join('\n  '));
   }
   // Without a problem every setting has its value.
-  return groupSettings(withGenesysUrls(settings as ResolvedSettings));
+  return groupSettings(withShard(withGenesysUrls(settings as ResolvedSettings)));
 }
 
 /** `GENESYS_LOGIN_URL` and `GENESYS_API_URL` follow from the region. */
@@ -90,4 +90,12 @@ function withGenesysUrls(settings: ResolvedSettings): ResolvedSettings {
     GENESYS_LOGIN_URL: derived(`https://login.${region}`),
     GENESYS_API_URL: derived(`https://api.${region}`),
   };
+}
+
+/** `SHARD` follows from `SHARD_ORDINAL`: the pods of one StatefulSet are each shard's bridges in turn. */
+function withShard(settings: ResolvedSettings): ResolvedSettings {
+  const ordinal = settings.SHARD_ORDINAL.value;
+  if (ordinal === undefined) return settings;
+  const value = ordinal % settings.SHARDS.value;
+  return { ...settings, SHARD: { raw: String(value), value, origin: { kind: 'derived', from: 'SHARD_ORDINAL' } } };
 }

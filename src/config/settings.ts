@@ -87,6 +87,7 @@ export const SETTINGS = {
   QUEUES_EVERY: setting(duration(SECOND_MS, DAY_MS), '5m', 'between two looks at the list of queues'),
   SHARDS: setting(integer(1, 1_000), '1', 'into how many shares the queues are divided'),
   SHARD: setting(integer(0, 999), '0', 'the share of this bridge: 0 to SHARDS − 1'),
+  SHARD_ORDINAL: optional(integer(0, 99_999), 'number of this bridge among all; SHARD is its remainder by SHARDS'),
 
   EVENTS_SECRET: confidential(secret({ shortest: 16 }), 'opens POST /events of the bridge, for EventBridge'),
   EVENTS_MAX_BYTES: setting(size(1024, 64 * MIB), '1MiB', 'largest body of POST /events'),

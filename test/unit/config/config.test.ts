@@ -154,6 +154,15 @@ describe('what settings ask of one another', () => {
     expect(problemIn(env)).toContain(problem);
   });
 
+  test('the share of a bridge follows from its number among all, also for a command with its own defaults', () => {
+    const shardOf = (ordinal: string) => {
+      const config = fromEnv({ SHARDS: '3', SHARD_ORDINAL: ordinal });
+      return [config, withDefaults(config, 'start', { PARTITIONS: '4' })].map(({ genesys }) => genesys.shard.index);
+    };
+    expect(['0', '2', '3', '5'].map(shardOf)).toEqual([[0, 0], [2, 2], [0, 0], [2, 2]]); // prettier-ignore
+    expect(problemIn({ SHARDS: '3', SHARD: '1', SHARD_ORDINAL: '1' })).toContain('SHARD: set together with');
+  });
+
   test('masking has its columns and its key', () => {
     const { privacy } = fromEnv({ PRIVACY_MASK: 'ani,subject,ani', PRIVACY_KEY: 'k' });
     expect(privacy?.mask).toEqual(['ani', 'subject']);

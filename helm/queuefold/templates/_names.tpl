@@ -1,0 +1,50 @@
+{{- define "queuefold.name" -}}
+{{- .Values.fullnameOverride | default (eq .Release.Name "queuefold" | ternary "queuefold" (printf "%s-queuefold" .Release.Name)) | trunc 50 | trimSuffix "-" -}}
+{{- end }}
+
+{{/* The role's own: dict "root" $ "role" "fold" */}}
+{{- define "queuefold.roleName" -}}
+{{ include "queuefold.name" .root }}-{{ .role }}
+{{- end }}
+
+{{- define "queuefold.selector" -}}
+app.kubernetes.io/name: queuefold
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "queuefold.labels" -}}
+{{ include "queuefold.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "queuefold.roleSelector" -}}
+{{ include "queuefold.selector" .root }}
+app.kubernetes.io/component: {{ .role }}
+{{- end }}
+
+{{- define "queuefold.roleLabels" -}}
+{{ include "queuefold.labels" .root }}
+app.kubernetes.io/component: {{ .role }}
+{{- end }}
+
+{{- define "queuefold.image" -}}
+{{- with .Values.image -}}
+{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end -}}
+{{- end }}
+
+{{/* The roles that go on running, as JSON. */}}
+{{- define "queuefold.roles" -}}
+{{- $roles := list -}}
+{{- range list "bridge" "fold" "sink" -}}
+{{- if (index $.Values .).enabled -}}{{- $roles = append $roles . -}}{{- end -}}
+{{- end -}}
+{{- toJson $roles -}}
+{{- end }}
+
+{{/* A value as text. Helm reads numbers as floating point: 1048576 would become 1.048576e+06. */}}
+{{- define "queuefold.text" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) -}}{{ int64 . }}{{- else -}}{{ . }}{{- end -}}
+{{- end }}

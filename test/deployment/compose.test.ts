@@ -1,0 +1,91 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { packageRoot } from '../../src/common/package-root';
+import { configOfContainer } from '../support/deployment/container-config';
+
+interface Service {
+  readonly image: string;
+  readonly build?: string;
+  readonly command?: readonly string[];
+  readonly profiles?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly healthcheck?: { readonly test?: readonly string[]; readonly disable?: boolean };
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+  readonly read_only?: boolean;
+  readonly stop_grace_period?: string;
+}
+
+const { services } = parse(readFileSync(join(packageRoot(), 'docker-compose.yml'), 'utf8'), { merge: true }) as {
+  readonly services: Readonly<Record<string, Service>>;
+};
+const all = Object.entries(services);
+const ours = all.filter(([, { build }]) => build !== undefined);
+const folder = mkdtempSync(join(tmpdir(), 'queuefold-compose-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** `${NAME:-value}` as compose reads it with these variables. */
+function interpolated(text: string, variables: Readonly<Record<string, string>>): string {
+  return text.replace(/\$\{(\w+):-([^}]*)\}/g, (_, name: string, fallback: string) => variables[name] ?? fallback);
+}
+
+describe('docker-compose.yml', () => {
+  test.each(ours)('%s has settings that the program knows and accepts', (_, { command = [], environment = {} }) => {
+    const mine = { GENESYS_REGION: 'mypurecloud.ie', GENESYS_CLIENT_ID: 'some-client' };
+    const env = Object.entries(environment).map(([name, value]) => [name, interpolated(value, mine)]);
+    const config = configOfContainer(command[0] ?? '', Object.fromEntries(env) as Record<string, string>, folder);
+    expect(config.topics.replicationFactor).toBe(command[0] === 'simulate' ? 3 : 1);
+  });
+
+  test('opens no port to other machines', () => {
+    const ports = all.flatMap(([, service]) => service.ports ?? []);
+    expect(ports.length).toBeGreaterThan(5);
+    expect(ports.filter((port) => !/^127\.0\.0\.1:\d+:\d+$/.test(port))).toEqual([]);
+  });
+
+  test('checks the health of everything that goes on running', () => {
+    const unchecked = all.filter(([, { healthcheck }]) => healthcheck?.test === undefined).map(([name]) => name);
+    const disabled = all.filter(([, { healthcheck }]) => healthcheck?.disable === true).map(([name]) => name);
+    expect([unchecked, disabled]).toEqual([['setup'], ['setup']]);
+  });
+
+  test('starts the roles when setup has made what they need, and setup when the servers answer', () => {
+    const conditions = (name: string) =>
+      Object.entries(services[name]?.depends_on ?? {}).map(([on, { condition }]) => `${on} ${condition}`);
+    expect(conditions('setup').sort()).toEqual([
+      'clickhouse service_healthy',
+      'kafka service_healthy',
+      'registry service_healthy',
+    ]);
+    for (const role of ['bridge', 'simulated-bridge', 'fold', 'sink']) {
+      expect(conditions(role)).toContain('setup service_completed_successfully');
+    }
+  });
+
+  test('has one source in each profile, and what watches is a profile of its own', () => {
+    const inProfile = (profile: string) =>
+      all.filter(([, { profiles }]) => profiles?.includes(profile)).map(([name]) => name);
+    expect(inProfile('genesys')).toEqual(['bridge']);
+    expect(inProfile('demo')).toEqual(['simulator', 'simulated-bridge']);
+    expect(inProfile('observability')).toEqual(['prometheus', 'grafana']);
+  });
+
+  test('gives the program a read-only file system, and longer to stop than it takes', () => {
+    expect(ours.map(([name, { read_only, stop_grace_period }]) => [name, read_only, stop_grace_period])).toEqual(
+      ours.map(([name]) => [name, true, '30s']),
+    );
+  });
+
+  test('mounts what is there', () => {
+    const mounted = all.flatMap(([, { volumes = [] }]) => volumes).filter((volume) => volume.startsWith('./'));
+    expect(mounted).toEqual([
+      './helm/queuefold/rules:/etc/prometheus/rules:ro',
+      './helm/queuefold/dashboards:/var/lib/grafana/dashboards:ro',
+    ]);
+    expect(mounted.filter((volume) => !existsSync(join(packageRoot(), volume.split(':')[0] ?? '')))).toEqual([]);
+  });
+});

@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isMap, parseDocument, stringify, type Pair, type Scalar, type YAMLMap } from 'yaml';
+import { packageRoot } from '../../../src/common/package-root';
+import { SETTINGS, SETTING_KEYS, type SettingKey } from '../../../src/config/settings';
+import { topicDefinitions, topicNames } from '../../../src/log/topics';
+
+/** What of helm/queuefold follows from the program and from values.yaml: `npm run chart` writes it, a test compares it. */
+
+export const CHART = join(packageRoot(), 'helm', 'queuefold');
+
+/** The chart gives these itself, or they are for another way of running queuefold. */
+const NOT_IN_THE_CHART = /^(SHARDS?|SHARD_ORDINAL|HTTP_PORT|HTTP_HOST|DATA_DIR|SIM_.*)$/;
+
+/** Read by some roles only; everything else by all of them. */
+const READERS: readonly (readonly [pattern: RegExp, roles: readonly string[]])[] = [
+  [/^(GENESYS|EVENTS|BRIDGE|PRIVACY)_|^QUEUES|^HTTPS?_PROXY$|^NO_PROXY$/, ['bridge']],
+  [/^SINK_/, ['sink']],
+  [/^(CLICKHOUSE|HISTORY)_/, ['sink', 'setup']],
+];
+const ROLES = ['bridge', 'fold', 'sink', 'setup', 'doctor'] as const;
+
+/** Variables of the process, which Node.js and the proxies' code read. */
+const PLAIN_OF_THE_PROCESS = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'];
+const FILES_OF_THE_PROCESS = ['NODE_EXTRA_CA_CERTS'];
+
+const settings = SETTING_KEYS.filter((key) => !NOT_IN_THE_CHART.test(key));
+const isFile = (key: SettingKey) => SETTINGS[key].fromFile;
+
+/** settings.yaml: what the templates have to know of the program. */
+export function chartSettings() {
+  const names = topicNames('prefix');
+  const topics = topicDefinitions(names, 2).map(({ topic, config }) => {
+    // Depends on the replication factor: the template adds it.
+    const own = Object.entries(config).filter(([name]) => name !== 'min.insync.replicas');
+    return [topic.replace(/^prefix\./, ''), Object.fromEntries(own)] as const;
+  });
+  const all = [...settings, ...PLAIN_OF_THE_PROCESS, ...FILES_OF_THE_PROCESS];
+  return {
+    /** By role, what it reads. */
+    roles: Object.fromEntries(ROLES.map((role) => [role, all.filter((name) => isReadBy(role, name))])),
+    /** What may be mounted: as `…_FILE`, or, of `paths`, as itself. */
+    files: [...settings.filter(isFile), ...FILES_OF_THE_PROCESS],
+    paths: FILES_OF_THE_PROCESS,
+    partitions: Number(SETTINGS.PARTITIONS.fallback),
+    replicationFactor: Number(SETTINGS.REPLICATION_FACTOR.fallback),
+    topics: Object.fromEntries(topics),
+  };
+}
+
+function isReadBy(role: (typeof ROLES)[number], name: string): boolean {
+  const readers = READERS.find(([pattern]) => pattern.test(name))?.[1];
+  return readers === undefined || role === 'doctor' || readers.includes(role);
+}
+
+export function chartSettingsText(): string {
+  const heading = '# Written by `npm run chart` from src/config/settings.ts and src/log/topics.ts.\n';
+  return heading + stringify(chartSettings(), { lineWidth: 0 });
+}
+
+/** values.schema.json as it is, with the settings and secrets that there are. */
+export function chartSchema(): unknown {
+  const schema = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as {
+    readonly definitions: Readonly<Record<string, unknown>>;
+  };
+  const plain = settings.filter((key) => !SETTINGS[key].secret);
+  const ofSettings = plain.map((key) => [key, { description: SETTINGS[key].help, $ref: '#/definitions/setting' }]);
+  const ofProcess = PLAIN_OF_THE_PROCESS.map((name) => [name, { $ref: '#/definitions/setting' }]);
+  const secrets = [...settings, ...PLAIN_OF_THE_PROCESS, ...FILES_OF_THE_PROCESS];
+  return {
+    ...schema,
+    definitions: {
+      ...schema.definitions,
+      settings: closed(Object.fromEntries([...ofSettings, ...ofProcess]) as Readonly<Record<string, unknown>>),
+      secrets: closed(Object.fromEntries(secrets.map((name) => [name, { $ref: '#/definitions/secret' }]))),
+    },
+  };
+}
+
+function closed(properties: Readonly<Record<string, unknown>>) {
+  return { type: 'object', additionalProperties: false, properties };
+}
+
+/** README.md: a line for each value, with what values.yaml says of it. */
+export function chartReadme(): string {
+  const values = parseDocument(readFileSync(join(CHART, 'values.yaml'), 'utf8')).contents as YAMLMap;
+  const rows = rowsOf(values, []).map(({ path, fallback, help }) => `| \`${path}\` | ${fallback} | ${help} |`);
+  return `# queuefold on Kubernetes
+
+One Deployment each for \`fold\` and \`sink\`, a StatefulSet for \`bridge\`, and \`queuefold setup\` before every installation and upgrade.
+How to install, upgrade and size it: [Deployment](../../docs/operations.md#deployment). This page is written by \`npm run chart\`
+from values.yaml.
+
+| value | default | what |
+|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+interface ValueRow {
+  readonly path: string;
+  readonly fallback: string;
+  readonly help: string;
+}
+
+/** A map with comments of its own inside, or without any default, is a value; others are taken apart. */
+function rowsOf(map: YAMLMap, path: readonly string[]): readonly ValueRow[] {
+  return map.items.flatMap((item, index) => {
+    const { key, value } = item as Pair<Scalar<string>>;
+    // The first comment of a map belongs to the map in this parser.
+    const comment = (key.commentBefore ?? (index === 0 ? map.commentBefore : null) ?? '').trim();
+    const help = comment
+      .split('\n')
+      .map((line) => line.trim())
+      .join(' ')
+      .replaceAll('|', '\\|');
+    const name = [...path, key.value];
+    const isLeaf = !isMap(value) || value.flow === true;
+    const row = { path: name.join('.'), fallback: isLeaf ? `\`${JSON.stringify(asData(value))}\`` : '', help };
+    if (isLeaf) return [row];
+    return [...(help === '' ? [] : [row]), ...rowsOf(value, name)];
+  });
+}
+
+function asData(value: unknown): unknown {
+  return (value as { toJSON(): unknown } | null)?.toJSON() ?? null;
+}

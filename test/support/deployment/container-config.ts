@@ -1,0 +1,58 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadConfig, requireGroups, type Config, type RequiredGroups } from '../../../src/config';
+import { SETTINGS, SETTING_KEYS, type SettingKey } from '../../../src/config/settings';
+
+/** What a process reads from its environment and is no setting. */
+const OF_THE_PROCESS = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'NODE_EXTRA_CA_CERTS'];
+
+const NEEDS: Readonly<Record<string, readonly (keyof RequiredGroups)[]>> = {
+  bridge: ['kafka', 'registry'],
+  fold: ['kafka', 'registry'],
+  sink: ['kafka', 'registry', 'clickhouse'],
+  setup: ['kafka', 'registry', 'clickhouse'],
+  doctor: ['kafka', 'registry', 'clickhouse'],
+  simulate: [],
+};
+
+const PEM = '-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n';
+
+/** A value that would pass for the one of a secret that this test does not have. */
+export function sampleSecret(variable: string): string {
+  const samples: Readonly<Record<string, string>> = { GENESYS_REGION: 'mypurecloud.ie' };
+  const isPem = /_SSL_|_CA$|_CERT$|_KEY$/.test(variable) && variable !== 'PRIVACY_KEY';
+  return samples[variable] ?? (isPem ? PEM : `sample-of-${variable}`);
+}
+
+/**
+ * What the program makes of the environment of a container that runs `command`. Throws at a variable that it does not
+ * know, at everything that its own validation refuses, and where the command would miss something.
+ * @param folder where the files are written that `…_FILE` variables name
+ */
+export function configOfContainer(command: string, env: Readonly<Record<string, string>>, folder: string): Config {
+  const unknown = Object.keys(env).filter((name) => !isKnown(name));
+  if (unknown.length > 0) throw new Error(`${command}: no settings of queuefold: ${unknown.join(', ')}`);
+  mkdirSync(folder, { recursive: true });
+  const here = Object.entries(env).map(([name, value]) => {
+    if (!name.endsWith('_FILE')) return [name, value] as const;
+    const path = join(folder, name);
+    writeFileSync(path, sampleSecret(name.replace(/_FILE$/, '')));
+    return [name, path] as const;
+  });
+  const config = loadConfig({ env: Object.fromEntries(here) });
+  const needs = NEEDS[command];
+  if (needs === undefined) throw new Error(`${command}: no command that runs in a container`);
+  requireGroups(config, needs);
+  if (command === 'bridge' && config.events.secret === undefined) requireGroups(config, ['genesys']);
+  return config;
+}
+
+function isKnown(name: string): boolean {
+  const key = name.replace(/_FILE$/, '');
+  if (OF_THE_PROCESS.includes(name)) return true;
+  return isKey(key) && (key === name || SETTINGS[key].fromFile);
+}
+
+function isKey(name: string): name is SettingKey {
+  return (SETTING_KEYS as readonly string[]).includes(name);
+}

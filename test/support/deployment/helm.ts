@@ -1,0 +1,102 @@
+import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { parseAllDocuments } from 'yaml';
+import { CHART } from './chart-files';
+import { toolPath } from './tools';
+
+/** A rendered manifest, as far as the tests look at it. */
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
+  readonly spec?: unknown;
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+export interface PodSpec {
+  readonly terminationGracePeriodSeconds: number;
+  readonly containers: readonly Container[];
+  readonly volumes?: readonly {
+    readonly name: string;
+    readonly projected: { readonly sources: readonly { readonly secret: SecretSource }[] };
+  }[];
+}
+
+interface SecretSource {
+  readonly name: string;
+  readonly items: readonly { readonly key: string; readonly path: string }[];
+}
+
+export interface Container {
+  readonly args: readonly string[];
+  readonly envFrom: readonly { readonly configMapRef: { readonly name: string } }[];
+  readonly env?: readonly {
+    readonly name: string;
+    readonly value?: string;
+    readonly valueFrom?: {
+      readonly fieldRef?: { readonly fieldPath: string };
+      readonly secretKeyRef?: { readonly name: string; readonly key: string };
+    };
+  }[];
+}
+
+/** The values that are rendered in tests, by name: `ci/NAME-values.yaml`. */
+export const CI_VALUES = readdirSync(join(CHART, 'ci')).map((file) => file.replace(/-values\.yaml$/, ''));
+
+export const valuesFile = (name: string): string => join(CHART, 'ci', `${name}-values.yaml`);
+
+/** What `helm template` renders, hooks and tests included. Rejects with what Helm says. */
+export async function helmTemplate(helm: 'helm3' | 'helm4', args: readonly string[]): Promise<string> {
+  const command = ['template', 'live', CHART, '--namespace', 'contact-centre', ...args];
+  return (await promisify(execFile)(toolPath(helm), command, { maxBuffer: 64 * 1024 * 1024 })).stdout;
+}
+
+export function manifestsOf(rendered: string): readonly Manifest[] {
+  return parseAllDocuments(rendered).flatMap((document) => {
+    const [problem] = document.errors;
+    if (problem !== undefined) throw problem;
+    const manifest = document.toJS() as Manifest | null;
+    return manifest === null ? [] : [manifest];
+  });
+}
+
+export interface Pod {
+  /** `StatefulSet live-queuefold-bridge` */
+  readonly of: string;
+  readonly replicas: number;
+  readonly spec: PodSpec;
+}
+
+/** The pods that the manifests lead to. */
+export function podsOf(manifests: readonly Manifest[]): readonly Pod[] {
+  return manifests.flatMap(({ kind, metadata, spec }) => {
+    const of = `${kind} ${metadata.name}`;
+    const { replicas = 1, template } = (spec ?? {}) as { replicas?: number; template?: { spec: PodSpec } };
+    if (kind === 'Pod') return [{ of, replicas: 1, spec: spec as PodSpec }];
+    return template === undefined ? [] : [{ of, replicas, spec: template.spec }];
+  });
+}
+
+/**
+ * What a container finds in its environment.
+ * @param ordinal the pod's index in its StatefulSet
+ * @param secret the value of an existing Secret's key
+ */
+export function environmentOf(
+  { envFrom, env = [] }: Container,
+  manifests: readonly Manifest[],
+  { ordinal, secret }: { readonly ordinal: number; readonly secret: (variable: string) => string },
+): Readonly<Record<string, string>> {
+  const shared = envFrom.map(({ configMapRef: { name } }) => {
+    const found = manifests.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === name);
+    if (found === undefined) throw new Error(`ConfigMap ${name}: referred to, and not rendered`);
+    return found.data ?? {};
+  });
+  const own = env.map(({ name, value, valueFrom }) => {
+    if (value !== undefined) return [name, value];
+    return [name, valueFrom?.fieldRef === undefined ? secret(name) : String(ordinal)];
+  });
+  return Object.assign({}, ...shared, Object.fromEntries(own)) as Record<string, string>;
+}

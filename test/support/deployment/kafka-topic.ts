@@ -1,0 +1,17 @@
+/** A topic as Strimzi's operator takes it (its custom resource definition has no package with types). */
+export interface IKafkaTopic {
+  apiVersion: 'kafka.strimzi.io/v1' | 'kafka.strimzi.io/v1beta2';
+  kind: 'KafkaTopic';
+  metadata: {
+    name: string;
+    namespace: string;
+    labels: Record<string, string> & { 'strimzi.io/cluster': string };
+    annotations?: Record<string, string>;
+  };
+  spec: {
+    topicName?: string;
+    partitions?: number;
+    replicas?: number;
+    config?: Record<string, string | number | boolean>;
+  };
+}

@@ -1,0 +1,13 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { packageRoot } from '../../../src/common/package-root';
+
+export type Tool = 'helm3' | 'helm4' | 'hadolint' | 'checkov';
+
+let folder: string | undefined;
+
+/** The path of a program that test/tools installs; the first call of a machine does that, which takes minutes. */
+export function toolPath(tool: Tool): string {
+  folder ??= execFileSync(join(packageRoot(), 'test', 'tools', 'install'), { encoding: 'utf8' }).trim();
+  return join(folder, 'bin', tool);
+}
