@@ -30,10 +30,11 @@ const isFile = (key: SettingKey) => SETTINGS[key].fromFile;
 /** settings.yaml: what the templates have to know of the program. */
 export function chartSettings() {
   const names = topicNames('prefix');
-  const topics = topicDefinitions(names, 2).map(({ topic, config }) => {
+  const topics = topicDefinitions(names, 2).map(({ topic, config, partitions }) => {
     // Depends on the replication factor: the template adds it.
     const own = Object.entries(config).filter(([name]) => name !== 'min.insync.replicas');
-    return [topic.replace(/^prefix\./, ''), Object.fromEntries(own)] as const;
+    const definition = { ...(partitions === undefined ? {} : { partitions }), config: Object.fromEntries(own) };
+    return [topic.replace(/^prefix\./, ''), definition] as const;
   });
   const all = [...settings, ...PLAIN_OF_THE_PROCESS, ...FILES_OF_THE_PROCESS];
   return {
