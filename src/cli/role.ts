@@ -40,7 +40,7 @@ export async function hostRole<R extends RunningRole>(context: Context, hosted: 
   let role: R | null = null;
   const ops = await startOpsHttp({
     ...config.http,
-    registry: metrics.registry,
+    registry: metrics.served([name]),
     ready: readiness(name, () => role),
     routes: servedBy(() => role, hosted.routes ?? {}),
     logger,

@@ -59,7 +59,7 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
 
   const ops = await startOpsHttp({
     ...config.http,
-    registry: metrics.registry,
+    registry: metrics.served(['bridge', 'fold', 'sink']),
     ready: { ...bridge.ready, ...fold.ready, ...sink.ready },
     routes: bridge.routes ?? {},
     logger,

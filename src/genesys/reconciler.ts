@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../common/errors';
 import type { Logger } from '../ops/logging';
-import type { Metrics } from '../ops/metrics';
+import type { Metrics, ReconciliationOutcome } from '../ops/metrics';
 import { queryActivity, type Activity } from './activity';
 import { activityWord, compareWithActivity, type ComparisonTimings, type LiveRow } from './comparison';
 import { getConversation } from './conversations';
@@ -129,6 +129,10 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       asked: (id) => asked.get(id) ?? null,
     });
     news.forEach(work.add);
+    if (missed.size === 0) {
+      const seen = news.filter(({ importance }) => importance === 'waiting' || importance === 'changed');
+      metrics.missedByNotifications.inc(seen.length);
+    }
     forget(now);
     sumUp();
     if (missed.size > 0) await findUnended([...missed.values()], watched);
@@ -182,7 +186,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     return newest;
   }
 
-  function done({ conversationId }: Work, outcome: string): void {
+  function done({ conversationId }: Work, outcome: ReconciliationOutcome): void {
     work.delete(conversationId);
     metrics.reconciliations.inc({ outcome });
   }

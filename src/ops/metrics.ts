@@ -1,103 +1,246 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Registry } from 'prom-client';
+import { allSeries, createMetricBuilder, type MetricRole } from './metric-builder';
 
-/** Every metric of queuefold, in one place. Base units; no unbounded label (conversation, user, number, error text). */
+/**
+ * Every metric of queuefold, in one place: docs/metrics.md is made from it (`npm run docs`). Base units; the values of a
+ * label are listed, or it is said what bounds them.
+ */
 export type Metrics = ReturnType<typeof createMetrics>;
 
-const LATENCY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300];
+const DURATION_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300];
+
+const PARTITION = { bounded: 'partitions' } as const;
+const TOPIC = { bounded: 'topics of queuefold' } as const;
+const GROUP = { bounded: 'consumer groups of queuefold' } as const;
+
+const SKIPPED = ['control-frame', 'no-topic', 'other-topic', 'no-communications'] as const;
+const INVALID = [
+  'not-json',
+  'not-an-object',
+  'no-conversation-id',
+  'participants-not-an-array',
+  'participant-not-an-object',
+  'participant-without-id',
+  'communication-not-an-object',
+  'communication-without-id',
+  'too-large',
+  'too-deep',
+] as const;
+const UNREADABLE = ['not-avro', 'unknown-schema', 'no-key'] as const;
+
+/** Why a record went to the dead letters, by the stage that refused it. */
+const DEAD_LETTER_REASONS = {
+  bridge: INVALID,
+  fold: [...UNREADABLE, 'no-value', 'wrong-key', 'too-large'],
+  sink: [...UNREADABLE, 'refused-by-store'],
+} as const;
+export type FoldDeadLetterReason = (typeof DEAD_LETTER_REASONS)['fold'][number];
+export type SinkDeadLetterReason = (typeof DEAD_LETTER_REASONS)['sink'][number];
+
+const RECONCILED = ['snapshot', 'gone', 'heard', 'overtaken', 'failed'] as const;
+export type ReconciliationOutcome = (typeof RECONCILED)[number];
+
+const SINK_TABLES = ['queue_conversation_history', 'names'] as const;
+export type SinkTable = (typeof SINK_TABLES)[number];
+
+/** So many series of a counter are there from the beginning, as zeros: `increase` does not see the first of a new one. */
+const MOST_ZEROS = 20;
 
 /** A registry of its own for each process (and each test): nothing global. */
 export function createMetrics() {
-  const registry = new Registry();
-  const registers = [registry];
-  const counter = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []) =>
-    new Counter<L>({ name: `queuefold_${name}`, help, labelNames, registers });
-  const gauge = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []) =>
-    new Gauge<L>({ name: `queuefold_${name}`, help, labelNames, registers });
-  const histogram = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []) =>
-    new Histogram<L>({ name: `queuefold_${name}`, help, labelNames, buckets: LATENCY_SECONDS, registers });
+  const all = createMetricBuilder();
+  const bridge = all.of('bridge');
+  const fold = all.of('fold');
+  const sink = all.of('sink');
+  const readers = all.of('fold', 'sink');
+  const { registry, definitions } = all;
 
-  return {
-    registry,
-    buildInfo: gauge('build_info', 'The version that runs; always 1', ['version']),
+  const metrics = {
+    buildInfo: all.gauge('build_info', 'The version that runs; always 1', { version: { bounded: 'one a process' } }),
 
     // bridge
-    notifications: counter('bridge_notifications_total', 'Frames received from Genesys, by kind', ['kind']),
-    bridgeEvents: counter('bridge_events_total', 'Events on their way to Kafka, by source and outcome', [
-      'source',
-      'outcome',
-    ]),
-    eventsRequests: counter('bridge_events_requests_total', 'Requests to POST /events, by status of the answer', [
-      'status',
-    ]),
-    channels: gauge('bridge_channels', 'Notification channels, by state', ['state']),
-    gaps: counter('bridge_gaps_total', 'Times that nobody listened to some queues: what they did is asked for'),
-    subscribedQueues: gauge('bridge_subscribed_queues', 'Queues with a permitted subscription'),
-    lastNotification: gauge(
+    notifications: bridge.counter('bridge_notifications_total', 'Frames received from Genesys, by kind', {
+      kind: ['notification', 'heartbeat', 'pong', 'closing', 'gone', 'result'],
+    }),
+    bridgeEvents: bridge.counter('bridge_events_total', 'Events on their way to Kafka, by source and outcome', {
+      source: ['websocket', 'rest', 'http', 'file'],
+      outcome: ['produced', 'gone', ...SKIPPED, ...INVALID],
+    }),
+    eventsRequests: bridge.counter(
+      'bridge_events_requests_total',
+      'Requests to POST /events, by status of the answer',
+      {
+        status: { bounded: 'HTTP statuses that the bridge answers' },
+      },
+    ),
+    channels: bridge.gauge('bridge_channels', 'Notification channels, by state', {
+      state: ['connecting', 'open', 'replacing', 'waiting', 'stopped'],
+    }),
+    gaps: bridge.counter(
+      'bridge_gaps_total',
+      'Times that nobody listened to some queues: what they did is asked for',
+      {},
+    ),
+    subscribedQueues: bridge.gauge('bridge_subscribed_queues', 'Queues with a permitted subscription', {}),
+    lastNotification: bridge.unsetGauge(
       'bridge_last_notification_timestamp_seconds',
       'When the last frame came, heartbeats included',
     ),
-    pendingConversations: gauge('bridge_pending_conversations', 'Conversations with snapshots not yet in Kafka'),
-    pendingBytes: gauge(
+    pendingConversations: bridge.gauge(
+      'bridge_pending_conversations',
+      'Conversations with snapshots not yet in Kafka',
+      {},
+    ),
+    pendingBytes: bridge.gauge(
       'bridge_pending_bytes',
       'Memory taken by records not yet in Kafka; BRIDGE_PENDING_BYTES at most',
+      {},
     ),
-    coalesced: counter('bridge_coalesced_total', 'Snapshots that were merged into others while they waited for Kafka'),
-    reconciliations: counter('bridge_reconciliations_total', 'Conversations asked for, by what came of it', [
-      'outcome',
-    ]),
-    reconciliationPending: gauge(
+    coalesced: bridge.counter(
+      'bridge_coalesced_total',
+      'Snapshots that were merged into others while they waited for Kafka',
+      {},
+    ),
+    reconciliations: bridge.counter('bridge_reconciliations_total', 'Conversations asked for, by what came of it', {
+      outcome: RECONCILED,
+    }),
+    reconciliationPending: bridge.gauge(
       'bridge_reconciliation_pending',
-      'Conversations still to be asked for, by what users see of it: waiting, changed, silent, confirm',
-      ['importance'],
+      'Conversations still to be asked for, by what users see of it',
+      { importance: ['waiting', 'changed', 'silent', 'confirm'] },
     ),
-    refusedQueues: gauge('bridge_refused_queues', 'Queues that Genesys refuses, by a missing permission', [
-      'permission',
-    ]),
-    unwatchedQueues: gauge('bridge_unwatched_queues', 'Queues beyond what the channels of this bridge hold'),
-    queuePolls: counter('bridge_queue_polls_total', 'Looks at the list of queues, by what came of it', ['outcome']),
-    genesysRequests: counter('genesys_requests_total', 'REST requests to Genesys, by route and status', [
-      'route',
-      'status',
-    ]),
-    rateLimitRemaining: gauge('genesys_rate_limit_remaining', 'Requests left in the running minute, as Genesys says'),
+    missedByNotifications: bridge.counter(
+      'bridge_missed_by_notifications_total',
+      'Conversations that Genesys shows otherwise than the table, although somebody listened all the time',
+      {},
+    ),
+    refusedQueues: bridge.gauge('bridge_refused_queues', 'Queues that Genesys refuses, by a missing permission', {
+      permission: { bounded: 'permissions of Genesys' },
+    }),
+    unwatchedQueues: bridge.gauge('bridge_unwatched_queues', 'Queues beyond what the channels of this bridge hold', {}),
+    queuePolls: bridge.counter('bridge_queue_polls_total', 'Looks at the list of queues, by what came of it', {
+      outcome: ['same', 'changed', 'failed'],
+    }),
+    genesysRequests: bridge.counter('genesys_requests_total', 'REST requests to Genesys, by route and status', {
+      route: { bounded: 'the paths that the bridge uses, without ids' },
+      status: { bounded: 'HTTP statuses, and none' },
+    }),
+    rateLimitRemaining: bridge.unsetGauge(
+      'genesys_rate_limit_remaining',
+      'Requests left in the running minute, as Genesys says',
+    ),
 
     // fold
-    foldEvents: counter('fold_events_total', 'Events folded, by outcome', ['outcome']),
-    foldRecords: counter('fold_records_total', 'Records written to the state topic, by kind', ['kind']),
-    liveConversations: gauge('fold_live_conversations', 'Rows of the table, by partition', ['partition']),
-    unlistedValues: counter('fold_unlisted_values_total', 'Values outside the known list of their column', ['column']),
-    transactionDuration: histogram(
+    foldEvents: fold.counter('fold_events_total', 'Events folded, by outcome', {
+      outcome: ['folded', 'duplicate', 'after-the-end', 'unknown-gone', 'too-large', 'dead-letter'],
+    }),
+    foldRecords: fold.counter('fold_records_total', 'Records written to the state topic, by kind', {
+      kind: ['upsert', 'tombstone'],
+    }),
+    liveConversations: fold.gauge('fold_live_conversations', 'Rows of the table, by partition', {
+      partition: PARTITION,
+    }),
+    unlistedValues: fold.counter('fold_unlisted_values_total', 'Values outside the known list of their column', {
+      column: [
+        'media_type',
+        'purpose',
+        'state',
+        'direction',
+        'message_type',
+        'message_status',
+        'disconnect_type',
+        'acw_state',
+      ],
+    }),
+    transactionDuration: fold.histogram(
       'fold_transaction_duration_seconds',
       'From the first record of a batch to its commit',
+      {},
+      DURATION_SECONDS,
     ),
-    restoreDuration: histogram('fold_restore_duration_seconds', 'Restoring a task from its changelog'),
-    foldTasks: gauge('fold_tasks', 'Tasks of this process, by state', ['state']),
+    restoreDuration: fold.histogram(
+      'fold_restore_duration_seconds',
+      'Restoring a task from its changelog',
+      {},
+      DURATION_SECONDS,
+    ),
+    foldTasks: fold.gauge('fold_tasks', 'Tasks of this process, by state', {
+      state: ['ASSIGNED', 'FENCING', 'RESTORING', 'RUNNING', 'CLOSED'],
+    }),
 
     // Kafka
-    consumerLag: gauge('kafka_consumer_lag_records', 'Records not yet processed', ['group', 'topic', 'partition']),
-    rebalances: counter('kafka_rebalances_total', 'Assignments received', ['group']),
+    consumerLag: readers.gauge('kafka_consumer_lag_records', 'Records of an owned partition not yet processed', {
+      group: GROUP,
+      topic: TOPIC,
+      partition: PARTITION,
+    }),
+    rebalances: readers.counter('kafka_rebalances_total', 'Assignments received', { group: GROUP }),
 
     // sink
-    sinkRows: counter('sink_rows_total', 'Rows inserted, by table', ['table']),
-    sinkBatches: counter('sink_batches_total', 'Batches inserted, by what triggered them', ['trigger']),
-    sinkInsertDuration: histogram('sink_insert_duration_seconds', 'One INSERT, from sending to its answer'),
-    sinkRetries: counter('sink_retries_total', 'Inserts tried again, by reason', ['reason']),
-    sinkBufferRows: gauge('sink_buffer_rows', 'Rows read and not yet inserted'),
-    sinkLastSuccess: gauge('sink_last_success_timestamp_seconds', 'When the last INSERT succeeded'),
-    sinkRereads: counter('sink_rereads_total', 'Partitions read from their beginning, by reason', ['reason']),
-    sinkSweptRows: counter('sink_swept_rows_total', 'Rows removed whose tombstones the topic no longer had'),
-    cleanupRows: counter('cleanup_rows_total', 'Ended conversations cleaned out of the state table'),
-    cleanupLastSuccess: gauge('cleanup_last_success_timestamp_seconds', 'When the state table was last cleaned up'),
+    sinkRows: sink.counter('sink_rows_total', 'Rows inserted, by table', { table: SINK_TABLES }),
+    sinkBatches: sink.counter('sink_batches_total', 'Batches begun, by what triggered them', {
+      trigger: ['rows', 'bytes', 'time', 'stop'],
+    }),
+    sinkInsertDuration: sink.histogram(
+      'sink_insert_duration_seconds',
+      'One INSERT, from sending to its answer',
+      {},
+      DURATION_SECONDS,
+    ),
+    sinkRetries: sink.counter('sink_retries_total', 'Inserts tried again, by reason', {
+      reason: { bounded: 'names of ClickHouse’s error codes and of network errors' },
+    }),
+    sinkBufferRows: sink.gauge('sink_buffer_rows', 'Rows read and not yet inserted', {}),
+    sinkLastSuccess: sink.unsetGauge('sink_last_success_timestamp_seconds', 'When the last INSERT succeeded'),
+    sinkRereads: sink.counter('sink_rereads_total', 'Partitions read from their beginning, by reason', {
+      reason: ['unknown', 'outdated'],
+    }),
+    sinkSweptRows: sink.counter('sink_swept_rows_total', 'Rows removed whose tombstones the topic no longer had', {}),
+    cleanupRows: sink.counter('cleanup_rows_total', 'Ended conversations cleaned out of the state table', {}),
+    cleanupLastSuccess: sink.unsetGauge(
+      'cleanup_last_success_timestamp_seconds',
+      'When the state table was last cleaned up, or this sink began to have to: only the one with partition 0',
+    ),
 
     // across
-    deadLetters: counter('dead_letters_total', 'Records sent to the dead letters, by stage and reason', [
-      'stage',
-      'reason',
-    ]),
-    endToEndLatency: histogram('end_to_end_latency_seconds', 'From the receive time of an event', ['stage']),
-    lowWatermark: gauge('low_watermark_timestamp_seconds', 'Receive time up to which all is processed', [
-      'stage',
-      'partition',
-    ]),
+    deadLetters: all.counter('dead_letters_total', 'Records sent to the dead letters, by stage and reason', {
+      stage: ['bridge', 'fold', 'sink'],
+      reason: [...INVALID, ...UNREADABLE, 'no-value', 'wrong-key', 'refused-by-store'],
+    }),
+    endToEndLatency: all.histogram(
+      'end_to_end_latency_seconds',
+      'From the receive time of an event until it is in Kafka, in the state topic, in ClickHouse',
+      { stage: ['kafka', 'state', 'store'] },
+      DURATION_SECONDS,
+    ),
+    lowWatermark: all.gauge(
+      'low_watermark_timestamp_seconds',
+      'Everything that had come in by then is through the stage: goes on without traffic, stands when the stage does',
+      { stage: ['kafka', 'state', 'store'], partition: { bounded: 'partitions; empty for kafka' } },
+    ),
+  };
+
+  return {
+    ...metrics,
+    registry,
+    definitions,
+    /** What a process with these roles serves: their metrics and its own, with zeros for what may come to be counted. */
+    served: (roles: readonly MetricRole[]): Registry => {
+      const served = new Registry();
+      const own = new Map(definitions.map((definition) => [definition.name, definition]));
+      for (const metric of registry.getMetricsAsArray()) {
+        const definition = own.get(metric.name);
+        if (definition !== undefined && !definition.roles.some((role) => roles.includes(role))) continue;
+        const made = registry.getSingleMetric(metric.name);
+        if (made === undefined) continue;
+        served.registerMetric(made);
+        if (definition === undefined || !(made instanceof Counter)) continue;
+        for (const series of allSeries(definition, MOST_ZEROS) ?? []) made.inc(series, 0);
+      }
+      for (const role of roles) {
+        for (const reason of DEAD_LETTER_REASONS[role]) metrics.deadLetters.inc({ stage: role, reason }, 0);
+      }
+      return served;
+    },
   };
 }

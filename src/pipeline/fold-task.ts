@@ -2,7 +2,7 @@ import { createDeadLetterLimit, tooManyDeadLetters, type DeadLetterLimits } from
 import { OperatorError } from '../common/errors';
 import type { ConversationEvent } from '../conversation/event';
 import type { FoldOutcome, FoldSettings, StateRecord } from '../conversation/fold';
-import { unlistedColumns } from '../conversation/known-values';
+import { unlistedColumns, type ListedColumn } from '../conversation/known-values';
 import { createPartitionFold } from '../conversation/partition';
 import type { QueueConversation } from '../conversation/row';
 import { withoutPersonalData } from '../conversation/scrub';
@@ -10,7 +10,8 @@ import { CHECKPOINT_KEY, type ChangelogValue } from '../log/codec/codecs';
 import type { ValueCodec } from '../log/codec/value-codec';
 import type { LogRecord, OutRecord, Task, TaskOutput } from '../log/port';
 import type { TopicNames } from '../log/topics';
-import type { Metrics } from '../ops/metrics';
+import { observeLatency, type Received } from '../ops/latency';
+import type { FoldDeadLetterReason, Metrics } from '../ops/metrics';
 import { deadLetterRecord, unreadable } from './dead-letter';
 import { cloudEventHeaders, continueTrace } from './headers';
 
@@ -32,9 +33,6 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
   const { topics, events, rows, changelog, metrics } = options;
   const fold = createPartitionFold(options.settings);
   const limit = createDeadLetterLimit(options.deadLetterLimits);
-  const liveGauge = metrics.liveConversations.labels({ partition: String(partition) });
-  const watermark = metrics.lowWatermark.labels({ stage: 'state', partition: String(partition) });
-  const latency = metrics.endToEndLatency.labels({ stage: 'state' });
   let greatestReceivedAt: number | null = null;
   let checkpoint: number | null = null;
   let tally = newTally();
@@ -66,7 +64,12 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
     return { outputs, changelog: [...changed, { key: CHECKPOINT_KEY, value: changelog.encode(value) }] };
   };
 
-  const refuse = (record: LogRecord, reason: string, message: string, body: unknown): Omit<OutRecord, 'partition'> => {
+  const refuse = (
+    record: LogRecord,
+    reason: FoldDeadLetterReason,
+    message: string,
+    body: unknown,
+  ): Omit<OutRecord, 'partition'> => {
     tally.deadLetters.push(reason);
     const { topic, offset, key } = record;
     const origin = { topic, partition, offset };
@@ -107,7 +110,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
       await changelog.prepare(valuesOf(latest.values()));
       for (const [key, record] of latest) restoreValue(key, record);
       latest.clear();
-      liveGauge.set(fold.live);
+      metrics.liveConversations.set({ partition }, fold.live);
       return checkpoint;
     },
     process: (records, nextOffset) => {
@@ -122,7 +125,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
         greatestReceivedAt = Math.max(greatestReceivedAt ?? -Infinity, read.receivedAt);
         const applied = fold.apply(read);
         tally.outcomes[applied.outcome] = (tally.outcomes[applied.outcome] ?? 0) + 1;
-        tally.receivedAt.push(read.receivedAt);
+        tally.received.push({ at: read.receivedAt, traceparent: record.headers['traceparent'] });
         if (applied.records.length > 0) {
           const trace = continueTrace(record.headers['traceparent'], partition, record.offset);
           for (const [index, each] of applied.records.entries()) {
@@ -151,21 +154,18 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
     },
     committed: () => {
       countTally(tally, metrics);
-      const now = Date.now();
-      for (const receivedAt of tally.receivedAt) latency.observe(Math.max(0, now - receivedAt) / 1000);
-      if (greatestReceivedAt !== null) watermark.set(greatestReceivedAt / 1000);
-      liveGauge.set(fold.live);
+      observeLatency(metrics, 'state', tally.received);
+      metrics.liveConversations.set({ partition }, fold.live);
       tally = newTally();
     },
     close: () => {
-      metrics.liveConversations.remove({ partition: String(partition) });
-      metrics.lowWatermark.remove({ stage: 'state', partition: String(partition) });
+      metrics.liveConversations.remove({ partition });
     },
   };
 }
 
 interface Problem {
-  readonly reason: string;
+  readonly reason: FoldDeadLetterReason;
   readonly message: string;
 }
 
@@ -189,17 +189,18 @@ function* valuesOf(records: Iterable<LogRecord>): Generator<Buffer | null> {
 interface Tally {
   readonly outcomes: Partial<Record<FoldOutcome, number>>;
   readonly records: { upsert: number; tombstone: number };
-  readonly unlisted: string[];
-  readonly deadLetters: string[];
-  readonly receivedAt: number[];
+  readonly unlisted: ListedColumn[];
+  readonly deadLetters: FoldDeadLetterReason[];
+  readonly received: Received[];
 }
 
 function newTally(): Tally {
-  return { outcomes: {}, records: { upsert: 0, tombstone: 0 }, unlisted: [], deadLetters: [], receivedAt: [] };
+  return { outcomes: {}, records: { upsert: 0, tombstone: 0 }, unlisted: [], deadLetters: [], received: [] };
 }
 
 function countTally(tally: Tally, metrics: Metrics): void {
-  for (const [outcome, count] of Object.entries(tally.outcomes)) metrics.foldEvents.inc({ outcome }, count);
+  for (const [outcome, count] of Object.entries(tally.outcomes) as [FoldOutcome, number][])
+    metrics.foldEvents.inc({ outcome }, count);
   for (const kind of ['upsert', 'tombstone'] as const) {
     if (tally.records[kind] > 0) metrics.foldRecords.inc({ kind }, tally.records[kind]);
   }

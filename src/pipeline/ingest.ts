@@ -3,7 +3,7 @@ import type { ConversationEvent, EventSource } from '../conversation/event';
 import { withFingerprint } from '../conversation/fingerprint';
 import { isDeeperThan, type InputLimits, type Limits } from '../conversation/limits';
 import { readLine } from '../conversation/line';
-import { invalid, type Invalid, type Outcome, type SkipReason } from '../conversation/outcome';
+import { invalid, type Invalid, type InvalidReason, type Outcome, type SkipReason } from '../conversation/outcome';
 import { maskEvent, type PrivacyMask } from '../conversation/privacy';
 import { withoutPersonalData } from '../conversation/scrub';
 import { readWire } from '../conversation/wire';
@@ -33,7 +33,7 @@ export interface Ingest {
 export type Ingested =
   | { readonly kind: 'event'; readonly event: ConversationEvent; readonly record: OutRecord }
   | { readonly kind: 'skip'; readonly reason: SkipReason }
-  | { readonly kind: 'invalid'; readonly reason: string; readonly message: string; readonly record: OutRecord };
+  | { readonly kind: 'invalid'; readonly reason: InvalidReason; readonly message: string; readonly record: OutRecord };
 
 export interface IngestOptions {
   readonly stage: 'bridge' | 'replay';

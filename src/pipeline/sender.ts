@@ -17,6 +17,8 @@ export interface Sender {
   add(record: OutRecord, event?: ConversationEvent): void;
   /** Records not yet acknowledged. */
   pending(): number;
+  /** When the oldest of them was added, epoch ms; null: all are acknowledged. */
+  oldestAt(): number | null;
   /**
    * Resolves when everything added before the call is acknowledged, be it merged with others; rejects when the sender is
    * stopped before that.
@@ -134,6 +136,7 @@ export function createSender(options: SenderOptions): Sender {
       start();
     },
     pending: waiting.records,
+    oldestAt: waiting.oldestAt,
     flushed: () =>
       new Promise((resolve, reject) => {
         flushes = [...flushes, { upTo: waiting.last(), resolve, reject }];

@@ -24,6 +24,8 @@ export interface Waiting {
   first(): number;
   /** The last number given; what was added since is in one that was there before. */
   last(): number;
+  /** When the first that is not done was added, epoch ms; null: all are done. */
+  oldestAt(): number | null;
 }
 
 /** One record on its way. */
@@ -44,6 +46,8 @@ export interface WaitingOptions {
 
 interface Slot {
   readonly number: number;
+  /** When it came, epoch ms. */
+  readonly at: number;
   record: OutRecord;
   readonly conversationId: string | null;
   readonly kind: 'snapshot' | 'duplicate' | 'other';
@@ -160,7 +164,7 @@ export function createWaiting({ events, limits, mergeAbove, onCoalesced }: Waiti
       onCoalesced(1);
       return;
     }
-    append({ number: ++number, record, conversationId, kind: KIND[novelty] });
+    append({ number: ++number, at: Date.now(), record, conversationId, kind: KIND[novelty] });
   };
 
   return {
@@ -169,7 +173,13 @@ export function createWaiting({ events, limits, mergeAbove, onCoalesced }: Waiti
         addSnapshot(record, event);
       } else {
         if (event !== null) recent.gone(event.conversationId);
-        append({ number: ++number, record, conversationId: event?.conversationId ?? null, kind: 'other' });
+        append({
+          number: ++number,
+          at: Date.now(),
+          record,
+          conversationId: event?.conversationId ?? null,
+          kind: 'other',
+        });
       }
       enterOrLeave();
     },
@@ -204,5 +214,6 @@ export function createWaiting({ events, limits, mergeAbove, onCoalesced }: Waiti
     conversations: () => conversations.size,
     first: () => (taken[0] ?? slots[head])?.number ?? Number.POSITIVE_INFINITY,
     last: () => number,
+    oldestAt: () => (taken[0] ?? slots[head])?.at ?? null,
   };
 }

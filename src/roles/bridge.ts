@@ -2,6 +2,7 @@ import type { QueueConversation } from '../conversation/row';
 import type { Credentials, GenesysUrls, ReconciliationTimings, Timings } from '../genesys';
 import { createEventCodec } from '../log/codec/codecs';
 import type { OutRecord } from '../log/port';
+import { observeLatency, type Received } from '../ops/latency';
 import { sendEventLines, type OriginatedLine } from '../pipeline/event-lines';
 import { createEventsEndpoint } from '../pipeline/events-endpoint';
 import { createIngest } from '../pipeline/ingest';
@@ -40,7 +41,6 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
   // Whoever cannot find the topic is told so at the start, with the remedy.
   await log.endOffsets(topics.events);
   const producer = await log.createProducer();
-  const latency = metrics.endToEndLatency.labels({ stage: 'kafka' });
   let genesys: GenesysSource | null = null;
   let full = false;
   const sender = createSender({
@@ -64,9 +64,10 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
       metrics.pendingConversations.set(conversations);
       metrics.pendingBytes.set(bytes);
     },
-    onSent: (records) => {
-      for (const record of records) latency.observe(Math.max(0, Date.now() - receivedAtOf(record)) / 1000);
-    },
+    onSent: (records) => observeLatency(metrics, 'kafka', records.flatMap(receivedOf)),
+  });
+  metrics.lowWatermark.onScrape(() => {
+    metrics.lowWatermark.set({ stage: 'kafka', partition: '' }, (sender.oldestAt() ?? Date.now()) / 1000);
   });
   const intake = createIntake(sender, metrics, logger);
   const unavailable = (): string | null => sender.problem() ?? (full ? 'Kafka is too slow, too much waits' : null);
@@ -131,8 +132,8 @@ function onceAtATime<T>(ask: () => Promise<T>): () => Promise<T> {
   return () => (asking ??= ask().finally(() => (asking = null)));
 }
 
-/** The receive time stands in the record's CloudEvents header. */
-function receivedAtOf({ headers }: OutRecord): number {
+/** The receive time of an event stands in its CloudEvents header. A dead letter is none. */
+function receivedOf({ headers }: OutRecord): readonly Received[] {
   const time = headers?.['ce_time'];
-  return time === undefined ? Date.now() : Date.parse(time);
+  return time === undefined ? [] : [{ at: Date.parse(time), traceparent: headers?.['traceparent'] }];
 }

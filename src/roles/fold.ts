@@ -1,9 +1,17 @@
 import { startFold } from '../pipeline/fold';
+import { watchTasks } from '../pipeline/task-watch';
 import type { RoleParts, RunningRole } from './role';
 import { foldSettingsOf } from './settings';
 
 /** The fold: events in, rows and tombstones out, exactly once. */
-export async function startFoldRole({ config, metrics, log, schemas, topics }: RoleParts): Promise<RunningRole> {
+export async function startFoldRole({
+  config,
+  logger,
+  metrics,
+  log,
+  schemas,
+  topics,
+}: RoleParts): Promise<RunningRole> {
   const tasks = await startFold({
     log,
     schemas,
@@ -13,6 +21,7 @@ export async function startFoldRole({ config, metrics, log, schemas, topics }: R
     metrics,
     timers: true,
   });
+  const watch = watchTasks({ log, tasks, group: topics.foldGroup, topic: topics.events, metrics, logger });
   return {
     name: 'fold',
     ready: {
@@ -22,6 +31,9 @@ export async function startFoldRole({ config, metrics, log, schemas, topics }: R
       },
     },
     done: tasks.done,
-    stop: () => tasks.stop(),
+    stop: () => {
+      watch.stop();
+      return tasks.stop();
+    },
   };
 }

@@ -3,6 +3,8 @@ import { createNameCodec, createRowCodec } from '../log/codec/codecs';
 import { partitionOf } from '../log/partitioner';
 import type { LogRecord } from '../log/port';
 import { TOMBSTONE_RETENTION_MS } from '../log/topics';
+import type { Received } from '../ops/latency';
+import type { SinkDeadLetterReason } from '../ops/metrics';
 import { deadLetterRecord, unreadable } from '../pipeline/dead-letter';
 import type { Store } from '../store/client';
 import { claimEpoch } from '../store/epochs';
@@ -41,7 +43,7 @@ export async function startSinkRole(
     return decoded.ok ? { kind: 'row', row: decoded.value } : { kind: 'invalid', ...decoded };
   };
 
-  const onInvalid = async (record: LogRecord, reason: string, message: string): Promise<void> => {
+  const onInvalid = async (record: LogRecord, reason: SinkDeadLetterReason, message: string): Promise<void> => {
     metrics.deadLetters.inc({ stage: 'sink', reason });
     const { topic, partition, offset, key, value } = record;
     logger.error({ topic, partition, offset, reason }, 'a state record went to the dead letters');
@@ -63,6 +65,7 @@ export async function startSinkRole(
     decode,
     onInvalid,
     deadLetterLimits: config.deadLetters,
+    receivedOf,
     flush: { ms: flushMs, rows: flushRows, bytes: flushBytes },
     epoch: await claimEpoch(store, identity),
     topicId: identity.id,
@@ -107,6 +110,11 @@ function followNamesOf({ log, schemas, topics, store, metrics, logger }: RolePar
       };
     },
   });
+}
+
+/** The state topic's time is the receive time. A row that a deadline closed belongs to no event, and so to no trace. */
+function receivedOf({ timestamp, headers: { traceparent } }: LogRecord): readonly Received[] {
+  return traceparent === undefined ? [] : [{ at: timestamp, traceparent }];
 }
 
 /** As the broker says; as `setup` makes it, where asking is not permitted. */

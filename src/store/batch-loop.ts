@@ -40,6 +40,7 @@ export function createBatchLoop<R extends SourceRecord>(options: BatchLoopOption
   const { buffer, flush, metrics } = options;
   let phase: 'running' | 'draining' | 'ended' = 'running';
   let underWay = 0;
+  let rowsUnderWay = 0;
   let paused = false;
   let timer: NodeJS.Timeout | undefined;
   /** The end of every batch that was begun: stored and committed, one after the other. */
@@ -55,13 +56,14 @@ export function createBatchLoop<R extends SourceRecord>(options: BatchLoopOption
       metrics.sinkBatches.inc({ trigger });
       begin(batch);
     }
-    metrics.sinkBufferRows.set(buffer.rows());
+    metrics.sinkBufferRows.set(buffer.rows() + rowsUnderWay);
     throttle();
     arm();
   };
 
   const begin = (batch: Batch<R>): void => {
     underWay += 1;
+    rowsUnderWay += batch.records.length;
     const storing = options.store(batch);
     storing.catch(() => undefined); // `tail` reports it in its turn
     tail = tail
@@ -69,6 +71,7 @@ export function createBatchLoop<R extends SourceRecord>(options: BatchLoopOption
       .then(() => options.commit(batch))
       .then(() => {
         underWay -= 1;
+        rowsUnderWay -= batch.records.length;
       });
     tail.then(pump, (error: unknown) => {
       if (phase === 'running') options.onError(error);

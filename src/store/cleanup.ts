@@ -28,7 +28,7 @@ export function createCleanup(options: CleanupOptions): Cleanup {
     try {
       const rows = await cleanUp(options);
       metrics.cleanupRows.inc(rows ?? 0);
-      if (rows !== null) metrics.cleanupLastSuccess.set(Date.now() / 1000);
+      if (rows !== null && isOn) metrics.cleanupLastSuccess.set(Date.now() / 1000);
     } catch (error) {
       logger.warn({ error: describeStoreError(error) }, 'ended conversations were not cleaned up; trying again later');
     }
@@ -42,11 +42,13 @@ export function createCleanup(options: CleanupOptions): Cleanup {
     start: () => {
       if (isOn) return;
       isOn = true;
+      metrics.cleanupLastSuccess.set(Date.now() / 1000);
       arm();
     },
     stop: () => {
       isOn = false;
       clearTimeout(timer);
+      metrics.cleanupLastSuccess.remove();
     },
   };
 }

@@ -32,6 +32,8 @@ export interface Beginning {
   /** Records below it may have been stored before; their tombstones were stored at `asOfTombstonesMs`. */
   readonly knownEnd: number;
   readonly tombstonesAtMs: number;
+  /** It is read from its beginning, although most of it may have been stored before. */
+  readonly isReread: boolean;
 }
 
 const TOMBSTONES_A_BATCH = 10_000;
@@ -89,6 +91,7 @@ async function attempt<R extends SourceRecord>(
       asOfMs: isCurrent ? note.asOfMs : now,
       knownEnd: endOf(partition),
       tombstonesAtMs: now,
+      isReread: !isCurrent,
     });
     if (!isCurrent && one.beginningOffset < endOf(partition)) {
       const reason = note === undefined ? 'unknown' : 'outdated';

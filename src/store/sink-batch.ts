@@ -1,4 +1,6 @@
 import { createDeadLetterLimit, tooManyDeadLetters, type DeadLetterLimit } from '../common/dead-letter-limit';
+import { observeLatency } from '../ops/latency';
+import type { SinkDeadLetterReason } from '../ops/metrics';
 import type { StoreRow } from './encode';
 import { describeRefusal } from './errors';
 import type { SourceRecord } from './record-source';
@@ -8,15 +10,17 @@ import type { Writer } from './writer';
 
 export interface BatchStoreOptions<R extends SourceRecord> extends Pick<
   SinkOptions<R>,
-  'topic' | 'prepare' | 'decode' | 'onInvalid' | 'deadLetterLimits' | 'metrics'
+  'topic' | 'prepare' | 'decode' | 'receivedOf' | 'onInvalid' | 'deadLetterLimits' | 'metrics'
 > {
   readonly writer: Pick<Writer, 'insert'>;
   /** See `createTopicGuard`. */
   readonly assertSameTopic: (signal: AbortSignal) => Promise<void>;
+  /** It was read once more: that says nothing of how fast events come through. */
+  readonly isReread: (record: R) => boolean;
 }
 
 interface Problem {
-  readonly reason: string;
+  readonly reason: SinkDeadLetterReason;
   readonly message: string;
 }
 
@@ -25,8 +29,8 @@ interface Problem {
  * with an OperatorError when so many are wrong that something else must be.
  */
 export function createBatchStore<R extends SourceRecord>(options: BatchStoreOptions<R>) {
-  const { topic, prepare, decode, onInvalid, deadLetterLimits, writer, assertSameTopic, metrics } = options;
-  const latency = metrics.endToEndLatency.labels('sink');
+  const { topic, prepare, decode, receivedOf, onInvalid, deadLetterLimits, writer, metrics } = options;
+  const { assertSameTopic, isReread } = options;
   const limits = new Map<number, DeadLetterLimit>();
   const limitOf = (partition: number): DeadLetterLimit => {
     const limit = limits.get(partition) ?? createDeadLetterLimit(deadLetterLimits);
@@ -75,8 +79,8 @@ export function createBatchStore<R extends SourceRecord>(options: BatchStoreOpti
       }
     }
     await handOver(records, problems);
-    const now = Date.now();
-    for (const { timestamp } of records) latency.observe(Math.max(0, now - timestamp) / 1000);
+    const received = records.flatMap((record) => (isReread(record) ? [] : (receivedOf?.(record) ?? [])));
+    observeLatency(metrics, 'store', received);
   };
 }
 

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import type { DeadLetterLimits } from '../common/dead-letter-limit';
 import type { QueueConversation } from '../conversation/row';
-import type { Metrics } from '../ops/metrics';
+import type { Received } from '../ops/latency';
+import type { Metrics, SinkDeadLetterReason } from '../ops/metrics';
 import type { Store } from './client';
 import type { RecordSource, SourceRecord } from './record-source';
 import type { WriterOptions } from './writer';
@@ -10,7 +11,7 @@ import type { WriterOptions } from './writer';
 export type DecodedRecord =
   | { readonly kind: 'row'; readonly row: QueueConversation }
   | { readonly kind: 'tombstone'; readonly conversationId: string }
-  | { readonly kind: 'invalid'; readonly reason: string; readonly message: string };
+  | { readonly kind: 'invalid'; readonly reason: SinkDeadLetterReason; readonly message: string };
 
 export interface SinkOptions<R extends SourceRecord> {
   readonly store: Store;
@@ -22,8 +23,10 @@ export interface SinkOptions<R extends SourceRecord> {
   readonly decode: (record: R) => DecodedRecord;
   /** Whichever comes first. `bytes` counts keys and values as they are in Kafka. */
   readonly flush: FlushLimits;
+  /** The event that a record comes from; none: it came of time alone. Absent: latency is not measured. */
+  readonly receivedOf?: (record: R) => readonly Received[];
   /** A record that cannot be decoded, or that ClickHouse refuses. Its offset is committed when this resolves. */
-  readonly onInvalid: (record: R, reason: string, message: string) => Promise<void>;
+  readonly onInvalid: (record: R, reason: SinkDeadLetterReason, message: string) => Promise<void>;
   /** Beyond them the sink ends instead of going on: then it is not the records that are wrong. */
   readonly deadLetterLimits: DeadLetterLimits;
   readonly metrics: Metrics;

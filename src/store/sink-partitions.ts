@@ -1,16 +1,20 @@
+import { createAsOf } from '../common/as-of';
 import { OperatorError } from '../common/errors';
-import { createAsOf } from './as-of';
 import type { Note } from './progress';
 import type { SourcePartition, SourceRecord } from './record-source';
 import { recover, type Beginning, type RecoveryOptions } from './recovery';
 import type { Batch } from './sink-buffer';
 
 export interface SinkPartitionsOptions<R extends SourceRecord> extends RecoveryOptions<R> {
+  readonly group: string;
   /** `SINK_CLEANUP_GRACE`; a row is sent at the latest half of it after it was read. */
   readonly graceMs: number;
 }
 
-/** The partitions that this sink has: where each was begun, how far it is stored, and what that means for its rows. */
+/**
+ * The partitions that this sink has: where each was begun, how far it is stored, and what that means for its rows. Tells it
+ * as lag and low watermark.
+ */
 export interface SinkPartitions<R> {
   /**
    * Brings the tables to where the partitions can be begun, and answers their first offsets.
@@ -24,6 +28,8 @@ export interface SinkPartitions<R> {
   revoke(partition: number): void;
   /** Epoch ms; later its rows may not be sent, because the tombstones that hide them may have been cleaned up. */
   notAfter(batch: Batch<R>): number;
+  /** Its partition is read from the beginning, and it was there before that. */
+  isReread(record: R): boolean;
   /** Every record below `offset` is stored, or in the dead letters. */
   advance(partition: number, offset: number): void;
   stored(): ReadonlyMap<number, number>;
@@ -36,18 +42,30 @@ export interface SinkPartitions<R> {
 }
 
 export function createSinkPartitions<R extends SourceRecord>(options: SinkPartitionsOptions<R>): SinkPartitions<R> {
-  const { topic, staleAfterMs, graceMs } = options;
+  const { group, topic, staleAfterMs, graceMs, metrics } = options;
   /** An object per assignment: only its identity counts. */
   const assignments = new Map<number, object>();
   /** Up to where records may have been stored before, and until when their tombstones are sure to be there. */
-  const replays = new Map<number, { readonly end: number; readonly notAfterMs: number }>();
+  const replays = new Map<number, { readonly end: number; readonly notAfterMs: number; readonly isReread: boolean }>();
+  /** As they were found last. */
+  const ends = new Map<number, number>();
   const stored = new Map<number, number>();
   const asOf = createAsOf();
 
-  const begin = (partition: number, { offset, asOfMs, knownEnd, tombstonesAtMs }: Beginning): void => {
+  const tell = (partition: number): void => {
+    const asOfMs = asOf.of(partition);
+    if (asOfMs === null) return;
+    const lag = Math.max(0, (ends.get(partition) ?? 0) - (stored.get(partition) ?? 0));
+    metrics.consumerLag.set({ group, topic, partition }, lag);
+    metrics.lowWatermark.set({ stage: 'store', partition }, asOfMs / 1000);
+  };
+
+  const begin = (partition: number, { offset, asOfMs, knownEnd, tombstonesAtMs, isReread }: Beginning): void => {
     asOf.begin(partition, { asOfMs, storedTo: offset });
     if (offset > 0) stored.set(partition, offset);
-    replays.set(partition, { end: knownEnd, notAfterMs: tombstonesAtMs + graceMs / 2 });
+    replays.set(partition, { end: knownEnd, notAfterMs: tombstonesAtMs + graceMs / 2, isReread });
+    ends.set(partition, knownEnd);
+    tell(partition);
   };
 
   const assertCurrent = (partition: number): void => {
@@ -76,6 +94,12 @@ export function createSinkPartitions<R extends SourceRecord>(options: SinkPartit
       asOf.forget(partition);
       replays.delete(partition);
       stored.delete(partition);
+      metrics.consumerLag.remove({ group, topic, partition });
+      metrics.lowWatermark.remove({ stage: 'store', partition });
+    },
+    isReread: ({ partition, offset }) => {
+      const replay = replays.get(partition);
+      return replay?.isReread === true && offset < replay.end;
     },
     notAfter: ({ readAt, records }) => {
       let limit = readAt + graceMs / 2;
@@ -88,6 +112,7 @@ export function createSinkPartitions<R extends SourceRecord>(options: SinkPartit
     advance: (partition, offset) => {
       stored.set(partition, offset);
       asOf.stored(partition, offset);
+      tell(partition);
     },
     stored: () => stored,
     notes: () =>
@@ -97,7 +122,13 @@ export function createSinkPartitions<R extends SourceRecord>(options: SinkPartit
           return asOfMs === null ? [] : [[partition, { offset, asOfMs }] as const];
         }),
       ),
-    sample: asOf.sample,
+    sample: (found, at) => {
+      asOf.sample(found, at);
+      for (const [partition, end] of found) {
+        ends.set(partition, end);
+        tell(partition);
+      }
+    },
     assertCurrent,
     assertAllCurrent: () => {
       for (const partition of replays.keys()) assertCurrent(partition);

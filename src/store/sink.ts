@@ -50,7 +50,12 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
     staleAfterMs,
     graceMs: options.cleanup.graceMs,
   });
-  const storeBatch = createBatchStore({ ...options, writer, assertSameTopic: createTopicGuard(options) });
+  const storeBatch = createBatchStore({
+    ...options,
+    writer,
+    assertSameTopic: createTopicGuard(options),
+    isReread: partitions.isReread,
+  });
 
   const aborted = new AbortController();
   const cancelled = new Promise<never>((_, reject) => {
@@ -75,13 +80,10 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
     else settle?.reject(error);
   };
 
-  const commit = async ({ records, ends }: Batch<R>): Promise<void> => {
+  const commit = async ({ ends }: Batch<R>): Promise<void> => {
     aborted.signal.throwIfAborted();
     const current = ends.filter(({ partition, assignment }) => buffer.isCurrent(partition, assignment));
     for (const { partition, offset } of current) partitions.advance(partition, offset);
-    for (const [partition, timestamp] of new Map(records.map((record) => [record.partition, record.timestamp]))) {
-      metrics.lowWatermark.set({ stage: 'sink', partition: String(partition) }, timestamp / 1000);
-    }
     const metadata = JSON.stringify({ committedAt: Date.now(), epoch });
     if (current.length > 0) {
       const source = await subscribing;

@@ -3,7 +3,7 @@ import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { OperatorError } from '../common/errors';
-import type { Metrics } from '../ops/metrics';
+import type { Metrics, SinkTable } from '../ops/metrics';
 import { identifier, type Store } from './client';
 import { INSERT_COLUMNS, encodeRows, part, type EncodedRows, type StoreRow } from './encode';
 import { codeOf, describeStoreError, isDataError, reasonOf } from './errors';
@@ -12,7 +12,7 @@ export interface TableWriterOptions<R> {
   readonly store: Store;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  readonly table: string;
+  readonly table: SinkTable;
   /** In the order in which `encode` writes them. */
   readonly columns: readonly string[];
   readonly encode: (rows: readonly R[]) => EncodedRows;
@@ -105,7 +105,7 @@ export function createTableWriter<R>(options: TableWriterOptions<R>): Writer<R> 
     });
     // The answer is empty, but the connection is free for the next statement only when it was read to its end.
     await finished(stream.resume());
-    metrics.sinkInsertDuration.observe(Number(process.hrtime.bigint() - started) / 1e9);
+    metrics.sinkInsertDuration.observe({}, Number(process.hrtime.bigint() - started) / 1e9);
     metrics.sinkRows.inc({ table }, ends.length);
     metrics.sinkLastSuccess.set(Date.now() / 1000);
   };

@@ -6,23 +6,19 @@ export interface RuntimeMetrics {
   onTaskState(from: TaskState | null, to: TaskState): void;
   onTaskGone(): void;
   onTransaction(tookMs: number): void;
-  onLag(partition: number, lag: number | null): void;
   onRestore(tookMs: number): void;
   onAssignment(): void;
 }
 
-export function createRuntimeMetrics(metrics: Metrics | undefined, group: string, topic: string): RuntimeMetrics {
+export function createRuntimeMetrics(metrics: Metrics | undefined, group: string): RuntimeMetrics {
   return {
     onTaskState(from, to) {
       if (from !== null) metrics?.foldTasks.dec({ state: from });
       metrics?.foldTasks.inc({ state: to });
     },
     onTaskGone: () => metrics?.foldTasks.dec({ state: 'CLOSED' }),
-    onTransaction: (tookMs) => metrics?.transactionDuration.observe(tookMs / 1000),
-    onLag(partition, lag) {
-      if (lag !== null) metrics?.consumerLag.set({ group, topic, partition }, lag);
-    },
-    onRestore: (tookMs) => metrics?.restoreDuration.observe(tookMs / 1000),
+    onTransaction: (tookMs) => metrics?.transactionDuration.observe({}, tookMs / 1000),
+    onRestore: (tookMs) => metrics?.restoreDuration.observe({}, tookMs / 1000),
     onAssignment: () => metrics?.rebalances.inc({ group }),
   };
 }

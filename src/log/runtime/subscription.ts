@@ -28,7 +28,7 @@ export async function startSubscription(options: SubscriptionOptions): Promise<R
   const { backend, subscription } = options;
   const { group, topic } = subscription;
   const logger = options.logger.child({ group, topic });
-  const metrics = createRuntimeMetrics(options.metrics, group, topic);
+  const metrics = createRuntimeMetrics(options.metrics, group);
   const owned = new Map<number, Owned>();
   const end = createDeferred<undefined>();
   let paused = false;
@@ -141,7 +141,6 @@ export async function startSubscription(options: SubscriptionOptions): Promise<R
         if (entry?.started !== true || stopping !== null) return;
         entry.nextOffset = nextOffset;
         entry.endOffset = endOffset;
-        metrics.onLag(partition, Math.max(0, endOffset - nextOffset));
         attempt(() => subscription.onRecords(partition, records, nextOffset));
       },
       onOutOfRange(partition) {

@@ -144,7 +144,6 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
       position = nextOffset;
       next = nextOffset;
       metrics.onTransaction(performance.now() - started);
-      metrics.onLag(partition, lag());
       failures = 0;
       ofTask(() => task.committed());
     };

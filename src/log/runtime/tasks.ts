@@ -26,7 +26,7 @@ const FENCED_PATIENCE_MS = 3_000;
 export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
   const { backend, topology } = options;
   const logger = options.logger.child({ group: topology.group, topic: topology.input });
-  const metrics = createRuntimeMetrics(options.metrics, topology.group, topology.input);
+  const metrics = createRuntimeMetrics(options.metrics, topology.group);
   const runners = new Map<number, TaskRunner>();
   const leaving = new Map<number, Promise<void>>();
   const end = createDeferred<undefined>();

@@ -30,7 +30,7 @@ async function serve(options: Partial<OpsHttpOptions> = {}): Promise<OpsHttp> {
 describe('metrics over HTTP', () => {
   test('Prometheus text is served, also after an OpenMetrics scrape, with its counters named _total', async () => {
     const metrics = createMetrics();
-    metrics.foldEvents.inc({ outcome: 'ok' }, 3);
+    metrics.foldEvents.inc({ outcome: 'folded' }, 3);
     const { url } = await serve({ registry: metrics.registry });
     const open = await fetch(`${url}/metrics`, { headers: { accept: OPEN_METRICS } });
     const openText = await open.text();
@@ -38,16 +38,18 @@ describe('metrics over HTTP', () => {
     const plainText = await plain.text();
 
     expect(open.headers.get('content-type')).toContain('application/openmetrics-text');
-    expect(openText).toContain('# TYPE queuefold_fold_events counter\nqueuefold_fold_events_total{outcome="ok"} 3\n');
+    expect(openText).toContain(
+      '# TYPE queuefold_fold_events counter\nqueuefold_fold_events_total{outcome="folded"} 3\n',
+    );
     expect(openText.endsWith('# EOF\n')).toBe(true);
     expect(plain.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
     expect(plainText).toContain('# TYPE queuefold_fold_events_total counter\n');
-    expect(plainText).toContain('queuefold_fold_events_total{outcome="ok"} 3\n');
+    expect(plainText).toContain('queuefold_fold_events_total{outcome="folded"} 3\n');
   });
 
   test('histograms keep their buckets in both formats', async () => {
     const metrics = createMetrics();
-    metrics.transactionDuration.observe(0.02);
+    metrics.transactionDuration.observe({}, 0.02);
     const { url } = await serve({ registry: metrics.registry });
     for (const accept of [OPEN_METRICS, 'text/plain']) {
       const text = await (await fetch(`${url}/metrics`, { headers: { accept } })).text();
