@@ -1,4 +1,4 @@
-// Writes the pages of docs/ that are made from the sources. Tests tell when they are out of date.
+// Writes the files that are made from the sources. A test tells when they are out of date.
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
@@ -8,6 +8,6 @@ const jsc = { parser: { syntax: 'typescript' }, target: 'es2023' };
 load.extensions['.ts'] = (module, file) =>
   module._compile(transformFileSync(file, { jsc, module: { type: 'commonjs' }, swcrc: false }).code, file);
 
-const { createMetrics } = load('../src/ops/metrics.ts');
-const { metricsPage } = load('./metrics-page.ts');
-writeFileSync(new URL('../docs/metrics.md', import.meta.url), metricsPage(createMetrics().definitions));
+for (const [path, text] of Object.entries(load('./generated.ts').generatedFiles())) {
+  writeFileSync(new URL(`../${path}`, import.meta.url), text);
+}
