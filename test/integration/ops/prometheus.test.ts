@@ -1,0 +1,103 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { packageRoot } from '../../../src/common/package-root';
+import { until } from '../../chaos/until';
+import { dashboards, ruleFiles } from '../../support/monitoring';
+import { promtool, startPrometheus, type Prometheus } from '../../support/prometheus';
+
+/** The rules and the dashboard on a real Prometheus, which scrapes all roles at work on simulated conversations. */
+const SOON_MS = 100_000;
+
+/** Metrics that are served only when something is wrong. Every query of others must show something here. */
+const ABSENT_WHEN_WELL = [
+  'ALERTS',
+  'queuefold_bridge_refused_queues',
+  'queuefold_bridge_events_requests_total',
+  'queuefold_sink_retries_total',
+];
+
+const folder = mkdtempSync(join(tmpdir(), 'queuefold-monitored-'));
+let queuefold: ChildProcess;
+let url = '';
+let prometheus: Prometheus;
+
+beforeAll(async () => {
+  queuefold = spawn(process.execPath, [join(packageRoot(), 'bin', 'queuefold.js'), 'start', '--log', 'memory'], {
+    env: { PATH: process.env['PATH'], DATA_DIR: folder, HTTP_PORT: '0', SIM_CONVERSATIONS_PER_SECOND: '10' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  queuefold.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
+  const address = (): string => /^Metrics +http:\/\/(\S+)\/metrics$/m.exec(said)?.[1] ?? '';
+  await until('all roles run', SOON_MS, () => address() !== '');
+  url = `http://${address()}/metrics`;
+  prometheus = await startPrometheus({ target: address(), rules: ruleFiles() });
+  const recorded = 'queuefold:events_late:ratio_rate5m >= 0 and queuefold:events_late:ratio_rate30d >= 0';
+  await until('the latency is recorded', SOON_MS, async () => (await prometheus.query(recorded)).length > 0);
+});
+
+afterAll(async () => {
+  await prometheus.stop();
+  queuefold.kill();
+  await once(queuefold, 'exit');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('what is served passes promtool’s check of metrics', async () => {
+  expect(await promtool(['check', 'metrics'], await (await fetch(url)).text())).toBe('');
+});
+
+test('it is scraped as OpenMetrics, and the latency has traces as exemplars', async () => {
+  const open = await fetch(url, { headers: { accept: 'application/openmetrics-text; version=1.0.0' } });
+  expect(open.headers.get('content-type')).toContain('application/openmetrics-text');
+  expect((await prometheus.query('up'))[0]?.value).toBe(1);
+  const query = 'queuefold_end_to_end_latency_seconds_bucket';
+  const now = Date.now() / 1_000;
+  const series = (await prometheus.api('query_exemplars', { query, start: `${now - 600}`, end: `${now}` })) as {
+    seriesLabels: { stage: string };
+    exemplars: { labels: { trace_id: string } }[];
+  }[];
+  expect([...new Set(series.map(({ seriesLabels }) => seriesLabels.stage))].sort()).toEqual([
+    'kafka',
+    'state',
+    'store',
+  ]);
+  for (const { exemplars } of series) {
+    for (const { labels } of exemplars) expect(labels.trace_id).toMatch(/^[\da-f]{32}$/);
+  }
+});
+
+test('the watermarks of all stages go on, and the pipeline is not behind', async () => {
+  const behind = await prometheus.query('time() - min by (stage) (queuefold_low_watermark_timestamp_seconds)');
+  expect(behind.map(({ metric }) => metric['stage']).sort()).toEqual(['kafka', 'state', 'store']);
+  for (const { value } of behind) expect(value).toBeLessThan(120);
+});
+
+test('every rule is evaluated without an error, and a pipeline that is well raises no alert', async () => {
+  const evaluated = async () => {
+    const { groups } = (await prometheus.api('rules')) as {
+      groups: { rules: { name: string; health: string; state?: string; lastError?: string }[] }[];
+    };
+    return groups.flatMap(({ rules }) => rules);
+  };
+  const all = await evaluated();
+  expect(all.map(({ name, health, lastError }) => ({ name, health, lastError }))).toEqual(
+    all.map(({ name }) => ({ name, health: 'ok', lastError: undefined })),
+  );
+  expect(all.filter(({ state }) => state === 'firing')).toEqual([]);
+});
+
+describe('the dashboard of the pipeline', () => {
+  const targets = dashboards()
+    .filter(({ file }) => file === 'pipeline-health.json')
+    .flatMap((dashboard) => dashboard.targets);
+
+  test.each(targets)('$panel: $query', async ({ query }) => {
+    const series = await prometheus.query(query.replaceAll('$__rate_interval', '1m'));
+    if (!ABSENT_WHEN_WELL.some((name) => query.includes(name))) expect(series).not.toEqual([]);
+  });
+});

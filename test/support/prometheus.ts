@@ -1,0 +1,112 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const REMEDY =
+  'Install it (Debian, Ubuntu: apt-get install --no-install-recommends prometheus; as root in CI .ci/run does it), ' +
+  'or put both prometheus and promtool of https://prometheus.io/download/ on the PATH.';
+
+/** Rejects with what promtool says, and with the remedy where there is none. */
+export function promtool(args: readonly string[], stdin = ''): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = execFile('promtool', [...args], { maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      else reject(new Error(error.code === 'ENOENT' ? `There is no promtool. ${REMEDY}` : `${stdout}${stderr}`));
+    });
+    child.stdin?.end(stdin);
+  });
+}
+
+export interface Prometheus {
+  /** GET of its API; rejects with its error. */
+  api(path: string, params?: Readonly<Record<string, string>>): Promise<unknown>;
+  /** An instant query's series, with the value of each. */
+  query(promql: string): Promise<readonly { readonly metric: Record<string, string>; readonly value: number }[]>;
+  stop(): Promise<void>;
+}
+
+export interface PrometheusOptions {
+  /** `host:port` of what is scraped, as one job. */
+  readonly target: string;
+  readonly rules: readonly string[];
+}
+
+/** A real Prometheus with a folder of its own, which scrapes and evaluates every five seconds. */
+export async function startPrometheus({ target, rules }: PrometheusOptions): Promise<Prometheus> {
+  const folder = await mkdtemp(join(tmpdir(), 'queuefold-prometheus-'));
+  const port = await freePort();
+  const config = {
+    global: { scrape_interval: '5s', scrape_timeout: '5s', evaluation_interval: '5s' },
+    rule_files: rules,
+    scrape_configs: [{ job_name: 'queuefold', static_configs: [{ targets: [target] }] }],
+  };
+  // JSON is YAML.
+  await writeFile(join(folder, 'prometheus.yml'), JSON.stringify(config));
+  const child = spawn(
+    'prometheus',
+    [
+      `--config.file=${join(folder, 'prometheus.yml')}`,
+      `--storage.tsdb.path=${join(folder, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--enable-feature=exemplar-storage',
+      '--log.level=warn',
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  let said = '';
+  child.stderr.on('data', (text: Buffer) => (said += text.toString()));
+  const spawned = await Promise.race([
+    once(child, 'spawn').then(() => null),
+    once(child, 'error').then(([error]) => error as NodeJS.ErrnoException),
+  ]);
+  if (spawned !== null)
+    throw new Error(spawned.code === 'ENOENT' ? `There is no prometheus. ${REMEDY}` : spawned.message);
+  const ended = once(child, 'exit');
+
+  const api = async (path: string, params: Readonly<Record<string, string>> = {}): Promise<unknown> => {
+    const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}?${new URLSearchParams(params).toString()}`);
+    const answer = (await response.json()) as { status: string; data: unknown; error?: string };
+    if (answer.status !== 'success') throw new Error(`${path} ${JSON.stringify(params)}: ${answer.error ?? ''}`);
+    return answer.data;
+  };
+  const ready = async (): Promise<void> => {
+    for (;;) {
+      if (child.exitCode !== null) throw new Error(`Prometheus ended with ${child.exitCode}: ${said}`);
+      const answer = await fetch(`http://127.0.0.1:${port}/-/ready`).catch(() => null);
+      if (answer?.ok === true) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
+  const stop = async (): Promise<void> => {
+    child.kill();
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await ready();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    api,
+    query: async (promql) => {
+      const data = (await api('query', { query: promql })) as {
+        result: readonly { metric: Record<string, string>; value: readonly [number, string] }[];
+      };
+      return data.result.map(({ metric, value: [, value] }) => ({ metric, value: Number(value) }));
+    },
+    stop,
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
