@@ -50,7 +50,8 @@ export function rules(): readonly Rule[] {
 }
 
 export function dashboards(): readonly Dashboard[] {
-  return readdirSync(DASHBOARDS_DIR).map((file) => {
+  const files = readdirSync(DASHBOARDS_DIR).filter((file) => file.endsWith('.json'));
+  return files.map((file) => {
     const { uid, panels, templating } = JSON.parse(readFileSync(join(DASHBOARDS_DIR, file), 'utf8')) as {
       uid: string;
       panels: readonly Panel[];
