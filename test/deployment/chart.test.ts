@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -163,6 +163,11 @@ describe('values', () => {
     await expect(withDefaults(`settings.${key}=`)).rejects.toThrow(`settings.${key}: not set`);
   });
 
+  test('without a sink nothing needs ClickHouse', async () => {
+    const manifests = manifestsOf(await withDefaults('settings.CLICKHOUSE_URL=', 'sink.enabled=false'));
+    expect(podsOf(manifests).map(({ of }) => of)).toContain('Job live-queuefold-setup');
+  });
+
   test('numbers arrive as they were written', () => {
     const bridge = render('large').find(
       ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name.endsWith('-bridge'),
@@ -183,6 +188,16 @@ describe('values', () => {
       container === undefined ? {} : environmentOf(container, manifests, { ordinal: 4, secret: sampleSecret });
     const { shard, channels } = configOfContainer('bridge', env, join(folder, 'secrets')).genesys;
     expect([bridge?.replicas, shard, channels]).toEqual([6, { index: 1, count: 3 }, 3]);
+  });
+
+  test('alerts and dashboards are those of the folders, word for word', () => {
+    const files = (name: string) => readdirSync(join(CHART, name)).filter((file) => /\.(yaml|json)$/.test(file));
+    const groups = files('rules').flatMap((file) => (parse(read(join('rules', file))) as { groups: unknown[] }).groups);
+    const rule = render('large').find(({ kind }) => kind === 'PrometheusRule');
+    expect(rule?.spec).toEqual({ groups });
+    const dashboards = render('large').find(({ metadata }) => metadata.name === 'live-queuefold-dashboards');
+    const texts = files('dashboards').map((file) => [file, read(join('dashboards', file))]);
+    expect(dashboards?.data).toEqual(Object.fromEntries(texts));
   });
 
   test('Strimzi makes the topics that setup would make', () => {

@@ -41,7 +41,7 @@ settings.yaml says which it reads; it is generated from the program.
 {{- define "queuefold.check" -}}
 {{- $has := merge (include "queuefold.settings" . | fromYaml) (include "queuefold.secrets" . | fromYaml) -}}
 {{- $needed := dict "KAFKA_BROKERS" "host:port, several separated by commas" "SCHEMA_REGISTRY_URL" "such as http://registry:8081" -}}
-{{- if ne .role "bridge" | and (ne .role "fold") -}}
+{{- if and (has .role (list "sink" "setup" "doctor")) .root.Values.sink.enabled -}}
 {{- $_ := set $needed "CLICKHOUSE_URL" "such as http://clickhouse:8123" -}}
 {{- end -}}
 {{- range $name, $form := $needed -}}
