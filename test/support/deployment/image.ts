@@ -133,18 +133,17 @@ export function containerCommand(
     word.startsWith('/') && existsSync(join(image.root, word)) ? join(image.root, word) : word;
   const [program = '', ...words] = [...image.entrypoint.map(here), ...args];
   const { uid, gid } = image.user;
-  const unprivileged =
-    isRoot
-      ? [
-          'setpriv',
-          `--reuid=${uid}`,
-          `--regid=${gid}`,
-          '--clear-groups',
-          '--no-new-privs',
-          '--inh-caps=-all',
-          '--bounding-set=-all',
-        ]
-      : ['env'];
+  const unprivileged = isRoot
+    ? [
+        'setpriv',
+        `--reuid=${uid}`,
+        `--regid=${gid}`,
+        '--clear-groups',
+        '--no-new-privs',
+        '--inh-caps=-all',
+        '--bounding-set=-all',
+      ]
+    : ['env'];
   const [first = '', ...rest] = [...unprivileged, program, ...words];
   const own = Object.fromEntries(Object.entries(image.env).map(([name, value]) => [name, here(value)]));
   return {
