@@ -2,7 +2,6 @@ import type { DashboardSpec, PanelSpec } from './grafana';
 
 const CHOSEN = 'queue_name IN (${queue:singlequote})';
 const LIVE = `\${database}.queue_live_named WHERE ${CHOSEN}`;
-const ROWS = `\${database}.queue_conversation_named WHERE ${CHOSEN}`;
 
 type Rest = Pick<PanelSpec, 'unit' | 'redFrom' | 'description'>;
 const number = (title: string, query: string, rest: Rest = {}): PanelSpec => ({
@@ -74,8 +73,11 @@ export const QUEUES_LIVE: DashboardSpec = {
           queries: [
             {
               query:
-                "SELECT queue_name, media_type, dateDiff('second', queue_connected_time, now64(3, 'UTC')) AS seconds, state, routing_skill_names, conversation_id " +
-                `FROM ${ROWS} AND purpose = 'acd' ORDER BY queue_connected_time LIMIT 20`,
+                'SELECT queue_name, media_type, seconds, state, routing_skill_names, conversation_id ' +
+                'FROM ${database}.queue_conversation_named INNER JOIN (' +
+                "SELECT conversation_id, dateDiff('second', queue_connected_time, now64(3, 'UTC')) AS seconds " +
+                'FROM ${database}.queue_conversation_state FINAL WHERE waiting) AS waits USING (conversation_id) ' +
+                `WHERE ${CHOSEN} ORDER BY seconds DESC, conversation_id LIMIT 20`,
             },
           ],
         },
