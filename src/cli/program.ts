@@ -205,7 +205,7 @@ export function createProgram(run: RunCommand): Command {
     .argument('[sql]', 'a statement; - is stdin')
     .argument('[parameters...]', '--param_NAME=VALUE for {NAME:Type} in the statement')
     .option('--format <format>', 'table, json, ndjson, csv, or any format of ClickHouse', 'table')
-    .option('--watch', 'refresh each second')
+    .option('--watch', 'refresh each second, changed cells marked')
     .option('--write', 'allow statements that change something')
     .allowUnknownOption()
     .action((sql: string | undefined, parameters: string[], flags: QueryFlags) => {

@@ -6,7 +6,8 @@ import { UsageError } from '../common/errors';
 import { packageRoot } from '../common/package-root';
 import type { Context } from './context';
 import { write } from './io';
-import { TABLE_FORMAT, parseTable, renderTable } from './query/table';
+import { changesSince } from './query/changes';
+import { TABLE_FORMAT, parseTable, renderTable, type ResultTable } from './query/table';
 import { SqlError, openTarget, type SqlRequest, type SqlTarget } from './query/target';
 
 export interface QueryFlags {
@@ -93,7 +94,10 @@ function parametersOf(words: readonly string[]): Record<string, string> {
 async function print({ io, shutdown }: Context, target: SqlTarget, request: SqlRequest): Promise<void> {
   const answer = await target.run(request, shutdown.signal);
   if (request.format === TABLE_FORMAT) {
-    await write(io.stdout, rendered(await textOf(answer), { width: io.stdout.columns, height: undefined }));
+    const text = await textOf(answer);
+    const table = parseTable(text);
+    const shown = table === null ? text : renderTable(table, { width: io.stdout.columns, height: undefined });
+    await write(io.stdout, shown);
     return;
   }
   // Bytes as they are: some formats are no text.
@@ -104,18 +108,20 @@ async function print({ io, shutdown }: Context, target: SqlTarget, request: SqlR
 async function watch({ io, shutdown }: Context, target: SqlTarget, request: SqlRequest): Promise<void> {
   const { signal } = shutdown;
   const terminal = io.stdout.isTTY === true;
+  const by = terminal && io.color ? 'reverse' : 'star';
+  let before: ResultTable | null = null;
   for (;;) {
     const text = await textOf(await target.run(request, signal));
+    const table = request.format === TABLE_FORMAT ? parseTable(text) : null;
     const { columns: width, rows: height } = io.stdout;
-    const shown = request.format === TABLE_FORMAT ? rendered(text, { width, height }) : text;
+    const shown =
+      table === null
+        ? text
+        : renderTable(table, { width, height, marks: { isChanged: changesSince(before, table), by } });
+    before = table;
     await write(io.stdout, terminal ? `\x1b[H\x1b[2J${new Date().toISOString()}\n${shown}` : `${shown}\n`);
     await sleep(WATCH_MS, undefined, { signal });
   }
-}
-
-function rendered(text: string, window: { width: number | undefined; height: number | undefined }): string {
-  const table = parseTable(text);
-  return table === null ? text : renderTable(table, window);
 }
 
 async function textOf(answer: AsyncIterable<Uint8Array>): Promise<string> {

@@ -135,6 +135,23 @@ const commonBehaviour = (): void => {
     const { code, stdout } = await query("SELECT 'now'", { format: 'TSV', watch: true }, [], { endWhen: twice });
     expect({ code, stdout }).toEqual({ code: 143, stdout: 'now\n\nnow\n\n' });
   });
+
+  test('--watch marks what has changed since', async () => {
+    const sql = "SELECT 'x' AS same, toUnixTimestamp(now64()) AS seconds";
+    const tables = (stdout: string) => stdout.split('\n\n');
+    const { stdout } = await query(sql, { watch: true }, [], {
+      endWhen: (text) => tables(text).length > 2,
+    });
+    expect(tables(stdout)[0]).toMatch(/\nx {6}\d+$/);
+    expect(tables(stdout)[1]).toMatch(/\nx {6}\d+\*$/);
+  });
+
+  test('what ClickHouse refuses in a statement of several lines is said with its place', async () => {
+    const { stderr } = await query("SELECT '\\n',\n  1 +\n) FROM queue_conversation");
+    expect(stderr).toMatch(/^Code: 62\. DB::Exception: Syntax error: failed at position \d+ .*line 3, col \d+/);
+    const { stderr: unknown } = await query('SELECT nothing FROM queue_conversation');
+    expect(unknown).toMatch(/^Code: 47\. DB::Exception: .*`nothing`.*UNKNOWN_IDENTIFIER/);
+  });
 };
 
 describe('queuefold query on a data directory that nobody has open', () => {

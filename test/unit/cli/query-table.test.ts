@@ -1,0 +1,74 @@
+import { describe, expect, test } from '@jest/globals';
+import { changesSince } from '../../../src/cli/query/changes';
+import { parseTable, renderTable, type ResultTable } from '../../../src/cli/query/table';
+
+const table = (names: string[], ...rows: string[][]): ResultTable => ({
+  names,
+  types: names.map(() => 'String'),
+  rows,
+});
+/** Where something is new, as `row,column`. */
+const changes = (before: ResultTable | null, now: ResultTable): string[] => {
+  const isChanged = changesSince(before, now);
+  return now.rows.flatMap((cells, row) =>
+    cells.flatMap((_, column) => (isChanged(row, column) ? [`${row},${column}`] : [])),
+  );
+};
+
+describe('what is new in a result', () => {
+  const names = ['queue', 'medium', 'waiting'];
+  const before = table(names, ['sales', 'Voice', '1'], ['sales', 'Email', '2'], ['help', 'Voice', '3']);
+
+  test('is nothing the first time, and nothing when it is the same', () => {
+    expect(changes(null, before)).toEqual([]);
+    expect(changes(before, before)).toEqual([]);
+  });
+
+  test('is the cell that differs, also when rows have come, gone and moved', () => {
+    const now = table(names, ['help', 'Voice', '4'], ['new', 'Voice', '1'], ['sales', 'Email', '2']);
+    expect(changes(before, now)).toEqual(['0,2', '1,0', '1,1', '1,2']);
+  });
+
+  test('is the cell of the only row, whatever comes first in it', () => {
+    expect(changes(table(['now', 'count'], ['10:00', '1']), table(['now', 'count'], ['10:01', '1']))).toEqual(['0,0']);
+  });
+
+  test('takes texts that look alike when they are joined for what they are', () => {
+    const two = table(['a', 'b'], ['1:x', 'y'], ['1:x', 'z']);
+    expect(changes(two, table(['a', 'b'], ['1:x', 'y'], ['1:x1:z', '']))).toEqual(['1,0', '1,1']);
+  });
+
+  test('is nothing when the result has other columns', () => {
+    expect(changes(before, table(['other'], ['x']))).toEqual([]);
+  });
+});
+
+describe('a table with marks', () => {
+  const shown = table(['id', 'state'], ['c1', 'waiting'], ['c2', 'talking']);
+  const isChanged = (row: number, column: number) => row === 1 && column === 1;
+  const render = (by: 'reverse' | 'star', width?: number) =>
+    renderTable(shown, { width, height: undefined, marks: { isChanged, by } });
+
+  test('shows a changed cell in reverse video, its neighbours as they are', () => {
+    expect(render('reverse')).toBe(
+      ['id  state', '──  ───────', 'c1  waiting', 'c2  \x1b[7mtalking\x1b[0m', ''].join('\n'),
+    );
+  });
+
+  test('or with a star behind it, within the width', () => {
+    expect(render('star')).toBe(['id   state', '──   ───────', 'c1   waiting', 'c2   talking*', ''].join('\n'));
+    const wide = table(['id', 'text'], ['c1', 'x'.repeat(30)]);
+    const lines = renderTable(wide, { width: 20, height: undefined, marks: { isChanged: () => true, by: 'star' } });
+    expect(lines.split('\n')[2]).toBe(`c1*  ${'x'.repeat(13)}…*`);
+  });
+
+  test('also where the rows are written one below the other', () => {
+    expect(render('star', 8)).toContain('Row 2\nid     c2\nstate  talki…*\n');
+  });
+});
+
+test('a null is told from a text by the way in which ClickHouse writes it', () => {
+  const text = '["a"]\n["Nullable(String)"]\n["ᴺᵁᴸᴸ"]\n[""]\n';
+  expect(parseTable(text)?.rows).toEqual([['NULL'], ['']]);
+  expect(parseTable('a,b\n1,2\n')).toBeNull();
+});
