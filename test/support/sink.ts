@@ -94,6 +94,20 @@ export function compacted(log: Log, isGone: (record: LogRecord) => boolean): Log
   };
 }
 
+/** Replaces the store's notes by one, of partition 0 in epoch 0: as if the sink had been away since. */
+export async function noteAsOf(
+  { store }: TestStore,
+  { topic, version, asOfMs }: { readonly topic: string; readonly version: number; readonly asOfMs: number },
+): Promise<void> {
+  const progress = `\`${store.database}\`.queue_conversation_progress`;
+  await store.client.command({ query: `TRUNCATE TABLE ${progress}` });
+  await store.client.command({
+    query:
+      `INSERT INTO ${progress} (topic, partition, version, as_of) ` +
+      `VALUES ('${topic}', 0, ${version}, fromUnixTimestamp64Milli(${asOfMs}, 'UTC'))`,
+  });
+}
+
 /** Conversation → state, as users see it. */
 export async function tableOf(tests: TestStore): Promise<Record<string, unknown>> {
   const rows = await tests.rows(`SELECT conversation_id, state FROM \`${tests.store.database}\`.queue_conversation`);

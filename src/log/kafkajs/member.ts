@@ -81,7 +81,12 @@ export function createKafkaMember(connection: KafkaConnection, request: MemberRe
   const onBatch = ({ batch }: EachBatchPayload): Promise<void> => {
     const { partition } = batch;
     const flow = flows.get(partition);
-    if (flow === undefined || flow.paused || isLeaving) return Promise.resolve();
+    if (flow === undefined || isLeaving) return Promise.resolve();
+    if (flow.paused) {
+      // Paused by what another batch of the same fetch brought; kafkajs takes this one for done, and nothing may follow it.
+      seek(partition, flow.position);
+      return Promise.resolve();
+    }
     if (Number((batch as typeof batch & { fetchedOffset: string }).fetchedOffset) > flow.position) {
       seek(partition, flow.position);
       return Promise.resolve();

@@ -6,6 +6,7 @@ import type { RunningSink } from '../../../src/store/sink';
 import {
   aStateTopic,
   compacted,
+  noteAsOf,
   startTestSink,
   STATE_TOPIC,
   tableOf,
@@ -43,16 +44,8 @@ const storedUpTo = ({ sink }: StartedSink, offset: number) =>
 const rereads = async ({ metrics }: StartedSink) =>
   (await metrics.sinkRereads.get()).values.map(({ labels }) => labels['reason']);
 
-/** Sets the time of the store's note back, as if the sink had been away since. */
-async function awaySince(ms: number, version: number): Promise<void> {
-  const progress = `\`${tests.store.database}\`.queue_conversation_progress`;
-  await tests.store.client.command({ query: `TRUNCATE TABLE ${progress}` });
-  await tests.store.client.command({
-    query:
-      `INSERT INTO ${progress} (topic, partition, version, as_of) ` +
-      `VALUES ('${STATE_TOPIC}', 0, ${version}, fromUnixTimestamp64Milli(${Date.now() - ms}, 'UTC'))`,
-  });
-}
+const awaySince = (ms: number, version: number) =>
+  noteAsOf(tests, { topic: STATE_TOPIC, version, asOfMs: Date.now() - ms });
 
 describe('a sink that was away', () => {
   const withoutB = (log: Log) => compacted(log, ({ key }) => key?.toString() === 'b');

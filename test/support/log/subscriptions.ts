@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { OperatorError } from '../../../src/common/errors';
 import type { AssignedPartition, Log, Subscription } from '../../../src/log/port';
+import { createDeferred } from '../../../src/log/runtime/signal';
 import { eventually, type OpenScene } from '../log-conformance';
 
 /** A subscriber that remembers what happened to it. */
@@ -125,6 +126,30 @@ export function describeSubscriptions(open: OpenScene): void {
       const end = (await log.endOffsets(state)).get(0);
       await eventually(() => seen.nextOffsets.get(0) === end);
       expect(subscription.status()).toEqual([{ partition: 0, nextOffset: end, lag: 0 }]);
+    });
+
+    it('paused by what one partition brings, deliver the others after the pause although nothing more comes', async () => {
+      const { log, input, produce } = await open(3);
+      await produce(['a', '1', 0], ['b', '2', 1], ['c', '3', 2]);
+      const keys: string[] = [];
+      const pausing: { pause?: () => void } = {};
+      const begin = createDeferred<ReadonlyMap<number, number>>();
+      const { subscription } = await subscribe(log, `${input}-sub`, input, {
+        onAssigned: () => begin.promise,
+        onRecords: (_, batch) => {
+          pausing.pause?.();
+          keys.push(...batch.map(({ key }) => key?.toString() ?? ''));
+        },
+      });
+      pausing.pause = () => subscription.pause();
+      begin.resolve(new Map());
+      await eventually(() => keys.length > 0);
+      // As long as a fetch that was under way can take.
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      delete pausing.pause;
+      subscription.resume();
+      await eventually(() => keys.length === 3);
+      expect([...keys].sort()).toEqual(['a', 'b', 'c']);
     });
 
     it('pause and resume without losing anything', async () => {
