@@ -1,10 +1,13 @@
+import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { packageRoot } from '../../src/common/package-root';
 import { configOfContainer } from '../support/deployment/container-config';
+import { registryForTests } from '../support/services';
 
 interface Service {
   readonly image: string;
@@ -78,6 +81,19 @@ describe('docker-compose.yml', () => {
     expect(ours.map(([name, { read_only, stop_grace_period }]) => [name, read_only, stop_grace_period])).toEqual(
       ours.map(([name]) => [name, true, '30s']),
     );
+  });
+
+  test('knows a registry that answers from one that does not', async () => {
+    const [, program = '', ...args] = services['registry']?.healthcheck?.test ?? [];
+    const { hostname, port } = new URL((await registryForTests()).url);
+    const check = (place: string) => {
+      const there = args.map((word) => word.replaceAll('$$', '$').replace('127.0.0.1/8080', place));
+      return promisify(execFile)(program, there).then(
+        () => 'healthy',
+        () => 'unhealthy',
+      );
+    };
+    expect([await check(`${hostname}/${port}`), await check(`${hostname}/1`)]).toEqual(['healthy', 'unhealthy']);
   });
 
   test('mounts what is there', () => {
