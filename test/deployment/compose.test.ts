@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from '@jest/globals';
+import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import { parse } from 'yaml';
 import { packageRoot } from '../../src/common/package-root';
 import { configOfContainer } from '../support/deployment/container-config';
-import { registryForTests } from '../support/services';
+import { kafkaForTests, registryForTests } from '../support/services';
 
 interface Service {
   readonly image: string;
@@ -81,6 +82,25 @@ describe('docker-compose.yml', () => {
     expect(ours.map(([name, { read_only, stop_grace_period }]) => [name, read_only, stop_grace_period])).toEqual(
       ours.map(([name]) => [name, true, '30s']),
     );
+  });
+
+  test('gives the broker settings that Kafka knows', async () => {
+    const admin = new Kafka({ ...(await kafkaForTests()), logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    const { brokers } = await admin.describeCluster();
+    const name = String(brokers[0]?.nodeId);
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: ConfigResourceTypes.BROKER, name }],
+    });
+    await admin.disconnect();
+    const known = new Set(resources[0]?.configEntries.map(({ configName }) => configName));
+    // As the image reads them.
+    const given = Object.keys(services['kafka']?.environment ?? {})
+      .filter((variable) => variable.startsWith('KAFKA_'))
+      .map((variable) => variable.replace('KAFKA_', '').toLowerCase().replaceAll('_', '.'));
+    expect(given.length).toBeGreaterThan(15);
+    expect(given.filter((setting) => !known.has(setting))).toEqual([]);
   });
 
   test('knows a registry that answers from one that does not', async () => {
