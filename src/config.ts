@@ -19,8 +19,8 @@ export type {
   GenesysConfig,
   KafkaConfig,
   KafkaSasl,
-  KafkaSsl,
   RegistryConfig,
+  TlsConfig,
 } from './config/groups';
 export {
   requireClickHouse,

@@ -54,7 +54,14 @@ export async function runBridge(context: Context, { events: files }: BridgeFlags
 
 function genesysParts({ config }: Context): BridgeParts['genesys'] {
   const { clientId, clientSecret, loginUrl, apiUrl } = requireGenesys(config);
-  return { credentials: { clientId, clientSecret: clientSecret.reveal() }, urls: { loginUrl, apiUrl } };
+  // Looked at for each token: a secret of a file may change.
+  const credentials = {
+    clientId,
+    get clientSecret() {
+      return clientSecret.reveal();
+    },
+  };
+  return { credentials, urls: { loginUrl, apiUrl } };
 }
 
 function summaryText({ events, skipped, invalid }: IntakeCounts): string {

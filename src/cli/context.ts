@@ -21,8 +21,8 @@ export interface Context {
 export interface LoggingWishes {
   readonly quiet: boolean;
   readonly debug: boolean;
-  /** Values that no line may show. */
-  readonly secrets: readonly string[];
+  /** The values of the moment that no line may show. */
+  readonly secrets: () => readonly string[];
 }
 
 export function commandLogging(config: Config, io: Io, wishes: LoggingWishes): Logging {

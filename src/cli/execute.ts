@@ -18,10 +18,10 @@ export async function execute(kind: CommandKind, globals: GlobalOptions, body: C
     const file = globals.config === undefined ? {} : { file: globals.config };
     config = loadConfig({ env: process.env, overrides, ...file });
   } catch (error) {
-    return printError(error, io, { secrets: proxySecrets(process.env), stack: globals.debug === true });
+    return printError(error, io, { secrets: () => proxySecrets(process.env), stack: globals.debug === true });
   }
   const quiet = globals.quiet === true;
-  const secrets = [...secretValues(config), ...proxySecrets(process.env)];
+  const secrets = () => [...secretValues(config), ...proxySecrets(process.env)];
   const { logger, redirect } = commandLogging(config, io, { quiet, debug: globals.debug === true, secrets });
   exitOnUncaught({ logger, process });
   const shutdown = createShutdown({ logger, process, deadlineMs: STOP_DEADLINE_MS });
@@ -78,7 +78,7 @@ function isConsequenceOf(error: unknown): boolean {
 function printError(
   error: unknown,
   io: Io,
-  { secrets, stack }: { secrets: readonly string[]; stack: boolean },
+  { secrets, stack }: { secrets: () => readonly string[]; stack: boolean },
 ): number {
   const { text } = createScrubber(secrets);
   io.stderr.write(`queuefold: ${text(sentenceOf(error))}\n`);

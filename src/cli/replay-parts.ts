@@ -78,7 +78,10 @@ async function openEmbedded(context: Context, place: ReplayPlace): Promise<Conne
   const alone: Config = {
     ...config,
     kafka: { ...config.kafka, brokers: kafka.brokers, ssl: undefined, sasl: undefined },
-    registry: { url: registry.url, username: undefined, password: undefined },
+    registry: {
+      url: registry.url,
+      ...{ username: undefined, password: undefined, tls: { ca: undefined, cert: undefined, key: undefined } },
+    },
     topics: { ...withDefaults(config, 'replay', { PARTITIONS: '4' }).topics, replicationFactor: 1 },
   };
   return connected(context, alone, place);

@@ -18,10 +18,10 @@ export function describeConfig(config: Config): readonly DescribedSetting[] {
   });
 }
 
-/** The values of the secrets, for those who look for them in what is about to be printed. */
+/** The values that the secrets have had so far, for those who look for them in what is about to be printed. */
 export function secretValues(config: Config): readonly string[] {
   return SETTING_KEYS.flatMap((key) => {
     const { value } = config.settings[key];
-    return typeof value === 'object' && 'reveal' in value ? [value.reveal()] : [];
+    return typeof value === 'object' && 'known' in value ? value.known() : [];
   });
 }

@@ -1,4 +1,5 @@
-import { ok, warning, type Findings } from '../common/finding';
+import { X509Certificate } from 'node:crypto';
+import { failed, ok, warning, type Finding, type Findings } from '../common/finding';
 import type { Config } from './groups';
 import { isChosen } from './origin';
 import { SETTING_KEYS, SETTINGS, type SettingKey } from './settings';
@@ -41,6 +42,29 @@ export function checkVariables(config: Config, env: Readonly<Record<string, stri
   });
   const all = [...findings, ...ignored];
   return all.length > 0 ? all : [ok('configuration', 'valid, no unknown or ignored variables')];
+}
+
+const DAY_MS = 86_400_000;
+const SOON_MS = 14 * DAY_MS;
+
+/** Our own certificates, where there are any: when they end. */
+export function checkCertificates({ kafka, registry, clickhouse }: Config, now = Date.now()): Findings {
+  const own = { KAFKA: kafka.ssl, SCHEMA_REGISTRY: registry.tls, CLICKHOUSE: clickhouse.tls };
+  return Object.entries(own).flatMap(([group, tls]) =>
+    tls?.cert === undefined ? [] : [checkCertificate(`${group}_SSL_CERT`, tls.cert.current(), now)],
+  );
+}
+
+function checkCertificate(setting: string, pem: string, now: number): Finding {
+  const name = 'certificate';
+  const { validFrom, validTo } = new X509Certificate(pem);
+  const day = (text: string) => new Date(text).toISOString().slice(0, 10);
+  const detail = `${setting} is valid from ${day(validFrom)} to ${day(validTo)}`;
+  const remedy = `Renew ${setting}; roles read it again when its file changes.`;
+  const leftMs = Date.parse(validTo) - now;
+  if (leftMs <= 0) return failed(name, `${detail}: it has expired`, remedy);
+  if (Date.parse(validFrom) > now) return failed(name, `${detail}: not yet`, 'Set this machine’s clock right.');
+  return leftMs < SOON_MS ? warning(name, detail, remedy) : ok(name, detail);
 }
 
 function isMeantForUs(name: string, value: string | undefined): boolean {

@@ -1,5 +1,5 @@
 import type { ResolvedSettings } from './resolve';
-import type { Secret } from './secret';
+import type { LiveText, Secret } from './secret';
 import type { SettingValue } from './settings';
 
 /** The configuration in force, by what it is about. Deeply frozen. */
@@ -61,32 +61,44 @@ export interface KafkaConfig {
   readonly brokers: readonly string[] | undefined;
   readonly clientId: string;
   /** Undefined: no TLS. */
-  readonly ssl: KafkaSsl | undefined;
+  readonly ssl: TlsConfig | undefined;
   readonly sasl: KafkaSasl | undefined;
 }
 
-export interface KafkaSsl {
-  readonly ca: string | undefined;
-  readonly cert: string | undefined;
+/** Undefined: the authorities of Node, no client certificate. */
+export interface TlsConfig {
+  readonly ca: LiveText | undefined;
+  readonly cert: LiveText | undefined;
   readonly key: Secret | undefined;
 }
 
-export interface KafkaSasl {
-  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
-  readonly username: string;
-  readonly password: Secret;
-}
+export type KafkaSasl =
+  | {
+      readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+      readonly username: string;
+      readonly password: Secret;
+    }
+  | {
+      readonly mechanism: 'oauthbearer';
+      readonly tokenUrl: string;
+      readonly clientId: string;
+      readonly clientSecret: Secret;
+      readonly scope: string | undefined;
+      readonly ca: LiveText | undefined;
+    };
 
 export interface RegistryConfig {
   readonly url: string | undefined;
   readonly username: string | undefined;
   readonly password: Secret | undefined;
+  readonly tls: TlsConfig;
 }
 
 export interface ClickHouseConfig {
   readonly url: string | undefined;
   readonly username: string;
   readonly password: Secret | undefined;
+  readonly tls: TlsConfig;
   readonly database: string;
   readonly cluster: string | undefined;
   /** Undefined: as it is. */
@@ -116,11 +128,13 @@ export function groupSettings(settings: ResolvedSettings): Config {
       url: SCHEMA_REGISTRY_URL.value,
       username: settings.SCHEMA_REGISTRY_USERNAME.value,
       password: settings.SCHEMA_REGISTRY_PASSWORD.value,
+      tls: tlsConfig(settings, 'SCHEMA_REGISTRY'),
     },
     clickhouse: {
       url: CLICKHOUSE_URL.value,
       username: settings.CLICKHOUSE_USERNAME.value,
       password: settings.CLICKHOUSE_PASSWORD.value,
+      tls: tlsConfig(settings, 'CLICKHOUSE'),
       database: settings.CLICKHOUSE_DATABASE.value,
       cluster: settings.CLICKHOUSE_CLUSTER.value,
       storagePolicy: settings.CLICKHOUSE_STORAGE_POLICY.value,
@@ -192,25 +206,37 @@ export function groupSettings(settings: ResolvedSettings): Config {
 }
 
 function kafkaConfig(settings: ResolvedSettings): KafkaConfig {
-  const mechanism = settings.KAFKA_SASL_MECHANISM.value;
-  const username = settings.KAFKA_SASL_USERNAME.value;
-  const password = settings.KAFKA_SASL_PASSWORD.value;
   return {
     brokers: settings.KAFKA_BROKERS.value,
     clientId: settings.KAFKA_CLIENT_ID.value,
-    ssl: settings.KAFKA_SSL.value
-      ? {
-          ca: settings.KAFKA_SSL_CA.value,
-          cert: settings.KAFKA_SSL_CERT.value,
-          key: settings.KAFKA_SSL_KEY.value,
-        }
-      : undefined,
-    // The three come together: rules.ts.
-    sasl:
-      mechanism !== undefined && username !== undefined && password !== undefined
-        ? { mechanism, username, password }
-        : undefined,
+    ssl: settings.KAFKA_SSL.value ? tlsConfig(settings, 'KAFKA') : undefined,
+    sasl: saslConfig(settings),
   };
+}
+
+function tlsConfig(settings: ResolvedSettings, group: 'KAFKA' | 'SCHEMA_REGISTRY' | 'CLICKHOUSE'): TlsConfig {
+  return {
+    ca: settings[`${group}_SSL_CA`].value,
+    cert: settings[`${group}_SSL_CERT`].value,
+    key: settings[`${group}_SSL_KEY`].value,
+  };
+}
+
+/** What a mechanism needs is there: rules.ts. */
+function saslConfig(settings: ResolvedSettings): KafkaSasl | undefined {
+  const mechanism = settings.KAFKA_SASL_MECHANISM.value;
+  if (mechanism === undefined) return undefined;
+  if (mechanism !== 'oauthbearer') {
+    const username = settings.KAFKA_SASL_USERNAME.value;
+    const password = settings.KAFKA_SASL_PASSWORD.value;
+    return username === undefined || password === undefined ? undefined : { mechanism, username, password };
+  }
+  const tokenUrl = settings.KAFKA_SASL_OAUTH_TOKEN_URL.value;
+  const clientId = settings.KAFKA_SASL_OAUTH_CLIENT_ID.value;
+  const clientSecret = settings.KAFKA_SASL_OAUTH_CLIENT_SECRET.value;
+  if (tokenUrl === undefined || clientId === undefined || clientSecret === undefined) return undefined;
+  const scope = settings.KAFKA_SASL_OAUTH_SCOPE.value;
+  return { mechanism, tokenUrl, clientId, clientSecret, scope, ca: settings.KAFKA_SASL_OAUTH_SSL_CA.value };
 }
 
 function privacyConfig(settings: ResolvedSettings): Config['privacy'] {

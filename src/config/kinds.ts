@@ -1,7 +1,8 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { formatDuration, parseDuration } from './duration';
 import { genesysDomain, GENESYS_AWS_REGIONS, GENESYS_DOMAINS } from './genesys-regions';
-import { createSecret, type Secret } from './secret';
+import { createSecret, type LiveText, type Secret } from './secret';
 import { closest } from './suggest';
 
 /** A value as people write it: a text, or (in the config file) a list of texts. */
@@ -11,6 +12,8 @@ export type RawValue = string | readonly string[];
 export interface Kind<T> {
   readonly schema: z.ZodType<T, RawValue>;
   readonly allowed: string;
+  /** A value that follows its file; absent: it stays what it was at the start. `read` gives valid texts only. */
+  readonly follow?: (read: () => string) => T;
 }
 
 interface Problem {
@@ -149,20 +152,50 @@ export function genesysRegion(): Kind<string> {
   });
 }
 
-export function pem(): Kind<string> {
-  return scalar('PEM text; a path belongs in the variable with _FILE at its end', pemText);
-}
+const PEM_ALLOWED = 'PEM text; a path belongs in the variable with _FILE at its end';
 
-function pemText(given: string): Parsed<string> {
-  // The value is not shown: a key may have been put into the wrong variable.
-  return given.includes('-----BEGIN ') ? { value: given } : { problem: 'not PEM' };
-}
-
-export function secretPem(): Kind<Secret> {
-  return scalar('PEM text; a path belongs in the variable with _FILE at its end', (given) => {
-    const parsed = pemText(given);
-    return 'value' in parsed ? { value: createSecret(parsed.value) } : parsed;
+/** Certificates. */
+export function pem(): Kind<LiveText> {
+  const live = (read: () => string): LiveText => ({ current: read });
+  const kind = scalar(PEM_ALLOWED, (given) => {
+    const problem = isPem(given) ? certificatesProblem(given) : NOT_PEM;
+    return problem === null ? { value: live(() => given) } : { problem };
   });
+  return { ...kind, follow: live };
+}
+
+/** A private key. */
+export function secretPem(): Kind<Secret> {
+  const kind = scalar(PEM_ALLOWED, (given) => {
+    const problem = isPem(given) ? keyProblem(given) : NOT_PEM;
+    return problem === null ? { value: createSecret(given) } : { problem };
+  });
+  return { ...kind, follow: createSecret };
+}
+
+// The value is never shown: a key may have been put into the wrong variable.
+const NOT_PEM = 'not PEM';
+const isPem = (given: string): boolean => given.includes('-----BEGIN ');
+
+function certificatesProblem(given: string): string | null {
+  const certificates = given.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  if (certificates.length === 0) return 'PEM, but without a certificate';
+  try {
+    for (const certificate of certificates) new X509Certificate(certificate);
+    return null;
+  } catch {
+    return 'a certificate that cannot be read';
+  }
+}
+
+function keyProblem(given: string): string | null {
+  try {
+    createPrivateKey(given);
+    return null;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : null;
+    return code === 'ERR_MISSING_PASSPHRASE' ? 'an encrypted key, which is not supported' : 'a key that cannot be read';
+  }
 }
 
 /** @param shortest characters: a secret that strangers may try to guess must be long */
@@ -173,5 +206,9 @@ export function secret({ shortest }: { readonly shortest: number } = { shortest:
     context.addIssue({ code: 'custom', message });
     return z.NEVER;
   });
-  return { schema, allowed: shortest === 1 ? 'a text' : `a text of at least ${shortest} characters` };
+  return {
+    schema,
+    allowed: shortest === 1 ? 'a text' : `a text of at least ${shortest} characters`,
+    follow: createSecret,
+  };
 }

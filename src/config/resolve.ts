@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { messageOf } from '../common/errors';
 import type { ConfigFile } from './file';
+import { followFile, readSecretFile } from './file-text';
 import type { RawValue } from './kinds';
 import { originText, type Origin } from './origin';
 import { MASK } from './secret';
-import { SETTING_KEYS, SETTINGS, type SettingKey, type SettingValue } from './settings';
+import { SETTING_KEYS, SETTINGS, type Setting, type SettingKey, type SettingValue } from './settings';
 
 /** One setting in force: as it was written, as it is used, and who said so. */
 export interface Resolved<T> {
@@ -107,8 +107,7 @@ function fromSecretFile(variable: string, path: RawValue, problems: string[]): F
     return null;
   }
   try {
-    // Editors and `kubectl create secret` end a file with a line end that is no part of the secret.
-    const raw = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+    const raw = readSecretFile(path);
     if (raw !== '') return { raw, origin: { kind: 'secret-file', variable, path } };
     problems.push(`${variable}: ${path} is empty; allowed: the path of a file that holds the value`);
   } catch (error) {
@@ -121,9 +120,15 @@ function fromSecretFile(variable: string, path: RawValue, problems: string[]): F
 
 function parseSetting(key: SettingKey, found: Found | null, problems: string[]): Resolved<unknown> {
   if (found === null) return { raw: undefined, value: undefined, origin: { kind: 'default' } };
-  const { schema, allowed, secret } = SETTINGS[key];
+  const { schema, allowed, secret, follow }: Setting<unknown> = SETTINGS[key];
   const parsed = schema.safeParse(found.raw);
-  if (parsed.success) return { raw: secret ? MASK : found.raw, value: parsed.data, origin: found.origin };
+  if (parsed.success) {
+    const { raw, origin } = found;
+    const isFollowed = follow !== undefined && origin.kind === 'secret-file' && typeof raw === 'string';
+    const read = isFollowed ? followFile(origin.path, raw, (text) => schema.safeParse(text).success) : null;
+    const value = read === null ? parsed.data : follow?.(read);
+    return { raw: secret ? MASK : raw, value, origin };
+  }
   const wrong = parsed.error.issues.map((issue) => issue.message).join(', ');
   const name = found.origin.kind === 'flag' ? found.origin.flag : key;
   problems.push(`${name}: ${wrong} (${originText(found.origin)}); allowed: ${allowed}`);

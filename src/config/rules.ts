@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isChosen } from './origin';
 import type { ParsedSettings } from './resolve';
 import type { SettingKey } from './settings';
@@ -13,18 +14,20 @@ export function crossProblems(settings: ParsedSettings): readonly string[] {
     }
   };
   needs('PRIVACY_MASK', 'PRIVACY_KEY');
-  needs('KAFKA_SASL_MECHANISM', 'KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD');
-  needs('KAFKA_SASL_USERNAME', 'KAFKA_SASL_MECHANISM');
-  needs('KAFKA_SASL_PASSWORD', 'KAFKA_SASL_MECHANISM');
-  needs('KAFKA_SSL_CERT', 'KAFKA_SSL_KEY');
-  needs('KAFKA_SSL_KEY', 'KAFKA_SSL_CERT');
   needs('SCHEMA_REGISTRY_PASSWORD', 'SCHEMA_REGISTRY_USERNAME');
   needs('GENESYS_CLIENT_ID', 'GENESYS_CLIENT_SECRET');
   needs('GENESYS_CLIENT_SECRET', 'GENESYS_CLIENT_ID');
   needs('GENESYS_LOGIN_URL', 'GENESYS_API_URL');
   needs('GENESYS_API_URL', 'GENESYS_LOGIN_URL');
-  for (const key of ['KAFKA_SSL_CA', 'KAFKA_SSL_CERT'] as const) {
-    if (isSet(key) && settings.KAFKA_SSL.value === false) problems.push(`${key}: needs KAFKA_SSL=true`);
+  if (settings.KAFKA_SASL_MECHANISM.value === 'oauthbearer') needs('KAFKA_SASL_MECHANISM', ...OAUTH);
+  else needs('KAFKA_SASL_MECHANISM', ...PASSWORD);
+  for (const key of [...PASSWORD, ...OAUTH]) needs(key, 'KAFKA_SASL_MECHANISM');
+  needs('KAFKA_SASL_OAUTH_SCOPE', 'KAFKA_SASL_OAUTH_TOKEN_URL');
+  needs('KAFKA_SASL_OAUTH_SSL_CA', 'KAFKA_SASL_OAUTH_TOKEN_URL');
+  for (const group of TLS_GROUPS) {
+    needs(`${group}_SSL_CERT`, `${group}_SSL_KEY`);
+    needs(`${group}_SSL_KEY`, `${group}_SSL_CERT`);
+    problems.push(...tlsProblems(settings, group, isSet));
   }
   const { SHARD: shard, SHARDS: shards } = settings;
   if (shard.value !== undefined && shards.value !== undefined && shard.value >= shards.value) {
@@ -36,6 +39,31 @@ export function crossProblems(settings: ParsedSettings): readonly string[] {
   const queues = settings.QUEUES.value;
   if (queues?.includes('*') && queues.length > 1) {
     problems.push('QUEUES: * stands beside others; allowed: either * alone or ids and names');
+  }
+  return problems;
+}
+
+const PASSWORD = ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const;
+const OAUTH = ['KAFKA_SASL_OAUTH_TOKEN_URL', 'KAFKA_SASL_OAUTH_CLIENT_ID', 'KAFKA_SASL_OAUTH_CLIENT_SECRET'] as const;
+const TLS_GROUPS = ['KAFKA', 'SCHEMA_REGISTRY', 'CLICKHOUSE'] as const;
+
+/** Certificates without TLS, and a key of another certificate. */
+function tlsProblems(
+  settings: ParsedSettings,
+  group: (typeof TLS_GROUPS)[number],
+  isSet: (key: SettingKey) => boolean,
+): readonly string[] {
+  const problems: string[] = [];
+  const url = group === 'KAFKA' ? undefined : settings[`${group}_URL`].value;
+  const isPlain = group === 'KAFKA' ? settings.KAFKA_SSL.value === false : url?.startsWith('http:') === true;
+  const wanted = group === 'KAFKA' ? 'KAFKA_SSL=true' : `${group}_URL to begin with https:`;
+  for (const key of [`${group}_SSL_CA`, `${group}_SSL_CERT`] as const) {
+    if (isPlain && isSet(key)) problems.push(`${key}: needs ${wanted}`);
+  }
+  const cert = settings[`${group}_SSL_CERT`].value?.current();
+  const key = settings[`${group}_SSL_KEY`].value?.reveal();
+  if (cert !== undefined && key !== undefined && !new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+    problems.push(`${group}_SSL_KEY: not the key of the certificate in ${group}_SSL_CERT; allowed: its own key`);
   }
   return problems;
 }

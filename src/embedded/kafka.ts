@@ -6,7 +6,13 @@ import { promisify } from 'node:util';
 import { OperatorError, messageOf } from '../common/errors';
 import { findJava } from './java';
 import { isKafkaReady } from './kafka-ready';
-import { kafkaProperties, kafkaSettings, log4jProperties, type KafkaOverrides } from './kafka-settings';
+import {
+  kafkaProperties,
+  kafkaSettings,
+  log4jProperties,
+  type KafkaOverrides,
+  type KafkaPlace,
+} from './kafka-settings';
 import { fetchPart, type OnProgress } from './maven';
 import { startService } from './service';
 
@@ -15,8 +21,12 @@ export interface KafkaOptions {
   readonly dataDir: string;
   /** 512 by default. */
   readonly heapMb?: number;
-  /** Broker settings that win over the ones chosen here (`log.cleaner.backoff.ms`, …). */
-  readonly overrides?: KafkaOverrides;
+  /** Broker settings that win over the ones chosen here (`log.cleaner.backoff.ms`, …); those with ports follow from them. */
+  readonly overrides?: KafkaOverrides | ((place: KafkaPlace) => KafkaOverrides);
+  /** More flags of the JVM, system properties for example. */
+  readonly jvmFlags?: readonly string[];
+  /** More flags of `kafka-storage format`, users for SCRAM for example; of use in a new data directory only. */
+  readonly formatFlags?: readonly string[];
   readonly onProgress?: OnProgress;
   /** Ends a start that is under way. */
   readonly signal?: AbortSignal;
@@ -55,16 +65,17 @@ export async function startKafka(options: KafkaOptions): Promise<EmbeddedKafka> 
     portCount: 2,
     logs: [log, join(dir, 'kafka.out')],
     prepare: async ([clientPort = 0, controllerPort = 0]) => {
-      await writeFile(
-        properties,
-        kafkaProperties(kafkaSettings({ clientPort, controllerPort, logDir }, options.overrides)),
-      );
+      const place = { clientPort, controllerPort, logDir };
+      const { overrides } = options;
+      const chosen = typeof overrides === 'function' ? overrides(place) : overrides;
+      await writeFile(properties, kafkaProperties(kafkaSettings(place, chosen)));
       await writeFile(join(dir, 'log4j2.properties'), log4jProperties(log));
-      await formatOnce(java, classPath, properties, logDir);
+      await formatOnce(java, classPath, logDir, ['-c', properties, ...(options.formatFlags ?? [])]);
       await rm(log, { force: true });
       return [
         `-Xmx${options.heapMb ?? 512}m`,
         `-Dlog4j2.configurationFile=${join(dir, 'log4j2.properties')}`,
+        ...(options.jvmFlags ?? []),
         '-cp',
         classPath,
         'kafka.Kafka',
@@ -91,7 +102,7 @@ export async function startKafka(options: KafkaOptions): Promise<EmbeddedKafka> 
  * Gives a new data directory its cluster id and feature levels. With Kafka's own tool, a second of JVM at the very first
  * start: files written by hand would start too, but with other feature levels than a real cluster's.
  */
-async function formatOnce(java: string, classPath: string, properties: string, logDir: string): Promise<void> {
+async function formatOnce(java: string, classPath: string, logDir: string, wishes: readonly string[]): Promise<void> {
   const formatted = await access(join(logDir, 'meta.properties')).then(
     () => true,
     () => false,
@@ -100,7 +111,7 @@ async function formatOnce(java: string, classPath: string, properties: string, l
   // Not beginning with "-", which the tool would take for a flag (1 of 64 random ids).
   const clusterId = `q${randomBytes(16).toString('base64url').slice(1)}`;
   const flags = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-XX:-UsePerfData', '-Xmx128m'];
-  const tool = ['-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties];
+  const tool = ['-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, ...wishes];
   try {
     await promisify(execFile)(java, [...flags, ...tool]);
   } catch (error) {

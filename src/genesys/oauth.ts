@@ -5,6 +5,7 @@ import type { Http, HttpAnswer } from './http';
 
 export interface Credentials {
   readonly clientId: string;
+  /** As it is when a token is asked for: it may be of a file. */
   readonly clientSecret: string;
 }
 

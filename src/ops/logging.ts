@@ -11,8 +11,8 @@ export interface LoggingOptions {
   readonly write: (line: string) => void;
   /** `json` for machines; `pretty` and `colored` for a terminal. */
   readonly format: 'json' | 'pretty' | 'colored';
-  /** Values that must never be seen. They should not get here: this is the second line of defence. */
-  readonly secrets: readonly string[];
+  /** Values that must never be seen; a function: those of the moment. They should not get here: this is the second line of defence. */
+  readonly secrets: readonly string[] | (() => readonly string[]);
 }
 
 export interface Logging {

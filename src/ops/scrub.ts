@@ -12,16 +12,33 @@ export interface Scrub {
 const SHORTEST_SECRET = 4;
 const MASK = '********';
 
-export function createScrubber(secrets: readonly string[]): Scrub {
-  const wanted = secrets.filter((secret) => secret.length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length);
-  const escaped = wanted.map((secret) => JSON.stringify(secret).slice(1, -1));
-  const mask = (text: string) => wanted.reduce((masked, secret) => masked.replaceAll(secret, MASK), text);
+/** @param secrets a function: those of the moment, as files of secrets may change */
+export function createScrubber(secrets: readonly string[] | (() => readonly string[])): Scrub {
+  const current = typeof secrets === 'function' ? secrets : () => secrets;
+  let known: readonly string[] = [];
+  let wanted: readonly string[] = [];
+  let escaped: readonly string[] = [];
+  const refresh = (): void => {
+    const now = current();
+    // Secrets are added, never taken away.
+    if (now === known || (now.length > 0 && now.length === known.length)) return;
+    known = now;
+    wanted = now.filter((secret) => secret.length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length);
+    escaped = wanted.map((secret) => JSON.stringify(secret).slice(1, -1));
+  };
+  const mask = (text: string) => {
+    refresh();
+    return wanted.reduce((masked, secret) => masked.replaceAll(secret, MASK), text);
+  };
   const parse = (line: string, change: (text: string) => string): unknown =>
     mapTexts(JSON.parse(line) as unknown, change);
   const clean = (text: string) => withoutControls(mask(text));
   return {
     text: clean,
-    line: (line) => (escaped.some((secret) => line.includes(secret)) ? `${JSON.stringify(parse(line, mask))}\n` : line),
+    line: (line) => {
+      refresh();
+      return escaped.some((secret) => line.includes(secret)) ? `${JSON.stringify(parse(line, mask))}\n` : line;
+    },
     object: (line) => parse(line, clean),
   };
 }

@@ -1,10 +1,12 @@
-import type { Config } from '../config';
-import { requireGroups } from '../config';
+import type { SASLOptions } from 'kafkajs';
+import type { TlsMaterial } from '../common/tls';
+import { requireGroups, type Config, type KafkaSasl, type TlsConfig } from '../config';
 import { createRegistrySchemas, type RegistryOptions } from '../log/codec/registry';
 import type { SchemaSource } from '../log/codec/schema-source';
 import { createKafkaAdmin, type KafkaAdmin } from '../log/kafkajs/admin';
 import type { KafkaConnection } from '../log/kafkajs/client';
 import { createKafkaLog, type KafkaLogOptions } from '../log/kafkajs/log';
+import { createTokenProvider } from '../log/kafkajs/oauth';
 import type { Log } from '../log/port';
 import { topicNames, type TopicNames } from '../log/topics';
 import type { Logger } from '../ops/logging';
@@ -32,18 +34,38 @@ export function kafkaConnection({ kafka }: Config, brokers: readonly string[], l
     brokers,
     clientId,
     logger,
-    ...(ssl === undefined
-      ? {}
-      : {
-          ssl: {
-            ...(ssl.ca === undefined ? {} : { ca: ssl.ca }),
-            ...(ssl.cert === undefined ? {} : { cert: ssl.cert }),
-            ...(ssl.key === undefined ? {} : { key: ssl.key.reveal() }),
-          },
-        }),
-    ...(sasl === undefined
-      ? {}
-      : { sasl: { mechanism: sasl.mechanism, username: sasl.username, password: sasl.password.reveal() } }),
+    ...(ssl === undefined ? {} : { ssl: tlsMaterial(ssl) }),
+    ...(sasl === undefined ? {} : { sasl: saslOptions(sasl) }),
+  };
+}
+
+/** kafkajs looks at its options for each connection: what files have now is what it gets. */
+export function tlsMaterial({ ca, cert, key }: TlsConfig): TlsMaterial {
+  return {
+    get ca() {
+      return ca?.current();
+    },
+    get cert() {
+      return cert?.current();
+    },
+    get key() {
+      return key?.reveal();
+    },
+  };
+}
+
+function saslOptions(sasl: KafkaSasl): SASLOptions {
+  if (sasl.mechanism === 'oauthbearer') {
+    const { tokenUrl, clientId, clientSecret, scope, ca } = sasl;
+    const credentials = { url: tokenUrl, clientId, clientSecret: clientSecret.reveal, scope, ca: () => ca?.current() };
+    return { mechanism: 'oauthbearer', oauthBearerProvider: createTokenProvider(credentials) };
+  }
+  return {
+    mechanism: sasl.mechanism,
+    username: sasl.username,
+    get password() {
+      return sasl.password.reveal();
+    },
   };
 }
 
@@ -65,5 +87,6 @@ export function registryOptions({ registry }: Config, url: string, logger: Logge
     logger,
     ...(registry.username === undefined ? {} : { username: registry.username }),
     ...(registry.password === undefined ? {} : { password: registry.password.reveal() }),
+    ...(url.startsWith('https:') ? { tls: tlsMaterial(registry.tls) } : {}),
   };
 }

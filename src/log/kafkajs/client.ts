@@ -1,16 +1,17 @@
 import { createRequire } from 'node:module';
-import type { ConnectionOptions } from 'node:tls';
 import type * as KafkaJs from 'kafkajs';
 import type { Kafka, KafkaConfig, LogEntry, RetryOptions, SASLOptions } from 'kafkajs';
 import type { Logger } from 'pino';
 import { OperatorError } from '../../common/errors';
+import type { TlsMaterial } from '../../common/tls';
 import { applyRepairs } from './repairs';
 
 /** How to reach the brokers. */
 export interface KafkaConnection {
   readonly brokers: readonly string[];
   readonly clientId: string;
-  readonly ssl?: boolean | ConnectionOptions;
+  /** Absent: no TLS. */
+  readonly ssl?: TlsMaterial;
   readonly sasl?: SASLOptions;
   readonly logger: Logger;
 }

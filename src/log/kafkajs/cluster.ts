@@ -1,8 +1,8 @@
 import type { Kafka, KafkaMessage } from 'kafkajs';
-import { messageOf, OperatorError } from '../../common/errors';
 import { jittered } from '../runtime/signal';
 import { createClient, IMPATIENT, PATIENT, type KafkaConnection } from './client';
 import { protocolTypes, requireInternal } from './internals';
+import { unreachableError } from './unreachable';
 
 /**
  * kafkajs's own cluster object: metadata, offsets and fetches without a group. Its public consumer can read only as a
@@ -165,7 +165,7 @@ export function createService(connection: KafkaConnection): Service {
         await cluster.connect();
         await cluster.refreshMetadata();
       } catch (error) {
-        throw unreachable(connection.brokers, error);
+        throw unreachableError(connection, error);
       } finally {
         await cluster.disconnect().catch(() => undefined);
       }
@@ -176,15 +176,6 @@ export function createService(connection: KafkaConnection): Service {
       await cluster?.disconnect();
     },
   };
-}
-
-function unreachable(brokers: readonly string[], error: unknown): OperatorError {
-  let cause = error;
-  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
-  const why = messageOf(cause).replace(/^Connection error: /, '');
-  return new OperatorError(
-    `KAFKA_BROKERS: cannot reach ${brokers.join(', ')} (${why}). Is the broker up, and does advertised.listeners match?`,
-  );
 }
 
 export function isUnknownTopic(error: unknown): boolean {

@@ -1,0 +1,116 @@
+/** What one end of a TLS connection brings; read anew for each connection, as files may have been renewed. */
+export interface TlsMaterial {
+  /** Undefined: the authorities of Node, with those of `NODE_EXTRA_CA_CERTS`. */
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+}
+
+/** Where people set what a TLS connection depends on. */
+export interface TlsSettings {
+  /** Names the server, e.g. `KAFKA_BROKERS`. */
+  readonly address: string;
+  /** Its settings begin so: `KAFKA` for `KAFKA_SSL_CA`. */
+  readonly prefix: string;
+  /** False: none was shown, so one that is refused is one that is missing. */
+  readonly hasCertificate: boolean;
+}
+
+export interface TlsProblem {
+  /** What is wrong with whose certificate, with the code of Node or OpenSSL. */
+  readonly detail: string;
+  /** A sentence that names the setting. */
+  readonly remedy: string;
+  /** True where a setting of this process is wrong, or probably is: exit code 2. */
+  readonly isConfiguration: boolean;
+}
+
+type Explain = (settings: TlsSettings) => Omit<TlsProblem, 'detail'> & { readonly what: string };
+
+const UNKNOWN_AUTHORITY: Explain = ({ prefix }) => ({
+  what: 'its certificate is signed by an authority that is not trusted here',
+  remedy: `Set ${prefix}_SSL_CA_FILE to the PEM file of that authority’s certificate (a self-signed one: to itself), with the intermediate ones if the server does not send them.`,
+  isConfiguration: true,
+});
+const CLIENT_MISSING: Explain = ({ prefix }) => ({
+  what: 'it wants a client certificate',
+  remedy: `Set ${prefix}_SSL_CERT_FILE and ${prefix}_SSL_KEY_FILE.`,
+  isConfiguration: true,
+});
+const CLIENT_REFUSED: Explain = (settings) =>
+  settings.hasCertificate
+    ? {
+        what: 'it does not accept our client certificate',
+        remedy: `${settings.prefix}_SSL_CERT has to be valid, for client authentication, and of an authority that the server trusts; ${settings.prefix}_SSL_KEY is its key.`,
+        isConfiguration: true,
+      }
+    : CLIENT_MISSING(settings);
+const DATED: Explain = () => ({
+  what: 'its certificate has expired',
+  remedy: 'Renew it at the server, or set this machine’s clock right.',
+  isConfiguration: false,
+});
+const CLIENT_DATED: Explain = ({ prefix }) => ({
+  what: 'it says that our client certificate has expired',
+  remedy: `Renew ${prefix}_SSL_CERT.`,
+  isConfiguration: true,
+});
+
+/** By the codes of Node (`X509_V_ERR_…` without its beginning) and OpenSSL (alerts of the other side). */
+const KNOWN: Readonly<Record<string, Explain>> = {
+  CERT_HAS_EXPIRED: DATED,
+  CERT_NOT_YET_VALID: (settings) => ({ ...DATED(settings), what: 'its certificate is not valid yet' }),
+  ERR_TLS_CERT_ALTNAME_INVALID: ({ address }) => ({
+    what: 'its certificate is for other names',
+    remedy: `Use one of its names in ${address} (and advertised.listeners, for Kafka), or give the server a certificate with this one.`,
+    isConfiguration: true,
+  }),
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
+  CERT_SIGNATURE_FAILURE: UNKNOWN_AUTHORITY,
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: CLIENT_MISSING,
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: CLIENT_REFUSED,
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: CLIENT_REFUSED,
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: CLIENT_REFUSED,
+  ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE: CLIENT_REFUSED,
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: CLIENT_DATED,
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: CLIENT_REFUSED,
+  ERR_SSL_WRONG_VERSION_NUMBER: ({ address, prefix }) => ({
+    what: 'it does not speak TLS',
+    remedy: `${address} names a port without TLS: name the one with TLS, or ${prefix === 'KAFKA' ? 'set KAFKA_SSL=false' : 'begin the URL with http:'}.`,
+    isConfiguration: true,
+  }),
+};
+/** Node's code for it is that of any connection that was reset. */
+const ENDED_WITHIN = 'ENDED_WITHIN_HANDSHAKE';
+const ENDED: Explain = ({ address }) => ({
+  what: 'it ended the connection within the TLS handshake',
+  remedy: `Is the port in ${address} one with TLS?`,
+  isConfiguration: false,
+});
+const NAMES: Readonly<Record<string, string>> = { ERR_SSL_PACKET_LENGTH_TOO_LONG: 'ERR_SSL_WRONG_VERSION_NUMBER' };
+
+/** What a failed TLS handshake means to who runs this; null where the error is of another kind. */
+export function explainTls(error: unknown, settings: TlsSettings): TlsProblem | null {
+  for (let cause = error; typeof cause === 'object' && cause !== null; cause = 'cause' in cause ? cause.cause : null) {
+    const message = 'message' in cause ? String(cause.message) : '';
+    const code = codeOf('code' in cause ? cause.code : null, message);
+    const explain = code === null ? undefined : code === ENDED_WITHIN ? ENDED : KNOWN[NAMES[code] ?? code];
+    if (explain === undefined) continue;
+    const { what, ...rest } = explain(settings);
+    const names = /altnames?: (.*)$/s.exec(message)?.[1];
+    return { detail: `${what} (${code ?? ''}${names === undefined ? '' : `: ${names}`})`, ...rest };
+  }
+  return null;
+}
+
+/** Node 20 gives some of OpenSSL's errors the code EPROTO and their reason only as text. */
+function codeOf(code: unknown, message: string): string | null {
+  if (message.includes('disconnected before secure TLS connection')) return ENDED_WITHIN;
+  if (typeof code === 'string' && code !== 'EPROTO') return code;
+  const reason = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1];
+  return reason === undefined ? null : `ERR_SSL_${reason.trim().toUpperCase().replace(/\s+/g, '_')}`;
+}

@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { OauthbearerProviderResponse } from 'kafkajs';
+import { Agent, request } from 'undici';
+import { z } from 'zod';
+import { messageOf, OperatorError, UsageError } from '../../common/errors';
+import { explainTls } from '../../common/tls';
+
+export interface ClientCredentials {
+  /** The token endpoint of the identity provider. */
+  readonly url: string;
+  readonly clientId: string;
+  /** As it is now. */
+  readonly clientSecret: () => string;
+  readonly scope: string | undefined;
+  /** Certificates of the authorities that signed the endpoint's one; undefined: those of Node. */
+  readonly ca: () => string | undefined;
+}
+
+const TIMEOUT_MS = 10_000;
+/** What is to be waited before the tries after the first: an identity provider may be away for a moment. */
+const PAUSES_MS = [500, 1_000, 2_000, 4_000];
+/**
+ * A token is renewed when a third of its life is left, but at most a minute and at least 20 s before its end: kafkajs
+ * authenticates anew 10 s before a session ends, and what it gets then has to live for longer.
+ */
+const RENEW_BEFORE_MS = { most: 60_000, least: 20_000 };
+/** RFC 6749 recommends that the life of a token is told; where it is not, it is asked for at each connection. */
+const Answer = z.object({ access_token: z.string().min(1), expires_in: z.coerce.number().positive().optional() });
+
+interface Token {
+  readonly value: string;
+  readonly renewAt: number;
+  readonly endsAt: number;
+}
+
+/**
+ * Tokens for SASL OAUTHBEARER by the client credentials grant (RFC 6749, 4.4): one for all connections, renewed in time;
+ * while it cannot be renewed it is used to its end.
+ * Rejects with UsageError where the credentials are refused, OperatorError for anything else.
+ */
+export function createTokenProvider(credentials: ClientCredentials): () => Promise<OauthbearerProviderResponse> {
+  let current: Token | null = null;
+  let underWay: Promise<Token> | null = null;
+
+  const login = async (): Promise<Token> => {
+    for (let tries = 0; ; tries++) {
+      try {
+        return tokenOf(await askForToken(credentials));
+      } catch (error) {
+        if (current !== null && Date.now() < current.endsAt) return current;
+        const pauseMs = PAUSES_MS[tries];
+        if (error instanceof UsageError || pauseMs === undefined) throw error;
+        await sleep(pauseMs);
+      }
+    }
+  };
+
+  return async () => {
+    if (current === null || Date.now() >= current.renewAt) {
+      underWay ??= login().finally(() => (underWay = null));
+      current = await underWay;
+    }
+    return { value: current.value };
+  };
+}
+
+function tokenOf({ access_token: value, expires_in: seconds = 0 }: z.infer<typeof Answer>): Token {
+  const lifeMs = seconds * 1_000;
+  const { most, least } = RENEW_BEFORE_MS;
+  const endsAt = Date.now() + lifeMs;
+  return { value, endsAt, renewAt: endsAt - Math.min(most, Math.max(least, lifeMs / 3)) };
+}
+
+async function askForToken({ url, clientId, clientSecret, scope, ca }: ClientCredentials) {
+  const name = `KAFKA_SASL_OAUTH_TOKEN_URL: ${url}`;
+  // RFC 6749, 2.3.1: both are form-encoded before they become Basic.
+  const basic = [clientId, clientSecret()].map(encodeURIComponent).join(':');
+  const form = new URLSearchParams({ grant_type: 'client_credentials', ...(scope === undefined ? {} : { scope }) });
+  const authorities = ca();
+  const dispatcher = new Agent(authorities === undefined ? {} : { connect: { ca: authorities } });
+  try {
+    const { statusCode, body } = await request(url, {
+      dispatcher,
+      method: 'POST',
+      headers: {
+        accept: 'application/json',
+        authorization: `Basic ${Buffer.from(basic).toString('base64')}`,
+        'content-type': 'application/x-www-form-urlencoded',
+      },
+      body: form.toString(),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    const text = await body.text();
+    if ([400, 401, 403].includes(statusCode)) {
+      throw new UsageError(
+        `${name} refuses the client (HTTP ${statusCode}${errorIn(text)}). Check KAFKA_SASL_OAUTH_CLIENT_ID, ` +
+          'KAFKA_SASL_OAUTH_CLIENT_SECRET and KAFKA_SASL_OAUTH_SCOPE.',
+      );
+    }
+    const token = statusCode === 200 ? Answer.safeParse(parse(text)) : null;
+    if (token?.success === true) return token.data;
+    throw new OperatorError(
+      `${name} answers HTTP ${statusCode} and no token. Is it the token endpoint of the identity provider?`,
+    );
+  } catch (error) {
+    if (error instanceof OperatorError) throw error;
+    const tls = explainTls(error, {
+      ...{ address: 'KAFKA_SASL_OAUTH_TOKEN_URL', prefix: 'KAFKA_SASL_OAUTH', hasCertificate: false },
+    });
+    if (tls !== null) {
+      const Problem = tls.isConfiguration ? UsageError : OperatorError;
+      throw new Problem(`${name}: ${tls.detail}. ${tls.remedy}`, { cause: error });
+    }
+    throw new OperatorError(
+      `${name} cannot be reached (${messageOf(error)}). Is it up, and may this machine reach it?`,
+    );
+  } finally {
+    dispatcher.destroy().catch(() => undefined);
+  }
+}
+
+/** The error code of RFC 6749, 5.2; its description may quote what was sent. */
+function errorIn(text: string): string {
+  const { data } = z.object({ error: z.string().regex(/^[\w-]{1,60}$/) }).safeParse(parse(text));
+  return data === undefined ? '' : `, ${data.error}`;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,55 @@
+import { messageOf, OperatorError, UsageError } from '../../common/errors';
+import { explainTls } from '../../common/tls';
+import type { KafkaConnection } from './client';
+
+export interface Unreachable {
+  /** Why no broker could be used. */
+  readonly detail: string;
+  /** What to do; null: nothing can be said for sure. */
+  readonly remedy: string | null;
+  /** True where a setting of this process is wrong. */
+  readonly isConfiguration: boolean;
+}
+
+/** What kafkajs's failure to connect means to who runs this: certificates and credentials are told from the rest. */
+export function explainUnreachable({ ssl, sasl }: KafkaConnection, error: unknown): Unreachable {
+  const tls = explainTls(error, { address: 'KAFKA_BROKERS', prefix: 'KAFKA', hasCertificate: ssl?.cert !== undefined });
+  if (tls !== null) return tls;
+  const root = rootOf(error);
+  const detail = messageOf(root).replace(/^Connection error: /, '');
+  // From the token endpoint: it says everything itself.
+  if (root instanceof OperatorError) return { detail, remedy: null, isConfiguration: root instanceof UsageError };
+  if (isAuthentication(error)) {
+    const set =
+      sasl?.mechanism === 'oauthbearer'
+        ? 'the KAFKA_SASL_OAUTH_… settings'
+        : 'KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD';
+    return { detail, remedy: `Check KAFKA_SASL_MECHANISM, ${set}.`, isConfiguration: true };
+  }
+  return { detail, remedy: null, isConfiguration: false };
+}
+
+/** @returns OperatorError, or UsageError where a setting is wrong */
+export function unreachableError(connection: KafkaConnection, error: unknown): OperatorError {
+  const { detail, remedy, isConfiguration } = explainUnreachable(connection, error);
+  const Problem = isConfiguration ? UsageError : OperatorError;
+  return new Problem(
+    `KAFKA_BROKERS: cannot reach ${connection.brokers.join(', ')} (${detail}). ` +
+      (remedy ?? 'Is the broker up, and does advertised.listeners match?'),
+    { cause: error },
+  );
+}
+
+function rootOf(error: unknown): unknown {
+  let cause = error;
+  while (cause instanceof Error && cause.cause instanceof Error && !(cause instanceof OperatorError))
+    cause = cause.cause;
+  return cause;
+}
+
+function isAuthentication(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause.name === 'KafkaJSSASLAuthenticationError') return true;
+  }
+  return false;
+}
