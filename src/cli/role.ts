@@ -1,11 +1,11 @@
-import { requireGroups } from '../config';
+import { requireGroups, type Config } from '../config';
 import type { Checks } from '../ops/health';
 import { startOpsHttp, type Answer, type Routes } from '../ops/http';
-import { connectKafka } from '../roles/connect';
+import { connectKafka, tlsMaterial } from '../roles/connect';
 import { startFoldRole } from '../roles/fold';
 import type { RoleParts, RunningRole } from '../roles/role';
 import { startSinkRole } from '../roles/sink';
-import { checkStore, connectStore, type Store } from '../store/client';
+import { checkStore, connectStore, type ServerOptions, type Store } from '../store/client';
 import type { Context } from './context';
 
 /** `queuefold fold` or `sink`: one role, a process each, any number of them. */
@@ -86,8 +86,16 @@ function servedBy(role: () => RunningRole | null, routes: Readonly<Record<string
 }
 
 export function configuredStore({ config, shutdown }: Context): Store {
-  const { url, username, password, database } = requireGroups(config, ['clickhouse']).clickhouse;
-  const store = connectStore({ url, username, password: password?.reveal() ?? '', database });
+  const store = connectStore(storeOptions(config));
   shutdown.onStop('ClickHouse client', () => store.close());
   return store;
+}
+
+/** The ClickHouse server as the settings name it. */
+export function storeOptions(config: Config): ServerOptions {
+  const { url, username, password, database, tls } = requireGroups(config, ['clickhouse']).clickhouse;
+  return {
+    ...{ url, username, password: password?.reveal() ?? '', database },
+    ...(url.startsWith('https:') ? { tls: tlsMaterial(tls) } : {}),
+  };
 }

@@ -1,5 +1,8 @@
+import { Agent } from 'node:https';
+import { rootCertificates } from 'node:tls';
 import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
-import { OperatorError, messageOf } from '../common/errors';
+import { OperatorError, UsageError, messageOf } from '../common/errors';
+import { explainTls, type TlsMaterial } from '../common/tls';
 import { codeOf, describeStoreError } from './errors';
 
 /**
@@ -13,6 +16,8 @@ export interface Store {
   readonly database: string;
   /** For messages: the server's address without credentials, or the embedded engine's folder. */
   readonly where: string;
+  /** Whether we show a certificate, for what a refusal means. */
+  readonly hasCertificate: boolean;
   close(): Promise<void>;
 }
 
@@ -25,6 +30,8 @@ export interface ServerOptions {
   readonly username: string;
   readonly password: string;
   readonly database: string;
+  /** For `https://…`; absent: the authorities of Node, no client certificate. */
+  readonly tls?: TlsMaterial;
   /** One request, from sending to its answer. Default 120,000. */
   readonly requestTimeoutMs?: number;
 }
@@ -45,6 +52,7 @@ export function connectStore(options: ServerOptions | EmbeddedOptions): Store {
     client,
     database: options.database,
     where: 'connection' in options ? options.where : new URL(options.url).origin,
+    hasCertificate: 'tls' in options && options.tls.cert !== undefined,
     close: () => client.close(),
   };
 }
@@ -60,9 +68,26 @@ function serverClient(options: ServerOptions): ClickHouseClient {
     password: options.password,
     request_timeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     application: 'queuefold',
+    ...(options.tls === undefined ? {} : tlsOptions(options.tls, options.password)),
     // Its own log would print statements with their data; errors reach the caller anyway.
     log: { level: ClickHouseLogLevel.OFF },
   });
+}
+
+/**
+ * With a client certificate and no password the certificate says who we are (`IDENTIFIED WITH ssl_certificate`);
+ * ClickHouse refuses both at once, so beside a password it only opens the connection.
+ */
+function tlsOptions({ ca, cert, key }: TlsMaterial, password: string): Parameters<typeof createClient>[0] {
+  const isMutual = cert !== undefined && key !== undefined;
+  if (isMutual && password !== '') {
+    return { http_agent: new Agent({ keepAlive: true, cert, key, ...(ca === undefined ? {} : { ca }) }) };
+  }
+  if (isMutual) {
+    const authorities = Buffer.from(ca ?? rootCertificates.join('\n'));
+    return { tls: { ca_cert: authorities, cert: Buffer.from(cert), key: Buffer.from(key) } };
+  }
+  return ca === undefined ? {} : { tls: { ca_cert: Buffer.from(ca) } };
 }
 
 /** Asks for the version. Throws an OperatorError that says what to look at. */
@@ -73,6 +98,15 @@ export async function checkStore(store: Store): Promise<string> {
     return row?.version ?? '';
   } catch (error) {
     const said = describeStoreError(error);
+    const tls = explainTls(error, {
+      address: 'CLICKHOUSE_URL',
+      prefix: 'CLICKHOUSE',
+      hasCertificate: store.hasCertificate,
+    });
+    if (tls !== null) {
+      const Problem = tls.isConfiguration ? UsageError : OperatorError;
+      throw new Problem(`CLICKHOUSE_URL: cannot use ClickHouse at ${store.where}: ${tls.detail}. ${tls.remedy}`);
+    }
     if (codeOf(error) === null) {
       throw new OperatorError(
         `CLICKHOUSE_URL: cannot reach ClickHouse at ${store.where} (${messageOf(error) || said}). ` +

@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf, OperatorError } from '../../common/errors';
+import { messageOf, OperatorError, UsageError } from '../../common/errors';
+import { fetchWith, type Fetch } from '../../common/fetch';
+import { explainTls } from '../../common/tls';
 import { isSet, type Config } from '../../config';
 import { openEmbeddedClickHouse } from '../../embedded/clickhouse';
+import { tlsMaterial } from '../../roles/connect';
 import { findRunningClickHouse } from '../running-clickhouse';
 
 export interface SqlRequest {
@@ -27,16 +30,25 @@ export class SqlError extends Error {}
 
 /** `CLICKHOUSE_URL`, else the embedded one of a running `start`, else the data directory when nobody has it open. */
 export async function openTarget(config: Config): Promise<SqlTarget> {
-  const { url, username, password, database } = config.clickhouse;
+  const { url, username, password, database, tls } = config.clickhouse;
   if (url !== undefined) {
     const headers = { 'X-ClickHouse-User': username, 'X-ClickHouse-Key': password?.reveal() ?? '' };
-    return overHttp({ name: 'CLICKHOUSE_URL', url, headers, database });
+    const hasCertificate = tls.cert !== undefined;
+    const ask = fetchWith(url.startsWith('https:') ? tlsMaterial(tls) : null);
+    return overHttp({ name: 'CLICKHOUSE_URL', url, headers, database, ask, hasCertificate });
   }
   // A running one has its tables where its own settings say; it uses them for who names no database.
   const chosen = isSet(config, 'CLICKHOUSE_DATABASE') ? database : null;
   const running = await findRunningClickHouse(config.dataDir);
   if (running !== null) {
-    return overHttp({ name: `process ${running.pid}`, url: running.url, headers: {}, database: chosen });
+    return overHttp({
+      name: `process ${running.pid}`,
+      url: running.url,
+      headers: {},
+      database: chosen,
+      ask: fetchWith(null),
+      hasCertificate: false,
+    });
   }
   if (!existsSync(join(config.dataDir, 'clickhouse'))) {
     throw new OperatorError(
@@ -52,9 +64,11 @@ interface HttpOptions {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly database: string | null;
+  readonly ask: Fetch;
+  readonly hasCertificate: boolean;
 }
 
-function overHttp({ name, url, headers, database }: HttpOptions): SqlTarget {
+function overHttp({ name, url, headers, database, ask, hasCertificate }: HttpOptions): SqlTarget {
   return {
     run: async ({ sql, format, params, access }, signal) => {
       const address = new URL(url);
@@ -63,8 +77,10 @@ function overHttp({ name, url, headers, database }: HttpOptions): SqlTarget {
       if (database !== null) query.set('database', database);
       if (access === 'read') query.set('readonly', '1');
       for (const [key, value] of Object.entries(params)) query.set(`param_${key}`, value);
-      const response = await fetch(address, { method: 'POST', body: sql, headers, signal }).catch((error: unknown) => {
+      const response = await ask(address, { method: 'POST', body: sql, headers, signal }).catch((error: unknown) => {
         if (signal.aborted) throw error;
+        const tls = explainTls(error, { address: name, prefix: 'CLICKHOUSE', hasCertificate });
+        if (tls !== null) throw new UsageError(`${name}: ${address.origin}: ${tls.detail}. ${tls.remedy}`);
         throw new OperatorError(`${name}: cannot reach ClickHouse at ${address.origin} (${causeOf(error)}).`);
       });
       if (!response.ok) throw new SqlError((await response.text()).trimEnd());

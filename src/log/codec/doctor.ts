@@ -1,6 +1,8 @@
 import { messageOf } from '../../common/errors';
+import { fetchWith } from '../../common/fetch';
 import { check, failed, ok, skipped, warning, type Finding, type Findings } from '../../common/finding';
-import type { RegistryOptions } from './registry';
+import { explainTls } from '../../common/tls';
+import { registryTls, type RegistryOptions } from './registry';
 import type { AvroSchema } from './schemas';
 
 export interface RegistryCheckOptions {
@@ -23,7 +25,7 @@ type Ask = (method: 'GET' | 'POST', path: string, body?: object) => Promise<Repl
 export async function checkRegistry({ registry, subjects }: RegistryCheckOptions): Promise<Findings> {
   const ask = askerOf(registry);
   const [reached = failed('registry', 'not asked', null)] = await check({ name: 'registry', remedy: TRY_AGAIN }, () =>
-    checkReachable(registry.url, ask),
+    checkReachable(registry, ask),
   );
   const names = subjects.map(({ subject }) => `registry subject ${subject}`);
   if (reached.outcome === 'failed')
@@ -36,7 +38,8 @@ export async function checkRegistry({ registry, subjects }: RegistryCheckOptions
   return [reached, ...found.flat()];
 }
 
-function askerOf({ url, username, password }: RegistryCheckOptions['registry']): Ask {
+function askerOf({ url, username, password, tls }: RegistryCheckOptions['registry']): Ask {
+  const fetch = fetchWith(tls ?? null);
   const credentials = Buffer.from(`${username ?? ''}:${password ?? ''}`).toString('base64');
   return async (method, path, body) => {
     const response = await fetch(`${url.replace(/\/$/, '')}${path}`, {
@@ -54,14 +57,16 @@ function askerOf({ url, username, password }: RegistryCheckOptions['registry']):
   };
 }
 
-async function checkReachable(url: string, ask: Ask): Promise<Finding> {
+async function checkReachable(registry: RegistryCheckOptions['registry'], ask: Ask): Promise<Finding> {
+  const { url } = registry;
   const name = 'registry';
   let reply: Reply;
   try {
     reply = await ask('GET', '/subjects');
   } catch (error) {
-    const detail = `SCHEMA_REGISTRY_URL: cannot reach ${url} (${reasonOf(error)})`;
-    return failed(name, detail, 'Is the registry up, and may this machine reach it?');
+    const tls = explainTls(error, registryTls(registry.tls));
+    const detail = `SCHEMA_REGISTRY_URL: cannot reach ${url} (${tls?.detail ?? reasonOf(error)})`;
+    return failed(name, detail, tls?.remedy ?? 'Is the registry up, and may this machine reach it?');
   }
   if (reply.status === 401 || reply.status === 403) {
     const detail = `${url} refuses us (HTTP ${reply.status})`;

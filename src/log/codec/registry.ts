@@ -1,8 +1,11 @@
+import { Agent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { Type } from 'avsc';
 import type { Logger } from 'pino';
-import { messageOf, OperatorError } from '../../common/errors';
+import { messageOf, OperatorError, UsageError } from '../../common/errors';
+import { fetchWith } from '../../common/fetch';
+import { explainTls, type TlsMaterial, type TlsProblem, type TlsSettings } from '../../common/tls';
 import type { SchemaSource } from './schema-source';
 import type { AvroSchema } from './schemas';
 
@@ -11,10 +14,13 @@ export interface RegistryOptions {
   readonly url: string;
   readonly username?: string;
   readonly password?: string;
+  /** For `https://…`; absent: the authorities of Node, no client certificate. */
+  readonly tls?: TlsMaterial;
   readonly logger: Logger;
 }
 
 const RETRY_MS = 1_000;
+const PROBE_MS = 10_000;
 /** A registry that is away at the start is a mistake to tell of; later it is an outage to wait out. */
 const TRIES_AT_START = 10;
 
@@ -32,7 +38,7 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
               `SCHEMA_REGISTRY_URL: ${options.url} does not know this version's schema of subject ${subject}. Run \`queuefold setup\` first.`,
             );
           }
-          if (isFinal(error) || tries >= TRIES_AT_START) throw unreachable(options.url, error);
+          if (isFinal(error) || tries >= TRIES_AT_START) throw await unreachable(options, error);
           if (tries === 1) options.logger.warn({ error: messageOf(error) }, 'schema registry away, trying again');
           await sleep(RETRY_MS);
         }
@@ -72,7 +78,7 @@ export async function registerSchema(
     await registry.getRegistryIdBySchema(subject, confluent);
     return 'unchanged';
   } catch (error) {
-    if (!isNotThere(error)) throw unreachable(options.url, error);
+    if (!isNotThere(error)) throw await unreachable(options, error);
   }
   if (mode === 'dry-run') return 'registered';
   try {
@@ -80,7 +86,7 @@ export async function registerSchema(
     await registry.register(confluent, { subject, compatibility: COMPATIBILITY.FULL_TRANSITIVE });
     return 'registered';
   } catch (error) {
-    if (statusOf(error) !== 409) throw unreachable(options.url, error);
+    if (statusOf(error) !== 409) throw await unreachable(options, error);
     throw new OperatorError(
       `subject ${subject}: the registry refuses this version's schema as incompatible (FULL_TRANSITIVE): ${messageOf(error)}. Use another TOPIC_PREFIX, or a version of queuefold that fits.`,
     );
@@ -93,12 +99,15 @@ async function setCompatibility(options: RegistryOptions, subject: string): Prom
     const credentials = Buffer.from(`${options.username}:${options.password ?? ''}`).toString('base64');
     headers['authorization'] = `Basic ${credentials}`;
   }
-  const response = await fetch(`${options.url.replace(/\/$/, '')}/config/${encodeURIComponent(subject)}`, {
-    method: 'PUT',
-    headers,
-    body: JSON.stringify({ compatibility: 'FULL_TRANSITIVE' }),
-    signal: AbortSignal.timeout(10_000),
-  });
+  const response = await fetchWith(options.tls ?? null)(
+    `${options.url.replace(/\/$/, '')}/config/${encodeURIComponent(subject)}`,
+    {
+      method: 'PUT',
+      headers,
+      body: JSON.stringify({ compatibility: 'FULL_TRANSITIVE' }),
+      signal: AbortSignal.timeout(10_000),
+    },
+  );
   if (!response.ok) {
     throw new OperatorError(
       `SCHEMA_REGISTRY_URL: ${options.url} answered ${response.status} to PUT /config/${subject}`,
@@ -106,11 +115,12 @@ async function setCompatibility(options: RegistryOptions, subject: string): Prom
   }
 }
 
-function clientOf({ url, username, password }: RegistryOptions): SchemaRegistry {
+function clientOf({ url, username, password, tls }: RegistryOptions): SchemaRegistry {
   return new SchemaRegistry({
     host: url.replace(/\/$/, ''),
     clientId: 'queuefold',
     ...(username === undefined ? {} : { auth: { username, password: password ?? '' } }),
+    ...(tls === undefined ? {} : { agent: new Agent({ ca: tls.ca, cert: tls.cert, key: tls.key }) }),
   });
 }
 
@@ -131,12 +141,35 @@ function isFinal(error: unknown): boolean {
   return status !== undefined && status > 400 && status < 500 && status !== 408 && status !== 429;
 }
 
-function unreachable(url: string, error: unknown): Error {
+async function unreachable(options: RegistryOptions, error: unknown): Promise<Error> {
   if (error instanceof OperatorError) return error;
+  const { url } = options;
   const status = statusOf(error);
-  const remedy =
-    status === 401 || status === 403
-      ? 'Check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD.'
-      : 'Is the registry up, and is the path right (Apicurio: /apis/ccompat/v7)?';
-  return new OperatorError(`SCHEMA_REGISTRY_URL: cannot use ${url} (${messageOf(error)}). ${remedy}`);
+  if (status === 401 || status === 403) {
+    return new UsageError(
+      `SCHEMA_REGISTRY_URL: ${url} refuses us (HTTP ${status}). Check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD.`,
+    );
+  }
+  const tls = url.startsWith('https:') ? await tlsProblem(options) : null;
+  if (tls !== null) {
+    const Problem = tls.isConfiguration ? UsageError : OperatorError;
+    return new Problem(`SCHEMA_REGISTRY_URL: cannot use ${url}: ${tls.detail}. ${tls.remedy}`);
+  }
+  return new OperatorError(
+    `SCHEMA_REGISTRY_URL: cannot use ${url} (${messageOf(error)}). Is the registry up, and is the path right (Apicurio: /apis/ccompat/v7)?`,
+  );
+}
+
+/** The client makes of every network error a text, with the status 400: what it was is asked for once more. */
+async function tlsProblem({ url, tls }: RegistryOptions): Promise<TlsProblem | null> {
+  try {
+    await fetchWith(tls ?? null)(url, { signal: AbortSignal.timeout(PROBE_MS) });
+    return null;
+  } catch (error) {
+    return explainTls(error, registryTls(tls));
+  }
+}
+
+export function registryTls(tls: TlsMaterial | undefined): TlsSettings {
+  return { address: 'SCHEMA_REGISTRY_URL', prefix: 'SCHEMA_REGISTRY', hasCertificate: tls?.cert !== undefined };
 }
