@@ -1,8 +1,9 @@
 import { check, skipped, type Finding, type Findings, type Outcome } from '../common/finding';
 import { proxySecrets, readProxies } from '../common/proxies';
 import { requireGenesys, requireGroups, secretValues, type Config } from '../config';
-import { checkVariables } from '../config/doctor';
+import { checkCertificates, checkVariables } from '../config/doctor';
 import { checkGenesys } from '../genesys';
+import type { AclRole } from '../log/acls';
 import { checkRegistry } from '../log/codec/doctor';
 import { checkKafka } from '../log/kafkajs/doctor';
 import { topicDefinitions, topicNames } from '../log/topics';
@@ -15,10 +16,13 @@ import { connectStore } from '../store/client';
 import { checkClickHouse } from '../store/doctor';
 import type { Context } from './context';
 import { write } from './io';
+import { storeOptions } from './role';
 import { printable } from './text';
 
 export interface DoctorFlags {
   readonly json?: true;
+  /** Absent: these settings are those of bridge, fold and sink together. */
+  readonly role?: AclRole;
 }
 
 const SECTION_LIMIT_MS = 60_000;
@@ -27,15 +31,15 @@ const WIDEST_NAME = 43;
 const STORE_TIMEOUT_MS = 10_000;
 
 /** `queuefold doctor`: what is configured is looked at, side by side; 1 if anything failed. */
-export async function runDoctor({ config, io, logger }: Context, { json }: DoctorFlags): Promise<number> {
+export async function runDoctor({ config, io, logger }: Context, { json, role }: DoctorFlags): Promise<number> {
   // What is wrong or incomplete is a wrong configuration (2), here as for every role, and no finding.
   readProxies(process.env);
   if (config.genesys.clientId !== undefined) requireGenesys(config);
-  const here = [...checkVariables(config, process.env), ...checkProcess(processFacts())];
+  const here = [...checkVariables(config, process.env), ...checkCertificates(config), ...checkProcess(processFacts())];
   const sections = await Promise.all([
     section('http port', async () => [await checkHttpPort(config.http)]),
     section('genesys', () => genesysFindings(config)),
-    section('kafka', () => kafkaFindings(config, logger)),
+    section('kafka', () => kafkaFindings(config, logger, role)),
     section('registry', () => registryFindings(config)),
     section('clickhouse', () => clickHouseFindings(config)),
   ]);
@@ -83,7 +87,7 @@ async function genesysFindings(config: Config): Promise<Findings> {
   });
 }
 
-async function kafkaFindings(config: Config, logger: Context['logger']): Promise<Findings> {
+async function kafkaFindings(config: Config, logger: Context['logger'], role: AclRole | undefined): Promise<Findings> {
   if (config.kafka.brokers === undefined) return [skipped('kafka', notConfigured('KAFKA_BROKERS'))];
   const names = topicNames(config.topics.prefix);
   const { partitions, replicationFactor } = config.topics;
@@ -94,6 +98,7 @@ async function kafkaFindings(config: Config, logger: Context['logger']): Promise
     definitions: topicDefinitions(names, minInsyncReplicas(config)),
     partitions,
     replicationFactor,
+    ...(role === undefined ? {} : { roles: [role] }),
   });
 }
 
@@ -107,10 +112,9 @@ async function registryFindings(config: Config): Promise<Findings> {
 }
 
 async function clickHouseFindings(config: Config): Promise<Findings> {
-  const { url, username, password, database, cluster } = config.clickhouse;
+  const { url, cluster } = config.clickhouse;
   if (url === undefined) return [skipped('clickhouse', notConfigured('CLICKHOUSE_URL'))];
-  const credentials = { username, password: password?.reveal() ?? '' };
-  const store = connectStore({ url, ...credentials, database, requestTimeoutMs: STORE_TIMEOUT_MS });
+  const store = connectStore({ ...storeOptions(config), requestTimeoutMs: STORE_TIMEOUT_MS });
   try {
     return await checkClickHouse({ store, ...(cluster === undefined ? {} : { cluster }) });
   } finally {

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { Override, SettingKey } from '../config';
+import type { AclRole } from '../log/acls';
 import type { BridgeFlags } from './bridge';
 import type { Context } from './context';
 import type { DoctorFlags } from './doctor';
@@ -29,6 +30,9 @@ export interface GlobalOptions {
 /** Answers the exit code; nothing is 0. */
 export type CommandBody = (context: Context) => Promise<number | undefined> | Promise<void>;
 export type RunCommand = (kind: CommandKind, globals: GlobalOptions, body: CommandBody) => Promise<void>;
+
+/** Written out here: their meaning (src/log/acls.ts) is loaded when the command runs. A replay has names of its own each time. */
+const DOCTOR_ROLES = ['bridge', 'fold', 'sink', 'rebuild', 'setup', 'doctor'] as const satisfies readonly AclRole[];
 
 const ENDS: CommandKind = { longRunning: false };
 const RUNS: CommandKind = { longRunning: true };
@@ -116,9 +120,16 @@ export function createProgram(run: RunCommand): Command {
 
   command('doctor', 'check what is configured: reachability, versions, permissions, settings; what to do about it', [
     'queuefold doctor',
+    'queuefold doctor --role fold',
     'queuefold doctor --json | jq \'.checks[] | select(.outcome != "ok")\'',
   ])
     .option('--json', 'one JSON document')
+    .addOption(
+      new Option(
+        '--role <role>',
+        'only what this one needs with these settings, its permissions at Kafka above all',
+      ).choices(DOCTOR_ROLES),
+    )
     .action((flags: DoctorFlags) =>
       start(ENDS, async (context) => (await import('./doctor.js')).runDoctor(context, flags)),
     );

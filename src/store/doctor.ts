@@ -1,8 +1,9 @@
 import { text } from 'node:stream/consumers';
 import { messageOf, OperatorError } from '../common/errors';
 import { check, failed, ok, skipped, warning, type Finding, type Findings } from '../common/finding';
-import { checkStore, identifier, type Store } from './client';
+import { checkStore, type Store } from './client';
 import { codeOf, describeStoreError, UNKNOWN_DATABASE, UNKNOWN_TABLE } from './errors';
+import { grantText, mergedGrants, SETUP_GRANTS, SINK_GRANTS, type Grant } from './grants';
 import { migrate } from './migrations';
 
 export interface StoreCheckOptions {
@@ -64,45 +65,37 @@ async function checkClock({ client }: Store): Promise<Finding> {
 
 /** What the sink does, and what setup does; each with the statement that a server can be asked with. */
 async function checkGrants(store: Store): Promise<Findings> {
-  const database = identifier(store.database);
-  const [sink, setup] = await Promise.all([
-    missingOf(store, ['SELECT', 'INSERT']),
-    missingOf(store, ['CREATE DATABASE', 'CREATE TABLE', 'CREATE VIEW']),
-  ]);
   const name = 'clickhouse grants';
+  const [sink, setup] = await Promise.all([missingOf(store, SINK_GRANTS), missingOf(store, SETUP_GRANTS)]);
   if (sink === null || setup === null) return [skipped(name, 'this server cannot be asked (CHECK GRANT)')];
-  const give = (missing: readonly string[]) => `GRANT ${missing.join(', ')} ON ${database}.* TO …`;
-  if (sink.length > 0) return [failed(name, `the sink lacks ${sink.join(', ')}`, give([...sink, ...setup]))];
+  const give = (missing: readonly Grant[]) => missing.map((one) => `${grantText(one, store.database)} TO …`).join('; ');
+  const listed = (missing: readonly Grant[]) => missing.map(({ privileges }) => privileges.join(', ')).join(', ');
+  if (sink.length > 0) return [failed(name, `the sink lacks ${listed(sink)}`, give(mergedGrants([...sink, ...setup])))];
   if (setup.length > 0) {
-    return [
-      warning(
-        name,
-        `the sink’s are there; \`queuefold setup\` lacks ${setup.join(', ')}`,
-        `${give(setup)}, or run setup as another user.`,
-      ),
-    ];
+    const detail = `the sink’s are there; \`queuefold setup\` lacks ${listed(setup)}`;
+    return [warning(name, detail, `${give(setup)}, or run setup as another user.`)];
   }
   return [ok(name, `all that the sink and setup need on ${store.database}`)];
 }
 
-/** Those that this user does not have on the database; null: the server does not know the question. */
-async function missingOf(
-  { client, database }: Store,
-  privileges: readonly string[],
-): Promise<readonly string[] | null> {
-  const missing: string[] = [];
-  for (const privilege of privileges) {
-    try {
-      // `query` would add a format, which this statement does not take.
-      const { stream } = await client.exec({ query: `CHECK GRANT ${privilege} ON ${identifier(database)}.*` });
-      if ((await text(stream)).trim() === '0') missing.push(privilege);
-    } catch (error) {
-      if (codeOf(error) === null) throw error;
-      if (codeOf(error) !== NOT_ENOUGH_PRIVILEGES) return null;
-      missing.push(privilege);
+/** What this user lacks of them; null: the server does not know the question. */
+async function missingOf({ client, database }: Store, grants: readonly Grant[]): Promise<readonly Grant[] | null> {
+  const missing: Grant[] = [];
+  for (const { table, privileges } of grants) {
+    for (const privilege of privileges) {
+      const one = { table, privileges: [privilege] };
+      try {
+        // `query` would add a format, which this statement does not take.
+        const { stream } = await client.exec({ query: grantText(one, database).replace('GRANT', 'CHECK GRANT') });
+        if ((await text(stream)).trim() === '0') missing.push(one);
+      } catch (error) {
+        if (codeOf(error) === null) throw error;
+        if (codeOf(error) !== NOT_ENOUGH_PRIVILEGES) return null;
+        missing.push(one);
+      }
     }
   }
-  return missing;
+  return mergedGrants(missing);
 }
 
 async function checkMigrations({ client, database }: Store, cluster: string | undefined): Promise<Finding> {

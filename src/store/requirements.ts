@@ -1,6 +1,7 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import { OperatorError, messageOf } from '../common/errors';
 import { codeOf, describeStoreError } from './errors';
+import { grantText, SETUP_GRANTS } from './grants';
 
 /**
  * The oldest release that has all that the schema uses (the last of it: minOrNull as a window function, SETTINGS of
@@ -39,6 +40,6 @@ export function migrationError(error: unknown, name: string, database: string): 
       (grant === undefined
         ? `ClickHouse says: ${describeStoreError(error)}. `
         : `Missing: GRANT ${grant} TO ${user}. `) +
-      `All that setup needs: GRANT CREATE, ALTER, DROP VIEW, SELECT, INSERT ON ${database}.* TO ${user}.`,
+      `All that setup needs: ${SETUP_GRANTS.map((grant) => grantText(grant, database)).join('; ')} TO ${user}.`,
   );
 }

@@ -1,9 +1,16 @@
+import { join } from 'node:path';
+import { Session } from 'chdb';
 import { messageOf } from '../../src/common/errors';
 import { openEmbeddedClickHouse } from '../../src/embedded/clickhouse';
 import { serveClickHouseHttp } from '../../src/embedded/clickhouse-http';
 
 /** A process of its own with the embedded engine behind HTTP. Says its address on stdout; ends with its stdin. */
-async function main([dataDir = '', mode = '', port = '0']: readonly string[]): Promise<void> {
+async function main([dataDir = '', mode = '', port = '0', configFile = '']: readonly string[]): Promise<void> {
+  // The first connection of a process decides on the configuration; the engine's own ones join it.
+  const first =
+    configFile === ''
+      ? null
+      : new Session(join(dataDir, 'clickhouse'), { connectionArgs: [`--config-file=${configFile}`] });
   const engine = await openEmbeddedClickHouse({ dataDir });
   const http = await serveClickHouseHttp(engine, {
     port: Number(port),
@@ -16,6 +23,7 @@ async function main([dataDir = '', mode = '', port = '0']: readonly string[]): P
     void http
       .close()
       .then(() => engine.close())
+      .then(() => first?.close())
       .then(() => process.exit(0));
   });
 }

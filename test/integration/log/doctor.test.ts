@@ -199,17 +199,17 @@ describe('a doctor at a Kafka of its own', () => {
     await stock.close();
     const until = async (): Promise<Findings> => {
       const findings = await checkKafka(optionsFor(kafka.brokers, names));
-      const isKnown = finding(findings, `kafka topic ${names.changelog}`).detail.endsWith('Describe');
+      const isKnown = finding(findings, `kafka topic ${names.changelog}`).detail.endsWith('Read, Write');
       return isKnown && others(findings).length === 5 ? findings : until();
     };
     const findings = await until();
     expect(finding(findings, `kafka topic ${names.events}`)).toMatchObject({
       outcome: 'failed',
       detail: 'not permitted: Write',
-      remedy: `Allow it: kafka-acls --add --operation Write --topic ${names.events} …`,
+      remedy: `Allow it: kafka-acls.sh --add --allow-principal User:… --operation Write --topic ${names.events}`,
     });
     expect(finding(findings, `kafka topic ${names.state}`).detail).toBe('not permitted: Read');
-    expect(finding(findings, `kafka topic ${names.changelog}`).detail).toBe('not permitted: Describe');
+    expect(finding(findings, `kafka topic ${names.changelog}`).detail).toBe('not permitted: Read, Write');
     expect(finding(findings, `kafka topic ${names.deadLetters}`).outcome).toBe('ok');
     expect(finding(findings, `kafka group ${names.sinkGroup}`).outcome).toBe('failed');
     expect(finding(findings, `kafka group ${names.foldGroup}`).outcome).toBe('ok');

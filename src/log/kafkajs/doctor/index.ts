@@ -1,10 +1,11 @@
-import { messageOf } from '../../../common/errors';
 import { check, failed, ok, skipped, warning, type Finding, type Findings } from '../../../common/finding';
+import { aclsOf, mergedAcls, type Acl, type AclRole } from '../../acls';
 import type { TopicDefinition, TopicNames } from '../../topics';
 import { createKafkaAdmin, type InspectedTopic } from '../admin';
 import type { KafkaConnection } from '../client';
 import { partitionsText } from '../topic-plan';
-import { checkGroup, checkTransactions, deniedOnTopic, operationsOf } from './permissions';
+import { explainUnreachable } from '../unreachable';
+import { checkGroup, checkTransactions, deniedOnTopic, remedyOf, type DeniedOperations } from './permissions';
 import { apiKey, openProbe, reach, spokenVersions, type AdvertisedBroker, type ApiVersions, type Probe } from './probe';
 
 export interface KafkaCheckOptions {
@@ -13,7 +14,11 @@ export interface KafkaCheckOptions {
   readonly definitions: readonly TopicDefinition[];
   readonly partitions: number;
   readonly replicationFactor: number;
+  /** Whose permissions are looked at; absent: those of one user for bridge, fold and sink. */
+  readonly roles?: readonly AclRole[];
 }
+
+const USUAL_ROLES: readonly AclRole[] = ['bridge', 'fold', 'sink'];
 
 /** What the roles say to a broker, by kafkajs's names. */
 const NEEDED = [
@@ -25,62 +30,53 @@ const TRY_AGAIN = 'Try again.';
 
 /** Brokers, their advertised addresses, topics and permissions. Changes nothing, and leaves one transactional id behind. */
 export async function checkKafka(options: KafkaCheckOptions): Promise<Findings> {
-  const { connection, names, replicationFactor } = options;
+  const { connection, names, replicationFactor, roles = USUAL_ROLES } = options;
+  const acls = mergedAcls(roles.flatMap((role) => aclsOf(role, names)));
   let probe: Probe;
   try {
     probe = await openProbe(connection);
   } catch (error) {
-    return [unreachable(connection, error), ...theOthers(names, 'no broker is reached')];
+    return [unreachable(connection, error), ...theOthers(options, acls, 'no broker is reached')];
   }
   try {
     const { brokers, versions } = probe;
     const listeners = (await Promise.all(brokers.map((broker) => checkListener(connection, broker)))).flat();
     const first = [checkBrokers(brokers, replicationFactor), ...listeners, checkVersions(versions)];
     if (listeners.every(({ outcome }) => outcome === 'failed')) {
-      return [...first, ...theOthers(names, 'no advertised address is reached')];
+      return [...first, ...theOthers(options, acls, 'no advertised address is reached')];
     }
-    const [topics, fold, sink, transactions] = await Promise.all([
-      check({ name: 'kafka topics', remedy: TRY_AGAIN }, () => checkTopics(probe, options)),
-      check({ name: `kafka group ${names.foldGroup}`, remedy: TRY_AGAIN }, () => checkGroup(probe, names.foldGroup)),
-      check({ name: `kafka group ${names.sinkGroup}`, remedy: TRY_AGAIN }, () => checkGroup(probe, names.sinkGroup)),
-      check({ name: 'kafka transactions', remedy: TRY_AGAIN }, () => checkTransactions(probe, names)),
+    const others = acls.filter(({ resource }) => resource !== 'topic');
+    const found = await Promise.all([
+      check({ name: 'kafka topics', remedy: TRY_AGAIN }, () => checkTopics(probe, options, acls)),
+      ...others.map((acl) =>
+        check({ name: nameOf(acl), remedy: TRY_AGAIN }, () =>
+          acl.resource === 'group' ? checkGroup(probe, acl) : checkTransactions(probe, acl),
+        ),
+      ),
     ]);
-    return [...first, ...topics, ...fold, ...sink, ...transactions];
+    return [...first, ...found.flat()];
   } finally {
     await probe.close().catch(() => undefined);
   }
 }
 
-function theOthers(names: TopicNames, why: string): Findings {
-  const topics = operationsOf(names).map(([topic]) => `topic ${topic}`);
-  const others = [...topics, `group ${names.foldGroup}`, `group ${names.sinkGroup}`, 'transactions'];
-  return others.map((name) => skipped(`kafka ${name}`, why));
+function theOthers({ definitions }: KafkaCheckOptions, acls: readonly Acl[], why: string): Findings {
+  const topics = definitions.map(({ topic }) => `kafka topic ${topic}`);
+  const others = acls.filter(({ resource }) => resource !== 'topic').map(nameOf);
+  return [...topics, ...others].map((name) => skipped(name, why));
 }
 
-function unreachable({ brokers }: KafkaConnection, error: unknown): Finding {
-  const name = 'kafka brokers';
-  const detail = `KAFKA_BROKERS: cannot use ${brokers.join(', ')} (${rootOf(error)})`;
-  if (isAuthentication(error)) {
-    return failed(name, detail, 'Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.');
-  }
+function nameOf({ resource, name }: Acl): string {
+  return resource === 'transactional-id' ? 'kafka transactions' : `kafka ${resource} ${name}`;
+}
+
+function unreachable(connection: KafkaConnection, error: unknown): Finding {
+  const { detail, remedy } = explainUnreachable(connection, error);
   return failed(
-    name,
-    detail,
-    'Is a broker up there, may this machine reach it, and does it want KAFKA_SSL or KAFKA_SASL_…?',
+    'kafka brokers',
+    `KAFKA_BROKERS: cannot use ${connection.brokers.join(', ')} (${detail})`,
+    remedy ?? 'Is a broker up there, may this machine reach it, and does it want KAFKA_SSL or KAFKA_SASL_…?',
   );
-}
-
-function rootOf(error: unknown): string {
-  let cause = error;
-  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
-  return messageOf(cause).replace(/^Connection error: /, '');
-}
-
-function isAuthentication(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (cause.name === 'KafkaJSSASLAuthenticationError') return true;
-  }
-  return false;
 }
 
 function checkBrokers(brokers: readonly AdvertisedBroker[], replicationFactor: number): Finding {
@@ -100,7 +96,8 @@ function checkListener(connection: KafkaConnection, { nodeId, host, port }: Adve
       await reach(connection, address);
       return ok(name, `answers at ${address}, as advertised`);
     } catch (error) {
-      return failed(name, `advertises ${address}, which does not answer (${rootOf(error)})`, remedy);
+      const problem = explainUnreachable(connection, error);
+      return failed(name, `advertises ${address}, which does not answer (${problem.detail})`, problem.remedy ?? remedy);
     }
   });
 }
@@ -123,29 +120,30 @@ function checkVersions(versions: ApiVersions): Finding {
   );
 }
 
-async function checkTopics(probe: Probe, options: KafkaCheckOptions): Promise<Findings> {
-  const { connection, names, definitions, partitions, replicationFactor } = options;
-  const denied = new Map(
-    await Promise.all(
-      operationsOf(names).map(
-        async ([topic, operations]) => [topic, await deniedOnTopic(probe, topic, operations)] as const,
-      ),
-    ),
-  );
-  const shown = definitions.filter(({ topic }) => denied.get(topic)?.includes('Describe') !== true);
+async function checkTopics(probe: Probe, options: KafkaCheckOptions, acls: readonly Acl[]): Promise<Findings> {
+  const { connection, definitions, partitions, replicationFactor } = options;
+  const needs = new Map(acls.flatMap((acl) => (acl.resource === 'topic' ? [[acl.name, acl] as const] : [])));
+  const denied = new Map<string, DeniedOperations>();
+  for (const { topic } of definitions) {
+    const operations = needs.get(topic)?.operations;
+    // Without this one the settings cannot be judged, whether a role needs to see them or not.
+    if (operations !== undefined)
+      denied.set(topic, await deniedOnTopic(probe, topic, [...operations, 'DescribeConfigs']));
+  }
+  const shown = definitions.filter(({ topic }) => denied.get(topic)?.size === 0);
   const admin = await createKafkaAdmin(connection);
   try {
     const inspected = await admin.inspectTopics({ definitions: shown, partitions, replicationFactor });
     return definitions.map(({ topic }) => {
       const name = `kafka topic ${topic}`;
-      const missing = denied.get(topic) ?? [];
+      const acl = needs.get(topic);
+      if (acl === undefined) return skipped(name, `of no use to ${options.roles?.join(', ') ?? 'anybody'}`);
+      const missing = acl.operations.filter((operation) => denied.get(topic)?.has(operation));
       if (missing.length > 0) {
-        const operations = missing.map((one) => `--operation ${one}`).join(' ');
-        return failed(
-          name,
-          `not permitted: ${missing.join(', ')}`,
-          `Allow it: kafka-acls --add ${operations} --topic ${topic} …`,
-        );
+        return failed(name, `not permitted: ${missing.join(', ')}`, remedyOf({ ...acl, operations: missing }));
+      }
+      if (denied.get(topic)?.has('DescribeConfigs') === true) {
+        return ok(name, `${acl.operations.join(', ')} permitted; its settings are not shown to this user`);
       }
       const state = inspected.find((one) => one.topic === topic);
       return state === undefined ? skipped(name, 'not shown') : judgeTopic(name, state, replicationFactor);

@@ -1,23 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failed, ok, type Finding } from '../../../common/finding';
-import type { TopicNames } from '../../topics';
+import { aclFlags, type Acl, type AclOperation } from '../../acls';
 import { protocolTypes } from '../internals';
-import { produceNothing, type Probe } from './probe';
-
-type Operation = 'Describe' | 'Read' | 'Write';
-
-/** What the roles do with each topic. */
-export function operationsOf(
-  names: TopicNames,
-): readonly (readonly [topic: string, operations: readonly Operation[]])[] {
-  return [
-    [names.events, ['Describe', 'Read', 'Write']],
-    [names.state, ['Describe', 'Read', 'Write']],
-    [names.changelog, ['Describe', 'Read', 'Write']],
-    [names.deadLetters, ['Describe', 'Write']],
-    [names.names, ['Describe', 'Read', 'Write']],
-  ];
-}
+import { produceNothing, TOPIC_RESOURCE, type Probe, type ProbeBroker } from './probe';
 
 /** Beyond the end of every topic: the answer to a fetch is an error without records. */
 const NOWHERE = '9223372036854775806';
@@ -28,6 +13,11 @@ const HARMLESS = new Set([
   'CORRUPT_MESSAGE',
   'UNKNOWN_MEMBER_ID',
   'ILLEGAL_GENERATION',
+  'TOPIC_ALREADY_EXISTS',
+  'INVALID_REPLICATION_FACTOR',
+  'INVALID_CONFIG',
+  'POLICY_VIOLATION',
+  'NOT_CONTROLLER',
 ]);
 const ELECTED = new Set(['LEADER_NOT_AVAILABLE']);
 /** A leader or coordinator that is elected or loaded at this moment; a broker that has not heard of a topic yet. */
@@ -44,61 +34,93 @@ const SOON_MS = 200;
 const NO_LONGER_MS = 10_000;
 const COORDINATOR = { group: 0, transaction: 1 } as const;
 
-/** Which of the operations on a topic are denied; null: there is no such topic. Nothing is read and nothing written. */
+export type DeniedOperations = ReadonlySet<AclOperation>;
+
+/**
+ * Which of the operations on a topic are denied. Nothing is read, written, created or changed. What cannot be asked of a
+ * topic that does not exist is taken for permitted.
+ */
 export async function deniedOnTopic(
   probe: Probe,
   topic: string,
-  operations: readonly Operation[],
-): Promise<readonly Operation[] | null> {
+  operations: readonly AclOperation[],
+): Promise<DeniedOperations> {
+  const denied = new Set<AclOperation>();
   const [first] = probe.brokers;
-  if (first === undefined) return null;
+  if (first === undefined) return denied;
   const broker = await probe.broker(first.nodeId);
+  const wanted = new Set(operations);
+  if (wanted.has('Create') && (await isRefused(() => createNothing(broker, topic)))) denied.add('Create');
   let leader: { readonly partitionId: number; readonly leader: number } | undefined;
   try {
     const { topicMetadata } = await patiently(() => broker.metadata([topic]), ELECTED);
     leader = topicMetadata[0]?.partitionMetadata.find((partition) => partition.leader >= 0);
   } catch (error) {
-    if (protocolTypes(error).includes('UNKNOWN_TOPIC_OR_PARTITION')) return null;
-    if (isDenied(error)) return ['Describe'];
-    throw error;
+    if (protocolTypes(error).includes('UNKNOWN_TOPIC_OR_PARTITION')) return denied;
+    if (!isDenied(error)) throw error;
+    // Whoever may read or write may describe, and who may alter settings may see them: all of it is denied.
+    return new Set([...denied, ...withoutImplied(operations)]);
   }
-  if (leader === undefined) return [];
+  const resources = [{ type: TOPIC_RESOURCE, name: topic, configNames: [], configEntries: [] }] as const;
+  if (wanted.has('DescribeConfigs') && (await isRefused(() => broker.describeConfigs({ resources })))) {
+    denied.add('DescribeConfigs');
+  }
+  if (wanted.has('AlterConfigs') && (await isRefused(() => broker.alterConfigs({ resources, validateOnly: true })))) {
+    denied.add('AlterConfigs');
+  }
+  if (leader === undefined) return denied;
   const at = await probe.broker(leader.leader);
   const { partitionId: partition } = leader;
-  const denied: Operation[] = [];
-  if (operations.includes('Read')) {
+  if (wanted.has('Read')) {
     const partitions = [{ partition, fetchOffset: NOWHERE, maxBytes: 1 }];
     const question = { maxWaitTime: 0, minBytes: 0, maxBytes: 1, isolationLevel: 1, topics: [{ topic, partitions }] };
-    if (await isRefused(() => at.fetch(question))) denied.push('Read');
+    if (await isRefused(() => at.fetch(question))) denied.add('Read');
   }
-  if (operations.includes('Write') && (await isRefused(() => produceNothing(at, topic, partition))))
-    denied.push('Write');
+  if (wanted.has('Write') && (await isRefused(() => produceNothing(at, topic, partition)))) denied.add('Write');
   return denied;
 }
 
+/** Without Describe none of these is of use; what only setup needs is asked for on its own. */
+function withoutImplied(operations: readonly AclOperation[]): readonly AclOperation[] {
+  const used = operations.filter((operation) => operation === 'Read' || operation === 'Write');
+  return used.length > 0 ? used : ['Describe'];
+}
+
+/** A topic is only looked at, as `validateOnly` says. */
+async function createNothing(broker: ProbeBroker, topic: string): Promise<void> {
+  const one = { topic, numPartitions: 1, replicationFactor: 1, replicaAssignment: [], configEntries: [] };
+  try {
+    await broker.createTopics({ topics: [one], validateOnly: true });
+  } catch (error) {
+    // kafkajs gathers the errors of all topics.
+    throw error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors[0] : error;
+  }
+}
+
 /** Read on a consumer group, asked with a heartbeat of nobody. */
-export async function checkGroup(probe: Probe, group: string): Promise<Finding> {
-  const name = `kafka group ${group}`;
-  const beat = { groupId: group, groupGenerationId: -1, memberId: 'queuefold-doctor' };
+export async function checkGroup(probe: Probe, acl: Acl): Promise<Finding> {
+  const name = `kafka group ${acl.name}`;
+  const beat = { groupId: acl.name, groupGenerationId: -1, memberId: 'queuefold-doctor' };
   const refused = await isRefused(() =>
-    withCoordinator(probe, group, COORDINATOR.group, (coordinator) => coordinator.heartbeat(beat)),
+    withCoordinator(probe, acl.name, COORDINATOR.group, (coordinator) => coordinator.heartbeat(beat)),
   );
-  return refused
-    ? failed(name, 'its use is not permitted', `Allow it: kafka-acls --add --operation Read --group ${group} …`)
-    : ok(name, 'permitted');
+  return refused ? failed(name, 'its use is not permitted', remedyOf(acl)) : ok(name, 'permitted');
 }
 
 /** Transactions, asked with an id of the doctor's own: one of the fold's would end the transaction of a running one. */
-export async function checkTransactions(probe: Probe, names: TopicNames): Promise<Finding> {
+export async function checkTransactions(probe: Probe, acl: Acl): Promise<Finding> {
   const name = 'kafka transactions';
-  const transactionalId = `${names.foldGroup}-doctor`;
+  const transactionalId = `${acl.name}doctor`;
   const refused = await isRefused(() =>
     withCoordinator(probe, transactionalId, COORDINATOR.transaction, (coordinator) =>
       coordinator.initProducerId({ transactionalId, transactionTimeout: 10_000 }),
     ),
   );
-  const allow = `Allow them: kafka-acls --add --operation Write --operation Describe --resource-pattern-type prefixed --transactional-id ${names.foldGroup}- …`;
-  return refused ? failed(name, 'not permitted', allow) : ok(name, 'permitted');
+  return refused ? failed(name, 'not permitted', remedyOf(acl)) : ok(name, 'permitted');
+}
+
+export function remedyOf(acl: Acl): string {
+  return `Allow it: kafka-acls.sh --add --allow-principal User:… ${aclFlags(acl)}`;
 }
 
 async function withCoordinator(

@@ -22,9 +22,25 @@ export interface ProbeBroker {
   }): Promise<unknown>;
   initProducerId(request: { readonly transactionalId: string; readonly transactionTimeout: number }): Promise<unknown>;
   fetch(request: object): Promise<unknown>;
+  describeConfigs(request: { readonly resources: readonly TopicResource[] }): Promise<unknown>;
+  alterConfigs(request: {
+    readonly resources: readonly TopicResource[];
+    readonly validateOnly: true;
+  }): Promise<unknown>;
+  createTopics(request: { readonly topics: readonly object[]; readonly validateOnly: true }): Promise<unknown>;
   readonly connectionPool: {
     send(protocol: { readonly request: object; readonly response: unknown }): Promise<unknown>;
   };
+}
+
+export const TOPIC_RESOURCE = 2 as const;
+
+interface TopicResource {
+  readonly type: typeof TOPIC_RESOURCE;
+  readonly name: string;
+  /** Empty: all. */
+  readonly configNames: readonly string[];
+  readonly configEntries: readonly object[];
 }
 
 export type ApiVersions = Readonly<

@@ -1,0 +1,92 @@
+import type { TopicNames } from './topics';
+
+/** Whose permissions at Kafka are told apart: the commands of queuefold that use it. */
+export const ACL_ROLES = ['bridge', 'fold', 'sink', 'rebuild', 'setup', 'replay', 'doctor'] as const;
+export type AclRole = (typeof ACL_ROLES)[number];
+
+/** As `kafka-acls.sh` names them. Read and Write bring Describe with them, AlterConfigs DescribeConfigs. */
+export type AclOperation = 'Read' | 'Write' | 'Create' | 'Delete' | 'Describe' | 'DescribeConfigs' | 'AlterConfigs';
+
+export interface Acl {
+  readonly resource: 'topic' | 'group' | 'transactional-id';
+  readonly name: string;
+  readonly pattern: 'literal' | 'prefixed';
+  readonly operations: readonly AclOperation[];
+}
+
+/** All that a role needs at Kafka, and nothing more. */
+export function aclsOf(role: AclRole, names: TopicNames): readonly Acl[] {
+  const { prefix, events, state, changelog, deadLetters, foldGroup } = names;
+  const storing = (groupName: string): readonly Acl[] => [
+    // DescribeConfigs: how long the topic keeps tombstones.
+    topic(state, 'Read', 'DescribeConfigs'),
+    topic(names.names, 'Read'),
+    topic(deadLetters, 'Write'),
+    group(groupName),
+  ];
+  switch (role) {
+    case 'bridge':
+      // It reads back the live rows, to find what it missed, and the names, to write only what has changed.
+      return [
+        topic(events, 'Write'),
+        topic(state, 'Read'),
+        topic(names.names, 'Read', 'Write'),
+        topic(deadLetters, 'Write'),
+      ];
+    case 'fold':
+      return [
+        topic(events, 'Read'),
+        topic(changelog, 'Read', 'Write'),
+        topic(state, 'Write'),
+        topic(deadLetters, 'Write'),
+        group(foldGroup),
+        { resource: 'transactional-id', name: `${foldGroup}-`, pattern: 'prefixed', operations: ['Write'] },
+      ];
+    case 'sink':
+      return storing(names.sinkGroup);
+    case 'rebuild':
+      return storing(names.rebuildGroup);
+    case 'setup':
+      return allTopics(names).map((name) => topic(name, 'Create', 'Describe', 'AlterConfigs'));
+    case 'replay': {
+      // Topics, groups and transactional ids of its own, which it makes and removes.
+      const own = { name: `${prefix}_replay_`, pattern: 'prefixed' } as const;
+      return [
+        { resource: 'topic', ...own, operations: ['Create', 'Delete', 'AlterConfigs', 'Read', 'Write'] },
+        { resource: 'group', ...own, operations: ['Read'] },
+        { resource: 'transactional-id', ...own, operations: ['Write'] },
+      ];
+    }
+    case 'doctor':
+      return allTopics(names).map((name) => topic(name, 'Describe', 'DescribeConfigs'));
+  }
+}
+
+function allTopics(topics: TopicNames): readonly string[] {
+  return [topics.events, topics.state, topics.changelog, topics.deadLetters, topics.names];
+}
+
+function topic(name: string, ...operations: readonly AclOperation[]): Acl {
+  return { resource: 'topic', name, pattern: 'literal', operations };
+}
+
+function group(name: string): Acl {
+  return { resource: 'group', name, pattern: 'literal', operations: ['Read'] };
+}
+
+/** The flags of `kafka-acls.sh --add` that allow it. */
+export function aclFlags({ resource, name, pattern, operations }: Acl): string {
+  const allowed = operations.map((operation) => `--operation ${operation}`).join(' ');
+  return `${allowed}${pattern === 'prefixed' ? ' --resource-pattern-type prefixed' : ''} --${resource} ${name}`;
+}
+
+/** What several roles together need, each resource once. */
+export function mergedAcls(acls: readonly Acl[]): readonly Acl[] {
+  const merged = new Map<string, Acl>();
+  for (const acl of acls) {
+    const key = `${acl.resource} ${acl.pattern} ${acl.name}`;
+    const operations = [...new Set([...(merged.get(key)?.operations ?? []), ...acl.operations])];
+    merged.set(key, { ...acl, operations });
+  }
+  return [...merged.values()];
+}

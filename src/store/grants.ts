@@ -1,0 +1,41 @@
+import { identifier } from './client';
+
+/** A right on all tables of the database, or on one. */
+export interface Grant {
+  readonly privileges: readonly string[];
+  /** Null: all. */
+  readonly table: string | null;
+}
+
+/** All that sink and rebuild (once the tables are there) need at ClickHouse, and nothing more. */
+export const SINK_GRANTS: readonly Grant[] = [
+  { privileges: ['SELECT', 'INSERT'], table: null },
+  // The clean-up of ended conversations, and of names that are forgotten.
+  { privileges: ['OPTIMIZE', 'ALTER DELETE'], table: 'queue_conversation_state' },
+  { privileges: ['OPTIMIZE'], table: 'names' },
+];
+
+export const SETUP_GRANTS: readonly Grant[] = [
+  {
+    privileges: ['CREATE DATABASE', 'CREATE TABLE', 'CREATE VIEW', 'ALTER', 'DROP VIEW', 'SELECT', 'INSERT'],
+    table: null,
+  },
+];
+
+/** `GRANT … ON …`, without who gets it. */
+export function grantText({ privileges, table }: Grant, database: string): string {
+  return `GRANT ${privileges.join(', ')} ON ${placeOf(table, database)}`;
+}
+
+/** One grant for each table. */
+export function mergedGrants(grants: readonly Grant[]): readonly Grant[] {
+  const tables = [...new Set(grants.map(({ table }) => table))];
+  return tables.map((table) => {
+    const privileges = grants.filter((one) => one.table === table).flatMap((one) => one.privileges);
+    return { table, privileges: [...new Set(privileges)] };
+  });
+}
+
+function placeOf(table: string | null, database: string): string {
+  return `${identifier(database)}.${table ?? '*'}`;
+}
