@@ -31,6 +31,7 @@ import {
   type QueuefoldProcess,
   type ServicesForProcesses,
 } from '../support/pipeline-processes';
+import { outputsOf, place, placesWith, topicPlace, type Place } from '../support/places';
 
 /**
  * What somebody who may read everything of queuefold's gets to see of people: all topics, tables, logs and metrics of the
@@ -161,11 +162,6 @@ describe('personal data', () => {
 
 // ------------------------------------------------------------------------------------------------ what people send
 
-interface Place {
-  readonly name: string;
-  readonly bytes: Buffer;
-}
-
 interface Run {
   readonly prefix: string;
   readonly database: string;
@@ -284,12 +280,6 @@ function start(args: readonly string[], env: Environment): QueuefoldProcess {
   return started;
 }
 
-const place = (name: string, bytes: string | Buffer): Place => ({ name, bytes: Buffer.from(bytes) });
-
-function outputsOf(which: string, one: QueuefoldProcess): readonly Place[] {
-  return [place(`stdout of ${which} ${one.name}`, one.stdout()), place(`log of ${which} ${one.name}`, one.stderr())];
-}
-
 /** Everything of a prefix and a database, whatever it is called. */
 async function collected(prefix: string, own: string, more: readonly Place[]): Promise<Run> {
   const { brokers } = services;
@@ -302,8 +292,7 @@ async function collected(prefix: string, own: string, more: readonly Place[]): P
   for (const topic of topics.sort()) {
     const records = [...(await readAll(log, topic)).values()].flat();
     if (topic.endsWith('.dead-letters.v1')) deadLetters.push(...records);
-    const bytes = records.flatMap(({ key, value, headers }) => [key ?? '', value ?? '', JSON.stringify(headers)]);
-    places.push(place(`topic ${topic}`, Buffer.concat(bytes.map((part) => Buffer.from(part)))));
+    places.push(topicPlace(topic, records));
   }
   await log.close();
   // Views with parameters show what is in the history, which is read itself.
@@ -315,16 +304,6 @@ async function collected(prefix: string, own: string, more: readonly Place[]): P
     );
   }
   return { prefix, database: own, places, deadLetters };
-}
-
-/** The names of the places that hold one of these, in any case of letters. */
-function placesWith(texts: readonly string[], places: readonly Place[]): readonly string[] {
-  const searchable = (bytes: string | Buffer) => Buffer.from(bytes).toString('latin1').toLowerCase();
-  const wanted = texts.map(searchable);
-  return places.flatMap(({ name, bytes }) => {
-    const haystack = searchable(bytes);
-    return wanted.some((text) => haystack.includes(text)) ? [name] : [];
-  });
 }
 
 function masksIn(places: readonly Place[], name: string): readonly string[] {
