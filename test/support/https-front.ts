@@ -1,6 +1,6 @@
 import { request as plainRequest } from 'node:http';
-import { createServer, type ServerOptions } from 'node:https';
 import type { IncomingMessage } from 'node:http';
+import { createServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 /** TLS, and a look at who asks, before a server that has neither. */
@@ -25,7 +25,7 @@ export async function startHttpsFront({ target, admits = () => true, ...tls }: H
       return;
     }
     const { method, url, headers } = request;
-    const { authorization: _, ...others } = headers;
+    const others = Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'authorization'));
     const passed = plainRequest(
       { hostname, port, method, path: url, headers: { ...others, host: `${hostname}:${port}` } },
       (answer) => {

@@ -43,13 +43,25 @@ export async function startTokenEndpoint({ clients, lifeSeconds }: TokenEndpoint
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
     void text(request).then((body) => {
-      if (request.url === '/jwks') return answer(200, { keys: [jwk] });
-      if (instead !== null) return answer(instead, { error: 'temporarily_unavailable' });
+      if (request.url === '/jwks') {
+        answer(200, { keys: [jwk] });
+        return;
+      }
+      if (instead !== null) {
+        answer(instead, { error: 'temporarily_unavailable' });
+        return;
+      }
       const form = new URLSearchParams(body);
       const [, basic = ''] = /^Basic (.+)$/.exec(request.headers.authorization ?? '') ?? [];
       const [id = '', secret = ''] = Buffer.from(basic, 'base64').toString().split(':').map(decodeURIComponent);
-      if (form.get('grant_type') !== 'client_credentials') return answer(400, { error: 'unsupported_grant_type' });
-      if (clients[id] === undefined || clients[id] !== secret) return answer(401, { error: 'invalid_client' });
+      if (form.get('grant_type') !== 'client_credentials') {
+        answer(400, { error: 'unsupported_grant_type' });
+        return;
+      }
+      if (clients[id] === undefined || clients[id] !== secret) {
+        answer(401, { error: 'invalid_client' });
+        return;
+      }
       given.push(form.get('scope') ?? '');
       answer(200, { access_token: tokenFor(id), token_type: 'Bearer', expires_in: lifeSeconds(id) });
     });
