@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig, requireGroups, type Config, type RequiredGroups } from '../../../src/config';
 import { SETTINGS, SETTING_KEYS, type SettingKey } from '../../../src/config/settings';
@@ -15,13 +15,19 @@ const NEEDS: Readonly<Record<string, readonly (keyof RequiredGroups)[]>> = {
   simulate: [],
 };
 
-const PEM = '-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n';
+const TLS = join(__dirname, '..', '..', 'fixtures', 'tls');
+/** A certificate and its own key: the program holds them against each other. */
+const PEM = {
+  certificate: readFileSync(join(TLS, 'localhost.pem'), 'utf8'),
+  key: readFileSync(join(TLS, 'localhost.key'), 'utf8'),
+};
 
 /** A value that would pass for the one of a secret that this test does not have. */
 export function sampleSecret(variable: string): string {
   const samples: Readonly<Record<string, string>> = { GENESYS_REGION: 'mypurecloud.ie' };
-  const isPem = /_SSL_|_CA$|_CERT$|_KEY$/.test(variable) && variable !== 'PRIVACY_KEY';
-  return samples[variable] ?? (isPem ? PEM : `sample-of-${variable}`);
+  if (variable.endsWith('_SSL_KEY')) return PEM.key;
+  if (/_CA$|_CERT$/.test(variable)) return PEM.certificate;
+  return samples[variable] ?? `sample-of-${variable}`;
 }
 
 /**
