@@ -20,6 +20,8 @@ const { values: flags } = parseArgs({
     restore: { type: 'string', default: '100000' },
     /** Ended conversations for the clean-up. */
     ended: { type: 'string', default: '1000000' },
+    /** Conversations in the history that is asked for a moment. */
+    history: { type: 'string', default: '1000000' },
     /** The store's figures alone. */
     store: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -27,6 +29,8 @@ const { values: flags } = parseArgs({
     profile: { type: 'string' },
   },
 });
+
+const storeSizes = { ended: Number(flags.ended), conversations: Number(flags.history) };
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
@@ -68,7 +72,7 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
     latency: await step('latency', () => measureLatency(cluster, late, loaded.first)),
     restore: await step('restore', () => measureRestore(cluster, restored, loaded.states, Number(flags.restore))),
     sink: await step('sink', () => measureSink(cluster, one, profile)),
-    store: await step('store', () => measureStore(cluster, stored, Number(flags.ended))),
+    store: await step('store', () => measureStore(cluster, stored, storeSizes)),
     load: { before, after: loadavg()[0] ?? 0 },
   };
 }
@@ -83,7 +87,7 @@ async function main(): Promise<void> {
   try {
     if (flags.store) {
       const topics = await cluster.createTopics('stored');
-      process.stdout.write(`${JSON.stringify(await measureStore(cluster, topics, Number(flags.ended)), null, 2)}\n`);
+      process.stdout.write(`${JSON.stringify(await measureStore(cluster, topics, storeSizes), null, 2)}\n`);
       return;
     }
     const result = await measure(cluster);

@@ -19,19 +19,22 @@ import { createWriter } from '../../src/store/writer';
 import { aRow } from '../support/store-rows';
 import { heard, report } from './child';
 import { connectionTo, PARTITIONS } from './cluster';
+import { measureQueries, type QueryFigures } from './store-queries';
 
 export interface StoreProcessArgs {
   readonly brokers: readonly string[];
   readonly topics: TopicNames;
   readonly folder: string;
   readonly ended: number;
+  /** In the history that is asked. */
+  readonly conversations: number;
 }
 
 export interface StoreReports {
   readonly done: StoreFigures;
 }
 
-export interface StoreFigures {
+export interface StoreFigures extends QueryFigures {
   /** From the call of `send` of a state record to the answer to its INSERT, after which a query shows it. */
   readonly visibleP50Ms: number;
   readonly visibleP99Ms: number;
@@ -58,21 +61,28 @@ const FLUSH = { rows: 10_000, bytes: 8 * 1024 * 1024, ms: 250 };
 const BATCH = 10_000;
 const DAY_MS = 86_400_000;
 
-async function main({ brokers, topics, folder, ended }: StoreProcessArgs): Promise<void> {
+async function main({ brokers, topics, folder, ended, conversations }: StoreProcessArgs): Promise<void> {
   const ending = heard('end');
   const engine = await openEmbeddedClickHouse({ dataDir: folder });
   const store = connectStore({ connection: engine.connection(), database: 'bench_store', where: engine.path });
   await migrate(store.client, { database: store.database, dryRun: false });
   const visible = await measureVisibility(brokers, topics, store);
-  for (const table of ['state', 'history']) {
-    await store.client.command({ query: `TRUNCATE TABLE ${store.database}.queue_conversation_${table}` });
-  }
-  const figures: StoreFigures = { ...visible, ...(await measureCleanup(store, ended)) };
+  await empty(store);
+  const cleanup = await measureCleanup(store, ended);
+  await empty(store);
+  const queries = await measureQueries(store, conversations, createMetrics());
+  const figures: StoreFigures = { ...visible, ...cleanup, ...queries };
   report('done', figures);
   await ending;
   await store.close();
   await engine.close();
   process.exit(0);
+}
+
+async function empty({ client, database }: Store): Promise<void> {
+  for (const table of ['state', 'history', 'lives']) {
+    await client.command({ query: `TRUNCATE TABLE ${database}.queue_conversation_${table}` });
+  }
 }
 
 async function measureVisibility(brokers: readonly string[], topics: TopicNames, store: Store) {
