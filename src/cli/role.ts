@@ -1,5 +1,5 @@
 import { requireGroups, type Config } from '../config';
-import type { Checks } from '../ops/health';
+import { checkHealth, livenessOf, type CheckResult, type Checks } from '../ops/health';
 import { startOpsHttp, type Answer, type Routes } from '../ops/http';
 import { connectKafka, tlsMaterial } from '../roles/connect';
 import { startFoldRole } from '../roles/fold';
@@ -38,10 +38,12 @@ export async function hostRole<R extends RunningRole>(context: Context, hosted: 
 
   // Health answers from the beginning: not ready, until the role is there.
   let role: R | null = null;
+  let alive = (): CheckResult => ({ ok: true, detail: 'starting' });
   const ops = await startOpsHttp({
     ...config.http,
     registry: metrics.served([name]),
     ready: readiness(name, () => role),
+    live: { [name]: () => alive() },
     routes: servedBy(() => role, hosted.routes ?? {}),
     logger,
   });
@@ -49,22 +51,24 @@ export async function hostRole<R extends RunningRole>(context: Context, hosted: 
   logger.info({ role: name, metrics: `${ops.url}/metrics` }, 'starting');
   const running = await hosted.start(parts);
   role = running;
+  alive = livenessOf(running.done);
   shutdown.onStop(name, () => running.stop());
   return running;
 }
+
+/** Below the time-out of the whole answer, so that the check that does not answer is named. */
+const ROLE_CHECK_TIMEOUT_MS = 1_500;
 
 function readiness(name: string, role: () => RunningRole | null): Checks {
   return {
     [name]: async () => {
       const ready = role()?.ready;
       if (ready === undefined) return { ok: false, detail: 'starting' };
-      const results = await Promise.all(
-        Object.entries(ready).map(async ([check, run]) => ({ check, ...(await run()) })),
+      const { ok, checks } = await checkHealth(ready, ROLE_CHECK_TIMEOUT_MS);
+      const details = Object.entries(checks).map(
+        ([check, { ok: well, detail = well ? 'ok' : 'failing' }]) => `${check}: ${detail}`,
       );
-      return {
-        ok: results.every(({ ok }) => ok),
-        detail: results.map(({ check, detail }) => `${check}: ${detail ?? 'ok'}`).join('; '),
-      };
+      return { ok, detail: details.join('; ') };
     },
   };
 }

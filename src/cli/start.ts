@@ -1,6 +1,7 @@
 import { UsageError } from '../common/errors';
 import { withDefaults, type Config, type SettingKey } from '../config';
 import { acquireDataDir } from '../embedded/lock';
+import { livenessOf } from '../ops/health';
 import { startOpsHttp } from '../ops/http';
 import { startBridgeRole } from '../roles/bridge';
 import { startFoldRole } from '../roles/fold';
@@ -61,6 +62,7 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
     ...config.http,
     registry: metrics.served(['bridge', 'fold', 'sink']),
     ready: { ...bridge.ready, ...fold.ready, ...sink.ready },
+    live: { bridge: livenessOf(bridge.done), fold: livenessOf(fold.done), sink: livenessOf(sink.done) },
     routes: bridge.routes ?? {},
     logger,
   });

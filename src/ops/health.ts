@@ -36,3 +36,14 @@ async function checked(check: Checks[string], timeoutMs: number): Promise<CheckR
     clearTimeout(timer);
   }
 }
+
+/**
+ * Live: a restart would not help. That the answer comes shows that the event loop turns; beyond that, what the process is
+ * for must not have ended. Never what it depends on.
+ */
+export function livenessOf(done: Promise<unknown>): () => CheckResult {
+  let ended = false;
+  const end = (): void => void (ended = true);
+  done.then(end, end);
+  return () => (ended ? { ok: false, detail: 'it has ended, and its process has not' } : { ok: true });
+}

@@ -9,6 +9,7 @@ import { createIngest } from '../pipeline/ingest';
 import { createIntake, type IntakeCounts } from '../pipeline/intake';
 import { createSender } from '../pipeline/sender';
 import { startGenesysSource, type GenesysSource } from './genesys-source';
+import { logAnswers } from './reach';
 import type { RoleParts, RunningRole } from './role';
 import { inputLimitsOf, limitsOf, maskOf } from './settings';
 
@@ -85,7 +86,7 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
   const stopping = new AbortController();
   const { signal } = stopping;
   const linesSent = parts.lines ? sendEventLines({ lines: parts.lines, ingest, intake, sender, signal }) : null;
-  const reach = onceAtATime(() => log.endOffsets(topics.events));
+  const reach = logAnswers(log, topics.events);
   let finish: () => void = () => undefined;
   const stopped = new Promise<void>((resolve) => (finish = resolve));
 
@@ -95,9 +96,10 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
       ...genesys?.ready,
       kafka: async () => {
         const why = unavailable();
-        // Without Genesys there may be nothing to send for hours, which would tell nothing of Kafka.
-        if (why === null && genesys === null) await reach();
-        return { ok: why === null, detail: why ?? `${sender.pending()} records wait` };
+        if (why !== null) return { ok: false, detail: why };
+        // There may be nothing to send for hours, which would tell nothing of Kafka.
+        const answer = await reach();
+        return answer.ok ? { ok: true, detail: `${sender.pending()} records wait` } : answer;
       },
     },
     routes: endpoint === null ? {} : { '/events': endpoint.route },
@@ -124,12 +126,6 @@ async function failureOf(linesSent: Promise<unknown>, told: AbortSignal): Promis
     if (!told.aborted && !(error instanceof Error && error.name === 'AbortError')) throw error;
   });
   return new Promise(() => undefined);
-}
-
-/** Who asks while another is still waiting waits with it: probes do not pile up while Kafka is away. */
-function onceAtATime<T>(ask: () => Promise<T>): () => Promise<T> {
-  let asking: Promise<T> | null = null;
-  return () => (asking ??= ask().finally(() => (asking = null)));
 }
 
 /** The receive time of an event stands in its CloudEvents header. A dead letter is none. */

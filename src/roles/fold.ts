@@ -1,5 +1,6 @@
 import { startFold } from '../pipeline/fold';
 import { watchTasks } from '../pipeline/task-watch';
+import { logAnswers } from './reach';
 import type { RoleParts, RunningRole } from './role';
 import { foldSettingsOf } from './settings';
 
@@ -25,6 +26,7 @@ export async function startFoldRole({
   return {
     name: 'fold',
     ready: {
+      kafka: logAnswers(log, topics.events),
       tasks: () => {
         const states = tasks.status().map(({ partition, state }) => `${partition} ${state}`);
         return { ok: tasks.ready(), detail: states.length === 0 ? 'no partition assigned' : states.join(', ') };

@@ -11,6 +11,7 @@ import { claimEpoch } from '../store/epochs';
 import { followNames } from '../store/names';
 import { createSink } from '../store/sink';
 import type { DecodedRecord } from '../store/sink-options';
+import { logAnswers, storeAnswers } from './reach';
 import type { RoleParts, RunningRole } from './role';
 
 export interface RunningSinkRole extends RunningRole {
@@ -75,13 +76,17 @@ export async function startSinkRole(
     metrics,
     logger,
   });
+  const reachStore = storeAnswers(store);
   const following = names === 'followed' ? followNamesOf(parts) : null;
   return {
     name: 'sink',
     ready: {
-      clickhouse: () => {
+      kafka: logAnswers(log, topics.state),
+      clickhouse: async () => {
         const { available, error } = sink.state();
-        return { ok: available, ...(error === null ? {} : { detail: error }) };
+        if (!available) return { ok: false, ...(error === null ? {} : { detail: error }) };
+        // There may be nothing to store for hours, which would tell nothing of ClickHouse.
+        return reachStore();
       },
       partitions: () => ({ ok: sink.ready() }),
     },
