@@ -106,6 +106,8 @@ function withStartDefaults(context: Context): Context {
     SINK_FLUSH_MS: '250',
     ...(config.kafka.brokers === undefined ? { PARTITIONS: '4', REPLICATION_FACTOR: '1' } : {}),
     ...(simulated && anyConfigured ? { TOPIC_PREFIX: 'demo', CLICKHOUSE_DATABASE: 'queuefold_demo' } : {}),
+    // Invented people have no privacy.
+    ...(simulated ? { NAMES_OF: 'queues,users,skills' } : {}),
   };
   return { ...context, config: withDefaults(config, 'start', defaults) };
 }

@@ -22,6 +22,6 @@ export function describeConfig(config: Config): readonly DescribedSetting[] {
 export function secretValues(config: Config): readonly string[] {
   return SETTING_KEYS.flatMap((key) => {
     const { value } = config.settings[key];
-    return typeof value === 'object' && 'known' in value ? value.known() : [];
+    return typeof value === 'object' && value !== null && 'known' in value ? value.known() : [];
   });
 }

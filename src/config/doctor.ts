@@ -9,7 +9,7 @@ const KNOWN: ReadonlySet<string> = new Set(
   SETTING_KEYS.flatMap((key) => (SETTINGS[key].fromFile ? [key, `${key}_FILE`] : [key])),
 );
 /** The beginnings of our names: who writes one with another end means one of ours. */
-const FAMILIES = /^(KAFKA|SCHEMA_REGISTRY|CLICKHOUSE|GENESYS|EVENTS|SINK|DLQ|PRIVACY|QUEUEFOLD)_/;
+const FAMILIES = /^(KAFKA|SCHEMA_REGISTRY|CLICKHOUSE|GENESYS|EVENTS|NAMES|SINK|DLQ|PRIVACY|QUEUEFOLD)_/;
 const OTHERS = new Set(['QUEUEFOLD_CONFIG']);
 /** Kubernetes sets these for each service that there is. */
 const OF_KUBERNETES = /_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_\w+)?)?)$/;

@@ -1,3 +1,4 @@
+import type { NameKind } from '../common/names';
 import type { ResolvedSettings } from './resolve';
 import type { LiveText, Secret } from './secret';
 import type { SettingValue } from './settings';
@@ -115,9 +116,13 @@ export interface GenesysConfig {
   /** Ids or names; `['*']`: all. */
   readonly queues: readonly string[];
   readonly queuesEveryMs: number;
+  /** Null `everyMs`: names are not asked for. */
+  readonly names: { readonly of: readonly NameKind[]; readonly everyMs: number | null };
   readonly shard: { readonly index: number; readonly count: number };
   readonly channels: number;
 }
+
+const NAME_KIND = { queues: 'queue', users: 'user', skills: 'skill' } as const satisfies Record<string, NameKind>;
 
 /** @param settings parsed without a problem */
 export function groupSettings(settings: ResolvedSettings): Config {
@@ -148,6 +153,7 @@ export function groupSettings(settings: ResolvedSettings): Config {
       apiUrl: settings.GENESYS_API_URL.value,
       queues: settings.QUEUES.value,
       queuesEveryMs: settings.QUEUES_EVERY.value,
+      names: { of: settings.NAMES_OF.value.map((kinds) => NAME_KIND[kinds]), everyMs: settings.NAMES_EVERY.value },
       shard: { index: settings.SHARD.value, count: settings.SHARDS.value },
       // Genesys gives an OAuth client 20, of which two are left to replace others.
       channels: settings.GENESYS_CHANNELS.value ?? Math.max(1, Math.floor(18 / settings.SHARDS.value)),

@@ -66,6 +66,18 @@ export function duration(minMs: number, maxMs: number): Kind<number> {
   });
 }
 
+/** `off`, or `0`, is null. */
+export function orOff<T>({ schema, allowed }: Kind<T>): Kind<T | null> {
+  const orNull = z.custom<RawValue>().transform((raw, context): T | null => {
+    if (typeof raw === 'string' && /^(off|0)$/i.test(raw.trim())) return null;
+    const parsed = schema.safeParse(raw);
+    if (parsed.success) return parsed.data;
+    for (const { message } of parsed.error.issues) context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  });
+  return { schema: orNull, allowed: `${allowed}; or off` };
+}
+
 const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, B: 1, KIB: 1024, MIB: 1024 ** 2, GIB: 1024 ** 3 };
 
 /** Bytes. */

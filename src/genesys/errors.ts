@@ -9,6 +9,8 @@ export interface GenesysErrorFacts {
   readonly correlationId: string | null;
   /** How long Genesys asked to wait; null: it did not. */
   readonly retryAfterMs: number | null;
+  /** Those that Genesys named when it refused. */
+  readonly permissions?: readonly string[];
 }
 
 /** A request that Genesys refused or did not answer. Quotes nothing of a body but its error code. */

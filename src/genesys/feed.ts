@@ -5,6 +5,7 @@ import { createChannelSet, type ChannelSetState, type QueueSubscription } from '
 import type { Frame } from './connection';
 import type { ControlFrame } from './control-frames';
 import { GenesysError } from './errors';
+import { pollNames, type NamesWanted } from './names';
 import type { Credentials } from './oauth';
 import { pollQueues } from './queue-poll';
 import { watchQueues, type QueueWatch } from './queue-watch';
@@ -41,6 +42,8 @@ export interface FeedOptions {
   readonly onState?: (state: FeedState) => void;
   /** Where to read the table back and where answers go; absent: what was missed stays missed. */
   readonly reconciliation?: ReconciliationPorts & { readonly timings?: Partial<ReconciliationTimings> };
+  /** Absent: no names are asked for. */
+  readonly names?: NamesWanted;
   readonly timings?: Partial<Timings>;
   /** A larger frame ends its socket. */
   readonly maxFrameBytes?: number;
@@ -105,6 +108,7 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
   logger.info({ queues: watch.queues().size, channels: channels.size() }, 'Genesys queues are subscribed');
   const stopping = new AbortController();
   const polling = pollQueues({ rest, watch, channels, metrics, logger, reconciler, signal: stopping.signal, timings });
+  const naming = options.names && pollNames({ ...options.names, rest, metrics, logger, signal: stopping.signal });
 
   return {
     ready: () => channels.state() === 'ready',
@@ -120,6 +124,7 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
       await rest.stop();
       await reconciler?.stop();
       await polling;
+      await naming;
       await stopped;
     },
   };

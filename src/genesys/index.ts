@@ -5,6 +5,7 @@ export type { GenesysCheckOptions } from './doctor';
 export { GenesysError } from './errors';
 export { startGenesysFeed } from './feed';
 export type { FeedOptions, FeedState, GenesysFeed, WatchedQueue } from './feed';
+export type { NameLists, NamesWanted } from './names';
 export type { Credentials } from './oauth';
 export type { GenesysQueue } from './queues';
 export type { Phase } from './activity';

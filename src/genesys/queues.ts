@@ -1,32 +1,15 @@
-import { z } from 'zod';
 import { UsageError } from '../common/errors';
+import type { Named } from '../common/names';
 import type { Urgency } from './budget';
+import { listAll } from './listing';
+import { NAME_LISTS } from './names';
 import type { Rest } from './rest';
 
-export interface GenesysQueue {
-  readonly id: string;
-  readonly name: string;
-}
+export type GenesysQueue = Named;
 
-const ROUTE = '/api/v2/routing/queues';
-/** The greatest that Genesys takes. */
-const PAGE_SIZE = 500;
-
-const QueuePage = z.object({
-  entities: z.array(z.object({ id: z.string().min(1), name: z.string().default('') })),
-  pageCount: z.number().optional(),
-});
-
-/** All queues that the client may see (permission routing:queue:view). Pages shift while they are read: each once. */
-export async function listQueues(rest: Rest, urgency: Urgency = 'now'): Promise<readonly GenesysQueue[]> {
-  const queues = new Map<string, GenesysQueue>();
-  for (let page = 1, pages = 1; page <= pages; page += 1) {
-    const path = `${ROUTE}?pageNumber=${page}&pageSize=${PAGE_SIZE}`;
-    const { entities, pageCount } = await rest.send({ method: 'GET', path, route: ROUTE, urgency, answer: QueuePage });
-    for (const queue of entities) queues.set(queue.id, queue);
-    pages = pageCount ?? (entities.length === PAGE_SIZE ? page + 1 : page);
-  }
-  return [...queues.values()];
+/** All queues that the client may see (permission routing:queue:view). */
+export function listQueues(rest: Rest, urgency: Urgency = 'now'): Promise<readonly GenesysQueue[]> {
+  return listAll(rest, NAME_LISTS.queue.route, urgency);
 }
 
 /**

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { messageOf } from '../common/errors';
 import type { Logger } from '../ops/logging';
 import type { Metrics } from '../ops/metrics';
 import { createBreaker } from './breaker';
 import { createBudget, type RateLimit, type Urgency } from './budget';
+import { readErrorAnswer } from './error-answer';
 import { GenesysError, isTransient } from './errors';
 import type { HttpAnswer, HttpRequest } from './http';
 import { createHttp } from './http';
@@ -49,8 +50,6 @@ export interface Rest {
 const ATTEMPTS = 5;
 /** Requests in a row without an answer, or with a 5xx, after which Genesys is left alone for a while. */
 const BREAK_AFTER = 10;
-
-const ErrorAnswer = z.object({ code: z.string().max(100) });
 
 /**
  * The API with one token: time-outs, bounded retries with jitter, `Retry-After` honoured, a 401 logs in again. A service
@@ -171,7 +170,7 @@ const isUnauthorized = (error: unknown): boolean => error instanceof GenesysErro
 
 function refusalOf({ method, route }: RestRequest<unknown>, answer: HttpAnswer): GenesysError {
   const correlationId = answer.header('inin-correlation-id');
-  const code = codeOf(answer.text);
+  const { code, permissions } = readErrorAnswer(answer.text);
   const retryAfter = Number(answer.header('retry-after') ?? Number.NaN);
   const what = [`HTTP ${answer.status}`, code, `correlation id ${correlationId ?? 'none'}`].filter(
     (part) => part !== null,
@@ -181,15 +180,8 @@ function refusalOf({ method, route }: RestRequest<unknown>, answer: HttpAnswer):
     code,
     correlationId,
     retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1_000 : null,
+    permissions,
   });
-}
-
-function codeOf(text: string): string | null {
-  try {
-    return ErrorAnswer.parse(JSON.parse(text)).code;
-  } catch {
-    return null;
-  }
 }
 
 function readAnswer<T>({ method, route, answer: schema }: RestRequest<T>, answer: HttpAnswer): T {

@@ -1,4 +1,5 @@
 import { Counter, Registry } from 'prom-client';
+import { NAME_KINDS } from '../common/names';
 import { allSeries, createMetricBuilder, type MetricRole } from './metric-builder';
 
 /**
@@ -120,6 +121,14 @@ export function createMetrics() {
     unwatchedQueues: bridge.gauge('bridge_unwatched_queues', 'Queues beyond what the channels of this bridge hold', {}),
     queuePolls: bridge.counter('bridge_queue_polls_total', 'Looks at the list of queues, by what came of it', {
       outcome: ['same', 'changed', 'failed'],
+    }),
+    namePolls: bridge.counter('bridge_name_polls_total', 'Looks at a list of names, by kind and what came of it', {
+      kind: NAME_KINDS,
+      outcome: ['listed', 'refused', 'failed'],
+    }),
+    nameChanges: bridge.counter('bridge_name_changes_total', 'Names written to Kafka, by kind and what has changed', {
+      kind: NAME_KINDS,
+      change: ['new', 'renamed', 'gone', 'back', 'forgotten'],
     }),
     genesysRequests: bridge.counter('genesys_requests_total', 'REST requests to Genesys, by route and status', {
       route: { bounded: 'the paths that the bridge uses, without ids' },

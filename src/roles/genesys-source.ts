@@ -5,15 +5,17 @@ import {
   type GenesysFeed,
   type GenesysUrls,
   type LiveRow,
+  type NamesWanted,
   type Phase,
   type ReconciliationTimings,
   type Timings,
 } from '../genesys';
-import { createRowCodec } from '../log/codec/codecs';
+import { createNameCodec, createRowCodec } from '../log/codec/codecs';
 import type { Checks } from '../ops/health';
 import type { Ingest } from '../pipeline/ingest';
 import type { Intake } from '../pipeline/intake';
 import { followLiveRows } from '../pipeline/live-rows';
+import { createNamesKeeper } from '../pipeline/names';
 import type { Sender } from '../pipeline/sender';
 import type { RoleParts } from './role';
 
@@ -54,6 +56,7 @@ export async function startGenesysSource(parts: GenesysSourceParts): Promise<Gen
     shard: config.genesys.shard,
     channels: config.genesys.channels,
     timings: { ...parts.timings, queuesEveryMs: config.genesys.queuesEveryMs },
+    ...namesOf(parts),
     metrics,
     logger,
     onFrame: ({ bytes, receivedAt }) => take(bytes, receivedAt, 'websocket'),
@@ -88,6 +91,20 @@ export async function startGenesysSource(parts: GenesysSourceParts): Promise<Gen
       await live.stop();
     },
   };
+}
+
+/** One bridge is enough for the names of the organisation: those of the first share ask for them. */
+function namesOf(parts: GenesysSourceParts): { readonly names?: NamesWanted } {
+  const { log, schemas, topics, metrics, logger } = parts;
+  const { names, shard } = parts.config.genesys;
+  const { of: kinds, everyMs } = names;
+  if (everyMs === null || shard.index !== 0) return {};
+  const keeper = createNamesKeeper({
+    ...{ log, topic: topics.names, kinds, metrics, logger },
+    codec: () => createNameCodec(schemas, topics),
+    keepGoneMs: parts.config.clickhouse.historyRetentionMs,
+  });
+  return { names: { kinds, everyMs, keep: keeper.keep } };
 }
 
 function liveRowOf(row: QueueConversation): LiveRow {

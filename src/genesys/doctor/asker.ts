@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { readErrorAnswer, type ErrorAnswer } from '../error-answer';
 import { GenesysError } from '../errors';
 import { createHttp, type HttpAnswer, type HttpRequest } from '../http';
 import { createTokens, type Credentials } from '../oauth';
@@ -17,12 +17,8 @@ export interface Asker {
   stop(): Promise<void>;
 }
 
-export interface Reply {
+export interface Reply extends ErrorAnswer {
   readonly status: number;
-  /** Genesys's own code; null where it said none: then it may not have been Genesys. */
-  readonly code: string | null;
-  /** The permissions that Genesys named when it refused. */
-  readonly permissions: readonly string[];
   readonly text: string;
 }
 
@@ -31,13 +27,6 @@ export interface Seen {
   readonly aheadMs: number | null;
   readonly requests: { readonly used: number; readonly allowed: number } | null;
 }
-
-const ErrorAnswer = z.object({
-  code: z.string().max(100).nullish(),
-  message: z.string().nullish(),
-  messageParams: z.record(z.string(), z.unknown()).nullish(),
-});
-const PERMISSION = /\b[a-z][\w-]*:[a-z*][\w-]*:[a-z*][\w-]*/gi;
 
 export interface AskerOptions {
   readonly urls: GenesysUrls;
@@ -114,11 +103,10 @@ export function told({ status, code }: Pick<Reply, 'status' | 'code'>): string {
   return code === null ? `HTTP ${status}` : `HTTP ${status}, ${code}`;
 }
 
+const NO_ERROR: ErrorAnswer = { code: null, permissions: [] };
+
 function replyOf({ status, text }: HttpAnswer): Reply {
-  const parsed = status >= 400 ? ErrorAnswer.safeParse(parse(text)) : null;
-  const { code = null, message, messageParams } = parsed?.success === true ? parsed.data : {};
-  const words = `${JSON.stringify(messageParams ?? {})} ${message ?? ''}`;
-  return { status, code, permissions: [...new Set(words.match(PERMISSION) ?? [])], text };
+  return { status, text, ...(status >= 400 ? readErrorAnswer(text) : NO_ERROR) };
 }
 
 function parse(text: string): unknown {

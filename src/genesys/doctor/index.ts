@@ -1,5 +1,6 @@
 import { messageOf } from '../../common/errors';
 import { check, failed, ok, skipped, warning, type Finding, type Findings } from '../../common/finding';
+import type { NameKind } from '../../common/names';
 import { readProxies } from '../../common/proxies';
 import { GenesysError } from '../errors';
 import type { Credentials } from '../oauth';
@@ -10,7 +11,14 @@ import { TOPICS_PER_CHANNEL } from '../subscriptions';
 import { queueTopicOffer } from '../topics';
 import { createAsker, type Asker } from './asker';
 import { checkNotifications } from './notifications';
-import { checkPermission, grant, permissionsBeside, QUEUE_VIEW } from './permissions';
+import {
+  checkPermission,
+  grant,
+  permissionsBeside,
+  permissionsOfNames,
+  QUEUE_VIEW,
+  type Permission,
+} from './permissions';
 
 export interface GenesysCheckOptions {
   readonly urls: GenesysUrls;
@@ -18,6 +26,8 @@ export interface GenesysCheckOptions {
   /** As `QUEUES` says. */
   readonly queues: readonly string[];
   readonly shard: Shard;
+  /** Of what names are kept. */
+  readonly names: readonly NameKind[];
   /** Notification channels of the bridge. */
   readonly channels: number;
   /** One request, and the opening of a socket. */
@@ -38,18 +48,19 @@ const CLOCK_FAILED_MS = 10_000;
  * @throws UsageError for a proxy's variable that holds no address
  */
 export async function checkGenesys(options: GenesysCheckOptions): Promise<Findings> {
-  const { urls, credentials, timeoutMs = 10_000, pingAfterMs = 1_000 } = options;
+  const { urls, credentials, names, timeoutMs = 10_000, pingAfterMs = 1_000 } = options;
   const asker = createAsker({ urls, credentials, timeoutMs });
   try {
     const token = await check({ name: 'genesys token', remedy: whereItIs(urls) }, () => checkToken(asker, urls));
     if (token.some(isFailed))
-      return [...token, ...skippedAll('there is no token', ['api', QUEUE_VIEW.name, ...THE_OTHERS])];
+      return [...token, ...skippedAll('there is no token', ['api', QUEUE_VIEW.name, ...theOthers(names)])];
     const api = await check({ name: 'genesys api', remedy: whereItIs(urls) }, () => checkApi(asker, urls));
     if (api.some(isFailed))
-      return [...token, ...api, ...skippedAll('the API is not reached', [QUEUE_VIEW.name, ...THE_OTHERS])];
-    const [visible, offer] = await Promise.all([
+      return [...token, ...api, ...skippedAll('the API is not reached', [QUEUE_VIEW.name, ...theOthers(names)])];
+    const [visible, offer, named] = await Promise.all([
       check({ name: `genesys ${QUEUE_VIEW.name}`, remedy: TRY_AGAIN }, () => checkPermission(asker, QUEUE_VIEW)),
       check({ name: 'genesys topic', remedy: TRY_AGAIN }, () => checkTopic(asker)),
+      checkPermissions(asker, permissionsOfNames(names)),
     ]);
     const found: string[] = [];
     const watched = visible.some(({ outcome }) => outcome !== 'ok')
@@ -64,18 +75,29 @@ export async function checkGenesys(options: GenesysCheckOptions): Promise<Findin
             'websocket',
           ])
         : await besideQueues(asker, queueId, { timeoutMs, pingAfterMs });
-    return [...token, ...api, ...visible, ...watched, ...offer, ...beside, checkClock(asker), checkLimit(asker)];
+    return [
+      ...token,
+      ...api,
+      ...visible,
+      ...watched,
+      ...offer,
+      ...beside,
+      ...named,
+      checkClock(asker),
+      checkLimit(asker),
+    ];
   } finally {
     await asker.stop();
   }
 }
 
-const THE_OTHERS = [
+const theOthers = (names: readonly NameKind[]): readonly string[] => [
   'queues',
   'topic',
   ...permissionsBeside('').map(({ name }) => name),
   'subscription',
   'websocket',
+  ...permissionsOfNames(names).map(({ name }) => name),
   'clock',
   'requests',
 ];
@@ -93,13 +115,17 @@ async function besideQueues(
   queueId: string,
   { timeoutMs, pingAfterMs }: { readonly timeoutMs: number; readonly pingAfterMs: number },
 ): Promise<Findings> {
-  const permissions = permissionsBeside(queueId).map((permission) =>
-    check({ name: `genesys ${permission.name}`, remedy: TRY_AGAIN }, () => checkPermission(asker, permission)),
-  );
   const sockets = check({ name: 'genesys subscription', remedy: TRY_AGAIN, limitMs: 4 * timeoutMs }, () =>
     checkNotifications({ asker, queueId, openTimeoutMs: timeoutMs, pingAfterMs }),
   );
-  return (await Promise.all([...permissions, sockets])).flat();
+  return (await Promise.all([checkPermissions(asker, permissionsBeside(queueId)), sockets])).flat();
+}
+
+async function checkPermissions(asker: Asker, permissions: readonly Permission[]): Promise<Findings> {
+  const found = permissions.map((permission) =>
+    check({ name: `genesys ${permission.name}`, remedy: TRY_AGAIN }, () => checkPermission(asker, permission)),
+  );
+  return (await Promise.all(found)).flat();
 }
 
 async function checkToken(asker: Asker, { loginUrl }: GenesysUrls): Promise<Finding> {

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { NameKind } from '../../common/names';
 import { failed, ok, warning, type Finding } from '../../common/finding';
 import type { HttpRequest } from '../http';
+import { NAME_LISTS } from '../names';
 import { told, type Asker, type Reply } from './asker';
 
 /** A permission, what it is for, and a question that changes nothing and is answered only with it. */
@@ -61,6 +63,19 @@ export function permissionsBeside(queueId: string): readonly Permission[] {
       alsoFine: 404,
     },
   ];
+}
+
+/** Beside that for queues, without which there are no names of them either. */
+export function permissionsOfNames(kinds: readonly NameKind[]): readonly Permission[] {
+  return kinds
+    .filter((kind) => kind !== 'queue')
+    .map((kind) => ({
+      name: NAME_LISTS[kind].permission,
+      lost: `${kind}s are shown by their ids`,
+      without: 'warning',
+      method: 'GET',
+      path: `${NAME_LISTS[kind].route}?pageNumber=1&pageSize=1`,
+    }));
 }
 
 export async function checkPermission(asker: Asker, permission: Permission): Promise<Finding> {

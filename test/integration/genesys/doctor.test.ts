@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Finding } from '../../../src/common/finding';
+import { NAME_KINDS } from '../../../src/common/names';
 import { checkGenesys, type GenesysCheckOptions } from '../../../src/genesys';
 import type { Simulator, SimulatorOptions } from '../../../src/genesys/simulator';
 import { startConnectProxy } from '../../support/connect-proxy';
@@ -29,6 +30,7 @@ async function examine(simulator: Simulator, options: Partial<GenesysCheckOption
     queues: ['*'],
     shard: { index: 0, count: 1 },
     channels: 18,
+    names: NAME_KINDS,
     timeoutMs: 2_000,
     pingAfterMs: 20,
     ...options,
@@ -73,6 +75,8 @@ const ALL = [
     'analytics:conversationDetail:view',
     'subscription',
     'websocket',
+    'directory:user:view',
+    'routing:skill:view',
     'clock',
     'requests',
   ],
@@ -100,6 +104,15 @@ describe('a doctor at an organisation where all is well', () => {
     expect(new Set(Object.values(outcomes))).toEqual(new Set(['ok']));
     expect(of('token').detail).toContain(`, through http://127.0.0.1:${proxy.port} (HTTP_PROXY)`);
   });
+});
+
+test('only the permissions of names that are wanted are looked at', async () => {
+  const simulator = await organisation();
+  const wanted = async (names: GenesysCheckOptions['names']) =>
+    Object.keys((await examine(simulator, { names })).outcomes);
+  const [none, skills] = [await wanted([]), await wanted(['queue', 'skill'])];
+  expect(none).toEqual(ALL.filter((name) => name !== 'directory:user:view' && name !== 'routing:skill:view'));
+  expect(skills).toEqual(ALL.filter((name) => name !== 'directory:user:view'));
 });
 
 describe('what is wrong is told:', () => {
@@ -146,6 +159,8 @@ describe('what is wrong is told:', () => {
     ['conversation:communication:view', '/api/v2/conversations/', 'failed', 'missed'],
     ['analytics:queueObservation:view', '/api/v2/analytics/conversations/activity/query', 'failed', 'not found'],
     ['analytics:conversationDetail:view', '/api/v2/analytics/conversations/details', 'warning', 'one by one'],
+    ['directory:user:view', '/api/v2/users', 'warning', 'users are shown by their ids'],
+    ['routing:skill:view', '/api/v2/routing/skills', 'warning', 'skills are shown by their ids'],
   ] as const)('a missing %s, with what is lost and how to have it', async (permission, path, outcome, lost) => {
     const simulator = await organisation();
     const front = await behind(simulator, (_, asked) => (asked.startsWith(path) ? forbidden(permission) : null));

@@ -38,7 +38,6 @@ describe('migrate', () => {
       'queue_conversation_state',
       'queue_conversation_state_mv',
       'queue_live',
-      'queue_live_named',
     ]);
     expect(outcomes(await run())).toEqual(['unchanged']);
   });

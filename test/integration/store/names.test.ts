@@ -66,7 +66,7 @@ describe('queue_conversation_named', () => {
   });
 });
 
-test('queue_live_named is queue_live with names: waiting, oldest wait, alerting, talking, after-call work', async () => {
+test('queue_live has the queues’ names beside their ids: waiting, oldest wait, alerting, talking, after-call work', async () => {
   const talks = { purpose: 'agent', user_id: 'u1', waiting: false };
   await put(
     upsert(1, { conversation_id: 'w1', queue_connected_time: Date.UTC(2026, 2, 1, 11) }),
@@ -77,13 +77,11 @@ test('queue_live_named is queue_live with names: waiting, oldest wait, alerting,
     upsert(6, { conversation_id: 'other', queue_id: 'q2', media_type: null }),
   );
   await named('queue', 'q1', 'Billing');
-  const rows = await tests.rows(
-    `SELECT * EXCEPT (oldest_wait_seconds) FROM ${of('queue_live_named')} ORDER BY queue_id`,
-  );
+  const rows = await tests.rows(`SELECT * EXCEPT (oldest_wait_seconds) FROM ${of('queue_live')} ORDER BY queue_id`);
   expect(rows).toEqual([
     {
-      queue_name: 'Billing',
       queue_id: 'q1',
+      queue_name: 'Billing',
       media_type: 'Voice',
       conversations: '5',
       alerting: '1',

@@ -101,7 +101,7 @@ const commonBehaviour = (): void => {
   test('without SQL it shows the live table; unqualified names work', async () => {
     const { code, stdout } = await query();
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^conversation_id\s+queue_id\s+media_type/);
+    expect(stdout).toMatch(/^conversation_id\s+queue_name\s+media_type/);
     expect(stdout.split('\n').filter((line) => /^c[12]\s+q1\s+Voice/.test(line))).toHaveLength(2);
     expect((await query('SELECT count() FROM queue_conversation', { format: 'TSV' })).stdout).toBe('2\n');
   });

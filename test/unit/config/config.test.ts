@@ -105,6 +105,19 @@ describe('values', () => {
     expect(problemIn({ ENDED_RETENTION: '500ms' })).toContain('too small');
   });
 
+  test('what can be off says so by a word or a 0', () => {
+    const every = (NAMES_EVERY: string) => fromEnv({ NAMES_EVERY }).genesys.names.everyMs;
+    expect([every('off'), every('Off'), every('0'), every('90s')]).toEqual([null, null, null, 90_000]);
+    expect(problemIn({ NAMES_EVERY: 'never' })).toContain('"never" is not a duration');
+    expect(problemIn({ NAMES_EVERY: '2d' })).toMatch(/"2d" is too large.*; or off/);
+  });
+
+  test('users’ names are wanted only when they are asked for', () => {
+    expect(fromEnv({}).genesys.names).toEqual({ of: ['queue', 'skill'], everyMs: 900_000 });
+    expect(fromEnv({ NAMES_OF: 'users,queues' }).genesys.names.of).toEqual(['user', 'queue']);
+    expect(problemIn({ NAMES_OF: 'user' })).toContain('any of queues,users,skills');
+  });
+
   test('enumerations and booleans are read in any case of letters', () => {
     expect(fromEnv({ CLOSE_AFTER: 'ACW', KAFKA_SSL: 'TRUE' }).fold.closeAfter).toBe('acw');
     expect(problemIn({ CLOSE_AFTER: 'never' })).toContain('allowed: disconnect, acw');

@@ -134,6 +134,7 @@ function permissionFor(path: string): string {
   if (path.startsWith('/api/v2/analytics/conversations/details')) return 'analytics:conversationDetail:view';
   if (path.startsWith('/api/v2/conversations')) return 'conversation:communication:view';
   if (path.startsWith('/api/v2/routing/skills')) return 'routing:skill:view';
+  if (path.startsWith('/api/v2/users')) return 'directory:user:view';
   return 'routing:queue:view';
 }
 

@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../common/errors';
+import type { NameKind, Named } from '../common/names';
+import type { Logger } from '../ops/logging';
+import type { Metrics } from '../ops/metrics';
+import { GenesysError } from './errors';
+import { listAll } from './listing';
+import type { Rest } from './rest';
+
+/** The lists of one look, complete; a kind that is missing could not be read. */
+export type NameLists = ReadonlyMap<NameKind, readonly Named[]>;
+
+export interface NamesWanted {
+  readonly kinds: readonly NameKind[];
+  /** Between two looks. */
+  readonly everyMs: number;
+  /** Takes what a look has found. What it throws is logged, and the next look makes up for it. */
+  readonly keep: (lists: NameLists) => Promise<void>;
+}
+
+export interface NamesPolling extends NamesWanted {
+  readonly rest: Rest;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+interface NameList {
+  readonly route: string;
+  /** Where Genesys does not name what it misses. */
+  readonly permission: string;
+}
+
+export const NAME_LISTS: Readonly<Record<NameKind, NameList>> = {
+  queue: { route: '/api/v2/routing/queues', permission: 'routing:queue:view' },
+  user: { route: '/api/v2/users', permission: 'directory:user:view' },
+  skill: { route: '/api/v2/routing/skills', permission: 'routing:skill:view' },
+};
+
+/**
+ * Reads the lists of queues, users and skills from time to time, the first time at once: a request at a time, among those
+ * that can wait. Names are a comfort: whatever goes wrong with them, the bridge goes on.
+ */
+export async function pollNames(polling: NamesPolling): Promise<void> {
+  const { kinds, everyMs, keep, metrics, logger, signal } = polling;
+  const isOver = (): boolean => signal.aborted;
+  const refused = new Set<NameKind>();
+
+  const look = async (): Promise<NameLists> => {
+    const lists = new Map<NameKind, readonly Named[]>();
+    for (const kind of kinds) {
+      try {
+        lists.set(kind, await listAll(polling.rest, NAME_LISTS[kind].route, 'background'));
+        metrics.namePolls.inc({ kind, outcome: 'listed' });
+        if (refused.delete(kind)) logger.info({ kind }, 'names are permitted now');
+      } catch (error) {
+        if (isOver()) break;
+        const permissions = missingOf(kind, error);
+        metrics.namePolls.inc({ kind, outcome: permissions === null ? 'failed' : 'refused' });
+        if (permissions === null) logger.warn({ kind, reason: messageOf(error) }, 'a list of names cannot be read');
+        else if (!refused.has(kind)) {
+          refused.add(kind);
+          logger.warn(
+            { kind, permissions },
+            'names are not permitted: ids are shown. Give the OAuth client the permission',
+          );
+        }
+      }
+    }
+    return lists;
+  };
+
+  while (!isOver()) {
+    const lists = await look();
+    if (isOver()) return;
+    await untilAborted(keep(lists), signal).catch((error: unknown) => {
+      if (!isOver()) logger.warn({ reason: messageOf(error) }, 'names are not kept: they stay as they are');
+    });
+    await sleep(everyMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** Null: something else went wrong than a permission. */
+function missingOf(kind: NameKind, error: unknown): readonly string[] | null {
+  if (!(error instanceof GenesysError) || error.facts.status !== 403) return null;
+  const { permissions = [] } = error.facts;
+  return permissions.length > 0 ? permissions : [NAME_LISTS[kind].permission];
+}
+
+/** Whoever stops does not wait for a log that is away. */
+function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => resolve();
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}
