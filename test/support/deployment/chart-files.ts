@@ -14,9 +14,11 @@ const NOT_IN_THE_CHART = /^(SHARDS?|SHARD_ORDINAL|HTTP_PORT|HTTP_HOST|DATA_DIR|S
 
 /** Read by some roles only; everything else by all of them. */
 const READERS: readonly (readonly [pattern: RegExp, roles: readonly string[]])[] = [
-  [/^(GENESYS|EVENTS|BRIDGE|PRIVACY)_|^QUEUES|^HTTPS?_PROXY$|^NO_PROXY$/, ['bridge']],
+  [/^(GENESYS|NAMES|EVENTS|BRIDGE|PRIVACY)_|^QUEUES|^HTTPS?_PROXY$|^NO_PROXY$/, ['bridge']],
   [/^SINK_/, ['sink']],
-  [/^(CLICKHOUSE|HISTORY)_/, ['sink', 'setup']],
+  [/^CLICKHOUSE_/, ['sink', 'setup']],
+  // So long the bridge keeps names of what is gone.
+  [/^HISTORY_/, ['bridge', 'sink', 'setup']],
 ];
 const ROLES = ['bridge', 'fold', 'sink', 'setup', 'doctor'] as const;
 
