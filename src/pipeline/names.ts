@@ -30,7 +30,7 @@ export interface NamesKeeperOptions {
 interface Change {
   readonly what: 'new' | 'renamed' | 'gone' | 'back' | 'forgotten';
   readonly key: string;
-  readonly kind: string;
+  readonly kind: NameKind;
   /** Null: a tombstone. */
   readonly name: Name | null;
 }
@@ -57,13 +57,13 @@ export function createNamesKeeper(options: NamesKeeperOptions): NamesKeeper {
       const kind = NAME_KINDS.find((one) => one === name.kind);
       if (kind === undefined || listed.has(key)) continue;
       if (!kinds.includes(kind)) changes.push({ what: 'forgotten', key, kind, name: null });
-      else if (lists.has(kind)) changes.push(...ofMissing(key, name));
+      else if (lists.has(kind)) changes.push(...ofMissing(key, kind, name));
     }
     return changes;
   }
 
-  function ofMissing(key: string, name: Name): readonly Change[] {
-    const { kind, goneSince } = name;
+  function ofMissing(key: string, kind: NameKind, name: Name): readonly Change[] {
+    const { goneSince } = name;
     if (goneSince !== null) {
       return now() - goneSince > keepGoneMs ? [{ what: 'forgotten', key, kind, name: null }] : [];
     }

@@ -141,6 +141,16 @@ export const PIPELINE_HEALTH: DashboardSpec = {
         lines('Looks at the list of queues', [
           ['sum by (outcome) (increase(queuefold_bridge_queue_polls_total[$__rate_interval]))', '{{outcome}}'],
         ]),
+        lines('Looks at lists of names, and what has changed', [
+          [
+            'sum by (kind, outcome) (increase(queuefold_bridge_name_polls_total[$__rate_interval]))',
+            '{{kind}} {{outcome}}',
+          ],
+          [
+            'sum by (kind, change) (increase(queuefold_bridge_name_changes_total[$__rate_interval]))',
+            '{{kind}} {{change}}',
+          ],
+        ]),
         lines('POST /events', [[`sum by (status) (${rate('queuefold_bridge_events_requests_total')})`, '{{status}}']], {
           unit: 'reqps',
         }),

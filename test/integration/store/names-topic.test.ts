@@ -50,7 +50,8 @@ function follow(options: Partial<NamesOptions<LogRecord>> = {}) {
     ...options,
   });
   stops.push(names.stop);
-  const written = async (): Promise<number> => (await metrics.sinkRows.get()).values[0]?.value ?? 0;
+  const written = async (): Promise<number> =>
+    (await metrics.sinkRows.get()).values.find(({ labels }) => labels.table === 'names')?.value ?? 0;
   return { ...names, written };
 }
 

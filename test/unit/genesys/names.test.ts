@@ -62,7 +62,9 @@ async function looks(
   });
   const outcomes = async () =>
     Object.fromEntries(
-      (await metrics.namePolls.get()).values.map(({ labels, value }) => [`${labels.kind} ${labels.outcome}`, value]),
+      (await metrics.namePolls.get()).values
+        .filter(({ value }) => value > 0)
+        .map(({ labels, value }) => [`${labels.kind} ${labels.outcome}`, value]),
     );
   const log = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   return { kept, requests, outcomes, log };

@@ -29,7 +29,9 @@ function aKeeper(options: Partial<NamesKeeperOptions> = {}) {
   });
   const changes = async () =>
     Object.fromEntries(
-      (await metrics.nameChanges.get()).values.map(({ labels, value }) => [`${labels.kind} ${labels.change}`, value]),
+      (await metrics.nameChanges.get()).values
+        .filter(({ value }) => value > 0)
+        .map(({ labels, value }) => [`${labels.kind} ${labels.change}`, value]),
     );
   return { keep: (lists: Partial<Record<NameKind, readonly Named[]>>) => keeper.keep(listsOf(lists)), changes };
 }
