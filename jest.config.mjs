@@ -1,11 +1,16 @@
+const compiled = (syntax) => [
+  '@swc/jest',
+  { jsc: { parser: { syntax }, target: 'es2023' }, module: { type: 'commonjs' } },
+];
+/** It loads node:http by a dynamic import, which jest has only under a flag. */
+const OTLP_EXPORTER = '@opentelemetry/otlp-exporter-base/';
 const transform = {
-  '^.+\\.ts$': [
-    '@swc/jest',
-    { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'commonjs' } },
-  ],
+  '^.+\\.ts$': compiled('typescript'),
+  [`${OTLP_EXPORTER}.+\\.js$`]: compiled('ecmascript'),
 };
 const common = {
   transform,
+  transformIgnorePatterns: [`/node_modules/(?!${OTLP_EXPORTER})`],
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   setupFilesAfterEnv: ['<rootDir>/test/support/patience.ts'],

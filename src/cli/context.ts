@@ -2,6 +2,8 @@ import type { Config } from '../config';
 import { createLogging, type Logger, type Logging, type LogLevel } from '../ops/logging';
 import { createMetrics, type Metrics } from '../ops/metrics';
 import type { Shutdown } from '../ops/shutdown';
+import { startTracing } from '../ops/tracing/otlp';
+import type { Tracing } from '../ops/tracing/port';
 import type { Io } from './io';
 import { packageVersion } from './version';
 
@@ -45,4 +47,14 @@ export function versionedMetrics(): Metrics {
   const metrics = createMetrics();
   metrics.buildInfo.set({ version: packageVersion() }, 1);
   return metrics;
+}
+
+/** As the settings say; the shutdown exports what is left. Undefined: nothing is to be traced. */
+export async function tracingOf({ config, logger, metrics, shutdown }: Context): Promise<Tracing | undefined> {
+  const { endpoint, headers, ratio } = config.tracing;
+  const options = { endpoint, headers: headers?.reveal(), ratio, version: packageVersion(), metrics, logger };
+  const tracing = await startTracing(options);
+  if (tracing === null) return undefined;
+  shutdown.onStop('traces', () => tracing.stop());
+  return tracing;
 }

@@ -6,7 +6,7 @@ import { startFoldRole } from '../roles/fold';
 import type { RoleParts, RunningRole } from '../roles/role';
 import { startSinkRole } from '../roles/sink';
 import { checkStore, connectStore, type ServerOptions, type Store } from '../store/client';
-import type { Context } from './context';
+import { tracingOf, type Context } from './context';
 
 /** `queuefold fold` or `sink`: one role, a process each, any number of them. */
 export async function runRole(context: Context, name: 'fold' | 'sink'): Promise<void> {
@@ -33,7 +33,8 @@ export interface HostedRole<R extends RunningRole> {
 export async function hostRole<R extends RunningRole>(context: Context, hosted: HostedRole<R>): Promise<R> {
   const { config, logger, metrics, shutdown } = context;
   const { name } = hosted;
-  const parts = { config, logger, metrics, ...connectKafka(config, logger, metrics) };
+  const tracing = await tracingOf(context);
+  const parts = { config, logger, metrics, tracing, ...connectKafka(config, logger, metrics) };
   shutdown.onStop('Kafka clients', () => parts.log.close());
 
   // Health answers from the beginning: not ready, until the role is there.

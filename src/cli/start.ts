@@ -7,7 +7,7 @@ import { startBridgeRole } from '../roles/bridge';
 import { startFoldRole } from '../roles/fold';
 import { startSinkRole } from '../roles/sink';
 import { boardModel, startLiveView } from './board';
-import type { Context } from './context';
+import { tracingOf, type Context } from './context';
 import {
   emptyMemoryDir,
   openGenesys,
@@ -50,7 +50,8 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
   const genesys = await openGenesys(started);
   if (shutdown.signal.aborted) return;
 
-  const parts = { config, logger, metrics, log, schemas, topics };
+  const tracing = await tracingOf(started);
+  const parts = { config, logger, metrics, log, schemas, topics, tracing };
   progress('fold, sink, bridge');
   const [fold, sink] = await Promise.all([startFoldRole(parts), startSinkRole({ ...parts, store })]);
   shutdown.onStop('sink', () => sink.stop());

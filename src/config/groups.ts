@@ -52,6 +52,12 @@ export interface Config {
     readonly port: number;
   };
   readonly http: { readonly host: string; readonly port: number };
+  /** Endpoint undefined: nothing is traced. */
+  readonly tracing: {
+    readonly endpoint: string | undefined;
+    readonly headers: Secret | undefined;
+    readonly ratio: number;
+  };
   readonly logLevel: SettingValue<'LOG_LEVEL'>;
   readonly dataDir: string;
   /** Every setting with its origin. */
@@ -204,6 +210,11 @@ export function groupSettings(settings: ResolvedSettings): Config {
       port: settings.SIM_PORT.value,
     },
     http: { host: settings.HTTP_HOST.value, port: settings.HTTP_PORT.value },
+    tracing: {
+      endpoint: settings.OTEL_EXPORTER_OTLP_ENDPOINT.value,
+      headers: settings.OTEL_EXPORTER_OTLP_HEADERS.value,
+      ratio: settings.TRACE_RATIO.value,
+    },
     logLevel: settings.LOG_LEVEL.value,
     dataDir: settings.DATA_DIR.value,
     settings,

@@ -19,6 +19,7 @@ export function crossProblems(settings: ParsedSettings): readonly string[] {
   needs('GENESYS_CLIENT_SECRET', 'GENESYS_CLIENT_ID');
   needs('GENESYS_LOGIN_URL', 'GENESYS_API_URL');
   needs('GENESYS_API_URL', 'GENESYS_LOGIN_URL');
+  needs('OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_ENDPOINT');
   if (settings.KAFKA_SASL_MECHANISM.value === 'oauthbearer') needs('KAFKA_SASL_MECHANISM', ...OAUTH);
   else needs('KAFKA_SASL_MECHANISM', ...PASSWORD);
   for (const key of [...PASSWORD, ...OAUTH]) needs(key, 'KAFKA_SASL_MECHANISM');

@@ -222,6 +222,9 @@ export function createMetrics() {
       { stage: ['kafka', 'state', 'store'] },
       DURATION_SECONDS,
     ),
+    traceSpans: all.counter('trace_spans_total', 'Spans for the OpenTelemetry collector, by what became of them', {
+      outcome: ['exported', 'failed', 'dropped'],
+    }),
     lowWatermark: all.gauge(
       'low_watermark_timestamp_seconds',
       'Everything that had come in by then is through the stage: goes on without traffic, stands when the stage does',

@@ -12,8 +12,10 @@ import type { LogRecord, OutRecord, Task, TaskOutput } from '../log/port';
 import type { TopicNames } from '../log/topics';
 import { observeLatency, type Received } from '../ops/latency';
 import type { FoldDeadLetterReason, Metrics } from '../ops/metrics';
+import type { Tracing } from '../ops/tracing/port';
 import { deadLetterRecord, unreadable } from './dead-letter';
 import { cloudEventHeaders, continueTrace } from './headers';
+import { createFoldSpans } from './spans';
 
 export interface FoldTaskOptions {
   readonly topics: TopicNames;
@@ -23,6 +25,7 @@ export interface FoldTaskOptions {
   readonly settings: FoldSettings;
   readonly deadLetterLimits: DeadLetterLimits;
   readonly metrics: Metrics;
+  readonly tracing?: Tracing | undefined;
 }
 
 /** A row waits so long after its deadline for events that are under way, before a timer closes it (section 4). */
@@ -30,9 +33,10 @@ const TIMER_GRACE_MS = 10_000;
 
 /** The fold of one partition of the events topic: bytes in, bytes out, everything in between is src/conversation. */
 export function createFoldTask(partition: number, options: FoldTaskOptions): Task {
-  const { topics, events, rows, changelog, metrics } = options;
+  const { topics, events, rows, changelog, metrics, tracing } = options;
   const fold = createPartitionFold(options.settings);
   const limit = createDeadLetterLimit(options.deadLetterLimits);
+  const spans = tracing && createFoldSpans(tracing, { topic: topics.events, partition, group: topics.foldGroup });
   let greatestReceivedAt: number | null = null;
   let checkpoint: number | null = null;
   let tally = newTally();
@@ -119,6 +123,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
         const read = readEvent(record, events);
         if ('reason' in read) {
           outputs.push(refuseUnreadable(record, read));
+          spans?.processed(record, 'dead-letter', read.reason);
           continue;
         }
         limit.readable();
@@ -126,6 +131,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
         const applied = fold.apply(read);
         tally.outcomes[applied.outcome] = (tally.outcomes[applied.outcome] ?? 0) + 1;
         tally.received.push({ at: read.receivedAt, traceparent: record.headers['traceparent'] });
+        spans?.processed(record, applied.outcome);
         if (applied.records.length > 0) {
           const trace = continueTrace(record.headers['traceparent'], partition, record.offset);
           for (const [index, each] of applied.records.entries()) {
@@ -157,6 +163,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
       observeLatency(metrics, 'state', tally.received);
       metrics.liveConversations.set({ partition }, fold.live);
       tally = newTally();
+      spans?.committed();
     },
     close: () => {
       metrics.liveConversations.remove({ partition });

@@ -5,6 +5,7 @@ import type { SchemaSource } from '../log/codec/schema-source';
 import type { Log, RunningTasks, Topology } from '../log/port';
 import type { TopicNames } from '../log/topics';
 import type { Metrics } from '../ops/metrics';
+import type { Tracing } from '../ops/tracing/port';
 import { createFoldTask } from './fold-task';
 
 export interface FoldOptions {
@@ -14,6 +15,7 @@ export interface FoldOptions {
   readonly settings: Omit<FoldSettings, 'sizeOf'>;
   readonly deadLetterLimits: DeadLetterLimits;
   readonly metrics: Metrics;
+  readonly tracing?: Tracing | undefined;
   /** False in a replay, whose clock is that of its events. */
   readonly timers: boolean;
 }
@@ -47,6 +49,7 @@ export async function startFold(options: FoldOptions): Promise<RunningTasks> {
       settings,
       deadLetterLimits: options.deadLetterLimits,
       metrics: options.metrics,
+      tracing: options.tracing,
     }),
   );
 }

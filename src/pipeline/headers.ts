@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { inSpan } from '../common/traceparent';
 import type { Headers } from '../log/port';
 
 /** CloudEvents 1.0 in binary mode, for Kafka. */
@@ -26,22 +26,9 @@ export function cloudEventHeaders({ id, source, type, time, traceparent }: Cloud
   };
 }
 
-/** A trace that begins here. Not sampled: queuefold itself reports no spans. */
-export function newTrace(): string {
-  const random = randomBytes(24).toString('hex');
-  return `00-${random.slice(0, 32)}-${random.slice(32)}-00`;
-}
-
-const TRACEPARENT = /^00-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
-
-/**
- * The same trace, one step on. The step's id follows from its place, so that a record that is written again is the same.
- * @param parent as it was received; null or malformed: no trace
- */
+/** The traceparent of what comes of a record. The span's id follows from its place, so that a record that is written again is the same. */
 export function continueTrace(parent: string | undefined, partition: number, offset: number): string | null {
-  if (parent === undefined || !TRACEPARENT.test(parent)) return null;
-  const step = `${hex(partition, 4)}${hex(offset + 1, 12)}`;
-  return `${parent.slice(0, 36)}${step}${parent.slice(52)}`;
+  return inSpan(parent, `${hex(partition, 4)}${hex(offset + 1, 12)}`);
 }
 
 function hex(value: number, digits: number): string {

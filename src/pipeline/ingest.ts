@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { newTraceparent } from '../common/traceparent';
 import type { ConversationEvent, EventSource } from '../conversation/event';
 import { withFingerprint } from '../conversation/fingerprint';
 import { isDeeperThan, type InputLimits, type Limits } from '../conversation/limits';
@@ -11,7 +12,7 @@ import type { ValueCodec } from '../log/codec/value-codec';
 import type { OutRecord } from '../log/port';
 import type { TopicNames } from '../log/topics';
 import { deadLetterRecord, unreadable } from './dead-letter';
-import { cloudEventHeaders, newTrace } from './headers';
+import { cloudEventHeaders } from './headers';
 
 /** The way into Kafka, shared by the bridge and the replay: nothing personal that the table does not use gets past here. */
 export interface Ingest {
@@ -42,12 +43,15 @@ export interface IngestOptions {
   readonly limits: Limits;
   readonly input: InputLimits;
   readonly mask: PrivacyMask | null;
+  /** The traceparent of an event, with which a trace begins. Default: of one that nobody reports. */
+  readonly beginTrace?: () => string;
 }
 
 /** Confluent's wire format: the bytes in front of the Avro. */
 const HEADER_BYTES = 5;
 
-export function createIngest({ stage, topics, events, limits, input, mask }: IngestOptions): Ingest {
+export function createIngest(options: IngestOptions): Ingest {
+  const { stage, topics, events, limits, input, mask, beginTrace = newTraceparent } = options;
   const refuse = (problem: Invalid, origin: string, body: unknown): Ingested & { readonly kind: 'invalid' } => ({
     ...problem,
     record: deadLetterRecord(topics.deadLetters, {
@@ -66,7 +70,7 @@ export function createIngest({ stage, topics, events, limits, input, mask }: Ing
       source: `queuefold/${stage}`,
       type: 'queuefold.conversation.event',
       time: event.receivedAt,
-      traceparent: newTrace(),
+      traceparent: beginTrace(),
     });
     return { topic: topics.events, key: event.conversationId, value: events.encode(event), headers };
   };

@@ -8,6 +8,7 @@ import { createEventsEndpoint } from '../pipeline/events-endpoint';
 import { createIngest } from '../pipeline/ingest';
 import { createIntake, type IntakeCounts } from '../pipeline/intake';
 import { createSender } from '../pipeline/sender';
+import { reportSent } from '../pipeline/spans';
 import { startGenesysSource, type GenesysSource } from './genesys-source';
 import { logAnswers } from './reach';
 import type { RoleParts, RunningRole } from './role';
@@ -34,11 +35,19 @@ export interface RunningBridge extends RunningRole {
 
 /** The bridge: snapshots, normalised and minimised, into the events topic, whichever way they come. */
 export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge> {
-  const { config, logger, metrics, log, schemas, topics } = parts;
+  const { config, logger, metrics, log, schemas, topics, tracing } = parts;
   const events = await createEventCodec(schemas, topics);
   const limits = limitsOf(config);
   const input = inputLimitsOf(config);
-  const ingest = createIngest({ stage: 'bridge', topics, events, limits, input, mask: maskOf(config) });
+  const ingest = createIngest({
+    stage: 'bridge',
+    topics,
+    events,
+    limits,
+    input,
+    mask: maskOf(config),
+    ...(tracing === undefined ? {} : { beginTrace: tracing.begin }),
+  });
   // Whoever cannot find the topic is told so at the start, with the remedy.
   await log.endOffsets(topics.events);
   const producer = await log.createProducer();
@@ -65,7 +74,10 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
       metrics.pendingConversations.set(conversations);
       metrics.pendingBytes.set(bytes);
     },
-    onSent: (records) => observeLatency(metrics, 'kafka', records.flatMap(receivedOf)),
+    onSent: (records) => {
+      observeLatency(metrics, 'kafka', records.flatMap(receivedOf));
+      if (tracing !== undefined) reportSent(tracing, records);
+    },
   });
   metrics.lowWatermark.onScrape(() => {
     metrics.lowWatermark.set({ stage: 'kafka', partition: '' }, (sender.oldestAt() ?? Date.now()) / 1000);

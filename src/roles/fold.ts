@@ -12,6 +12,7 @@ export async function startFoldRole({
   log,
   schemas,
   topics,
+  tracing,
 }: RoleParts): Promise<RunningRole> {
   const tasks = await startFold({
     log,
@@ -20,6 +21,7 @@ export async function startFoldRole({
     settings: foldSettingsOf(config),
     deadLetterLimits: config.deadLetters,
     metrics,
+    tracing,
     timers: true,
   });
   const watch = watchTasks({ log, tasks, group: topics.foldGroup, topic: topics.events, metrics, logger });

@@ -6,6 +6,7 @@ import type { Checks } from '../ops/health';
 import type { Routes } from '../ops/http';
 import type { Logger } from '../ops/logging';
 import type { Metrics } from '../ops/metrics';
+import type { Tracing } from '../ops/tracing/port';
 
 /** What every role is wired to. */
 export interface RoleParts {
@@ -15,6 +16,8 @@ export interface RoleParts {
   readonly log: Log;
   readonly schemas: SchemaSource;
   readonly topics: TopicNames;
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined;
 }
 
 export interface RunningRole {

@@ -6,11 +6,13 @@ import { TOMBSTONE_RETENTION_MS } from '../log/topics';
 import type { Received } from '../ops/latency';
 import type { SinkDeadLetterReason } from '../ops/metrics';
 import { deadLetterRecord, unreadable } from '../pipeline/dead-letter';
+import { reportStored } from '../pipeline/spans';
 import type { Store } from '../store/client';
 import { claimEpoch } from '../store/epochs';
 import { followNames } from '../store/names';
 import { createSink } from '../store/sink';
 import type { DecodedRecord } from '../store/sink-options';
+import { HISTORY_TABLE } from '../store/writer';
 import { logAnswers, storeAnswers } from './reach';
 import type { RoleParts, RunningRole } from './role';
 
@@ -33,7 +35,7 @@ export async function startSinkRole(
   parts: RoleParts & { readonly store: Store },
   { group = parts.topics.sinkGroup, begin = 'noted', names = 'followed' }: SinkRoleOptions = {},
 ): Promise<RunningSinkRole> {
-  const { config, logger, metrics, log, schemas, topics, store } = parts;
+  const { config, logger, metrics, log, schemas, topics, store, tracing } = parts;
   const rows = await createRowCodec(schemas, topics);
   const producer = await log.createProducer();
 
@@ -56,6 +58,7 @@ export async function startSinkRole(
   const { flushMs, flushRows, flushBytes, cleanupIntervalMs, cleanupGraceMs } = config.sink;
   const identity = { topic: topics.state, id: await log.topicId(topics.state) };
   if (identity.id === null) logger.info('the log tells no topic ids: a state topic that is made anew is not noticed');
+  const place = { table: HISTORY_TABLE, database: store.database };
   const sink = await createSink<LogRecord>({
     store,
     log,
@@ -67,6 +70,7 @@ export async function startSinkRole(
     onInvalid,
     deadLetterLimits: config.deadLetters,
     receivedOf,
+    onStored: tracing && ((batch) => reportStored(tracing, batch, { group, ...place })),
     flush: { ms: flushMs, rows: flushRows, bytes: flushBytes },
     epoch: await claimEpoch(store, identity),
     topicId: identity.id,

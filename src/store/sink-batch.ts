@@ -10,7 +10,7 @@ import type { Writer } from './writer';
 
 export interface BatchStoreOptions<R extends SourceRecord> extends Pick<
   SinkOptions<R>,
-  'topic' | 'prepare' | 'decode' | 'receivedOf' | 'onInvalid' | 'deadLetterLimits' | 'metrics'
+  'topic' | 'prepare' | 'decode' | 'receivedOf' | 'onInvalid' | 'onStored' | 'deadLetterLimits' | 'metrics'
 > {
   readonly writer: Pick<Writer, 'insert'>;
   /** See `createTopicGuard`. */
@@ -72,6 +72,7 @@ export function createBatchStore<R extends SourceRecord>(options: BatchStoreOpti
       sources.push(record);
     }
     await assertSameTopic(signal);
+    const startedAt = Date.now();
     for (const { index, error } of await writer.insert(rows, signal, notAfterMs)) {
       const record = sources[index];
       if (record !== undefined) {
@@ -81,6 +82,7 @@ export function createBatchStore<R extends SourceRecord>(options: BatchStoreOpti
     await handOver(records, problems);
     const received = records.flatMap((record) => (isReread(record) ? [] : (receivedOf?.(record) ?? [])));
     observeLatency(metrics, 'store', received);
+    options.onStored?.({ records: records.filter((record) => !isReread(record)), readAt: batch.readAt, startedAt });
   };
 }
 

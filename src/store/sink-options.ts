@@ -27,6 +27,8 @@ export interface SinkOptions<R extends SourceRecord> {
   readonly receivedOf?: (record: R) => readonly Received[];
   /** A record that cannot be decoded, or that ClickHouse refuses. Its offset is committed when this resolves. */
   readonly onInvalid: (record: R, reason: SinkDeadLetterReason, message: string) => Promise<void>;
+  /** A batch is in ClickHouse, but for what it refused. Must not throw. */
+  readonly onStored?: ((batch: StoredRecords<R>) => void) | undefined;
   /** Beyond them the sink ends instead of going on: then it is not the records that are wrong. */
   readonly deadLetterLimits: DeadLetterLimits;
   readonly metrics: Metrics;
@@ -45,6 +47,14 @@ export interface SinkOptions<R extends SourceRecord> {
   readonly backOff?: WriterOptions['backOff'];
   /** How long a stop waits for what was read to be stored; then it is dropped, uncommitted. Default 10,000. */
   readonly stopTimeoutMs?: number;
+}
+
+export interface StoredRecords<R> {
+  /** Without those that were read once more. */
+  readonly records: readonly R[];
+  /** When the oldest of them was read, and when the INSERT began, epoch ms. */
+  readonly readAt: number;
+  readonly startedAt: number;
 }
 
 export interface FlushLimits {

@@ -72,6 +72,8 @@ const SETTINGS = [
   'materialized_views_ignore_errors = 0',
 ].join(', ');
 
+/** Everything else follows from it. */
+export const HISTORY_TABLE = 'queue_conversation_history';
 const BACK_OFF = { firstMs: 200, maxMs: 15_000 };
 /**
  * Refusals one after the other, of a row that is sent alone, that make it a bad one: half a request that was cut on its
@@ -83,7 +85,7 @@ const REFUSALS = 5;
 export function createWriter({ epoch = 0, ...options }: WriterOptions): Writer {
   return createTableWriter<StoreRow>({
     ...options,
-    table: 'queue_conversation_history',
+    table: HISTORY_TABLE,
     columns: INSERT_COLUMNS,
     encode: (rows) => encodeRows(rows, epoch),
     isSound: ({ kind }) => kind === 'tombstone',

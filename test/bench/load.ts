@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { newTraceparent } from '../../src/common/traceparent';
 import { DEFAULT_FOLD_SETTINGS } from '../../src/conversation/fold';
 import { createPartitionFold } from '../../src/conversation/partition';
 import type { ConversationState } from '../../src/conversation/state';
@@ -7,7 +8,7 @@ import { createLocalSchemas } from '../../src/log/codec/schema-source';
 import { createKafkaLog } from '../../src/log/kafkajs/log';
 import type { OutRecord } from '../../src/log/port';
 import type { TopicNames } from '../../src/log/topics';
-import { cloudEventHeaders, newTrace } from '../../src/pipeline/headers';
+import { cloudEventHeaders } from '../../src/pipeline/headers';
 import type { BenchCluster } from './cluster';
 import { benchEvents, type EventsOptions } from './events';
 
@@ -60,7 +61,7 @@ export async function loadEvents(
       source: 'queuefold/bridge',
       type: 'queuefold.conversation.event',
       time: event.receivedAt,
-      traceparent: newTrace(),
+      traceparent: newTraceparent(),
     });
     const record = { topic: topics.events, key: event.conversationId, value, headers };
     if (jsonBytes !== null) {

@@ -235,6 +235,7 @@ export const PIPELINE_HEALTH: DashboardSpec = {
           unit: 's',
         }),
         lines('Versions', [['count by (version) (queuefold_build_info)', '{{version}}']], { width: 6 }),
+        lines('Spans', [[`sum by (outcome) (${rate('queuefold_trace_spans_total')})`, '{{outcome}}']], { width: 6 }),
       ],
     },
   ],
