@@ -46,6 +46,11 @@ async function bringIntoTheTable(endpoint: string): Promise<void> {
   const parts = { config, logger: QUIET, metrics, log, schemas: createLocalSchemas(), topics, tracing };
   const fold = await startFoldRole(parts);
   const sink = await startSinkRole({ ...parts, store: target.store });
+  // What was in the topic before it began is none of its traces.
+  await until(
+    () => sink.ready['partitions']?.(),
+    (check) => check?.ok === true,
+  );
   const bridge = await startBridgeRole({ ...parts, genesys: null, lines: lines() });
   disposers.push(async () => {
     await Promise.all([bridge.stop(), fold.stop(), sink.stop()]);
