@@ -22,7 +22,7 @@ export default {
     {
       ...common,
       displayName: 'integration',
-      testMatch: ['<rootDir>/test/{integration,e2e,chaos,soak,deployment}/**/*.test.ts'],
+      testMatch: ['<rootDir>/test/{integration,e2e,chaos,soak,drills,deployment}/**/*.test.ts'],
       globalSetup: '<rootDir>/test/support/services-setup.ts',
       globalTeardown: '<rootDir>/test/support/services-teardown.ts',
     },

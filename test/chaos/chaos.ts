@@ -10,6 +10,7 @@ import { compare, type Comparison } from './check';
 import { readAll } from './expected';
 import { allReady, inflict, planRound, type Fault, type Sighting } from './faults';
 import { createRandom } from './random';
+import type { Role } from './role-process';
 import { setStage, type Stage, type StageOptions } from './stage';
 import { until } from './until';
 
@@ -79,24 +80,32 @@ async function play(options: ChaosOptions, stage: Stage, faults: Fault[]): Promi
   const seconds = (Date.now() - started) / 1_000;
   await allReady(stage);
   stage.simulator.pause();
-  const comparison = await quietAndCompared(stage, say);
+  const { bridge, sink } = stage;
+  const comparison = await quietAndCompared({ ...stage, bridges: [bridge], sinks: [sink] }, say);
   return { ...comparison, seed, faults, sightings, eventsPerSecond: Math.round(comparison.events / seconds) };
 }
 
-/** One process after the other ends when it has done all there is, the bridge first: then no event can follow. */
-async function quietAndCompared(stage: Stage, say: (text: string) => void): Promise<Comparison> {
-  const { env, bridge, folds, sink } = stage;
+/** A system that is to come to rest. */
+export interface Restless extends Pick<Stage, 'env' | 'kafka'> {
+  readonly bridges: readonly Role[];
+  readonly folds: readonly Role[];
+  readonly sinks: readonly Role[];
+}
+
+/** One process after the other ends when it has done all there is, the bridges first: then no event can follow. */
+export async function quietAndCompared(stage: Restless, say: (text: string) => void): Promise<Comparison> {
+  const { env, bridges, folds, sinks } = stage;
   const config = loadConfig({ env });
   const connected = connectKafka(config, pino({ enabled: false }), createMetrics());
   const { url = '', username, database } = config.clickhouse;
   const store = connectStore({ url, username, password: '', database });
   try {
     say('quiet');
-    await bridge.stop();
+    for (const bridge of bridges) await bridge.stop();
     await folded(stage, connected);
     for (const fold of folds) await fold.stop();
     await stored(stage, connected, store);
-    await sink.stop();
+    for (const sink of sinks) await sink.stop();
     say('comparing');
     return await compare(connected, store, env);
   } finally {
@@ -105,7 +114,7 @@ async function quietAndCompared(stage: Stage, say: (text: string) => void): Prom
   }
 }
 
-async function folded({ kafka, folds }: Stage, { log, topics }: Connected): Promise<void> {
+async function folded({ kafka, folds }: Restless, { log, topics }: Connected): Promise<void> {
   const ends = await log.endOffsets(topics.events);
   const { admin } = await createStockAdmin(kafka.brokers);
   try {
@@ -120,12 +129,12 @@ async function folded({ kafka, folds }: Stage, { log, topics }: Connected): Prom
   }
 }
 
-async function stored({ sink }: Stage, { log, topics }: Connected, store: Store): Promise<void> {
+async function stored({ sinks }: Restless, { log, topics }: Connected, store: Store): Promise<void> {
   const state = await readAll(log, topics.state);
   const ends = new Map([...state].map(([partition, records]) => [partition, (records.at(-1)?.offset ?? -1) + 1]));
   const progress = createProgress(store, topics.state, 0);
   await until(`the sink to store up to ${offsetsText(ends)}`, LIMIT_MS, async () => {
-    await sink.ready();
+    for (const sink of sinks) await sink.ready();
     const reached = await progress.read();
     return [...ends].every(([partition, end]) => (reached.get(partition)?.offset ?? 0) >= end);
   });

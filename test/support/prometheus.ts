@@ -30,18 +30,22 @@ export interface Prometheus {
 
 export interface PrometheusOptions {
   /** `host:port` of what is scraped, as one job. */
-  readonly target: string;
+  readonly targets: readonly string[];
   readonly rules: readonly string[];
+  /** Between two scrapes, and two evaluations of the rules. Default 5. */
+  readonly everySeconds?: number;
 }
 
-/** A real Prometheus with a folder of its own, which scrapes and evaluates every five seconds. */
-export async function startPrometheus({ target, rules }: PrometheusOptions): Promise<Prometheus> {
+/** A real Prometheus with a folder of its own. */
+export async function startPrometheus(options: PrometheusOptions): Promise<Prometheus> {
+  const { targets, rules } = options;
+  const every = `${options.everySeconds ?? 5}s`;
   const folder = await mkdtemp(join(tmpdir(), 'queuefold-prometheus-'));
   const port = await freePort();
   const config = {
-    global: { scrape_interval: '5s', scrape_timeout: '5s', evaluation_interval: '5s' },
+    global: { scrape_interval: every, scrape_timeout: every, evaluation_interval: every },
     rule_files: rules,
-    scrape_configs: [{ job_name: 'queuefold', static_configs: [{ targets: [target] }] }],
+    scrape_configs: [{ job_name: 'queuefold', static_configs: [{ targets }] }],
   };
   // JSON is YAML.
   await writeFile(join(folder, 'prometheus.yml'), JSON.stringify(config));

@@ -35,7 +35,7 @@ beforeAll(async () => {
   const address = (): string => /^Metrics +http:\/\/(\S+)\/metrics$/m.exec(said)?.[1] ?? '';
   await until('all roles run', SOON_MS, () => address() !== '');
   url = `http://${address()}/metrics`;
-  prometheus = await startPrometheus({ target: address(), rules: ruleFiles() });
+  prometheus = await startPrometheus({ targets: [address()], rules: ruleFiles() });
   const recorded = 'queuefold:events_late:ratio_rate5m >= 0 and queuefold:events_late:ratio_rate30d >= 0';
   await until('the latency is recorded', SOON_MS, async () => (await prometheus.query(recorded)).length > 0);
 });

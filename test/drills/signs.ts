@@ -1,0 +1,113 @@
+import type { Role } from '../chaos/role-process';
+import type { Prometheus } from './prometheus';
+import type { DrillStage } from './stage';
+
+/** Where an operator looks. */
+export interface View {
+  readonly stage: DrillStage;
+  readonly prometheus: Prometheus;
+}
+
+/** Something that is to be seen of a fault, or of its absence. */
+export interface Sign {
+  readonly what: string;
+  /** Null: it is seen; else what is seen instead. */
+  look(view: View): Promise<string | null>;
+}
+
+export type Kind = 'bridge' | 'fold' | 'sink';
+
+export interface Health {
+  readonly ready: boolean;
+  readonly live: boolean;
+  /** As `/health/ready` says it. */
+  readonly said: string;
+}
+
+const TIMEOUT_MS = 5_000;
+
+export function rolesOf({ bridges, folds, sinks }: DrillStage, kind: Kind): readonly Role[] {
+  return { bridge: bridges, fold: folds, sink: sinks }[kind];
+}
+
+export async function healthOf({ ports }: DrillStage, role: Role): Promise<Health> {
+  const ask = (path: string) =>
+    fetch(`http://127.0.0.1:${ports.get(role)}/health/${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  try {
+    const [ready, live] = await Promise.all([ask('ready'), ask('live')]);
+    await live.body?.cancel();
+    return { ready: ready.ok, live: live.ok, said: await ready.text() };
+  } catch (error) {
+    return { ready: false, live: false, said: String(error) };
+  }
+}
+
+/** Every process of the kind is live and not ready, and says why. */
+export function unready(kind: Kind, why: RegExp): Sign {
+  return {
+    what: `${kind}: live, not ready because of ${why.source}`,
+    look: (view) => eachHealth(view, kind, ({ live, ready, said }) => live && !ready && why.test(said)),
+  };
+}
+
+/** What is not broken goes on. */
+export function ready(...kinds: readonly Kind[]): Sign {
+  return {
+    what: `${kinds.join(', ')}: ready`,
+    look: async (view) => {
+      for (const kind of kinds) {
+        const instead = await eachHealth(view, kind, (health) => health.live && health.ready);
+        if (instead !== null) return instead;
+      }
+      return null;
+    },
+  };
+}
+
+async function eachHealth({ stage }: View, kind: Kind, isMeant: (health: Health) => boolean): Promise<string | null> {
+  for (const role of rolesOf(stage, kind)) {
+    const health = await healthOf(stage, role);
+    if (!isMeant(health)) return `${role.name}: ${JSON.stringify(health)}`;
+  }
+  return null;
+}
+
+export function firing(name: string, labels: Readonly<Record<string, string>> = {}): Sign {
+  return {
+    what: `alert ${name} ${JSON.stringify(labels)}`,
+    look: async ({ prometheus }) => {
+      const alerts = await prometheus.alerts();
+      const found = alerts.some(
+        (alert) =>
+          alert.name === name &&
+          alert.state === 'firing' &&
+          Object.entries(labels).every(([label, value]) => alert.labels[label] === value),
+      );
+      return found ? null : `alerts ${JSON.stringify(alerts)}`;
+    },
+  };
+}
+
+export function metric(promql: string, isMeant: (value: number) => boolean): Sign {
+  return {
+    what: promql,
+    look: async ({ prometheus }) => {
+      const value = await prometheus.query(promql);
+      return value !== null && isMeant(value) ? null : `${promql} is ${value}`;
+    },
+  };
+}
+
+/** One of the processes has logged it since the drill began. */
+export function logged(kind: Kind, message: string): Sign {
+  const before = new WeakMap<Role, number>();
+  return {
+    what: `${kind} logs "${message}"`,
+    look: ({ stage }) => {
+      const roles = rolesOf(stage, kind);
+      for (const role of roles) if (!before.has(role)) before.set(role, role.said(message));
+      const isNew = roles.some((role) => role.said(message) > (before.get(role) ?? 0));
+      return Promise.resolve(isNew ? null : `${kind}: nothing like it in the log`);
+    },
+  };
+}
