@@ -92,7 +92,11 @@ export async function startSinkRole(
         // There may be nothing to store for hours, which would tell nothing of ClickHouse.
         return reachStore();
       },
-      partitions: () => ({ ok: sink.ready() }),
+      partitions: () => {
+        const ok = sink.ready();
+        const why = sink.state().available ? 'not in its group: is Kafka away?' : 'waits for ClickHouse';
+        return ok ? { ok } : { ok, detail: why };
+      },
     },
     done: sink.done,
     stored: sink.stored,

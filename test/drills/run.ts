@@ -1,12 +1,14 @@
-import { join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { packageRoot } from '../../src/common/package-root';
 import { quietAndCompared } from '../chaos/chaos';
 import type { Comparison } from '../chaos/check';
 import { until } from '../chaos/until';
+import { ruleFiles } from '../support/monitoring';
+import { startPrometheus } from '../support/prometheus';
 import { DRILLS, type Drill } from './drills';
-import { startPrometheus } from './prometheus';
-import { healthOf, type View } from './signs';
+import { shortened } from './shortened';
+import { alertsOf, healthOf, type View } from './signs';
 import { setStage, type DrillStage } from './stage';
 
 export interface DrillsOptions {
@@ -43,10 +45,9 @@ export async function runDrills({ seed, only, say }: DrillsOptions): Promise<Dri
   const stage = await setStage(seed);
   try {
     const prometheus = await startPrometheus({
-      folder: stage.folder,
-      rules: join(packageRoot(), 'helm', 'queuefold', 'rules'),
-      targets: { queuefold: [...stage.ports.values()].map((port) => `127.0.0.1:${port}`) },
-      divisor: DIVISOR,
+      targets: [...stage.ports.values()].map((port) => `127.0.0.1:${port}`),
+      rules: await shortenedRules(stage.folder),
+      everySeconds: 1,
     });
     stage.own(prometheus, prometheus.stop);
     const view = { stage, prometheus };
@@ -61,9 +62,10 @@ export async function runDrills({ seed, only, say }: DrillsOptions): Promise<Dri
       const started = Date.now();
       drills.push(await perform(drill, view, say));
       const range = `[${Math.ceil((Date.now() - started) / 1_000)}s]`;
-      withinObjective = await prometheus.query(
+      const [within] = await prometheus.query(
         `sum(increase(${LATENCY}_bucket{stage="store",le="2"}${range})) / sum(increase(${LATENCY}_count{stage="store"}${range}))`,
       );
+      withinObjective = within?.value ?? null;
     }
     stage.simulator.pause();
     return { drills, withinObjective, comparison: await quietAndCompared(stage, say) };
@@ -73,6 +75,16 @@ export async function runDrills({ seed, only, say }: DrillsOptions): Promise<Dri
   } finally {
     await stage.dispose();
   }
+}
+
+async function shortenedRules(folder: string): Promise<readonly string[]> {
+  return Promise.all(
+    ruleFiles().map(async (file) => {
+      const copy = join(folder, basename(file));
+      await writeFile(copy, shortened(await readFile(file, 'utf8'), DIVISOR));
+      return copy;
+    }),
+  );
 }
 
 async function perform(drill: Drill, view: View, say: (text: string) => void): Promise<DrillReport> {
@@ -86,7 +98,7 @@ async function perform(drill: Drill, view: View, say: (text: string) => void): P
       if (instead === null) missing.delete(sign);
       else missing.set(sign, instead);
     }
-    for (const { name: alert, state } of await view.prometheus.alerts()) {
+    for (const { name: alert, state } of await alertsOf(view.prometheus)) {
       if (state === 'firing' && !expected.has(alert)) problems.add(`alert ${alert} fired`);
     }
   };
@@ -121,7 +133,7 @@ async function isReady(stage: DrillStage): Promise<boolean> {
 /** Every process is ready, no alert is firing or about to, and rows are seconds old. */
 async function isWell({ stage, prometheus }: View): Promise<boolean> {
   if (!(await isReady(stage))) return false;
-  const alerts = await prometheus.alerts();
+  const alerts = await alertsOf(prometheus);
   if (alerts.length > 0) throw new Error(JSON.stringify(alerts));
   return true;
 }

@@ -1,5 +1,5 @@
 import type { Role } from '../chaos/role-process';
-import type { Prometheus } from './prometheus';
+import type { Prometheus } from '../support/prometheus';
 import type { DrillStage } from './stage';
 
 /** Where an operator looks. */
@@ -72,11 +72,24 @@ async function eachHealth({ stage }: View, kind: Kind, isMeant: (health: Health)
   return null;
 }
 
+export interface Alert {
+  readonly name: string;
+  readonly state: 'pending' | 'firing';
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export async function alertsOf(prometheus: Prometheus): Promise<readonly Alert[]> {
+  const { alerts } = (await prometheus.api('alerts')) as {
+    alerts: readonly { state: Alert['state']; labels: Record<string, string> }[];
+  };
+  return alerts.map(({ state, labels: { alertname = '', ...labels } }) => ({ name: alertname, state, labels }));
+}
+
 export function firing(name: string, labels: Readonly<Record<string, string>> = {}): Sign {
   return {
     what: `alert ${name} ${JSON.stringify(labels)}`,
     look: async ({ prometheus }) => {
-      const alerts = await prometheus.alerts();
+      const alerts = await alertsOf(prometheus);
       const found = alerts.some(
         (alert) =>
           alert.name === name &&
@@ -92,8 +105,8 @@ export function metric(promql: string, isMeant: (value: number) => boolean): Sig
   return {
     what: promql,
     look: async ({ prometheus }) => {
-      const value = await prometheus.query(promql);
-      return value !== null && isMeant(value) ? null : `${promql} is ${value}`;
+      const values = (await prometheus.query(promql)).map(({ value }) => value);
+      return values.some(isMeant) ? null : `${promql} is ${values.join(', ') || 'empty'}`;
     },
   };
 }
