@@ -59,7 +59,7 @@ export const DRILLS: readonly Drill[] = [
   {
     name: 'ClickHouse is slow',
     begin: ({ gates }) => {
-      gates.clickHouse.delay(12_000);
+      gates.clickHouse.delay(20_000);
       return none();
     },
     signs: [

@@ -34,8 +34,10 @@ export interface DrillsResult {
   readonly comparison: Comparison;
 }
 
-/** `for: 5m` of an alert is 15 s. */
-const DIVISOR = 20;
+/** `for: 5m` of an alert is 30 s, and an age of 2 minutes 12 s. */
+const DIVISOR = 10;
+/** Of the latency objective: they look back for hours, at the drills before this one too. */
+const LOOKS_BACK = /^QueuefoldLatencyBudget/;
 const SIGNS_LIMIT_MS = 120_000;
 const WELL_LIMIT_MS = 180_000;
 const LATENCY = 'queuefold_end_to_end_latency_seconds';
@@ -99,7 +101,7 @@ async function perform(drill: Drill, view: View, say: (text: string) => void): P
       else missing.set(sign, instead);
     }
     for (const { name: alert, state } of await alertsOf(view.prometheus)) {
-      if (state === 'firing' && !expected.has(alert)) problems.add(`alert ${alert} fired`);
+      if (state === 'firing' && !expected.has(alert) && !LOOKS_BACK.test(alert)) problems.add(`alert ${alert} fired`);
     }
   };
 
@@ -133,7 +135,7 @@ async function isReady(stage: DrillStage): Promise<boolean> {
 /** Every process is ready, no alert is firing or about to, and rows are seconds old. */
 async function isWell({ stage, prometheus }: View): Promise<boolean> {
   if (!(await isReady(stage))) return false;
-  const alerts = await alertsOf(prometheus);
+  const alerts = (await alertsOf(prometheus)).filter(({ name }) => !LOOKS_BACK.test(name));
   if (alerts.length > 0) throw new Error(JSON.stringify(alerts));
   return true;
 }
