@@ -25,8 +25,8 @@ export interface RunningSink {
 
 const STOP_TIMEOUT_MS = 10_000;
 const PROGRESS_EVERY_MS = 5_000;
-/** How often is looked where the topic ends, see `AsOf`; for short retentions more often. */
-const SAMPLE_EVERY_MS = 30_000;
+/** How often is looked where the topic ends, see `AsOf`: the watermark is as exact. For short retentions more often. */
+const SAMPLE_EVERY_MS = 5_000;
 /** Who has this partition cleans up: one at a time is enough, two do no harm. */
 const CLEANER = 0;
 const NOTHING_NOTED: Pick<Progress, 'read'> = { read: () => Promise.resolve(new Map()) };

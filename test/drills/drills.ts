@@ -26,7 +26,7 @@ export const DRILLS: readonly Drill[] = [
     signs: [
       unready('bridge', /kafka/),
       unready('fold', /FENCING|RESTORING/),
-      unready('sink', /partitions/),
+      unready('sink', /kafka/),
       metric('sum(queuefold_bridge_pending_conversations)', (waiting) => waiting > 20),
       firing('QueuefoldWatermarkStale', { stage: 'kafka' }),
     ],
@@ -39,7 +39,7 @@ export const DRILLS: readonly Drill[] = [
     // What runs has its schemas: nobody needs to be woken.
     signs: [
       ready('bridge', 'fold', 'sink'),
-      metric('min(time() - queuefold_low_watermark_timestamp_seconds)', () => true),
+      metric('max(time() - queuefold_low_watermark_timestamp_seconds)', (behind) => behind < 30),
     ],
     end: ({ registry }) => registry.restart(),
   },
