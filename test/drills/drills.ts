@@ -25,7 +25,7 @@ export const DRILLS: readonly Drill[] = [
     begin: ({ kafka }) => kafka.kill9(),
     signs: [
       unready('bridge', /kafka/),
-      unready('fold', /FENCING|RESTORING/),
+      unready('fold', /kafka/),
       unready('sink', /kafka/),
       metric('sum(queuefold_bridge_pending_conversations)', (waiting) => waiting > 20),
       firing('QueuefoldWatermarkStale', { stage: 'kafka' }),
@@ -63,7 +63,8 @@ export const DRILLS: readonly Drill[] = [
       return none();
     },
     signs: [
-      ready('bridge', 'fold', 'sink'),
+      ready('bridge', 'fold'),
+      unready('sink', /clickhouse: no answer within/),
       metric(
         'rate(queuefold_sink_insert_duration_seconds_sum[20s]) / rate(queuefold_sink_insert_duration_seconds_count[20s])',
         (seconds) => seconds > 10,
