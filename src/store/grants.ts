@@ -17,7 +17,17 @@ export const SINK_GRANTS: readonly Grant[] = [
 
 export const SETUP_GRANTS: readonly Grant[] = [
   {
-    privileges: ['CREATE DATABASE', 'CREATE TABLE', 'CREATE VIEW', 'ALTER', 'DROP VIEW', 'SELECT', 'INSERT'],
+    // A view is replaced by one of another name, which is then dropped as a table.
+    privileges: [
+      'CREATE DATABASE',
+      'CREATE TABLE',
+      'CREATE VIEW',
+      'ALTER',
+      'DROP VIEW',
+      'DROP TABLE',
+      'SELECT',
+      'INSERT',
+    ],
     table: null,
   },
 ];

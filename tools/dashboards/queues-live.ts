@@ -1,7 +1,7 @@
 import type { DashboardSpec, PanelSpec } from './grafana';
 
 const CHOSEN = 'queue_name IN (${queue:singlequote})';
-const LIVE = `\${database}.queue_live_named WHERE ${CHOSEN}`;
+const LIVE = `\${database}.queue_live WHERE ${CHOSEN}`;
 
 type Rest = Pick<PanelSpec, 'unit' | 'redFrom' | 'description'>;
 const number = (title: string, query: string, rest: Rest = {}): PanelSpec => ({
@@ -33,7 +33,7 @@ export const QUEUES_LIVE: DashboardSpec = {
       type: 'query',
       label: 'Queue',
       datasource: { type: 'grafana-clickhouse-datasource', uid: '${datasource}' },
-      query: 'SELECT DISTINCT queue_name FROM ${database}.queue_live_named ORDER BY queue_name',
+      query: 'SELECT DISTINCT queue_name FROM ${database}.queue_live ORDER BY queue_name',
       refresh: 2,
       multi: true,
       includeAll: true,
