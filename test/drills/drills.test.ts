@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { runDrills } from './run';
+import { runDrills } from './perform';
 
 const SEED = 1;
 const LIMIT_MS = 600_000;

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/common/errors';
 import { numberOf } from '../support/number-flag';
-import { runDrills } from './run';
+import { runDrills } from './perform';
 
 /** `npm run drills [-- --only NAME …] [--seed S]`: each fault of a running system, and what an operator sees of it. */
 async function main(): Promise<void> {
