@@ -1,9 +1,0 @@
-// Runs this checkout's TypeScript as it is, without a build of the tests.
-import { createRequire } from 'node:module';
-
-const load = createRequire(import.meta.url);
-const { transformFileSync } = load('@swc/core');
-const jsc = { parser: { syntax: 'typescript' }, target: 'es2023' };
-load.extensions['.ts'] = (module, file) =>
-  module._compile(transformFileSync(file, { jsc, module: { type: 'commonjs' }, swcrc: false }).code, file);
-load('./main.ts');
