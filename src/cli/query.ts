@@ -7,8 +7,9 @@ import { packageRoot } from '../common/package-root';
 import type { Context } from './context';
 import { write } from './io';
 import { changesSince } from './query/changes';
+import { SqlError, type SqlRequest, type SqlTarget } from './query/sql';
 import { TABLE_FORMAT, parseTable, renderTable, type ResultTable } from './query/table';
-import { SqlError, openTarget, type SqlRequest, type SqlTarget } from './query/target';
+import { openTarget } from './query/target';
 
 export interface QueryFlags {
   /** `table`, `json`, `ndjson`, `csv`, or a name that ClickHouse knows. Default `table`. */

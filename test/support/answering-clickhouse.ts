@@ -1,18 +1,40 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-export type ClickHouseAnswer = string | { readonly status: number; readonly code: number; readonly text: string };
+export type ClickHouseAnswer =
+  | string
+  | { readonly status: number; readonly code: number; readonly text: string }
+  /** Begun with 200, in these pieces. `breaks`: the connection ends without the end of the answer. */
+  | {
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly pieces: readonly string[];
+      readonly breaks?: true;
+    };
+
+export interface ClickHouseQuestion {
+  readonly parameters: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+}
 
 /** ClickHouse's HTTP interface with answers of the test's own: what the embedded engine cannot be made to say. */
 export async function answeringClickHouse(
-  answer: (sql: string) => ClickHouseAnswer,
+  answer: (sql: string, question: ClickHouseQuestion) => ClickHouseAnswer,
 ): Promise<{ readonly url: string; stop(): Promise<void> }> {
   const server = createServer((request, response) => {
+    const { headers, url = '/' } = request;
     void text(request).then((sql) => {
-      const said = answer(sql.trim());
+      const said = answer(sql.trim(), { headers, parameters: new URL(url, 'http://localhost').searchParams });
       if (typeof said === 'string') response.end(said);
-      else response.writeHead(said.status, { 'x-clickhouse-exception-code': said.code }).end(said.text);
+      else if ('status' in said) {
+        response.writeHead(said.status, { 'x-clickhouse-exception-code': said.code }).end(said.text);
+      } else {
+        response.writeHead(200, { ...said.headers });
+        for (const piece of said.pieces) response.write(piece);
+        // What was written goes out before the connection ends.
+        if (said.breaks === true) response.write('', () => response.socket?.destroySoon());
+        else response.end();
+      }
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

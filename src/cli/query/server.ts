@@ -1,0 +1,100 @@
+import { messageOf, OperatorError, UsageError } from '../../common/errors';
+import type { Fetch } from '../../common/fetch';
+import { explainTls } from '../../common/tls';
+import { failing } from './failure';
+import { SqlError, type SqlRequest, type SqlTarget } from './sql';
+
+export interface ServerOptions {
+  /** For messages. */
+  readonly name: string;
+  readonly url: string;
+  /** Null: the server's own choice. */
+  readonly database: string | null;
+  readonly ask: Fetch;
+  /** Null: an embedded one, which knows no users and is read-only by itself. */
+  readonly user: { readonly name: string; readonly password: string; readonly hasCertificate: boolean } | null;
+}
+
+type Settings = Readonly<Record<string, string>>;
+
+/**
+ * Beside `readonly`, words of a failure belong where all formats have them: before 25.11 a server writes them as one
+ * more row of JSON otherwise. 2, because 1 would forbid a statement's own SETTINGS, too.
+ */
+const READ_SETTINGS: Settings = { readonly: '2', http_write_exception_in_output_format: '0' };
+/** What a server says of a setting of ours where the user's profile is read-only, and of one of the statement's. */
+const SETTING_REFUSED = /^Code: 164\. .*Cannot modify '\w+' setting in readonly mode/;
+
+/** ClickHouse's HTTP interface. */
+export function serverTarget({ name, url, database, ask, user }: ServerOptions): SqlTarget {
+  let readSettings: Settings = user === null ? {} : READ_SETTINGS;
+  const headers = user === null ? {} : headersOf(user);
+
+  const send = async ({ sql, format, params, access }: SqlRequest, settings: Settings, signal: AbortSignal) => {
+    const address = new URL(url);
+    const query = address.searchParams;
+    query.set('default_format', format);
+    // An answer is held back until the query is done, so one that fails is no answer, whatever came before.
+    query.set('wait_end_of_query', '1');
+    if (database !== null) query.set('database', database);
+    for (const [key, value] of Object.entries(access === 'read' ? settings : {})) query.set(key, value);
+    for (const [key, value] of Object.entries(params)) query.set(`param_${key}`, value);
+    const response = await ask(address, { method: 'POST', body: sql, headers, signal }).catch((error: unknown) => {
+      throw signal.aborted ? error : unreachable(error, address.origin);
+    });
+    if (!response.ok || response.headers.has('X-ClickHouse-Exception-Code')) {
+      throw new SqlError((await response.text()).trimEnd());
+    }
+    return response;
+  };
+  const unreachable = (error: unknown, origin: string): OperatorError => {
+    const hasCertificate = user?.hasCertificate ?? false;
+    const tls = explainTls(error, { address: name, prefix: 'CLICKHOUSE', hasCertificate });
+    if (tls !== null) return new UsageError(`${name}: ${origin}: ${tls.detail}. ${tls.remedy}`);
+    return new OperatorError(`${name}: cannot reach ClickHouse at ${origin} (${causeOf(error)}).`);
+  };
+
+  /** Of the user's own profile 1: nothing may be changed, and no setting may be set. */
+  const isReadOnlyUser = async (signal: AbortSignal): Promise<boolean> => {
+    const probe = { sql: "SELECT getSetting('readonly')", format: 'TSVRaw', params: {}, access: 'read' } as const;
+    return (await (await send(probe, {}, signal)).text()).trim() === '1';
+  };
+
+  return {
+    run: async (request, signal) => {
+      const response = await send(request, readSettings, signal).catch(async (error: unknown) => {
+        const isRefused = error instanceof SqlError && SETTING_REFUSED.test(error.message);
+        if (!isRefused || readSettings !== READ_SETTINGS || !(await isReadOnlyUser(signal))) throw error;
+        readSettings = {};
+        return send(request, readSettings, signal);
+      });
+      const { body, headers: answered } = response;
+      if (body === null) return empty();
+      return failing(body, answered.get('X-ClickHouse-Exception-Tag'), (error) => {
+        if (signal.aborted) return error;
+        return new OperatorError(
+          `${name}: ClickHouse at ${new URL(url).origin} broke off its answer (${causeOf(error)}).`,
+        );
+      });
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+function headersOf({ name, password, hasCertificate }: NonNullable<ServerOptions['user']>): Record<string, string> {
+  return {
+    'X-ClickHouse-User': name,
+    'X-ClickHouse-Key': password,
+    // Beside a password the certificate only opens the connection: a server refuses both at once.
+    ...(hasCertificate && password === '' ? { 'X-ClickHouse-SSL-Certificate-Auth': 'on' } : {}),
+  };
+}
+
+async function* empty(): AsyncIterable<Uint8Array> {
+  await Promise.resolve();
+}
+
+/** fetch hides the network's error behind "fetch failed". */
+function causeOf(error: unknown): string {
+  return messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error);
+}
