@@ -68,6 +68,8 @@ function serverClient(options: ServerOptions): ClickHouseClient {
     password: options.password,
     request_timeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     application: 'queuefold',
+    // Before 25.11 what fails while rows are read is otherwise written as one more row, which the client takes for one.
+    clickhouse_settings: { http_write_exception_in_output_format: 0 },
     ...(options.tls === undefined ? {} : tlsOptions(options.tls, options.password)),
     // Its own log would print statements with their data; errors reach the caller anyway.
     log: { level: ClickHouseLogLevel.OFF },

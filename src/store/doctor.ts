@@ -5,6 +5,7 @@ import { checkStore, type Store } from './client';
 import { codeOf, describeStoreError, UNKNOWN_DATABASE, UNKNOWN_TABLE } from './errors';
 import { grantText, mergedGrants, SETUP_GRANTS, SINK_GRANTS, type Grant } from './grants';
 import { migrate } from './migrations';
+import { isNewEnough, OLDEST_VERSION } from './requirements';
 
 export interface StoreCheckOptions {
   readonly store: Store;
@@ -13,8 +14,6 @@ export interface StoreCheckOptions {
 }
 
 const TRY_AGAIN = 'Try again.';
-/** ReplacingMergeTree with deletion flags as it is used here. */
-const OLDEST = [23, 8] as const;
 const NOT_ENOUGH_PRIVILEGES = 497;
 const CLOCK_WARNING_MS = 2_000;
 const CLOCK_FAILED_MS = 10_000;
@@ -39,11 +38,9 @@ export async function checkClickHouse({ store, cluster }: StoreCheckOptions): Pr
 }
 
 function checkVersion({ where }: Store, version: string): Finding {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [oldestMajor, oldestMinor] = OLDEST;
   const detail = `version ${version} answers at ${where}`;
-  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return ok('clickhouse', detail);
-  return failed('clickhouse', detail, `At least ${OLDEST.join('.')} is needed.`);
+  if (isNewEnough(version)) return ok('clickhouse', detail);
+  return failed('clickhouse', detail, `At least ${OLDEST_VERSION} is needed.`);
 }
 
 async function checkClock({ client }: Store): Promise<Finding> {

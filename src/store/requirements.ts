@@ -9,15 +9,21 @@ import { grantText, SETUP_GRANTS } from './grants';
  */
 const OLDEST: readonly [number, number] = [24, 8];
 
+export const OLDEST_VERSION = OLDEST.join('.');
+
+export function isNewEnough(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
+}
+
 /** Throws an OperatorError where the server is too old. */
 export async function assertNewEnough(client: ClickHouseClient): Promise<void> {
   const result = await client.query({ query: 'SELECT version() AS version', format: 'JSONEachRow' });
   const [row] = await result.json<{ version: string }>();
   const version = row?.version ?? '';
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
+  if (isNewEnough(version)) return;
   throw new OperatorError(
-    `ClickHouse ${version} is too old: ${OLDEST.join('.')} or later is needed. Upgrade the server.`,
+    `ClickHouse ${version} is too old: ${OLDEST_VERSION} or later is needed. Upgrade the server.`,
   );
 }
 
