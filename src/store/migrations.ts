@@ -87,8 +87,12 @@ export async function migrate(client: ClickHouseClient, options: MigrateOptions)
   return steps;
 }
 
-/** A database that replicates itself wants no ON CLUSTER, but engines that replicate their rows. */
+/**
+ * A database that replicates itself wants no ON CLUSTER, but engines that replicate their rows. One of ClickHouse Cloud
+ * (`Shared`) wants neither: it makes the engines its own, and may refuse ON CLUSTER.
+ */
 function renderingFor(engine: string | null, wanted: Rendering): Rendering {
+  if (engine === 'Shared') return { database: wanted.database };
   return engine === 'Replicated' ? { database: wanted.database, engines: 'replicated' } : wanted;
 }
 

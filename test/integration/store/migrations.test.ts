@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { TABLE_COLUMNS } from '../../../src/conversation/row';
 import { migrate, type MigrationStep } from '../../../src/store/migrations';
-import { readMigrations, renderSql } from '../../../src/store/sql-files';
+import { readMigrations } from '../../../src/store/sql-files';
 import { RELEASES, filesOf } from '../../support/released-schemas';
 import { storeForTests, type TestStore } from '../../support/store';
 import { tombstone, upsert, writerInto } from '../../support/store-rows';
@@ -132,15 +132,5 @@ describe('migrate', () => {
       `SELECT name FROM system.columns WHERE database = '${tests.store.database}' AND table = 'queue_conversation' ORDER BY position`,
     );
     expect(columns.map(({ name }) => name)).toEqual(TABLE_COLUMNS);
-  });
-
-  test('the rendering for a cluster is SQL, as ClickHouse itself parses it', async () => {
-    for (const { name, template } of readMigrations()) {
-      const sql = renderSql(template, { database: 'queuefold', cluster: 'main' });
-      const [row] = await tests.rows(`SELECT formatQueryOrNull('${sql.replace(/[\\']/g, '\\$&')}') AS formatted`);
-      // Rows need no ON CLUSTER: replicas get them from one another.
-      const expected = template.includes('INSERT INTO') ? 'INSERT INTO queuefold.' : 'ON CLUSTER main';
-      expect(`${name}: ${String(row?.['formatted'])}`).toContain(expected);
-    }
   });
 });
