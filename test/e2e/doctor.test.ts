@@ -41,7 +41,6 @@ beforeAll(async () => {
     GENESYS_CLIENT_ID: simulator.clientId,
     GENESYS_CLIENT_SECRET: SECRETS.GENESYS_CLIENT_SECRET,
     TOPIC_PREFIX: `doctor-${process.pid}`,
-    CLICKHOUSE_DATABASE: `doctor_${process.pid}`,
     HTTP_PROXY: `http://me:${SECRETS.PROXY_PASSWORD}@127.0.0.1:${proxy.port}`,
   };
 });

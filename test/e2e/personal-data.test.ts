@@ -195,7 +195,7 @@ async function playLive(
 ): Promise<Run & { readonly truth: ReturnType<Simulator['truth']>['conversations'] }> {
   const { name, mark, settings, alter } = options;
   const prefix = `${name}-${run}-live`;
-  const own = `${name}_${run}_live`;
+  const own = services.newDatabase();
   const busy = { queues: 6, speed: 60, conversationsPerSecond: 0.5 };
   const simulator = await startSimulator({ ...busy, seed: 7, mark, startPaused: true });
   disposers.push(() => simulator.stop());
@@ -265,7 +265,7 @@ async function replayRecording(
   settings: Environment,
 ): Promise<Run> {
   const prefix = `${name}-${run}-replay`;
-  const own = `${name}_${run}_replay`;
+  const own = services.newDatabase();
   const file = join(services.folder, `${name}.ndjson`);
   await writeFile(file, Buffer.concat(recording.flatMap((line) => [Buffer.from(line), Buffer.from('\n')])));
   const flags = ['--log', 'kafka', '--store', 'clickhouse', '--keep', '--prefix', prefix, '--database', own];

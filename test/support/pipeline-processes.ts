@@ -11,7 +11,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { packageRoot } from '../../src/common/package-root';
 import type { Simulator } from '../../src/genesys/simulator';
 import { EndedError, until } from '../chaos/until';
-import { clickHouseProcess } from './clickhouse-process';
+import { serverForTests } from './clickhouse-server';
 import { kafkaForTests, registryForTests } from './services';
 
 export type Environment = Readonly<Record<string, string>>;
@@ -80,11 +80,13 @@ export function startQueuefold(args: readonly string[], env: Environment): Queue
   };
 }
 
-/** What processes need to run, shared with other tests: use prefixes and databases of your own. */
+/** What processes need to run, shared with other tests: use prefixes of your own. */
 export interface ServicesForProcesses {
   readonly brokers: readonly string[];
-  /** The settings that lead to them. */
-  readonly env: Environment;
+  /** The settings that lead to them, and to a database that nobody else has. */
+  readonly env: Environment & { readonly CLICKHOUSE_DATABASE: string };
+  /** One more, dropped in the end, too. */
+  newDatabase(): string;
   /** For files. */
   readonly folder: string;
   /** A statement's answer from ClickHouse. */
@@ -95,26 +97,23 @@ export interface ServicesForProcesses {
 /** Kafka and the registry of the test run; the ClickHouse of `CLICKHOUSE_URL`, else an embedded one of the test's own. */
 export async function servicesForProcesses(): Promise<ServicesForProcesses> {
   const folder = await mkdtemp(join(tmpdir(), 'queuefold-processes-'));
-  const { CLICKHOUSE_URL = '', CLICKHOUSE_USERNAME = 'default', CLICKHOUSE_PASSWORD = '' } = process.env;
-  const own = CLICKHOUSE_URL === '' ? await clickHouseProcess(join(folder, 'clickhouse')) : null;
+  const server = await serverForTests();
   const dispose = async (): Promise<void> => {
-    await own?.stop();
+    await server.dispose();
     await rm(folder, { recursive: true, force: true });
   };
   try {
     const [{ brokers }, registry] = await Promise.all([kafkaForTests(), registryForTests()]);
-    const url = own?.url ?? CLICKHOUSE_URL;
-    const credentials = Buffer.from(`${CLICKHOUSE_USERNAME}:${CLICKHOUSE_PASSWORD}`).toString('base64');
+    const credentials = Buffer.from(`${server.username}:${server.password}`).toString('base64');
     return {
       brokers,
       folder,
       dispose,
+      newDatabase: server.newDatabase,
       env: {
         KAFKA_BROKERS: brokers.join(','),
         SCHEMA_REGISTRY_URL: registry.url,
-        CLICKHOUSE_URL: url,
-        CLICKHOUSE_USERNAME,
-        CLICKHOUSE_PASSWORD,
+        ...server.env(server.newDatabase()),
         REPLICATION_FACTOR: '1',
         HTTP_PORT: '0',
         HTTP_HOST: '127.0.0.1',
@@ -122,7 +121,7 @@ export async function servicesForProcesses(): Promise<ServicesForProcesses> {
       },
       query: async (sql) => {
         const headers = { authorization: `Basic ${credentials}` };
-        const answer = await fetch(url, { method: 'POST', body: sql, headers });
+        const answer = await fetch(server.url, { method: 'POST', body: sql, headers });
         const said = await answer.text();
         if (!answer.ok) throw new Error(said);
         return said;

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../src/embedded/clickhouse';
 import { connectStore, identifier, type Store } from '../../src/store/client';
 import { migrate } from '../../src/store/migrations';
+import { namedServer, newDatabaseName } from './clickhouse-server';
 
 export interface TestStore {
   readonly store: Store;
@@ -26,20 +26,14 @@ export interface TestStoreOptions {
 
 /** The server of `CLICKHOUSE_URL`, else the embedded engine in a folder of its own; in both a database of its own. */
 export async function storeForTests(options: TestStoreOptions = {}): Promise<TestStore> {
-  const url = process.env['CLICKHOUSE_URL'] ?? '';
-  const database = `queuefold_test_${randomUUID().slice(0, 8)}`;
+  const server = namedServer();
+  const database = newDatabaseName();
   const folder = await mkdtemp(join(tmpdir(), 'queuefold-store-'));
-  const own = options.beside === undefined && url === '';
+  const own = options.beside === undefined && server === null;
   const engine = own ? await openEmbeddedClickHouse({ dataDir: folder }) : (options.beside?.engine ?? null);
-  const store =
-    engine === null
-      ? connectStore({
-          url,
-          username: process.env['CLICKHOUSE_USERNAME'] ?? 'default',
-          password: process.env['CLICKHOUSE_PASSWORD'] ?? '',
-          database,
-        })
-      : connectStore({ connection: engine.connection(), database, where: engine.path });
+  const place = engine === null ? server : { connection: engine.connection(), where: engine.path };
+  if (place === null) throw new Error('neither a server nor an engine');
+  const store = connectStore({ ...place, database });
   if (options.migrated !== false) await migrate(store.client, { database, dryRun: false });
 
   const command = (query: string) => store.client.command({ query });

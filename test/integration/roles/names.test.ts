@@ -10,12 +10,12 @@ import {
 } from '../../support/pipeline-processes';
 
 const PREFIX = `names-${Date.now().toString(36)}`;
-const DATABASE = PREFIX.replaceAll('-', '_');
 const LIMIT_MS = 60_000;
 const disposers: (() => Promise<unknown>)[] = [];
 let services: ServicesForProcesses;
 let simulator: Simulator;
 let env: Environment;
+const database = (): string => services.env.CLICKHOUSE_DATABASE;
 
 beforeAll(async () => {
   services = await servicesForProcesses();
@@ -27,7 +27,6 @@ beforeAll(async () => {
     ...services.env,
     PARTITIONS: '2',
     TOPIC_PREFIX: PREFIX,
-    CLICKHOUSE_DATABASE: DATABASE,
     SINK_FLUSH_MS: '50',
     NAMES_EVERY: '1s',
     GENESYS_CLIENT_ID: simulator.clientId,
@@ -56,13 +55,13 @@ async function rows(sql: string): Promise<readonly Row[]> {
 }
 const queuesOf = async () =>
   Object.fromEntries(
-    (await rows(`SELECT DISTINCT queue_id, queue_name FROM ${DATABASE}.queue_live`)).map((row) => [
+    (await rows(`SELECT DISTINCT queue_id, queue_name FROM ${database()}.queue_live`)).map((row) => [
       String(row['queue_id']),
       row['queue_name'],
     ]),
   );
 const agents = () =>
-  rows(`SELECT user_id, user_name FROM ${DATABASE}.queue_conversation_named WHERE user_id IS NOT NULL`);
+  rows(`SELECT user_id, user_name FROM ${database()}.queue_conversation_named WHERE user_id IS NOT NULL`);
 const changeQueues = (body: object) =>
   fetch(`${simulator.apiUrl}/control/queues`, { method: 'POST', body: JSON.stringify(body) });
 
@@ -88,7 +87,7 @@ test('names of the organisation stand beside the ids, follow it, and go when the
   await changeQueues({ rename: { [kept ?? '']: 'Sales "EMEA"' }, remove: [removed] });
   await until('the new name, and that of a queue that is gone', LIMIT_MS, async () => {
     expect(await queuesOf()).toEqual({ [kept ?? '']: 'Sales "EMEA"', [removed ?? '']: 'Queue 2' });
-    const gone = await rows(`SELECT id FROM ${DATABASE}.names FINAL WHERE gone_since IS NOT NULL`);
+    const gone = await rows(`SELECT id FROM ${database()}.names FINAL WHERE gone_since IS NOT NULL`);
     expect(gone).toEqual([{ id: removed }]);
     return true;
   });
@@ -106,7 +105,7 @@ test('names of the organisation stand beside the ids, follow it, and go when the
 
   const without = start('bridge', { NAMES_OF: 'queues' });
   await until('no names of users', LIMIT_MS, async () => {
-    const users = await rows(`SELECT id FROM ${DATABASE}.names WHERE kind = 'user' AND name != ''`);
+    const users = await rows(`SELECT id FROM ${database()}.names WHERE kind = 'user' AND name != ''`);
     return users.length === 0 && (await queuesOf())[kept ?? ''] === 'Sales "EMEA"';
   });
   expect((await agents()).length).toBeGreaterThan(0);

@@ -1,7 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -12,8 +10,8 @@ import { createRegistrySchemas } from '../../../src/log/codec/registry';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import type { Log, OutRecord } from '../../../src/log/port';
 import { topicNames } from '../../../src/log/topics';
-import { connectStore, type Store } from '../../../src/store/client';
-import { clickHouseProcess } from '../../support/clickhouse-process';
+import type { Store } from '../../../src/store/client';
+import { serverForTests } from '../../support/clickhouse-server';
 import { createStockAdmin } from '../../support/log/kafka-admin';
 import { startQueuefold, type Environment } from '../../support/pipeline-processes';
 import { kafkaForTests, registryForTests } from '../../support/services';
@@ -29,14 +27,13 @@ let store: Store;
 let admin: Awaited<ReturnType<typeof createStockAdmin>>;
 
 beforeAll(async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'queuefold-rebuild-'));
-  disposers.push(() => rm(folder, { recursive: true, force: true }));
-  const [kafka, registry, server] = await Promise.all([kafkaForTests(), registryForTests(), clickHouseProcess(folder)]);
-  disposers.push(server.stop);
+  const [kafka, registry, server] = await Promise.all([kafkaForTests(), registryForTests(), serverForTests()]);
+  disposers.push(server.dispose);
+  const database = server.newDatabase();
   env = {
     KAFKA_BROKERS: kafka.brokers.join(),
     SCHEMA_REGISTRY_URL: registry.url,
-    CLICKHOUSE_URL: server.url,
+    ...server.env(database),
     REPLICATION_FACTOR: '1',
     PARTITIONS: '2',
     TOPIC_PREFIX: topics.prefix,
@@ -46,7 +43,7 @@ beforeAll(async () => {
   };
   log = createKafkaLog({ brokers: kafka.brokers, clientId: 'test', logger: pino({ enabled: false }) });
   disposers.push(() => log.close());
-  store = connectStore({ url: server.url, username: 'default', password: '', database: 'queuefold' });
+  store = server.connect(database);
   disposers.push(() => store.close());
   admin = await createStockAdmin(kafka.brokers);
   disposers.push(() => admin.close());
@@ -72,7 +69,7 @@ async function put(...changes: readonly (readonly [key: string, state: string | 
 const command = (query: string) => store.client.command({ query });
 async function table(): Promise<Record<string, string>> {
   const result = await store.client.query({
-    query: 'SELECT conversation_id AS id, state FROM queuefold.queue_conversation ORDER BY id',
+    query: `SELECT conversation_id AS id, state FROM ${store.database}.queue_conversation ORDER BY id`,
     format: 'JSONEachRow',
   });
   return Object.fromEntries((await result.json<{ id: string; state: string }>()).map(({ id, state }) => [id, state]));
@@ -107,10 +104,10 @@ test('rows that the table has lost come back, rows that it has too many go, also
   await sink.ready();
   await put(['d', '1']);
   await until(table, (rows) => 'd' in rows);
-  await command('TRUNCATE TABLE queuefold.queue_conversation_state');
-  await command('TRUNCATE TABLE queuefold.queue_conversation_history');
+  await command(`TRUNCATE TABLE ${store.database}.queue_conversation_state`);
+  await command(`TRUNCATE TABLE ${store.database}.queue_conversation_history`);
   await command(
-    'INSERT INTO queuefold.queue_conversation_history (conversation_id, state, _version, _partition) ' +
+    `INSERT INTO ${store.database}.queue_conversation_history (conversation_id, state, _version, _partition) ` +
       "VALUES ('of nobody', '1', 1, 0)",
   );
   const [{ code, result }] = await Promise.all([rebuild(), put(['e', '1'])]);
@@ -122,14 +119,14 @@ test('rows that the table has lost come back, rows that it has too many go, also
 test('a table that cannot be made the same ends it with 1, and it says where', async () => {
   // A version beyond every record of the topic, which no record can win over.
   await command(
-    'INSERT INTO queuefold.queue_conversation_history (conversation_id, state, _version, _partition) ' +
+    `INSERT INTO ${store.database}.queue_conversation_history (conversation_id, state, _version, _partition) ` +
       `VALUES ('a', 'from the future', ${2 ** 50}, 0)`,
   );
   const { code, result } = await rebuild();
   expect(code).toBe(1);
   expect(result).toMatchObject({ differences: 1, first: [expect.stringMatching(/^a: the table has version/)] });
-  await command('TRUNCATE TABLE queuefold.queue_conversation_state');
-  await command('TRUNCATE TABLE queuefold.queue_conversation_history');
+  await command(`TRUNCATE TABLE ${store.database}.queue_conversation_state`);
+  await command(`TRUNCATE TABLE ${store.database}.queue_conversation_history`);
 });
 
 test('a topic that was made anew gets the next epoch, and what it lacks leaves the table', async () => {

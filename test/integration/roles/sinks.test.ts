@@ -1,14 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createRowCodec } from '../../../src/log/codec/codecs';
 import { createRegistrySchemas } from '../../../src/log/codec/registry';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import { topicNames } from '../../../src/log/topics';
-import { connectStore } from '../../../src/store/client';
 import { createRandom } from '../../chaos/random';
-import { clickHouseProcess } from '../../support/clickhouse-process';
+import { serverForTests } from '../../support/clickhouse-server';
 import { FAULTS, startFaultyProxy, type FaultyProxy } from '../../support/faulty-proxy';
 import { startQueuefold, type Environment } from '../../support/pipeline-processes';
 import { kafkaForTests, registryForTests } from '../../support/services';
@@ -23,16 +19,15 @@ let put: (changes: readonly (readonly [key: string, state: string | null])[]) =>
 let table: () => Promise<Record<string, string>>;
 
 beforeAll(async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'queuefold-sinks-'));
-  disposers.push(() => rm(folder, { recursive: true, force: true }));
-  const [kafka, registry, server] = await Promise.all([kafkaForTests(), registryForTests(), clickHouseProcess(folder)]);
-  disposers.push(server.stop);
+  const [kafka, registry, server] = await Promise.all([kafkaForTests(), registryForTests(), serverForTests()]);
+  disposers.push(server.dispose);
+  const database = server.newDatabase();
   proxy = await startFaultyProxy(server.url);
   disposers.push(proxy.close);
   env = {
     KAFKA_BROKERS: kafka.brokers.join(),
     SCHEMA_REGISTRY_URL: registry.url,
-    CLICKHOUSE_URL: proxy.url,
+    ...server.env(database, proxy.url),
     REPLICATION_FACTOR: '1',
     PARTITIONS: '4',
     TOPIC_PREFIX: topics.prefix,
@@ -56,10 +51,10 @@ beforeAll(async () => {
       })),
     );
   };
-  const store = connectStore({ url: server.url, username: 'default', password: '', database: 'queuefold' });
+  const store = server.connect(database);
   disposers.push(() => store.close());
   table = async () => {
-    const query = 'SELECT conversation_id AS id, state FROM queuefold.queue_conversation ORDER BY id';
+    const query = `SELECT conversation_id AS id, state FROM ${database}.queue_conversation ORDER BY id`;
     const result = await store.client.query({ query, format: 'JSONEachRow' });
     return Object.fromEntries((await result.json<{ id: string; state: string }>()).map(({ id, state }) => [id, state]));
   };

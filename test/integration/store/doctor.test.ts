@@ -1,14 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../../src/embedded/clickhouse';
-import { serveClickHouseHttp, type ClickHouseHttp } from '../../../src/embedded/clickhouse-http';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { connectStore, type Store } from '../../../src/store/client';
 import { checkClickHouse } from '../../../src/store/doctor';
 import { migrate } from '../../../src/store/migrations';
 import { readMigrations } from '../../../src/store/sql-files';
 import { answeringClickHouse } from '../../support/answering-clickhouse';
-import { temporaryFolders } from '../../support/folders';
-
-const folder = temporaryFolders();
+import { serverForTests, type TestServer } from '../../support/clickhouse-server';
 
 const named = async (store: Store) => {
   const findings = await checkClickHouse({ store });
@@ -17,44 +13,38 @@ const named = async (store: Store) => {
 };
 
 describe('a doctor at ClickHouse', () => {
-  let engine: EmbeddedClickHouse | null = null;
-  let http: ClickHouseHttp | null = null;
-  const opened = async (): Promise<Store> => {
-    engine ??= await openEmbeddedClickHouse({ dataDir: await folder() });
-    http ??= await serveClickHouseHttp(engine, { port: 0, host: '127.0.0.1', readOnly: false, database: 'default' });
-    return connectStore({ url: http.url, username: 'default', password: '', database: 'doctor' });
-  };
-  afterEach(async () => {
-    await http?.close();
-    await engine?.close();
-    [http, engine] = [null, null];
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await serverForTests();
   });
+  afterAll(() => server.dispose());
 
   test('misses the tables before setup, and finds all well after it', async () => {
-    const before = await named(await opened());
+    const database = server.newDatabase();
+    const before = await named(server.connect(database));
     expect(before['clickhouse']).toMatchObject({ outcome: 'ok', detail: expect.stringMatching(/^version \d+\.\d+/) });
     expect(before['clickhouse migrations']).toMatchObject({
       outcome: 'failed',
-      detail: expect.stringContaining('not applied to doctor: database, _migrations, 001_state.sql'),
+      detail: expect.stringContaining(`not applied to ${database}: database, _migrations, 001_state.sql`),
       remedy: 'Run `queuefold setup`.',
     });
-    const store = await opened();
-    await migrate(store.client, { database: 'doctor', dryRun: false });
+    const store = server.connect(database);
+    await migrate(store.client, { database, dryRun: false });
     await store.close();
-    const after = Object.values(await named(await opened()));
+    const after = Object.values(await named(server.connect(database)));
     expect(after.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
-    expect(after.map(({ detail }) => detail)).toContain(`all ${readMigrations().length} are applied to doctor`);
+    expect(after.map(({ detail }) => detail)).toContain(`all ${readMigrations().length} are applied to ${database}`);
   });
 
   test('tells a migration that has changed since it was applied', async () => {
-    const store = await opened();
-    await migrate(store.client, { database: 'doctor', dryRun: false });
+    const database = server.newDatabase();
+    const store = server.connect(database);
+    await migrate(store.client, { database, dryRun: false });
     await store.client.command({
-      query:
-        "INSERT INTO doctor._migrations (name, checksum, applied_at) VALUES ('001_state.sql', 'other', now64(3) - 60)",
+      query: `INSERT INTO ${database}._migrations (name, checksum, applied_at) VALUES ('001_state.sql', 'other', now64(3) - 60)`,
     });
     await store.close();
-    expect((await named(await opened()))['clickhouse migrations']).toMatchObject({
+    expect((await named(server.connect(database)))['clickhouse migrations']).toMatchObject({
       outcome: 'failed',
       detail: expect.stringContaining('schemas/clickhouse/001_state.sql has changed since it was applied'),
     });
@@ -79,8 +69,8 @@ describe('a doctor at a ClickHouse that says', () => {
   const refusal = (code: number, text: string) => ({ status: 500, code, text });
 
   test('an old version', async () => {
-    answers = (sql) => (sql.includes('version()') ? '{"version":"22.8.1.1"}\n' : healthy(sql));
-    expect((await look())['clickhouse']).toMatchObject({ outcome: 'failed', remedy: 'At least 23.8 is needed.' });
+    answers = (sql) => (sql.includes('version()') ? '{"version":"24.7.1.1"}\n' : healthy(sql));
+    expect((await look())['clickhouse']).toMatchObject({ outcome: 'failed', remedy: 'At least 24.8 is needed.' });
   });
 
   test('that the password is wrong: the rest is skipped, and the password not shown', async () => {

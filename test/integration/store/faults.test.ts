@@ -1,13 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { LogRecord } from '../../../src/log/port';
-import { connectStore, type Store } from '../../../src/store/client';
+import type { Store } from '../../../src/store/client';
 import { migrate } from '../../../src/store/migrations';
 import type { RunningSink } from '../../../src/store/sink';
 import { createRandom } from '../../chaos/random';
-import { clickHouseProcess, type ClickHouseProcess } from '../../support/clickhouse-process';
+import { serverForTests, type TestServer } from '../../support/clickhouse-server';
 import { FAULTS, startFaultyProxy, type Fault, type FaultyProxy } from '../../support/faulty-proxy';
 import { aStateTopic, startTestSink, STATE_TOPIC, until } from '../../support/sink';
 import type { TestStore } from '../../support/store';
@@ -17,31 +14,28 @@ const FAULTS_WANTED = Number(process.env['STORE_FAULTS'] ?? 60);
 const SEED = Number(process.env['STORE_SEED'] ?? 1);
 const FAULT_EVERY = 5;
 const PARTITIONS = 4;
-const DATABASE = 'faults';
 /** Short, so that tombstones are cleaned up while faults go on; longer than any fault lasts, twice. */
 const CLEANUP = { intervalMs: 300, graceMs: 8_000 };
 const REQUEST_TIMEOUT_MS = 500;
 
-let folder: string;
-let server: ClickHouseProcess;
+let server: TestServer;
+let database: string;
 let proxy: FaultyProxy;
 let direct: Store;
 let faulty: Store;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'queuefold-faults-'));
-  server = await clickHouseProcess(folder);
+  server = await serverForTests();
+  database = server.newDatabase();
   proxy = await startFaultyProxy(server.url);
-  const options = { username: 'default', password: '', database: DATABASE };
-  direct = connectStore({ ...options, url: server.url });
-  faulty = connectStore({ ...options, url: proxy.url, requestTimeoutMs: REQUEST_TIMEOUT_MS });
-  await migrate(direct.client, { database: DATABASE, dryRun: false });
+  direct = server.connect(database);
+  faulty = server.connect(database, proxy.url, REQUEST_TIMEOUT_MS);
+  await migrate(direct.client, { database, dryRun: false });
 });
 afterAll(async () => {
   await Promise.all([direct.close(), faulty.close()]);
   await proxy.close();
-  await server.stop();
-  await rm(folder, { recursive: true, force: true });
+  await server.dispose();
 });
 
 async function rowsOf<T>(query: string): Promise<T[]> {
@@ -53,7 +47,7 @@ const liveVersions = async () =>
   new Map(
     (
       await rowsOf<{ id: string; version: string }>(
-        `SELECT conversation_id AS id, toString(_version) AS version FROM ${DATABASE}.queue_conversation_state FINAL`,
+        `SELECT conversation_id AS id, toString(_version) AS version FROM ${database}.queue_conversation_state FINAL`,
       )
     ).map(({ id, version }) => [id, Number(version)]),
   );
@@ -142,7 +136,7 @@ test('whatever happens to requests, nothing is lost, doubled or stale, and nothi
     await reading.caughtUp;
     // First whether anything is lost, then whether something lives again.
     const [history] = await rowsOf<{ n: string }>(
-      `SELECT count() AS n FROM ${DATABASE}.queue_conversation_history FINAL`,
+      `SELECT count() AS n FROM ${database}.queue_conversation_history FINAL`,
     );
     expect(Number(history?.n)).toBe(produced);
     expect(Object.fromEntries(await liveVersions())).toEqual(Object.fromEntries(expected));

@@ -1,88 +1,35 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Context } from '../../../src/cli/context';
-import { runQuery, type QueryFlags } from '../../../src/cli/query';
 import { rememberClickHouse } from '../../../src/cli/running-clickhouse';
-import { loadConfig } from '../../../src/config';
 import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../../src/embedded/clickhouse';
 import { serveClickHouseHttp, type ClickHouseHttp } from '../../../src/embedded/clickhouse-http';
-import { createMetrics } from '../../../src/ops/metrics';
-import { createShutdown } from '../../../src/ops/shutdown';
-import { connectStore } from '../../../src/store/client';
+import { connectStore, type Store } from '../../../src/store/client';
 import { migrate } from '../../../src/store/migrations';
-import { QUIET, upsert, writerInto } from '../../support/store-rows';
+import { serverForTests, type TestServer } from '../../support/clickhouse-server';
+import { queryWith, type Query } from '../../support/query';
+import { upsert, writerInto } from '../../support/store-rows';
+
+async function fill(store: Store): Promise<void> {
+  await migrate(store.client, { database: store.database, dryRun: false });
+  await writerInto(store).put(upsert(1), upsert(2, { conversation_id: 'c2', subject: '漢字 "x"\u001b[31m' }));
+  await store.close();
+}
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'queuefold-query-'));
   const engine = await openEmbeddedClickHouse({ dataDir: folder });
   const store = connectStore({ connection: engine.connection(), database: 'queuefold_demo', where: engine.path });
-  await migrate(store.client, { database: 'queuefold_demo', dryRun: false });
-  await writerInto(store).put(upsert(1), upsert(2, { conversation_id: 'c2', subject: '漢字 "x"\u001b[31m' }));
-  await store.close();
+  await fill(store);
   await engine.close();
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+const query = queryWith(() => ({ DATA_DIR: folder }));
 
-interface Surroundings {
-  readonly env?: Record<string, string>;
-  readonly stdin?: string;
-  readonly columns?: number;
-  /** Asks for the end when the output satisfies it. */
-  readonly endWhen?: (stdout: string) => boolean;
-}
-
-async function query(
-  sql?: string,
-  flags: QueryFlags = {},
-  parameters: string[] = [],
-  surroundings: Surroundings = {},
-): Promise<Ran> {
-  const collected = { stdout: '', stderr: '' };
-  const shutdown = createShutdown({
-    logger: QUIET,
-    process: { on: () => process, off: () => process, exit: () => undefined },
-    deadlineMs: 10_000,
-  });
-  const sink = (name: 'stdout' | 'stderr') =>
-    new PassThrough().on('data', (chunk: Buffer) => {
-      collected[name] += chunk.toString();
-      if (surroundings.endWhen?.(collected.stdout) === true) shutdown.request('SIGTERM');
-    });
-  const stdout = Object.assign(
-    sink('stdout'),
-    surroundings.columns === undefined ? {} : { columns: surroundings.columns },
-  );
-  const context: Context = {
-    config: loadConfig({ env: { DATA_DIR: folder, ...surroundings.env } }),
-    logger: QUIET,
-    redirectLogs: () => undefined,
-    metrics: createMetrics(),
-    io: { stdout, stderr: sink('stderr'), stdin: Readable.from([surroundings.stdin ?? '']) as never, color: false },
-    quiet: false,
-    shutdown,
-  };
-  try {
-    const code = await runQuery(context, sql, flags, parameters);
-    return { code, ...collected };
-  } catch (error) {
-    if (shutdown.cause() !== null) return { code: 143, ...collected };
-    throw error;
-  } finally {
-    await shutdown.stop();
-  }
-}
-
-const commonBehaviour = (): void => {
+const commonBehaviour = (query: Query): void => {
   test('prints a table, numbers to the right, texts of others harmless', async () => {
     expect(
       (await query("SELECT * FROM values('name String, n UInt16', ('a', 1), ('longer\x1b[31m', 1000))")).stdout,
@@ -155,7 +102,7 @@ const commonBehaviour = (): void => {
 };
 
 describe('queuefold query on a data directory that nobody has open', () => {
-  commonBehaviour();
+  commonBehaviour(query);
 
   test('--write lets it change things', async () => {
     expect(await query('CREATE TABLE notes (a UInt8) ENGINE = MergeTree ORDER BY a', { write: true })).toMatchObject({
@@ -186,12 +133,40 @@ describe('queuefold query beside a running start', () => {
     await engine.close();
   });
 
-  commonBehaviour();
+  commonBehaviour(query);
 
   test('a server of CLICKHOUSE_URL comes first', async () => {
     await forget();
     const env = { CLICKHOUSE_URL: http.url, CLICKHOUSE_DATABASE: 'system' };
     expect((await query('SELECT currentDatabase()', { format: 'TSV' }, [], { env })).stdout).toBe('system\n');
+  });
+});
+
+describe('queuefold query at a server', () => {
+  let server: TestServer;
+  let database: string;
+  beforeAll(async () => {
+    server = await serverForTests();
+    database = server.newDatabase();
+    await fill(server.connect(database));
+  });
+  afterAll(() => server.dispose());
+  const query = queryWith(() => server.env(database));
+
+  commonBehaviour(query);
+
+  test('a statement may have settings of its own, and still change nothing', async () => {
+    const { stdout } = await query("SELECT getSetting('max_threads') SETTINGS max_threads = 3", { format: 'TSV' });
+    expect(stdout).toBe('3\n');
+    const { code, stderr } = await query('INSERT INTO names SETTINGS readonly = 0 SELECT * FROM names');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/READONLY/);
+  });
+
+  test('--write lets it change things', async () => {
+    const create = 'CREATE TABLE notes (a UInt8) ENGINE = MergeTree ORDER BY a';
+    expect(await query(create, { write: true })).toMatchObject({ code: 0, stderr: '' });
+    expect((await query("SHOW TABLES LIKE 'notes'", { format: 'TSV' })).stdout).toBe('notes\n');
   });
 });
 

@@ -8,7 +8,8 @@ import { loadSchema } from '../../../src/log/codec/schemas';
 import { checkStore, connectStore } from '../../../src/store/client';
 import { answeringClickHouse } from '../../support/answering-clickhouse';
 import { createAuthority, type Authority, type Certificate, type CertificateWishes } from '../../support/certificates';
-import { admitting, startHttpsFront, type HttpsFront, type HttpsFrontOptions } from '../../support/https-front';
+import { admitting, startHttpsFront, type HttpFront, type HttpsFrontOptions } from '../../support/http-front';
+import { queryWith } from '../../support/query';
 import { registryForTests } from '../../support/services';
 
 const DAY_MS = 86_400_000;
@@ -18,7 +19,7 @@ const logger = pino({ enabled: false });
 
 let authority: Authority;
 let client: Certificate;
-const fronts: HttpsFront[] = [];
+const fronts: HttpFront[] = [];
 beforeAll(async () => {
   authority = await createAuthority();
   client = await authority.issue({ name: 'sink' });
@@ -103,6 +104,26 @@ describe('ClickHouse behind TLS', () => {
       expect.stringMatching(/wants a client certificate .*CLICKHOUSE_SSL_CERT_FILE/),
       2,
     ]);
+  });
+
+  test('is asked by `queuefold query` in the same way', async () => {
+    const shown: unknown[] = [];
+    const url = await front({
+      ...{ target: server.url, ...mutual() },
+      admits: ({ headers }) => shown.push(headers['x-clickhouse-ssl-certificate-auth']) > 0,
+    });
+    const tls = { CA: authority.cert, CERT: client.cert, KEY: client.key };
+    for (const password of [PASSWORD, '']) {
+      const query = queryWith(() => ({
+        ...Object.fromEntries(Object.entries(tls).map(([name, pem]) => [`CLICKHOUSE_SSL_${name}`, pem])),
+        ...{ CLICKHOUSE_URL: url, CLICKHOUSE_PASSWORD: password },
+      }));
+      expect(await query('SELECT version() AS version', { format: 'ndjson' })).toMatchObject({
+        code: 0,
+        stdout: '{"version":"26.7.2.1"}\n',
+      });
+    }
+    expect(shown).toEqual([undefined, 'on']);
   });
 
   test.each(PROBLEMS)('%s is explained', async (_, wishes, tls, exitCode, said) => {

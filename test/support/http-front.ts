@@ -1,25 +1,36 @@
-import { request as plainRequest } from 'node:http';
-import type { IncomingMessage } from 'node:http';
-import { createServer, type ServerOptions } from 'node:https';
+import { createServer as createHttpServer, request as plainRequest } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import { createServer as createHttpsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
-/** TLS, and a look at who asks, before a server that has neither. */
-export interface HttpsFront {
+/** A look at who asks, and TLS, before a server that has neither. */
+export interface HttpFront {
   /** With the path of what is behind it. */
   readonly url: string;
   stop(): Promise<void>;
 }
 
-export interface HttpsFrontOptions extends ServerOptions {
+export interface HttpFrontOptions {
   /** What is behind it. */
   readonly target: string;
   /** False: 401. Absent: everybody may ask. */
   readonly admits?: (request: IncomingMessage) => boolean;
 }
 
-export async function startHttpsFront({ target, admits = () => true, ...tls }: HttpsFrontOptions): Promise<HttpsFront> {
-  const { hostname, port, pathname } = new URL(target);
-  const server = createServer(tls, (request, response) => {
+export interface HttpsFrontOptions extends HttpFrontOptions, ServerOptions {}
+
+export function startHttpFront(options: HttpFrontOptions): Promise<HttpFront> {
+  return listen('http', createHttpServer(passOn(options)), options);
+}
+
+export function startHttpsFront({ target, admits, ...tls }: HttpsFrontOptions): Promise<HttpFront> {
+  const options = { target, ...(admits === undefined ? {} : { admits }) };
+  return listen('https', createHttpsServer(tls, passOn(options)), options);
+}
+
+function passOn({ target, admits = () => true }: HttpFrontOptions): RequestListener {
+  const { hostname, port } = new URL(target);
+  return (request, response) => {
     if (!admits(request)) {
       response.writeHead(401).end('not admitted');
       return;
@@ -35,10 +46,14 @@ export async function startHttpsFront({ target, admits = () => true, ...tls }: H
     );
     passed.on('error', () => response.destroy());
     request.pipe(passed);
-  });
+  };
+}
+
+async function listen(scheme: string, server: Server, { target }: HttpFrontOptions): Promise<HttpFront> {
+  const { pathname } = new URL(target);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}${pathname === '/' ? '' : pathname}`,
+    url: `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}${pathname === '/' ? '' : pathname}`,
     stop: async () => {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
