@@ -97,7 +97,8 @@ async function print({ io, shutdown }: Context, target: SqlTarget, request: SqlR
   if (request.format === TABLE_FORMAT) {
     const text = await textOf(answer);
     const table = parseTable(text);
-    const shown = table === null ? text : renderTable(table, { width: io.stdout.columns, height: undefined });
+    const { columns: width, rows: height } = io.stdout;
+    const shown = table === null ? text : renderTable(table, { width, height });
     await write(io.stdout, shown);
     return;
   }
@@ -118,7 +119,12 @@ async function watch({ io, shutdown }: Context, target: SqlTarget, request: SqlR
     const shown =
       table === null
         ? text
-        : renderTable(table, { width, height, marks: { isChanged: changesSince(before, table), by } });
+        : renderTable(table, {
+            width,
+            height,
+            overflow: 'counted',
+            marks: { isChanged: changesSince(before, table), by },
+          });
     before = table;
     await write(io.stdout, terminal ? `\x1b[H\x1b[2J${new Date().toISOString()}\n${shown}` : `${shown}\n`);
     await sleep(WATCH_MS, undefined, { signal });

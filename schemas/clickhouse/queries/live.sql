@@ -1,4 +1,5 @@
 -- The live table, who waits longest first: `queuefold query` without SQL. Where a name is unknown, its id is shown.
+-- What matters most comes first: a narrow terminal leaves out the last columns.
 SELECT
     conversation_id,
     queue_name,
@@ -6,9 +7,9 @@ SELECT
     purpose,
     state,
     user_name,
+    dateDiff('second', connected_time, now64(3, 'UTC')) AS seconds,
     direction,
     connected_time,
-    dateDiff('second', connected_time, now64(3, 'UTC')) AS seconds,
     db_last_updated
 FROM queue_conversation_named
 ORDER BY connected_time, conversation_id

@@ -33,21 +33,43 @@ function isTexts(value: unknown): value is readonly string[] {
 export interface Window {
   /** Cells; undefined: as wide as it gets (no terminal). */
   readonly width: number | undefined;
-  /** Lines for all; undefined: no limit. */
+  /** Lines that are seen at once; undefined: as many as it takes. */
   readonly height: number | undefined;
+  /** Rows that are not seen at once are counted instead of shown. */
+  readonly overflow?: 'counted';
   /** Cells to be marked: in reverse video, or by a star behind them. Absent: none. */
   readonly marks?: { readonly isChanged: IsChanged; readonly by: 'reverse' | 'star' };
 }
 
 const GAP = '  ';
-/** Narrower columns say nothing; the rows are then written one below the other. */
-const LEAST_CELLS = 6;
+/** Columns that are cut to less say nothing. */
+const LEAST_CELLS = 12;
+const LEAST_VALUE_CELLS = 6;
 
-/** Columns aligned, numbers to the right, cut to the terminal's width. Without a terminal nothing is cut. */
+/**
+ * Columns aligned, numbers to the right, cut to the terminal's width. Where they do not fit the rows are written one
+ * below the other, or, when that would be more than is seen at once, the last columns are left out and named. Without a
+ * terminal nothing is cut.
+ */
 export function renderTable(table: ResultTable, window: Window): string {
-  const { height } = window;
   const widths = fittingWidths(table, window);
-  if (widths === null) return vertical(table, window);
+  if (widths !== null) return horizontal(table, widths, window, []);
+  if (linesOfVertical(table) <= (window.height ?? Infinity)) return vertical(table, window);
+  for (let columns = table.names.length - 1; columns > 0; columns -= 1) {
+    const fewer = firstColumns(table, columns);
+    const fitting = fittingWidths(fewer, window);
+    if (fitting !== null) return horizontal(fewer, fitting, window, table.names.slice(columns));
+  }
+  return vertical(table, window);
+}
+
+function firstColumns({ names, types, rows }: ResultTable, columns: number): ResultTable {
+  const first = (cells: readonly string[]) => cells.slice(0, columns);
+  return { names: first(names), types: first(types), rows: rows.map(first) };
+}
+
+function horizontal(table: ResultTable, widths: readonly number[], window: Window, leftOut: readonly string[]): string {
+  const { width, height, overflow } = window;
   const align = table.types.map((type) => (isNumeric(type) ? 'right' : 'left'));
   const mark = markOf(window);
   const line = (cells: readonly string[], row: number | null) =>
@@ -55,7 +77,10 @@ export function renderTable(table: ResultTable, window: Window): string {
       .map((cell, column) => mark(fit(cell, widths[column] ?? 0, align[column]), row, column))
       .join(GAP)
       .trimEnd();
-  const room = height === undefined ? table.rows.length : Math.max(1, height - 4);
+  const columns = leftOut.length === 0 ? [] : [`… and ${leftOut.length} more columns: ${leftOut.join(', ')}`];
+  // Above it a time, below it the cursor.
+  const others = 4 + columns.length;
+  const room = height === undefined || overflow === undefined ? table.rows.length : Math.max(1, height - others);
   const shown = table.rows.length > room ? table.rows.slice(0, room - 1) : table.rows;
   const hidden = table.rows.length - shown.length;
   return [
@@ -66,6 +91,7 @@ export function renderTable(table: ResultTable, window: Window): string {
     ),
     ...shown.map(line),
     ...(hidden > 0 ? [`… and ${hidden} more`] : []),
+    ...columns.map((text) => fit(text, width ?? widthOf(text)).trimEnd()),
     '',
   ].join('\n');
 }
@@ -97,10 +123,14 @@ function fittingWidths({ names, rows }: ResultTable, { width, marks }: Window): 
   return capped(cap);
 }
 
+function linesOfVertical({ names, rows }: ResultTable): number {
+  return rows.length * (names.length + 2);
+}
+
 function vertical({ names, rows }: ResultTable, window: Window): string {
   const nameWidth = Math.max(...names.map(widthOf));
   const star = window.marks?.by === 'star' ? 1 : 0;
-  const valueWidth = Math.max(LEAST_CELLS, (window.width ?? Infinity) - nameWidth - GAP.length - star);
+  const valueWidth = Math.max(LEAST_VALUE_CELLS, (window.width ?? Infinity) - nameWidth - GAP.length - star);
   const mark = markOf(window);
   const lines = rows.flatMap((cells, row) => [
     `Row ${row + 1}`,

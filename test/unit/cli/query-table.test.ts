@@ -67,6 +67,37 @@ describe('a table with marks', () => {
   });
 });
 
+describe('a table that does not fit the terminal', () => {
+  const names = ['id', 'queue', 'state', 'seconds', 'comment'];
+  const rows = Array.from({ length: 9 }, (_, i) => [`conversation ${i}`, 'Billing', 'connected', '7', 'x'.repeat(50)]);
+  const wide = table(names, ...rows);
+
+  test('has its rows one below the other, as long as they are seen at once', () => {
+    const two = { ...wide, rows: wide.rows.slice(0, 2) };
+    expect(renderTable(two, { width: 40, height: 14 })).toMatch(/^Row 1\nid {7}conversation 0\n/);
+    expect(renderTable(wide, { width: 40, height: undefined })).toMatch(/^Row 1\n/);
+  });
+
+  test('has else as many columns as can be read, and names the others', () => {
+    const lines = renderTable(wide, { width: 40, height: 14 }).split('\n');
+    expect(lines[0]).toBe('id              queue    state');
+    expect(lines[2]).toBe('conversation 0  Billing  connected');
+    expect(lines.slice(-2)).toEqual(['… and 2 more columns: seconds, comment', '']);
+    expect(lines).toHaveLength(2 + 9 + 2);
+    // Where it is shown again and again, nothing scrolls.
+    const counted = renderTable(wide, { width: 40, height: 9, overflow: 'counted' }).split('\n');
+    expect(counted.slice(-3)).toEqual(['… and 6 more', '… and 2 more columns: seconds, comment', '']);
+    expect(counted).toHaveLength(2 + 3 + 3);
+  });
+
+  test('is never wider than the terminal', () => {
+    for (const width of [20, 40, 60, 80, 100]) {
+      const lines = renderTable(wide, { width, height: 5 }).split('\n');
+      expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(width);
+    }
+  });
+});
+
 test('a null is told from a text by the way in which ClickHouse writes it', () => {
   const text = '["a"]\n["Nullable(String)"]\n["ᴺᵁᴸᴸ"]\n[""]\n';
   expect(parseTable(text)?.rows).toEqual([['NULL'], ['']]);
