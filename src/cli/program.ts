@@ -219,13 +219,9 @@ export function createProgram(run: RunCommand): Command {
     .option('--watch', 'refresh each second, changed cells marked')
     .option('--write', 'allow statements that change something')
     .allowUnknownOption()
-    .action((sql: string | undefined, parameters: string[], flags: QueryFlags) => {
-      // A parameter may come where the statement would be.
-      const first = sql?.startsWith('--') === true ? [sql] : [];
-      const statement = first.length === 0 ? sql : undefined;
-      return start(ENDS, async (context) =>
-        (await import('./query.js')).runQuery(context, statement, flags, [...first, ...parameters]),
-      );
+    .action((first: string | undefined, others: string[], flags: QueryFlags) => {
+      const words = first === undefined ? others : [first, ...others];
+      return start(ENDS, async (context) => (await import('./query.js')).runQuery(context, words, flags));
     });
 
   return program.showHelpAfterError('Run "queuefold --help" for what is allowed.');

@@ -10,6 +10,7 @@ import { changesSince } from './query/changes';
 import { SqlError, type SqlRequest, type SqlTarget } from './query/sql';
 import { TABLE_FORMAT, parseTable, renderTable, type ResultTable } from './query/table';
 import { openTarget } from './query/target';
+import { readWords } from './query/words';
 
 export interface QueryFlags {
   /** `table`, `json`, `ndjson`, `csv`, or a name that ClickHouse knows. Default `table`. */
@@ -29,24 +30,19 @@ const WATCH_MS = 1_000;
 
 /**
  * `queuefold query [SQL]`: the exit code is 1 with ClickHouse's words on stderr when it refuses the statement.
- * @param sql `-` reads stdin; absent: the live table
- * @param parameters what the command line has beside its own flags: `--param_x=value`, or `--param_x` and `value`
+ * @param words what the command line has beside its own flags: see `readWords`
  */
-export async function runQuery(
-  context: Context,
-  sql: string | undefined,
-  flags: QueryFlags,
-  parameters: readonly string[] = [],
-): Promise<number> {
+export async function runQuery(context: Context, words: readonly string[], flags: QueryFlags): Promise<number> {
   const { config, io, shutdown } = context;
   const format = flags.format ?? 'table';
   if (!/^\w+$/.test(format)) {
     throw new UsageError(`--format ${format}: a name is expected: table, json, ndjson, csv, or one of ClickHouse's.`);
   }
+  const { sql, params } = readWords(words);
   const request: SqlRequest = {
     sql: await statementOf(sql, context),
     format: FORMATS[format] ?? format,
-    params: parametersOf(parameters),
+    params,
     access: flags.write === true ? 'write' : 'read',
   };
   const target = await openTarget(config);
@@ -64,6 +60,7 @@ export async function runQuery(
   }
 }
 
+/** @param sql `-` reads stdin; absent: the live table */
 async function statementOf(sql: string | undefined, { io }: Context): Promise<string> {
   if (sql === undefined)
     return readFileSync(join(packageRoot(), 'schemas', 'clickhouse', 'queries', 'live.sql'), 'utf8');
@@ -75,21 +72,6 @@ async function statementOf(sql: string | undefined, { io }: Context): Promise<st
   }
   if (text.trim() === '') throw new UsageError(`${sql === '-' ? 'stdin' : 'SQL'}: empty; a statement is expected.`);
   return text;
-}
-
-function parametersOf(words: readonly string[]): Record<string, string> {
-  const params: Record<string, string> = {};
-  for (let at = 0; at < words.length; at += 1) {
-    const word = words[at] ?? '';
-    const [, name, inline] = /^--param_(\w+)(?:=([\s\S]*))?$/.exec(word) ?? [];
-    if (name === undefined) {
-      throw new UsageError(`${word}: unknown; allowed are --format, --watch, --write and --param_NAME=VALUE.`);
-    }
-    const value = inline ?? words[(at += 1)];
-    if (value === undefined) throw new UsageError(`--param_${name}: a value is expected: --param_${name}=VALUE.`);
-    params[name] = value;
-  }
-  return params;
 }
 
 async function print({ io, shutdown }: Context, target: SqlTarget, request: SqlRequest): Promise<void> {

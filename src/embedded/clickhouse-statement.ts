@@ -64,11 +64,17 @@ export class StatementError extends Error {
   readonly code: number;
 
   constructor(message: string) {
-    // An exception that passed two layers carries its code twice; the inner one has the words.
-    const inner = /^Code: \d+\. DB::Exception: (Code: \d+\. DB::Exception: .*)\. \([A-Z_]+\)\s*$/s.exec(message)?.[1];
-    super(inner ?? message);
+    super(innermost(message));
     this.code = Number(/^Code: (\d+)\./.exec(this.message)?.[1] ?? 0);
   }
+}
+
+/** An exception that passed several layers carries its code and its name once for each; the innermost has the words. */
+function innermost(message: string): string {
+  const layer =
+    /^Code: \d+\. DB::Exception: (Code: \d+\. DB::Exception: .*)\. \([A-Z_]+\)(?: \(version [^()]+\))?\s*$/s;
+  const inner = layer.exec(message)?.[1];
+  return inner === undefined ? message : innermost(inner);
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', r: '\r', n: '\n', t: '\t', '0': '\0' };

@@ -55,7 +55,7 @@ export function queryWith(settings: () => Readonly<Record<string, string>>): Que
       shutdown,
     };
     try {
-      const code = await runQuery(context, sql, flags, parameters);
+      const code = await runQuery(context, [...(sql === undefined ? [] : [sql]), ...parameters], flags);
       return { code, ...collected };
     } catch (error) {
       if (shutdown.cause() !== null) return { code: 143, ...collected };

@@ -6,8 +6,8 @@ SELECT
     media_type,
     purpose,
     state,
-    user_name,
     dateDiff('second', connected_time, now64(3, 'UTC')) AS seconds,
+    user_name,
     direction,
     connected_time,
     db_last_updated

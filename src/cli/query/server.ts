@@ -62,6 +62,12 @@ export function serverTarget({ name, url, database, ask, user }: ServerOptions):
 
   return {
     run: async (request, signal) => {
+      if (request.access === 'write' && user === null) {
+        throw new OperatorError(
+          `--write: the ClickHouse of ${name} is read-only while it runs. End it (queuefold start): without it, ` +
+            '--write changes the tables that it leaves.',
+        );
+      }
       const response = await send(request, readSettings, signal).catch(async (error: unknown) => {
         const isRefused = error instanceof SqlError && SETTING_REFUSED.test(error.message);
         if (!isRefused || readSettings !== READ_SETTINGS || !(await isReadOnlyUser(signal))) throw error;

@@ -68,13 +68,20 @@ const commonBehaviour = (query: Query): void => {
     expect(stdout).toBe(`{"x":42,"y":"it's"}\n`);
   });
 
+  test('takes them before the statement, too, and a statement that begins with a comment', async () => {
+    const sql = '-- a comment\nSELECT {a:UInt8} AS x';
+    expect((await query('--param_a', { format: 'ndjson' }, ['7', sql])).stdout).toBe('{"x":7}\n');
+  });
+
   test('what ClickHouse refuses is said in its words, with exit code 1', async () => {
     expect(await query('SELEC 1')).toMatchObject({ code: 1, stdout: '' });
     expect((await query('SELEC 1')).stderr).toMatch(
       /^Code: 62\. DB::Exception: Syntax error: failed at position 1 \(SELEC\)/,
     );
     expect((await query('DROP TABLE queue_conversation')).stderr).toMatch(/readonly mode\. \(READONLY\)/);
-    expect((await query('SELECT * FROM nowhere', { format: 'nope' })).code).toBe(1);
+    const { code, stderr } = await query('SELECT 1', { format: 'nope' });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^Code: 73\. DB::Exception: Unknown format nope\b/);
   });
 
   test('--watch shows it each second until it is told to stop', async () => {
@@ -135,6 +142,12 @@ describe('queuefold query beside a running start', () => {
 
   commonBehaviour(query);
 
+  test('--write is refused, with what to do', async () => {
+    await expect(query('DROP TABLE names', { write: true })).rejects.toThrow(
+      `--write: the ClickHouse of process ${process.pid} is read-only while it runs. End it`,
+    );
+  });
+
   test('a server of CLICKHOUSE_URL comes first', async () => {
     await forget();
     const env = { CLICKHOUSE_URL: http.url, CLICKHOUSE_DATABASE: 'system' };
@@ -192,5 +205,6 @@ describe('queuefold query', () => {
     await expect(query('SELECT 1', {}, ['--param_a'])).rejects.toMatchObject(usage);
     await expect(query('-', {}, [], { stdin: ' \n' })).rejects.toMatchObject(usage);
     await expect(query('SELECT 1', { format: 'a b' })).rejects.toMatchObject(usage);
+    await expect(query('SELECT', {}, ['1'])).rejects.toThrow('1: one statement is expected, and "SELECT" is one.');
   });
 });

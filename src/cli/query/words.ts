@@ -1,0 +1,29 @@
+import { UsageError } from '../../common/errors';
+
+export interface Words {
+  readonly sql: string | undefined;
+  /** Values of `{name:Type}`. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** A statement may begin with two hyphens, too: `-- a comment`. */
+const FLAG = /^--?[A-Za-z][\w-]*(?:=|$)/;
+
+/** The statement, and `--param_x=value`, or `--param_x` and `value`, in any order. */
+export function readWords(words: readonly string[]): Words {
+  const params: Record<string, string> = {};
+  let sql: string | undefined;
+  for (let at = 0; at < words.length; at += 1) {
+    const word = words[at] ?? '';
+    const [, name, inline] = /^--param_(\w+)(?:=([\s\S]*))?$/.exec(word) ?? [];
+    if (name !== undefined) {
+      const value = inline ?? words[(at += 1)];
+      if (value === undefined) throw new UsageError(`--param_${name}: a value is expected: --param_${name}=VALUE.`);
+      params[name] = value;
+    } else if (FLAG.test(word)) {
+      throw new UsageError(`${word}: unknown; allowed are --format, --watch, --write and --param_NAME=VALUE.`);
+    } else if (sql === undefined) sql = word;
+    else throw new UsageError(`${word}: one statement is expected, and "${sql}" is one. Is it in quotes as a whole?`);
+  }
+  return { sql, params };
+}
