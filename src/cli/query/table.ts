@@ -54,7 +54,7 @@ const LEAST_VALUE_CELLS = 6;
 export function renderTable(table: ResultTable, window: Window): string {
   const widths = fittingWidths(table, window);
   if (widths !== null) return horizontal(table, widths, window, []);
-  if (linesOfVertical(table) <= (window.height ?? Infinity)) return vertical(table, window);
+  if (isForVertical(table, window)) return vertical(table, window);
   for (let columns = table.names.length - 1; columns > 0; columns -= 1) {
     const fewer = firstColumns(table, columns);
     const fitting = fittingWidths(fewer, window);
@@ -123,8 +123,11 @@ function fittingWidths({ names, rows }: ResultTable, { width, marks }: Window): 
   return capped(cap);
 }
 
-function linesOfVertical({ names, rows }: ResultTable): number {
-  return rows.length * (names.length + 2);
+/** As long as it is seen at once; what is shown again and again is to keep its shape while rows come and go. */
+function isForVertical({ names, rows }: ResultTable, { height = Infinity, overflow }: Window): boolean {
+  const lines = rows.length * (names.length + 2);
+  if (overflow === 'counted') return rows.length === 1 && lines < height - 1;
+  return rows.length > 0 && lines <= height;
 }
 
 function vertical({ names, rows }: ResultTable, window: Window): string {

@@ -90,6 +90,16 @@ describe('a table that does not fit the terminal', () => {
     expect(counted).toHaveLength(2 + 3 + 3);
   });
 
+  test('has its headings also without rows, and keeps its shape while it is watched', () => {
+    expect(renderTable({ ...wide, rows: [] }, { width: 20, height: 14 })).toBe(
+      ['id  queue  state', '──  ─────  ─────', '… and 2 more column…', ''].join('\n'),
+    );
+    const two = { ...wide, rows: wide.rows.slice(0, 2) };
+    expect(renderTable(two, { width: 40, height: 30, overflow: 'counted' })).toMatch(/^id {14}queue/);
+    const one = { ...wide, rows: wide.rows.slice(0, 1) };
+    expect(renderTable(one, { width: 40, height: 30, overflow: 'counted' })).toMatch(/^Row 1\n/);
+  });
+
   test('is never wider than the terminal', () => {
     for (const width of [20, 40, 60, 80, 100]) {
       const lines = renderTable(wide, { width, height: 5 }).split('\n');
