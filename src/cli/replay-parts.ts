@@ -14,6 +14,7 @@ import { connectKafka, kafkaConnection, registryOptions, withKafkaAdmin, type Co
 import { setUp, setUpTables, type SetupOptions } from '../roles/setup';
 import { startSinkRole, type RunningSinkRole } from '../roles/sink';
 import { connectStore, identifier, type Store } from '../store/client';
+import { dropDatabase } from '../store/migrations';
 import type { Context } from './context';
 import { configuredStore } from './role';
 import { progressOf, stoppedInTheEnd } from './start-parts';
@@ -133,9 +134,9 @@ export async function openReplayStore(
   const own: Config = { ...config, clickhouse: { ...config.clickhouse, database: place.database } };
   const store = kind === 'clickhouse' ? configuredStore({ ...context, config: own }) : await openEmbeddedStore();
   if (kind === 'clickhouse' && !place.keep && !place.named.database) {
-    shutdown.onStop('tables of the replay', async () => {
-      await store.client.command({ query: `DROP DATABASE IF EXISTS ${identifier(place.database)}` });
-    });
+    const { cluster } = config.clickhouse;
+    const made = { database: place.database, ...(cluster === undefined ? {} : { cluster }) };
+    shutdown.onStop('tables of the replay', () => dropDatabase(store.client, made));
   }
   await setUpTables(own, store, 'apply');
   return store;

@@ -87,6 +87,13 @@ export async function migrate(client: ClickHouseClient, options: MigrateOptions)
   return steps;
 }
 
+/** What `migrate` has made, on every replica. */
+export async function dropDatabase(client: ClickHouseClient, wanted: Rendering): Promise<void> {
+  const engine = await databaseEngine(client, wanted.database);
+  const statement = 'DROP DATABASE IF EXISTS {{database}} {{onCluster}}';
+  await client.command({ query: renderSql(statement, renderingFor(engine, wanted)) });
+}
+
 /**
  * A database that replicates itself wants no ON CLUSTER, but engines that replicate their rows. One of ClickHouse Cloud
  * (`Shared`) wants neither: it makes the engines its own, and may refuse ON CLUSTER.

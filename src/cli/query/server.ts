@@ -64,8 +64,8 @@ export function serverTarget({ name, url, database, ask, user }: ServerOptions):
     run: async (request, signal) => {
       if (request.access === 'write' && user === null) {
         throw new OperatorError(
-          `--write: the ClickHouse of ${name} is read-only while it runs. End it (queuefold start): without it, ` +
-            '--write changes the tables that it leaves.',
+          `--write: the ClickHouse of ${name} (queuefold start) is read-only for others. End that process: then --write ` +
+            'changes the tables that it has left.',
         );
       }
       const response = await send(request, readSettings, signal).catch(async (error: unknown) => {

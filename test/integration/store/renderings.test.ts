@@ -24,7 +24,7 @@ interface Place {
 
 const PLACES: readonly Place[] = [
   { name: 'a single server', onCluster: false, engines: 'plain' },
-  { name: 'a cluster of replicas', cluster: 'the main', onCluster: true, engines: 'replicated' },
+  { name: 'a cluster of replicas', cluster: '{cluster}', onCluster: true, engines: 'replicated' },
   { name: 'a replicated database', databaseEngine: 'Replicated', onCluster: false, engines: 'replicated' },
   // A cluster's name does no harm where there is no cluster to be seen.
   {

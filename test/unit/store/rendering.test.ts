@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { INSERT_COLUMNS, encodeRows, offsetOf, versionOf } from '../../../src/store/encode';
 import { codeOf, isDataError, reasonOf } from '../../../src/store/errors';
-import { migrate } from '../../../src/store/migrations';
+import { dropDatabase, migrate } from '../../../src/store/migrations';
 import { readMigrations, renderSql } from '../../../src/store/sql-files';
 import { RELEASES, filesOf } from '../../support/released-schemas';
 import { tombstone, upsert } from '../../support/store-rows';
@@ -92,6 +92,20 @@ describe('errors of the store', () => {
     expect(reasonOf(new Error('socket hang up'))).toBe('NETWORK');
     expect(codeOf(null)).toBeNull();
   });
+});
+
+test.each([
+  [null, undefined, ''],
+  ['Atomic', 'main', ' ON CLUSTER `main`'],
+  ['Replicated', 'main', ''],
+])('a database with the engine %s is dropped where it was made (cluster %s)', async (engine, cluster, onCluster) => {
+  const commands: string[] = [];
+  const client = {
+    query: () => Promise.resolve({ json: () => Promise.resolve(engine === null ? [] : [{ engine }]) }),
+    command: ({ query }: { query: string }) => Promise.resolve(commands.push(query)),
+  };
+  await dropDatabase(client as never, { database: 'q', ...(cluster === undefined ? {} : { cluster }) });
+  expect(commands).toEqual([`DROP DATABASE IF EXISTS \`q\`${onCluster}`]);
 });
 
 describe('what stands in the way of a migration', () => {
