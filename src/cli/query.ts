@@ -27,6 +27,10 @@ const FORMATS: Readonly<Record<string, string>> = {
   csv: 'CSVWithNames',
 };
 const WATCH_MS = 1_000;
+/** A table, or the database: UNKNOWN_TABLE, UNKNOWN_DATABASE. */
+const MISSING = /^Code: (?:60|81)\./;
+const WITHOUT_TABLES =
+  'queuefold: The live table is not there. "queuefold setup" makes it, in CLICKHOUSE_DATABASE; is that the right one?\n';
 
 /**
  * `queuefold query [SQL]`: the exit code is 1 with ClickHouse's words on stderr when it refuses the statement.
@@ -54,6 +58,7 @@ export async function runQuery(context: Context, words: readonly string[], flags
   } catch (error) {
     if (!(error instanceof SqlError)) throw error;
     await write(io.stderr, `${error.message}\n`);
+    if (sql === undefined && MISSING.test(error.message)) await write(io.stderr, WITHOUT_TABLES);
     return 1;
   } finally {
     await target.close();

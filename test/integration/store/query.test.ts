@@ -176,6 +176,16 @@ describe('queuefold query at a server', () => {
     expect(stderr).toMatch(/READONLY/);
   });
 
+  test('says what makes the live table, where it is not there; a statement of the user’s is the user’s', async () => {
+    for (const missing of ['system', 'nowhere']) {
+      const env = { CLICKHOUSE_DATABASE: missing };
+      const { code, stderr } = await query(undefined, {}, [], { env });
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/^Code: \d+.*\nqueuefold: The live table .*setup/s)]);
+      const own = await query('SELECT * FROM queue_live', {}, [], { env });
+      expect([own.code, own.stderr]).toEqual([1, expect.stringMatching(/^Code: \d+[^\n]*\n$/)]);
+    }
+  });
+
   test('--write lets it change things', async () => {
     const create = 'CREATE TABLE notes (a UInt8) ENGINE = MergeTree ORDER BY a';
     expect(await query(create, { write: true })).toMatchObject({ code: 0, stderr: '' });
