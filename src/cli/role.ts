@@ -52,7 +52,7 @@ export async function hostRole<R extends RunningRole>(context: Context, hosted: 
   logger.info({ role: name, metrics: `${ops.url}/metrics` }, 'starting');
   const running = await hosted.start(parts);
   role = running;
-  alive = livenessOf(running.done);
+  alive = livenessOf(running);
   shutdown.onStop(name, () => running.stop());
   return running;
 }
@@ -90,7 +90,7 @@ function servedBy(role: () => RunningRole | null, routes: Readonly<Record<string
   );
 }
 
-export function configuredStore({ config, shutdown }: Context): Store {
+export function configuredStore({ config, shutdown }: Pick<Context, 'config' | 'shutdown'>): Store {
   const store = connectStore(storeOptions(config));
   shutdown.onStop('ClickHouse client', () => store.close());
   return store;

@@ -17,6 +17,7 @@ import { connectKafka, kafkaConnection, registryOptions, type Connected } from '
 import { setUp, setUpTables } from '../roles/setup';
 import { connectStore, type Store } from '../store/client';
 import type { Context } from './context';
+import { configuredStore } from './role';
 import { rememberClickHouse } from './running-clickhouse';
 
 /** Label and address, for people. */
@@ -29,11 +30,9 @@ export interface StorePart {
 
 /** ClickHouse: the configured one, else one in this process whose tables others read over HTTP. */
 export async function openStore({ config, shutdown }: Context, dataDir: string): Promise<StorePart> {
-  const { url, username, password, database } = config.clickhouse;
+  const { url, database } = config.clickhouse;
   if (url !== undefined) {
-    const store = connectStore({ url, username, password: password?.reveal() ?? '', database });
-    shutdown.onStop('ClickHouse client', () => store.close());
-    return { store, where: [['ClickHouse', `${url}, database ${database}`]] };
+    return { store: configuredStore({ config, shutdown }), where: [['ClickHouse', `${url}, database ${database}`]] };
   }
   const engine = await openEmbeddedClickHouse({ dataDir });
   shutdown.onStop('embedded ClickHouse', () => engine.close());

@@ -1,3 +1,5 @@
+import { validitiesOf, type Peer } from './peer-certificate';
+
 /** What one end of a TLS connection brings; read anew for each connection, as files may have been renewed. */
 export interface TlsMaterial {
   /** Undefined: the authorities of Node, with those of `NODE_EXTRA_CA_CERTS`. */
@@ -14,6 +16,8 @@ export interface TlsSettings {
   readonly prefix: string;
   /** False: none was shown, so one that is refused is one that is missing. */
   readonly hasCertificate: boolean;
+  /** The server, to be asked for the dates of a certificate that is refused because of them; null: it is not known. */
+  readonly peer: Peer | null;
 }
 
 export interface TlsProblem {
@@ -45,6 +49,8 @@ const CLIENT_REFUSED: Explain = (settings) =>
         isConfiguration: true,
       }
     : CLIENT_MISSING(settings);
+const EXPIRED = 'CERT_HAS_EXPIRED';
+const NOT_YET_VALID = 'CERT_NOT_YET_VALID';
 const DATED: Explain = () => ({
   what: 'its certificate has expired',
   remedy: 'Renew it at the server, or set this machine’s clock right.',
@@ -56,10 +62,18 @@ const CLIENT_DATED: Explain = ({ prefix }) => ({
   isConfiguration: true,
 });
 
+/** Node's code for it is that of any connection that was reset. */
+const ENDED_WITHIN = 'ENDED_WITHIN_HANDSHAKE';
+const ENDED: Explain = ({ address }) => ({
+  what: 'it ended the connection within the TLS handshake',
+  remedy: `Is the port in ${address} one with TLS?`,
+  isConfiguration: false,
+});
+
 /** By the codes of Node (`X509_V_ERR_…` without its beginning) and OpenSSL (alerts of the other side). */
 const KNOWN: Readonly<Record<string, Explain>> = {
-  CERT_HAS_EXPIRED: DATED,
-  CERT_NOT_YET_VALID: (settings) => ({ ...DATED(settings), what: 'its certificate is not valid yet' }),
+  [EXPIRED]: DATED,
+  [NOT_YET_VALID]: (settings) => ({ ...DATED(settings), what: 'its certificate is not valid yet' }),
   ERR_TLS_CERT_ALTNAME_INVALID: ({ address }) => ({
     what: 'its certificate is for other names',
     remedy: `Use one of its names in ${address} (and advertised.listeners, for Kafka), or give the server a certificate with this one.`,
@@ -83,26 +97,47 @@ const KNOWN: Readonly<Record<string, Explain>> = {
     remedy: `${address} names a port without TLS: name the one with TLS, or ${prefix === 'KAFKA' ? 'set KAFKA_SSL=false' : 'begin the URL with http:'}.`,
     isConfiguration: true,
   }),
+  [ENDED_WITHIN]: ENDED,
 };
-/** Node's code for it is that of any connection that was reset. */
-const ENDED_WITHIN = 'ENDED_WITHIN_HANDSHAKE';
-const ENDED: Explain = ({ address }) => ({
-  what: 'it ended the connection within the TLS handshake',
-  remedy: `Is the port in ${address} one with TLS?`,
-  isConfiguration: false,
-});
+/** One thing by two names. */
 const NAMES: Readonly<Record<string, string>> = { ERR_SSL_PACKET_LENGTH_TOO_LONG: 'ERR_SSL_WRONG_VERSION_NUMBER' };
 
 /** What a failed TLS handshake means to who runs this; null where the error is of another kind. */
-export function explainTls(error: unknown, settings: TlsSettings): TlsProblem | null {
+export async function explainTls(error: unknown, settings: TlsSettings): Promise<TlsProblem | null> {
+  const failed = failureOf(error);
+  if (failed === null) return null;
+  const { code, message } = failed;
+  const { what, ...rest } = failed.explain(settings);
+  const names = /altnames?: (.*)$/s.exec(message)?.[1];
+  const more = names ?? (await dateOf(code, settings.peer));
+  return { detail: `${what} (${code}${more === null ? '' : `: ${more}`})`, ...rest };
+}
+
+/** The code of a failed TLS handshake: one of a few, so metrics may have it. Null for errors of other kinds. */
+export function tlsCodeOf(error: unknown): string | null {
+  return failureOf(error)?.code ?? null;
+}
+
+function failureOf(
+  error: unknown,
+): { readonly code: string; readonly message: string; readonly explain: Explain } | null {
   for (let cause = error; typeof cause === 'object' && cause !== null; cause = 'cause' in cause ? cause.cause : null) {
     const message = 'message' in cause ? String(cause.message) : '';
-    const code = codeOf('code' in cause ? cause.code : null, message);
-    const explain = code === null ? undefined : code === ENDED_WITHIN ? ENDED : KNOWN[NAMES[code] ?? code];
-    if (explain === undefined) continue;
-    const { what, ...rest } = explain(settings);
-    const names = /altnames?: (.*)$/s.exec(message)?.[1];
-    return { detail: `${what} (${code ?? ''}${names === undefined ? '' : `: ${names}`})`, ...rest };
+    const said = codeOf('code' in cause ? cause.code : null, message);
+    const code = said === null ? null : (NAMES[said] ?? said);
+    const explain = code === null ? undefined : KNOWN[code];
+    if (code !== null && explain !== undefined) return { code, message, explain };
+  }
+  return null;
+}
+
+/** The date that a certificate is refused for; Node's error does not have it. */
+async function dateOf(code: string, peer: Peer | null): Promise<string | null> {
+  if (peer === null || (code !== EXPIRED && code !== NOT_YET_VALID)) return null;
+  const now = Date.now();
+  for (const { fromMs, toMs } of await validitiesOf(peer)) {
+    if (code === EXPIRED && toMs < now) return `valid until ${new Date(toMs).toISOString()}`;
+    if (code === NOT_YET_VALID && fromMs > now) return `valid from ${new Date(fromMs).toISOString()}`;
   }
   return null;
 }

@@ -197,7 +197,7 @@ export function createMetrics() {
       DURATION_SECONDS,
     ),
     sinkRetries: sink.counter('sink_retries_total', 'Inserts tried again, by reason', {
-      reason: { bounded: 'names of ClickHouse’s error codes and of network errors' },
+      reason: { bounded: 'names of ClickHouse’s error codes and of network and TLS errors' },
     }),
     sinkBufferRows: sink.gauge('sink_buffer_rows', 'Rows read and not yet inserted', {}),
     sinkLastSuccess: sink.unsetGauge('sink_last_success_timestamp_seconds', 'When the last INSERT succeeded'),

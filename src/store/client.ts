@@ -2,7 +2,8 @@ import { Agent } from 'node:https';
 import { rootCertificates } from 'node:tls';
 import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
 import { OperatorError, UsageError, messageOf } from '../common/errors';
-import { explainTls, type TlsMaterial } from '../common/tls';
+import { peerOf } from '../common/peer-certificate';
+import { explainTls, type TlsMaterial, type TlsSettings } from '../common/tls';
 import { codeOf, describeStoreError } from './errors';
 
 /**
@@ -16,8 +17,8 @@ export interface Store {
   readonly database: string;
   /** For messages: the server's address without credentials, or the embedded engine's folder. */
   readonly where: string;
-  /** Whether we show a certificate, for what a refusal means. */
-  readonly hasCertificate: boolean;
+  /** For what a refused certificate means. */
+  readonly tls: TlsSettings;
   close(): Promise<void>;
 }
 
@@ -52,7 +53,11 @@ export function connectStore(options: ServerOptions | EmbeddedOptions): Store {
     client,
     database: options.database,
     where: 'connection' in options ? options.where : new URL(options.url).origin,
-    hasCertificate: 'tls' in options && options.tls.cert !== undefined,
+    tls: {
+      ...{ address: 'CLICKHOUSE_URL', prefix: 'CLICKHOUSE' },
+      hasCertificate: 'tls' in options && options.tls.cert !== undefined,
+      peer: 'url' in options ? peerOf(options.url) : null,
+    },
     close: () => client.close(),
   };
 }
@@ -100,11 +105,7 @@ export async function checkStore(store: Store): Promise<string> {
     return row?.version ?? '';
   } catch (error) {
     const said = describeStoreError(error);
-    const tls = explainTls(error, {
-      address: 'CLICKHOUSE_URL',
-      prefix: 'CLICKHOUSE',
-      hasCertificate: store.hasCertificate,
-    });
+    const tls = await explainTls(error, store.tls);
     if (tls !== null) {
       const Problem = tls.isConfiguration ? UsageError : OperatorError;
       throw new Problem(`CLICKHOUSE_URL: cannot use ClickHouse at ${store.where}: ${tls.detail}. ${tls.remedy}`);
@@ -119,6 +120,12 @@ export async function checkStore(store: Store): Promise<string> {
       `ClickHouse at ${store.where} refused: ${said}. Check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD.`,
     );
   }
+}
+
+/** Why ClickHouse does not do what it should, in its own words; of a refused certificate also what to do. */
+export async function explainStoreError({ tls }: Pick<Store, 'tls'>, error: unknown): Promise<string> {
+  const problem = await explainTls(error, tls);
+  return problem === null ? describeStoreError(error) : `${problem.detail}. ${problem.remedy}`;
 }
 
 /** A name as an SQL identifier. */

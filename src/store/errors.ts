@@ -1,4 +1,5 @@
 import { messageOf } from '../common/errors';
+import { tlsCodeOf } from '../common/tls';
 
 /**
  * The error code of ClickHouse, null for everything else (network, proxies). The embedded engine's errors are no
@@ -13,11 +14,11 @@ export function codeOf(error: unknown): number | null {
 export const UNKNOWN_TABLE = 60;
 export const UNKNOWN_DATABASE = 81;
 
-/** The name that ClickHouse gives its code (`UNKNOWN_TABLE`), or the kind of network error: bounded, for metrics. */
+/** The name that ClickHouse gives its code (`UNKNOWN_TABLE`), or the kind of network or TLS error: bounded, for metrics. */
 export function reasonOf(error: unknown): string {
   if (codeOf(error) === null) {
     const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : null;
-    return typeof code === 'string' && /^E[A-Z_]+$/.test(code) ? code : 'NETWORK';
+    return tlsCodeOf(error) ?? (typeof code === 'string' && /^E[A-Z_]+$/.test(code) ? code : 'NETWORK');
   }
   return typeof error === 'object' && error !== null && 'type' in error && typeof error.type === 'string'
     ? error.type

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { OperatorError } from '../common/errors';
 import type { Metrics, SinkTable } from '../ops/metrics';
-import { identifier, type Store } from './client';
+import { explainStoreError, identifier, type Store } from './client';
 import { INSERT_COLUMNS, encodeRows, part, type EncodedRows, type StoreRow } from './encode';
-import { codeOf, describeStoreError, isDataError, reasonOf } from './errors';
+import { codeOf, isDataError, reasonOf } from './errors';
 
 export interface TableWriterOptions<R> {
   readonly store: Store;
@@ -32,7 +32,7 @@ export interface WriterOptions extends Pick<TableWriterOptions<StoreRow>, 'store
 
 export interface WriterState {
   readonly available: boolean;
-  /** Why it is not, in ClickHouse's words. */
+  /** Why it is not, in ClickHouse's words; of a refused certificate also what to do. */
   readonly error: string | null;
   /** Since when, epoch ms. */
   readonly since: number;
@@ -138,7 +138,7 @@ export function createTableWriter<R>(options: TableWriterOptions<R>): Writer<R> 
           available();
           return error;
         }
-        const said = describeStoreError(error);
+        const said = await explainStoreError(store, error);
         metrics.sinkRetries.inc({ reason: reasonOf(error) });
         if (state.available)
           logger.warn({ error: said, rows: encoded.ends.length }, 'ClickHouse took no rows; trying again');

@@ -1,5 +1,6 @@
 import { messageOf, OperatorError, UsageError } from '../../common/errors';
 import type { Fetch } from '../../common/fetch';
+import { peerOf } from '../../common/peer-certificate';
 import { explainTls } from '../../common/tls';
 import { failing } from './failure';
 import { SqlError, type SqlRequest, type SqlTarget } from './sql';
@@ -39,18 +40,21 @@ export function serverTarget({ name, url, database, ask, user }: ServerOptions):
     if (database !== null) query.set('database', database);
     for (const [key, value] of Object.entries(access === 'read' ? settings : {})) query.set(key, value);
     for (const [key, value] of Object.entries(params)) query.set(`param_${key}`, value);
-    const response = await ask(address, { method: 'POST', body: sql, headers, signal }).catch((error: unknown) => {
-      throw signal.aborted ? error : unreachable(error, address.origin);
-    });
+    const response = await ask(address, { method: 'POST', body: sql, headers, signal }).catch(
+      async (error: unknown) => {
+        throw signal.aborted ? error : await unreachable(error, address.origin);
+      },
+    );
     if (!response.ok || response.headers.has('X-ClickHouse-Exception-Code')) {
       throw new SqlError((await response.text()).trimEnd());
     }
     return response;
   };
-  const unreachable = (error: unknown, origin: string): OperatorError => {
+  const unreachable = async (error: unknown, origin: string): Promise<OperatorError> => {
     const hasCertificate = user?.hasCertificate ?? false;
-    const tls = explainTls(error, { address: name, prefix: 'CLICKHOUSE', hasCertificate });
-    if (tls !== null) return new UsageError(`${name}: ${origin}: ${tls.detail}. ${tls.remedy}`);
+    const tls = await explainTls(error, { address: name, prefix: 'CLICKHOUSE', hasCertificate, peer: peerOf(origin) });
+    const Problem = tls?.isConfiguration === false ? OperatorError : UsageError;
+    if (tls !== null) return new Problem(`${name}: ${origin}: ${tls.detail}. ${tls.remedy}`);
     return new OperatorError(`${name}: cannot reach ClickHouse at ${origin} (${causeOf(error)}).`);
   };
 

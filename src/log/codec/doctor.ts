@@ -64,7 +64,7 @@ async function checkReachable(registry: RegistryCheckOptions['registry'], ask: A
   try {
     reply = await ask('GET', '/subjects');
   } catch (error) {
-    const tls = explainTls(error, registryTls(registry.tls));
+    const tls = await explainTls(error, registryTls(registry));
     const detail = `SCHEMA_REGISTRY_URL: cannot reach ${url} (${tls?.detail ?? reasonOf(error)})`;
     return failed(name, detail, tls?.remedy ?? 'Is the registry up, and may this machine reach it?');
   }

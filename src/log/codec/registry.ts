@@ -5,6 +5,7 @@ import { Type } from 'avsc';
 import type { Logger } from 'pino';
 import { messageOf, OperatorError, UsageError } from '../../common/errors';
 import { fetchWith } from '../../common/fetch';
+import { peerOf } from '../../common/peer-certificate';
 import { explainTls, type TlsMaterial, type TlsProblem, type TlsSettings } from '../../common/tls';
 import type { SchemaSource } from './schema-source';
 import type { AvroSchema } from './schemas';
@@ -161,15 +162,19 @@ async function unreachable(options: RegistryOptions, error: unknown): Promise<Er
 }
 
 /** The client makes of every network error a text, with the status 400: what it was is asked for once more. */
-async function tlsProblem({ url, tls }: RegistryOptions): Promise<TlsProblem | null> {
+async function tlsProblem(options: RegistryOptions): Promise<TlsProblem | null> {
   try {
-    await fetchWith(tls ?? null)(url, { signal: AbortSignal.timeout(PROBE_MS) });
+    await fetchWith(options.tls ?? null)(options.url, { signal: AbortSignal.timeout(PROBE_MS) });
     return null;
   } catch (error) {
-    return explainTls(error, registryTls(tls));
+    return explainTls(error, registryTls(options));
   }
 }
 
-export function registryTls(tls: TlsMaterial | undefined): TlsSettings {
-  return { address: 'SCHEMA_REGISTRY_URL', prefix: 'SCHEMA_REGISTRY', hasCertificate: tls?.cert !== undefined };
+export function registryTls({ url, tls }: Pick<RegistryOptions, 'url' | 'tls'>): TlsSettings {
+  return {
+    ...{ address: 'SCHEMA_REGISTRY_URL', prefix: 'SCHEMA_REGISTRY' },
+    hasCertificate: tls?.cert !== undefined,
+    peer: peerOf(url),
+  };
 }

@@ -165,7 +165,7 @@ export function createService(connection: KafkaConnection): Service {
         await cluster.connect();
         await cluster.refreshMetadata();
       } catch (error) {
-        throw unreachableError(connection, error);
+        throw await unreachableError(connection, error);
       } finally {
         await cluster.disconnect().catch(() => undefined);
       }

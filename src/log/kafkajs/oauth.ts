@@ -3,6 +3,7 @@ import type { OauthbearerProviderResponse } from 'kafkajs';
 import { Agent, request } from 'undici';
 import { z } from 'zod';
 import { messageOf, OperatorError, UsageError } from '../../common/errors';
+import { peerOf } from '../../common/peer-certificate';
 import { explainTls } from '../../common/tls';
 
 export interface ClientCredentials {
@@ -104,8 +105,9 @@ async function askForToken({ url, clientId, clientSecret, scope, ca }: ClientCre
     );
   } catch (error) {
     if (error instanceof OperatorError) throw error;
-    const tls = explainTls(error, {
+    const tls = await explainTls(error, {
       ...{ address: 'KAFKA_SASL_OAUTH_TOKEN_URL', prefix: 'KAFKA_SASL_OAUTH', hasCertificate: false },
+      peer: peerOf(url),
     });
     if (tls !== null) {
       const Problem = tls.isConfiguration ? UsageError : OperatorError;

@@ -1,4 +1,5 @@
 import { messageOf, OperatorError, UsageError } from '../../common/errors';
+import type { Peer } from '../../common/peer-certificate';
 import { explainTls } from '../../common/tls';
 import type { KafkaConnection } from './client';
 
@@ -12,8 +13,12 @@ export interface Unreachable {
 }
 
 /** What kafkajs's failure to connect means to who runs this: certificates and credentials are told from the rest. */
-export function explainUnreachable({ ssl, sasl }: KafkaConnection, error: unknown): Unreachable {
-  const tls = explainTls(error, { address: 'KAFKA_BROKERS', prefix: 'KAFKA', hasCertificate: ssl?.cert !== undefined });
+export async function explainUnreachable({ ssl, sasl }: KafkaConnection, error: unknown): Promise<Unreachable> {
+  const tls = await explainTls(error, {
+    ...{ address: 'KAFKA_BROKERS', prefix: 'KAFKA' },
+    hasCertificate: ssl?.cert !== undefined,
+    peer: brokerOf(error),
+  });
   if (tls !== null) return tls;
   const root = rootOf(error);
   const detail = messageOf(root).replace(/^Connection error: /, '');
@@ -30,14 +35,23 @@ export function explainUnreachable({ ssl, sasl }: KafkaConnection, error: unknow
 }
 
 /** @returns OperatorError, or UsageError where a setting is wrong */
-export function unreachableError(connection: KafkaConnection, error: unknown): OperatorError {
-  const { detail, remedy, isConfiguration } = explainUnreachable(connection, error);
+export async function unreachableError(connection: KafkaConnection, error: unknown): Promise<OperatorError> {
+  const { detail, remedy, isConfiguration } = await explainUnreachable(connection, error);
   const Problem = isConfiguration ? UsageError : OperatorError;
   return new Problem(
     `KAFKA_BROKERS: cannot reach ${connection.brokers.join(', ')} (${detail}). ` +
       (remedy ?? 'Is the broker up, and does advertised.listeners match?'),
     { cause: error },
   );
+}
+
+/** Of several brokers the one that could not be used. */
+function brokerOf(error: unknown): Peer | null {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const [, host, port] = ('broker' in cause && /^(.+):(\d+)$/.exec(String(cause.broker))) || [];
+    if (host !== undefined) return { host, port: Number(port) };
+  }
+  return null;
 }
 
 function rootOf(error: unknown): unknown {

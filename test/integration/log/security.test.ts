@@ -163,13 +163,13 @@ describe('who is not let in is told why, and what to do', () => {
       'an expired certificate',
       () => ({ ...tls(), KAFKA_BROKERS: kafka.others['EXPIRED'] ?? '' }),
       1,
-      /its certificate has expired \(CERT_HAS_EXPIRED\)\)\. Renew it/,
+      /its certificate has expired \(CERT_HAS_EXPIRED: valid until \d{4}-[-:.\dT]+Z\)\)\. Renew it/,
     ],
     [
       'one that is not valid yet',
       () => ({ ...tls(), KAFKA_BROKERS: kafka.others['FUTURE'] ?? '' }),
       1,
-      /not valid yet \(CERT_NOT_YET_VALID\)/,
+      /not valid yet \(CERT_NOT_YET_VALID: valid from \d{4}-[-:.\dT]+Z\)/,
     ],
     [
       'one for another host',

@@ -12,8 +12,7 @@ import { admitting, startHttpsFront, type HttpFront, type HttpsFrontOptions } fr
 import { queryWith } from '../../support/query';
 import { registryForTests } from '../../support/services';
 
-const DAY_MS = 86_400_000;
-const EXPIRED = { notBefore: new Date(Date.now() - 2 * DAY_MS), notAfter: new Date(Date.now() - DAY_MS) };
+const EXPIRED = { notBefore: new Date('2024-01-01'), notAfter: new Date('2024-02-01') };
 const PASSWORD = 'marked-password';
 const logger = pino({ enabled: false });
 
@@ -59,7 +58,13 @@ const NEVER_TRUSTED = { ca: undefined, cert: undefined, key: undefined };
 /** What both have to say of certificates. */
 const PROBLEMS: readonly (readonly [string, Partial<CertificateWishes>, () => TlsMaterial, number, RegExp])[] = [
   ['an authority that is not known', {}, () => NEVER_TRUSTED, 2, /not trusted here \(\w+\)\. Set \w+_SSL_CA_FILE/],
-  ['an expired certificate', EXPIRED, trusting, 1, /its certificate has expired \(CERT_HAS_EXPIRED\)/],
+  [
+    'an expired certificate',
+    EXPIRED,
+    trusting,
+    1,
+    /its certificate has expired \(CERT_HAS_EXPIRED: valid until 2024-02-01T00:00:00\.000Z\)\. Renew it/,
+  ],
   [
     'one for another host',
     { hosts: ['elsewhere.example'] },

@@ -36,7 +36,7 @@ export async function checkKafka(options: KafkaCheckOptions): Promise<Findings> 
   try {
     probe = await openProbe(connection);
   } catch (error) {
-    return [unreachable(connection, error), ...theOthers(options, acls, 'no broker is reached')];
+    return [await unreachable(connection, error), ...theOthers(options, acls, 'no broker is reached')];
   }
   try {
     const { brokers, versions } = probe;
@@ -70,8 +70,8 @@ function nameOf({ resource, name }: Acl): string {
   return resource === 'transactional-id' ? 'kafka transactions' : `kafka ${resource} ${name}`;
 }
 
-function unreachable(connection: KafkaConnection, error: unknown): Finding {
-  const { detail, remedy } = explainUnreachable(connection, error);
+async function unreachable(connection: KafkaConnection, error: unknown): Promise<Finding> {
+  const { detail, remedy } = await explainUnreachable(connection, error);
   return failed(
     'kafka brokers',
     `KAFKA_BROKERS: cannot use ${connection.brokers.join(', ')} (${detail})`,
@@ -96,7 +96,7 @@ function checkListener(connection: KafkaConnection, { nodeId, host, port }: Adve
       await reach(connection, address);
       return ok(name, `answers at ${address}, as advertised`);
     } catch (error) {
-      const problem = explainUnreachable(connection, error);
+      const problem = await explainUnreachable(connection, error);
       return failed(name, `advertises ${address}, which does not answer (${problem.detail})`, problem.remedy ?? remedy);
     }
   });
