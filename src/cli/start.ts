@@ -63,7 +63,7 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
     ...config.http,
     registry: metrics.served(['bridge', 'fold', 'sink']),
     ready: { ...bridge.ready, ...fold.ready, ...sink.ready },
-    live: { bridge: livenessOf(bridge.done), fold: livenessOf(fold.done), sink: livenessOf(sink.done) },
+    live: { bridge: livenessOf(bridge), fold: livenessOf(fold), sink: livenessOf(sink) },
     routes: bridge.routes ?? {},
     logger,
   });

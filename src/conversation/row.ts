@@ -59,7 +59,8 @@ export const STATE_COLUMNS = [
   'waiting',
 ] as const satisfies readonly (keyof QueueConversation)[];
 
-const TIME_COLUMNS: ReadonlySet<string> = new Set([
+/** Epoch ms in a row. */
+export const TIME_COLUMNS: ReadonlySet<string> = new Set([
   'db_last_updated',
   'db_when_created',
   'connected_time',

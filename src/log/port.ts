@@ -117,6 +117,11 @@ export interface RunningTasks {
   status(): readonly TaskStatus[];
   /** True when this member has joined its group and every assigned task is RUNNING. */
   ready(): boolean;
+  /**
+   * Goes up whenever the loop that reads does anything, also in vain and with nothing to do: at least once a minute. One
+   * that stands still hangs. Null: there is no such loop.
+   */
+  turns(): number | null;
   /** Stops reading (heartbeats go on); transactions under way are finished. */
   pause(): void;
   resume(): void;
@@ -154,6 +159,8 @@ export interface RunningSubscription {
   readonly done: Promise<void>;
   status(): readonly { partition: number; nextOffset: number; lag: number | null }[];
   ready(): boolean;
+  /** @see RunningTasks.turns */
+  turns(): number | null;
   /** Stops reading; the membership stays alive. */
   pause(): void;
   resume(): void;

@@ -37,13 +37,20 @@ async function checked(check: Checks[string], timeoutMs: number): Promise<CheckR
   }
 }
 
+/** What a process is for. */
+export interface Living {
+  /** Settles when it has ended. */
+  readonly done: Promise<unknown>;
+  readonly live?: () => CheckResult;
+}
+
 /**
  * Live: a restart would not help. That the answer comes shows that the event loop turns; beyond that, what the process is
- * for must not have ended. Never what it depends on.
+ * for must not have ended, nor hang (`live`). Never what it depends on.
  */
-export function livenessOf(done: Promise<unknown>): () => CheckResult {
+export function livenessOf({ done, live = () => ({ ok: true }) }: Living): () => CheckResult {
   let ended = false;
   const end = (): void => void (ended = true);
   done.then(end, end);
-  return () => (ended ? { ok: false, detail: 'it has ended, and its process has not' } : { ok: true });
+  return () => (ended ? { ok: false, detail: 'it has ended, and its process has not' } : live());
 }

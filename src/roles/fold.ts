@@ -1,4 +1,5 @@
 import { startFold } from '../pipeline/fold';
+import { watchLoop } from '../pipeline/loop-watch';
 import { watchTasks } from '../pipeline/task-watch';
 import { logAnswers } from './reach';
 import type { RoleParts, RunningRole } from './role';
@@ -25,8 +26,10 @@ export async function startFoldRole({
     timers: true,
   });
   const watch = watchTasks({ log, tasks, group: topics.foldGroup, topic: topics.events, metrics, logger });
+  const loop = watchLoop({ log, topic: topics.events, turns: tasks.turns, logger });
   return {
     name: 'fold',
+    live: loop.live,
     ready: {
       kafka: logAnswers(log, topics.events),
       tasks: () => {
@@ -37,6 +40,7 @@ export async function startFoldRole({
     done: tasks.done,
     stop: () => {
       watch.stop();
+      loop.stop();
       return tasks.stop();
     },
   };

@@ -2,7 +2,7 @@ import type { Config } from '../config';
 import type { SchemaSource } from '../log/codec/schema-source';
 import type { Log } from '../log/port';
 import type { TopicNames } from '../log/topics';
-import type { Checks } from '../ops/health';
+import type { CheckResult, Checks } from '../ops/health';
 import type { Routes } from '../ops/http';
 import type { Logger } from '../ops/logging';
 import type { Metrics } from '../ops/metrics';
@@ -24,6 +24,8 @@ export interface RunningRole {
   readonly name: 'bridge' | 'fold' | 'sink';
   /** Ready: it can do its work now. */
   readonly ready: Checks;
+  /** Live: a restart would not help. Absent: it is, until it has ended. */
+  readonly live?: () => CheckResult;
   /** What it serves over HTTP besides metrics and health. */
   readonly routes?: Routes;
   /** Rejects with the error that ended it; resolves after `stop`. */

@@ -6,6 +6,7 @@ import { TOMBSTONE_RETENTION_MS } from '../log/topics';
 import type { Received } from '../ops/latency';
 import type { SinkDeadLetterReason } from '../ops/metrics';
 import { deadLetterRecord, unreadable } from '../pipeline/dead-letter';
+import { watchLoop } from '../pipeline/loop-watch';
 import { reportStored } from '../pipeline/spans';
 import type { Store } from '../store/client';
 import { claimEpoch } from '../store/epochs';
@@ -81,9 +82,11 @@ export async function startSinkRole(
     logger,
   });
   const reachStore = storeAnswers(store);
+  const loop = watchLoop({ log, topic: topics.state, turns: sink.turns, logger });
   const following = names === 'followed' ? followNamesOf(parts) : null;
   return {
     name: 'sink',
+    live: loop.live,
     ready: {
       kafka: logAnswers(log, topics.state),
       clickhouse: async () => {
@@ -102,6 +105,7 @@ export async function startSinkRole(
     stored: sink.stored,
     namesTried: following?.tried ?? Promise.resolve(),
     stop: async () => {
+      loop.stop();
       await following?.stop();
       await sink.stop();
       await producer.close();

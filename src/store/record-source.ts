@@ -42,6 +42,8 @@ export interface SourcePartition {
 export interface RunningSource {
   readonly done: Promise<void>;
   ready(): boolean;
+  /** Goes up whenever the loop that reads does anything; null: there is no such loop. */
+  turns(): number | null;
   pause(): void;
   resume(): void;
   commit(offsets: readonly { partition: number; offset: number; metadata?: string }[]): Promise<void>;

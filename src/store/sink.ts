@@ -17,6 +17,8 @@ export interface RunningSink {
   /** True when this member has joined its group and ClickHouse takes rows. */
   ready(): boolean;
   state(): WriterState;
+  /** @see RunningSource.turns */
+  turns(): number | null;
   /** Per partition the offset below which every record is stored or in the dead letters, as far as this process did it. */
   stored(): ReadonlyMap<number, number>;
   /** Stores and commits what was read (within `stopTimeoutMs`) and leaves the group. Safe twice. */
@@ -186,6 +188,7 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
     done,
     ready: () => phase === 'running' && source.ready() && writer.state().available,
     state: writer.state,
+    turns: source.turns,
     stored: partitions.stored,
     stop: () => (stopping ??= stop()),
   };

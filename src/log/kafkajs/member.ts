@@ -44,6 +44,7 @@ export function createKafkaMember(connection: KafkaConnection, request: MemberRe
   let assigned: readonly number[] = [];
   let isJoined = false;
   let isLeaving = false;
+  let turns = 0;
 
   // Its own client: the consumers of one client share a cache of committed offsets.
   const consumer = createClient(connection, PATIENT).consumer({
@@ -123,7 +124,11 @@ export function createKafkaMember(connection: KafkaConnection, request: MemberRe
   };
   const run = (): Promise<void> => consumer.run({ autoCommit: false, eachBatch: onBatch });
 
-  const { GROUP_JOIN, CRASH } = consumer.events;
+  const { GROUP_JOIN, CRASH, FETCH_START, HEARTBEAT, REBALANCING, REQUEST_TIMEOUT } = consumer.events;
+  // Whatever it waits for ends within kafkajs's own time-outs, the longest of which is that of a rebalance.
+  for (const event of [GROUP_JOIN, CRASH, FETCH_START, HEARTBEAT, REBALANCING, REQUEST_TIMEOUT]) {
+    consumer.on(event, () => void (turns += 1));
+  }
   consumer.on(GROUP_JOIN, ({ payload }) => onJoin([...(payload.memberAssignment[topic] ?? [])].sort((a, b) => a - b)));
   consumer.on(CRASH, ({ payload }) => {
     isJoined = false;
@@ -144,6 +149,7 @@ export function createKafkaMember(connection: KafkaConnection, request: MemberRe
       await run();
     },
     joined: () => isJoined,
+    turns: () => turns,
     start(partition, offset) {
       if (!assigned.includes(partition)) return;
       flows.set(partition, { position: offset, paused: false });

@@ -71,6 +71,7 @@ function createMember(store: MemoryStore, { group, topic, listener }: MemberRequ
       return Promise.resolve();
     },
     joined: () => isJoined,
+    turns: () => null,
     start(partition, offset) {
       if (!owned.includes(partition)) return;
       release(partition);

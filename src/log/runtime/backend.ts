@@ -40,6 +40,8 @@ export interface Member {
   /** Begins the membership; assignments follow. Rejects when the log cannot be reached. */
   join(): Promise<void>;
   joined(): boolean;
+  /** @see RunningTasks.turns */
+  turns(): number | null;
   /** Delivers an assigned partition's records from this offset on. Ignored for partitions not assigned. */
   start(partition: number, offset: number): void;
   pause(partition: number): void;

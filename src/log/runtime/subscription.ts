@@ -161,6 +161,7 @@ export async function startSubscription(options: SubscriptionOptions): Promise<R
         lag: endOffset === null ? null : Math.max(0, endOffset - nextOffset),
       })),
     ready: () => stopping === null && member.joined() && [...owned.values()].every(({ started }) => started),
+    turns: member.turns,
     pause() {
       paused = true;
       for (const { partition, started } of owned.values()) if (started) member.pause(partition);

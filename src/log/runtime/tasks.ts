@@ -112,6 +112,7 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
     status: () => [...runners.values()].map((runner) => runner.status()).sort((a, b) => a.partition - b.partition),
     ready: () =>
       stopping === null && member.joined() && [...runners.values()].every((runner) => runner.state() === 'RUNNING'),
+    turns: member.turns,
     pause() {
       paused = true;
       for (const runner of runners.values()) runner.pause();

@@ -112,7 +112,7 @@ describe('ready', () => {
 describe('live', () => {
   test('it is, whatever is away, until the role has ended', async () => {
     const { fold, kafka } = await roles();
-    const live = livenessOf(fold.done);
+    const live = livenessOf(fold);
     kafka.set('refuses');
     expect(live()).toEqual({ ok: true });
     await fold.stop();

@@ -295,6 +295,7 @@ test('a partition that was taken away is forgotten: nothing of it is committed b
         done: new Promise<void>(() => undefined),
         status: () => [],
         ready: () => true,
+        turns: () => null,
         pause: () => undefined,
         resume: () => undefined,
         commit: (offsets) => {

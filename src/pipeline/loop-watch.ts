@@ -1,0 +1,68 @@
+import { messageOf } from '../common/errors';
+import type { Log } from '../log/port';
+import type { CheckResult } from '../ops/health';
+import type { Logger } from '../ops/logging';
+
+export interface LoopWatchOptions {
+  readonly log: Pick<Log, 'endOffsets'>;
+  /** What the loop reads. */
+  readonly topic: string;
+  /** @see RunningTasks.turns */
+  readonly turns: () => number | null;
+  readonly logger: Logger;
+  /** Default 10,000. */
+  readonly everyMs?: number;
+}
+
+export interface LoopWatch {
+  /** Not ok: the loop hangs, and only a restart helps. */
+  live(): CheckResult;
+  /** One look; otherwise they come by themselves. */
+  look(): Promise<void>;
+  stop(): void;
+}
+
+/** In two minutes every wait of a consumer's has ended, a rebalance's and a time-out's included. */
+const HUNG_AFTER_LOOKS = 12;
+
+/**
+ * Whether the loop that reads a topic still turns. What is counted are looks in a row at which the log answered us while
+ * the loop did nothing: nothing is concluded while the log is away (a restart would not bring it back), nor from the time
+ * for which this process or its machine stood still.
+ */
+export function watchLoop({ log, topic, turns, logger, everyMs = 10_000 }: LoopWatchOptions): LoopWatch {
+  let seen = turns();
+  let idleLooks = 0;
+  let looking: Promise<void> | null = null;
+
+  const isHung = (): boolean => idleLooks >= HUNG_AFTER_LOOKS;
+
+  const look = async (): Promise<void> => {
+    try {
+      await log.endOffsets(topic);
+    } catch (error) {
+      logger.debug(
+        { error: messageOf(error) },
+        'the log does not answer: nobody knows whether the loop that reads it hangs',
+      );
+      idleLooks = 0;
+      return;
+    }
+    const now = turns();
+    idleLooks = now !== null && now === seen ? idleLooks + 1 : 0;
+    seen = now;
+    if (idleLooks === HUNG_AFTER_LOOKS)
+      logger.error({ topic, looks: idleLooks }, 'the loop that reads the topic hangs');
+  };
+
+  const once = (): Promise<void> => (looking ??= look().finally(() => (looking = null)));
+  const timer = setInterval(() => void once(), everyMs).unref();
+  return {
+    live: () =>
+      isHung()
+        ? { ok: false, detail: `${topic}: the loop that reads it hangs, although Kafka answers; a restart helps` }
+        : { ok: true },
+    look: once,
+    stop: () => clearInterval(timer),
+  };
+}

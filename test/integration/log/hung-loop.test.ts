@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { requireInternal } from '../../../src/log/kafkajs/internals';
+import { createKafkaLog } from '../../../src/log/kafkajs/log';
+import type { Log, RunningTasks } from '../../../src/log/port';
+import { watchLoop, type LoopWatch } from '../../../src/pipeline/loop-watch';
+import { until } from '../../chaos/until';
+import { createStockAdmin } from '../../support/log/kafka-admin';
+import { ownKafkaForTests } from '../../support/services';
+import { createSumTask } from '../../support/sum-task';
+
+/** Whether the loop of kafkajs's consumer turns, on a real broker: idle, while the broker is away, and broken. */
+const logger = pino({ level: 'silent' });
+const topology = { group: 'g', input: 'in', changelog: 'changelog', outputs: ['state'], timers: false };
+const SOON_MS = 60_000;
+/** Longer than a fetch and a heartbeat take. */
+const LOOK_MS = 1_000;
+
+let kafka: Awaited<ReturnType<typeof ownKafkaForTests>>;
+let log: Log;
+let tasks: RunningTasks;
+let watch: LoopWatch;
+
+beforeAll(async () => {
+  kafka = await ownKafkaForTests();
+  const admin = await createStockAdmin(kafka.brokers);
+  for (const topic of ['in', 'changelog', 'state']) await admin.createTopic(topic, 1);
+  await admin.close();
+  log = createKafkaLog({ brokers: kafka.brokers, clientId: 'watched', logger });
+  tasks = await log.runTasks(topology, () => createSumTask({ stateTopic: 'state' }));
+  watch = watchLoop({ log, topic: 'in', turns: tasks.turns, logger, everyMs: LOOK_MS });
+});
+afterAll(async () => {
+  watch.stop();
+  await log.close();
+  await kafka.dispose();
+});
+
+const turnsSoon = async (times: number): Promise<void> => {
+  const before = tasks.turns() ?? 0;
+  await until(`${times} turns`, SOON_MS, () => (tasks.turns() ?? 0) >= before + times);
+};
+
+describe('the loop of a consumer', () => {
+  test('turns with nothing to do', async () => {
+    await until('the task to run', SOON_MS, () => tasks.ready());
+    await turnsSoon(20);
+    expect(watch.live()).toEqual({ ok: true });
+  });
+
+  test('turns in vain while the broker is away, and after it', async () => {
+    await kafka.kill9();
+    await turnsSoon(10);
+    expect(watch.live()).toEqual({ ok: true });
+    await kafka.restart();
+    await until('the task to run again', SOON_MS, () => tasks.ready());
+    await turnsSoon(20);
+    expect(watch.live()).toEqual({ ok: true });
+  });
+
+  test('hangs when a fetch never ends although the broker answers: not live', async () => {
+    const group = requireInternal('consumer/consumerGroup') as { prototype: { fetch: () => Promise<unknown> } };
+    const { fetch } = group.prototype;
+    group.prototype.fetch = () => new Promise(() => undefined);
+    try {
+      await until('it not to be live', SOON_MS, () => !watch.live().ok);
+      expect(tasks.ready()).toBe(true); // Nothing else shows it.
+    } finally {
+      group.prototype.fetch = fetch;
+    }
+  });
+});
