@@ -23,8 +23,10 @@ export interface QueuefoldProcess {
   stderr(): string;
   /** Resolves when it says that it is ready. */
   ready(): Promise<void>;
-  /** What `path` of its metrics and health answers. */
-  get(path: '/metrics' | '/health/ready'): Promise<string>;
+  /** Where its metrics and health are, e.g. `http://127.0.0.1:9464`; empty before it has said so. */
+  url(): string;
+  /** What `path` of them answers. */
+  get(path: '/metrics' | '/health/ready' | '/health/live', headers?: Readonly<Record<string, string>>): Promise<string>;
   /** Resolves when it has ended by itself; it must end with 0. */
   done(): Promise<void>;
   /** SIGTERM; it must end with 0. */
@@ -67,7 +69,8 @@ export function startQueuefold(args: readonly string[], env: Environment): Queue
         if (code !== 'running') throw new EndedError(`${name} ended with ${code}\n${said.stderr}`);
         return url() !== '' && (await fetch(`${url()}/health/ready`)).ok;
       }),
-    get: async (path) => (await fetch(`${url()}${path}`)).text(),
+    url,
+    get: async (path, headers = {}) => (await fetch(`${url()}${path}`, { headers })).text(),
     done: endedWell,
     stop: async () => {
       child.kill('SIGTERM');
