@@ -14,6 +14,7 @@ import { topicDefinitions, topicNames } from '../../src/log/topics';
 import { readAll } from '../chaos/expected';
 import { until } from '../chaos/until';
 import { clickHouseProcess, type ClickHouseProcess } from '../support/clickhouse-process';
+import { aConversation } from '../support/conversation-builders';
 import { admitting, startHttpsFront, type HttpFront } from '../support/http-front';
 import { aclEntries } from '../support/log/acls';
 import { createStockAdmin } from '../support/log/kafka-admin';
@@ -21,6 +22,7 @@ import { startQueuefold, type Environment, type QueuefoldProcess } from '../supp
 import { outputsOf, place, placesWith, topicPlace, type Place } from '../support/places';
 import { secureKafkaForTests, type SecureKafka } from '../support/secure-kafka';
 import { registryForTests } from '../support/services';
+import { receiveSpans, type SpanReceiver } from '../support/span-receiver';
 
 /**
  * Every role with a user of its own, which may do what the documentation says and nothing else, over TLS everywhere; and
@@ -34,7 +36,9 @@ const prefix = `secure-${run}`;
 const names = topicNames(prefix);
 const database = `secure_${run}`;
 const mark = (of: string): string => `marked${run}${of}`;
-const MARKS = ['registry', 'clickhouse', 'genesys', 'events', 'privacy'].map(mark);
+const MARKED = ['registry', 'clickhouse', 'genesys', 'events', 'privacy', 'collector'];
+/** What was posted has none, but is found wherever it got to. */
+const POSTED = `posted-${run}`;
 const logger = pino({ enabled: false });
 
 let folder: string;
@@ -42,6 +46,7 @@ let kafka: SecureKafka;
 let clickHouse: ClickHouseProcess;
 let fronts: readonly [registry: HttpFront, clickHouse: HttpFront];
 let simulator: Simulator;
+let collector: SpanReceiver;
 const files: Record<string, string> = {};
 const processes: QueuefoldProcess[] = [];
 
@@ -59,7 +64,8 @@ beforeAll(async () => {
   await file('sink.crt', cert);
   await file('sink.key', key);
   await file('ca.crt', kafka.authority.cert);
-  for (const name of ['registry', 'clickhouse', 'genesys', 'events', 'privacy']) await file(name, mark(name));
+  for (const name of MARKED) await file(name, mark(name));
+  await file('collector-headers', `authorization=Bearer%20${mark('collector')}`);
   for (const role of ACL_ROLES) await file(`kafka-${role}`, kafka.passwordOf(role));
 
   clickHouse = await clickHouseProcess(join(folder, 'clickhouse-data'));
@@ -77,6 +83,7 @@ beforeAll(async () => {
     clientSecret: mark('genesys'),
     startPaused: true,
   });
+  collector = await receiveSpans();
   const stock = await createStockAdmin(kafka.superBrokers);
   await stock.admin.createAcls({ acl: ACL_ROLES.flatMap((role) => [...aclEntries(role, aclsOf(role, names))]) });
   await stock.close();
@@ -85,6 +92,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const one of processes) await one.kill();
   await simulator.stop();
+  await collector.close();
   for (const front of fronts) await front.stop();
   await clickHouse.stop();
   await kafka.dispose();
@@ -130,6 +138,9 @@ function environmentOf(role: AclRole): Environment {
     GENESYS_LOGIN_URL: simulator.loginUrl,
     GENESYS_API_URL: simulator.apiUrl,
     EVENTS_SECRET_FILE: files['events'] ?? '',
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_EXPORTER_OTLP_HEADERS_FILE: files['collector-headers'] ?? '',
+    TRACE_RATIO: '1',
     PRIVACY_MASK: 'ani,dnis,subject',
     PRIVACY_KEY_FILE: files['privacy'] ?? '',
     TOPIC_PREFIX: prefix,
@@ -149,12 +160,45 @@ function start(role: AclRole, args: readonly string[] = [role], more: Environmen
   return started;
 }
 
-async function count(): Promise<number> {
-  const answer = await fetch(clickHouse.url, {
-    method: 'POST',
-    body: `SELECT count() FROM ${database}.queue_conversation`,
-  });
-  return Number(await answer.text());
+async function sql(statement: string): Promise<string> {
+  const answer = await fetch(clickHouse.url, { method: 'POST', body: statement });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${statement}: ${text}`);
+  return text;
+}
+
+const count = async (): Promise<number> => Number(await sql(`SELECT count() FROM ${database}.queue_conversation`));
+
+/** Every table that has rows of its own, and what ClickHouse logs itself, where it does. */
+async function tablePlaces(): Promise<readonly Place[]> {
+  const listed = await sql(
+    "SELECT concat('`', database, '`.`', name, '`') FROM system.tables WHERE engine NOT LIKE '%View' AND " +
+      "(database NOT IN ('system', 'information_schema', 'INFORMATION_SCHEMA') OR database = 'system' AND (name LIKE '%\\_log' OR " +
+      "name IN ('processes', 'settings', 'server_settings', 'errors', 'mutations', 'warnings'))) FORMAT TSVRaw",
+  );
+  const tables = listed.split('\n').filter((table) => table !== '');
+  return Promise.all(tables.map(async (table) => place(`table ${table}`, await sql(`SELECT * FROM ${table}`))));
+}
+
+/** As EventBridge posts it, with the secret in both places where it may be; and as somebody posts it who has another. */
+async function postEvents(bridge: QueuefoldProcess): Promise<readonly Place[]> {
+  const detail = {
+    topicName: 'v2.routing.queues.Q1.conversations',
+    eventBody: aConversation(POSTED).called().queued('Q1').body,
+    timestamp: new Date().toISOString(),
+  };
+  const post = async (headers: Environment, body: string): Promise<Place> => {
+    const answer = await fetch(`${bridge.url()}/events`, { method: 'POST', headers, body });
+    const said = JSON.stringify([...answer.headers]);
+    return place(`answer ${answer.status} to POST /events`, `${said} ${await answer.text()}`);
+  };
+  const secret = mark('events');
+  return [
+    await post({ authorization: `Bearer ${secret}` }, JSON.stringify({ id: 'aws-id', detail })),
+    await post({ 'x-queuefold-secret': secret }, JSON.stringify({ detail: { ...detail, eventBody: {} } })),
+    await post({ authorization: `Bearer ${secret}` }, 'no event'),
+    await post({ authorization: `Bearer ${secret}x` }, '{}'),
+  ];
 }
 
 const commandLines = (): readonly Place[] =>
@@ -170,16 +214,35 @@ const commandLines = (): readonly Place[] =>
 
 async function topicPlaces(): Promise<readonly Place[]> {
   const log = createKafkaLog({ brokers: kafka.superBrokers, clientId: 'security', logger });
+  const stock = await createStockAdmin(kafka.superBrokers);
+  const topics = await stock.admin.listTopics(); // Kafka's own ones, too
+  await stock.close();
   const places: Place[] = [];
-  for (const { topic } of topicDefinitions(names, 1)) {
+  for (const topic of topics) {
     places.push(topicPlace(topic, [...(await readAll(log, topic)).values()].flat()));
   }
   await log.close();
   return places;
 }
 
+/** What quotes a secret, by whom, where nobody catches it. */
+const CRASHES: readonly (readonly [role: AclRole, secret: string, how: (error: string) => string])[] = [
+  ['bridge', 'EVENTS_SECRET_FILE', (error) => `Promise.reject(new Error("x", { cause: ${error} }))`],
+  ['fold', 'KAFKA_SASL_PASSWORD_FILE', (error) => `throw new AggregateError([${error}], ${error}.message)`],
+  ['sink', 'CLICKHOUSE_PASSWORD_FILE', (error) => `throw Object.assign(${error}, { syscall: "x" })`],
+];
+
+async function crashed([role, secret, how]: (typeof CRASHES)[number]): Promise<readonly Place[]> {
+  const error = `new Error(require("fs").readFileSync(process.env.${secret},"utf8"))`;
+  const hook = await file(`crash-${role}.cjs`, `setTimeout(() => { ${how(error)} }, 2000)`);
+  const crashing = start(role, [role], { NODE_OPTIONS: `--require=${hook}` });
+  await expect(crashing.done()).rejects.toThrow('ended with 1');
+  expect(crashing.stderr()).toContain('an error that nobody expected ends the process');
+  return outputsOf('crash', crashing);
+}
+
 const secrets = (): readonly string[] => [
-  ...MARKS,
+  ...MARKED.map(mark),
   ...ACL_ROLES.map((role) => kafka.passwordOf(role)),
   // The middle of the key, in one line.
   readFileSync(files['sink.key'] ?? '', 'utf8').split('\n')[1] ?? '',
@@ -198,7 +261,14 @@ describe('over TLS, with a user and the documented ACLs for each', () => {
     simulator.pause();
     const live = simulator.truth().conversations.length;
     expect(live).toBeGreaterThan(0);
-    await until('the table', LIMIT_MS, async () => (await count()) === live);
+    const [bridge] = roles;
+    if (bridge === undefined) throw new Error('no bridge');
+    const answers = await postEvents(bridge);
+    expect(answers.map(({ name }) => name)).toEqual(
+      [200, 200, 400, 401].map((status) => `answer ${status} to POST /events`),
+    );
+    places.push(...answers);
+    await until('the table, with what was posted', LIMIT_MS, async () => (await count()) === live + 1);
     places.push(...commandLines());
     for (const role of roles) {
       places.push(place(`metrics of ${role.name}`, await role.get('/metrics')));
@@ -212,7 +282,12 @@ describe('over TLS, with a user and the documented ACLs for each', () => {
     await replay.done();
     expect(replay.stdout()).not.toBe('');
     places.push(...[setup, ...roles, rebuild, replay].flatMap((one) => outputsOf('first', one)));
-    places.push(...(await topicPlaces()));
+    const [topics, tables] = [await topicPlaces(), await tablePlaces()];
+    for (const kind of [topics, tables]) expect(placesWith([POSTED], kind)).not.toEqual([]);
+    const traces = collector.requests.map(({ path, body }) => place(`trace to ${path}`, body));
+    const headers = collector.requests.map((request) => request.headers.authorization);
+    expect([...new Set(headers)]).toEqual([`Bearer ${mark('collector')}`]);
+    places.push(...topics, ...tables, ...traces);
   }, 600_000);
 
   test('the doctor finds nothing amiss for any of them', async () => {
@@ -220,25 +295,21 @@ describe('over TLS, with a user and the documented ACLs for each', () => {
       const doctor = start(role, ['doctor', '--role', role]);
       await doctor.done();
       expect(doctor.stdout()).not.toMatch(/^(failed|warning) +kafka/m);
-      places.push(...outputsOf(role, doctor));
+      const json = start(role, ['doctor', '--role', role, '--json']);
+      await json.done();
+      expect(JSON.parse(json.stdout())).toMatchObject({ checks: expect.any(Array) });
+      places.push(...[doctor, json].flatMap((one) => outputsOf(role, one)));
     }
   }, 600_000);
 
-  test('no secret is in a log, a metric, the configuration that is printed, a crash, a command line or a topic', async () => {
+  test('no secret is in a log, a metric, the configuration that is printed, a crash, a command line, a trace, an answer, a topic or a table', async () => {
     const config = start('sink', ['config']);
     const json = start('bridge', ['config', '--json']);
     await Promise.all([config.done(), json.done()]);
     expect(config.stdout()).toMatch(/^KAFKA_SSL_KEY +\*{8} +file /m);
     places.push(...[config, json].flatMap((one) => outputsOf('config', one)));
 
-    // An error that quotes a secret, where nobody catches it.
-    const thrown = `setTimeout(()=>{throw Object.assign(new Error(require("fs").readFileSync(process.env.CLICKHOUSE_PASSWORD_FILE,"utf8")),{syscall:"x"})},2000)`;
-    const hook = join(folder, 'crash.cjs');
-    await writeFile(hook, thrown);
-    const crashing = start('sink', ['sink'], { NODE_OPTIONS: `--require=${hook}` });
-    await expect(crashing.done()).rejects.toThrow('ended with 1');
-    expect(crashing.stderr()).toContain('an error that nobody expected ends the process');
-    places.push(...outputsOf('crash', crashing));
+    places.push(...(await Promise.all(CRASHES.map((crash) => crashed(crash)))).flat());
 
     // What is looked for is found where it may be, and there is something to be found in.
     expect(placesWith([mark('registry')], [place('its file', readFileSync(files['registry'] ?? ''))])).toHaveLength(1);
