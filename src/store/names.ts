@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { nameKey, readNameKey, type Name } from '../common/names';
 import type { Metrics } from '../ops/metrics';
 import { identifier, type Store } from './client';
-import { encodeLines, offsetOf, text, versionOf } from './encode';
+import { offsetOf, text, versionOf } from './encode';
 import { claimEpoch } from './epochs';
 import { codeOf, describeStoreError } from './errors';
 import type { RecordSource, SourceRecord } from './record-source';
@@ -203,10 +203,8 @@ function writerOf<R extends SourceRecord>(
 ): Writer<NameRow> {
   return createTableWriter<NameRow>({
     ...{ store, metrics, logger, table: 'names', columns: COLUMNS },
-    encode: (rows) =>
-      encodeLines(rows, ({ kind, id, name, goneSince, offset, deleted }) => {
-        return `[${text(kind)},${text(id)},${text(name)},${goneSince},"${versionOf(epoch, offset)}",${deleted}]\n`;
-      }),
+    lineOf: ({ kind, id, name, goneSince, offset, deleted }) =>
+      `[${text(kind)},${text(id)},${text(name)},${goneSince},"${versionOf(epoch, offset)}",${deleted}]\n`,
     isSound: ({ deleted }) => deleted === 1,
     ...(backOff === undefined ? {} : { backOff }),
   });

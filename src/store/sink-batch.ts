@@ -58,22 +58,24 @@ export function createBatchStore<R extends SourceRecord>(options: BatchStoreOpti
   return async (batch: Batch<R>, signal: AbortSignal, notAfterMs: number): Promise<void> => {
     const { records } = batch;
     await prepare?.(records.map(({ value }) => value));
-    const rows: StoreRow[] = [];
     /** The record of each row. */
     const sources: R[] = [];
     const problems = new Map<R, Problem>();
-    for (const record of records) {
-      const decoded = decode(record);
-      if (decoded.kind === 'invalid') {
-        problems.set(record, decoded);
-        continue;
+    /** One by one, see `Writer.insert`. */
+    function* rows(): Generator<StoreRow> {
+      for (const record of records) {
+        const decoded = decode(record);
+        if (decoded.kind === 'invalid') {
+          problems.set(record, decoded);
+          continue;
+        }
+        sources.push(record);
+        yield storeRow(decoded, record);
       }
-      rows.push(storeRow(decoded, record));
-      sources.push(record);
     }
     await assertSameTopic(signal);
     const startedAt = Date.now();
-    for (const { index, error } of await writer.insert(rows, signal, notAfterMs)) {
+    for (const { index, error } of await writer.insert(rows(), signal, notAfterMs)) {
       const record = sources[index];
       if (record !== undefined) {
         problems.set(record, { reason: 'refused-by-store', message: describeRefusal(error) });

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { OperatorError } from '../common/errors';
 import type { Metrics, SinkTable } from '../ops/metrics';
 import { explainStoreError, identifier, type Store } from './client';
-import { INSERT_COLUMNS, encodeRows, part, type EncodedRows, type StoreRow } from './encode';
+import { INSERT_COLUMNS, encodeLines, encodeRow, part, type EncodedRows, type StoreRow } from './encode';
 import { codeOf, isDataError, reasonOf } from './errors';
 
 export interface TableWriterOptions<R> {
@@ -13,9 +13,10 @@ export interface TableWriterOptions<R> {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly table: SinkTable;
-  /** In the order in which `encode` writes them. */
+  /** In the order in which `lineOf` writes them. */
   readonly columns: readonly string[];
-  readonly encode: (rows: readonly R[]) => EncodedRows;
+  /** A row as a line of JSONCompactEachRow. */
+  readonly lineOf: (row: R) => string;
   /**
    * A row with nothing in it that ClickHouse could refuse, and that must not be given up: when it is refused, the way to
    * ClickHouse is broken. It is sent until it is taken.
@@ -49,10 +50,11 @@ export interface Writer<R = StoreRow> {
   /**
    * Resolves when every row is in ClickHouse, but for those that it answers. While ClickHouse is away it keeps trying;
    * it rejects only with the signal's reason, or with an OperatorError after `notAfterMs`.
-   * Rows may be sent again: versions make it exact.
+   * Rows may be sent again: versions make it exact. They are taken one by one and not kept: what is made on the way need
+   * not live as long as the insert.
    * @param notAfterMs epoch ms; nothing is sent later, because the tombstone of a row may be cleaned up then
    */
-  insert(rows: readonly R[], signal: AbortSignal, notAfterMs?: number): Promise<readonly Refusal[]>;
+  insert(rows: Iterable<R>, signal: AbortSignal, notAfterMs?: number): Promise<readonly Refusal[]>;
   state(): WriterState;
 }
 
@@ -87,13 +89,13 @@ export function createWriter({ epoch = 0, ...options }: WriterOptions): Writer {
     ...options,
     table: HISTORY_TABLE,
     columns: INSERT_COLUMNS,
-    encode: (rows) => encodeRows(rows, epoch),
+    lineOf: (row) => encodeRow(row, epoch),
     isSound: ({ kind }) => kind === 'tombstone',
   });
 }
 
 export function createTableWriter<R>(options: TableWriterOptions<R>): Writer<R> {
-  const { store, metrics, logger, table, columns, encode, isSound, backOff = BACK_OFF } = options;
+  const { store, metrics, logger, table, columns, lineOf, isSound, backOff = BACK_OFF } = options;
   const statement =
     `INSERT INTO ${identifier(store.database)}.${table} (${columns.join(', ')}) ` +
     `SETTINGS ${SETTINGS} FORMAT JSONCompactEachRow`;
@@ -174,14 +176,10 @@ export function createTableWriter<R>(options: TableWriterOptions<R>): Writer<R> 
 
   /** Answers the bad ones among the suspects; all others are stored then. */
   const badOnesOf = async (
-    rows: readonly R[],
     suspects: readonly Suspect[],
+    sound: (suspect: Suspect) => boolean,
     limits: Limits,
   ): Promise<readonly Suspect[]> => {
-    const sound = ({ index }: Suspect): boolean => {
-      const row = rows[index];
-      return row !== undefined && isSound(row);
-    };
     let left = suspects;
     let bad: readonly Suspect[] = [];
     for (let refusals = 1, delayMs = backOff.firstMs; ; refusals++, delayMs = longer(delayMs)) {
@@ -201,9 +199,14 @@ export function createTableWriter<R>(options: TableWriterOptions<R>): Writer<R> 
 
   return {
     insert: async (rows, signal, notAfterMs = Infinity) => {
-      if (rows.length === 0) return [];
+      const sound: boolean[] = [];
+      const encoded = encodeLines(rows, (row) => {
+        sound.push(isSound(row));
+        return lineOf(row);
+      });
+      if (sound.length === 0) return [];
       const limits = { signal, notAfterMs };
-      return badOnesOf(rows, await bisect(encode(rows), 0, limits), limits);
+      return badOnesOf(await bisect(encoded, 0, limits), ({ index }) => sound[index] === true, limits);
     },
     state: () => state,
   };

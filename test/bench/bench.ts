@@ -1,15 +1,17 @@
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import type { TopicNames } from '../../src/log/topics';
 import { measureBridge } from './bridge';
 import { startCluster, type BenchCluster } from './cluster';
 import { measureConsume } from './consume';
 import { measureFold } from './fold';
 import { measureLatency } from './latency';
-import { loadEvents } from './load';
+import { loadEvents, type Loaded } from './load';
 import { formatResult, type BenchResult } from './report';
 import { measureRestore } from './restore';
-import { measureSink } from './sink';
+import { measureSink, type SinkFigures } from './sink';
 import { measureStore } from './store';
+import type { StoreFigures } from './store-process';
 
 const LATENCY_EVENTS = 35_000;
 
@@ -22,8 +24,8 @@ const { values: flags } = parseArgs({
     ended: { type: 'string', default: '1000000' },
     /** Conversations in the history that is asked for a moment. */
     history: { type: 'string', default: '1000000' },
-    /** The store's figures alone. */
-    store: { type: 'boolean', default: false },
+    /** `sink` or `store`: these figures alone, as JSON. */
+    only: { type: 'string' },
     json: { type: 'boolean', default: false },
     /** A folder for CPU profiles of the bridge, the fold and the sink. */
     profile: { type: 'string' },
@@ -34,6 +36,18 @@ const storeSizes = { ended: Number(flags.ended), conversations: Number(flags.his
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
+}
+
+function load(cluster: BenchCluster, topics: TopicNames): Promise<Loaded> {
+  say(`events: ${flags.events} are generated and written`);
+  return loadEvents(cluster, topics, {
+    events: Number(flags.events),
+    live: Number(flags.live),
+    keep: Math.min(Number(flags.events), LATENCY_EVENTS),
+    onProgress: (written) => {
+      if (written % 20_000 === 0) say(`  ${written}`);
+    },
+  });
 }
 
 async function measure(cluster: BenchCluster): Promise<BenchResult> {
@@ -51,19 +65,10 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
     return result;
   };
   const bridge = await step('bridge', () => measureBridge(cluster, bridged, profile));
-  say(`events: ${flags.events} are generated and written`);
-  const events = Number(flags.events);
-  const loaded = await loadEvents(cluster, one, {
-    events,
-    live: Number(flags.live),
-    keep: Math.min(events, LATENCY_EVENTS),
-    onProgress: (written) => {
-      if (written % 20_000 === 0) say(`  ${written}`);
-    },
-  });
-  const { meanJsonBytes, meanAvroBytes, live } = loaded;
+  const loaded = await load(cluster, one);
+  const { events, meanJsonBytes, meanAvroBytes, live } = loaded;
   return {
-    input: { events: loaded.events, live, meanJsonBytes, meanAvroBytes },
+    input: { events, live, meanJsonBytes, meanAvroBytes },
     bridge,
     consumePerSecond: await step('raw consume', () => measureConsume(cluster, one, events, 'raw')),
     decodePerSecond: await step('consume + decode', () => measureConsume(cluster, one, events, 'decode')),
@@ -77,6 +82,16 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
   };
 }
 
+async function measureOnly(cluster: BenchCluster, only: string): Promise<SinkFigures | StoreFigures> {
+  const topics = await cluster.createTopics(only);
+  if (only === 'store') return measureStore(cluster, topics, storeSizes);
+  if (only !== 'sink') throw new Error(`--only ${only}: no such part; known are sink and store`);
+  const profile = flags.profile ?? null;
+  await load(cluster, topics);
+  await measureFold(cluster, topics, 1, null);
+  return measureSink(cluster, topics, profile);
+}
+
 async function main(): Promise<void> {
   say('Kafka starts');
   const cluster = await startCluster();
@@ -85,13 +100,9 @@ async function main(): Promise<void> {
   };
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
-    if (flags.store) {
-      const topics = await cluster.createTopics('stored');
-      process.stdout.write(`${JSON.stringify(await measureStore(cluster, topics, storeSizes), null, 2)}\n`);
-      return;
-    }
-    const result = await measure(cluster);
-    process.stdout.write(`${flags.json ? JSON.stringify(result, null, 2) : formatResult(result)}\n`);
+    const figures = await (flags.only === undefined ? measure(cluster) : measureOnly(cluster, flags.only));
+    const isWhole = 'bridge' in figures && !flags.json;
+    process.stdout.write(`${isWhole ? formatResult(figures) : JSON.stringify(figures, null, 2)}\n`);
   } finally {
     await cluster.stop();
   }

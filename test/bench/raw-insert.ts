@@ -3,21 +3,17 @@ import type { Log, LogRecord } from '../../src/log/port';
 import { identifier, type Store } from '../../src/store/client';
 import { INSERT_COLUMNS } from '../../src/store/encode';
 import type { DecodedRecord } from '../../src/store/sink-options';
-
-export interface RawInsertOptions {
-  readonly log: Log;
-  readonly store: Store;
-  readonly topic: string;
-  readonly decode: (record: LogRecord) => DecodedRecord;
-  readonly batchRows: number;
-}
+import { beginThroughput, type Throughput } from './throughput';
 
 /** As many at once as the sink has. */
 const CONCURRENCY = 3;
 
-/** What the official client alone does with the same rows, read and decoded beforehand; rows a second. */
-export async function measureRawInsert(options: RawInsertOptions): Promise<number> {
-  const { log, store, topic, decode, batchRows } = options;
+/** The rows of the state topic, without its tombstones, as the official client takes them. */
+export async function readRows(
+  log: Log,
+  topic: string,
+  decode: (record: LogRecord) => DecodedRecord,
+): Promise<readonly unknown[][]> {
   const rows: unknown[][] = [];
   const reading = await log.read({
     topics: [topic],
@@ -31,8 +27,16 @@ export async function measureRawInsert(options: RawInsertOptions): Promise<numbe
   });
   await reading.caughtUp;
   await reading.stop();
+  return rows;
+}
 
-  const started = performance.now();
+/** What the official client alone does with the rows. */
+export async function measureRawInsert(
+  store: Store,
+  rows: readonly unknown[][],
+  batchRows: number,
+): Promise<Throughput> {
+  const measured = beginThroughput();
   let next = 0;
   const insertAll = async (): Promise<void> => {
     while (next < rows.length) {
@@ -46,5 +50,5 @@ export async function measureRawInsert(options: RawInsertOptions): Promise<numbe
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, insertAll));
-  return (rows.length * 1000) / (performance.now() - started);
+  return measured(rows.length);
 }

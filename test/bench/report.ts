@@ -3,7 +3,7 @@ import type { FoldResult } from './fold';
 import type { LatencyResult } from './latency';
 import type { Loaded } from './load';
 import type { RestoreResult } from './restore';
-import type { SinkFigures } from './sink-process';
+import type { SinkFigures } from './sink';
 import type { StoreFigures } from './store-process';
 
 export interface BenchResult {
@@ -45,6 +45,12 @@ export function formatResult(result: BenchResult): string {
     [`restore of ${whole(restore.conversations)} live conversations`, `${restore.seconds.toFixed(2)} s`, ''],
     ['sink, Kafka → ClickHouse', rate(sink.rowsPerSecond, 'rows'), ratio(sink.rowsPerSecond, sink.rawRowsPerSecond)],
     ['raw insert of the same rows', rate(sink.rawRowsPerSecond, 'rows'), '1.00'],
+    [
+      '  CPU for each row, sink with ClickHouse',
+      `${sink.cpuMicroseconds.toFixed(1)} µs`,
+      ratio(sink.cpuMicroseconds, sink.rawCpuMicroseconds),
+    ],
+    ['  CPU for each row, raw insert', `${sink.rawCpuMicroseconds.toFixed(1)} µs`, '1.00'],
     ['  tombstones first, of those rows', `${sink.tombstonesFirstSeconds.toFixed(2)} s`, ''],
     ['state record → visible at 1,000/s, p50', `${store.visibleP50Ms.toFixed(0)} ms`, ''],
     ['state record → visible at 1,000/s, p99', `${store.visibleP99Ms.toFixed(0)} ms`, ''],

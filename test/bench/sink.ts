@@ -2,19 +2,59 @@ import { join } from 'node:path';
 import type { TopicNames } from '../../src/log/topics';
 import { startChild } from './child';
 import type { BenchCluster } from './cluster';
-import type { SinkFigures, SinkProcessArgs, SinkReports } from './sink-process';
+import type { Round, SinkProcessArgs, SinkReports } from './sink-process';
+import { medianOf } from './throughput';
 
-/** The state topic that a fold left behind, into the embedded ClickHouse; then the same rows without Kafka. */
+/** Medians of the rounds. */
+export interface SinkFigures {
+  readonly rows: number;
+  /** From the beginning of the tombstones' reading; the forming of the group is not in it. */
+  readonly rowsPerSecond: number;
+  readonly tombstonesFirstSeconds: number;
+  /** Of the sink's process, with the engine in it, for each row. */
+  readonly cpuMicroseconds: number;
+  /** The official client alone with the same rows. */
+  readonly rawRowsPerSecond: number;
+  readonly rawCpuMicroseconds: number;
+  readonly peakBytes: number;
+}
+
+/** In turns, so that a machine that slows down slows both; the first of each, while code is compiled, does not count. */
+const ROUNDS = 5;
+
+/** The state topic that a fold left behind, into the embedded ClickHouse; the same rows without Kafka; and so on. */
 export async function measureSink(
   { brokers, folder }: BenchCluster,
   topics: TopicNames,
   profile: string | null,
 ): Promise<SinkFigures> {
-  const args: SinkProcessArgs = { brokers, topics, folder };
-  const child = startChild<SinkReports>(join(__dirname, 'sink-process.js'), args, profile);
+  const start = (what: SinkProcessArgs['what']) => {
+    const args: SinkProcessArgs = { brokers, topics, folder: join(folder, what), what };
+    return startChild<SinkReports>(join(__dirname, 'sink-process.js'), args, what === 'sink' ? profile : null);
+  };
+  const children = { sink: start('sink'), raw: start('raw') };
+  const rounds: Record<SinkProcessArgs['what'], Round[]> = { sink: [], raw: [] };
   try {
-    return await child.next('done');
+    await Promise.all([children.sink.next('ready'), children.raw.next('ready')]);
+    for (let round = 0; round <= ROUNDS; round += 1) {
+      for (const what of ['sink', 'raw'] as const) {
+        const done = children[what].next('round');
+        children[what].tell('go');
+        rounds[what].push(await done);
+      }
+    }
   } finally {
-    await child.end();
+    await Promise.all([children.sink.end(), children.raw.end()]);
   }
+  const median = (what: SinkProcessArgs['what'], of: (round: Round) => number): number =>
+    medianOf(rounds[what].slice(1).map(of));
+  return {
+    rows: rounds.sink[0]?.rows ?? 0,
+    rowsPerSecond: median('sink', ({ perSecond }) => perSecond),
+    tombstonesFirstSeconds: median('sink', ({ tombstonesFirstSeconds }) => tombstonesFirstSeconds),
+    cpuMicroseconds: median('sink', ({ cpuMicroseconds }) => cpuMicroseconds),
+    rawRowsPerSecond: median('raw', ({ perSecond }) => perSecond),
+    rawCpuMicroseconds: median('raw', ({ cpuMicroseconds }) => cpuMicroseconds),
+    peakBytes: median('sink', ({ peakBytes }) => peakBytes),
+  };
 }

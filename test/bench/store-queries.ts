@@ -3,6 +3,7 @@ import type { Metrics } from '../../src/ops/metrics';
 import { cleanUp } from '../../src/store/cleanup';
 import { identifier, type Store } from '../../src/store/client';
 import { connectionTo } from './cluster';
+import { medianOf } from './throughput';
 
 export interface QueryFigures {
   readonly conversations: number;
@@ -118,8 +119,4 @@ async function timesOf(times: number, run: (index: number) => Promise<void>): Pr
     cpu.push((user + system) / 1000);
   }
   return { medianMs: medianOf(taken), maxMs: Math.max(...taken), medianCpuMs: medianOf(cpu) };
-}
-
-function medianOf(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
 }

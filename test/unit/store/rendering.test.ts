@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { INSERT_COLUMNS, encodeRows, offsetOf, versionOf } from '../../../src/store/encode';
+import { INSERT_COLUMNS, encodeLines, encodeRow, offsetOf, versionOf, type StoreRow } from '../../../src/store/encode';
 import { codeOf, isDataError, reasonOf } from '../../../src/store/errors';
 import { dropDatabase, migrate } from '../../../src/store/migrations';
 import { readMigrations, renderSql } from '../../../src/store/sql-files';
@@ -36,9 +36,11 @@ describe('migration files', () => {
   });
 });
 
-describe('encodeRows', () => {
+describe('encodeLines', () => {
+  const encode = (rows: readonly StoreRow[]) => encodeLines(rows, (row) => encodeRow(row, 0));
+
   test('writes one line a row, of the columns of the INSERT', () => {
-    const { bytes, ends } = encodeRows([upsert(1), tombstone(2, 'é"')], 0);
+    const { bytes, ends } = encode([upsert(1), tombstone(2, 'é"')]);
     const lines = bytes.toString().split('\n');
     expect(lines.map((line) => (line === '' ? 0 : (JSON.parse(line) as unknown[]).length))).toEqual([
       INSERT_COLUMNS.length,
@@ -50,7 +52,7 @@ describe('encodeRows', () => {
 
   test('grows with what it is given', () => {
     const subject = '漢'.repeat(400_000);
-    const { bytes } = encodeRows([upsert(1, { subject }), upsert(2, { subject })], 0);
+    const { bytes } = encode([upsert(1, { subject }), upsert(2, { subject })]);
     expect(bytes.toString().split(subject)).toHaveLength(3);
   });
 

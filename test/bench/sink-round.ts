@@ -1,0 +1,117 @@
+import type { Logger } from 'pino';
+import type { QueueConversation } from '../../src/conversation/row';
+import type { ValueCodec } from '../../src/log/codec/value-codec';
+import { partitionOf } from '../../src/log/partitioner';
+import type { Log, LogRecord } from '../../src/log/port';
+import type { TopicNames } from '../../src/log/topics';
+import { createMetrics } from '../../src/ops/metrics';
+import type { Store } from '../../src/store/client';
+import type { RecordSource } from '../../src/store/record-source';
+import { createSink } from '../../src/store/sink';
+import type { DecodedRecord, FlushLimits } from '../../src/store/sink-options';
+import { beginThroughput, type Throughput } from './throughput';
+
+export interface SinkRoundOptions {
+  readonly store: Store;
+  readonly log: Log;
+  readonly topics: TopicNames;
+  /** One that has committed nothing. */
+  readonly group: string;
+  readonly codec: ValueCodec<QueueConversation>;
+  readonly decode: (record: LogRecord) => DecodedRecord;
+  readonly flush: FlushLimits;
+  readonly logger: Logger;
+}
+
+export interface SinkRound extends Throughput {
+  readonly rows: number;
+  readonly tombstonesFirstSeconds: number;
+}
+
+/** Nothing else than rows: an empty table, one topic, no clean-up. */
+const UNDISTURBED = {
+  deadLetterLimits: { maxConsecutive: 0, maxRatio: 0 },
+  epoch: 0,
+  tombstoneRetentionMs: null,
+  partitionOf,
+  cleanup: { intervalMs: 86_400_000, graceMs: 86_400_000 },
+};
+
+/** The state topic, as far as it reaches now, into empty tables. */
+export async function runSink(options: SinkRoundOptions): Promise<SinkRound> {
+  const { store, log, topics, group, codec, decode, flush, logger } = options;
+  const left = new Map([...(await log.endOffsets(topics.state))].filter(([, end]) => end > 0));
+  const topicId = await log.topicId(topics.state);
+  /** Read and not committed yet, by partition. */
+  const waiting = new Map<number, number[]>();
+  const commits: { readonly at: number; readonly rows: number }[] = [];
+  let rows = 0;
+  let committed = 0;
+  let firstArrival = NaN;
+  let firstPassMs = 0;
+  let measured = beginThroughput();
+  let finish: () => void = () => undefined;
+  const finished = new Promise<void>((resolve) => (finish = resolve));
+
+  const source: RecordSource<LogRecord> = {
+    ...log,
+    read: async (request) => {
+      measured = beginThroughput();
+      const begun = performance.now();
+      const reading = await log.read(request);
+      void reading.caughtUp.then(() => (firstPassMs = performance.now() - begun));
+      return reading;
+    },
+    subscribe: async (subscription) => {
+      const running = await log.subscribe({
+        ...subscription,
+        onRecords: (partition, records, nextOffset) => {
+          if (rows === 0) firstArrival = performance.now();
+          rows += records.length;
+          const offsets = waiting.get(partition) ?? [];
+          for (const { offset } of records) offsets.push(offset);
+          waiting.set(partition, offsets);
+          subscription.onRecords(partition, records, nextOffset);
+        },
+      });
+      return {
+        ...running,
+        commit: async (offsets) => {
+          await running.commit(offsets);
+          for (const { partition, offset } of offsets) {
+            const before = waiting.get(partition) ?? [];
+            const after = before.filter((one) => one >= offset);
+            committed += before.length - after.length;
+            waiting.set(partition, after);
+            // The last offset of a partition is a transaction's marker.
+            if (offset >= (left.get(partition) ?? Infinity) - 1) left.delete(partition);
+          }
+          commits.push({ at: performance.now(), rows: committed });
+          if (left.size === 0) finish();
+        },
+      };
+    },
+  };
+  const sink = await createSink<LogRecord>({
+    store,
+    log: source,
+    group,
+    topic: topics.state,
+    prepare: (values) => codec.prepare(values),
+    decode,
+    flush,
+    ...UNDISTURBED,
+    topicId,
+    onInvalid: (_record, reason) => Promise.reject(new Error(reason)),
+    metrics: createMetrics(),
+    logger,
+  });
+  await finished;
+  // The last batch, which is not full, waits for FLUSH.ms: a matter of latency, not of throughput.
+  const full = rows - (rows % flush.rows);
+  const last = commits.find((commit) => commit.rows >= full) ?? { at: NaN, rows: 0 };
+  const { perSecond } = measured(last.rows, last.at - firstArrival + firstPassMs);
+  const { cpuMicroseconds } = measured(rows);
+  await sink.stop();
+  return { rows, perSecond, cpuMicroseconds, tombstonesFirstSeconds: firstPassMs / 1000 };
+}
