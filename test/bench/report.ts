@@ -69,6 +69,7 @@ export function formatResult(result: BenchResult): string {
     ['peak memory, one fold process', megabytes(foldOne.peakBytes), ''],
     ['peak memory, each of two', megabytes(foldTwo.peakBytes), ''],
     ['peak memory, restore', megabytes(restore.peakBytes), ''],
+    ['peak memory, sink', megabytes(sink.ownPeakBytes), ''],
     ['peak memory, sink with ClickHouse', megabytes(sink.peakBytes), ''],
   ];
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));

@@ -16,7 +16,8 @@ import type { Throughput } from './throughput';
 export interface SinkProcessArgs {
   readonly brokers: readonly string[];
   readonly topics: TopicNames;
-  readonly folder: string;
+  /** Where ClickHouse is: a folder for one in this process, or a server. */
+  readonly store: { readonly folder: string } | { readonly url: string };
   /** The sink, or the official client alone with the same rows. */
   readonly what: 'sink' | 'raw';
 }
@@ -30,18 +31,18 @@ export interface Round extends Throughput {
   readonly rows: number;
   /** 0 for `raw`. */
   readonly tombstonesFirstSeconds: number;
-  /** Of this process, with the engine in it. */
+  /** Of this process, with the engine if that is in it. */
   readonly peakBytes: number;
 }
 
 const FLUSH = { rows: 10_000, bytes: 8 * 1024 * 1024, ms: 1_000 };
 
 /** A round whenever it hears "go": the state topic into tables of its own. */
-async function main({ brokers, topics, folder, what }: SinkProcessArgs): Promise<void> {
+async function main({ brokers, topics, store: place, what }: SinkProcessArgs): Promise<void> {
   const ending = heard('end');
   const connection = connectionTo(brokers);
   const log = createKafkaLog(connection);
-  const engine = await openEmbeddedClickHouse({ dataDir: folder });
+  const engine = 'folder' in place ? await openEmbeddedClickHouse({ dataDir: place.folder }) : null;
   const codec = await createRowCodec(createLocalSchemas(), topics);
 
   const decode = (record: LogRecord): DecodedRecord => {
@@ -63,7 +64,11 @@ async function main({ brokers, topics, folder, what }: SinkProcessArgs): Promise
       if (number === 0) report('ready', {});
       await going;
       const database = `bench_${number}`;
-      const store = connectStore({ connection: engine.connection(), database, where: engine.path });
+      const store = connectStore(
+        engine === null
+          ? { url: 'url' in place ? place.url : '', username: 'default', password: '', database }
+          : { connection: engine.connection(), database, where: engine.path },
+      );
       await migrate(store.client, { database, dryRun: false });
       const round = await runRound(store, `${topics.sinkGroup}-bench-${number}`);
       const peakBytes = peakMemory();
@@ -74,7 +79,7 @@ async function main({ brokers, topics, folder, what }: SinkProcessArgs): Promise
   };
   await Promise.race([runRounds(), ending]);
   await log.close();
-  await engine.close();
+  await engine?.close();
   process.exit(0);
 }
 

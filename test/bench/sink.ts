@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { TopicNames } from '../../src/log/topics';
-import { startChild } from './child';
+import { startChild, type Child } from './child';
 import type { BenchCluster } from './cluster';
+import type { EngineProcessArgs, EngineReports } from './engine-process';
 import type { Round, SinkProcessArgs, SinkReports } from './sink-process';
 import { medianOf } from './throughput';
 
@@ -17,7 +18,11 @@ export interface SinkFigures {
   readonly rawRowsPerSecond: number;
   readonly rawCpuMicroseconds: number;
   readonly peakBytes: number;
+  /** Of a sink whose ClickHouse is elsewhere. */
+  readonly ownPeakBytes: number;
 }
+
+type Work = SinkProcessArgs['what'];
 
 /** In turns, so that a machine that slows down slows both; the first of each, while code is compiled, does not count. */
 const ROUNDS = 5;
@@ -28,12 +33,15 @@ export async function measureSink(
   topics: TopicNames,
   profile: string | null,
 ): Promise<SinkFigures> {
-  const start = (what: SinkProcessArgs['what']) => {
-    const args: SinkProcessArgs = { brokers, topics, folder: join(folder, what), what };
+  const start = (what: Work, store: SinkProcessArgs['store']) => {
+    const args: SinkProcessArgs = { brokers, topics, store, what };
     return startChild<SinkReports>(join(__dirname, 'sink-process.js'), args, what === 'sink' ? profile : null);
   };
-  const children = { sink: start('sink'), raw: start('raw') };
-  const rounds: Record<SinkProcessArgs['what'], Round[]> = { sink: [], raw: [] };
+  const children = {
+    sink: start('sink', { folder: join(folder, 'sink') }),
+    raw: start('raw', { folder: join(folder, 'raw') }),
+  };
+  const rounds: Record<Work, Round[]> = { sink: [], raw: [] };
   try {
     await Promise.all([children.sink.next('ready'), children.raw.next('ready')]);
     for (let round = 0; round <= ROUNDS; round += 1) {
@@ -46,8 +54,7 @@ export async function measureSink(
   } finally {
     await Promise.all([children.sink.end(), children.raw.end()]);
   }
-  const median = (what: SinkProcessArgs['what'], of: (round: Round) => number): number =>
-    medianOf(rounds[what].slice(1).map(of));
+  const median = (what: Work, of: (round: Round) => number): number => medianOf(rounds[what].slice(1).map(of));
   return {
     rows: rounds.sink[0]?.rows ?? 0,
     rowsPerSecond: median('sink', ({ perSecond }) => perSecond),
@@ -56,5 +63,27 @@ export async function measureSink(
     rawRowsPerSecond: median('raw', ({ perSecond }) => perSecond),
     rawCpuMicroseconds: median('raw', ({ cpuMicroseconds }) => cpuMicroseconds),
     peakBytes: median('sink', ({ peakBytes }) => peakBytes),
+    ownPeakBytes: await measureOwnPeak({ folder: join(folder, 'engine') }, (url) => start('sink', { url })),
   };
+}
+
+async function measureOwnPeak(
+  args: EngineProcessArgs,
+  startSink: (url: string) => Child<SinkReports>,
+): Promise<number> {
+  const engine = startChild<EngineReports>(join(__dirname, 'engine-process.js'), args, null);
+  try {
+    const { url } = await engine.next('ready');
+    const sink = startSink(url);
+    try {
+      await sink.next('ready');
+      const done = sink.next('round');
+      sink.tell('go');
+      return (await done).peakBytes;
+    } finally {
+      await sink.end();
+    }
+  } finally {
+    await engine.end();
+  }
 }
