@@ -130,7 +130,7 @@ function followNamesOf({ log, schemas, topics, store, metrics, logger }: RolePar
 }
 
 /** The state topic's time is the receive time. A row that a deadline closed belongs to no event, and so to no trace. */
-function receivedOf({ timestamp, headers: { traceparent } }: LogRecord): readonly Received[] {
+export function receivedOf({ timestamp, headers: { traceparent } }: LogRecord): readonly Received[] {
   return traceparent === undefined ? [] : [{ at: timestamp, traceparent }];
 }
 

@@ -5,6 +5,7 @@ import { partitionOf } from '../../src/log/partitioner';
 import type { Log, LogRecord } from '../../src/log/port';
 import type { TopicNames } from '../../src/log/topics';
 import { createMetrics } from '../../src/ops/metrics';
+import { receivedOf } from '../../src/roles/sink';
 import type { Store } from '../../src/store/client';
 import type { RecordSource } from '../../src/store/record-source';
 import { createSink } from '../../src/store/sink';
@@ -99,6 +100,7 @@ export async function runSink(options: SinkRoundOptions): Promise<SinkRound> {
     topic: topics.state,
     prepare: (values) => codec.prepare(values),
     decode,
+    receivedOf,
     flush,
     ...UNDISTURBED,
     topicId,
