@@ -23,6 +23,8 @@ export interface Log {
   topicId(topic: string): Promise<string | null>;
   /** How long the topic keeps a tombstone at least (`delete.retention.ms`); null: until every group has read it. */
   tombstoneRetentionMs(topic: string): Promise<number | null>;
+  /** For people: why a method of this log failed, and what to do where a certificate or credentials are refused. */
+  explain(error: unknown): Promise<string>;
   close(): Promise<void>;
 }
 

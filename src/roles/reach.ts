@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../common/errors';
 import type { Log } from '../log/port';
 import type { CheckResult } from '../ops/health';
 import { explainStoreError, type Store } from '../store/client';
 
 /** Whether the log tells where a topic ends. */
-export function logAnswers(log: Pick<Log, 'endOffsets'>, topic: string): () => Promise<CheckResult> {
-  return answering(() => log.endOffsets(topic), messageOf);
+export function logAnswers(log: Pick<Log, 'endOffsets' | 'explain'>, topic: string): () => Promise<CheckResult> {
+  return answering(() => log.endOffsets(topic), log.explain);
 }
 
 /** Whether ClickHouse answers a query. */
@@ -24,7 +23,7 @@ const TOLD_AGAIN_AFTER_MS = 1_000;
  */
 function answering(
   ask: () => Promise<unknown>,
-  explain: (error: unknown) => Promise<string> | string,
+  explain: (error: unknown) => Promise<string>,
 ): () => Promise<CheckResult> {
   let asking: Promise<CheckResult> | null = null;
   let failure: CheckResult | null = null;

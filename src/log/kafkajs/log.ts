@@ -14,6 +14,7 @@ import { readKafka } from './reading';
 import { openSession } from './session';
 import { tombstoneRetentionOf } from './topic-config';
 import { topicIdOf } from './topic-id';
+import { explainUnreachable } from './unreachable';
 
 export interface KafkaLogOptions extends KafkaConnection {
   readonly metrics?: Metrics;
@@ -78,6 +79,10 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
     },
     topicId: (topic) => service.ask([topic], (cluster) => topicIdOf(cluster, topic)),
     tombstoneRetentionMs: (topic) => service.ask([topic], (cluster) => tombstoneRetentionOf(cluster, topic)),
+    explain: async (error) => {
+      const { detail, remedy } = await explainUnreachable(connection, error);
+      return remedy === null ? detail : `${detail}. ${remedy}`;
+    },
     async close() {
       await Promise.all([...closers].map((close) => close()));
       await service.close();

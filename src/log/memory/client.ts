@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { messageOf } from '../../common/errors';
 import type { Log, OutRecord } from '../port';
 import { checkCoPartitioned } from '../runtime/co-partitioned';
 import { startSubscription } from '../runtime/subscription';
@@ -45,6 +46,7 @@ export function createMemoryClient(store: MemoryStore, options: ClientOptions): 
     writtenOffsets: (topic) => Promise.resolve(endsOf(store, topic)),
     topicId: () => Promise.resolve(null),
     tombstoneRetentionMs: () => Promise.resolve(null),
+    explain: (error) => Promise.resolve(messageOf(error)),
     async close() {
       await Promise.all([...closers].map((close) => close()));
     },

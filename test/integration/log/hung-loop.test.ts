@@ -50,7 +50,7 @@ describe('the loop of a consumer', () => {
 
   test('turns in vain while the broker is away, and after it', async () => {
     await kafka.kill9();
-    await turnsSoon(10);
+    await turnsSoon(3);
     expect(watch.live()).toEqual({ ok: true });
     await kafka.restart();
     await until('the task to run again', SOON_MS, () => tasks.ready());

@@ -8,6 +8,7 @@ import { loadConfig, requireKafka } from '../../../src/config';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import type { LogProducer } from '../../../src/log/port';
 import { kafkaConnection } from '../../../src/roles/connect';
+import { logAnswers } from '../../../src/roles/reach';
 import { until } from '../../chaos/until';
 import { createAuthority, type Certificate } from '../../support/certificates';
 import { createStockAdmin } from '../../support/log/kafka-admin';
@@ -149,6 +150,18 @@ describe('a broker lets in', () => {
     await producer.send([{ topic: TOPIC, key: Buffer.from('k'), value: Buffer.from('v') }]);
     await log.close();
   });
+});
+
+test('health names a certificate that has expired, with its date and what to do', async () => {
+  const config = loadConfig({ env: { ...tls(), KAFKA_BROKERS: kafka.others['EXPIRED'] ?? '' } });
+  const log = createKafkaLog(kafkaConnection(config, requireKafka(config).brokers, logger));
+  expect(await logAnswers(log, TOPIC)()).toEqual({
+    ok: false,
+    detail: expect.stringMatching(
+      /^its certificate has expired \(CERT_HAS_EXPIRED: valid until \d{4}-.*Z\)\. Renew it/,
+    ),
+  });
+  await log.close();
 });
 
 describe('who is not let in is told why, and what to do', () => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
+import { messageOf } from '../../../src/common/errors';
 import { loadConfig } from '../../../src/config';
 import { createLocalSchemas } from '../../../src/log/codec/schema-source';
 import { createMemoryCluster } from '../../../src/log/memory/cluster';
@@ -10,6 +11,7 @@ import { checkHealth, livenessOf, type CheckResult } from '../../../src/ops/heal
 import { createMetrics } from '../../../src/ops/metrics';
 import { startBridgeRole } from '../../../src/roles/bridge';
 import { startFoldRole } from '../../../src/roles/fold';
+import { logAnswers } from '../../../src/roles/reach';
 import type { RunningRole } from '../../../src/roles/role';
 import { startSinkRole } from '../../../src/roles/sink';
 import type { Store } from '../../../src/store/client';
@@ -89,6 +91,18 @@ describe('ready', () => {
       expect(await failure(role, 'kafka')).toEqual({ ok: false, detail: `no answer within ${CHECK_MS} ms` });
     },
   );
+
+  test('what a dependency failed with is told again while the next answer takes long', async () => {
+    let ask = (): Promise<ReadonlyMap<number, number>> => Promise.reject(new Error('its certificate has expired'));
+    const answers = logAnswers({ endOffsets: () => ask(), explain: (error) => Promise.resolve(messageOf(error)) }, 't');
+    const said = { ok: false, detail: 'its certificate has expired' };
+    expect(await answers()).toEqual(said);
+    let answer = (): void => undefined;
+    ask = () => new Promise((resolve) => (answer = () => resolve(new Map())));
+    expect(await answers()).toEqual(said);
+    answer();
+    await until('it to answer', SOON_MS, async () => (await answers()).ok);
+  });
 
   test('a sink is not while ClickHouse refuses, although it has nothing to store', async () => {
     const { sink, clickhouse } = await roles();
