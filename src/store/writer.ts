@@ -100,6 +100,8 @@ export function createTableWriter<R>(options: TableWriterOptions<R>): Writer<R> 
     `INSERT INTO ${identifier(store.database)}.${table} (${columns.join(', ')}) ` +
     `SETTINGS ${SETTINGS} FORMAT JSONCompactEachRow`;
   let state: WriterState = { available: true, error: null, since: Date.now() };
+  /** The reason that was logged last of what goes on: a server that starts anew, say, may come back with another one. */
+  let told: string | null = null;
 
   const send = async ({ bytes, ends }: EncodedRows): Promise<void> => {
     const started = process.hrtime.bigint();
@@ -118,6 +120,7 @@ export function createTableWriter<R>(options: TableWriterOptions<R>): Writer<R> 
     if (state.available) return;
     logger.info({ downMs: Date.now() - state.since }, 'ClickHouse takes rows again');
     state = { available: true, error: null, since: Date.now() };
+    told = null;
   };
 
   /** Jitter: several sinks do not come back at the same moment. */
@@ -141,9 +144,11 @@ export function createTableWriter<R>(options: TableWriterOptions<R>): Writer<R> 
           return error;
         }
         const said = await explainStoreError(store, error);
-        metrics.sinkRetries.inc({ reason: reasonOf(error) });
-        if (state.available)
+        const reason = reasonOf(error);
+        metrics.sinkRetries.inc({ reason });
+        if (reason !== told)
           logger.warn({ error: said, rows: encoded.ends.length }, 'ClickHouse took no rows; trying again');
+        told = reason;
         state = { available: false, error: said, since: state.available ? Date.now() : state.since };
       }
       await pause(delayMs, signal);
