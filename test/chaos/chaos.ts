@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
+import { storeOptions } from '../../src/cli/role';
 import { loadConfig } from '../../src/config';
 import { createMetrics } from '../../src/ops/metrics';
 import { connectKafka, type Connected } from '../../src/roles/connect';
@@ -10,7 +11,7 @@ import { compare, type Comparison } from './check';
 import { readAll } from './expected';
 import { allReady, inflict, planRound, type Fault, type Sighting } from './faults';
 import { createRandom } from './random';
-import type { Role } from './role-process';
+import type { Environment, Role } from './role-process';
 import { setStage, type Stage, type StageOptions } from './stage';
 import { until } from './until';
 
@@ -86,7 +87,9 @@ async function play(options: ChaosOptions, stage: Stage, faults: Fault[]): Promi
 }
 
 /** A system that is to come to rest. */
-export interface Restless extends Pick<Stage, 'env' | 'kafka'> {
+export interface Restless {
+  readonly env: Environment;
+  readonly kafka: { readonly brokers: readonly string[] };
   readonly bridges: readonly Role[];
   readonly folds: readonly Role[];
   readonly sinks: readonly Role[];
@@ -97,8 +100,7 @@ export async function quietAndCompared(stage: Restless, say: (text: string) => v
   const { env, bridges, folds, sinks } = stage;
   const config = loadConfig({ env });
   const connected = connectKafka(config, pino({ enabled: false }), createMetrics());
-  const { url = '', username, database } = config.clickhouse;
-  const store = connectStore({ url, username, password: '', database });
+  const store = connectStore(storeOptions(config));
   try {
     say('quiet');
     for (const bridge of bridges) await bridge.stop();
@@ -122,7 +124,7 @@ async function folded({ kafka, folds }: Restless, { log, topics }: Connected): P
       for (const fold of folds) await fold.ready();
       const [found] = await admin.fetchOffsets({ groupId: topics.foldGroup, topics: [topics.events] });
       const committed = new Map(found?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
-      return [...ends].every(([partition, end]) => end === 0 || committed.get(partition) === end);
+      return [...ends].every(([partition, end]) => end === 0 || (committed.get(partition) ?? 0) >= end);
     });
   } finally {
     await admin.disconnect();

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { printableRow, TABLE_COLUMNS } from '../../src/conversation/row';
+import { printableRow, TABLE_COLUMNS, TIME_COLUMNS } from '../../src/conversation/row';
 import { createRowCodec } from '../../src/log/codec/codecs';
 import type { LogRecord } from '../../src/log/port';
 import { readStateRecord } from '../../src/pipeline/state-records';
@@ -81,11 +81,19 @@ function describe(record: Written | undefined): string {
 
 async function storedTable({ client, database }: Store): Promise<ReadonlyMap<string, Record<string, unknown>>> {
   const result = await client.query({
-    query: `SELECT * FROM ${identifier(database)}.queue_conversation SETTINGS date_time_output_format = 'iso'`,
+    query: `SELECT * FROM ${identifier(database)}.queue_conversation`,
     format: 'JSONEachRow',
   });
   const rows = await result.json<Record<string, unknown>>();
-  return new Map(rows.map((row) => [String(row['conversation_id']), row]));
+  return new Map(rows.map((row) => [String(row['conversation_id']), withIsoTimes(row)]));
+}
+
+/** A server that is for reading only lets nobody set `date_time_output_format`. */
+function withIsoTimes(row: Record<string, unknown>): Record<string, unknown> {
+  const iso = (value: unknown): unknown => (typeof value === 'string' ? `${value.replace(' ', 'T')}Z` : value);
+  return Object.fromEntries(
+    Object.entries(row).map(([column, value]) => [column, TIME_COLUMNS.has(column) ? iso(value) : value]),
+  );
 }
 
 function tableDifferences(

@@ -16,6 +16,7 @@ interface Line {
 /** A place that one process at a time fills: `queuefold <command>`, killed and started again. */
 export interface Role {
   readonly name: string;
+  readonly command: string;
   start(extra?: Environment): void;
   /** As `kill -9` does; resolves when it is gone. */
   kill(): Promise<void>;
@@ -26,6 +27,10 @@ export interface Role {
   ready(): Promise<boolean>;
   /** The partitions of the last assignment that this process logged. */
   partitions(): readonly number[];
+  /** Of the last process that ended by itself: its exit code; null while it runs. */
+  endedWith(): number | null;
+  /** What `queuefold start` said of where something is, by its label (`Kafka`, `SQL`); empty before that. */
+  address(label: string): string;
   /** How often a message was logged, by all processes of this place. */
   said(message: string): number;
   tail(): string;
@@ -40,6 +45,7 @@ const READY_LIMIT_MS = 2_000;
 export function createRole(name: string, command: string, env: Environment): Role {
   const messages = new Map<string, number>();
   const tail: string[] = [];
+  const addresses = new Map<string, string>();
   let current = launchNothing();
 
   function launchNothing() {
@@ -56,6 +62,8 @@ export function createRole(name: string, command: string, env: Environment): Rol
   const note = (process: typeof current, text: string): void => {
     tail.push(text);
     if (tail.length > TAIL_LINES) tail.shift();
+    const [, label, address] = /^([A-Z]\w+) {2,}(\S+)/.exec(text) ?? [];
+    if (label !== undefined && address !== undefined) addresses.set(label, address);
     if (!text.startsWith('{')) return;
     const line = parse(text);
     if (line.msg === undefined) return;
@@ -73,6 +81,7 @@ export function createRole(name: string, command: string, env: Environment): Rol
 
   return {
     name,
+    command,
     start(extra = {}) {
       const child = spawn(process.execPath, ['--import', HOOK, BIN, command], {
         env: { PATH: process.env['PATH'] ?? '', ...env, ...extra },
@@ -109,6 +118,8 @@ export function createRole(name: string, command: string, env: Environment): Rol
       await answer.body?.cancel();
       return answer.ok;
     },
+    endedWith: () => (current.ended && !current.wanted ? current.code : null),
+    address: (label) => addresses.get(label) ?? '',
     partitions: () => current.partitions,
     said: (message) => messages.get(message) ?? 0,
     tail: () => tail.join('\n'),

@@ -2,21 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Role } from '../chaos/role-process';
 import { until } from '../chaos/until';
 import { createStockAdmin } from '../support/log/kafka-admin';
-import { firing, healthOf, logged, metric, ready, unready, type Sign } from './signs';
+import { doctorSays, firing, healthOf, logged, metric, ready, unready, type Sign, type Watched } from './signs';
 import type { DrillStage } from './stage';
 
 /** Something goes wrong, what an operator then sees, and what is seen when it is over. */
-export interface Drill {
+export interface Drill<S extends Watched = DrillStage> {
   readonly name: string;
-  begin(stage: DrillStage): Promise<void>;
+  begin(stage: S): Promise<void>;
   /** All of it is seen while it lasts. */
   readonly signs: readonly Sign[];
   /** Alerts that may fire too, because they tell the same. None of the others may. */
   readonly also?: readonly string[];
-  end(stage: DrillStage): Promise<void>;
+  end(stage: S): Promise<void>;
 }
 
 const READY_LIMIT_MS = 90_000;
+const EXPIRED_SAID = 'its certificate has expired \\(CERT_HAS_EXPIRED: valid until 2024-02-01T00:00:00.000Z\\)';
 const none = (): Promise<void> => Promise.resolve();
 
 export const DRILLS: readonly Drill[] = [
@@ -74,6 +75,26 @@ export const DRILLS: readonly Drill[] = [
     also: ['QueuefoldSinkStalled'],
     end: ({ gates }) => {
       gates.clickHouse.delay(0);
+      return none();
+    },
+  },
+  {
+    name: 'ClickHouse’s certificate has expired',
+    begin: ({ clickHouseFront, certificates }) => {
+      clickHouseFront.show(certificates.expired);
+      return none();
+    },
+    signs: [
+      ready('bridge', 'fold'),
+      unready('sink', new RegExp(`clickhouse: ${EXPIRED_SAID}`)),
+      logged('sink', 'ClickHouse took no rows; trying again', new RegExp(EXPIRED_SAID)),
+      doctorSays('sink', new RegExp(`^failed +clickhouse +.*${EXPIRED_SAID}`, 'm')),
+      metric('sum(increase(queuefold_sink_retries_total{reason="CERT_HAS_EXPIRED"}[10s]))', (retries) => retries > 0),
+      firing('QueuefoldSinkStalled'),
+      firing('QueuefoldWatermarkStale', { stage: 'store' }),
+    ],
+    end: ({ clickHouseFront, certificates }) => {
+      clickHouseFront.show(certificates.valid);
       return none();
     },
   },

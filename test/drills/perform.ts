@@ -1,22 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { quietAndCompared } from '../chaos/chaos';
-import type { Comparison } from '../chaos/check';
 import { until } from '../chaos/until';
 import { ruleFiles } from '../support/monitoring';
 import { startPrometheus } from '../support/prometheus';
-import { DRILLS, type Drill } from './drills';
+import type { Drill } from './drills';
 import { shortened } from './shortened';
-import { alertsOf, healthOf, type View } from './signs';
-import { setStage, type DrillStage } from './stage';
-
-export interface DrillsOptions {
-  readonly seed: number;
-  /** By their names; all of them unless told otherwise. */
-  readonly only?: readonly string[];
-  readonly say: (text: string) => void;
-}
+import { alertsOf, healthOf, type View, type Watched } from './signs';
 
 export interface DrillReport {
   readonly name: string;
@@ -27,56 +17,21 @@ export interface DrillReport {
   readonly wellSeconds: number;
 }
 
-export interface DrillsResult {
-  readonly drills: readonly DrillReport[];
-  /** Of the events during the last drill: the part that was in the table within 2 s. */
-  readonly withinObjective: number | null;
-  readonly comparison: Comparison;
-}
-
 /** `for: 5m` of an alert is 30 s, and an age of 2 minutes 12 s. */
 const DIVISOR = 10;
 /** Of the latency objective: they look back for hours, at the drills before this one too. */
 const LOOKS_BACK = /^QueuefoldLatencyBudget/;
 const SIGNS_LIMIT_MS = 120_000;
 const WELL_LIMIT_MS = 180_000;
-const LATENCY = 'queuefold_end_to_end_latency_seconds';
 
-/** One fault after the other against a running system under load; at the end the tables are compared with the events. */
-export async function runDrills({ seed, only, say }: DrillsOptions): Promise<DrillsResult> {
-  const stage = await setStage(seed);
-  try {
-    const prometheus = await startPrometheus({
-      targets: [...stage.ports.values()].map((port) => `127.0.0.1:${port}`),
-      rules: await shortenedRules(stage.folder),
-      everySeconds: 1,
-    });
-    stage.own(prometheus, prometheus.stop);
-    const view = { stage, prometheus };
-    for (const role of stage.roles) role.start();
-    await until('all roles to be ready', WELL_LIMIT_MS, () => isReady(stage));
-    stage.simulator.resume();
-    await until('all to be well', WELL_LIMIT_MS, () => isWell(view));
-
-    const drills: DrillReport[] = [];
-    let withinObjective: number | null = null;
-    for (const drill of DRILLS.filter(({ name }) => only === undefined || only.includes(name))) {
-      const started = Date.now();
-      drills.push(await perform(drill, view, say));
-      const range = `[${Math.ceil((Date.now() - started) / 1_000)}s]`;
-      const [within] = await prometheus.query(
-        `sum(increase(${LATENCY}_bucket{stage="store",le="2"}${range})) / sum(increase(${LATENCY}_count{stage="store"}${range}))`,
-      );
-      withinObjective = within?.value ?? null;
-    }
-    stage.simulator.pause();
-    return { drills, withinObjective, comparison: await quietAndCompared(stage, say) };
-  } catch (error) {
-    for (const role of stage.roles) say(`--- ${role.name}\n${role.tail()}`);
-    throw error;
-  } finally {
-    await stage.dispose();
-  }
+/** A Prometheus of its own for the processes, with the alerts as they are shipped, but sooner. Is to be stopped. */
+export async function watching<S extends Watched>(stage: S, folder: string): Promise<View<S>> {
+  const prometheus = await startPrometheus({
+    targets: [...stage.ports.values()].map((port) => `127.0.0.1:${port}`),
+    rules: await shortenedRules(folder),
+    everySeconds: 1,
+  });
+  return { stage, prometheus };
 }
 
 async function shortenedRules(folder: string): Promise<readonly string[]> {
@@ -89,7 +44,12 @@ async function shortenedRules(folder: string): Promise<readonly string[]> {
   );
 }
 
-async function perform(drill: Drill, view: View, say: (text: string) => void): Promise<DrillReport> {
+/** When all is well the fault begins; when all signs of it were seen, or were not, it ends. */
+export async function perform<S extends Watched>(
+  drill: Drill<S>,
+  view: View<S>,
+  say: (text: string) => void,
+): Promise<DrillReport> {
   const { name, signs, also = [] } = drill;
   const problems = new Set<string>();
   const missing = new Map(signs.map((sign) => [sign, '']));
@@ -105,6 +65,7 @@ async function perform(drill: Drill, view: View, say: (text: string) => void): P
     }
   };
 
+  await until(`all to be well before: ${name}`, WELL_LIMIT_MS, () => isWell(view));
   say(name);
   for (const sign of signs) await sign.look(view); // what was there before
   const started = Date.now();
@@ -127,7 +88,7 @@ async function perform(drill: Drill, view: View, say: (text: string) => void): P
   return { name, problems: [...problems], seenSeconds, wellSeconds };
 }
 
-async function isReady(stage: DrillStage): Promise<boolean> {
+export async function isReady(stage: Watched): Promise<boolean> {
   const all = await Promise.all(stage.roles.map((role) => healthOf(stage, role)));
   return all.every((health) => health.ready);
 }

@@ -1,10 +1,19 @@
-import type { Role } from '../chaos/role-process';
+import type { Environment, Role } from '../chaos/role-process';
+import { startQueuefold } from '../support/pipeline-processes';
 import type { Prometheus } from '../support/prometheus';
-import type { DrillStage } from './stage';
+
+/** Processes of queuefold, and where to look at them. */
+export interface Watched {
+  readonly roles: readonly Role[];
+  /** Where each role serves its metrics and health, whatever process fills it. */
+  readonly ports: ReadonlyMap<Role, number>;
+  /** The settings of all of them. */
+  readonly env: Environment;
+}
 
 /** Where an operator looks. */
-export interface View {
-  readonly stage: DrillStage;
+export interface View<S extends Watched = Watched> {
+  readonly stage: S;
   readonly prometheus: Prometheus;
 }
 
@@ -15,7 +24,7 @@ export interface Sign {
   look(view: View): Promise<string | null>;
 }
 
-export type Kind = 'bridge' | 'fold' | 'sink';
+export type Kind = 'bridge' | 'fold' | 'sink' | 'start';
 
 export interface Health {
   readonly ready: boolean;
@@ -26,11 +35,11 @@ export interface Health {
 
 const TIMEOUT_MS = 5_000;
 
-export function rolesOf({ bridges, folds, sinks }: DrillStage, kind: Kind): readonly Role[] {
-  return { bridge: bridges, fold: folds, sink: sinks }[kind];
+function rolesOf({ roles }: Watched, kind: Kind): readonly Role[] {
+  return roles.filter(({ command }) => command === kind);
 }
 
-export async function healthOf({ ports }: DrillStage, role: Role): Promise<Health> {
+export async function healthOf({ ports }: Pick<Watched, 'ports'>, role: Role): Promise<Health> {
   const ask = (path: string) =>
     fetch(`http://127.0.0.1:${ports.get(role)}/health/${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
   try {
@@ -47,6 +56,17 @@ export function unready(kind: Kind, why: RegExp): Sign {
   return {
     what: `${kind}: live, not ready because of ${why.source}`,
     look: (view) => eachHealth(view, kind, ({ live, ready, said }) => live && !ready && why.test(said)),
+  };
+}
+
+/** Every process of the kind has ended, and its last words tell why. */
+export function ended(kind: Kind, code: number, why: RegExp): Sign {
+  return {
+    what: `${kind}: ended with ${code} because of ${why.source}`,
+    look: ({ stage }) => {
+      const others = rolesOf(stage, kind).filter((role) => role.endedWith() !== code || !why.test(role.tail()));
+      return Promise.resolve(others.length === 0 ? null : others.map((role) => role.tail()).join('\n'));
+    },
   };
 }
 
@@ -111,16 +131,30 @@ export function metric(promql: string, isMeant: (value: number) => boolean): Sig
   };
 }
 
-/** One of the processes has logged it since the drill began. */
-export function logged(kind: Kind, message: string): Sign {
+/** One of the processes has logged it since the drill began; `about`: and says so in the line. */
+export function logged(kind: Kind, message: string, about = /^/): Sign {
   const before = new WeakMap<Role, number>();
   return {
-    what: `${kind} logs "${message}"`,
+    what: `${kind} logs "${message}", about ${about.source}`,
     look: ({ stage }) => {
       const roles = rolesOf(stage, kind);
       for (const role of roles) if (!before.has(role)) before.set(role, role.said(message));
-      const isNew = roles.some((role) => role.said(message) > (before.get(role) ?? 0));
-      return Promise.resolve(isNew ? null : `${kind}: nothing like it in the log`);
+      const saying = roles.filter((role) => role.said(message) > (before.get(role) ?? 0));
+      const lines = saying.flatMap((role) => role.tail().split('\n')).filter((line) => line.includes(message));
+      if (lines.some((line) => about.test(line))) return Promise.resolve(null);
+      return Promise.resolve(`${kind}: ${lines.at(-1) ?? 'nothing like it in the log'}`);
+    },
+  };
+}
+
+/** `queuefold doctor` with the settings of such a process. */
+export function doctorSays(kind: Kind, line: RegExp): Sign {
+  return {
+    what: `the doctor of ${kind} says ${line.source}`,
+    look: async ({ stage }) => {
+      const doctor = startQueuefold(['doctor', '--role', kind], stage.env);
+      await doctor.done().catch(() => undefined); // it ends with 1 where something fails
+      return line.test(doctor.stdout()) ? null : doctor.stdout();
     },
   };
 }

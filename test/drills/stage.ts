@@ -3,32 +3,35 @@ import type { EmbeddedKafka } from '../../src/embedded/kafka';
 import { freePorts } from '../../src/embedded/ports';
 import type { EmbeddedRegistry } from '../../src/embedded/registry';
 import { startSimulator, type Simulator } from '../../src/genesys/simulator';
-import { createRole, type Environment, type Role } from '../chaos/role-process';
+import { createRole, type Role } from '../chaos/role-process';
+import { createAuthority, type Certificate } from '../support/certificates';
 import { clickHouseProcess } from '../support/clickhouse-process';
 import { startConnectProxy } from '../support/connect-proxy';
 import { startGate, type Gate } from '../support/gate';
+import { startHttpsFront, type HttpsFront } from '../support/http-front';
 import { setServices } from '../support/own-services';
+import type { Watched } from './signs';
 
 /** A running system, two processes of each role, with everything that they depend on to be broken. */
-export interface DrillStage {
-  readonly env: Environment;
+export interface DrillStage extends Watched {
   readonly kafka: EmbeddedKafka;
   readonly registry: EmbeddedRegistry;
   readonly simulator: Simulator;
   /** The ways to ClickHouse and to Genesys. */
   readonly gates: { readonly clickHouse: Gate; readonly genesys: Gate };
+  /** What ClickHouse shows to who connects. */
+  readonly certificates: { readonly valid: Certificate; readonly expired: Certificate };
+  readonly clickHouseFront: HttpsFront;
   readonly folder: string;
   readonly bridges: readonly Role[];
   readonly folds: readonly Role[];
   readonly sinks: readonly Role[];
-  readonly roles: readonly Role[];
-  /** Where each role serves its metrics and health, whatever process fills it. */
-  readonly ports: ReadonlyMap<Role, number>;
   own<T>(part: T, end: () => Promise<void>): T;
   dispose(): Promise<void>;
 }
 
 const PARTITIONS = 4;
+const EXPIRED = { notBefore: new Date('2024-01-01'), notAfter: new Date('2024-02-01') };
 const KINDS = ['bridge', 'fold', 'sink'] as const;
 
 export async function setStage(seed: number): Promise<DrillStage> {
@@ -43,8 +46,15 @@ export async function setStage(seed: number): Promise<DrillStage> {
     own(simulator, simulator.stop);
     const proxy = await startConnectProxy();
     own(proxy, proxy.stop);
+    const authority = await createAuthority();
+    const certificates = {
+      valid: await authority.issue({ name: 'clickhouse' }),
+      expired: await authority.issue({ name: 'clickhouse', ...EXPIRED }),
+    };
+    const clickHouseFront = await startHttpsFront({ ...certificates.valid, target: clickHouse.url });
+    own(clickHouseFront, clickHouseFront.stop);
     const gates = {
-      clickHouse: await startGate(Number(new URL(clickHouse.url).port)),
+      clickHouse: await startGate(Number(new URL(clickHouseFront.url).port)),
       genesys: await startGate(proxy.port),
     };
     own(gates, async () => {
@@ -52,7 +62,8 @@ export async function setStage(seed: number): Promise<DrillStage> {
       await gates.genesys.stop();
     });
     const env = await services.environment({
-      CLICKHOUSE_URL: `http://127.0.0.1:${gates.clickHouse.port}`,
+      CLICKHOUSE_URL: `https://127.0.0.1:${gates.clickHouse.port}`,
+      CLICKHOUSE_SSL_CA: authority.cert,
       GENESYS_CLIENT_ID: simulator.clientId,
       GENESYS_CLIENT_SECRET: simulator.clientSecret,
       GENESYS_LOGIN_URL: simulator.loginUrl,
@@ -73,6 +84,7 @@ export async function setStage(seed: number): Promise<DrillStage> {
     const [bridges, folds, sinks] = [pair('bridge'), pair('fold'), pair('sink')];
     return {
       ...{ env, kafka, registry, simulator, gates, folder, bridges, folds, sinks, own, dispose },
+      ...{ certificates, clickHouseFront },
       roles: [...bridges, ...folds, ...sinks],
       ports: of,
     };

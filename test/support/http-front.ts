@@ -1,13 +1,19 @@
 import { createServer as createHttpServer, request as plainRequest } from 'node:http';
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import { createServer as createHttpsServer, type ServerOptions } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Certificate } from './certificates';
 
 /** A look at who asks, and TLS, before a server that has neither. */
 export interface HttpFront {
   /** With the path of what is behind it. */
   readonly url: string;
   stop(): Promise<void>;
+}
+
+export interface HttpsFront extends HttpFront {
+  /** Connections end; new ones are shown this certificate, as after a restart with it. */
+  show(certificate: Certificate): void;
 }
 
 export interface HttpFrontOptions {
@@ -23,9 +29,22 @@ export function startHttpFront(options: HttpFrontOptions): Promise<HttpFront> {
   return listen('http', createHttpServer(passOn(options)), options);
 }
 
-export function startHttpsFront({ target, admits, ...tls }: HttpsFrontOptions): Promise<HttpFront> {
+export async function startHttpsFront({ target, admits, ...tls }: HttpsFrontOptions): Promise<HttpsFront> {
   const options = { target, ...(admits === undefined ? {} : { admits }) };
-  return listen('https', createHttpsServer(tls, passOn(options)), options);
+  const server = createHttpsServer(tls, passOn(options));
+  // Also those whose handshake has not begun: it would be with the certificate of before.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return {
+    ...(await listen('https', server, options)),
+    show: (certificate) => {
+      server.setSecureContext(certificate);
+      for (const socket of sockets) socket.destroy();
+    },
+  };
 }
 
 function passOn({ target, admits = () => true }: HttpFrontOptions): RequestListener {
