@@ -34,6 +34,8 @@ export interface Comparison {
   readonly activity: Activity | null;
   /** Queues that nobody listened to, until when. */
   readonly gaps: ReadonlyMap<string, number>;
+  /** Queues whose gap was looked at a moment ago, and until when it was one: the table may not have had all of it then. */
+  readonly lookedAt: ReadonlyMap<string, number>;
   /** Queues that this bridge listens to. */
   isWatched(queueId: string): boolean;
   /** Queues of which this bridge has to care for silent rows, listened to or not. */
@@ -72,7 +74,7 @@ export function compareWithActivity(comparison: Comparison): readonly Work[] {
   return work;
 }
 
-function workFor(row: LiveRow, { activity, gaps, now, timings, ...known }: Comparison): Work | null {
+function workFor(row: LiveRow, { activity, gaps, lookedAt, now, timings, ...known }: Comparison): Work | null {
   const { conversationId, queueId } = row;
   const active = activity?.conversations.get(conversationId);
   const isListed = activity !== null && known.isWatched(queueId) && !activity.truncated.has(queueId);
@@ -89,13 +91,17 @@ function workFor(row: LiveRow, { activity, gaps, now, timings, ...known }: Compa
     return { ...gap, importance: isDifferent || active === undefined ? importance : 'confirm', ask: 'whole' };
   }
   const asked = known.asked(conversationId);
-  const quietMs = now - Math.max(row.updatedAt, known.heardAt(conversationId), asked?.at ?? 0);
-  const silent = { conversationId, since: now, notBefore: 0 };
+  const lastAt = Math.max(row.updatedAt, known.heardAt(conversationId), asked?.at ?? 0);
+  const quietMs = now - lastAt;
+  const lookedUntil = lookedAt.get(queueId) ?? 0;
+  const isLate = lastAt < lookedUntil;
+  const isSettled = isLate || quietMs >= timings.graceMs;
+  const silent = { conversationId, since: isLate ? lookedUntil : now, notBefore: 0 };
   const isKnown = asked?.activity === activityWord(active);
-  if (isAbsent && quietMs >= timings.graceMs) {
+  if (isAbsent && isSettled) {
     return { ...silent, importance: isKnown ? 'silent' : importance, ask: 'end' };
   }
-  if (isDifferent && quietMs >= timings.graceMs && !isKnown) return { ...silent, importance, ask: 'whole' };
+  if (isDifferent && isSettled && !isKnown) return { ...silent, importance, ask: 'whole' };
   const limitMs = row.mediaType === 'Voice' ? timings.silentVoiceMs : timings.silentDigitalMs;
   if (known.isOwn(queueId) && quietMs >= limitMs) return { ...silent, importance: 'silent', ask: askEnd };
   return null;

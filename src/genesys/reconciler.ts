@@ -87,6 +87,8 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   const heardAt = new Map<string, number>();
   const asked = new Map<string, { at: number; activity: string }>();
   const gaps = new Map<string, { readonly from: number | null; readonly until: number }>();
+  /** Gaps that were looked at once, until when they were: they are looked at again. */
+  let lookedAt = new Map<string, number>();
   /** Answers that became events, until it is known that nothing newer was before them in the log. */
   const told = new Map<string, { readonly sentAt: number; readonly at: number }>();
   let activity: Activity | null = null;
@@ -106,6 +108,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     const now = Date.now();
     compareAt = now + timings.compareEveryMs;
     const missed = new Map(gaps);
+    const again = lookedAt;
     gaps.clear();
     const watched = options.watched();
     try {
@@ -123,13 +126,17 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     const news = compareWithActivity({
       ...{ now: Date.now(), timings, activity, rows: live(), isOwn: options.isOwn },
       gaps: new Map([...missed].map(([id, { until }]) => [id, until])),
+      lookedAt: again,
       hasRow: (id) => row(id) !== null,
       isWatched: (id) => watched.has(id),
       heardAt: (id) => heardAt.get(id) ?? 0,
       asked: (id) => asked.get(id) ?? null,
     });
     news.forEach(work.add);
-    if (missed.size === 0) {
+    // What was in the log before the gap, and not in the table yet, is in it at the second look.
+    lookedAt = new Map([...missed].map(([id, { until }]) => [id, until]));
+    if (missed.size > 0) compareAt = now + timings.againAfterMs;
+    else if (again.size === 0) {
       const seen = news.filter(({ importance }) => importance === 'waiting' || importance === 'changed');
       metrics.missedByNotifications.inc(seen.length);
     }

@@ -207,6 +207,24 @@ describe('what ended while nobody listened', () => {
   });
 });
 
+test('what was in the log before a gap and only then comes into the table is looked at a second time, at once', async () => {
+  const world = aWorld();
+  world.ended.add('ended');
+  world.isActive('asked');
+  const heard = Date.now() - 5_000;
+  world.start({ againAfterMs: 60 }).gap([QUEUE], null);
+  await until(() => world.asked.length === 1);
+  // A fold that was behind gets there: of one the end was missed, of another the agent, one came by socket just now.
+  world.aRow('ended', { updatedAt: heard });
+  world.aRow('answered', { updatedAt: heard, waiting: true, phase: 'waiting' });
+  world.isActive('answered', 'oInteracting');
+  world.aRow('new', { updatedAt: Date.now() + 10_000 });
+  await until(() => world.outcomes.length === 3);
+  expect(world.outcomes.sort()).toEqual(['gone ended', 'snapshot answered', 'snapshot asked']);
+  const { values } = await world.metrics.missedByNotifications.get();
+  expect(values.map(({ value }) => value)).toEqual([0]);
+});
+
 test('what began in a gap and neither waits nor has an agent is found by its interval', async () => {
   const world = aWorld();
   world.aRow('known', { updatedAt: Date.now() + 5 });
