@@ -264,6 +264,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
         work.delete(one.conversationId);
         work.add({ ...one, ask: 'whole' });
       } else if (!isOvertaken(one, sentAt)) {
+        asked.set(one.conversationId, { at: sentAt, activity: activityWord(undefined) });
         onGone(one.conversationId, sentAt);
         done(one, 'gone');
       }

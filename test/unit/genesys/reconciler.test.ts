@@ -26,12 +26,14 @@ function aWorld() {
   const asksForEnds: string[] = [];
   const ended = new Set<string>();
   const unended: string[] = [];
+  let looks = 0;
   let answer: (id: string) => unknown = (id) => ({ id, participants: [] });
   let details: () => unknown = () => null;
   const metrics = createMetrics();
 
   async function bodyOf(path: string, method: string): Promise<unknown> {
     if (path.endsWith('/activity/query')) {
+      looks += 1;
       const entities = [...active].map(([conversationId, metric]) => ({ conversationId, metric }));
       return { results: [{ group: { queueId: QUEUE }, entities }] };
     }
@@ -92,6 +94,8 @@ function aWorld() {
     outcomes,
     metrics,
     start,
+    /** How often what should be live was asked for. */
+    looks: () => looks,
     aRow: (conversationId: string, more: Partial<LiveRow> = {}) =>
       void rows.set(conversationId, {
         ...{ conversationId, queueId: QUEUE, mediaType: 'Voice', sessionId: null, waiting: false, phase: null },
@@ -223,6 +227,17 @@ test('what was in the log before a gap and only then comes into the table is loo
   expect(world.outcomes.sort()).toEqual(['gone ended', 'snapshot answered', 'snapshot asked']);
   const { values } = await world.metrics.missedByNotifications.get();
   expect(values.map(({ value }) => value)).toEqual([0]);
+});
+
+test('at the second look nothing is asked for again whose answer is on its way into the table', async () => {
+  const world = aWorld();
+  world.ended.add('ended');
+  world.aRow('ended');
+  world.start({ againAfterMs: 10 }).gap([QUEUE], null);
+  await until(() => world.outcomes.length === 1);
+  await until(() => world.looks() === 2);
+  await soon();
+  expect(world.asksForEnds).toEqual(['ended']);
 });
 
 test('what began in a gap and neither waits nor has an agent is found by its interval', async () => {
