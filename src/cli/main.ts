@@ -6,6 +6,10 @@ const WRONG_USAGE = 2;
 
 async function main(): Promise<number> {
   const io = processIo();
+  // `queuefold --help | head`: commander writes whether somebody reads or not.
+  io.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   let code = 0;
   const program = createProgram(async (kind, globals, body) => {
     const { execute } = await import('./execute.js');

@@ -22,6 +22,8 @@ export interface ReplayFlags {
   readonly keep?: true;
 }
 
+const TOLD_INVALID = 10;
+
 /** `queuefold replay FILE…` */
 export async function runReplay(command: Context, files: readonly string[], flags: ReplayFlags): Promise<number> {
   const context = withoutRoutine(command);
@@ -60,6 +62,7 @@ export async function runReplay(command: Context, files: readonly string[], flag
       else rows.set(record.conversationId, record.row);
       return flags.print === 'records' ? out.line(printableRecord(record)) : undefined;
     },
+    onInvalid: invalidLines(context),
     onProgress: (soFar) => showProgress(context, soFar),
     signal: context.shutdown.signal,
   });
@@ -117,6 +120,18 @@ function createOutput(print: (text: string) => Promise<void>): {
       pending.push(text);
       return pending.length < 100 ? undefined : flush();
     },
+  };
+}
+
+/** Tells the first of them: whoever replays a recording wants to know where it is wrong. */
+function invalidLines(context: Context): (origin: string, message: string) => void {
+  const { io, quiet } = context;
+  let seen = 0;
+  return (origin, message) => {
+    seen += 1;
+    if (quiet || seen > TOLD_INVALID + 1) return;
+    const text = seen > TOLD_INVALID ? 'further invalid lines are only counted' : `${origin}: invalid: ${message}`;
+    io.stderr.write(`${clearLine(context)}${text}\n`);
   };
 }
 

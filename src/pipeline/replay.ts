@@ -30,6 +30,8 @@ export interface ReplayOptions {
   readonly speed: number | null;
   /** Every record of the state topic, in the order of the log. */
   readonly onRecord: (record: StateRecord) => Promise<void> | void;
+  /** A line that went to the dead letters; nothing of its content is in `message`. */
+  readonly onInvalid: (origin: string, message: string) => void;
   readonly onProgress: (summary: ReplaySummary) => void;
   readonly signal: AbortSignal;
 }
@@ -104,8 +106,11 @@ export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
       if (ingested === null) continue;
       counts.lines++;
       if (ingested.kind === 'skip') counts.skipped++;
-      else if (ingested.kind === 'invalid') counts.invalid++;
-      else counts.events++;
+      else if (ingested.kind === 'event') counts.events++;
+      else {
+        counts.invalid++;
+        options.onInvalid(origin, ingested.message);
+      }
       if (ingested.kind === 'event' && pace !== null) {
         await batch.flush();
         await pace(ingested.event.receivedAt);

@@ -60,6 +60,12 @@ describe('what people expect of every command line', () => {
     expect(stdout).toMatch(/^ {2}replay /m);
   });
 
+  test('help that nobody reads to its end is no error', async () => {
+    const { child, ended } = start(['replay', '--help']);
+    child.stdout.destroy();
+    expect(await ended).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
   test('COMMAND --help has its flags, the global ones and examples', async () => {
     const { code, stdout } = await run(['config', '--help']);
     expect(code).toBe(0);

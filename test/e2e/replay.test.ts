@@ -129,6 +129,21 @@ describe('queuefold replay', () => {
     expect(await replay(file)).toHaveLength(1);
   });
 
+  test('says of the first invalid lines where they are and what is wrong, nothing of what is in them, and counts all', async () => {
+    const file = join(folder, 'invalid.ndjson');
+    writeFileSync(file, '{"secret": 1\n'.repeat(12));
+    const { stderr } = await promisify(execFile)(process.execPath, [bin, 'replay', file]);
+    const told = stderr.trimEnd().split('\n');
+    expect(told.slice(0, 10)).toEqual(
+      Array.from({ length: 10 }, (_, line) => expect.stringMatching(`^${file}:${line + 1}: invalid: not JSON`)),
+    );
+    expect(told.slice(10)).toEqual([
+      'further invalid lines are only counted',
+      expect.stringMatching('^12 lines: 0 events, 0 skipped, 12 invalid;'),
+    ]);
+    expect(stderr).not.toContain('secret');
+  });
+
   test('a wrong flag, time or file is explained', async () => {
     await expect(replay(recording, '--now', 'yesterday')).rejects.toMatchObject({ code: 2 });
     await expect(replay(recording, '--speed', '-1')).rejects.toMatchObject({ code: 2 });
