@@ -7,26 +7,6 @@ export type NaiveRow = Record<string, string | number | boolean | null>;
 const isOneOf = (purpose: string | null, ...purposes: string[]): boolean =>
   purposes.some((each) => same(purpose, each));
 
-function latestMember(members: readonly Member[]): Member | undefined {
-  const candidates = members.filter(({ supervisor, legs }) => !supervisor && legs.length > 0);
-  const latest = candidates.at(-1);
-  if (latest === undefined || latest.legs.some(({ ended }) => !ended)) return latest;
-  const times = [
-    latest.fields.connectedTime,
-    ...latest.legs.flatMap(({ fields }) => [fields.connectedTime, ...progressTimes(fields)]),
-  ].filter((time) => time !== null);
-  if (times.length === 0) return latest;
-  const others = candidates
-    .slice(0, -1)
-    .filter(({ fields }) => !isOneOf(fields.purpose, 'customer', 'external', 'acd'))
-    .filter(({ legs }) =>
-      legs.some(
-        ({ fields: { connectedTime } }) => connectedTime !== null && times.every((each) => connectedTime >= each),
-      ),
-    );
-  return others.at(-1) ?? latest;
-}
-
 const place = (medium: string): number => MEDIA.findIndex(([, name]) => name === medium);
 const lowest = (time: number | null): number => time ?? -Number.MAX_VALUE;
 
@@ -44,6 +24,60 @@ function compareLegs(a: Leg, b: Leg): number {
 }
 
 const latestLeg = (member: Member | undefined): Leg | undefined => member?.legs.toSorted(compareLegs).at(-1);
+
+/** Section 5, "latest participant": L, or one of the three numbered exceptions, in the words of the text. */
+function latestMember(members: readonly Member[], somebodyWaits: boolean): Member | undefined {
+  const these = members.filter(({ supervisor, legs }) => !supervisor && legs.length > 0);
+  const L = these.pop();
+  if (L === undefined || L.legs.some(({ ended }) => !ended)) return L;
+  const others = these.filter(({ fields }) => !isOneOf(fields.purpose, 'customer', 'external', 'acd'));
+
+  if (somebodyWaits) {
+    const timesOfL = [
+      L.fields.connectedTime,
+      ...L.legs.flatMap(({ fields }) => [fields.connectedTime, ...progressTimes(fields)]),
+    ].filter((time) => time !== null);
+    if (timesOfL.length === 0) return L;
+    const back = others.filter(({ legs }) =>
+      legs.some(
+        ({ fields: { connectedTime } }) => connectedTime !== null && timesOfL.every((each) => connectedTime >= each),
+      ),
+    );
+    return back.at(-1) ?? L;
+  }
+
+  const talking = others
+    .filter(({ fields, legs }) => isOneOf(fields.purpose, 'agent', 'user') && legs.some(({ ended }) => !ended))
+    .map((member) => ({ member, key: lowest(latestLeg(member)?.fields.connectedTime ?? null) }));
+  const gone = [...others, L].map((member) => ({
+    member,
+    key: Math.max(...member.legs.map(({ fields }) => fields.disconnectedTime ?? Number.MAX_VALUE)),
+  }));
+  // Sorting is stable, and they come in the order of their positions.
+  return (talking.length > 0 ? talking : gone).sort((a, b) => a.key - b.key).at(-1)?.member;
+}
+
+/** Section 5, "queue_id": which queued acd participant gives it. */
+function queueMember(
+  queued: readonly Member[],
+  somebodyWaits: boolean,
+  member: Member | undefined,
+  leg: Leg | undefined,
+): Member | undefined {
+  const connectedTime = leg?.fields.connectedTime ?? null;
+  const isException =
+    !somebodyWaits &&
+    member !== undefined &&
+    !isOneOf(member.fields.purpose, 'customer', 'external', 'acd') &&
+    connectedTime !== null;
+  if (!isException) return queued.at(-1);
+  return (
+    queued.findLast((each) => {
+      const real = realConnectedTime(each);
+      return real === null || real <= connectedTime;
+    }) ?? queued.at(-1)
+  );
+}
 
 function direction(members: readonly Member[], leg: Leg | undefined): string | null {
   if (leg === undefined) return null;
@@ -85,16 +119,18 @@ export function realConnectedTime(member: Member): number | null {
 
 /** All columns but the db_ ones and connected_time. */
 export function naiveProjection(members: readonly Member[]): NaiveRow {
-  const member = latestMember(members);
+  const queued = queuedMembers(members);
+  const waiting = queued.at(-1)?.legs.some(({ ended }) => !ended) ?? false;
+  const member = latestMember(members, waiting);
   const leg = latestLeg(member);
-  const queue = queuedMembers(members).at(-1);
+  const queue = queueMember(queued, waiting, member, leg);
   const way = direction(members, leg);
   const [ani, dnis] = addresses(member, leg, way);
   const skilled = members.findLast(({ fields }) => same(fields.purpose, 'acd') && fields.skills !== null);
   return {
     queue_id: queue?.fields.queueId ?? null,
     queue_connected_time: queue === undefined ? null : (realConnectedTime(queue) ?? queue.queuedAt),
-    waiting: queue?.legs.some(({ ended }) => !ended) ?? false,
+    waiting,
     session_id: leg?.id ?? null,
     communication_id: leg?.id ?? null,
     media_type: leg?.medium ?? null,

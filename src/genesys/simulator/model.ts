@@ -64,6 +64,8 @@ export interface Party {
   readonly queueId: string | null;
   readonly skills: readonly string[];
   readonly supervises: { readonly how: Supervision; readonly partyId: string } | null;
+  /** It was asked by somebody on the phone to that participant; null: it joined by itself. */
+  readonly consultsAbout: string | null;
   connectedAt: number | null;
   endedAt: number | null;
   readonly legs: Leg[];

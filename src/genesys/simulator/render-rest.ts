@@ -46,6 +46,7 @@ function renderRestParty(party: Party, queueName: QueueName): Json {
     queueName: queue === null ? null : queueName(queue),
     purpose: party.purpose,
     ...(party.supervises === null ? {} : { [SUPERVISION_FIELD[party.supervises.how]]: party.supervises.partyId }),
+    consultParticipantId: party.consultsAbout,
     conversationRoutingData:
       party.purpose === 'acd' || party.purpose === 'agent'
         ? {

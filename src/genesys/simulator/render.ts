@@ -68,6 +68,7 @@ function renderParty(party: Party): Json {
     purpose: party.purpose,
     ...workTimes(party),
     ...(party.supervises === null ? {} : { [SUPERVISION_FIELD[party.supervises.how]]: party.supervises.partyId }),
+    consultParticipantId: party.consultsAbout,
     conversationRoutingData: routingData(party),
     ...party.extra,
     ...legsByMedium(party, renderLeg),

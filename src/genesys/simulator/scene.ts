@@ -40,7 +40,10 @@ export function createScene(
   const facts: Facts = drawFacts(random, personal, world.now());
   const attributes = personal.attributes();
 
-  function join(purpose: Purpose, more: Partial<Pick<Party, 'userId' | 'queueId' | 'skills' | 'supervises'>>): Party {
+  function join(
+    purpose: Purpose,
+    more: Partial<Pick<Party, 'userId' | 'queueId' | 'skills' | 'supervises' | 'consultsAbout'>>,
+  ): Party {
     const party: Party = {
       id: random.uuid(),
       purpose,
@@ -49,6 +52,7 @@ export function createScene(
       queueId: null,
       skills: [],
       supervises: null,
+      consultsAbout: null,
       ...more,
       connectedAt: null,
       endedAt: null,
@@ -133,13 +137,13 @@ export function createScene(
   }
 
   /** An acd participant in a queue, on it until an agent answers. */
-  function enterQueue(wanted: string, options: LegOptions): Party {
+  function enterQueue(wanted: string, options: LegOptions, consultsAbout: string | null = null): Party {
     // It may have been removed since it was chosen.
     const queueId = world.queueIds.includes(wanted) ? wanted : random.pick(world.queueIds);
     const skills = random.chance(0.6)
       ? Array.from({ length: random.integer(1, 3) }, () => random.pick(world.skillIds))
       : [];
-    const acd = join('acd', { queueId, skills });
+    const acd = join('acd', { queueId, skills, consultsAbout });
     open(acd, options);
     if (!conversation.queueIds.includes(queueId)) conversation.queueIds.push(queueId);
     return acd;

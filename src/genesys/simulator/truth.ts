@@ -23,18 +23,20 @@ export interface Truth {
 export function truthOf(conversation: Conversation): TruthRow | null {
   const entered = conversation.parties.filter((party) => queueEntry(party) !== null);
   const first = entered.find((party) => party.legs.some((leg) => !conversation.past.has(leg.id)));
-  const queue = entered.at(-1);
-  const shown = lastToAct(conversation);
-  const since = first && queueEntry(first);
-  const queueSince = queue && queueEntry(queue);
-  if (!isLive(conversation) || queue?.queueId == null || since == null || queueSince == null || !shown) return null;
+  const waiting = entered.at(-1)?.legs.some((leg) => !leg.ended) ?? false;
+  const shown = lastToAct(conversation, waiting);
+  const connectedAt = first && queueEntry(first);
+  if (!isLive(conversation) || connectedAt == null || !shown) return null;
 
   const leg = legToShow(shown);
+  const queue = queueOf(entered, waiting, shown, leg);
+  const queueSince = queue && queueEntry(queue);
+  if (queue?.queueId == null || queueSince == null) return null;
   const direction = directionOf(conversation, leg);
   const [ani, dnis] = callerAndCalled(shown, leg, direction);
   return {
     conversation_id: conversation.id,
-    connected_time: iso(since),
+    connected_time: iso(connectedAt),
     queue_id: queue.queueId,
     session_id: leg.id,
     media_type: MEDIA_TYPE[leg.medium],
@@ -54,7 +56,7 @@ export function truthOf(conversation: Conversation): TruthRow | null {
     acw_state: leg.work?.state ?? null,
     communication_id: leg.id,
     queue_connected_time: iso(queueSince),
-    waiting: queue.legs.some((one) => !one.ended),
+    waiting,
   };
 }
 
@@ -84,20 +86,47 @@ function queueEntry(party: Party): number | null {
   return party.connectedAt ?? (connected.length === 0 ? null : Math.min(...connected));
 }
 
-/** The last to join; unless that one is gone and somebody who was there before has picked up since. */
-function lastToAct(conversation: Conversation): Party | undefined {
+/** The last to join, while that one is there. */
+function lastToAct(conversation: Conversation, isWaiting: boolean): Party | undefined {
   const candidates = conversation.parties.filter((party) => !isSupervisor(party) && party.legs.length > 0);
   const last = candidates.pop();
-  if (!last || last.legs.some((leg) => !leg.ended)) return last;
+  if (!last || isThere(last)) return last;
+  const before = candidates.filter(handles);
+  return isWaiting ? whoCameBack(before, last) : (whoTalksOn(before) ?? whoLeftLast([...before, last]));
+}
+
+const isThere = (party: Party): boolean => party.legs.some((leg) => !leg.ended);
+const handles = ({ purpose }: Party): boolean => purpose !== 'customer' && purpose !== 'external' && purpose !== 'acd';
+
+/** The customer waits: the last who was tried, unless somebody who was there before has picked up since. */
+function whoCameBack(before: readonly Party[], last: Party): Party {
   const lastSign = Math.max(last.connectedAt ?? -Infinity, ...last.legs.map(lastSignOf));
   if (lastSign === -Infinity) return last;
   return (
-    candidates.findLast(
-      (party) =>
-        !['customer', 'external', 'acd'].includes(party.purpose) &&
-        party.legs.some((leg) => leg.connectedAt !== null && leg.connectedAt >= lastSign),
-    ) ?? last
+    before.findLast((party) => party.legs.some((leg) => leg.connectedAt !== null && leg.connectedAt >= lastSign)) ??
+    last
   );
+}
+
+/** The agent who is on the line when a colleague has left or declined, or a consult was given up. */
+function whoTalksOn(before: readonly Party[]): Party | undefined {
+  const onTheLine = before.filter((party) => (party.purpose === 'agent' || party.purpose === 'user') && isThere(party));
+  return onTheLine.toSorted((one, other) => since(one) - since(other)).at(-1);
+}
+
+const since = (party: Party): number => legToShow(party).connectedAt ?? -Infinity;
+
+function whoLeftLast(parties: readonly Party[]): Party | undefined {
+  return parties.toSorted((one, other) => compare([leftAt(one)], [leftAt(other)])).at(-1);
+}
+
+const leftAt = ({ legs }: Party): number => Math.max(...legs.map(({ disconnectedAt }) => disconnectedAt ?? Infinity));
+
+/** The queue that the conversation is in, and while somebody handles it, the one from which that one has it. */
+function queueOf(entered: readonly Party[], isWaiting: boolean, shown: Party, leg: Leg): Party | undefined {
+  const { connectedAt } = leg;
+  if (isWaiting || !handles(shown) || connectedAt === null) return entered.at(-1);
+  return entered.findLast((party) => (queueEntry(party) ?? -Infinity) <= connectedAt) ?? entered.at(-1);
 }
 
 function lastSignOf(leg: Leg): number {

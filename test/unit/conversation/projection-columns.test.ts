@@ -93,6 +93,44 @@ describe('section 5, the queue and its times', () => {
       queue_id: 'Q1',
     }));
 
+  describe('while somebody handles it and nobody waits, it is the queue from which that one took it', () => {
+    const consulted = (...legs: readonly Leg[]): Wire => acd('q2', 'Q2', ...legs);
+    const over2 = call('2', { ...connected(50), ...ended(60) });
+    const talks = (since: number, purpose = 'agent'): Wire =>
+      participant('p', { purpose }, call('leg', connected(since)));
+    const QUEUE_1 = { queue_id: 'Q1', queue_connected_time: at(2) };
+    const QUEUE_2 = { queue_id: 'Q2', queue_connected_time: at(50) };
+
+    test('so the earlier one after a consult that was given up', () =>
+      expect(rowOf(first, talks(49), consulted(over2))).toMatchObject(QUEUE_1));
+
+    test('the later one if it was entered when the talk began, or before', () => {
+      expect(rowOf(first, consulted(over2), talks(50))).toMatchObject(QUEUE_2);
+      expect(rowOf(first, consulted(over2), talks(70))).toMatchObject(QUEUE_2);
+    });
+
+    test('the later one while somebody waits in it', () =>
+      expect(rowOf(first, consulted(call('2', connected(50))), talks(49))).toMatchObject(QUEUE_2));
+
+    test('the later one if the caller is shown, or who talks has no connectedTime', () => {
+      expect(rowOf(first, consulted(over2), talks(49, 'customer'))).toMatchObject(QUEUE_2);
+      expect(rowOf(first, consulted(over2), talks(49, 'External'))).toMatchObject(QUEUE_2);
+      expect(rowOf(first, consulted(over2), participant('p', {}, call('leg')))).toMatchObject(QUEUE_2);
+    });
+
+    test('the later one if nobody knows when it was entered', () => {
+      const noTime = consulted(call('2', { state: 'connected' }));
+      const lines = [
+        snapshot(55, [first, talks(49), noTime]),
+        snapshot(60, [first, talks(49), consulted(call('2', ended(59)))]),
+      ];
+      expect(rowAfter(...lines)).toMatchObject({ queue_id: 'Q2', queue_connected_time: at(55), waiting: false });
+    });
+
+    test('the later one if all were entered after it', () =>
+      expect(rowOf(first, consulted(over2), talks(1))).toMatchObject(QUEUE_2));
+  });
+
   test('a transfer to another queue moves queue_connected_time, not connected_time', () => {
     const answered = story.answeredBy('ann', 40);
     const rows = recordsOf([answered.at(41), answered.transferredTo('Q2', 60).at(61)]).map(({ value }) => value);

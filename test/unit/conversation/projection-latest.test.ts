@@ -13,6 +13,7 @@ import {
   ended,
   message,
   participant,
+  recordsOf,
   rowAfter,
   snapshot,
   type Leg,
@@ -122,6 +123,95 @@ describe('section 5, latest participant', () => {
         state: 'connected',
         queue_id: 'Q2',
       });
+    });
+  });
+});
+
+describe('section 5, latest participant, when nobody waits and the last to join is through', () => {
+  const over2 = acd('queue', 'Q1', call('leg of queue', over(2, 10)));
+  const latest = (...participants: readonly Wire[]): unknown => rowOf(over2, ...participants)['participant_id'];
+  const party = (id: string, purpose: string | null, ...legs: readonly Leg[]): Wire =>
+    participant(id, { purpose }, ...legs);
+  const gone = agent('gone', call('leg of gone', over(30, 40)));
+
+  test('a colleague who leaves a conference does not hide the agent who talks on', () =>
+    expect(rowOf(over2, agent('ann', call('1', connected(10))), gone)).toMatchObject({
+      participant_id: 'ann',
+      user_id: 'user-of-ann',
+      state: 'connected',
+    }));
+
+  test('nor does one who declines', () =>
+    expect(latest(agent('ann', call('1', connected(10))), agent('bob', call('2', ended(40))))).toBe('ann'));
+
+  test('nor a consult of another queue that is given up', () => {
+    const given = acd('consulted', 'Q2', call('2', over(30, 40)));
+    expect(rowOf(over2, agent('ann', call('1', connected(10))), given)).toMatchObject({
+      participant_id: 'ann',
+      queue_id: 'Q1',
+      queue_connected_time: at(2),
+      waiting: false,
+    });
+  });
+
+  test('but while it rings at the colleague, the row shows the colleague', () =>
+    expect(latest(agent('ann', call('1', connected(10))), agent('bob', call('2', { state: 'alerting' })))).toBe('bob'));
+
+  test('of several who talk on the one whose latest communication connected last', () => {
+    const ann = agent('ann', call('1', over(50, 60)), call('2', connected(20)));
+    expect(latest(agent('bob', call('3', connected(21))), ann, gone)).toBe('bob');
+    expect(latest(agent('bob', call('3', connected(20))), ann, gone)).toBe('ann');
+    expect(latest(agent('bob', call('3', connected(20))), agent('ann', call('4', { state: 'alerting' })), gone)).toBe(
+      'bob',
+    );
+  });
+
+  test.each(['Agent', 'user', 'USER'])('%s talks on', (purpose) =>
+    expect(latest(party('x', purpose, call('1', connected(10))), gone)).toBe('x'),
+  );
+
+  test.each(['acd', 'customer', 'External'])('%s does not', (purpose) =>
+    expect(rowOf(party('x', purpose, call('1', connected(10))), over2, gone)['participant_id']).toBe('gone'),
+  );
+
+  test('a supervisor does not', () => {
+    const boss = { ...agent('boss', call('1', connected(10))), coachedParticipantId: 'y' };
+    expect(latest(customer('caller', call('2', connected(0))), boss, gone)).toBe('gone');
+  });
+
+  describe('and nobody talks on: the one who ended last', () => {
+    const caller = customer('caller', call('leg of caller', connected(0)));
+
+    test('be it an earlier one', () => {
+      expect(latest(caller, agent('ann', call('1', over(10, 50))), gone)).toBe('ann');
+      expect(latest(caller, agent('ann', call('1', over(10, 39))), gone)).toBe('gone');
+    });
+
+    test('of equal ones the one with the greatest position', () =>
+      expect(latest(caller, agent('ann', call('1', over(10, 40))), gone)).toBe('gone'));
+
+    test('its last communication counts', () =>
+      expect(latest(caller, agent('ann', call('1', over(10, 20)), call('2', over(12, 41))), gone)).toBe('ann'));
+
+    test('one of which no end is known ended after all others', () => {
+      const unknown = call('2', { state: 'disconnected', connectedTime: at(10) });
+      expect(latest(caller, agent('ann', call('1', over(10, 20)), unknown), gone)).toBe('ann');
+      expect(latest(caller, party('ivr', 'ivr', call('1', connected(1))), gone)).toBe('ivr');
+    });
+
+    test('neither queue nor caller, unless it joined last', () => {
+      const late = customer('late', call('leg of late', over(1, 20)));
+      expect(rowOf(caller, acd('q', 'Q1', call('1', over(2, 60))), gone)['participant_id']).toBe('gone');
+      expect(latest(caller, agent('ann', call('1', over(10, 19))), late)).toBe('late');
+    });
+
+    test('so the closing row shows who was there to the end', () => {
+      const talk = [over2, agent('ann', call('1', connected(10))), agent('bob', call('2', over(30, 40)))];
+      const end = [over2, agent('ann', call('1', over(10, 90))), agent('bob', call('2', over(30, 40)))];
+      const [row, closing, tombstone] = recordsOf([snapshot(41, talk), snapshot(91, end)]);
+      expect(row?.value).toMatchObject({ participant_id: 'ann', state: 'connected' });
+      expect(closing?.value).toMatchObject({ participant_id: 'ann', state: 'disconnected', disconnect_type: 'client' });
+      expect(tombstone?.value).toBeNull();
     });
   });
 });

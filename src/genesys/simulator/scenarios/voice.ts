@@ -1,7 +1,18 @@
 import type { Party, Supervision } from '../model';
 import type { Passage, Scene, Script } from '../scene';
 import type { Handled } from './handling';
-import { abandon, answer, arrive, beAnswered, blindTransfer, finish, leave, seconds, throughFlow } from './handling';
+import {
+  abandon,
+  alert,
+  answer,
+  arrive,
+  beAnswered,
+  blindTransfer,
+  finish,
+  leave,
+  seconds,
+  throughFlow,
+} from './handling';
 
 const CALL = { medium: 'call', state: 'connected' } as const;
 
@@ -68,26 +79,35 @@ export function* callBackToSameAgent(scene: Scene): Script {
   yield* finish(scene, customer);
 }
 
-/** The agent asks a colleague first: then hands over, takes back, or all three talk. */
+/** The agent asks a colleague first, who may decline: then hands over, takes back, or all three talk. */
 export function* consultedCall(scene: Scene): Script {
   const { customer, acd } = yield* callIntoQueue(scene);
   const { agent, leg } = yield* beAnswered(scene, acd, 'call');
   yield seconds(scene, 10, 60);
-  const colleague = scene.join('agent', { userId: scene.someAgent(agent.userId) });
-  colleague.extra['consultParticipantId'] = customer.id;
+  const colleague = scene.join('agent', { userId: scene.someAgent(agent.userId), consultsAbout: customer.id });
   const asked = scene.open(colleague, { medium: 'call', state: 'alerting' });
   yield seconds(scene, 2, 10);
-  scene.connect(colleague, asked);
-  yield seconds(scene, 5, 40);
-  const outcome = scene.random.pick(['consult-transfer', 'consult-cancelled', 'conference'] as const);
+  const outcome = scene.random.pick([
+    'consult-transfer',
+    'consult-cancelled',
+    'consult-declined',
+    'conference',
+    'conference-left-first',
+  ] as const);
   scene.note(outcome);
-  if (outcome === 'consult-transfer') scene.endWithWork(agent, leg, 'transfer.consult');
-  if (outcome === 'consult-cancelled') scene.end(colleague, asked, 'client');
-  if (outcome === 'conference') {
-    customer.extra['conferenceHint'] = true;
-    scene.touch(customer);
-    yield seconds(scene, 10, 60);
-    leave(scene, scene.random.pick([agent, colleague]), 'transfer.conference');
+  if (outcome === 'consult-declined') {
+    scene.end(colleague, asked, scene.random.pick(['client', 'endpoint.dnd']));
+  } else {
+    scene.connect(colleague, asked);
+    yield seconds(scene, 5, 40);
+    if (outcome === 'consult-transfer') scene.endWithWork(agent, leg, 'transfer.consult');
+    else if (outcome === 'consult-cancelled') scene.end(colleague, asked, 'client');
+    else {
+      customer.extra['conferenceHint'] = true;
+      scene.touch(customer);
+      yield seconds(scene, 10, 60);
+      leave(scene, outcome === 'conference' ? agent : colleague, 'transfer.conference');
+    }
   }
   yield seconds(scene, 10, 90);
   yield* finish(scene, customer);
@@ -96,9 +116,9 @@ export function* consultedCall(scene: Scene): Script {
 /** Consults somebody outside, or another queue while the first agent stays on the line. */
 export function* consultedOutside(scene: Scene): Script {
   const { customer, acd } = yield* callIntoQueue(scene);
-  const { agent, leg } = yield* beAnswered(scene, acd, 'call');
+  const handled = yield* beAnswered(scene, acd, 'call');
   yield seconds(scene, 10, 60);
-  if (scene.random.chance(0.5)) {
+  if (scene.random.chance(0.4)) {
     scene.note('consult-external');
     const external = scene.join('external', {});
     const ring = scene.open(external, { medium: 'call', state: 'dialing', direction: 'outbound' });
@@ -107,14 +127,30 @@ export function* consultedOutside(scene: Scene): Script {
     yield seconds(scene, 10, 60);
     scene.end(external, ring, 'endpoint');
     yield seconds(scene, 5, 30);
-  } else {
-    scene.note('consult-queue');
-    const next = scene.enterQueue(scene.someQueue(agent.queueId), CALL);
-    yield* beAnswered(scene, next, 'call');
-    scene.endWithWork(agent, leg, 'transfer.consult');
-    yield seconds(scene, 10, 60);
-  }
+  } else yield* consultQueue(scene, customer, handled);
   yield* finish(scene, customer);
+}
+
+/** The agent gives it up, hands over to who answers there, or goes on alone when that one has left. */
+function* consultQueue(scene: Scene, customer: Party, { agent, leg }: Handled): Script {
+  const next = scene.enterQueue(scene.someQueue(agent.queueId), CALL, customer.id);
+  const outcome = scene.random.pick(['consult-queue', 'consult-queue-cancelled', 'consult-queue-left'] as const);
+  scene.note(outcome);
+  if (outcome === 'consult-queue-cancelled') {
+    yield seconds(scene, 2, 30);
+    const ringing = scene.random.chance(0.4) ? alert(scene, next, 'call', agent.userId) : null;
+    if (ringing !== null) yield seconds(scene, 2, 10);
+    scene.endParty(next, 'client');
+    if (ringing !== null) scene.endParty(ringing, 'client');
+  } else {
+    const there = yield* beAnswered(scene, next, 'call');
+    if (outcome === 'consult-queue') scene.endWithWork(agent, leg, 'transfer.consult');
+    else {
+      yield seconds(scene, 5, 40);
+      scene.endWithWork(there.agent, there.leg, 'client');
+    }
+  }
+  yield seconds(scene, 10, 60);
 }
 
 const SUPERVISIONS: readonly (readonly [Supervision, 'monitor' | 'coach' | 'barge' | 'screen-monitor'])[] = [
