@@ -1,10 +1,10 @@
 import { UsageError } from '../common/errors';
 import { requireGenesys } from '../config';
 import { exitCodeOf } from '../ops/shutdown';
-import type { IntakeCounts } from '../pipeline/intake';
-import { startBridgeRole, type BridgeParts } from '../roles/bridge';
+import type { IntakeCounts } from '../bridge/intake';
+import { startBridgeRole, type BridgeParts } from '../bridge/role';
 import type { Context } from './context';
-import { checkRecordings, recordedLines } from './recording';
+import { checkRecordings, recordedLines } from '../replay/recordings';
 import { hostRole } from './role';
 
 export interface BridgeFlags {

@@ -1,6 +1,6 @@
 import { describeConfig } from '../config';
 import type { Context } from './context';
-import { write } from './io';
+import { write } from '../common/io';
 import { printable } from './text';
 
 export interface ConfigOptions {

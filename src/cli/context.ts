@@ -4,7 +4,7 @@ import { createMetrics, type Metrics } from '../ops/metrics';
 import type { Shutdown } from '../ops/shutdown';
 import { startTracing } from '../ops/tracing/otlp';
 import type { Tracing } from '../ops/tracing/port';
-import type { Io } from './io';
+import type { Io } from '../common/io';
 import { packageVersion } from './version';
 
 /** What every command gets. */

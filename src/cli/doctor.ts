@@ -10,12 +10,12 @@ import { topicDefinitions, topicNames } from '../log/topics';
 import { checkHttpPort, checkProcess, processFacts } from '../ops/doctor';
 import { createLogging } from '../ops/logging';
 import { createScrubber } from '../ops/scrub';
-import { kafkaConnection, registryOptions } from '../roles/connect';
-import { minInsyncReplicas, topicSchemas } from '../roles/setup';
+import { kafkaConnection, registryOptions } from '../wiring/connect';
+import { minInsyncReplicas, topicSchemas } from '../wiring/setup';
 import { connectStore } from '../store/client';
 import { checkClickHouse } from '../store/doctor';
 import type { Context } from './context';
-import { write } from './io';
+import { write } from '../common/io';
 import { storeOptions } from './role';
 import { printable } from './text';
 

@@ -5,7 +5,7 @@ import { collectProcessMetrics } from '../ops/exposition';
 import { createScrubber } from '../ops/scrub';
 import { createShutdown, exitCodeOf, exitOnUncaught, type ShutdownCause } from '../ops/shutdown';
 import { commandLogging, versionedMetrics, type Context } from './context';
-import type { Io } from './io';
+import type { Io } from '../common/io';
 import type { CommandBody, CommandKind, GlobalOptions } from './program';
 
 const STOP_DEADLINE_MS = 10_000;

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { UsageError } from '../common/errors';
 import { packageRoot } from '../common/package-root';
 import type { Context } from './context';
-import { write } from './io';
+import { write } from '../common/io';
 import { changesSince } from './query/changes';
 import { SqlError, type SqlRequest, type SqlTarget } from './query/sql';
 import { TABLE_FORMAT, parseTable, renderTable, type ResultTable } from './query/table';

@@ -1,11 +1,11 @@
 import { OperatorError } from '../common/errors';
 import { requireGroups } from '../config';
-import { connectKafka, kafkaConnection, withKafkaAdmin } from '../roles/connect';
-import { rebuild } from '../roles/rebuild';
-import { setUpTables } from '../roles/setup';
+import { connectKafka, kafkaConnection, withKafkaAdmin } from '../wiring/connect';
+import { rebuild } from '../sink/rebuild';
+import { setUpTables } from '../wiring/setup';
 import { checkStore } from '../store/client';
 import type { Context } from './context';
-import { write, type Io } from './io';
+import { write, type Io } from '../common/io';
 import { configuredStore } from './role';
 
 /** Differences that are printed; all are counted. */

@@ -5,13 +5,13 @@ import { startGenesysFeed, type GenesysFeed } from '../genesys';
 import { createEventCodec } from '../log/codec/codecs';
 import { createLocalSchemas } from '../log/codec/schema-source';
 import { topicNames } from '../log/topics';
-import { createIngest, type Ingest } from '../pipeline/ingest';
-import { recordMinimised, recordRaw } from '../pipeline/recording-line';
-import { inputLimitsOf, limitsOf, maskOf } from '../roles/settings';
+import { createIngest, type Ingest } from '../ingest/ingest';
+import { recordMinimised, recordRaw } from '../record/recording-line';
+import { inputLimitsOf, limitsOf, maskOf } from '../wiring/settings';
 import type { Context } from './context';
-import { recordingNames } from './recorder/names';
-import { openRecordingFiles, openRecordingStream, type RecordingTarget, type Rotation } from './recorder/target';
-import { startRecordingWriter } from './recorder/writer';
+import { recordingNames } from '../record/names';
+import { openRecordingFiles, openRecordingStream, type RecordingTarget, type Rotation } from '../record/target';
+import { startRecordingWriter } from '../record/writer';
 
 export interface RecordFlags {
   readonly out: string;

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { UsageError } from '../common/errors';
 import { printableRow, TABLE_COLUMNS, type QueueConversation } from '../conversation/row';
 import { compareIds, time } from '../conversation/values';
-import { replay, type ReplaySummary } from '../pipeline/replay';
-import { printableRecord } from '../pipeline/state-records';
-import { foldSettingsOf, inputLimitsOf, limitsOf, maskOf } from '../roles/settings';
+import { replay, type ReplaySummary } from '../replay/replay';
+import { printableRecord } from '../log/records/state-records';
+import { foldSettingsOf, inputLimitsOf, limitsOf, maskOf } from '../wiring/settings';
 import type { Context } from './context';
-import { write } from './io';
-import { checkRecordings, recordedLines } from './recording';
+import { write } from '../common/io';
+import { checkRecordings, recordedLines } from '../replay/recordings';
 import { openReplayLog, openReplayStore, startReplaySink, storedRows, type ReplayPlace } from './replay-parts';
 
 export interface ReplayFlags {

@@ -1,10 +1,10 @@
 import { requireGroups, type Config } from '../config';
 import { checkHealth, livenessOf, type CheckResult, type Checks } from '../ops/health';
 import { startOpsHttp, type Answer, type Routes } from '../ops/http';
-import { connectKafka, tlsMaterial } from '../roles/connect';
-import { startFoldRole } from '../roles/fold';
-import type { RoleParts, RunningRole } from '../roles/role';
-import { startSinkRole } from '../roles/sink';
+import { connectKafka, tlsMaterial } from '../wiring/connect';
+import { startFoldRole } from '../fold/role';
+import type { RoleParts, RunningRole } from '../wiring/role';
+import { startSinkRole } from '../sink/role';
 import { checkStore, connectStore, type ServerOptions, type Store } from '../store/client';
 import { tracingOf, type Context } from './context';
 

@@ -1,8 +1,8 @@
 import { requireGroups } from '../config';
-import { kafkaConnection, registryOptions } from '../roles/connect';
-import { setUp } from '../roles/setup';
+import { kafkaConnection, registryOptions } from '../wiring/connect';
+import { setUp } from '../wiring/setup';
 import type { Context } from './context';
-import { write } from './io';
+import { write } from '../common/io';
 import { configuredStore } from './role';
 
 export interface SetupFlags {

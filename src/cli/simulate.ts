@@ -1,7 +1,7 @@
 import { messageOf, OperatorError } from '../common/errors';
-import { startSimulator, type Simulator } from '../genesys/simulator';
+import { startSimulator, type Simulator } from '../simulator';
 import type { Context } from './context';
-import { write } from './io';
+import { write } from '../common/io';
 
 /** `queuefold simulate`: runs until it is told to stop; stdout is what a client needs, as settings. */
 export async function runSimulate(context: Context): Promise<void> {

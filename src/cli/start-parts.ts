@@ -7,18 +7,18 @@ import { openEmbeddedClickHouse } from '../embedded/clickhouse';
 import { serveClickHouseHttp } from '../embedded/clickhouse-http';
 import { provideKafka, provideRegistry } from '../embedded/services';
 import type { Credentials, GenesysUrls } from '../genesys';
-import { startSimulator } from '../genesys/simulator';
+import { startSimulator } from '../simulator';
 import { createLocalSchemas } from '../log/codec/schema-source';
 import { createMemoryLog } from '../log/memory/cluster';
 import { NAMES_PARTITIONS, topicNames } from '../log/topics';
 import type { Shutdown } from '../ops/shutdown';
-import { discard } from '../pipeline/discard';
-import { connectKafka, kafkaConnection, registryOptions, type Connected } from '../roles/connect';
-import { setUp, setUpTables } from '../roles/setup';
+import { discard } from '../log/discard';
+import { connectKafka, kafkaConnection, registryOptions, type Connected } from '../wiring/connect';
+import { setUp, setUpTables } from '../wiring/setup';
 import { connectStore, type Store } from '../store/client';
 import type { Context } from './context';
 import { configuredStore } from './role';
-import { rememberClickHouse } from './running-clickhouse';
+import { rememberClickHouse } from '../embedded/running-clickhouse';
 
 /** Label and address, for people. */
 export type Where = readonly (readonly [label: string, value: string])[];

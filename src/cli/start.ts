@@ -3,9 +3,9 @@ import { withDefaults, type Config, type SettingKey } from '../config';
 import { acquireDataDir } from '../embedded/lock';
 import { livenessOf } from '../ops/health';
 import { startOpsHttp } from '../ops/http';
-import { startBridgeRole } from '../roles/bridge';
-import { startFoldRole } from '../roles/fold';
-import { startSinkRole } from '../roles/sink';
+import { startBridgeRole } from '../bridge/role';
+import { startFoldRole } from '../fold/role';
+import { startSinkRole } from '../sink/role';
 import { boardModel, startLiveView } from './board';
 import { tracingOf, type Context } from './context';
 import {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../common/errors';
-import type { NameKind, Named } from '../common/names';
+import type { NameKind, Named } from '../common/organisation-names';
 import type { Logger } from '../ops/logging';
 import type { Metrics } from '../ops/metrics';
 import { GenesysError } from './errors';

@@ -1,5 +1,5 @@
 import { UsageError } from '../common/errors';
-import type { Named } from '../common/names';
+import type { Named } from '../common/organisation-names';
 import type { Urgency } from './budget';
 import { listAll } from './listing';
 import { NAME_LISTS } from './names';

@@ -3,7 +3,7 @@ import { createLocalSchemas } from '../../src/log/codec/schema-source';
 import { createKafkaLog } from '../../src/log/kafkajs/log';
 import type { TopicNames } from '../../src/log/topics';
 import { createMetrics } from '../../src/ops/metrics';
-import { startBridgeRole } from '../../src/roles/bridge';
+import { startBridgeRole } from '../../src/bridge/role';
 import { heard, peakMemory, report } from './child';
 import { connectionTo } from './cluster';
 

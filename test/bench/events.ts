@@ -1,7 +1,7 @@
 import type { ConversationEvent } from '../../src/conversation/event';
 import { withFingerprint } from '../../src/conversation/fingerprint';
 import { readWire } from '../../src/conversation/wire';
-import { generateEvents } from '../../src/genesys/simulator';
+import { generateEvents } from '../../src/simulator';
 
 export interface EventsOptions {
   readonly events: number;

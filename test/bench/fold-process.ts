@@ -3,7 +3,7 @@ import { createLocalSchemas } from '../../src/log/codec/schema-source';
 import { createKafkaLog } from '../../src/log/kafkajs/log';
 import type { TopicNames } from '../../src/log/topics';
 import { createMetrics } from '../../src/ops/metrics';
-import { startFold } from '../../src/pipeline/fold';
+import { startFold } from '../../src/fold/start';
 import { heard, peakMemory, report } from './child';
 import { connectionTo } from './cluster';
 

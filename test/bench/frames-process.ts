@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { generateEvents } from '../../src/genesys/simulator';
+import { generateEvents } from '../../src/simulator';
 import { heard, report } from './child';
 
 export interface FramesArgs {

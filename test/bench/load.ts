@@ -8,7 +8,7 @@ import { createLocalSchemas } from '../../src/log/codec/schema-source';
 import { createKafkaLog } from '../../src/log/kafkajs/log';
 import type { OutRecord } from '../../src/log/port';
 import type { TopicNames } from '../../src/log/topics';
-import { cloudEventHeaders } from '../../src/pipeline/headers';
+import { cloudEventHeaders } from '../../src/log/records/headers';
 import type { BenchCluster } from './cluster';
 import { benchEvents, type EventsOptions } from './events';
 

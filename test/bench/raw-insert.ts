@@ -2,7 +2,7 @@ import { STATE_COLUMNS } from '../../src/conversation/row';
 import type { Log, LogRecord } from '../../src/log/port';
 import { identifier, type Store } from '../../src/store/client';
 import { INSERT_COLUMNS } from '../../src/store/encode';
-import type { DecodedRecord } from '../../src/store/sink-options';
+import type { DecodedRecord } from '../../src/sink/options';
 import { beginThroughput, type Throughput } from './throughput';
 
 /** As many at once as the sink has. */

@@ -6,7 +6,7 @@ import type { LogRecord } from '../../src/log/port';
 import type { TopicNames } from '../../src/log/topics';
 import { connectStore, identifier, type Store } from '../../src/store/client';
 import { migrate } from '../../src/store/migrations';
-import type { DecodedRecord } from '../../src/store/sink-options';
+import type { DecodedRecord } from '../../src/sink/options';
 import { heard, peakMemory, report } from './child';
 import { connectionTo } from './cluster';
 import { measureRawInsert, readRows } from './raw-insert';

@@ -5,11 +5,11 @@ import { partitionOf } from '../../src/log/partitioner';
 import type { Log, LogRecord } from '../../src/log/port';
 import type { TopicNames } from '../../src/log/topics';
 import { createMetrics } from '../../src/ops/metrics';
-import { receivedOf } from '../../src/roles/sink';
+import { receivedOf } from '../../src/sink/role';
 import type { Store } from '../../src/store/client';
-import type { RecordSource } from '../../src/store/record-source';
-import { createSink } from '../../src/store/sink';
-import type { DecodedRecord, FlushLimits } from '../../src/store/sink-options';
+import type { RecordSource } from '../../src/sink/record-source';
+import { createSink } from '../../src/sink/sink';
+import type { DecodedRecord, FlushLimits } from '../../src/sink/options';
 import { beginThroughput, type Throughput } from './throughput';
 
 export interface SinkRoundOptions {

@@ -1,6 +1,6 @@
 import { STATE_COLUMNS } from '../../src/conversation/row';
 import type { Metrics } from '../../src/ops/metrics';
-import { cleanUp } from '../../src/store/cleanup';
+import { cleanUp } from '../../src/sink/cleanup';
 import { identifier, type Store } from '../../src/store/client';
 import { connectionTo } from './cluster';
 import { medianOf } from './throughput';

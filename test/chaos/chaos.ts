@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { storeOptions } from '../../src/cli/role';
 import { loadConfig } from '../../src/config';
 import { createMetrics } from '../../src/ops/metrics';
-import { connectKafka, type Connected } from '../../src/roles/connect';
+import { connectKafka, type Connected } from '../../src/wiring/connect';
 import { connectStore, type Store } from '../../src/store/client';
 import { createProgress } from '../../src/store/progress';
 import { createStockAdmin } from '../support/log/kafka-admin';

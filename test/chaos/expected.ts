@@ -3,9 +3,9 @@ import { DEFAULT_FOLD_SETTINGS } from '../../src/conversation/fold';
 import { createChangelogCodec, createEventReader, createRowCodec } from '../../src/log/codec/codecs';
 import type { Headers, Log, LogRecord } from '../../src/log/port';
 import { createMetrics } from '../../src/ops/metrics';
-import { createFoldTask } from '../../src/pipeline/fold-task';
-import type { Connected } from '../../src/roles/connect';
-import { foldSettingsOf } from '../../src/roles/settings';
+import { createFoldTask } from '../../src/fold/task';
+import type { Connected } from '../../src/wiring/connect';
+import { foldSettingsOf } from '../../src/wiring/settings';
 import type { Environment } from './role-process';
 
 /** A record of the state topic, without its offset. */

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Finding } from '../../src/common/finding';
-import { startSimulator, type Simulator } from '../../src/genesys/simulator';
+import { startSimulator, type Simulator } from '../../src/simulator';
 import { startConnectProxy, type ConnectProxy } from '../support/connect-proxy';
 import { servicesForProcesses, type Environment, type ServicesForProcesses } from '../support/pipeline-processes';
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import { ConfigResourceTypes, Kafka, logLevel, type Admin } from 'kafkajs';
 import { STATE_COLUMNS, TABLE_COLUMNS } from '../../src/conversation/row';
-import { generateEvents } from '../../src/genesys/simulator';
+import { generateEvents } from '../../src/simulator';
 import { until } from '../chaos/until';
 import { startQueuefold } from '../support/pipeline-processes';
 import { ownKafkaForTests, registryForTests } from '../support/services';

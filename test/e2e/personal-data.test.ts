@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { TABLE_COLUMNS } from '../../src/conversation/row';
-import { startSimulator, type Behaviour, type Simulator } from '../../src/genesys/simulator';
+import { startSimulator, type Behaviour, type Simulator } from '../../src/simulator';
 import { createKafkaLog } from '../../src/log/kafkajs/log';
 import type { LogRecord } from '../../src/log/port';
 import { readAll } from '../chaos/expected';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { TABLE_COLUMNS } from '../../src/conversation/row';
-import { generateEvents, type Truth } from '../../src/genesys/simulator';
+import { generateEvents, type Truth } from '../../src/simulator';
 
 const bin = join(__dirname, '../../bin/queuefold.js');
 const folder = mkdtempSync(join(tmpdir(), 'queuefold-e2e-'));

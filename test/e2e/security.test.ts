@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { startSimulator, type Simulator } from '../../src/genesys/simulator';
+import { startSimulator, type Simulator } from '../../src/simulator';
 import { ACL_ROLES, aclsOf, type Acl, type AclRole } from '../../src/log/acls';
 import type { KafkaConnection } from '../../src/log/kafkajs/client';
 import { checkKafka } from '../../src/log/kafkajs/doctor';

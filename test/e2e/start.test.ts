@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { TABLE_COLUMNS } from '../../src/conversation/row';
 import { endsWithin, identify, isRunning, readIdentity, type ProcessIdentity } from '../../src/embedded/identity';
-import type { Truth } from '../../src/genesys/simulator';
+import type { Truth } from '../../src/simulator';
 import { EndedError, until } from '../chaos/until';
 
 const BIN = join(__dirname, '..', '..', 'bin', 'queuefold.js');

@@ -3,8 +3,8 @@ import { DEFAULT_TIMINGS } from '../../src/genesys/timings';
 import { checkHealth } from '../../src/ops/health';
 import { createLogging } from '../../src/ops/logging';
 import { createMetrics } from '../../src/ops/metrics';
-import { startBridgeRole } from '../../src/roles/bridge';
-import { connectKafka } from '../../src/roles/connect';
+import { startBridgeRole } from '../../src/bridge/role';
+import { connectKafka } from '../../src/wiring/connect';
 import { SOAK_RECONCILIATION } from './timings';
 
 /** What a bridge of the soak tells its parent, every now and then. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { printableRow, STATE_COLUMNS } from '../../src/conversation/row';
-import type { TruthRow } from '../../src/genesys/simulator';
+import type { TruthRow } from '../../src/simulator';
 import type { Stage } from './stage';
 
 /** A conversation of which the table and the organisation tell different things. */

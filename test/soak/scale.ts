@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { loadConfig } from '../../src/config';
 import { createRowCodec } from '../../src/log/codec/codecs';
 import { createMetrics } from '../../src/ops/metrics';
-import { connectKafka } from '../../src/roles/connect';
+import { connectKafka } from '../../src/wiring/connect';
 import { until } from '../chaos/until';
 import { setServices } from '../support/own-services';
 import { startQueuefold } from '../support/pipeline-processes';

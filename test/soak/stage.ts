@@ -1,11 +1,11 @@
 import { pino } from 'pino';
 import { loadConfig } from '../../src/config';
 import type { EmbeddedKafka } from '../../src/embedded/kafka';
-import { startSimulator, type Simulator } from '../../src/genesys/simulator';
+import { startSimulator, type Simulator } from '../../src/simulator';
 import { createRowCodec } from '../../src/log/codec/codecs';
 import { createMetrics } from '../../src/ops/metrics';
-import { followLiveRows, type LiveRows } from '../../src/pipeline/live-rows';
-import { connectKafka } from '../../src/roles/connect';
+import { followLiveRows, type LiveRows } from '../../src/bridge/live-rows';
+import { connectKafka } from '../../src/wiring/connect';
 import { createRole, type Role } from '../chaos/role-process';
 import { until } from '../chaos/until';
 import { setServices } from '../support/own-services';

@@ -1,5 +1,5 @@
 import { WebSocket } from 'ws';
-import type { Simulator } from '../../src/genesys/simulator';
+import type { Simulator } from '../../src/simulator';
 
 export interface PlainAnswer {
   readonly status: number;

@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { WebSocket, WebSocketServer } from 'ws';
 import { packageRoot } from '../../src/common/package-root';
-import type { Simulator } from '../../src/genesys/simulator';
+import type { Simulator } from '../../src/simulator';
 import { EndedError, until } from '../chaos/until';
 import { serverForTests } from './clickhouse-server';
 import { kafkaForTests, registryForTests } from './services';

@@ -2,8 +2,8 @@ import { createMemoryCluster, type MemoryCluster } from '../../src/log/memory/cl
 import { partitionOf } from '../../src/log/partitioner';
 import type { Log, LogRecord } from '../../src/log/port';
 import { createMetrics } from '../../src/ops/metrics';
-import { createSink, type RunningSink } from '../../src/store/sink';
-import type { DecodedRecord, SinkOptions } from '../../src/store/sink-options';
+import { createSink, type RunningSink } from '../../src/sink/sink';
+import type { DecodedRecord, SinkOptions } from '../../src/sink/options';
 import type { TestStore } from './store';
 import { QUIET, aRow } from './store-rows';
 

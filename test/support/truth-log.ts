@@ -3,7 +3,7 @@ import { DEFAULT_FOLD_SETTINGS, type StateRecord } from '../../src/conversation/
 import { DEFAULT_LIMITS } from '../../src/conversation/limits';
 import { normaliseConversation } from '../../src/conversation/normalise';
 import { createPartitionFold } from '../../src/conversation/partition';
-import { generateEvents, type GeneratorOptions, type TruthRow } from '../../src/genesys/simulator';
+import { generateEvents, type GeneratorOptions, type TruthRow } from '../../src/simulator';
 
 /** What the simulator knows of a conversation from an instant on; null: it deserves no row. */
 export interface TruthStep {

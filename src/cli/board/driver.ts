@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { messageOf } from '../../common/errors';
-import type { OutputStream } from '../io';
+import type { OutputStream } from '../../common/io';
 import type { BoardModel } from './model';
 import { renderBoard } from './render';
 

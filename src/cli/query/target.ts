@@ -4,8 +4,8 @@ import { messageOf, OperatorError } from '../../common/errors';
 import { fetchWith } from '../../common/fetch';
 import { isSet, type Config } from '../../config';
 import { openEmbeddedClickHouse } from '../../embedded/clickhouse';
-import { tlsMaterial } from '../../roles/connect';
-import { findRunningClickHouse } from '../running-clickhouse';
+import { tlsMaterial } from '../../wiring/connect';
+import { findRunningClickHouse } from '../../embedded/running-clickhouse';
 import { serverTarget } from './server';
 import { SqlError, type SqlRequest, type SqlTarget } from './sql';
 

@@ -1,6 +1,6 @@
 import { messageOf } from '../../common/errors';
 import { check, failed, ok, skipped, warning, type Finding, type Findings } from '../../common/finding';
-import type { NameKind } from '../../common/names';
+import type { NameKind } from '../../common/organisation-names';
 import { readProxies } from '../../common/proxies';
 import { GenesysError } from '../errors';
 import type { Credentials } from '../oauth';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { failed, ok, warning, type Finding } from '../../common/finding';
-import type { NameKind } from '../../common/names';
+import type { NameKind } from '../../common/organisation-names';
 import type { HttpRequest } from '../http';
 import { NAME_LISTS } from '../names';
 import { told, type Asker, type Reply } from './asker';

@@ -1,5 +1,5 @@
 import type { Schema } from 'avsc';
-import type { Name } from '../../common/names';
+import type { Name } from '../../common/organisation-names';
 import type { ConversationEvent } from '../../conversation/event';
 import type { QueueConversation } from '../../conversation/row';
 import type { ConversationState, EndedConversation, OpenConversation } from '../../conversation/state';

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Finding } from '../../../src/common/finding';
-import { NAME_KINDS } from '../../../src/common/names';
+import { NAME_KINDS } from '../../../src/common/organisation-names';
 import { checkGenesys, type GenesysCheckOptions } from '../../../src/genesys';
-import type { Simulator, SimulatorOptions } from '../../../src/genesys/simulator';
+import type { Simulator, SimulatorOptions } from '../../../src/simulator';
 import { startConnectProxy } from '../../support/connect-proxy';
 import { startGenesysFront, type FrontAnswer } from '../../support/genesys-front';
 import { createStage } from './support';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Simulator } from '../../../src/genesys/simulator';
+import type { Simulator } from '../../../src/simulator';
 import { createStage, until, type Watch } from './support';
 
 const stage = createStage();

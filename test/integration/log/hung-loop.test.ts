@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { requireInternal } from '../../../src/log/kafkajs/internals';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import type { Log, RunningTasks } from '../../../src/log/port';
-import { watchLoop, type LoopWatch } from '../../../src/pipeline/loop-watch';
+import { watchLoop, type LoopWatch } from '../../../src/wiring/loop-watch';
 import { until } from '../../chaos/until';
 import { createStockAdmin } from '../../support/log/kafka-admin';
 import { ownKafkaForTests } from '../../support/services';

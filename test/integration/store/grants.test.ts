@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createMetrics } from '../../../src/ops/metrics';
-import { cleanUp } from '../../../src/store/cleanup';
+import { cleanUp } from '../../../src/sink/cleanup';
 import { connectStore, type Store } from '../../../src/store/client';
 import { checkClickHouse } from '../../../src/store/doctor';
 import { claimEpoch } from '../../../src/store/epochs';

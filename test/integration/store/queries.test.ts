@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common/package-root';
-import type { TruthRow } from '../../../src/genesys/simulator';
+import type { TruthRow } from '../../../src/simulator';
 import { storeRows } from '../../support/naive-history';
 import { storeForTests, type TestStore } from '../../support/store';
 import { writerInto } from '../../support/store-rows';

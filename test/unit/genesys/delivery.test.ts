@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Emission } from '../../../src/genesys/simulator/organisation';
-import { createDelivery, type Delivery } from '../../../src/genesys/simulator/server/delivery';
+import type { Emission } from '../../../src/simulator/organisation';
+import { createDelivery, type Delivery } from '../../../src/simulator/server/delivery';
 
 let sequence = 0;
 const emission = (conversationId: string): Emission => ({

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { NAME_KINDS, type Named, type NameKind } from '../../../src/common/names';
+import { NAME_KINDS, type Named, type NameKind } from '../../../src/common/organisation-names';
 import { GenesysError } from '../../../src/genesys/errors';
 import { NAME_LISTS, pollNames, type NameLists } from '../../../src/genesys/names';
 import type { Rest, RestRequest } from '../../../src/genesys/rest';

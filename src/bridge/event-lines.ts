@@ -1,0 +1,43 @@
+import type { Ingest } from '../ingest/ingest';
+import { ingestLine, type OriginatedLine } from '../ingest/originated-line';
+import type { Intake, IntakeCounts } from './intake';
+import type { Sender } from './sender';
+
+export interface EventLinesOptions {
+  readonly lines: AsyncIterable<OriginatedLine>;
+  readonly ingest: Ingest;
+  readonly intake: Intake;
+  readonly sender: Sender;
+  readonly signal: AbortSignal;
+}
+
+/** So much is sent while as much is read: no more than twice this is in memory, however slow the log. */
+const PIECE = { lines: 1_000, bytes: 4 * 1024 * 1024 };
+
+/**
+ * Lines of any shape into the log. Resolves when the log has acknowledged the last of them; rejects when the sender is
+ * stopped before, and with the signal's reason.
+ */
+export async function sendEventLines(options: EventLinesOptions): Promise<IntakeCounts> {
+  const { lines, ingest, intake, sender, signal } = options;
+  const counts = { events: 0, skipped: 0, invalid: 0 };
+  const piece = { lines: 0, bytes: 0 };
+  let sent = Promise.resolve();
+  for await (const { line, origin } of lines) {
+    signal.throwIfAborted();
+    const ingested = ingestLine(ingest, line, origin);
+    if (ingested === null) continue;
+    intake(ingested, 'file');
+    counts[ingested.kind === 'event' ? 'events' : ingested.kind === 'skip' ? 'skipped' : 'invalid']++;
+    piece.lines++;
+    piece.bytes += 'tooLong' in line ? 0 : line.length;
+    if (piece.lines < PIECE.lines && piece.bytes < PIECE.bytes) continue;
+    piece.lines = piece.bytes = 0;
+    await sent;
+    sent = sender.flushed();
+    // Awaited with the next piece; told here that it will be.
+    sent.catch(() => undefined);
+  }
+  await sender.flushed();
+  return counts;
+}

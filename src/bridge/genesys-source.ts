@@ -1,0 +1,129 @@
+import type { QueueConversation } from '../conversation/row';
+import {
+  startGenesysFeed,
+  type Credentials,
+  type GenesysFeed,
+  type GenesysUrls,
+  type LiveRow,
+  type NamesWanted,
+  type Phase,
+  type ReconciliationTimings,
+  type Timings,
+} from '../genesys';
+import { createNameCodec, createRowCodec } from '../log/codec/codecs';
+import type { Checks } from '../ops/health';
+import type { Ingest } from '../ingest/ingest';
+import type { Intake } from './intake';
+import { followLiveRows } from './live-rows';
+import { createNamesKeeper } from './names-keeper';
+import type { Sender } from './sender';
+import type { RoleParts } from '../wiring/role';
+
+export interface GenesysSourceParts extends RoleParts {
+  readonly genesys: { readonly credentials: Credentials; readonly urls: GenesysUrls };
+  readonly reconciliation?: Partial<ReconciliationTimings>;
+  readonly timings?: Partial<Timings>;
+  readonly ingest: Ingest;
+  readonly intake: Intake;
+  readonly sender: Sender;
+}
+
+/** The bridge's way in from Genesys itself: notifications, and what reconciliation asks for. */
+export interface GenesysSource {
+  readonly ready: Checks;
+  queueNames(): ReadonlyMap<string, string>;
+  rows(): Iterable<QueueConversation>;
+  pause(): void;
+  resume(): void;
+  stop(): Promise<void>;
+}
+
+export async function startGenesysSource(parts: GenesysSourceParts): Promise<GenesysSource> {
+  const { config, logger, metrics, log, schemas, topics, genesys, ingest, intake, sender } = parts;
+  const live = await followLiveRows(log, topics.state, await createRowCodec(schemas, topics));
+  let feed: GenesysFeed | null = null;
+
+  const take = (bytes: Buffer, receivedAt: number, source: 'websocket' | 'rest'): void => {
+    const ingested = ingest.line(bytes, receivedAt, `genesys ${source}`);
+    if (ingested === null) return;
+    if (ingested.kind === 'event' && source === 'websocket') feed?.heard(ingested.event.conversationId, receivedAt);
+    intake(ingested, source);
+  };
+
+  const running = await startGenesysFeed({
+    ...genesys,
+    queues: config.genesys.queues,
+    shard: config.genesys.shard,
+    channels: config.genesys.channels,
+    timings: { ...parts.timings, queuesEveryMs: config.genesys.queuesEveryMs },
+    ...namesOf(parts),
+    metrics,
+    logger,
+    onFrame: ({ bytes, receivedAt }) => take(bytes, receivedAt, 'websocket'),
+    reconciliation: {
+      caughtUp: live.caughtUp,
+      live: function* () {
+        for (const row of live.rows()) yield liveRowOf(row);
+      },
+      row: (conversationId) => {
+        const row = live.row(conversationId);
+        return row === null ? null : liveRowOf(row);
+      },
+      onSnapshot: (body, askedAt) => take(Buffer.from(body), askedAt, 'rest'),
+      onGone: (conversationId, askedAt) => {
+        metrics.bridgeEvents.inc({ source: 'rest', outcome: 'gone' });
+        const { record, event } = ingest.gone(conversationId, askedAt);
+        sender.add(record, event);
+      },
+      ...(parts.reconciliation === undefined ? {} : { timings: parts.reconciliation }),
+    },
+  });
+  feed = running;
+
+  return {
+    ready: { genesys: () => ({ ok: running.ready(), detail: running.state() }) },
+    queueNames: () => new Map(running.queues().map(({ id, name }) => [id, name])),
+    rows: live.rows,
+    pause: () => running.pause(),
+    resume: () => running.resume(),
+    stop: async () => {
+      await running.stop();
+      await live.stop();
+    },
+  };
+}
+
+/** One bridge is enough for the names of the organisation: those of the first share ask for them. */
+function namesOf(parts: GenesysSourceParts): { readonly names?: NamesWanted } {
+  const { log, schemas, topics, metrics, logger } = parts;
+  const { names, shard } = parts.config.genesys;
+  const { of: kinds, everyMs } = names;
+  if (everyMs === null || shard.index !== 0) return {};
+  const keeper = createNamesKeeper({
+    ...{ log, topic: topics.names, kinds, metrics, logger },
+    codec: () => createNameCodec(schemas, topics),
+    keepGoneMs: parts.config.clickhouse.historyRetentionMs,
+  });
+  return { names: { kinds, everyMs, keep: keeper.keep } };
+}
+
+function liveRowOf(row: QueueConversation): LiveRow {
+  return {
+    conversationId: row.conversation_id,
+    queueId: row.queue_id,
+    mediaType: row.media_type,
+    sessionId: row.session_id,
+    waiting: row.waiting,
+    phase: phaseOf(row),
+    afterCallWork: row.acw_state === 'pending',
+    updatedAt: row.db_last_updated,
+  };
+}
+
+/** As Genesys counts the latest session in a queue's activity; null: it does not. */
+function phaseOf({ purpose, state, waiting }: QueueConversation): Phase | null {
+  if (purpose === 'acd') return waiting ? 'waiting' : null;
+  if (purpose !== 'agent' && purpose !== 'user') return null;
+  if (state === 'connected') return 'interacting';
+  return state !== null && ['alerting', 'dialing', 'contacting', 'offering'].includes(state) ? 'alerting' : null;
+}

@@ -1,0 +1,123 @@
+import { NAME_KINDS, nameKey, type Name, type Named, type NameKind } from '../common/organisation-names';
+import type { ValueCodec } from '../log/codec/value-codec';
+import type { Log, LogRecord } from '../log/port';
+import type { Logger } from '../ops/logging';
+import type { Metrics } from '../ops/metrics';
+
+export interface NamesKeeper {
+  /**
+   * Brings the names topic to what complete lists of Genesys say. It is read back each time, so that only what is new is
+   * written, also by several bridges. Kinds without a list stay as they are.
+   */
+  keep(lists: ReadonlyMap<NameKind, readonly Named[]>): Promise<void>;
+}
+
+export interface NamesKeeperOptions {
+  readonly log: Log;
+  readonly topic: string;
+  readonly codec: () => Promise<ValueCodec<Name>>;
+  /** The others are forgotten. */
+  readonly kinds: readonly NameKind[];
+  /** So long a name outlives what it is of: conversations of the history still show it. */
+  readonly keepGoneMs: number;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Epoch ms. */
+  readonly now?: () => number;
+}
+
+/** One record to write. */
+interface Change {
+  readonly what: 'new' | 'renamed' | 'gone' | 'back' | 'forgotten';
+  readonly key: string;
+  readonly kind: NameKind;
+  /** Null: a tombstone. */
+  readonly name: Name | null;
+}
+
+export function createNamesKeeper(options: NamesKeeperOptions): NamesKeeper {
+  const { log, topic, kinds, keepGoneMs, metrics, logger, now = Date.now } = options;
+  /** Keys that the last list lacked: pages shift while they are read, so the second one counts. */
+  const missing = new Set<string>();
+
+  function changesOf(known: ReadonlyMap<string, Name>, lists: Parameters<NamesKeeper['keep']>[0]): readonly Change[] {
+    const changes: Change[] = [];
+    const listed = new Set<string>();
+    for (const [kind, list] of lists) {
+      for (const { id, name } of list) {
+        const key = nameKey({ kind, id });
+        listed.add(key);
+        missing.delete(key);
+        const what = name === '' ? null : changeOf(known.get(key), name);
+        if (what !== null) changes.push({ what, key, kind, name: { kind, id, name, goneSince: null } });
+      }
+    }
+    for (const [key, name] of known) {
+      // What a later version has added is none of our business.
+      const kind = NAME_KINDS.find((one) => one === name.kind);
+      if (kind === undefined || listed.has(key)) continue;
+      if (!kinds.includes(kind)) changes.push({ what: 'forgotten', key, kind, name: null });
+      else if (lists.has(kind)) changes.push(...ofMissing(key, kind, name));
+    }
+    return changes;
+  }
+
+  function ofMissing(key: string, kind: NameKind, name: Name): readonly Change[] {
+    const { goneSince } = name;
+    if (goneSince !== null) {
+      return now() - goneSince > keepGoneMs ? [{ what: 'forgotten', key, kind, name: null }] : [];
+    }
+    if (missing.delete(key)) return [{ what: 'gone', key, kind, name: { ...name, goneSince: now() } }];
+    missing.add(key);
+    return [];
+  }
+
+  return {
+    async keep(lists) {
+      const codec = await options.codec();
+      const changes = changesOf(await readNames(log, topic, codec), lists);
+      if (changes.length === 0) return;
+      // Of its own: names that the log does not take must not hold up events.
+      const producer = await log.createProducer();
+      try {
+        await producer.send(
+          changes.map(({ key, name }) => ({ topic, key, value: name === null ? null : codec.encode(name) })),
+        );
+      } finally {
+        await producer.close();
+      }
+      const counts: Partial<Record<Change['what'], number>> = {};
+      for (const { what, kind } of changes) {
+        metrics.nameChanges.inc({ kind, change: what });
+        counts[what] = (counts[what] ?? 0) + 1;
+      }
+      logger.info({ topic, ...counts }, 'names have changed');
+    },
+  };
+}
+
+function changeOf(before: Name | undefined, name: string): 'new' | 'renamed' | 'back' | null {
+  if (before === undefined) return 'new';
+  if (before.goneSince !== null) return 'back';
+  return before.name === name ? null : 'renamed';
+}
+
+/** What the compacted topic says, by key. What cannot be read counts as not there, and is written anew. */
+async function readNames(log: Log, topic: string, codec: ValueCodec<Name>): Promise<ReadonlyMap<string, Name>> {
+  const records: LogRecord[] = [];
+  const reading = await log.read({ topics: [topic], follow: false, onRecord: (record) => void records.push(record) });
+  try {
+    await reading.caughtUp;
+  } finally {
+    await reading.stop();
+  }
+  await codec.prepare(records.map(({ value }) => value));
+  const names = new Map<string, Name>();
+  for (const { key, value } of records) {
+    const decoded = value === null ? null : codec.decode(value);
+    if (key === null) continue;
+    if (decoded?.ok === true) names.set(key.toString(), decoded.value);
+    else names.delete(key.toString());
+  }
+  return names;
+}

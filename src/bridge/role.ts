@@ -1,0 +1,148 @@
+import type { QueueConversation } from '../conversation/row';
+import type { Credentials, GenesysUrls, ReconciliationTimings, Timings } from '../genesys';
+import { createEventCodec } from '../log/codec/codecs';
+import type { OutRecord } from '../log/port';
+import { observeLatency, type Received } from '../ops/latency';
+import type { OriginatedLine } from '../ingest/originated-line';
+import { sendEventLines } from './event-lines';
+import { createEventsEndpoint } from './events-endpoint';
+import { createIngest } from '../ingest/ingest';
+import { createIntake, type IntakeCounts } from './intake';
+import { createSender } from './sender';
+import { reportSent } from '../log/records/spans';
+import { startGenesysSource, type GenesysSource } from './genesys-source';
+import { logAnswers } from '../wiring/reach';
+import type { RoleParts, RunningRole } from '../wiring/role';
+import { inputLimitsOf, limitsOf, maskOf } from '../wiring/settings';
+
+export interface BridgeParts extends RoleParts {
+  /** Tests shorten them. */
+  readonly reconciliation?: Partial<ReconciliationTimings>;
+  readonly timings?: Partial<Timings>;
+  /** Null: events come by file or over HTTP only. */
+  readonly genesys: { readonly credentials: Credentials; readonly urls: GenesysUrls } | null;
+  /** Events of files and stdin, read once. */
+  readonly lines?: AsyncIterable<OriginatedLine>;
+}
+
+export interface RunningBridge extends RunningRole {
+  /** What became of `lines`, when the log has acknowledged the last of them; null without any. */
+  readonly linesSent: Promise<IntakeCounts> | null;
+  /** Names of the watched queues, by id. */
+  queueNames(): ReadonlyMap<string, string>;
+  /** The table, as the bridge reads it back; empty without Genesys. */
+  rows(): Iterable<QueueConversation>;
+}
+
+/** The bridge: snapshots, normalised and minimised, into the events topic, whichever way they come. */
+export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge> {
+  const { config, logger, metrics, log, schemas, topics, tracing } = parts;
+  const events = await createEventCodec(schemas, topics);
+  const limits = limitsOf(config);
+  const input = inputLimitsOf(config);
+  const ingest = createIngest({
+    stage: 'bridge',
+    topics,
+    events,
+    limits,
+    input,
+    mask: maskOf(config),
+    ...(tracing === undefined ? {} : { beginTrace: tracing.begin }),
+  });
+  // Whoever cannot find the topic is told so at the start, with the remedy.
+  await log.endOffsets(topics.events);
+  const producer = await log.createProducer();
+  let genesys: GenesysSource | null = null;
+  let full = false;
+  const sender = createSender({
+    producer,
+    logger,
+    events,
+    limits,
+    pendingBytes: config.bridge.pendingBytes,
+    onFull: () => {
+      full = true;
+      logger.warn({ pending: sender.pending() }, 'Kafka is too slow: reading from Genesys pauses');
+      genesys?.pause();
+    },
+    onRoom: () => {
+      full = false;
+      logger.info({ pending: sender.pending() }, 'reading from Genesys goes on');
+      genesys?.resume();
+    },
+    onCoalesced: (snapshots) => metrics.coalesced.inc(snapshots),
+    onPending: ({ conversations, bytes }) => {
+      metrics.pendingConversations.set(conversations);
+      metrics.pendingBytes.set(bytes);
+    },
+    onSent: (records) => {
+      observeLatency(metrics, 'kafka', records.flatMap(receivedOf));
+      if (tracing !== undefined) reportSent(tracing, records);
+    },
+  });
+  metrics.lowWatermark.onScrape(() => {
+    metrics.lowWatermark.set({ stage: 'kafka', partition: '' }, (sender.oldestAt() ?? Date.now()) / 1000);
+  });
+  const intake = createIntake(sender, metrics, logger);
+  const unavailable = (): string | null => sender.problem() ?? (full ? 'Kafka is too slow, too much waits' : null);
+  const { secret, maxBytes, perSecond } = config.events;
+  const endpoint =
+    secret === undefined
+      ? null
+      : createEventsEndpoint({
+          ...{ secret: secret.reveal(), maxBytes, perSecond },
+          ...{ ingest, intake, metrics, available: () => unavailable() === null, flushed: sender.flushed },
+        });
+  if (parts.genesys !== null) {
+    genesys = await startGenesysSource({ ...parts, genesys: parts.genesys, ingest, intake, sender });
+  }
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const linesSent = parts.lines ? sendEventLines({ lines: parts.lines, ingest, intake, sender, signal }) : null;
+  const reach = logAnswers(log, topics.events);
+  let finish: () => void = () => undefined;
+  const stopped = new Promise<void>((resolve) => (finish = resolve));
+
+  return {
+    name: 'bridge',
+    ready: {
+      ...genesys?.ready,
+      kafka: async () => {
+        const why = unavailable();
+        if (why !== null) return { ok: false, detail: why };
+        // There may be nothing to send for hours, which would tell nothing of Kafka.
+        const answer = await reach();
+        return answer.ok ? { ok: true, detail: `${sender.pending()} records wait` } : answer;
+      },
+    },
+    routes: endpoint === null ? {} : { '/events': endpoint.route },
+    linesSent,
+    done: linesSent === null ? stopped : Promise.race([stopped, failureOf(linesSent, signal)]),
+    rows: () => genesys?.rows() ?? [],
+    queueNames: () => genesys?.queueNames() ?? new Map<string, string>(),
+    stop: async () => {
+      stopping.abort();
+      endpoint?.close();
+      await genesys?.stop();
+      const { unsent } = await sender.stop();
+      if (unsent > 0) logger.error({ unsent }, 'events received and not taken by Kafka are given up');
+      await producer.close();
+      finish();
+    },
+  };
+}
+
+/** Rejects with what ended the reading of the lines, unless it was told to end; never resolves. */
+async function failureOf(linesSent: Promise<unknown>, told: AbortSignal): Promise<never> {
+  await linesSent.catch((error: unknown) => {
+    // Stdin is woken with an AbortError.
+    if (!told.aborted && !(error instanceof Error && error.name === 'AbortError')) throw error;
+  });
+  return new Promise(() => undefined);
+}
+
+/** The receive time of an event stands in its CloudEvents header. A dead letter is none. */
+function receivedOf({ headers }: OutRecord): readonly Received[] {
+  const time = headers?.['ce_time'];
+  return time === undefined ? [] : [{ at: Date.parse(time), traceparent: headers?.['traceparent'] }];
+}

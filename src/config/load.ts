@@ -1,0 +1,79 @@
+import { UsageError } from '../common/errors';
+import { readConfigFile } from './file';
+import { groupSettings, type Config } from './groups';
+import { isChosen } from './origin';
+import {
+  resolveSettings,
+  withFallbacks,
+  type Override,
+  type ParsedSettings,
+  type ResolvedSettings,
+} from './resolve';
+import { crossProblems } from './rules';
+import type { SettingKey } from './settings';
+
+export interface ConfigSources {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The YAML file of `--config`; absent: `QUEUEFOLD_CONFIG`, else none. */
+  readonly file?: string;
+  /** What flags of the command line say. */
+  readonly overrides?: Readonly<Partial<Record<SettingKey, Override>>>;
+}
+
+/** Reads and checks everything at once. UsageError lists every problem; it never shows a secret. */
+export function loadConfig({ env, file, overrides = {} }: ConfigSources): Config {
+  const path = file ?? (env['QUEUEFOLD_CONFIG'] || undefined);
+  const configFile = path === undefined ? null : readConfigFile(path);
+  const problems = [...(configFile?.problems ?? [])];
+  const settings = resolveSettings({ env, file: configFile, overrides }, problems);
+  return finish(settings, problems);
+}
+
+/**
+ * The configuration with a command's own defaults (as people would write them): what somebody chose stays.
+ * @param profile whose defaults they are, as `queuefold config` shows it, e.g. `start`
+ */
+export function withDefaults(
+  config: Config,
+  profile: string,
+  defaults: Readonly<Partial<Record<SettingKey, string>>>,
+): Config {
+  const problems: string[] = [];
+  return finish(withFallbacks(config.settings, defaults, { kind: 'profile', profile }, problems), problems);
+}
+
+/** True where somebody chose the value, false where it is a default. */
+export function isSet(config: Config, key: SettingKey): boolean {
+  return isChosen(config.settings[key].origin);
+}
+
+function finish(settings: ParsedSettings, problems: readonly string[]): Config {
+  const all = [...problems, ...crossProblems(settings)];
+  if (all.length === 1) throw new UsageError(all[0]);
+  if (all.length > 1) {
+    throw new UsageError([`${all.length} problems with the configuration:`, ...all].join('\n  '));
+  }
+  // Without a problem every setting has its value.
+  return groupSettings(withShard(withGenesysUrls(settings as ResolvedSettings)));
+}
+
+/** `GENESYS_LOGIN_URL` and `GENESYS_API_URL` follow from the region. */
+function withGenesysUrls(settings: ResolvedSettings): ResolvedSettings {
+  const region = settings.GENESYS_REGION.value;
+  if (region === undefined || settings.GENESYS_LOGIN_URL.value !== undefined) return settings;
+  const derived = (url: string) =>
+    ({ raw: url, value: url, origin: { kind: 'derived', from: 'GENESYS_REGION' } }) as const;
+  return {
+    ...settings,
+    GENESYS_LOGIN_URL: derived(`https://login.${region}`),
+    GENESYS_API_URL: derived(`https://api.${region}`),
+  };
+}
+
+/** `SHARD` follows from `SHARD_ORDINAL`: the pods of one StatefulSet are each shard's bridges in turn. */
+function withShard(settings: ResolvedSettings): ResolvedSettings {
+  const ordinal = settings.SHARD_ORDINAL.value;
+  if (ordinal === undefined) return settings;
+  const value = ordinal % settings.SHARDS.value;
+  return { ...settings, SHARD: { raw: String(value), value, origin: { kind: 'derived', from: 'SHARD_ORDINAL' } } };
+}

@@ -1,0 +1,55 @@
+import type { DeadLetterLimits } from '../common/dead-letter-limit';
+import { DEFAULT_FOLD_SETTINGS, type FoldSettings } from '../conversation/fold';
+import { createChangelogCodec, createEventReader, createRowCodec } from '../log/codec/codecs';
+import type { SchemaSource } from '../log/codec/schema-source';
+import type { Log, RunningTasks, Topology } from '../log/port';
+import type { TopicNames } from '../log/topics';
+import type { Metrics } from '../ops/metrics';
+import type { Tracing } from '../ops/tracing/port';
+import { createFoldTask } from './task';
+
+export interface FoldOptions {
+  readonly log: Log;
+  readonly schemas: SchemaSource;
+  readonly topics: TopicNames;
+  readonly settings: Omit<FoldSettings, 'sizeOf'>;
+  readonly deadLetterLimits: DeadLetterLimits;
+  readonly metrics: Metrics;
+  readonly tracing?: Tracing | undefined;
+  /** False in a replay, whose clock is that of its events. */
+  readonly timers: boolean;
+}
+
+/** Runs the fold as one member of its group. */
+export async function startFold(options: FoldOptions): Promise<RunningTasks> {
+  const { log, schemas, topics, timers } = options;
+  const [events, rows, changelog] = await Promise.all([
+    createEventReader(schemas, topics),
+    createRowCodec(schemas, topics),
+    createChangelogCodec(schemas, topics),
+  ]);
+  const topology: Topology = {
+    group: topics.foldGroup,
+    input: topics.events,
+    changelog: topics.changelog,
+    outputs: [topics.state, topics.deadLetters],
+    timers,
+  };
+  const settings: FoldSettings = {
+    ...DEFAULT_FOLD_SETTINGS,
+    ...options.settings,
+    sizeOf: (state) => changelog.sizeOf({ state, checkpoint: null }),
+  };
+  return log.runTasks(topology, (partition) =>
+    createFoldTask(partition, {
+      topics,
+      events,
+      rows,
+      changelog,
+      settings,
+      deadLetterLimits: options.deadLetterLimits,
+      metrics: options.metrics,
+      tracing: options.tracing,
+    }),
+  );
+}

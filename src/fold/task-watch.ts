@@ -1,0 +1,80 @@
+import { createAsOf } from '../common/watermark';
+import { messageOf } from '../common/errors';
+import type { Log, RunningTasks } from '../log/port';
+import type { Logger } from '../ops/logging';
+import type { Metrics } from '../ops/metrics';
+
+export interface TaskWatchOptions {
+  readonly log: Pick<Log, 'endOffsets'>;
+  readonly tasks: Pick<RunningTasks, 'status'>;
+  readonly group: string;
+  /** What the tasks read. */
+  readonly topic: string;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Default 5,000. */
+  readonly everyMs?: number;
+}
+
+export interface TaskWatch {
+  /** One look; otherwise they come by themselves. */
+  look(): Promise<void>;
+  stop(): void;
+}
+
+/**
+ * How far tasks have come, as lag and low watermark of each partition. Looked at from outside of the tasks: one that
+ * stands is seen, and one that has nothing to do is seen to be well.
+ */
+export function watchTasks(options: TaskWatchOptions): TaskWatch {
+  const { log, tasks, group, topic, metrics, logger, everyMs = 5_000 } = options;
+  const asOf = createAsOf();
+  const watched = new Set<number>();
+  let looking: Promise<void> | null = null;
+
+  const forget = (partition: number): void => {
+    watched.delete(partition);
+    asOf.forget(partition);
+    metrics.consumerLag.remove({ group, topic, partition });
+    metrics.lowWatermark.remove({ stage: 'state', partition });
+  };
+
+  const look = async (): Promise<void> => {
+    const at = Date.now();
+    let ends: ReadonlyMap<number, number>;
+    try {
+      ends = await log.endOffsets(topic);
+    } catch (error) {
+      // The watermark stands: nobody knows whether there is more.
+      logger.debug({ error: messageOf(error) }, 'the ends of the topic are not to be had');
+      ends = new Map();
+    }
+    const running = tasks
+      .status()
+      .flatMap(({ partition, state, nextOffset }) =>
+        state === 'RUNNING' && nextOffset !== null ? [{ partition, nextOffset }] : [],
+      );
+    for (const partition of watched) if (!running.some((one) => one.partition === partition)) forget(partition);
+    for (const { partition, nextOffset } of running) {
+      if (!watched.has(partition)) asOf.begin(partition, { asOfMs: at, storedTo: nextOffset });
+      watched.add(partition);
+      asOf.stored(partition, nextOffset);
+    }
+    asOf.sample(ends, at);
+    for (const { partition, nextOffset } of running) {
+      const end = ends.get(partition);
+      if (end !== undefined) metrics.consumerLag.set({ group, topic, partition }, Math.max(0, end - nextOffset));
+      metrics.lowWatermark.set({ stage: 'state', partition }, (asOf.of(partition) ?? at) / 1000);
+    }
+  };
+
+  const once = (): Promise<void> => (looking ??= look().finally(() => (looking = null)));
+  const timer = setInterval(() => void once(), everyMs).unref();
+  return {
+    look: once,
+    stop: () => {
+      clearInterval(timer);
+      for (const partition of [...watched]) forget(partition);
+    },
+  };
+}

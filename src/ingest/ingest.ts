@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { newTraceparent } from '../common/traceparent';
+import type { ConversationEvent, EventSource } from '../conversation/event';
+import { withFingerprint } from '../conversation/fingerprint';
+import { isDeeperThan, type InputLimits, type Limits } from '../conversation/limits';
+import { readLine } from '../conversation/line';
+import { invalid, type Invalid, type InvalidReason, type Outcome, type SkipReason } from '../conversation/outcome';
+import { maskEvent, type PrivacyMask } from '../conversation/privacy';
+import { withoutPersonalData } from '../conversation/scrub';
+import { readWire } from '../conversation/wire';
+import type { ValueCodec } from '../log/codec/value-codec';
+import type { OutRecord } from '../log/port';
+import type { TopicNames } from '../log/topics';
+import { deadLetterRecord, unreadable } from '../log/records/dead-letter';
+import { cloudEventHeaders } from '../log/records/headers';
+
+/** The way into Kafka, shared by the bridge and the replay: nothing personal that the table does not use gets past here. */
+export interface Ingest {
+  /**
+   * One frame or line, as bytes.
+   * @param now the receive time where the input carries none, epoch ms
+   * @param origin for dead letters: a file's line, a socket
+   * @returns null for a blank line, which is not counted
+   */
+  line(bytes: Uint8Array, now: number, origin: string): Ingested | null;
+  /** The same of what is parsed already. */
+  value(parsed: unknown, now: number, origin: string): Ingested;
+  /** Genesys no longer has the conversation. */
+  gone(conversationId: string, askedAt: number): { readonly event: ConversationEvent; readonly record: OutRecord };
+  /** Something that never became a line, such as one of a size beyond all limits. */
+  refuse(problem: Invalid, origin: string, body: unknown): Ingested & { readonly kind: 'invalid' };
+}
+
+export type Ingested =
+  | { readonly kind: 'event'; readonly event: ConversationEvent; readonly record: OutRecord }
+  | { readonly kind: 'skip'; readonly reason: SkipReason }
+  | { readonly kind: 'invalid'; readonly reason: InvalidReason; readonly message: string; readonly record: OutRecord };
+
+export interface IngestOptions {
+  readonly stage: 'bridge' | 'replay';
+  readonly topics: TopicNames;
+  readonly events: ValueCodec<ConversationEvent>;
+  readonly limits: Limits;
+  readonly input: InputLimits;
+  readonly mask: PrivacyMask | null;
+  /** The traceparent of an event, with which a trace begins. Default: of one that nobody reports. */
+  readonly beginTrace?: () => string;
+}
+
+/** Confluent's wire format: the bytes in front of the Avro. */
+const HEADER_BYTES = 5;
+
+export function createIngest(options: IngestOptions): Ingest {
+  const { stage, topics, events, limits, input, mask, beginTrace = newTraceparent } = options;
+  const refuse = (problem: Invalid, origin: string, body: unknown): Ingested & { readonly kind: 'invalid' } => ({
+    ...problem,
+    record: deadLetterRecord(topics.deadLetters, {
+      stage,
+      reason: problem.reason,
+      message: problem.message,
+      key: null,
+      origin: { source: origin },
+      body,
+    }),
+  });
+
+  const recordOf = (event: ConversationEvent): OutRecord & { readonly value: Buffer } => {
+    const headers = cloudEventHeaders({
+      id: randomUUID(),
+      source: `queuefold/${stage}`,
+      type: 'queuefold.conversation.event',
+      time: event.receivedAt,
+      traceparent: beginTrace(),
+    });
+    return { topic: topics.events, key: event.conversationId, value: events.encode(event), headers };
+  };
+
+  const ingest = (outcome: Outcome, origin: string, body: () => unknown): Ingested => {
+    if (outcome.kind === 'skip') return outcome;
+    if (outcome.kind === 'invalid') return refuse(outcome, origin, body());
+    const event = withFingerprint(mask === null ? outcome.event : maskEvent(outcome.event, mask));
+    const record = recordOf(event);
+    const size = record.value.length - HEADER_BYTES;
+    if (size > limits.bytes) {
+      return refuse(invalid('too-large', `${size} bytes of Avro, allowed are ${limits.bytes}`), origin, body());
+    }
+    // No text can be longer than the record.
+    const longest = size > input.textBytes ? longestText(event) : 0;
+    if (longest > input.textBytes) {
+      const problem = `a text of ${longest} bytes, allowed are ${input.textBytes}`;
+      return refuse(invalid('too-large', problem), origin, body());
+    }
+    return { kind: 'event', event, record };
+  };
+
+  return {
+    refuse,
+    value: (parsed, now, origin) => ingest(readWire(parsed, now, limits), origin, () => withoutPersonalData(parsed)),
+    gone: (conversationId, askedAt) => {
+      const source = 'rest' satisfies EventSource;
+      const event = {
+        conversationId,
+        receivedAt: askedAt,
+        source,
+        gone: true,
+        participants: [],
+        fingerprint: null,
+      } as const;
+      return { event, record: recordOf(event) };
+    },
+    line: (bytes, now, origin) => {
+      const unparsed = refusedUnparsed(bytes, input);
+      if (unparsed !== null) return refuse(unparsed, origin, unreadable(bytes));
+      const read = readLine(bytes, now, limits);
+      if (read === null) return null;
+      return ingest(read, origin, () =>
+        read.parsed === undefined ? unreadable(bytes) : withoutPersonalData(read.parsed),
+      );
+    },
+  };
+}
+
+/** Null: it may be parsed. */
+function refusedUnparsed(bytes: Uint8Array, { bytes: most, depth }: InputLimits): Invalid | null {
+  if (bytes.length > most) return invalid('too-large', `${bytes.length} bytes, allowed are ${most}`);
+  if (isDeeperThan(depth, bytes)) return invalid('too-deep', `nested more than ${depth} levels deep`);
+  return null;
+}
+
+/** In bytes of UTF-8. */
+function longestText(value: unknown): number {
+  if (typeof value === 'string') return Buffer.byteLength(value);
+  if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return 0;
+  return Object.values(value).reduce((longest: number, item: unknown) => Math.max(longest, longestText(item)), 0);
+}

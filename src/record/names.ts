@@ -1,0 +1,60 @@
+import { mkdirSync, statSync, type Stats } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf, OperatorError, UsageError } from '../common/errors';
+
+/** The paths of a recording's files. */
+export interface FileNames {
+  next(): string;
+  /** Whether a path that is taken is passed over; else it is an error. */
+  readonly skipTaken: boolean;
+}
+
+/**
+ * `--out`: what exists is what it is; else a name with an extension is a file, and any other a directory, which is made.
+ * @throws UsageError where the file exists, or where its name says something else than its format
+ */
+export function recordingNames(out: string, format: 'plain' | 'gzip'): FileNames {
+  const found = statOf(out);
+  if (found !== null && !found.isFile() && !found.isDirectory()) return { next: () => out, skipTaken: false };
+  if (found?.isDirectory() === true || (found === null && !hasExtension(out))) return inDirectory(out, format);
+  if (found !== null) throw new UsageError(`--out: ${out} exists; name a file that does not, or a directory`);
+  if (format === 'gzip' && !out.endsWith('.gz')) {
+    throw new UsageError(`--out: ${out} does not end in .gz, by which replay knows what --gzip makes`);
+  }
+  return numbered(out);
+}
+
+function hasExtension(path: string): boolean {
+  return /[^/\\.][^/\\]*\.[A-Za-z]+$/.test(path);
+}
+
+/** By the time at which each begins. */
+function inDirectory(directory: string, format: 'plain' | 'gzip'): FileNames {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new OperatorError(`--out: the directory ${directory} cannot be made (${messageOf(error)})`);
+  }
+  const ending = format === 'gzip' ? '.ndjson.gz' : '.ndjson';
+  return {
+    next: () => join(directory, `recording-${new Date().toISOString().replace(/[-:.]/g, '')}${ending}`),
+    skipTaken: true,
+  };
+}
+
+/** `calls.ndjson`, `calls-2.ndjson`, … */
+function numbered(path: string): FileNames {
+  const [ending = ''] = /(\.ndjson|\.jsonl|\.json)?(\.[A-Za-z]+)$/.exec(path) ?? [];
+  const stem = path.slice(0, path.length - ending.length);
+  let count = 0;
+  return { next: () => (++count === 1 ? path : `${stem}-${count}${ending}`), skipTaken: true };
+}
+
+function statOf(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new OperatorError(`--out: ${path} cannot be used (${messageOf(error)})`);
+  }
+}

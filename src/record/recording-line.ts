@@ -1,0 +1,56 @@
+import { wireConversation } from '../conversation/to-wire';
+import { isObject } from '../conversation/values';
+import type { Ingest } from '../ingest/ingest';
+
+/** A frame as a line of a recording, which `replay` reads; or why it is none. */
+export type RecordedFrame =
+  { readonly kind: 'line'; readonly line: string } | { readonly kind: 'skip' | 'invalid'; readonly reason: string };
+
+export type RecordFrame = (text: string, receivedAt: number) => RecordedFrame;
+
+/** The frame as it came, personal data included. */
+export const recordRaw: RecordFrame = (text, receivedAt) => {
+  // Between the tokens of JSON, which is where line ends can be, a space says the same.
+  const oneLine = text.replace(/[\r\n]/g, ' ');
+  return { kind: 'line', line: parse(text) === null ? oneLine : lineOf(receivedAt, oneLine) };
+};
+
+/**
+ * What Kafka would get of a frame, and no more: minimised, masked, within the limits. A replay of these lines writes the
+ * records that one of the raw ones would; what Kafka would not get changes none of them, and is not recorded.
+ */
+export function recordMinimised(ingest: Ingest): RecordFrame {
+  return (text, receivedAt) => {
+    const frame = parse(text)?.value;
+    if (frame === undefined) return { kind: 'invalid', reason: 'not-json' };
+    // As a replay would read the raw line, for which this one stands.
+    const line = { receivedAt: new Date(receivedAt).toISOString(), event: frame };
+    const ingested = ingest.value(line, receivedAt, 'a recording');
+    if (ingested.kind !== 'event') return ingested;
+    const { event } = ingested;
+    if (event.gone) return { kind: 'skip', reason: 'gone' };
+    return { kind: 'line', line: lineOf(receivedAt, JSON.stringify(inItsShape(wireConversation(event), frame))) };
+  };
+}
+
+function lineOf(receivedAt: number, event: string): string {
+  return `{"receivedAt":"${new Date(receivedAt).toISOString()}","event":${event}}`;
+}
+
+/** A topic of ids alone; in the place of an id there may be anything. */
+const PLAIN_TOPIC = /^v2\.[a-z.]+\.[\w-]+\.conversations$/;
+
+/** A notification stays one. */
+function inItsShape(conversation: object, frame: unknown): object {
+  const topicName = isObject(frame) ? frame['topicName'] : undefined;
+  if (typeof topicName !== 'string' || !PLAIN_TOPIC.test(topicName)) return conversation;
+  return { topicName, version: '2', eventBody: conversation };
+}
+
+function parse(text: string): { readonly value: unknown } | null {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,72 @@
+import { createReadStream, statSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import * as zlib from 'node:zlib';
+import { messageOf, OperatorError } from '../common/errors';
+import { linesOf, type Line } from '../ingest/lines';
+import { LONGEST_LINE_BYTES } from './replay';
+
+/** Says at once which of the files cannot be read, before anything is started. */
+export function checkRecordings(files: readonly string[]): void {
+  for (const file of files.filter((name) => name !== '-')) {
+    let isFile: boolean;
+    try {
+      isFile = statSync(file).isFile() || !statSync(file).isDirectory();
+    } catch (error) {
+      throw new OperatorError(`${file}: cannot be read (${messageOf(error)})`);
+    }
+    if (!isFile) throw new OperatorError(`${file}: is a directory; name the files in it`);
+    if (file.endsWith('.zst') && zstd() === null) {
+      throw new OperatorError(
+        `${file}: Node.js ${process.version} cannot read .zst (22.15 and later can). Run: zstd -dc ${file} | queuefold replay -`,
+      );
+    }
+  }
+}
+
+/** The lines of recordings, one file after the other; `-` is stdin. `.gz` and `.zst` are unpacked. */
+export async function* recordedLines(
+  files: readonly string[],
+  stdin: AsyncIterable<string | Buffer>,
+): AsyncGenerator<{ line: Line; origin: string }> {
+  for (const file of files) {
+    const name = file === '-' ? 'stdin' : file;
+    const stream = file === '-' ? bytesOf(stdin) : open(file);
+    let number = 0;
+    try {
+      for await (const line of linesOf(stream, LONGEST_LINE_BYTES)) {
+        number++;
+        yield { line, origin: `${name}:${number}` };
+      }
+    } catch (error) {
+      throw isReadError(error)
+        ? new OperatorError(`${name}: cannot be read after line ${number} (${messageOf(error)})`)
+        : error;
+    }
+  }
+}
+
+function open(file: string): AsyncIterable<Buffer> {
+  const raw = createReadStream(file, { highWaterMark: 256 * 1024 });
+  if (file.endsWith('.gz')) return unpacked(raw, zlib.createGunzip());
+  const unzstd = file.endsWith('.zst') ? zstd() : null;
+  return unzstd === null ? raw : unpacked(raw, unzstd());
+}
+
+function unpacked(raw: Readable, transform: NodeJS.ReadWriteStream & Readable): AsyncIterable<Buffer> {
+  raw.on('error', (error) => transform.destroy(error));
+  return raw.pipe(transform);
+}
+
+/** Newer Node.js has it. */
+function zstd(): (() => NodeJS.ReadWriteStream & Readable) | null {
+  const create = (zlib as { createZstdDecompress?: () => NodeJS.ReadWriteStream & Readable }).createZstdDecompress;
+  return create ?? null;
+}
+
+async function* bytesOf(stream: AsyncIterable<string | Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of stream) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+}
+
+function isReadError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string';
+}

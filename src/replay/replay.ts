@@ -1,0 +1,186 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DeadLetterLimits } from '../common/dead-letter-limit';
+import type { FoldSettings, StateRecord } from '../conversation/fold';
+import type { InputLimits, Limits } from '../conversation/limits';
+import type { PrivacyMask } from '../conversation/privacy';
+import { createEventCodec, createRowCodec } from '../log/codec/codecs';
+import type { SchemaSource } from '../log/codec/schema-source';
+import type { Log, LogProducer, OutRecord, RunningTasks } from '../log/port';
+import type { TopicNames } from '../log/topics';
+import type { Metrics } from '../ops/metrics';
+import { ingestLine, type OriginatedLine } from '../ingest/originated-line';
+import { startFold } from '../fold/start';
+import { createIngest } from '../ingest/ingest';
+import { startStateReader } from './state-reader';
+
+export interface ReplayOptions {
+  readonly log: Log;
+  readonly schemas: SchemaSource;
+  readonly topics: TopicNames;
+  readonly settings: Omit<FoldSettings, 'sizeOf'>;
+  readonly limits: Limits;
+  readonly input: InputLimits;
+  readonly mask: PrivacyMask | null;
+  readonly deadLetterLimits: DeadLetterLimits;
+  readonly metrics: Metrics;
+  readonly lines: AsyncIterable<OriginatedLine>;
+  /** The receive time where a line carries none, epoch ms. */
+  readonly now: number;
+  /** So many times as fast as it was received; null: as fast as it goes. */
+  readonly speed: number | null;
+  /** Every record of the state topic, in the order of the log. */
+  readonly onRecord: (record: StateRecord) => Promise<void> | void;
+  /** A line that went to the dead letters; nothing of its content is in `message`. */
+  readonly onInvalid: (origin: string, message: string) => void;
+  readonly onProgress: (summary: ReplaySummary) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface ReplaySummary {
+  readonly lines: number;
+  readonly events: number;
+  readonly skipped: number;
+  readonly invalid: number;
+  /** Closing rows included. */
+  readonly upserts: number;
+  readonly tombstones: number;
+  readonly elapsedMs: number;
+  /** Of the state topic: the last record of each partition that holds one. */
+  readonly lastOffsets: ReadonlyMap<number, number>;
+}
+
+const SEND_AT_RECORDS = 500;
+const SEND_AT_BYTES = 512 * 1024;
+const PROGRESS_MS = 500;
+const POLL_MS = 10;
+/** A line beyond this is skipped unread; a Genesys frame is 16 MB at most. */
+export const LONGEST_LINE_BYTES = 64 * 1024 * 1024;
+
+/** Folds recorded events on the given log: the same ingest, topology and codecs as in a live system, timers off. */
+export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
+  const { log, schemas, topics, signal } = options;
+  const started = Date.now();
+  const counts = { lines: 0, events: 0, skipped: 0, invalid: 0, upserts: 0, tombstones: 0 };
+  const summary = (): ReplaySummary => ({
+    ...counts,
+    elapsedMs: Date.now() - started,
+    lastOffsets: reader.lastOffsets(),
+  });
+  const ingest = createIngest({
+    stage: 'replay',
+    topics,
+    events: await createEventCodec(schemas, topics),
+    limits: options.limits,
+    input: options.input,
+    mask: options.mask,
+  });
+
+  const producer = await log.createProducer();
+  const reader = await startStateReader({
+    log,
+    topic: topics.state,
+    group: `${topics.prefix}-replay-state`,
+    rows: await createRowCodec(schemas, topics),
+    onRecord: (record) => {
+      counts[record.row === null ? 'tombstones' : 'upserts']++;
+      return options.onRecord(record);
+    },
+  });
+  const tasks = await startFold({
+    log,
+    schemas,
+    topics,
+    settings: options.settings,
+    deadLetterLimits: options.deadLetterLimits,
+    metrics: options.metrics,
+    timers: false,
+  });
+  const progress = setInterval(() => options.onProgress(summary()), PROGRESS_MS);
+
+  const feed = async (): Promise<void> => {
+    const batch = createBatch(producer);
+    const pace = createPace(options.speed, signal);
+    for await (const { line, origin } of options.lines) {
+      signal.throwIfAborted();
+      const ingested = ingestLine(ingest, line, origin, options.now);
+      if (ingested === null) continue;
+      counts.lines++;
+      if (ingested.kind === 'skip') counts.skipped++;
+      else if (ingested.kind === 'event') counts.events++;
+      else {
+        counts.invalid++;
+        options.onInvalid(origin, ingested.message);
+      }
+      if (ingested.kind === 'event' && pace !== null) {
+        await batch.flush();
+        await pace(ingested.event.receivedAt);
+      }
+      if (ingested.kind !== 'skip') await batch.add(ingested.record);
+    }
+    await batch.flush();
+    await folded(log, topics.events, tasks, signal);
+    await reader.reached(await log.writtenOffsets(topics.state));
+  };
+
+  try {
+    await Promise.race([feed(), endedEarly(tasks.done), endedEarly(reader.done), aborted(signal)]);
+    return summary();
+  } finally {
+    clearInterval(progress);
+    await tasks.stop();
+    await reader.stop();
+    await producer.close();
+  }
+}
+
+function createBatch(producer: LogProducer): { add(record: OutRecord): Promise<void>; flush(): Promise<void> } {
+  let records: OutRecord[] = [];
+  let bytes = 0;
+  const flush = async (): Promise<void> => {
+    if (records.length === 0) return;
+    const sent = records;
+    records = [];
+    bytes = 0;
+    await producer.send(sent);
+  };
+  return {
+    flush,
+    add: async (record) => {
+      records.push(record);
+      bytes += record.value?.length ?? 0;
+      if (records.length >= SEND_AT_RECORDS || bytes >= SEND_AT_BYTES) await flush();
+    },
+  };
+}
+
+/** Waits until an event is due, `speed` times as fast as it was received; receive times that run back wait for nothing. */
+function createPace(speed: number | null, signal: AbortSignal): ((receivedAt: number) => Promise<void>) | null {
+  if (speed === null) return null;
+  let origin: { readonly wall: number; readonly received: number } | null = null;
+  return async (receivedAt) => {
+    origin ??= { wall: Date.now(), received: receivedAt };
+    const dueIn = origin.wall + (receivedAt - origin.received) / speed - Date.now();
+    if (dueIn > 1) await sleep(dueIn, undefined, { signal });
+  };
+}
+
+/** Resolves when the tasks have committed all that the topic holds. */
+async function folded(log: Log, topic: string, tasks: RunningTasks, signal: AbortSignal): Promise<void> {
+  const ends = await log.endOffsets(topic);
+  const isFolded = (): boolean => {
+    const next = new Map(tasks.status().map(({ partition, nextOffset }) => [partition, nextOffset ?? 0]));
+    return [...ends].every(([partition, end]) => (next.get(partition) ?? 0) >= end);
+  };
+  while (!isFolded()) await sleep(POLL_MS, undefined, { signal });
+}
+
+async function endedEarly(done: Promise<void>): Promise<never> {
+  await done;
+  return new Promise(() => undefined);
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+}

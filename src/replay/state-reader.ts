@@ -1,0 +1,88 @@
+import type { StateRecord } from '../conversation/fold';
+import type { QueueConversation } from '../conversation/row';
+import type { ValueCodec } from '../log/codec/value-codec';
+import type { Log, LogRecord, RunningSubscription } from '../log/port';
+import { readStateRecord } from '../log/records/state-records';
+
+/** Reads the state topic from its beginning, as a group of its own, and waits for whoever takes the records. */
+export interface StateReader {
+  readonly done: Promise<void>;
+  /** Resolves when everything up to these ends has been taken. */
+  reached(ends: ReadonlyMap<number, number>): Promise<void>;
+  /** The last record of each partition that holds one, as far as it is read. */
+  lastOffsets(): ReadonlyMap<number, number>;
+  stop(): Promise<void>;
+}
+
+export interface StateReaderOptions {
+  readonly log: Log;
+  readonly topic: string;
+  readonly group: string;
+  readonly rows: ValueCodec<QueueConversation>;
+  /** In the order of each partition; the next comes when this has resolved. */
+  readonly onRecord: (record: StateRecord) => Promise<void> | void;
+}
+
+interface Chunk {
+  readonly partition: number;
+  readonly records: readonly LogRecord[];
+  readonly nextOffset: number;
+}
+
+const PAUSE_AT_RECORDS = 10_000;
+const POLL_MS = 20;
+
+export async function startStateReader(options: StateReaderOptions): Promise<StateReader> {
+  const { rows, onRecord } = options;
+  const taken = new Map<number, number>();
+  const lastOffsets = new Map<number, number>();
+  const chunks: Chunk[] = [];
+  let waiting = 0;
+  let working = false;
+  let subscription: RunningSubscription | null = null;
+  let fail: (error: unknown) => void = () => undefined;
+  const failed = new Promise<void>((_resolve, reject) => (fail = reject));
+  failed.catch(() => undefined);
+
+  const work = async (): Promise<void> => {
+    working = true;
+    for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) {
+      await rows.prepare(chunk.records.map((record) => record.value));
+      for (const record of chunk.records) {
+        const wait = onRecord(readStateRecord(record, rows));
+        if (wait !== undefined) await wait;
+        lastOffsets.set(chunk.partition, record.offset);
+      }
+      waiting -= chunk.records.length;
+      taken.set(chunk.partition, chunk.nextOffset);
+      if (waiting < PAUSE_AT_RECORDS / 2) subscription?.resume();
+      await subscription?.commit([{ partition: chunk.partition, offset: chunk.nextOffset }]);
+    }
+    working = false;
+  };
+
+  const running = await options.log.subscribe({
+    group: options.group,
+    topic: options.topic,
+    onAssigned: () => Promise.resolve(new Map()),
+    onRevoked: () => undefined,
+    onRecords: (partition, records, nextOffset) => {
+      chunks.push({ partition, records, nextOffset });
+      waiting += records.length;
+      if (waiting > PAUSE_AT_RECORDS) subscription?.pause();
+      if (!working) work().catch(fail);
+    },
+  });
+  subscription = running;
+
+  return {
+    done: Promise.race([running.done, failed]),
+    reached: async (ends) => {
+      const isReached = (): boolean =>
+        [...ends].every(([partition, end]) => end === 0 || (taken.get(partition) ?? 0) >= end);
+      while (!isReached()) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    },
+    lastOffsets: () => lastOffsets,
+    stop: () => running.stop(),
+  };
+}

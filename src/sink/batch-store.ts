@@ -1,0 +1,96 @@
+import { createDeadLetterLimit, tooManyDeadLetters, type DeadLetterLimit } from '../common/dead-letter-limit';
+import { observeLatency } from '../ops/latency';
+import type { SinkDeadLetterReason } from '../ops/metrics';
+import type { StoreRow } from '../store/encode';
+import { describeRefusal } from '../store/errors';
+import type { SourceRecord } from './record-source';
+import type { Batch } from './buffer';
+import type { DecodedRecord, SinkOptions } from './options';
+import type { Writer } from '../store/writer';
+
+export interface BatchStoreOptions<R extends SourceRecord> extends Pick<
+  SinkOptions<R>,
+  'topic' | 'prepare' | 'decode' | 'receivedOf' | 'onInvalid' | 'onStored' | 'deadLetterLimits' | 'metrics'
+> {
+  readonly writer: Pick<Writer, 'insert'>;
+  /** See `createTopicGuard`. */
+  readonly assertSameTopic: (signal: AbortSignal) => Promise<void>;
+  /** It was read once more: that says nothing of how fast events come through. */
+  readonly isReread: (record: R) => boolean;
+}
+
+interface Problem {
+  readonly reason: SinkDeadLetterReason;
+  readonly message: string;
+}
+
+/**
+ * Answers what stores one batch: it resolves when every record is in the tables or was given to `onInvalid`, and rejects
+ * with an OperatorError when so many are wrong that something else must be.
+ */
+export function createBatchStore<R extends SourceRecord>(options: BatchStoreOptions<R>) {
+  const { topic, prepare, decode, receivedOf, onInvalid, deadLetterLimits, writer, metrics } = options;
+  const { assertSameTopic, isReread } = options;
+  const limits = new Map<number, DeadLetterLimit>();
+  const limitOf = (partition: number): DeadLetterLimit => {
+    const limit = limits.get(partition) ?? createDeadLetterLimit(deadLetterLimits);
+    limits.set(partition, limit);
+    return limit;
+  };
+
+  const handOver = async (records: readonly R[], problems: ReadonlyMap<R, Problem>): Promise<void> => {
+    for (const record of records) {
+      const { partition, offset } = record;
+      const problem = problems.get(record);
+      const limit = limitOf(partition);
+      if (problem === undefined) {
+        limit.readable();
+        continue;
+      }
+      const stop = limit.unreadable(offset);
+      if (stop !== null) {
+        throw tooManyDeadLetters({ topic, partition }, stop, { ...problem, cannot: 'be read or stored' });
+      }
+      await onInvalid(record, problem.reason, problem.message);
+    }
+  };
+
+  return async (batch: Batch<R>, signal: AbortSignal, notAfterMs: number): Promise<void> => {
+    const { records } = batch;
+    await prepare?.(records.map(({ value }) => value));
+    /** The record of each row. */
+    const sources: R[] = [];
+    const problems = new Map<R, Problem>();
+    /** One by one, see `Writer.insert`. */
+    function* rows(): Generator<StoreRow> {
+      for (const record of records) {
+        const decoded = decode(record);
+        if (decoded.kind === 'invalid') {
+          problems.set(record, decoded);
+          continue;
+        }
+        sources.push(record);
+        yield storeRow(decoded, record);
+      }
+    }
+    await assertSameTopic(signal);
+    const startedAt = Date.now();
+    for (const { index, error } of await writer.insert(rows(), signal, notAfterMs)) {
+      const record = sources[index];
+      if (record !== undefined) {
+        problems.set(record, { reason: 'refused-by-store', message: describeRefusal(error) });
+      }
+    }
+    await handOver(records, problems);
+    const received = records.flatMap((record) => (isReread(record) ? [] : (receivedOf?.(record) ?? [])));
+    observeLatency(metrics, 'store', received);
+    options.onStored?.({ records: records.filter((record) => !isReread(record)), readAt: batch.readAt, startedAt });
+  };
+}
+
+function storeRow(decoded: Exclude<DecodedRecord, { kind: 'invalid' }>, record: SourceRecord): StoreRow {
+  const { partition, offset, timestamp } = record;
+  return decoded.kind === 'row'
+    ? { kind: 'row', row: decoded.row, partition, offset }
+    : { kind: 'tombstone', conversationId: decoded.conversationId, timestamp, partition, offset };
+}

@@ -1,0 +1,84 @@
+import type { Logger } from 'pino';
+import type { Metrics } from '../ops/metrics';
+import { identifier, type Store } from '../store/client';
+import { describeStoreError } from '../store/errors';
+
+export interface CleanupOptions {
+  readonly store: Store;
+  readonly intervalMs: number;
+  /** Tombstones stay in the table so long; longer than any row can be on its way to it. */
+  readonly graceMs: number;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+export interface Cleanup {
+  /** Cleans up from time to time, the first time after one interval. */
+  start(): void;
+  stop(): void;
+}
+
+/** @see cleanUp; a round that fails is made up for by the next. */
+export function createCleanup(options: CleanupOptions): Cleanup {
+  const { intervalMs, metrics, logger } = options;
+  let timer: NodeJS.Timeout | undefined;
+  let isOn = false;
+
+  const round = async (): Promise<void> => {
+    try {
+      const rows = await cleanUp(options);
+      metrics.cleanupRows.inc(rows ?? 0);
+      if (rows !== null && isOn) metrics.cleanupLastSuccess.set(Date.now() / 1000);
+    } catch (error) {
+      logger.warn({ error: describeStoreError(error) }, 'ended conversations were not cleaned up; trying again later');
+    }
+    if (isOn) arm();
+  };
+  const arm = (): void => {
+    timer = setTimeout(() => void round(), intervalMs);
+  };
+
+  return {
+    start: () => {
+      if (isOn) return;
+      isOn = true;
+      metrics.cleanupLastSuccess.set(Date.now() / 1000);
+      arm();
+    },
+    stop: () => {
+      isOn = false;
+      clearTimeout(timer);
+      metrics.cleanupLastSuccess.remove();
+    },
+  };
+}
+
+/**
+ * Removes tombstones that were stored longer than the grace ago, after the rows that they hide. Answers how many; null
+ * when there is still something that they hide.
+ * DO NOT BREAK: a tombstone goes only when nothing older of its key is in the table or can still come. The first is
+ * looked at; OPTIMIZE alone promises nothing (a part that is being merged is left out). The second: see docs/design.md,
+ * "The store". `OPTIMIZE … CLEANUP` would take all tombstones, those of a moment ago too.
+ */
+export async function cleanUp({ store, graceMs }: CleanupOptions): Promise<number | null> {
+  const table = `${identifier(store.database)}.queue_conversation_state`;
+  const ask = async (query: string): Promise<number> => {
+    const result = await store.client.query({ query, format: 'JSONEachRow' });
+    const [row] = await result.json<{ n: string | number }>();
+    return Number(row?.n ?? 0);
+  };
+  // One moment for all of it, by the clock that wrote _ingested_at.
+  const before = (await ask('SELECT toUnixTimestamp(now()) AS n')) - Math.ceil(graceMs / 1000);
+  const isOld = `(_deleted AND _ingested_at < fromUnixTimestamp(${before}))`;
+  const countOld = () => ask(`SELECT count() AS n FROM ${table} WHERE ${isOld}`);
+  if ((await countOld()) === 0) return 0;
+  await store.client.command({ query: `OPTIMIZE TABLE ${table} FINAL` });
+  const hiding = await ask(
+    `SELECT count() AS n FROM ${table} WHERE ${isOld} AND conversation_id IN ` +
+      `(SELECT conversation_id FROM ${table} WHERE NOT ${isOld})`,
+  );
+  if (hiding > 0) return null;
+  const old = await countOld();
+  await store.client.command({ query: `DELETE FROM ${table} WHERE ${isOld} SETTINGS lightweight_deletes_sync = 1` });
+  return old;
+}

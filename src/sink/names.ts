@@ -1,0 +1,261 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { nameKey, readNameKey, type Name } from '../common/organisation-names';
+import type { Metrics } from '../ops/metrics';
+import { identifier, type Store } from '../store/client';
+import { offsetOf, text, versionOf } from '../store/encode';
+import { claimEpoch } from '../store/epochs';
+import { codeOf, describeStoreError } from '../store/errors';
+import type { RecordSource, SourceRecord } from './record-source';
+import { createTableWriter, type TableWriterOptions, type Writer } from '../store/writer';
+
+/** What a record of the names topic says. */
+export type DecodedName =
+  { readonly kind: 'name'; readonly name: Name } | { readonly kind: 'invalid'; readonly message: string };
+
+/** What is needed of the log: src/log/port.ts fits it. */
+export interface NamesSource<R extends SourceRecord> extends Pick<RecordSource<R>, 'endOffsets' | 'topicId'> {
+  /** From the beginning and for ever; `caughtUp`: the ends that were found at the call are reached. */
+  read(request: {
+    readonly topics: readonly string[];
+    readonly follow: true;
+    onRecord(record: R): void;
+  }): Promise<{ readonly caughtUp: Promise<void>; stop(): Promise<void> }>;
+}
+
+export interface NamesCodec {
+  /** Before `decode` of these values: null, or resolves when their schemas are known. */
+  prepare(values: Iterable<Buffer | null>): Promise<void> | null;
+  decode(value: Buffer): DecodedName;
+}
+
+export interface NamesOptions<R extends SourceRecord> {
+  readonly store: Store;
+  readonly log: NamesSource<R>;
+  readonly topic: string;
+  readonly codec: () => Promise<NamesCodec>;
+  /** Where a key of the topic is, among so many partitions. */
+  readonly partitionOf: (key: string, partitions: number) => number;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly backOff?: TableWriterOptions<NameRow>['backOff'];
+  /** Between two attempts to begin. Default 30,000. */
+  readonly retryMs?: number;
+}
+
+export interface RunningNames {
+  /** Resolves when the table has what the topic had at the start, or when that has failed once and is tried again later. */
+  readonly tried: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A row of the table `names`. `goneSince` in epoch ms. */
+type Place = Pick<SourceRecord, 'partition' | 'offset'>;
+
+interface NameRow extends Name, Place {
+  readonly deleted: 0 | 1;
+}
+
+const COLUMNS = ['kind', 'id', 'name', 'gone_since', 'version', 'deleted'];
+const RETRY_MS = 30_000;
+const STOP_WITHIN_MS = 3_000;
+
+/**
+ * Keeps the table `names` as the names topic is. The topic is small, so each sink reads all of it, without a group: several
+ * write the same rows of the same versions. Nothing here ends a sink: without names there are ids.
+ */
+export function followNames<R extends SourceRecord>(options: NamesOptions<R>): RunningNames {
+  const { logger, retryMs = RETRY_MS } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const isOver = (): boolean => signal.aborted;
+  let isTried: () => void = () => undefined;
+  const tried = new Promise<void>((resolve) => (isTried = resolve));
+
+  const run = async (): Promise<void> => {
+    while (!isOver()) {
+      try {
+        await followTopic(options, signal, isTried);
+      } catch (error) {
+        if (isOver()) return;
+        isTried();
+        logger.warn({ error: describeStoreError(error) }, 'names do not reach ClickHouse; trying again');
+        await sleep(retryMs, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  };
+  const running = run();
+
+  return {
+    tried,
+    async stop() {
+      stopping.abort();
+      await Promise.race([running, sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
+    },
+  };
+}
+
+/** Returns when the topic was made anew: then all of it is another one. */
+async function followTopic<R extends SourceRecord>(
+  options: NamesOptions<R>,
+  signal: AbortSignal,
+  onCaughtUp: () => void,
+): Promise<void> {
+  const { store, log, topic } = options;
+  const codec = await options.codec();
+  const topicId = await log.topicId(topic);
+  const epoch = await claimEpoch(store, { topic, id: topicId });
+  const writer = writerOf(options, epoch);
+  const ends = await log.endOffsets(topic);
+  const inbox = createInbox<R>(signal);
+  const reading = await log.read({ topics: [topic], follow: true, onRecord: inbox.put });
+  const stop = () => void reading.stop();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    await reading.caughtUp;
+    signal.throwIfAborted();
+    const rows = await rowsOf(options, codec, inbox.take());
+    await put(options, writer, changesOf(rows, await readTable(store), { ...options, ends, epoch }), signal);
+    onCaughtUp();
+    for (;;) {
+      const records = await inbox.next();
+      if ((await log.topicId(topic)) !== topicId) return;
+      await put(options, writer, [...(await rowsOf(options, codec, records)).values()], signal);
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await reading.stop();
+  }
+}
+
+/** What the table lacks of the topic, and the ends of what the topic no longer has: their tombstones may be compacted away. */
+function changesOf(
+  rows: ReadonlyMap<string, NameRow>,
+  table: ReadonlyMap<string, string>,
+  { ends, epoch, partitionOf }: Ends,
+): readonly NameRow[] {
+  const changed = [...rows].filter(([key, { deleted, offset }]) => {
+    const version = table.get(key);
+    return version === undefined ? deleted === 0 : version !== versionOf(epoch, offset);
+  });
+  const left = [...table].flatMap(([key, version]): readonly NameRow[] => {
+    const parts = rows.has(key) ? null : readNameKey(key);
+    const partition = partitionOf(key, ends.size);
+    const end = ends.get(partition) ?? 0;
+    // Of an empty topic nothing is known yet, and what is behind the ends another sink has read.
+    if (parts === null || end === 0 || (offsetOf(epoch, version) ?? -1) >= end) return [];
+    return [forgotten(parts, { partition, offset: end - 1 })];
+  });
+  return [...changed.map(([, row]) => row), ...left];
+}
+
+interface Ends {
+  /** Up to which the rows were read. */
+  readonly ends: ReadonlyMap<number, number>;
+  readonly epoch: number;
+  readonly partitionOf: NamesOptions<SourceRecord>['partitionOf'];
+}
+
+/** The newest record of each key. */
+async function rowsOf<R extends SourceRecord>(
+  { topic, logger }: NamesOptions<R>,
+  { prepare, decode }: NamesCodec,
+  records: readonly R[],
+): Promise<ReadonlyMap<string, NameRow>> {
+  await prepare(records.map(({ value }) => value));
+  const rows = new Map<string, NameRow>();
+  for (const { partition, offset, key: bytes, value } of records) {
+    const key = bytes?.toString() ?? '';
+    const parts = readNameKey(key);
+    const decoded = value === null ? null : decode(value);
+    if (parts === null || decoded?.kind === 'invalid') {
+      const message = decoded?.kind === 'invalid' ? decoded.message : 'its key is none of a name';
+      logger.error(
+        { topic, partition, offset, reason: message },
+        'a record of the names cannot be read and is left out',
+      );
+    } else {
+      const record = { partition, offset };
+      rows.set(key, decoded === null ? forgotten(parts, record) : { ...decoded.name, ...parts, ...record, deleted: 0 });
+    }
+  }
+  return rows;
+}
+
+const forgotten = (parts: Pick<Name, 'kind' | 'id'>, record: Place): NameRow => ({
+  ...{ ...parts, ...record },
+  ...{ name: '', goneSince: null, deleted: 1 },
+});
+
+/** The versions of the names that the table shows, by the keys of their records. */
+async function readTable({ client, database }: Store): Promise<ReadonlyMap<string, string>> {
+  const result = await client.query({
+    query: `SELECT kind, id, toString(version) AS version FROM ${identifier(database)}.names FINAL`,
+    format: 'JSONEachRow',
+  });
+  const rows = await result.json<{ kind: string; id: string; version: string }>();
+  return new Map(rows.map((row) => [nameKey(row), row.version]));
+}
+
+function writerOf<R extends SourceRecord>(
+  { store, metrics, logger, backOff }: NamesOptions<R>,
+  epoch: number,
+): Writer<NameRow> {
+  return createTableWriter<NameRow>({
+    ...{ store, metrics, logger, table: 'names', columns: COLUMNS },
+    lineOf: ({ kind, id, name, goneSince, offset, deleted }) =>
+      `[${text(kind)},${text(id)},${text(name)},${goneSince},"${versionOf(epoch, offset)}",${deleted}]\n`,
+    isSound: ({ deleted }) => deleted === 1,
+    ...(backOff === undefined ? {} : { backOff }),
+  });
+}
+
+async function put<R extends SourceRecord>(
+  { store, logger }: NamesOptions<R>,
+  writer: Writer<NameRow>,
+  rows: readonly NameRow[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { index, error } of await writer.insert(rows, signal)) {
+    logger.error({ offset: rows[index]?.offset, code: codeOf(error) }, 'ClickHouse refuses a name; its id is shown');
+  }
+  if (!rows.some(({ deleted }) => deleted === 1)) return;
+  // Who is forgotten is not to stay in a part until ClickHouse finds it worth a merge.
+  await store.client
+    .command({ query: `OPTIMIZE TABLE ${identifier(store.database)}.names FINAL` })
+    .catch((error: unknown) =>
+      logger.warn({ error: describeStoreError(error) }, 'forgotten names stay on disk until ClickHouse merges them'),
+    );
+}
+
+interface Inbox<R> {
+  put(record: R): void;
+  take(): readonly R[];
+  /** Resolves when there is something, with all of it. @throws the signal's reason */
+  next(): Promise<readonly R[]>;
+}
+
+function createInbox<R>(signal: AbortSignal): Inbox<R> {
+  let records: R[] = [];
+  let wake: () => void = () => undefined;
+  signal.addEventListener('abort', () => wake(), { once: true });
+  const take = (): readonly R[] => {
+    const taken = records;
+    records = [];
+    return taken;
+  };
+  return {
+    put(record) {
+      records.push(record);
+      wake();
+    },
+    take,
+    async next() {
+      while (records.length === 0) {
+        signal.throwIfAborted();
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+      return take();
+    },
+  };
+}

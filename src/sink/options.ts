@@ -1,0 +1,64 @@
+import type { Logger } from 'pino';
+import type { DeadLetterLimits } from '../common/dead-letter-limit';
+import type { QueueConversation } from '../conversation/row';
+import type { Received } from '../ops/latency';
+import type { Metrics, SinkDeadLetterReason } from '../ops/metrics';
+import type { Store } from '../store/client';
+import type { RecordSource, SourceRecord } from './record-source';
+import type { WriterOptions } from '../store/writer';
+
+/** What a record of the state topic says. */
+export type DecodedRecord =
+  | { readonly kind: 'row'; readonly row: QueueConversation }
+  | { readonly kind: 'tombstone'; readonly conversationId: string }
+  | { readonly kind: 'invalid'; readonly reason: SinkDeadLetterReason; readonly message: string };
+
+export interface SinkOptions<R extends SourceRecord> {
+  readonly store: Store;
+  readonly log: RecordSource<R>;
+  readonly group: string;
+  readonly topic: string;
+  /** Before `decode` of these values: null, or resolves when their schemas are known. */
+  readonly prepare?: (values: Iterable<Buffer | null>) => Promise<void> | null;
+  readonly decode: (record: R) => DecodedRecord;
+  /** Whichever comes first. `bytes` counts keys and values as they are in Kafka. */
+  readonly flush: FlushLimits;
+  /** The event that a record comes from; none: it came of time alone. Absent: latency is not measured. */
+  readonly receivedOf?: (record: R) => readonly Received[];
+  /** A record that cannot be decoded, or that ClickHouse refuses. Its offset is committed when this resolves. */
+  readonly onInvalid: (record: R, reason: SinkDeadLetterReason, message: string) => Promise<void>;
+  /** A batch is in ClickHouse, but for what it refused. Must not throw. */
+  readonly onStored?: ((batch: StoredRecords<R>) => void) | undefined;
+  /** Beyond them the sink ends instead of going on: then it is not the records that are wrong. */
+  readonly deadLetterLimits: DeadLetterLimits;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Of the state topic, see `claimEpoch`. */
+  readonly epoch: number;
+  /** The id of the topic that has this epoch; null: the log tells none. */
+  readonly topicId: string | null;
+  /** How long the topic keeps tombstones; null: until they are read. */
+  readonly tombstoneRetentionMs: number | null;
+  /** Where a key of the topic is, among so many partitions. */
+  readonly partitionOf: (key: string, partitions: number) => number;
+  /** `anew`: every partition from its beginning, whatever the store has noted. Default `noted`. */
+  readonly begin?: 'noted' | 'anew';
+  readonly cleanup: { readonly intervalMs: number; readonly graceMs: number };
+  readonly backOff?: WriterOptions['backOff'];
+  /** How long a stop waits for what was read to be stored; then it is dropped, uncommitted. Default 10,000. */
+  readonly stopTimeoutMs?: number;
+}
+
+export interface StoredRecords<R> {
+  /** Without those that were read once more. */
+  readonly records: readonly R[];
+  /** When the oldest of them was read, and when the INSERT began, epoch ms. */
+  readonly readAt: number;
+  readonly startedAt: number;
+}
+
+export interface FlushLimits {
+  readonly rows: number;
+  readonly bytes: number;
+  readonly ms: number;
+}

@@ -1,0 +1,137 @@
+import { createAsOf } from '../common/watermark';
+import { OperatorError } from '../common/errors';
+import type { Note } from '../store/progress';
+import type { SourcePartition, SourceRecord } from './record-source';
+import { recover, type Beginning, type RecoveryOptions } from './recovery';
+import type { Batch } from './buffer';
+
+export interface SinkPartitionsOptions<R extends SourceRecord> extends RecoveryOptions<R> {
+  readonly group: string;
+  /** `SINK_CLEANUP_GRACE`; a row is sent at the latest half of it after it was read. */
+  readonly graceMs: number;
+}
+
+/**
+ * The partitions that this sink has: where each was begun, how far it is stored, and what that means for its rows. Tells it
+ * as lag and low watermark.
+ */
+export interface SinkPartitions<R> {
+  /**
+   * Brings the tables to where the partitions can be begun, and answers their first offsets.
+   * @param onBegun of each that was not taken away in the meantime
+   */
+  assign(
+    partitions: readonly SourcePartition[],
+    onBegun: (partition: number) => void,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<number, number>>;
+  revoke(partition: number): void;
+  /** Epoch ms; later its rows may not be sent, because the tombstones that hide them may have been cleaned up. */
+  notAfter(batch: Batch<R>): number;
+  /** Its partition is read from the beginning, and it was there before that. */
+  isReread(record: R): boolean;
+  /** Every record below `offset` is stored, or in the dead letters. */
+  advance(partition: number, offset: number): void;
+  stored(): ReadonlyMap<number, number>;
+  notes(): ReadonlyMap<number, Note>;
+  /** The topic's ends as they were at `at`. */
+  sample(ends: ReadonlyMap<number, number>, at: number): void;
+  /** Throws an OperatorError for one that is so far behind that the topic may have dropped tombstones before it. */
+  assertCurrent(partition: number): void;
+  assertAllCurrent(): void;
+}
+
+export function createSinkPartitions<R extends SourceRecord>(options: SinkPartitionsOptions<R>): SinkPartitions<R> {
+  const { group, topic, staleAfterMs, graceMs, metrics } = options;
+  /** An object per assignment: only its identity counts. */
+  const assignments = new Map<number, object>();
+  /** Up to where records may have been stored before, and until when their tombstones are sure to be there. */
+  const replays = new Map<number, { readonly end: number; readonly notAfterMs: number; readonly isReread: boolean }>();
+  /** As they were found last. */
+  const ends = new Map<number, number>();
+  const stored = new Map<number, number>();
+  const asOf = createAsOf();
+
+  const tell = (partition: number): void => {
+    const asOfMs = asOf.of(partition);
+    if (asOfMs === null) return;
+    const lag = Math.max(0, (ends.get(partition) ?? 0) - (stored.get(partition) ?? 0));
+    metrics.consumerLag.set({ group, topic, partition }, lag);
+    metrics.lowWatermark.set({ stage: 'store', partition }, asOfMs / 1000);
+  };
+
+  const begin = (partition: number, { offset, asOfMs, knownEnd, tombstonesAtMs, isReread }: Beginning): void => {
+    asOf.begin(partition, { asOfMs, storedTo: offset });
+    if (offset > 0) stored.set(partition, offset);
+    replays.set(partition, { end: knownEnd, notAfterMs: tombstonesAtMs + graceMs / 2, isReread });
+    ends.set(partition, knownEnd);
+    tell(partition);
+  };
+
+  const assertCurrent = (partition: number): void => {
+    const asOfMs = asOf.of(partition);
+    if (asOfMs === null || Date.now() - asOfMs <= staleAfterMs) return;
+    throw new OperatorError(
+      `${topic}/${partition}: the sink was behind for ${Math.round((Date.now() - asOfMs) / 1000)} s, and the topic may have ` +
+        'dropped tombstones (delete.retention.ms). Start again: the partition is then read from its beginning.',
+    );
+  };
+
+  return {
+    assign: async (partitions, onBegun, signal) => {
+      const assignment = {};
+      for (const { partition } of partitions) assignments.set(partition, assignment);
+      const beginnings = await recover(options, partitions, signal);
+      for (const [partition, beginning] of beginnings) {
+        if (assignments.get(partition) !== assignment) continue; // taken away in the meantime
+        begin(partition, beginning);
+        onBegun(partition);
+      }
+      return new Map([...beginnings].map(([partition, { offset }]) => [partition, offset]));
+    },
+    revoke: (partition) => {
+      assignments.delete(partition);
+      asOf.forget(partition);
+      replays.delete(partition);
+      stored.delete(partition);
+      metrics.consumerLag.remove({ group, topic, partition });
+      metrics.lowWatermark.remove({ stage: 'store', partition });
+    },
+    isReread: ({ partition, offset }) => {
+      const replay = replays.get(partition);
+      return replay?.isReread === true && offset < replay.end;
+    },
+    notAfter: ({ readAt, records }) => {
+      let limit = readAt + graceMs / 2;
+      for (const { partition, offset } of records) {
+        const replay = replays.get(partition);
+        if (replay !== undefined && offset < replay.end) limit = Math.min(limit, replay.notAfterMs);
+      }
+      return limit;
+    },
+    advance: (partition, offset) => {
+      stored.set(partition, offset);
+      asOf.stored(partition, offset);
+      tell(partition);
+    },
+    stored: () => stored,
+    notes: () =>
+      new Map(
+        [...stored].flatMap(([partition, offset]) => {
+          const asOfMs = asOf.of(partition);
+          return asOfMs === null ? [] : [[partition, { offset, asOfMs }] as const];
+        }),
+      ),
+    sample: (found, at) => {
+      asOf.sample(found, at);
+      for (const [partition, end] of found) {
+        ends.set(partition, end);
+        tell(partition);
+      }
+    },
+    assertCurrent,
+    assertAllCurrent: () => {
+      for (const partition of replays.keys()) assertCurrent(partition);
+    },
+  };
+}

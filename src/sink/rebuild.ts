@@ -1,0 +1,93 @@
+import type { QueueConversation } from '../conversation/row';
+import { createRowCodec } from '../log/codec/codecs';
+import type { LogRecord } from '../log/port';
+import { readStateRecord } from '../log/records/state-records';
+import type { Store } from '../store/client';
+import { compareTable, type Compacted } from './comparison';
+import { claimEpoch } from '../store/epochs';
+import type { RoleParts } from '../wiring/role';
+import { startSinkRole } from './role';
+
+export interface RebuildOptions extends RoleParts {
+  readonly store: Store;
+  /** Of all offsets of the topic so many are stored. */
+  readonly onProgress: (stored: number, all: number) => void;
+  /** A stop: the rebuild ends where it is. */
+  readonly signal: AbortSignal;
+}
+
+export interface RebuildResult {
+  readonly topic: string;
+  readonly epoch: number;
+  readonly liveRows: number;
+  /** Between the table and the compacted topic; empty: they are the same. */
+  readonly differences: readonly string[];
+}
+
+const POLL_MS = 250;
+
+/**
+ * Reads the compacted topic from its beginnings into the tables with a sink of a group of its own, beside the live sinks
+ * if there are any, and compares the two; the names as well, without a comparison. Null when it was stopped.
+ */
+export async function rebuild(options: RebuildOptions): Promise<RebuildResult | null> {
+  const { log, topics, store, signal, onProgress } = options;
+  const ends = await log.endOffsets(topics.state);
+  const all = sum(ends.values());
+  const sink = await startSinkRole(options, { group: topics.rebuildGroup, begin: 'anew' });
+  const failed = sink.done.then(() => undefined);
+  failed.catch(() => undefined); // raced below
+  const names = { tried: false };
+  void sink.namesTried.then(() => (names.tried = true));
+  try {
+    for (;;) {
+      const stored = sink.stored();
+      const storedOf = (partition: number, end: number) => Math.min(stored.get(partition) ?? 0, end);
+      onProgress(sum([...ends].map(([partition, end]) => storedOf(partition, end))), all);
+      if (names.tried && [...ends].every(([partition, end]) => storedOf(partition, end) === end)) break;
+      if (signal.aborted) return null;
+      await Promise.race([failed, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
+    }
+  } finally {
+    await sink.stop();
+  }
+  const epoch = await claimEpoch(store, { topic: topics.state, id: await log.topicId(topics.state) });
+  const compacted = await readCompacted(options, ends);
+  const differences = await compareTable(store, epoch, compacted);
+  return { topic: topics.state, epoch, liveRows: compacted.rows.size, differences };
+}
+function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const one of numbers) total += one;
+  return total;
+}
+
+/** What the topic has said up to the ends. */
+async function readCompacted(
+  { log, schemas, topics }: RoleParts,
+  ends: ReadonlyMap<number, number>,
+): Promise<Compacted> {
+  const codec = await createRowCodec(schemas, topics);
+  const latest = new Map<string, LogRecord>();
+  const newer = new Set<string>();
+  const reading = await log.read({
+    topics: [topics.state],
+    follow: false,
+    onRecord: (record) => {
+      const key = record.key?.toString();
+      if (key === undefined) return;
+      if (record.offset >= (ends.get(record.partition) ?? 0)) newer.add(key);
+      else if (record.value === null) latest.delete(key);
+      else latest.set(key, record);
+    },
+  });
+  await reading.caughtUp;
+  await reading.stop();
+  await codec.prepare([...latest.values()].map(({ value }) => value));
+  const rows = new Map<string, { readonly row: QueueConversation; readonly offset: number }>();
+  for (const [key, record] of latest) {
+    const { row } = readStateRecord(record, codec);
+    if (row !== null) rows.set(key, { row, offset: record.offset });
+  }
+  return { ends, rows, newer };
+}

@@ -1,0 +1,148 @@
+import { messageOf } from '../common/errors';
+import { createNameCodec, createRowCodec } from '../log/codec/codecs';
+import { partitionOf } from '../log/partitioner';
+import type { LogRecord } from '../log/port';
+import { TOMBSTONE_RETENTION_MS } from '../log/topics';
+import type { Received } from '../ops/latency';
+import type { SinkDeadLetterReason } from '../ops/metrics';
+import { deadLetterRecord, unreadable } from '../log/records/dead-letter';
+import { watchLoop } from '../wiring/loop-watch';
+import { reportStored } from '../log/records/spans';
+import type { Store } from '../store/client';
+import { claimEpoch } from '../store/epochs';
+import { followNames } from './names';
+import { createSink } from './sink';
+import type { DecodedRecord } from './options';
+import { HISTORY_TABLE } from '../store/writer';
+import { logAnswers, storeAnswers } from '../wiring/reach';
+import type { RoleParts, RunningRole } from '../wiring/role';
+
+export interface RunningSinkRole extends RunningRole {
+  /** Per partition the offset below which every record is stored or in the dead letters. */
+  stored(): ReadonlyMap<number, number>;
+  /** @see RunningNames.tried */
+  readonly namesTried: Promise<void>;
+}
+
+export interface SinkRoleOptions {
+  readonly group?: string;
+  readonly begin?: 'noted' | 'anew';
+  /** Default `followed`; a replay has none. */
+  readonly names?: 'followed' | 'left-out';
+}
+
+/** The sink: the state topic into ClickHouse, at least once, made exact by versions. */
+export async function startSinkRole(
+  parts: RoleParts & { readonly store: Store },
+  { group = parts.topics.sinkGroup, begin = 'noted', names = 'followed' }: SinkRoleOptions = {},
+): Promise<RunningSinkRole> {
+  const { config, logger, metrics, log, schemas, topics, store, tracing } = parts;
+  const rows = await createRowCodec(schemas, topics);
+  const producer = await log.createProducer();
+
+  const decode = (record: LogRecord): DecodedRecord => {
+    if (record.key === null) return { kind: 'invalid', reason: 'no-key', message: 'a state record without a key' };
+    if (record.value === null) return { kind: 'tombstone', conversationId: record.key.toString() };
+    const decoded = rows.decode(record.value);
+    return decoded.ok ? { kind: 'row', row: decoded.value } : { kind: 'invalid', ...decoded };
+  };
+
+  const onInvalid = async (record: LogRecord, reason: SinkDeadLetterReason, message: string): Promise<void> => {
+    metrics.deadLetters.inc({ stage: 'sink', reason });
+    const { topic, partition, offset, key, value } = record;
+    logger.error({ topic, partition, offset, reason }, 'a state record went to the dead letters');
+    const origin = { topic, partition, offset };
+    const body = unreadable(value);
+    await producer.send([deadLetterRecord(topics.deadLetters, { stage: 'sink', reason, message, key, origin, body })]);
+  };
+
+  const { flushMs, flushRows, flushBytes, cleanupIntervalMs, cleanupGraceMs } = config.sink;
+  const identity = { topic: topics.state, id: await log.topicId(topics.state) };
+  if (identity.id === null) logger.info('the log tells no topic ids: a state topic that is made anew is not noticed');
+  const place = { table: HISTORY_TABLE, database: store.database };
+  const sink = await createSink<LogRecord>({
+    store,
+    log,
+    group,
+    begin,
+    topic: topics.state,
+    prepare: (values) => rows.prepare(values),
+    decode,
+    onInvalid,
+    deadLetterLimits: config.deadLetters,
+    receivedOf,
+    onStored: tracing && ((batch) => reportStored(tracing, batch, { group, ...place })),
+    flush: { ms: flushMs, rows: flushRows, bytes: flushBytes },
+    epoch: await claimEpoch(store, identity),
+    topicId: identity.id,
+    tombstoneRetentionMs: await tombstoneRetention(parts),
+    partitionOf,
+    cleanup: { intervalMs: cleanupIntervalMs, graceMs: cleanupGraceMs },
+    metrics,
+    logger,
+  });
+  const reachStore = storeAnswers(store);
+  const loop = watchLoop({ log, topic: topics.state, turns: sink.turns, logger });
+  const following = names === 'followed' ? followNamesOf(parts) : null;
+  return {
+    name: 'sink',
+    live: loop.live,
+    ready: {
+      kafka: logAnswers(log, topics.state),
+      clickhouse: async () => {
+        const { available, error } = sink.state();
+        if (!available) return { ok: false, ...(error === null ? {} : { detail: error }) };
+        // There may be nothing to store for hours, which would tell nothing of ClickHouse.
+        return reachStore();
+      },
+      partitions: () => {
+        const ok = sink.ready();
+        const why = sink.state().available ? 'not in its group: is Kafka away?' : 'waits for ClickHouse';
+        return ok ? { ok } : { ok, detail: why };
+      },
+    },
+    done: sink.done,
+    stored: sink.stored,
+    namesTried: following?.tried ?? Promise.resolve(),
+    stop: async () => {
+      loop.stop();
+      await following?.stop();
+      await sink.stop();
+      await producer.close();
+    },
+  };
+}
+
+function followNamesOf({ log, schemas, topics, store, metrics, logger }: RoleParts & { readonly store: Store }) {
+  return followNames<LogRecord>({
+    ...{ store, log, topic: topics.names, partitionOf, metrics, logger },
+    codec: async () => {
+      const { prepare, decode } = await createNameCodec(schemas, topics);
+      return {
+        prepare,
+        decode: (value) => {
+          const decoded = decode(value);
+          return decoded.ok ? { kind: 'name', name: decoded.value } : { kind: 'invalid', message: decoded.message };
+        },
+      };
+    },
+  });
+}
+
+/** The state topic's time is the receive time. A row that a deadline closed belongs to no event, and so to no trace. */
+export function receivedOf({ timestamp, headers: { traceparent } }: LogRecord): readonly Received[] {
+  return traceparent === undefined ? [] : [{ at: timestamp, traceparent }];
+}
+
+/** As the broker says; as `setup` makes it, where asking is not permitted. */
+async function tombstoneRetention({ log, topics, logger }: RoleParts): Promise<number | null> {
+  try {
+    return await log.tombstoneRetentionMs(topics.state);
+  } catch (error) {
+    logger.warn(
+      { error: messageOf(error), assumedMs: TOMBSTONE_RETENTION_MS },
+      'delete.retention.ms of the state topic is not to be had; is DescribeConfigs permitted?',
+    );
+    return TOMBSTONE_RETENTION_MS;
+  }
+}

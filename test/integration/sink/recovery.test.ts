@@ -1,0 +1,227 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Log } from '../../../src/log/port';
+import { cleanUp } from '../../../src/sink/cleanup';
+import type { Store } from '../../../src/store/client';
+import type { RunningSink } from '../../../src/sink/sink';
+import {
+  aStateTopic,
+  compacted,
+  noteAsOf,
+  startTestSink,
+  STATE_TOPIC,
+  tableOf,
+  until,
+  type StartedSink,
+} from '../../support/sink';
+import { storeForTests, type TestStore } from '../../support/store';
+import { QUIET, tombstone, upsert, writerInto } from '../../support/store-rows';
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+let tests: TestStore;
+const running: RunningSink[] = [];
+
+beforeAll(async () => {
+  tests = await storeForTests();
+});
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((sink) => sink.stop()));
+  await tests.clear();
+});
+afterAll(() => tests.close());
+
+const start = async (...args: Parameters<typeof startTestSink> extends [unknown, ...infer Rest] ? Rest : never) => {
+  const started = await startTestSink(tests, ...args);
+  running.push(started.sink);
+  return started;
+};
+const table = () => tableOf(tests);
+const storedUpTo = ({ sink }: StartedSink, offset: number) =>
+  until(
+    () => sink.stored().get(0),
+    (stored) => stored === offset,
+  );
+const rereads = async ({ metrics }: StartedSink) =>
+  (await metrics.sinkRereads.get()).values.map(({ labels }) => labels['reason']);
+
+const awaySince = (ms: number, version: number) =>
+  noteAsOf(tests, { topic: STATE_TOPIC, version, asOfMs: Date.now() - ms });
+
+describe('a sink that was away', () => {
+  const withoutB = (log: Log) => compacted(log, ({ key }) => key?.toString() === 'b');
+
+  const storedAndLeft = async () => {
+    const topic = aStateTopic();
+    await topic.put(['a', '1'], ['b', '1'], ['c', '1']);
+    const first = await start(topic.cluster.connect(), { tombstoneRetentionMs: DAY_MS });
+    await storedUpTo(first, 3);
+    await first.sink.stop();
+    // b ends and is compacted away, its tombstone too.
+    await topic.put(['b', null], ['c', '2']);
+    return topic;
+  };
+
+  test('for longer than tombstones are kept reads anew, and what ended unseen is gone', async () => {
+    const { cluster } = await storedAndLeft();
+    await awaySince(20 * HOUR_MS, 2);
+    const again = await start(withoutB(cluster.connect()), { tombstoneRetentionMs: DAY_MS });
+    await storedUpTo(again, 5);
+    expect(await table()).toEqual({ a: '1', c: '2' });
+    expect(await rereads(again)).toEqual(['outdated']);
+  });
+
+  test('for a shorter time goes on where it was', async () => {
+    const { cluster } = await storedAndLeft();
+    await awaySince(2 * HOUR_MS, 2);
+    const again = await start(cluster.connect(), { tombstoneRetentionMs: DAY_MS });
+    await storedUpTo(again, 5);
+    expect(await table()).toEqual({ a: '1', c: '2' });
+    expect(await rereads(again)).toEqual([]);
+  });
+
+  test('and has lost its note reads anew, and what ended unseen is gone', async () => {
+    const { cluster } = await storedAndLeft();
+    const progress = `\`${tests.store.database}\`.queue_conversation_progress`;
+    await tests.store.client.command({ query: `TRUNCATE TABLE ${progress}` });
+    const again = await start(withoutB(cluster.connect()));
+    await storedUpTo(again, 5);
+    expect(await table()).toEqual({ a: '1', c: '2' });
+    expect(await rereads(again)).toEqual(['unknown']);
+  });
+
+  test('within a running process ends instead of going on', async () => {
+    const topic = aStateTopic();
+    const { sink } = await start(topic.cluster.connect(), { tombstoneRetentionMs: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await topic.put(['a', '1']);
+    await expect(sink.done).rejects.toThrow(/delete\.retention\.ms/);
+  });
+});
+
+describe('a topic that was made anew', () => {
+  test('wins with its low offsets, and what it lacks is gone once it was read', async () => {
+    await writerInto(tests.store).put(
+      ...['a', 'b', 'c'].map((key, i) => upsert(1_000 + i, { conversation_id: key, state: 'old' }, i)),
+    );
+    const topic = aStateTopic();
+    await topic.put(['a', 'new'], ['d', 'new'], ['d', null]);
+    await storedUpTo(await start(topic.cluster.connect(), { epoch: 1 }), 3);
+    expect(await table()).toEqual({ a: 'new' });
+    await topic.put(['b', 'again']);
+    await until(table, (rows) => rows['b'] === 'again');
+  });
+
+  test('and is empty leaves nothing of the one before', async () => {
+    await writerInto(tests.store).put(upsert(1_000, { conversation_id: 'a' }));
+    await start(aStateTopic().cluster.connect(), { epoch: 1 });
+    expect(await until(table, (rows) => Object.keys(rows).length === 0)).toEqual({});
+  });
+
+  test('while the sink runs ends it, and none of its records is taken for one of the old topic', async () => {
+    const topic = aStateTopic();
+    let id = 'old';
+    const log: Log = { ...topic.cluster.connect(), topicId: () => Promise.resolve(id) };
+    const started = await start(log, { topicId: 'old' });
+    await topic.put(['a', '1']);
+    await storedUpTo(started, 1);
+    id = 'new';
+    await topic.put(['a', 'new']);
+    await expect(started.sink.done).rejects.toThrow(/made anew/);
+    expect(await table()).toEqual({ a: '1' });
+  });
+});
+
+describe('the clean-up', () => {
+  const options = (store: Store = tests.store, graceMs = 0) => ({
+    store,
+    graceMs,
+    intervalMs: HOUR_MS,
+    logger: QUIET,
+    metrics: writerInto(tests.store).metrics,
+  });
+  const physical = () =>
+    tests.rows(
+      `SELECT conversation_id, _deleted FROM \`${tests.store.database}\`.queue_conversation_state ORDER BY ALL`,
+    );
+  const aSecondLater = () => new Promise((resolve) => setTimeout(resolve, 1_100));
+
+  test('removes what ended longer than the grace ago, and nothing else', async () => {
+    const writer = writerInto(tests.store);
+    await writer.put(upsert(1), upsert(2, { conversation_id: 'live' }));
+    await writer.put(tombstone(3));
+    await aSecondLater();
+    expect(await cleanUp(options(tests.store, HOUR_MS))).toBe(0);
+    expect(await physical()).toHaveLength(3);
+    expect(await cleanUp(options())).toBe(1);
+    expect(await physical()).toEqual([{ conversation_id: 'live', _deleted: 0 }]);
+  });
+
+  test('leaves a tombstone that still hides something, because the merge did not take it', async () => {
+    const writer = writerInto(tests.store);
+    await writer.put(upsert(1));
+    await writer.put(tombstone(2));
+    await aSecondLater();
+    const client = Object.create(tests.store.client) as Store['client'];
+    client.command = (params) =>
+      params.query.startsWith('OPTIMIZE')
+        ? Promise.resolve({ query_id: '', response_headers: {} })
+        : tests.store.client.command(params);
+    expect(await cleanUp(options({ ...tests.store, client }))).toBeNull();
+    expect(await table()).toEqual({});
+    expect(await physical()).toHaveLength(2);
+  });
+
+  test('is the work of the sink that has partition 0, from time to time', async () => {
+    const topic = aStateTopic();
+    await topic.put(['a', '1'], ['b', '1'], ['a', null]);
+    await start(topic.cluster.connect(), { cleanup: { intervalMs: 50, graceMs: 2_000 } });
+    await until(table, (rows) => 'b' in rows);
+    expect(await until(physical, (rows) => rows.length === 1)).toEqual([{ conversation_id: 'b', _deleted: 0 }]);
+  });
+
+  test('is not undone by a replay: an ended conversation is not seen again, not for a moment', async () => {
+    const topic = aStateTopic();
+    await topic.put(['a', '1'], ['b', '1'], ['a', '2'], ['b', null], ['a', null], ['c', '1']);
+    const first = await start(topic.cluster.connect());
+    await storedUpTo(first, 6);
+    await first.sink.stop();
+    await aSecondLater();
+    expect(await cleanUp(options())).toBe(2);
+    await tests.store.client.command({
+      query: `TRUNCATE TABLE \`${tests.store.database}\`.queue_conversation_progress`,
+    });
+
+    const seen = new Set<string>();
+    const client = Object.create(tests.store.client) as Store['client'];
+    client.exec = async (params: Parameters<Store['client']['exec']>[0]) => {
+      const result = await tests.store.client.exec(params);
+      for (const key of Object.keys(await table())) seen.add(key);
+      return result;
+    };
+    const again = await start(topic.cluster.connect(), {
+      store: { ...tests.store, client },
+      flush: { rows: 1, bytes: 1e6, ms: 1 },
+    });
+    await storedUpTo(again, 6);
+    expect([...seen]).toEqual(['c']);
+  });
+
+  test('is not undone by a sink that could store nothing for long: it ends, and drops what it held', async () => {
+    const topic = aStateTopic();
+    let isAway = true;
+    const client = Object.create(tests.store.client) as Store['client'];
+    client.exec = (params: Parameters<Store['client']['exec']>[0]) =>
+      isAway ? Promise.reject(new Error('away')) : tests.store.client.exec(params);
+    const { sink } = await start(topic.cluster.connect(), {
+      store: { ...tests.store, client },
+      cleanup: { intervalMs: HOUR_MS, graceMs: 200 },
+    });
+    await topic.put(['a', '1']);
+    await expect(sink.done).rejects.toThrow(/SINK_CLEANUP_GRACE/);
+    await sink.stop();
+    isAway = false;
+    expect(await table()).toEqual({});
+    await start(topic.cluster.connect());
+    await until(table, (rows) => rows['a'] === '1');
+  });
+});

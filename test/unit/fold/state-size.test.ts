@@ -1,0 +1,29 @@
+import { expect, test } from '@jest/globals';
+import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/fold';
+import { createPartitionFold } from '../../../src/conversation/partition';
+import { readWire } from '../../../src/conversation/wire';
+import { generateEvents } from '../../../src/simulator';
+import { createChangelogCodec } from '../../../src/log/codec/codecs';
+import { createLocalSchemas } from '../../../src/log/codec/schema-source';
+import { topicNames } from '../../../src/log/topics';
+
+const MOST_BYTES = 2_048;
+
+test('what the changelog holds of a simulated conversation is 2 KB in the mean, after every event', async () => {
+  const codec = await createChangelogCodec(createLocalSchemas(), topicNames('size'));
+  const fold = createPartitionFold(DEFAULT_FOLD_SETTINGS);
+  const sizes = { open: [] as number[], ended: [] as number[] };
+  for (const { frame, at } of generateEvents({ seed: 21, conversations: 500, conversationsPerSecond: 2 })) {
+    const read = readWire(frame, at);
+    if (read.kind !== 'event') continue;
+    fold.apply(read.event);
+    for (const state of fold.takeChanges().values()) {
+      if (state !== null) sizes[state.kind].push(codec.sizeOf({ state, checkpoint: null }));
+    }
+  }
+  const mean = (list: readonly number[]): number => list.reduce((sum, size) => sum + size, 0) / list.length;
+  expect(sizes.open.length).toBeGreaterThan(2_000);
+  expect(mean(sizes.open)).toBeLessThan(MOST_BYTES);
+  expect(sizes.ended.length).toBeGreaterThan(200);
+  expect(mean(sizes.ended)).toBeLessThan(MOST_BYTES / 4);
+});
