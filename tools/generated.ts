@@ -1,4 +1,4 @@
-import { createMetrics } from '../src/ops/metrics';
+import { createMetrics } from '../src/ops';
 import { dashboardJson } from './dashboards/grafana';
 import { PIPELINE_HEALTH } from './dashboards/pipeline-health';
 import { QUEUES_LIVE } from './dashboards/queues-live';

@@ -1,5 +1,4 @@
-import type { Ingest } from '../ingest/ingest';
-import { ingestLine, type OriginatedLine } from '../ingest/originated-line';
+import { type Ingest, ingestLine, type OriginatedLine } from '../ingest';
 import type { Intake, IntakeCounts } from './intake';
 import type { Sender } from './sender';
 

@@ -1,4 +1,4 @@
-import type { Ingest, Ingested } from '../ingest/ingest';
+import type { Ingest, Ingested } from '../ingest';
 
 /** What a body of `POST /events` holds, before anything of it is sent. */
 export type EventsBody =

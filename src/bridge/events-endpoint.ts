@@ -1,12 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Answer, Route } from '../ops/http';
-import { readBody } from '../ops/http-body';
-import type { Metrics } from '../ops/metrics';
-import { createRateLimit } from '../ops/rate-limit';
+import type { Ingest, Ingested } from '../ingest';
+import { type Answer, createRateLimit, type Metrics, readBody, type Route } from '../ops';
 import { MOST_EVENTS, readEventsBody } from './events-body';
-import type { Ingest, Ingested } from '../ingest/ingest';
 import { countsOf, type Intake } from './intake';
 
 /** `POST /events`: events for an EventBridge API destination, or anybody else who has the secret. */

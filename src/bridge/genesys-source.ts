@@ -1,6 +1,5 @@
-import type { QueueConversation } from '../conversation/row';
+import type { QueueConversation } from '../conversation';
 import {
-  startGenesysFeed,
   type Credentials,
   type GenesysFeed,
   type GenesysUrls,
@@ -8,16 +7,17 @@ import {
   type NamesWanted,
   type Phase,
   type ReconciliationTimings,
+  startGenesysFeed,
   type Timings,
 } from '../genesys';
-import { createNameCodec, createRowCodec } from '../log/codec/codecs';
-import type { Checks } from '../ops/health';
-import type { Ingest } from '../ingest/ingest';
+import type { Ingest } from '../ingest';
+import { createNameCodec, createRowCodec } from '../log';
+import type { Checks } from '../ops';
+import type { RoleParts } from '../wiring';
 import type { Intake } from './intake';
 import { followLiveRows } from './live-rows';
 import { createNamesKeeper } from './names-keeper';
 import type { Sender } from './sender';
-import type { RoleParts } from '../wiring/role';
 
 export interface GenesysSourceParts extends RoleParts {
   readonly genesys: { readonly credentials: Credentials; readonly urls: GenesysUrls };

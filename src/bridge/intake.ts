@@ -1,6 +1,5 @@
-import type { Logger } from '../ops/logging';
-import type { Metrics } from '../ops/metrics';
-import type { Ingested } from '../ingest/ingest';
+import type { Ingested } from '../ingest';
+import type { Logger, Metrics } from '../ops';
 import type { Sender } from './sender';
 
 /** Which way an event came into the bridge. */

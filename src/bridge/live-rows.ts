@@ -1,7 +1,5 @@
-import type { QueueConversation } from '../conversation/row';
-import type { ValueCodec } from '../log/codec/value-codec';
-import type { Log, LogRecord } from '../log/port';
-import { readStateRecord } from '../log/records/state-records';
+import type { QueueConversation } from '../conversation';
+import { type Log, type LogRecord, readStateRecord, type ValueCodec } from '../log';
 
 /** The table as the compacted topic says it, kept up to date in memory. */
 export interface LiveRows {

@@ -1,8 +1,6 @@
-import { NAME_KINDS, nameKey, type Name, type Named, type NameKind } from '../common/organisation-names';
-import type { ValueCodec } from '../log/codec/value-codec';
-import type { Log, LogRecord } from '../log/port';
-import type { Logger } from '../ops/logging';
-import type { Metrics } from '../ops/metrics';
+import { type Name, NAME_KINDS, type Named, nameKey, type NameKind } from '../common';
+import type { Log, LogRecord, ValueCodec } from '../log';
+import type { Logger, Metrics } from '../ops';
 
 export interface NamesKeeper {
   /**

@@ -1,19 +1,14 @@
-import type { QueueConversation } from '../conversation/row';
+import type { QueueConversation } from '../conversation';
 import type { Credentials, GenesysUrls, ReconciliationTimings, Timings } from '../genesys';
-import { createEventCodec } from '../log/codec/codecs';
-import type { OutRecord } from '../log/port';
-import { observeLatency, type Received } from '../ops/latency';
-import type { OriginatedLine } from '../ingest/originated-line';
+import { createIngest, type OriginatedLine } from '../ingest';
+import { createEventCodec, type OutRecord, reportSent } from '../log';
+import { observeLatency, type Received } from '../ops';
+import { inputLimitsOf, limitsOf, logAnswers, maskOf, type RoleParts, type RunningRole } from '../wiring';
 import { sendEventLines } from './event-lines';
 import { createEventsEndpoint } from './events-endpoint';
-import { createIngest } from '../ingest/ingest';
+import { startGenesysSource, type GenesysSource } from './genesys-source';
 import { createIntake, type IntakeCounts } from './intake';
 import { createSender } from './sender';
-import { reportSent } from '../log/records/spans';
-import { startGenesysSource, type GenesysSource } from './genesys-source';
-import { logAnswers } from '../wiring/reach';
-import type { RoleParts, RunningRole } from '../wiring/role';
-import { inputLimitsOf, limitsOf, maskOf } from '../wiring/settings';
 
 export interface BridgeParts extends RoleParts {
   /** Tests shorten them. */

@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { messageOf, OperatorError } from '../common/errors';
-import type { ConversationEvent } from '../conversation/event';
-import type { Limits } from '../conversation/limits';
-import type { ValueCodec } from '../log/codec/value-codec';
-import type { LogProducer, OutRecord } from '../log/port';
+import { messageOf, OperatorError } from '../common';
+import type { ConversationEvent, Limits } from '../conversation';
+import type { LogProducer, OutRecord, ValueCodec } from '../log';
 import { createWaiting } from './waiting';
 
 /**

@@ -1,9 +1,5 @@
-import { coalesce } from '../conversation/coalesce';
-import type { ConversationEvent, SnapshotEvent } from '../conversation/event';
-import type { Limits } from '../conversation/limits';
-import { createRecentEvents } from '../conversation/recent-events';
-import type { ValueCodec } from '../log/codec/value-codec';
-import type { OutRecord } from '../log/port';
+import { coalesce, type ConversationEvent, createRecentEvents, type Limits, type SnapshotEvent } from '../conversation';
+import type { OutRecord, ValueCodec } from '../log';
 
 /**
  * Records that wait for the log, in order. When many do, the snapshots of a conversation are merged (coalesce.ts): what

@@ -1,10 +1,9 @@
-import { UsageError } from '../common/errors';
+import { type BridgeParts, type IntakeCounts, startBridgeRole } from '../bridge';
+import { UsageError } from '../common';
 import { requireGenesys } from '../config';
-import { exitCodeOf } from '../ops/shutdown';
-import type { IntakeCounts } from '../bridge/intake';
-import { startBridgeRole, type BridgeParts } from '../bridge/role';
+import { exitCodeOf } from '../ops';
+import { checkRecordings, recordedLines } from '../replay';
 import type { Context } from './context';
-import { checkRecordings, recordedLines } from '../replay/recordings';
 import { hostRole } from './role';
 
 export interface BridgeFlags {

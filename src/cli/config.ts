@@ -1,6 +1,6 @@
+import { write } from '../common';
 import { describeConfig } from '../config';
 import type { Context } from './context';
-import { write } from '../common/io';
 import { printable } from './text';
 
 export interface ConfigOptions {

@@ -1,10 +1,16 @@
+import type { Io } from '../common';
 import type { Config } from '../config';
-import { createLogging, type Logger, type Logging, type LogLevel } from '../ops/logging';
-import { createMetrics, type Metrics } from '../ops/metrics';
-import type { Shutdown } from '../ops/shutdown';
-import { startTracing } from '../ops/tracing/otlp';
-import type { Tracing } from '../ops/tracing/port';
-import type { Io } from '../common/io';
+import {
+  createLogging,
+  createMetrics,
+  type Logger,
+  type Logging,
+  type LogLevel,
+  type Metrics,
+  type Shutdown,
+  startTracing,
+  type Tracing,
+} from '../ops';
 import { packageVersion } from './version';
 
 /** What every command gets. */

@@ -1,21 +1,11 @@
-import { check, skipped, type Finding, type Findings, type Outcome } from '../common/finding';
-import { proxySecrets, readProxies } from '../common/proxies';
-import { requireGenesys, requireGroups, secretValues, type Config } from '../config';
-import { checkCertificates, checkVariables } from '../config/doctor';
+import { check, type Finding, type Findings, type Outcome, proxySecrets, readProxies, skipped, write } from '../common';
+import { checkCertificates, checkVariables, type Config, requireGenesys, requireGroups, secretValues } from '../config';
 import { checkGenesys } from '../genesys';
-import type { AclRole } from '../log/acls';
-import { checkRegistry } from '../log/codec/doctor';
-import { checkKafka } from '../log/kafkajs/doctor';
-import { topicDefinitions, topicNames } from '../log/topics';
-import { checkHttpPort, checkProcess, processFacts } from '../ops/doctor';
-import { createLogging } from '../ops/logging';
-import { createScrubber } from '../ops/scrub';
-import { kafkaConnection, registryOptions } from '../wiring/connect';
-import { minInsyncReplicas, topicSchemas } from '../wiring/setup';
-import { connectStore } from '../store/client';
-import { checkClickHouse } from '../store/doctor';
+import { type AclRole, checkKafka, checkRegistry, topicDefinitions, topicNames } from '../log';
+import { checkHttpPort, checkProcess, createLogging, createScrubber, processFacts } from '../ops';
+import { checkClickHouse, connectStore } from '../store';
+import { kafkaConnection, minInsyncReplicas, registryOptions, topicSchemas } from '../wiring';
 import type { Context } from './context';
-import { write } from '../common/io';
 import { storeOptions } from './role';
 import { printable } from './text';
 

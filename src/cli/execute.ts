@@ -1,11 +1,14 @@
-import { messageOf, OperatorError } from '../common/errors';
-import { proxySecrets } from '../common/proxies';
-import { loadConfig, secretValues, type Config } from '../config';
-import { collectProcessMetrics } from '../ops/exposition';
-import { createScrubber } from '../ops/scrub';
-import { createShutdown, exitCodeOf, exitOnUncaught, type ShutdownCause } from '../ops/shutdown';
+import { type Io, messageOf, OperatorError, proxySecrets } from '../common';
+import { type Config, loadConfig, secretValues } from '../config';
+import {
+  collectProcessMetrics,
+  createScrubber,
+  createShutdown,
+  exitCodeOf,
+  exitOnUncaught,
+  type ShutdownCause,
+} from '../ops';
 import { commandLogging, versionedMetrics, type Context } from './context';
-import type { Io } from '../common/io';
 import type { CommandBody, CommandKind, GlobalOptions } from './program';
 
 const STOP_DEADLINE_MS = 10_000;

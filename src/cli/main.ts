@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { processIo } from '../common/io';
+import { processIo } from '../common';
 import { createProgram } from './program';
 
 const WRONG_USAGE = 2;

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import type { Override, SettingKey } from '../config';
-import type { AclRole } from '../log/acls';
+import type { AclRole } from '../log';
 import type { BridgeFlags } from './bridge';
 import type { Context } from './context';
 import type { DoctorFlags } from './doctor';

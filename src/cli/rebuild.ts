@@ -1,11 +1,9 @@
-import { OperatorError } from '../common/errors';
+import { type Io, OperatorError, write } from '../common';
 import { requireGroups } from '../config';
-import { connectKafka, kafkaConnection, withKafkaAdmin } from '../wiring/connect';
-import { rebuild } from '../sink/rebuild';
-import { setUpTables } from '../wiring/setup';
-import { checkStore } from '../store/client';
+import { rebuild } from '../sink';
+import { checkStore } from '../store';
+import { connectKafka, kafkaConnection, setUpTables, withKafkaAdmin } from '../wiring';
 import type { Context } from './context';
-import { write, type Io } from '../common/io';
 import { configuredStore } from './role';
 
 /** Differences that are printed; all are counted. */

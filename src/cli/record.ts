@@ -1,17 +1,20 @@
-import { UsageError } from '../common/errors';
-import { requireGenesys } from '../config';
-import { size } from '../config/kinds';
-import { startGenesysFeed, type GenesysFeed } from '../genesys';
-import { createEventCodec } from '../log/codec/codecs';
-import { createLocalSchemas } from '../log/codec/schema-source';
-import { topicNames } from '../log/topics';
-import { createIngest, type Ingest } from '../ingest/ingest';
-import { recordMinimised, recordRaw } from '../record/recording-line';
-import { inputLimitsOf, limitsOf, maskOf } from '../wiring/settings';
+import { UsageError } from '../common';
+import { requireGenesys, size } from '../config';
+import { type GenesysFeed, startGenesysFeed } from '../genesys';
+import { createIngest, type Ingest } from '../ingest';
+import { createEventCodec, createLocalSchemas, topicNames } from '../log';
+import {
+  openRecordingFiles,
+  openRecordingStream,
+  recordingNames,
+  type RecordingTarget,
+  recordMinimised,
+  recordRaw,
+  type Rotation,
+  startRecordingWriter,
+} from '../record';
+import { inputLimitsOf, limitsOf, maskOf } from '../wiring';
 import type { Context } from './context';
-import { recordingNames } from '../record/names';
-import { openRecordingFiles, openRecordingStream, type RecordingTarget, type Rotation } from '../record/target';
-import { startRecordingWriter } from '../record/writer';
 
 export interface RecordFlags {
   readonly out: string;

@@ -2,19 +2,22 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { UsageError } from '../common/errors';
-import { requireGroups, withDefaults, type Config } from '../config';
-import { openEmbeddedClickHouse } from '../embedded/clickhouse';
-import { provideKafka, provideRegistry } from '../embedded/services';
-import { createLocalSchemas } from '../log/codec/schema-source';
-import { createMemoryLog } from '../log/memory/cluster';
-import { topicNames } from '../log/topics';
-import { discard } from '../log/discard';
-import { connectKafka, kafkaConnection, registryOptions, withKafkaAdmin, type Connected } from '../wiring/connect';
-import { setUp, setUpTables, type SetupOptions } from '../wiring/setup';
-import { startSinkRole, type RunningSinkRole } from '../sink/role';
-import { connectStore, identifier, type Store } from '../store/client';
-import { dropDatabase } from '../store/migrations';
+import { UsageError } from '../common';
+import { type Config, requireGroups, withDefaults } from '../config';
+import { openEmbeddedClickHouse, provideKafka, provideRegistry } from '../embedded';
+import { createLocalSchemas, createMemoryLog, discard, topicNames } from '../log';
+import { type RunningSinkRole, startSinkRole } from '../sink';
+import { connectStore, dropDatabase, identifier, type Store } from '../store';
+import {
+  type Connected,
+  connectKafka,
+  kafkaConnection,
+  registryOptions,
+  setUp,
+  type SetupOptions,
+  setUpTables,
+  withKafkaAdmin,
+} from '../wiring';
 import type { Context } from './context';
 import { configuredStore } from './role';
 import { progressOf, stoppedInTheEnd } from './start-parts';

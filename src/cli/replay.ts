@@ -1,13 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { UsageError } from '../common/errors';
-import { printableRow, TABLE_COLUMNS, type QueueConversation } from '../conversation/row';
-import { compareIds, time } from '../conversation/values';
-import { replay, type ReplaySummary } from '../replay/replay';
-import { printableRecord } from '../log/records/state-records';
-import { foldSettingsOf, inputLimitsOf, limitsOf, maskOf } from '../wiring/settings';
+import { UsageError, write } from '../common';
+import { compareIds, printableRow, type QueueConversation, TABLE_COLUMNS, time } from '../conversation';
+import { printableRecord } from '../log';
+import { checkRecordings, recordedLines, replay, type ReplaySummary } from '../replay';
+import { foldSettingsOf, inputLimitsOf, limitsOf, maskOf } from '../wiring';
 import type { Context } from './context';
-import { write } from '../common/io';
-import { checkRecordings, recordedLines } from '../replay/recordings';
 import { openReplayLog, openReplayStore, startReplaySink, storedRows, type ReplayPlace } from './replay-parts';
 
 export interface ReplayFlags {

@@ -1,11 +1,9 @@
-import { requireGroups, type Config } from '../config';
-import { checkHealth, livenessOf, type CheckResult, type Checks } from '../ops/health';
-import { startOpsHttp, type Answer, type Routes } from '../ops/http';
-import { connectKafka, tlsMaterial } from '../wiring/connect';
-import { startFoldRole } from '../fold/role';
-import type { RoleParts, RunningRole } from '../wiring/role';
-import { startSinkRole } from '../sink/role';
-import { checkStore, connectStore, type ServerOptions, type Store } from '../store/client';
+import { type Config, requireGroups } from '../config';
+import { startFoldRole } from '../fold';
+import { type Answer, checkHealth, type CheckResult, type Checks, livenessOf, type Routes, startOpsHttp } from '../ops';
+import { startSinkRole } from '../sink';
+import { checkStore, connectStore, type ServerOptions, type Store } from '../store';
+import { connectKafka, type RoleParts, type RunningRole, tlsMaterial } from '../wiring';
 import { tracingOf, type Context } from './context';
 
 /** `queuefold fold` or `sink`: one role, a process each, any number of them. */

@@ -1,8 +1,7 @@
+import { write } from '../common';
 import { requireGroups } from '../config';
-import { kafkaConnection, registryOptions } from '../wiring/connect';
-import { setUp } from '../wiring/setup';
+import { kafkaConnection, registryOptions, setUp } from '../wiring';
 import type { Context } from './context';
-import { write } from '../common/io';
 import { configuredStore } from './role';
 
 export interface SetupFlags {

@@ -1,7 +1,6 @@
-import { messageOf, OperatorError } from '../common/errors';
-import { startSimulator, type Simulator } from '../simulator';
+import { messageOf, OperatorError, write } from '../common';
+import { type Simulator, startSimulator } from '../simulator';
 import type { Context } from './context';
-import { write } from '../common/io';
 
 /** `queuefold simulate`: runs until it is told to stop; stdout is what a client needs, as settings. */
 export async function runSimulate(context: Context): Promise<void> {

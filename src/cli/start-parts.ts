@@ -1,24 +1,22 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { OperatorError } from '../common/errors';
-import type { Config } from '../config';
-import { requireGenesys } from '../config';
-import { openEmbeddedClickHouse } from '../embedded/clickhouse';
-import { serveClickHouseHttp } from '../embedded/clickhouse-http';
-import { provideKafka, provideRegistry } from '../embedded/services';
+import type { OperatorError } from '../common';
+import { type Config, requireGenesys } from '../config';
+import {
+  openEmbeddedClickHouse,
+  provideKafka,
+  provideRegistry,
+  rememberClickHouse,
+  serveClickHouseHttp,
+} from '../embedded';
 import type { Credentials, GenesysUrls } from '../genesys';
+import { createLocalSchemas, createMemoryLog, discard, NAMES_PARTITIONS, topicNames } from '../log';
+import type { Shutdown } from '../ops';
 import { startSimulator } from '../simulator';
-import { createLocalSchemas } from '../log/codec/schema-source';
-import { createMemoryLog } from '../log/memory/cluster';
-import { NAMES_PARTITIONS, topicNames } from '../log/topics';
-import type { Shutdown } from '../ops/shutdown';
-import { discard } from '../log/discard';
-import { connectKafka, kafkaConnection, registryOptions, type Connected } from '../wiring/connect';
-import { setUp, setUpTables } from '../wiring/setup';
-import { connectStore, type Store } from '../store/client';
+import { connectStore, type Store } from '../store';
+import { type Connected, connectKafka, kafkaConnection, registryOptions, setUp, setUpTables } from '../wiring';
 import type { Context } from './context';
 import { configuredStore } from './role';
-import { rememberClickHouse } from '../embedded/running-clickhouse';
 
 /** Label and address, for people. */
 export type Where = readonly (readonly [label: string, value: string])[];

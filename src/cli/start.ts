@@ -1,11 +1,10 @@
-import { UsageError } from '../common/errors';
-import { withDefaults, type Config, type SettingKey } from '../config';
-import { acquireDataDir } from '../embedded/lock';
-import { livenessOf } from '../ops/health';
-import { startOpsHttp } from '../ops/http';
-import { startBridgeRole } from '../bridge/role';
-import { startFoldRole } from '../fold/role';
-import { startSinkRole } from '../sink/role';
+import { startBridgeRole } from '../bridge';
+import { UsageError } from '../common';
+import { type Config, type SettingKey, withDefaults } from '../config';
+import { acquireDataDir } from '../embedded';
+import { startFoldRole } from '../fold';
+import { livenessOf, startOpsHttp } from '../ops';
+import { startSinkRole } from '../sink';
 import { boardModel, startLiveView } from './board';
 import { tracingOf, type Context } from './context';
 import {

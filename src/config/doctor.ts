@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { failed, ok, warning, type Finding, type Findings } from '../common/finding';
+import { failed, type Finding, type Findings, ok, warning } from '../common';
 import type { Config } from './groups';
 import { isChosen } from './origin';
 import { SETTING_KEYS, SETTINGS, type SettingKey } from './settings';

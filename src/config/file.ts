@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
-import { messageOf, UsageError } from '../common/errors';
-import { PROXY_VARIABLES } from '../common/proxies';
+import { messageOf, PROXY_VARIABLES, UsageError } from '../common';
 import type { RawValue } from './kinds';
 import { SETTING_KEYS, SETTINGS, type SettingKey } from './settings';
 import { closest } from './suggest';

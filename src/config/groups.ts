@@ -1,4 +1,4 @@
-import type { NameKind } from '../common/organisation-names';
+import type { NameKind } from '../common';
 import type { ResolvedSettings } from './resolve';
 import type { LiveText, Secret } from './secret';
 import type { SettingValue } from './settings';

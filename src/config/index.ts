@@ -1,4 +1,6 @@
-export { describeConfig, secretValues, type DescribedSetting } from './describe';
+/** The settings: one typed schema for environment and file. */
+export { describeConfig, type DescribedSetting, secretValues } from './describe';
+export { checkCertificates, checkVariables } from './doctor';
 export type {
   ClickHouseConfig,
   Config,
@@ -8,15 +10,16 @@ export type {
   RegistryConfig,
   TlsConfig,
 } from './groups';
+export { size } from './kinds';
+export { type ConfigSources, isSet, loadConfig, withDefaults } from './load';
 export {
   requireClickHouse,
+  type RequiredGroups,
   requireGenesys,
   requireGroups,
   requireKafka,
   requireRegistry,
-  type RequiredGroups,
 } from './require';
 export type { Override } from './resolve';
 export { createSecret, type Secret } from './secret';
 export type { SettingKey } from './settings';
-export { isSet, loadConfig, withDefaults, type ConfigSources } from './load';

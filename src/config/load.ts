@@ -1,14 +1,8 @@
-import { UsageError } from '../common/errors';
+import { UsageError } from '../common';
 import { readConfigFile } from './file';
 import { groupSettings, type Config } from './groups';
 import { isChosen } from './origin';
-import {
-  resolveSettings,
-  withFallbacks,
-  type Override,
-  type ParsedSettings,
-  type ResolvedSettings,
-} from './resolve';
+import { resolveSettings, withFallbacks, type Override, type ParsedSettings, type ResolvedSettings } from './resolve';
 import { crossProblems } from './rules';
 import type { SettingKey } from './settings';
 

@@ -1,4 +1,4 @@
-import { UsageError } from '../common/errors';
+import { UsageError } from '../common';
 import type { ClickHouseConfig, Config, GenesysConfig, KafkaConfig, RegistryConfig } from './groups';
 import type { Secret } from './secret';
 

@@ -1,4 +1,4 @@
-import { messageOf } from '../common/errors';
+import { messageOf } from '../common';
 import type { ConfigFile } from './file';
 import { followFile, readSecretFile } from './file-text';
 import type { RawValue } from './kinds';

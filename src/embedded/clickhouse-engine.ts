@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { createClient } from '@clickhouse/client';
 import type { Session } from 'chdb';
-import { OperatorError, messageOf } from '../common/errors';
+import { messageOf, OperatorError } from '../common';
 
 /** What the official client takes instead of HTTP. */
 export type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;

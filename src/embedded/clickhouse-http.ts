@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { messageOf } from '../common/errors';
+import { messageOf } from '../common';
 import type { EmbeddedClickHouse } from './clickhouse';
 import { HttpError, readBody } from './clickhouse-http-body';
 import { StatementError } from './clickhouse-statement';

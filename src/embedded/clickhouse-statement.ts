@@ -1,5 +1,5 @@
 import type { Session } from 'chdb';
-import { messageOf } from '../common/errors';
+import { messageOf } from '../common';
 import { assertReads, quoted } from './clickhouse-read-only';
 
 export interface Statement {

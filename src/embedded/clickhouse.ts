@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { OperatorError, messageOf } from '../common/errors';
+import { messageOf, OperatorError } from '../common';
 import { pooledConnection } from './clickhouse-connection';
 import { loadEngine, type Connection } from './clickhouse-engine';
 import { createLane } from './clickhouse-lane';

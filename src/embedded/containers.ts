@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { OperatorError } from '../common/errors';
+import type { OperatorError } from '../common';
 import { kafkaSettings, type KafkaOverrides } from './kafka-settings';
 import type { OnProgress } from './maven';
 import { keepOrFindPorts } from './ports';

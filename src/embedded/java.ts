@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { OperatorError, messageOf } from '../common/errors';
+import { messageOf, OperatorError } from '../common';
 import { ALTERNATIVES } from './remedy';
 
 export const OLDEST_JAVA = 17;

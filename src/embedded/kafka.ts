@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { access, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { OperatorError, messageOf } from '../common/errors';
+import { messageOf, OperatorError } from '../common';
 import { findJava } from './java';
 import { isKafkaReady } from './kafka-ready';
 import {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { OperatorError } from '../common/errors';
+import { OperatorError } from '../common';
 import { identify, isRunning, readIdentity, type ProcessIdentity } from './identity';
 import { codeOf, namingPath } from './remedy';
 

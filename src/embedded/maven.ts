@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { OperatorError } from '../common/errors';
+import { OperatorError } from '../common';
 import { inspect, sha256, writeInventory } from './inventory';
 import { findProgram } from './java';
 import { tryLock, type Lock } from './lock';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { OperatorError } from '../common/errors';
+import { OperatorError } from '../common';
 
 export type PartName = 'kafka' | 'registry';
 

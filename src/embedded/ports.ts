@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
-import { OperatorError } from '../common/errors';
+import { OperatorError } from '../common';
 
 // Below the ports that systems give to outgoing connections (from 32768 on), so that a port which is free now is
 // likely to be free at the next start.

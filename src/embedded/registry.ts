@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { OperatorError } from '../common/errors';
+import type { OperatorError } from '../common';
 import { findJava } from './java';
 import { fetchPart, type OnProgress } from './maven';
 import { startService } from './service';

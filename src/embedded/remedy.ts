@@ -1,4 +1,4 @@
-import { OperatorError, messageOf } from '../common/errors';
+import { messageOf, OperatorError } from '../common';
 
 /** What else a person can do when Kafka or the registry cannot be started here. */
 export const ALTERNATIVES =

@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OperatorError } from '../common/errors';
+import { OperatorError } from '../common';
 import { findLine, startJvm, tailOf, type Jvm, type JvmExit } from './jvm';
 import { acquireDataDir } from './lock';
 import { keepOrFindPorts } from './ports';

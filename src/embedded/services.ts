@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { OperatorError } from '../common/errors';
+import type { OperatorError } from '../common';
 import { containerEngineAnswers, startKafkaContainer, startRegistryContainer } from './containers';
 import { startKafka } from './kafka';
 import type { KafkaOverrides } from './kafka-settings';

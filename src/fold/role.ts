@@ -1,9 +1,6 @@
+import { foldSettingsOf, logAnswers, type RoleParts, type RunningRole, watchLoop } from '../wiring';
 import { startFold } from './start';
-import { watchLoop } from '../wiring/loop-watch';
 import { watchTasks } from './task-watch';
-import { logAnswers } from '../wiring/reach';
-import type { RoleParts, RunningRole } from '../wiring/role';
-import { foldSettingsOf } from '../wiring/settings';
 
 /** The fold: events in, rows and tombstones out, exactly once. */
 export async function startFoldRole({

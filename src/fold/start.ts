@@ -1,11 +1,16 @@
-import type { DeadLetterLimits } from '../common/dead-letter-limit';
-import { DEFAULT_FOLD_SETTINGS, type FoldSettings } from '../conversation/fold';
-import { createChangelogCodec, createEventReader, createRowCodec } from '../log/codec/codecs';
-import type { SchemaSource } from '../log/codec/schema-source';
-import type { Log, RunningTasks, Topology } from '../log/port';
-import type { TopicNames } from '../log/topics';
-import type { Metrics } from '../ops/metrics';
-import type { Tracing } from '../ops/tracing/port';
+import type { DeadLetterLimits } from '../common';
+import { DEFAULT_FOLD_SETTINGS, type FoldSettings } from '../conversation';
+import {
+  createChangelogCodec,
+  createEventReader,
+  createRowCodec,
+  type Log,
+  type RunningTasks,
+  type SchemaSource,
+  type TopicNames,
+  type Topology,
+} from '../log';
+import type { Metrics, Tracing } from '../ops';
 import { createFoldTask } from './task';
 
 export interface FoldOptions {

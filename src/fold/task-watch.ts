@@ -1,8 +1,6 @@
-import { createAsOf } from '../common/watermark';
-import { messageOf } from '../common/errors';
-import type { Log, RunningTasks } from '../log/port';
-import type { Logger } from '../ops/logging';
-import type { Metrics } from '../ops/metrics';
+import { createAsOf, messageOf } from '../common';
+import type { Log, RunningTasks } from '../log';
+import type { Logger, Metrics } from '../ops';
 
 export interface TaskWatchOptions {
   readonly log: Pick<Log, 'endOffsets'>;

@@ -1,21 +1,31 @@
-import { createDeadLetterLimit, tooManyDeadLetters, type DeadLetterLimits } from '../common/dead-letter-limit';
-import { OperatorError } from '../common/errors';
-import type { ConversationEvent } from '../conversation/event';
-import type { FoldOutcome, FoldSettings, StateRecord } from '../conversation/fold';
-import { unlistedColumns, type ListedColumn } from '../conversation/known-values';
-import { createPartitionFold } from '../conversation/partition';
-import type { QueueConversation } from '../conversation/row';
-import { withoutPersonalData } from '../conversation/scrub';
-import { CHECKPOINT_KEY, type ChangelogValue } from '../log/codec/codecs';
-import type { ValueCodec } from '../log/codec/value-codec';
-import type { LogRecord, OutRecord, Task, TaskOutput } from '../log/port';
-import type { TopicNames } from '../log/topics';
-import { observeLatency, type Received } from '../ops/latency';
-import type { FoldDeadLetterReason, Metrics } from '../ops/metrics';
-import type { Tracing } from '../ops/tracing/port';
-import { deadLetterRecord, unreadable } from '../log/records/dead-letter';
-import { cloudEventHeaders, continueTrace } from '../log/records/headers';
-import { createFoldSpans } from '../log/records/spans';
+import { createDeadLetterLimit, type DeadLetterLimits, OperatorError, tooManyDeadLetters } from '../common';
+import {
+  type ConversationEvent,
+  createPartitionFold,
+  type FoldOutcome,
+  type FoldSettings,
+  type ListedColumn,
+  type QueueConversation,
+  type StateRecord,
+  unlistedColumns,
+  withoutPersonalData,
+} from '../conversation';
+import {
+  type ChangelogValue,
+  CHECKPOINT_KEY,
+  cloudEventHeaders,
+  continueTrace,
+  createFoldSpans,
+  deadLetterRecord,
+  type LogRecord,
+  type OutRecord,
+  type Task,
+  type TaskOutput,
+  type TopicNames,
+  unreadable,
+  type ValueCodec,
+} from '../log';
+import { type FoldDeadLetterReason, type Metrics, observeLatency, type Received, type Tracing } from '../ops';
 
 export interface FoldTaskOptions {
   readonly topics: TopicNames;

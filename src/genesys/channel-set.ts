@@ -1,5 +1,4 @@
-import type { Logger } from '../ops/logging';
-import type { Metrics } from '../ops/metrics';
+import type { Logger, Metrics } from '../ops';
 import {
   CHANNEL_STATES,
   startChannel,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../common/errors';
-import type { Logger } from '../ops/logging';
+import { messageOf } from '../common';
+import type { Logger } from '../ops';
 import { openConnection, type Connection, type ConnectionEnd, type ConnectionOptions } from './connection';
 import { GenesysError, isTransient } from './errors';
 import type { Rest } from './rest';

@@ -1,8 +1,7 @@
 import { isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { WebSocket, type RawData } from 'ws';
-import { messageOf } from '../common/errors';
-import { readProxies, type Proxies } from '../common/proxies';
+import { messageOf, type Proxies, readProxies } from '../common';
 import { controlFrame, type ControlFrame } from './control-frames';
 import { GenesysError } from './errors';
 import type { Timings } from './timings';

@@ -1,4 +1,4 @@
-import { OperatorError } from '../common/errors';
+import { OperatorError } from '../common';
 
 export interface GenesysErrorFacts {
   /** Null: no answer came. */

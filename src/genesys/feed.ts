@@ -1,6 +1,5 @@
-import { messageOf, UsageError } from '../common/errors';
-import type { Logger } from '../ops/logging';
-import type { Metrics } from '../ops/metrics';
+import { messageOf, UsageError } from '../common';
+import type { Logger, Metrics } from '../ops';
 import { createChannelSet, type ChannelSetState, type QueueSubscription } from './channel-set';
 import type { Frame } from './connection';
 import type { ControlFrame } from './control-frames';

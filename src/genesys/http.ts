@@ -1,6 +1,5 @@
 import { Agent, buildConnector, request } from 'undici';
-import { messageOf, UsageError } from '../common/errors';
-import { readProxies, type Proxies } from '../common/proxies';
+import { messageOf, type Proxies, readProxies, UsageError } from '../common';
 import { GenesysError, ProxyError } from './errors';
 import { authorityOf, openTunnel } from './tunnel';
 

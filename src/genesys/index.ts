@@ -1,17 +1,14 @@
 /** Genesys Cloud: what the bridge needs of it. */
+export type { Phase } from './activity';
+export type { LiveRow } from './comparison';
 export type { Frame } from './connection';
-export { checkGenesys } from './doctor';
-export type { GenesysCheckOptions } from './doctor';
+export { checkGenesys, type GenesysCheckOptions } from './doctor';
 export { GenesysError } from './errors';
-export { startGenesysFeed } from './feed';
-export type { FeedOptions, FeedState, GenesysFeed, WatchedQueue } from './feed';
+export { type FeedOptions, type FeedState, type GenesysFeed, startGenesysFeed, type WatchedQueue } from './feed';
 export type { NameLists, NamesWanted } from './names';
 export type { Credentials } from './oauth';
 export type { GenesysQueue } from './queues';
-export type { Phase } from './activity';
-export type { LiveRow } from './comparison';
 export type { ReconciliationTimings } from './reconciler';
-export { urlsOfRegion } from './regions';
-export type { GenesysUrls } from './regions';
-export type { Timings } from './timings';
+export { type GenesysUrls, urlsOfRegion } from './regions';
 export type { Shard } from './shards';
+export type { Timings } from './timings';

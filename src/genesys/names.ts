@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../common/errors';
-import type { NameKind, Named } from '../common/organisation-names';
-import type { Logger } from '../ops/logging';
-import type { Metrics } from '../ops/metrics';
+import { messageOf, type Named, type NameKind } from '../common';
+import type { Logger, Metrics } from '../ops';
 import { GenesysError } from './errors';
 import { listAll } from './listing';
 import type { Rest } from './rest';

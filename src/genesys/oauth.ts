@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { UsageError } from '../common/errors';
+import { UsageError } from '../common';
 import { GenesysError } from './errors';
 import type { Http, HttpAnswer } from './http';
 

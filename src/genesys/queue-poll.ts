@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../common/errors';
-import type { Logger } from '../ops/logging';
-import type { Metrics } from '../ops/metrics';
+import { messageOf } from '../common';
+import type { Logger, Metrics } from '../ops';
 import type { ChannelSet } from './channel-set';
 import type { QueueChanges, QueueWatch } from './queue-watch';
 import { listQueues } from './queues';

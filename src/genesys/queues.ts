@@ -1,5 +1,4 @@
-import { UsageError } from '../common/errors';
-import type { Named } from '../common/organisation-names';
+import { type Named, UsageError } from '../common';
 import type { Urgency } from './budget';
 import { listAll } from './listing';
 import { NAME_LISTS } from './names';

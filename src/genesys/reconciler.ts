@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../common/errors';
-import type { Logger } from '../ops/logging';
-import type { Metrics, ReconciliationOutcome } from '../ops/metrics';
+import { messageOf } from '../common';
+import type { Logger, Metrics, ReconciliationOutcome } from '../ops';
 import { queryActivity, type Activity } from './activity';
 import { activityWord, compareWithActivity, type ComparisonTimings, type LiveRow } from './comparison';
 import { getConversation } from './conversations';

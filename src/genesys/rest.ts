@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
-import { messageOf } from '../common/errors';
-import type { Logger } from '../ops/logging';
-import type { Metrics } from '../ops/metrics';
+import { messageOf } from '../common';
+import type { Logger, Metrics } from '../ops';
 import { createBreaker } from './breaker';
 import { createBudget, type RateLimit, type Urgency } from './budget';
 import { readErrorAnswer } from './error-answer';

@@ -1,8 +1,7 @@
 import { request as plainRequest } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import type { Socket } from 'node:net';
-import { messageOf, UsageError } from '../common/errors';
-import { proxyAuthorization, type Proxy } from '../common/proxies';
+import { messageOf, type Proxy, proxyAuthorization, UsageError } from '../common';
 import { ProxyError } from './errors';
 
 const PROXY_AUTHENTICATION_REQUIRED = 407;

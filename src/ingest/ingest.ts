@@ -1,18 +1,31 @@
 import { randomUUID } from 'node:crypto';
-import { newTraceparent } from '../common/traceparent';
-import type { ConversationEvent, EventSource } from '../conversation/event';
-import { withFingerprint } from '../conversation/fingerprint';
-import { isDeeperThan, type InputLimits, type Limits } from '../conversation/limits';
-import { readLine } from '../conversation/line';
-import { invalid, type Invalid, type InvalidReason, type Outcome, type SkipReason } from '../conversation/outcome';
-import { maskEvent, type PrivacyMask } from '../conversation/privacy';
-import { withoutPersonalData } from '../conversation/scrub';
-import { readWire } from '../conversation/wire';
-import type { ValueCodec } from '../log/codec/value-codec';
-import type { OutRecord } from '../log/port';
-import type { TopicNames } from '../log/topics';
-import { deadLetterRecord, unreadable } from '../log/records/dead-letter';
-import { cloudEventHeaders } from '../log/records/headers';
+import { newTraceparent } from '../common';
+import {
+  type ConversationEvent,
+  type EventSource,
+  type InputLimits,
+  invalid,
+  type Invalid,
+  type InvalidReason,
+  isDeeperThan,
+  type Limits,
+  maskEvent,
+  type Outcome,
+  type PrivacyMask,
+  readLine,
+  readWire,
+  type SkipReason,
+  withFingerprint,
+  withoutPersonalData,
+} from '../conversation';
+import {
+  cloudEventHeaders,
+  deadLetterRecord,
+  type OutRecord,
+  type TopicNames,
+  unreadable,
+  type ValueCodec,
+} from '../log';
 
 /** The way into Kafka, shared by the bridge and the replay: nothing personal that the table does not use gets past here. */
 export interface Ingest {

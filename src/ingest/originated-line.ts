@@ -1,4 +1,4 @@
-import { invalid } from '../conversation/outcome';
+import { invalid } from '../conversation';
 import type { Ingest, Ingested } from './ingest';
 import type { Line } from './lines';
 

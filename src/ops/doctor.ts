@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { getHeapStatistics } from 'node:v8';
-import { messageOf } from '../common/errors';
-import { failed, ok, skipped, warning, type Finding, type Findings } from '../common/finding';
+import { failed, type Finding, type Findings, messageOf, ok, skipped, warning } from '../common';
 
 /** What is read of this process and the machine around it. */
 export interface ProcessFacts {

@@ -1,4 +1,4 @@
-import { messageOf } from '../common/errors';
+import { messageOf } from '../common';
 
 /** One thing that health depends on, as it is now. */
 export interface CheckResult {

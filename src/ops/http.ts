@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIPv6, type AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
-import { messageOf, OperatorError } from '../common/errors';
+import { messageOf, OperatorError } from '../common';
 import { renderMetrics } from './exposition';
 import { checkHealth, type Checks } from './health';
 import type { Logger } from './logging';

@@ -1,5 +1,5 @@
 import { Counter, Registry } from 'prom-client';
-import { NAME_KINDS } from '../common/organisation-names';
+import { NAME_KINDS } from '../common';
 import { allSeries, createMetricBuilder, type MetricRole } from './metric-builder';
 
 /**

@@ -1,4 +1,4 @@
-import { OperatorError } from '../common/errors';
+import { OperatorError } from '../common';
 import type { Logger } from './logging';
 
 /** How a process ends: what asked for it, what has to stop, and in which order. */

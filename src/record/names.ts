@@ -1,6 +1,6 @@
 import { mkdirSync, statSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf, OperatorError, UsageError } from '../common/errors';
+import { messageOf, OperatorError, UsageError } from '../common';
 
 /** The paths of a recording's files. */
 export interface FileNames {

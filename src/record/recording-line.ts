@@ -1,6 +1,5 @@
-import { wireConversation } from '../conversation/to-wire';
-import { isObject } from '../conversation/values';
-import type { Ingest } from '../ingest/ingest';
+import { isObject, wireConversation } from '../conversation';
+import type { Ingest } from '../ingest';
 
 /** A frame as a line of a recording, which `replay` reads; or why it is none. */
 export type RecordedFrame =

@@ -1,8 +1,7 @@
 import { open, rm, stat, type FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { messageOf, OperatorError } from '../common/errors';
-import { write, type OutputStream } from '../common/io';
+import { messageOf, OperatorError, type OutputStream, write } from '../common';
 import type { FileNames } from './names';
 
 /** Where lines of a recording go. */

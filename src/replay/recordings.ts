@@ -1,8 +1,8 @@
 import { createReadStream, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import * as zlib from 'node:zlib';
-import { messageOf, OperatorError } from '../common/errors';
-import { linesOf, type Line } from '../ingest/lines';
+import { messageOf, OperatorError } from '../common';
+import { type Line, linesOf } from '../ingest';
 import { LONGEST_LINE_BYTES } from './replay';
 
 /** Says at once which of the files cannot be read, before anything is started. */

@@ -1,16 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DeadLetterLimits } from '../common/dead-letter-limit';
-import type { FoldSettings, StateRecord } from '../conversation/fold';
-import type { InputLimits, Limits } from '../conversation/limits';
-import type { PrivacyMask } from '../conversation/privacy';
-import { createEventCodec, createRowCodec } from '../log/codec/codecs';
-import type { SchemaSource } from '../log/codec/schema-source';
-import type { Log, LogProducer, OutRecord, RunningTasks } from '../log/port';
-import type { TopicNames } from '../log/topics';
-import type { Metrics } from '../ops/metrics';
-import { ingestLine, type OriginatedLine } from '../ingest/originated-line';
-import { startFold } from '../fold/start';
-import { createIngest } from '../ingest/ingest';
+import type { DeadLetterLimits } from '../common';
+import type { FoldSettings, InputLimits, Limits, PrivacyMask, StateRecord } from '../conversation';
+import { startFold } from '../fold';
+import { createIngest, ingestLine, type OriginatedLine } from '../ingest';
+import {
+  createEventCodec,
+  createRowCodec,
+  type Log,
+  type LogProducer,
+  type OutRecord,
+  type RunningTasks,
+  type SchemaSource,
+  type TopicNames,
+} from '../log';
+import type { Metrics } from '../ops';
 import { startStateReader } from './state-reader';
 
 export interface ReplayOptions {

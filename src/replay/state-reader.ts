@@ -1,8 +1,5 @@
-import type { StateRecord } from '../conversation/fold';
-import type { QueueConversation } from '../conversation/row';
-import type { ValueCodec } from '../log/codec/value-codec';
-import type { Log, LogRecord, RunningSubscription } from '../log/port';
-import { readStateRecord } from '../log/records/state-records';
+import type { QueueConversation, StateRecord } from '../conversation';
+import { type Log, type LogRecord, readStateRecord, type RunningSubscription, type ValueCodec } from '../log';
 
 /** Reads the state topic from its beginning, as a group of its own, and waits for whoever takes the records. */
 export interface StateReader {

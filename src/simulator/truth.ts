@@ -1,4 +1,4 @@
-import type { QueueConversation } from '../conversation/row';
+import type { QueueConversation } from '../conversation';
 import type { Conversation, Leg, Medium, Party } from './model';
 import { isLive, isSupervisor } from './model';
 

@@ -1,7 +1,7 @@
-import type { Metrics } from '../ops/metrics';
-import type { SourceRecord } from './record-source';
+import type { Metrics } from '../ops';
 import type { Batch, SinkBuffer } from './buffer';
 import type { FlushLimits } from './options';
+import type { SourceRecord } from './record-source';
 
 export interface BatchLoopOptions<R extends SourceRecord> {
   readonly buffer: SinkBuffer<R>;

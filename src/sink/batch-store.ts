@@ -1,12 +1,9 @@
-import { createDeadLetterLimit, tooManyDeadLetters, type DeadLetterLimit } from '../common/dead-letter-limit';
-import { observeLatency } from '../ops/latency';
-import type { SinkDeadLetterReason } from '../ops/metrics';
-import type { StoreRow } from '../store/encode';
-import { describeRefusal } from '../store/errors';
-import type { SourceRecord } from './record-source';
+import { createDeadLetterLimit, type DeadLetterLimit, tooManyDeadLetters } from '../common';
+import { observeLatency, type SinkDeadLetterReason } from '../ops';
+import { describeRefusal, type StoreRow, type Writer } from '../store';
 import type { Batch } from './buffer';
 import type { DecodedRecord, SinkOptions } from './options';
-import type { Writer } from '../store/writer';
+import type { SourceRecord } from './record-source';
 
 export interface BatchStoreOptions<R extends SourceRecord> extends Pick<
   SinkOptions<R>,

@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
-import type { Metrics } from '../ops/metrics';
-import { identifier, type Store } from '../store/client';
-import { describeStoreError } from '../store/errors';
+import type { Metrics } from '../ops';
+import { describeStoreError, identifier, type Store } from '../store';
 
 export interface CleanupOptions {
   readonly store: Store;

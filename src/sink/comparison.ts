@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { printableRow, STATE_COLUMNS, type QueueConversation } from '../conversation/row';
-import { identifier, type Store } from '../store/client';
-import { offsetOf } from '../store/encode';
+import { printableRow, type QueueConversation, STATE_COLUMNS } from '../conversation';
+import { identifier, offsetOf, type Store } from '../store';
 
 /** The compacted topic up to its ends as they were at one moment. */
 export interface Compacted {

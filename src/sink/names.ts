@@ -1,13 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { nameKey, readNameKey, type Name } from '../common/organisation-names';
-import type { Metrics } from '../ops/metrics';
-import { identifier, type Store } from '../store/client';
-import { offsetOf, text, versionOf } from '../store/encode';
-import { claimEpoch } from '../store/epochs';
-import { codeOf, describeStoreError } from '../store/errors';
+import { type Name, nameKey, readNameKey } from '../common';
+import type { Metrics } from '../ops';
+import {
+  claimEpoch,
+  codeOf,
+  createTableWriter,
+  describeStoreError,
+  identifier,
+  offsetOf,
+  type Store,
+  type TableWriterOptions,
+  text,
+  versionOf,
+  type Writer,
+} from '../store';
 import type { RecordSource, SourceRecord } from './record-source';
-import { createTableWriter, type TableWriterOptions, type Writer } from '../store/writer';
 
 /** What a record of the names topic says. */
 export type DecodedName =

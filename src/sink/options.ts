@@ -1,11 +1,9 @@
 import type { Logger } from 'pino';
-import type { DeadLetterLimits } from '../common/dead-letter-limit';
-import type { QueueConversation } from '../conversation/row';
-import type { Received } from '../ops/latency';
-import type { Metrics, SinkDeadLetterReason } from '../ops/metrics';
-import type { Store } from '../store/client';
+import type { DeadLetterLimits } from '../common';
+import type { QueueConversation } from '../conversation';
+import type { Metrics, Received, SinkDeadLetterReason } from '../ops';
+import type { Store, WriterOptions } from '../store';
 import type { RecordSource, SourceRecord } from './record-source';
-import type { WriterOptions } from '../store/writer';
 
 /** What a record of the state topic says. */
 export type DecodedRecord =

@@ -1,9 +1,8 @@
-import { createAsOf } from '../common/watermark';
-import { OperatorError } from '../common/errors';
-import type { Note } from '../store/progress';
+import { createAsOf, OperatorError } from '../common';
+import type { Note } from '../store';
+import type { Batch } from './buffer';
 import type { SourcePartition, SourceRecord } from './record-source';
 import { recover, type Beginning, type RecoveryOptions } from './recovery';
-import type { Batch } from './buffer';
 
 export interface SinkPartitionsOptions<R extends SourceRecord> extends RecoveryOptions<R> {
   readonly group: string;

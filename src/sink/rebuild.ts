@@ -1,11 +1,8 @@
-import type { QueueConversation } from '../conversation/row';
-import { createRowCodec } from '../log/codec/codecs';
-import type { LogRecord } from '../log/port';
-import { readStateRecord } from '../log/records/state-records';
-import type { Store } from '../store/client';
+import type { QueueConversation } from '../conversation';
+import { createRowCodec, type LogRecord, readStateRecord } from '../log';
+import { claimEpoch, type Store } from '../store';
+import type { RoleParts } from '../wiring';
 import { compareTable, type Compacted } from './comparison';
-import { claimEpoch } from '../store/epochs';
-import type { RoleParts } from '../wiring/role';
 import { startSinkRole } from './role';
 
 export interface RebuildOptions extends RoleParts {

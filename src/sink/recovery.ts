@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { OperatorError } from '../common/errors';
-import type { Metrics } from '../ops/metrics';
-import type { Store } from '../store/client';
-import type { StoreRow } from '../store/encode';
-import { describeStoreError } from '../store/errors';
-import { readLiveKeys, type LiveKeys } from '../store/live-keys';
-import type { Progress } from '../store/progress';
+import { OperatorError } from '../common';
+import type { Metrics } from '../ops';
+import {
+  describeStoreError,
+  type LiveKeys,
+  type Progress,
+  readLiveKeys,
+  type Store,
+  type StoreRow,
+  type Writer,
+} from '../store';
 import type { RecordSource, SourcePartition, SourceRecord } from './record-source';
-import type { Writer } from '../store/writer';
 
 export interface RecoveryOptions<R extends SourceRecord> {
   readonly store: Store;

@@ -1,21 +1,20 @@
-import { messageOf } from '../common/errors';
-import { createNameCodec, createRowCodec } from '../log/codec/codecs';
-import { partitionOf } from '../log/partitioner';
-import type { LogRecord } from '../log/port';
-import { TOMBSTONE_RETENTION_MS } from '../log/topics';
-import type { Received } from '../ops/latency';
-import type { SinkDeadLetterReason } from '../ops/metrics';
-import { deadLetterRecord, unreadable } from '../log/records/dead-letter';
-import { watchLoop } from '../wiring/loop-watch';
-import { reportStored } from '../log/records/spans';
-import type { Store } from '../store/client';
-import { claimEpoch } from '../store/epochs';
+import { messageOf } from '../common';
+import {
+  createNameCodec,
+  createRowCodec,
+  deadLetterRecord,
+  type LogRecord,
+  partitionOf,
+  reportStored,
+  TOMBSTONE_RETENTION_MS,
+  unreadable,
+} from '../log';
+import type { Received, SinkDeadLetterReason } from '../ops';
+import { claimEpoch, HISTORY_TABLE, type Store } from '../store';
+import { logAnswers, type RoleParts, type RunningRole, storeAnswers, watchLoop } from '../wiring';
 import { followNames } from './names';
-import { createSink } from './sink';
 import type { DecodedRecord } from './options';
-import { HISTORY_TABLE } from '../store/writer';
-import { logAnswers, storeAnswers } from '../wiring/reach';
-import type { RoleParts, RunningRole } from '../wiring/role';
+import { createSink } from './sink';
 
 export interface RunningSinkRole extends RunningRole {
   /** Per partition the offset below which every record is stored or in the dead letters. */

@@ -1,15 +1,13 @@
-import { messageOf } from '../common/errors';
+import { messageOf } from '../common';
+import { createProgress, createWriter, describeStoreError, type Progress, type WriterState } from '../store';
 import { createBatchLoop } from './batch-loop';
-import { createCleanup } from './cleanup';
-import { describeStoreError } from '../store/errors';
-import { createProgress, type Progress } from '../store/progress';
-import type { SourceRecord } from './record-source';
 import { createBatchStore } from './batch-store';
 import { createSinkBuffer, type Batch } from './buffer';
+import { createCleanup } from './cleanup';
 import type { SinkOptions } from './options';
 import { createSinkPartitions } from './partitions';
+import type { SourceRecord } from './record-source';
 import { createTopicGuard } from './topic-guard';
-import { createWriter, type WriterState } from '../store/writer';
 
 export interface RunningSink {
   /** Resolves after `stop()`; rejects with what ended the sink. */

@@ -1,9 +1,15 @@
 import { Agent } from 'node:https';
 import { rootCertificates } from 'node:tls';
 import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
-import { OperatorError, UsageError, messageOf } from '../common/errors';
-import { peerOf } from '../common/peer-certificate';
-import { explainTls, type TlsMaterial, type TlsSettings } from '../common/tls';
+import {
+  explainTls,
+  messageOf,
+  OperatorError,
+  peerOf,
+  type TlsMaterial,
+  type TlsSettings,
+  UsageError,
+} from '../common';
 import { codeOf, describeStoreError } from './errors';
 
 /**

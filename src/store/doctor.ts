@@ -1,6 +1,5 @@
 import { text } from 'node:stream/consumers';
-import { messageOf, OperatorError } from '../common/errors';
-import { check, failed, ok, skipped, warning, type Finding, type Findings } from '../common/finding';
+import { check, failed, type Finding, type Findings, messageOf, ok, OperatorError, skipped, warning } from '../common';
 import { checkStore, type Store } from './client';
 import { codeOf, describeStoreError, UNKNOWN_DATABASE, UNKNOWN_TABLE } from './errors';
 import { grantText, mergedGrants, SETUP_GRANTS, SINK_GRANTS, type Grant } from './grants';

@@ -1,4 +1,4 @@
-import { STATE_COLUMNS, type QueueConversation } from '../conversation/row';
+import { type QueueConversation, STATE_COLUMNS } from '../conversation';
 
 /** A record of the state topic, as the store takes it. */
 export type StoreRow =

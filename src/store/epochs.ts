@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OperatorError } from '../common/errors';
+import { OperatorError } from '../common';
 import { identifier, type Store } from './client';
 import { MAX_EPOCH } from './encode';
 import { UNKNOWN_TABLE, codeOf } from './errors';

@@ -1,5 +1,4 @@
-import { messageOf } from '../common/errors';
-import { tlsCodeOf } from '../common/tls';
+import { messageOf, tlsCodeOf } from '../common';
 
 /**
  * The error code of ClickHouse, null for everything else (network, proxies). The embedded engine's errors are no

@@ -1,5 +1,5 @@
 import type { ClickHouseClient } from '@clickhouse/client';
-import { OperatorError } from '../common/errors';
+import { OperatorError } from '../common';
 import { identifier } from './client';
 import { UNKNOWN_DATABASE, UNKNOWN_TABLE, codeOf } from './errors';
 import { assertNewEnough, migrationError } from './requirements';

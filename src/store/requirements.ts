@@ -1,5 +1,5 @@
 import type { ClickHouseClient } from '@clickhouse/client';
-import { OperatorError, messageOf } from '../common/errors';
+import { messageOf, OperatorError } from '../common';
 import { codeOf, describeStoreError } from './errors';
 import { grantText, SETUP_GRANTS } from './grants';
 

@@ -1,5 +1,5 @@
 import type { ClickHouseClient } from '@clickhouse/client';
-import { OperatorError } from '../common/errors';
+import { OperatorError } from '../common';
 import { identifier } from './client';
 import { describeStoreError } from './errors';
 import { renderSql, type Rendering } from './sql-files';

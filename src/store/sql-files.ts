@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../common/package-root';
+import { packageRoot } from '../common';
 import { identifier } from './client';
 
 export interface MigrationFile {

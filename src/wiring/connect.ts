@@ -1,16 +1,21 @@
 import type { SASLOptions } from 'kafkajs';
-import type { TlsMaterial } from '../common/tls';
-import { requireGroups, type Config, type KafkaSasl, type TlsConfig } from '../config';
-import { createRegistrySchemas, type RegistryOptions } from '../log/codec/registry';
-import type { SchemaSource } from '../log/codec/schema-source';
-import { createKafkaAdmin, type KafkaAdmin } from '../log/kafkajs/admin';
-import type { KafkaConnection } from '../log/kafkajs/client';
-import { createKafkaLog, type KafkaLogOptions } from '../log/kafkajs/log';
-import { createTokenProvider } from '../log/kafkajs/oauth';
-import type { Log } from '../log/port';
-import { topicNames, type TopicNames } from '../log/topics';
-import type { Logger } from '../ops/logging';
-import type { Metrics } from '../ops/metrics';
+import type { TlsMaterial } from '../common';
+import { type Config, type KafkaSasl, requireGroups, type TlsConfig } from '../config';
+import {
+  createKafkaAdmin,
+  createKafkaLog,
+  createRegistrySchemas,
+  createTokenProvider,
+  type KafkaAdmin,
+  type KafkaConnection,
+  type KafkaLogOptions,
+  type Log,
+  type RegistryOptions,
+  type SchemaSource,
+  topicNames,
+  type TopicNames,
+} from '../log';
+import type { Logger, Metrics } from '../ops';
 
 export interface Connected {
   readonly log: Log;

@@ -1,7 +1,6 @@
-import { messageOf } from '../common/errors';
-import type { Log } from '../log/port';
-import type { CheckResult } from '../ops/health';
-import type { Logger } from '../ops/logging';
+import { messageOf } from '../common';
+import type { Log } from '../log';
+import type { CheckResult, Logger } from '../ops';
 
 export interface LoopWatchOptions {
   readonly log: Pick<Log, 'endOffsets'>;

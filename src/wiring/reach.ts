@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Log } from '../log/port';
-import type { CheckResult } from '../ops/health';
-import { explainStoreError, type Store } from '../store/client';
+import type { Log } from '../log';
+import type { CheckResult } from '../ops';
+import { explainStoreError, type Store } from '../store';
 
 /** Whether the log tells where a topic ends. */
 export function logAnswers(log: Pick<Log, 'endOffsets' | 'explain'>, topic: string): () => Promise<CheckResult> {

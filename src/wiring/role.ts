@@ -1,12 +1,6 @@
 import type { Config } from '../config';
-import type { SchemaSource } from '../log/codec/schema-source';
-import type { Log } from '../log/port';
-import type { TopicNames } from '../log/topics';
-import type { CheckResult, Checks } from '../ops/health';
-import type { Routes } from '../ops/http';
-import type { Logger } from '../ops/logging';
-import type { Metrics } from '../ops/metrics';
-import type { Tracing } from '../ops/tracing/port';
+import type { Log, SchemaSource, TopicNames } from '../log';
+import type { CheckResult, Checks, Logger, Metrics, Routes, Tracing } from '../ops';
 
 /** What every role is wired to. */
 export interface RoleParts {

@@ -1,7 +1,5 @@
 import type { Config } from '../config';
-import type { FoldSettings } from '../conversation/fold';
-import type { InputLimits, Limits } from '../conversation/limits';
-import type { PrivacyMask } from '../conversation/privacy';
+import type { FoldSettings, InputLimits, Limits, PrivacyMask } from '../conversation';
 
 /** The configuration in the words of the modules that it is for. */
 

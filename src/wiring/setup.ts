@@ -1,10 +1,17 @@
 import type { Config } from '../config';
-import { registerSchema, type RegistryOptions } from '../log/codec/registry';
-import { loadSchema, type AvroSchema } from '../log/codec/schemas';
-import type { KafkaConnection } from '../log/kafkajs/client';
-import { topicDefinitions, topicNames, valueSubject, type TopicNames, type TopicUse } from '../log/topics';
-import type { Store } from '../store/client';
-import { migrate } from '../store/migrations';
+import {
+  type AvroSchema,
+  type KafkaConnection,
+  loadSchema,
+  registerSchema,
+  type RegistryOptions,
+  topicDefinitions,
+  topicNames,
+  type TopicNames,
+  type TopicUse,
+  valueSubject,
+} from '../log';
+import { migrate, type Store } from '../store';
 import { withKafkaAdmin } from './connect';
 
 export interface SetupOptions {

@@ -1,6 +1,6 @@
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { TopicNames } from '../../src/log/topics';
+import type { TopicNames } from '../../src/log';
 import { measureBridge } from './bridge';
 import { startCluster, type BenchCluster } from './cluster';
 import { measureConsume } from './consume';

@@ -1,9 +1,7 @@
+import { startBridgeRole } from '../../src/bridge';
 import { loadConfig } from '../../src/config';
-import { createLocalSchemas } from '../../src/log/codec/schema-source';
-import { createKafkaLog } from '../../src/log/kafkajs/log';
-import type { TopicNames } from '../../src/log/topics';
-import { createMetrics } from '../../src/ops/metrics';
-import { startBridgeRole } from '../../src/bridge/role';
+import { createKafkaLog, createLocalSchemas, type TopicNames } from '../../src/log';
+import { createMetrics } from '../../src/ops';
 import { heard, peakMemory, report } from './child';
 import { connectionTo } from './cluster';
 

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createKafkaLog } from '../../src/log/kafkajs/log';
-import type { TopicNames } from '../../src/log/topics';
+import { createKafkaLog, type TopicNames } from '../../src/log';
 import type { BridgeFigures, BridgeProcessArgs, BridgeReports } from './bridge-process';
 import { startChild } from './child';
 import type { BenchCluster } from './cluster';

@@ -3,9 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { startKafka } from '../../src/embedded/kafka';
-import { createKafkaAdmin } from '../../src/log/kafkajs/admin';
-import type { KafkaConnection } from '../../src/log/kafkajs/client';
-import { topicDefinitions, topicNames, type TopicNames } from '../../src/log/topics';
+import { createKafkaAdmin, type KafkaConnection, topicDefinitions, topicNames, type TopicNames } from '../../src/log';
 
 export const PARTITIONS = 8;
 const HEAP_MB = 1024;

@@ -1,7 +1,5 @@
-import { createEventReader } from '../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../src/log/codec/schema-source';
+import { createEventReader, createLocalSchemas, type TopicNames } from '../../src/log';
 import { createClient, PATIENT } from '../../src/log/kafkajs/client';
-import type { TopicNames } from '../../src/log/topics';
 import type { BenchCluster } from './cluster';
 
 /** Reads all events with kafkajs alone, with the fold's fetch sizes; answers events a second. */

@@ -1,5 +1,4 @@
-import { openEmbeddedClickHouse } from '../../src/embedded/clickhouse';
-import { serveClickHouseHttp } from '../../src/embedded/clickhouse-http';
+import { openEmbeddedClickHouse, serveClickHouseHttp } from '../../src/embedded';
 import { heard, report } from './child';
 
 export interface EngineProcessArgs {

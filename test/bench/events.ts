@@ -1,6 +1,4 @@
-import type { ConversationEvent } from '../../src/conversation/event';
-import { withFingerprint } from '../../src/conversation/fingerprint';
-import { readWire } from '../../src/conversation/wire';
+import { type ConversationEvent, readWire, withFingerprint } from '../../src/conversation';
 import { generateEvents } from '../../src/simulator';
 
 export interface EventsOptions {

@@ -1,9 +1,7 @@
-import { DEFAULT_FOLD_SETTINGS } from '../../src/conversation/fold';
-import { createLocalSchemas } from '../../src/log/codec/schema-source';
-import { createKafkaLog } from '../../src/log/kafkajs/log';
-import type { TopicNames } from '../../src/log/topics';
-import { createMetrics } from '../../src/ops/metrics';
-import { startFold } from '../../src/fold/start';
+import { DEFAULT_FOLD_SETTINGS } from '../../src/conversation';
+import { startFold } from '../../src/fold';
+import { createKafkaLog, createLocalSchemas, type TopicNames } from '../../src/log';
+import { createMetrics } from '../../src/ops';
 import { heard, peakMemory, report } from './child';
 import { connectionTo } from './cluster';
 

@@ -1,8 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createKafkaLog } from '../../src/log/kafkajs/log';
-import { partitionOf } from '../../src/log/partitioner';
-import type { OutRecord } from '../../src/log/port';
-import type { TopicNames } from '../../src/log/topics';
+import { createKafkaLog, type OutRecord, partitionOf, type TopicNames } from '../../src/log';
 import { PARTITIONS, type BenchCluster } from './cluster';
 import { startFoldProcess } from './fold';
 

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { newTraceparent } from '../../src/common/traceparent';
-import { DEFAULT_FOLD_SETTINGS } from '../../src/conversation/fold';
-import { createPartitionFold } from '../../src/conversation/partition';
-import type { ConversationState } from '../../src/conversation/state';
-import { createEventCodec } from '../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../src/log/codec/schema-source';
-import { createKafkaLog } from '../../src/log/kafkajs/log';
-import type { OutRecord } from '../../src/log/port';
-import type { TopicNames } from '../../src/log/topics';
-import { cloudEventHeaders } from '../../src/log/records/headers';
+import { newTraceparent } from '../../src/common';
+import { type ConversationState, createPartitionFold, DEFAULT_FOLD_SETTINGS } from '../../src/conversation';
+import {
+  cloudEventHeaders,
+  createEventCodec,
+  createKafkaLog,
+  createLocalSchemas,
+  type OutRecord,
+  type TopicNames,
+} from '../../src/log';
 import type { BenchCluster } from './cluster';
 import { benchEvents, type EventsOptions } from './events';
 

@@ -1,8 +1,8 @@
-import { STATE_COLUMNS } from '../../src/conversation/row';
-import type { Log, LogRecord } from '../../src/log/port';
-import { identifier, type Store } from '../../src/store/client';
-import { INSERT_COLUMNS } from '../../src/store/encode';
+import { STATE_COLUMNS } from '../../src/conversation';
+import type { Log, LogRecord } from '../../src/log';
 import type { DecodedRecord } from '../../src/sink/options';
+import { identifier, type Store } from '../../src/store';
+import { INSERT_COLUMNS } from '../../src/store/encode';
 import { beginThroughput, type Throughput } from './throughput';
 
 /** As many at once as the sink has. */

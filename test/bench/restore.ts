@@ -1,9 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { ConversationState } from '../../src/conversation/state';
-import { createChangelogCodec } from '../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../src/log/codec/schema-source';
-import { createKafkaLog } from '../../src/log/kafkajs/log';
-import type { TopicNames } from '../../src/log/topics';
+import type { ConversationState } from '../../src/conversation';
+import { createChangelogCodec, createKafkaLog, createLocalSchemas, type TopicNames } from '../../src/log';
 import type { BenchCluster } from './cluster';
 import { startFoldProcess } from './fold';
 

@@ -1,12 +1,7 @@
-import { openEmbeddedClickHouse } from '../../src/embedded/clickhouse';
-import { createRowCodec } from '../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../src/log/codec/schema-source';
-import { createKafkaLog } from '../../src/log/kafkajs/log';
-import type { LogRecord } from '../../src/log/port';
-import type { TopicNames } from '../../src/log/topics';
-import { connectStore, identifier, type Store } from '../../src/store/client';
-import { migrate } from '../../src/store/migrations';
+import { openEmbeddedClickHouse } from '../../src/embedded';
+import { createKafkaLog, createLocalSchemas, createRowCodec, type LogRecord, type TopicNames } from '../../src/log';
 import type { DecodedRecord } from '../../src/sink/options';
+import { connectStore, identifier, migrate, type Store } from '../../src/store';
 import { heard, peakMemory, report } from './child';
 import { connectionTo } from './cluster';
 import { measureRawInsert, readRows } from './raw-insert';

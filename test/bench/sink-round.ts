@@ -1,15 +1,12 @@
 import type { Logger } from 'pino';
-import type { QueueConversation } from '../../src/conversation/row';
-import type { ValueCodec } from '../../src/log/codec/value-codec';
-import { partitionOf } from '../../src/log/partitioner';
-import type { Log, LogRecord } from '../../src/log/port';
-import type { TopicNames } from '../../src/log/topics';
-import { createMetrics } from '../../src/ops/metrics';
-import { receivedOf } from '../../src/sink/role';
-import type { Store } from '../../src/store/client';
-import type { RecordSource } from '../../src/sink/record-source';
-import { createSink } from '../../src/sink/sink';
+import type { QueueConversation } from '../../src/conversation';
+import { type Log, type LogRecord, partitionOf, type TopicNames, type ValueCodec } from '../../src/log';
+import { createMetrics } from '../../src/ops';
 import type { DecodedRecord, FlushLimits } from '../../src/sink/options';
+import type { RecordSource } from '../../src/sink/record-source';
+import { receivedOf } from '../../src/sink/role';
+import { createSink } from '../../src/sink/sink';
+import type { Store } from '../../src/store';
 import { beginThroughput, type Throughput } from './throughput';
 
 export interface SinkRoundOptions {

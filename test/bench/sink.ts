@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { TopicNames } from '../../src/log/topics';
+import type { TopicNames } from '../../src/log';
 import { startChild, type Child } from './child';
 import type { BenchCluster } from './cluster';
 import type { EngineProcessArgs, EngineReports } from './engine-process';

@@ -1,21 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { QueueConversation } from '../../src/conversation/row';
-import { openEmbeddedClickHouse } from '../../src/embedded/clickhouse';
-import { createRowCodec } from '../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../src/log/codec/schema-source';
-import { createKafkaLog } from '../../src/log/kafkajs/log';
-import { partitionOf } from '../../src/log/partitioner';
-import type { LogRecord } from '../../src/log/port';
-import type { TopicNames } from '../../src/log/topics';
-import { createMetrics } from '../../src/ops/metrics';
+import type { QueueConversation } from '../../src/conversation';
+import { openEmbeddedClickHouse } from '../../src/embedded';
+import {
+  createKafkaLog,
+  createLocalSchemas,
+  createRowCodec,
+  type LogRecord,
+  partitionOf,
+  type TopicNames,
+} from '../../src/log';
+import { createMetrics } from '../../src/ops';
 import { cleanUp } from '../../src/sink/cleanup';
-import { connectStore, type Store } from '../../src/store/client';
-import type { StoreRow } from '../../src/store/encode';
-import { migrate } from '../../src/store/migrations';
 import type { RecordSource } from '../../src/sink/record-source';
 import { createSink } from '../../src/sink/sink';
-import { createWriter } from '../../src/store/writer';
+import { connectStore, createWriter, migrate, type Store, type StoreRow } from '../../src/store';
 import { aRow } from '../support/store-rows';
 import { heard, report } from './child';
 import { connectionTo, PARTITIONS } from './cluster';

@@ -1,7 +1,7 @@
-import { STATE_COLUMNS } from '../../src/conversation/row';
-import type { Metrics } from '../../src/ops/metrics';
+import { STATE_COLUMNS } from '../../src/conversation';
+import type { Metrics } from '../../src/ops';
 import { cleanUp } from '../../src/sink/cleanup';
-import { identifier, type Store } from '../../src/store/client';
+import { identifier, type Store } from '../../src/store';
 import { connectionTo } from './cluster';
 import { medianOf } from './throughput';
 

@@ -1,10 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { printableRow, TABLE_COLUMNS, TIME_COLUMNS } from '../../src/conversation/row';
-import { createRowCodec } from '../../src/log/codec/codecs';
-import type { LogRecord } from '../../src/log/port';
-import { readStateRecord } from '../../src/log/records/state-records';
-import type { Connected } from '../../src/wiring/connect';
-import { identifier, type Store } from '../../src/store/client';
+import { createRowCodec, type LogRecord, readStateRecord } from '../../src/log';
+import { identifier, type Store } from '../../src/store';
+import type { Connected } from '../../src/wiring';
 import { foldedInMemory, readAll, type Written } from './expected';
 import type { Environment } from './role-process';
 

@@ -1,11 +1,10 @@
 import { loadConfig } from '../../src/config';
-import { DEFAULT_FOLD_SETTINGS } from '../../src/conversation/fold';
-import { createChangelogCodec, createEventReader, createRowCodec } from '../../src/log/codec/codecs';
-import type { Headers, Log, LogRecord } from '../../src/log/port';
-import { createMetrics } from '../../src/ops/metrics';
+import { DEFAULT_FOLD_SETTINGS } from '../../src/conversation';
 import { createFoldTask } from '../../src/fold/task';
-import type { Connected } from '../../src/wiring/connect';
-import { foldSettingsOf } from '../../src/wiring/settings';
+import { createChangelogCodec, createEventReader, createRowCodec } from '../../src/log';
+import type { Headers, Log, LogRecord } from '../../src/log/port';
+import { createMetrics } from '../../src/ops';
+import { type Connected, foldSettingsOf } from '../../src/wiring';
 import type { Environment } from './role-process';
 
 /** A record of the state topic, without its offset. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { packageRoot } from '../../src/common/package-root';
+import { packageRoot } from '../../src/common';
 import { EndedError, until } from './until';
 
 export type Environment = Readonly<Record<string, string>>;

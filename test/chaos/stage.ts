@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { EmbeddedKafka } from '../../src/embedded/kafka';
-import { startSimulator, type Simulator } from '../../src/simulator';
+import { type Simulator, startSimulator } from '../../src/simulator';
 import { clickHouseProcess } from '../support/clickhouse-process';
 import { setServices } from '../support/own-services';
 import { createRole, type Environment, type Role } from './role-process';

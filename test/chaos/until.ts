@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../../src/common/errors';
+import { messageOf } from '../../src/common';
 
 const POLL_MS = 100;
 

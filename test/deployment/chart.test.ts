@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { packageRoot } from '../../src/common/package-root';
+import { packageRoot } from '../../src/common';
 import { SETTINGS, SETTING_KEYS } from '../../src/config/settings';
-import { topicDefinitions, topicNames } from '../../src/log/topics';
+import { topicDefinitions, topicNames } from '../../src/log';
 import { CHART, chartReadme, chartSchema, chartSettings } from '../support/deployment/chart-files';
 import { configOfContainer, sampleSecret } from '../support/deployment/container-config';
 import {

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import { parse } from 'yaml';
-import { packageRoot } from '../../src/common/package-root';
+import { packageRoot } from '../../src/common';
 import { configOfContainer } from '../support/deployment/container-config';
 import { kafkaForTests, registryForTests } from '../support/services';
 

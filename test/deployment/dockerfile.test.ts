@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, jest, test } from '@jest/globals';
-import { packageRoot } from '../../src/common/package-root';
+import { packageRoot } from '../../src/common';
 import { toolPath } from '../support/deployment/tools';
 
 // The linter is fetched once on a machine.

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { EmbeddedKafka } from '../../src/embedded/kafka';
 import { freePorts } from '../../src/embedded/ports';
 import type { EmbeddedRegistry } from '../../src/embedded/registry';
-import { startSimulator, type Simulator } from '../../src/simulator';
+import { type Simulator, startSimulator } from '../../src/simulator';
 import { createRole, type Role } from '../chaos/role-process';
 import { createAuthority, type Certificate } from '../support/certificates';
 import { clickHouseProcess } from '../support/clickhouse-process';

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Finding } from '../../src/common/finding';
-import { startSimulator, type Simulator } from '../../src/simulator';
+import type { Finding } from '../../src/common';
+import { type Simulator, startSimulator } from '../../src/simulator';
 import { startConnectProxy, type ConnectProxy } from '../support/connect-proxy';
 import { servicesForProcesses, type Environment, type ServicesForProcesses } from '../support/pipeline-processes';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import { ConfigResourceTypes, Kafka, logLevel, type Admin } from 'kafkajs';
-import { STATE_COLUMNS, TABLE_COLUMNS } from '../../src/conversation/row';
+import { STATE_COLUMNS, TABLE_COLUMNS } from '../../src/conversation';
 import { generateEvents } from '../../src/simulator';
 import { until } from '../chaos/until';
 import { startQueuefold } from '../support/pipeline-processes';

@@ -5,12 +5,10 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../src/conversation/limits';
-import { startSimulator, type Simulator } from '../../src/simulator';
-import { createEventCodec } from '../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../src/log/codec/schema-source';
-import { topicNames } from '../../src/log/topics';
-import { createIngest } from '../../src/ingest/ingest';
-import { recordMinimised } from '../../src/record/recording-line';
+import { createIngest } from '../../src/ingest';
+import { createEventCodec, createLocalSchemas, topicNames } from '../../src/log';
+import { recordMinimised } from '../../src/record';
+import { type Simulator, startSimulator } from '../../src/simulator';
 import { until } from '../chaos/until';
 import { startQueuefold, type Environment, type QueuefoldProcess } from '../support/pipeline-processes';
 

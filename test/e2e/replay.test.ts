@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { TABLE_COLUMNS } from '../../src/conversation/row';
+import { TABLE_COLUMNS } from '../../src/conversation';
 import { generateEvents, type Truth } from '../../src/simulator';
 
 const bin = join(__dirname, '../../bin/queuefold.js');

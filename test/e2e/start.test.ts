@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { TABLE_COLUMNS } from '../../src/conversation/row';
+import { TABLE_COLUMNS } from '../../src/conversation';
 import { endsWithin, identify, isRunning, readIdentity, type ProcessIdentity } from '../../src/embedded/identity';
 import type { Truth } from '../../src/simulator';
 import { EndedError, until } from '../chaos/until';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/common/package-root';
+import { packageRoot } from '../../src/common';
 import { clickHouseProcess } from '../support/clickhouse-process';
 import { namedServer, type ServerAddress } from '../support/clickhouse-server';
 import { admitting, startHttpFront } from '../support/http-front';

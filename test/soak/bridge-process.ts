@@ -1,10 +1,8 @@
+import { startBridgeRole } from '../../src/bridge';
 import { loadConfig } from '../../src/config';
 import { DEFAULT_TIMINGS } from '../../src/genesys/timings';
-import { checkHealth } from '../../src/ops/health';
-import { createLogging } from '../../src/ops/logging';
-import { createMetrics } from '../../src/ops/metrics';
-import { startBridgeRole } from '../../src/bridge/role';
-import { connectKafka } from '../../src/wiring/connect';
+import { checkHealth, createLogging, createMetrics } from '../../src/ops';
+import { connectKafka } from '../../src/wiring';
 import { SOAK_RECONCILIATION } from './timings';
 
 /** What a bridge of the soak tells its parent, every now and then. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { printableRow, STATE_COLUMNS } from '../../src/conversation/row';
+import { printableRow, STATE_COLUMNS } from '../../src/conversation';
 import type { TruthRow } from '../../src/simulator';
 import type { Stage } from './stage';
 

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { messageOf } from '../../src/common/errors';
+import { messageOf } from '../../src/common';
 import { numberOf } from '../support/number-flag';
 import { runKafkaAway } from './kafka-away';
 import { runScale } from './scale';

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { loadConfig } from '../../src/config';
-import { createRowCodec } from '../../src/log/codec/codecs';
-import { createMetrics } from '../../src/ops/metrics';
-import { connectKafka } from '../../src/wiring/connect';
+import { createRowCodec } from '../../src/log';
+import { createMetrics } from '../../src/ops';
+import { connectKafka } from '../../src/wiring';
 import { until } from '../chaos/until';
 import { setServices } from '../support/own-services';
 import { startQueuefold } from '../support/pipeline-processes';

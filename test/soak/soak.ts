@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FaultKind } from '../../src/simulator';
-import { FAULT_KINDS } from '../../src/simulator';
+import { FAULT_KINDS, type FaultKind } from '../../src/simulator';
 import { createRandom, type Random } from '../chaos/random';
 import { until } from '../chaos/until';
 import { createDifferences, type Difference } from './differences';

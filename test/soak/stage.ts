@@ -1,11 +1,11 @@
 import { pino } from 'pino';
+import { followLiveRows, type LiveRows } from '../../src/bridge/live-rows';
 import { loadConfig } from '../../src/config';
 import type { EmbeddedKafka } from '../../src/embedded/kafka';
-import { startSimulator, type Simulator } from '../../src/simulator';
-import { createRowCodec } from '../../src/log/codec/codecs';
-import { createMetrics } from '../../src/ops/metrics';
-import { followLiveRows, type LiveRows } from '../../src/bridge/live-rows';
-import { connectKafka } from '../../src/wiring/connect';
+import { createRowCodec } from '../../src/log';
+import { createMetrics } from '../../src/ops';
+import { type Simulator, startSimulator } from '../../src/simulator';
+import { connectKafka } from '../../src/wiring';
 import { createRole, type Role } from '../chaos/role-process';
 import { until } from '../chaos/until';
 import { setServices } from '../support/own-services';

@@ -1,6 +1,5 @@
 import { pino } from 'pino';
-import { startOpsHttp } from '../../src/ops/http';
-import { createMetrics } from '../../src/ops/metrics';
+import { createMetrics, startOpsHttp } from '../../src/ops';
 
 /** Serves health, prints its address, and then keeps the event loop busy for ever after the first answer. */
 void startOpsHttp({

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { Session } from 'chdb';
-import { messageOf } from '../../src/common/errors';
-import { openEmbeddedClickHouse } from '../../src/embedded/clickhouse';
-import { serveClickHouseHttp } from '../../src/embedded/clickhouse-http';
+import { messageOf } from '../../src/common';
+import { openEmbeddedClickHouse, serveClickHouseHttp } from '../../src/embedded';
 
 /** A process of its own with the embedded engine behind HTTP. Says its address on stdout; ends with its stdin. */
 async function main([dataDir = '', mode = '', port = '0', configFile = '']: readonly string[]): Promise<void> {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { packageRoot } from '../../src/common/package-root';
+import { packageRoot } from '../../src/common';
 
 export interface ClickHouseProcess {
   readonly url: string;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectStore, identifier, type Store } from '../../src/store/client';
+import { connectStore, identifier, type Store } from '../../src/store';
 import { clickHouseProcess } from './clickhouse-process';
 
 export interface ServerAddress {

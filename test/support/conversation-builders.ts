@@ -2,7 +2,7 @@
  * Conversations as Genesys tells them, in sentences. Builders are values: each step gives a new one, so that a test
  * can tell a story and send what was true at each of its moments.
  */
-import type { FoldSettings } from '../../src/conversation/fold';
+import type { FoldSettings } from '../../src/conversation';
 import { foldedRecords, type PrintedRecord } from './conversation-fold';
 
 export type Wire = Readonly<Record<string, unknown>>;

@@ -1,9 +1,14 @@
 /** The fold as tests use it: lines in, records as they are printed out. */
-import type { ConversationEvent } from '../../src/conversation/event';
-import { DEFAULT_FOLD_SETTINGS, type FoldSettings, type StateRecord } from '../../src/conversation/fold';
-import { readLine } from '../../src/conversation/line';
-import { createPartitionFold } from '../../src/conversation/partition';
-import { printableRow, STATE_COLUMNS } from '../../src/conversation/row';
+import {
+  type ConversationEvent,
+  createPartitionFold,
+  DEFAULT_FOLD_SETTINGS,
+  type FoldSettings,
+  printableRow,
+  readLine,
+  STATE_COLUMNS,
+  type StateRecord,
+} from '../../src/conversation';
 
 export interface PrintedRecord {
   readonly key: string;

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe } from '@jest/globals';
-import type { Log, LogRecord, Task, Topology } from '../../src/log/port';
+import type { Log, LogRecord, Task, Topology } from '../../src/log';
 import type { TaskHooks } from '../../src/log/runtime/backend';
 import { describeReading } from './log/reading';
 import { describeSubscriptions } from './log/subscriptions';

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { packageRoot } from '../../src/common/package-root';
+import { packageRoot } from '../../src/common';
 
 /** The rules and dashboards as they are shipped, and what PromQL in them names. */
 

@@ -1,4 +1,4 @@
-import type { ConversationEvent } from '../../src/conversation/event';
+import type { ConversationEvent } from '../../src/conversation';
 import type { NaiveEvent } from './naive-wire';
 
 /** An event of the events topic, for the naive model. */

@@ -1,6 +1,5 @@
-import type { StateRecord } from '../../src/conversation/fold';
-import type { QueueConversation } from '../../src/conversation/row';
-import type { StoreRow } from '../../src/store/encode';
+import type { QueueConversation, StateRecord } from '../../src/conversation';
+import type { StoreRow } from '../../src/store';
 
 /** From when a record holds, docs/design.md: a row's own db_last_updated, a tombstone's timestamp. */
 export const timeOf = ({ row, timestamp }: StateRecord): number => row?.db_last_updated ?? timestamp;

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { packageRoot } from '../../src/common/package-root';
+import { packageRoot } from '../../src/common';
 import type { EmbeddedKafka } from '../../src/embedded/kafka';
 import type { EmbeddedRegistry } from '../../src/embedded/registry';
 import type { Environment } from '../chaos/role-process';

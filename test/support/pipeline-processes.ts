@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { WebSocket, WebSocketServer } from 'ws';
-import { packageRoot } from '../../src/common/package-root';
+import { packageRoot } from '../../src/common';
 import type { Simulator } from '../../src/simulator';
 import { EndedError, until } from '../chaos/until';
 import { serverForTests } from './clickhouse-server';

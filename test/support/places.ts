@@ -1,4 +1,4 @@
-import type { LogRecord } from '../../src/log/port';
+import type { LogRecord } from '../../src/log';
 import type { QueuefoldProcess } from './pipeline-processes';
 
 /** Something that somebody who may read everything of queuefold's gets to see. */

@@ -2,8 +2,7 @@ import { PassThrough, Readable } from 'node:stream';
 import type { Context } from '../../src/cli/context';
 import { runQuery, type QueryFlags } from '../../src/cli/query';
 import { loadConfig } from '../../src/config';
-import { createMetrics } from '../../src/ops/metrics';
-import { createShutdown } from '../../src/ops/shutdown';
+import { createMetrics, createShutdown } from '../../src/ops';
 import { QUIET } from './store-rows';
 
 export interface RanQuery {

@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { messageOf } from '../../src/common/errors';
-import { provideKafka, provideRegistry } from '../../src/embedded/services';
+import { messageOf } from '../../src/common';
+import { provideKafka, provideRegistry } from '../../src/embedded';
 
 /** Where the tests of this run find the host. */
 export const SERVICES_URL = 'QUEUEFOLD_TEST_SERVICES';

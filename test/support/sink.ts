@@ -1,9 +1,8 @@
+import { type Log, type LogRecord, partitionOf } from '../../src/log';
 import { createMemoryCluster, type MemoryCluster } from '../../src/log/memory/cluster';
-import { partitionOf } from '../../src/log/partitioner';
-import type { Log, LogRecord } from '../../src/log/port';
-import { createMetrics } from '../../src/ops/metrics';
-import { createSink, type RunningSink } from '../../src/sink/sink';
+import { createMetrics } from '../../src/ops';
 import type { DecodedRecord, SinkOptions } from '../../src/sink/options';
+import { createSink, type RunningSink } from '../../src/sink/sink';
 import type { TestStore } from './store';
 import { QUIET, aRow } from './store-rows';
 

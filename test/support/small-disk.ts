@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { messageOf } from '../../src/common/errors';
+import { messageOf } from '../../src/common';
 
 /** A file system in memory that is full soon. */
 export interface SmallDisk {

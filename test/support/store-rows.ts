@@ -1,9 +1,7 @@
 import { pino } from 'pino';
-import type { QueueConversation } from '../../src/conversation/row';
-import { createMetrics, type Metrics } from '../../src/ops/metrics';
-import type { Store } from '../../src/store/client';
-import type { StoreRow } from '../../src/store/encode';
-import { createWriter, type Writer, type WriterOptions } from '../../src/store/writer';
+import type { QueueConversation } from '../../src/conversation';
+import { createMetrics, type Metrics } from '../../src/ops';
+import { createWriter, type Store, type StoreRow, type Writer, type WriterOptions } from '../../src/store';
 
 export const QUIET = pino({ level: 'silent' });
 const NOON = Date.UTC(2026, 2, 1, 12);

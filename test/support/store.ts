@@ -2,8 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../src/embedded/clickhouse';
-import { connectStore, identifier, type Store } from '../../src/store/client';
-import { migrate } from '../../src/store/migrations';
+import { connectStore, identifier, migrate, type Store } from '../../src/store';
 import { namedServer, newDatabaseName } from './clickhouse-server';
 
 export interface TestStore {

@@ -1,4 +1,4 @@
-import type { LogRecord, Task, TaskOutput } from '../../src/log/port';
+import type { LogRecord, Task, TaskOutput } from '../../src/log';
 
 /** A small fold for the log's tests: adds up the numbers of each key; `end` ends a key with a tombstone. */
 export interface SumTaskOptions {

@@ -1,4 +1,4 @@
-import { messageOf } from '../../src/common/errors';
+import { messageOf } from '../../src/common';
 import { openConnection } from '../../src/genesys/connection';
 import { createHttp } from '../../src/genesys/http';
 import { DEFAULT_TIMINGS } from '../../src/genesys/timings';

@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { DEFAULT_FOLD_SETTINGS, type StateRecord } from '../../src/conversation/fold';
+import { createPartitionFold, DEFAULT_FOLD_SETTINGS, type StateRecord } from '../../src/conversation';
 import { DEFAULT_LIMITS } from '../../src/conversation/limits';
 import { normaliseConversation } from '../../src/conversation/normalise';
-import { createPartitionFold } from '../../src/conversation/partition';
 import { generateEvents, type GeneratorOptions, type TruthRow } from '../../src/simulator';
 
 /** What the simulator knows of a conversation from an instant on; null: it deserves no row. */

@@ -1,6 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import { messageOf } from '../../common/errors';
-import type { OutputStream } from '../../common/io';
+import { messageOf, type OutputStream } from '../../common';
 import type { BoardModel } from './model';
 import { renderBoard } from './render';
 

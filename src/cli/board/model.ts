@@ -1,4 +1,4 @@
-import type { QueueConversation } from '../../conversation/row';
+import type { QueueConversation } from '../../conversation';
 
 /** What the live table shows. Times are epoch milliseconds. */
 export interface BoardModel {

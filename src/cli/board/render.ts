@@ -1,4 +1,4 @@
-import type { QueueConversation } from '../../conversation/row';
+import type { QueueConversation } from '../../conversation';
 import { printable } from '../text';
 import { elapsed, labelOf, type BoardModel, type Counts, type QueueLine } from './model';
 import { layOut, type Column } from './table';

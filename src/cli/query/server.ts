@@ -1,7 +1,4 @@
-import { messageOf, OperatorError, UsageError } from '../../common/errors';
-import type { Fetch } from '../../common/fetch';
-import { peerOf } from '../../common/peer-certificate';
-import { explainTls } from '../../common/tls';
+import { explainTls, type Fetch, messageOf, OperatorError, peerOf, UsageError } from '../../common';
 import { failing } from './failure';
 import { SqlError, type SqlRequest, type SqlTarget } from './sql';
 

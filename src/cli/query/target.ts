@@ -1,11 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf, OperatorError } from '../../common/errors';
-import { fetchWith } from '../../common/fetch';
-import { isSet, type Config } from '../../config';
-import { openEmbeddedClickHouse } from '../../embedded/clickhouse';
-import { tlsMaterial } from '../../wiring/connect';
-import { findRunningClickHouse } from '../../embedded/running-clickhouse';
+import { fetchWith, messageOf, OperatorError } from '../../common';
+import { type Config, isSet } from '../../config';
+import { findRunningClickHouse, openEmbeddedClickHouse } from '../../embedded';
+import { tlsMaterial } from '../../wiring';
 import { serverTarget } from './server';
 import { SqlError, type SqlRequest, type SqlTarget } from './sql';
 

@@ -1,4 +1,4 @@
-import { UsageError } from '../../common/errors';
+import { UsageError } from '../../common';
 
 export interface Words {
   readonly sql: string | undefined;

@@ -1,7 +1,15 @@
-import { messageOf } from '../../common/errors';
-import { check, failed, ok, skipped, warning, type Finding, type Findings } from '../../common/finding';
-import type { NameKind } from '../../common/organisation-names';
-import { readProxies } from '../../common/proxies';
+import {
+  check,
+  failed,
+  type Finding,
+  type Findings,
+  messageOf,
+  type NameKind,
+  ok,
+  readProxies,
+  skipped,
+  warning,
+} from '../../common';
 import { GenesysError } from '../errors';
 import type { Credentials } from '../oauth';
 import { listQueues, selectQueues } from '../queues';

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { messageOf } from '../../common/errors';
-import { failed, ok, skipped, warning, type Finding, type Findings } from '../../common/finding';
+import { failed, type Finding, type Findings, messageOf, ok, skipped, warning } from '../../common';
 import { openConnection } from '../connection';
 import { createChannel, queueTopic, subscribe } from '../subscriptions';
 import { DEFAULT_TIMINGS } from '../timings';

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { failed, ok, warning, type Finding } from '../../common/finding';
-import type { NameKind } from '../../common/organisation-names';
+import { failed, type Finding, type NameKind, ok, warning } from '../../common';
 import type { HttpRequest } from '../http';
 import { NAME_LISTS } from '../names';
 import { told, type Asker, type Reply } from './asker';

@@ -1,8 +1,12 @@
 import type { Schema } from 'avsc';
-import type { Name } from '../../common/organisation-names';
-import type { ConversationEvent } from '../../conversation/event';
-import type { QueueConversation } from '../../conversation/row';
-import type { ConversationState, EndedConversation, OpenConversation } from '../../conversation/state';
+import type { Name } from '../../common';
+import type {
+  ConversationEvent,
+  ConversationState,
+  EndedConversation,
+  OpenConversation,
+  QueueConversation,
+} from '../../conversation';
 import { valueSubject, type TopicNames } from '../topics';
 import type { SchemaSource } from './schema-source';
 import { loadSchema, typeOf } from './schemas';

@@ -1,7 +1,15 @@
-import { messageOf } from '../../common/errors';
-import { fetchWith } from '../../common/fetch';
-import { check, failed, ok, skipped, warning, type Finding, type Findings } from '../../common/finding';
-import { explainTls } from '../../common/tls';
+import {
+  check,
+  explainTls,
+  failed,
+  fetchWith,
+  type Finding,
+  type Findings,
+  messageOf,
+  ok,
+  skipped,
+  warning,
+} from '../../common';
 import { registryTls, type RegistryOptions } from './registry';
 import type { AvroSchema } from './schemas';
 

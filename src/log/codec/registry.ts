@@ -3,10 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { Type } from 'avsc';
 import type { Logger } from 'pino';
-import { messageOf, OperatorError, UsageError } from '../../common/errors';
-import { fetchWith } from '../../common/fetch';
-import { peerOf } from '../../common/peer-certificate';
-import { explainTls, type TlsMaterial, type TlsProblem, type TlsSettings } from '../../common/tls';
+import {
+  explainTls,
+  fetchWith,
+  messageOf,
+  OperatorError,
+  peerOf,
+  type TlsMaterial,
+  type TlsProblem,
+  type TlsSettings,
+  UsageError,
+} from '../../common';
 import type { SchemaSource } from './schema-source';
 import type { AvroSchema } from './schemas';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Type, type Schema } from 'avsc';
-import { packageRoot } from '../../common/package-root';
+import { packageRoot } from '../../common';
 import { boundArrays } from './bounded-arrays';
 
 /** The Avro schemas of this version of queuefold, by the names of their files under schemas/avro. */

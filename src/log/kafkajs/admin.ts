@@ -1,5 +1,5 @@
 import type { Admin } from 'kafkajs';
-import { OperatorError } from '../../common/errors';
+import { OperatorError } from '../../common';
 import type { TopicDefinition } from '../topics';
 import { createClient, IMPATIENT, kafkajs, type KafkaConnection } from './client';
 import { createService } from './cluster';

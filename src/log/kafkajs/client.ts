@@ -2,8 +2,7 @@ import { createRequire } from 'node:module';
 import type * as KafkaJs from 'kafkajs';
 import type { Kafka, KafkaConfig, LogEntry, RetryOptions, SASLOptions } from 'kafkajs';
 import type { Logger } from 'pino';
-import { OperatorError } from '../../common/errors';
-import type { TlsMaterial } from '../../common/tls';
+import { OperatorError, type TlsMaterial } from '../../common';
 import { applyRepairs } from './repairs';
 
 /** How to reach the brokers. */

@@ -1,5 +1,5 @@
-import { OperatorError } from '../../common/errors';
-import type { Metrics } from '../../ops/metrics';
+import { OperatorError } from '../../common';
+import type { Metrics } from '../../ops';
 import type { Log, LogProducer, Topology } from '../port';
 import type { Backend, TaskHooks } from '../runtime/backend';
 import { checkCoPartitioned } from '../runtime/co-partitioned';

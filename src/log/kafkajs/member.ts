@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
-import { messageOf } from '../../common/errors';
+import { messageOf } from '../../common';
 import type { Member, MemberRequest } from '../runtime/backend';
 import { jittered } from '../runtime/signal';
 import { createClient, PATIENT, type KafkaConnection } from './client';

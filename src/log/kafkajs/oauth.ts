@@ -2,9 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { OauthbearerProviderResponse } from 'kafkajs';
 import { Agent, request } from 'undici';
 import { z } from 'zod';
-import { messageOf, OperatorError, UsageError } from '../../common/errors';
-import { peerOf } from '../../common/peer-certificate';
-import { explainTls } from '../../common/tls';
+import { explainTls, messageOf, OperatorError, peerOf, UsageError } from '../../common';
 
 export interface ClientCredentials {
   /** The token endpoint of the identity provider. */

@@ -1,6 +1,4 @@
-import { messageOf, OperatorError, UsageError } from '../../common/errors';
-import type { Peer } from '../../common/peer-certificate';
-import { explainTls } from '../../common/tls';
+import { explainTls, messageOf, OperatorError, type Peer, UsageError } from '../../common';
 import type { KafkaConnection } from './client';
 
 export interface Unreachable {

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { messageOf } from '../../common/errors';
+import { messageOf } from '../../common';
 import type { Log, OutRecord } from '../port';
 import { checkCoPartitioned } from '../runtime/co-partitioned';
 import { startSubscription } from '../runtime/subscription';

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Metrics } from '../../ops/metrics';
+import type { Metrics } from '../../ops';
 import { partitionOf } from '../partitioner';
 import type { Headers, Log, OutRecord } from '../port';
 import type { TaskHooks } from '../runtime/backend';

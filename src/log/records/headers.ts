@@ -1,4 +1,4 @@
-import { inSpan } from '../../common/traceparent';
+import { inSpan } from '../../common';
 import type { Headers } from '../port';
 
 /** CloudEvents 1.0 in binary mode, for Kafka. */

@@ -1,6 +1,6 @@
-import { inSpan, isSampled, newSpanId, newTraceparent, sampled } from '../../common/traceparent';
+import { inSpan, isSampled, newSpanId, newTraceparent, sampled } from '../../common';
+import type { Attributes, Span, Tracing } from '../../ops';
 import type { LogRecord, OutRecord } from '../port';
-import type { Attributes, Span, Tracing } from '../../ops/tracing/port';
 import { continueTrace } from './headers';
 
 /**

@@ -1,6 +1,5 @@
-import { OperatorError } from '../../common/errors';
-import type { StateRecord } from '../../conversation/fold';
-import { printableRow, STATE_COLUMNS, type QueueConversation } from '../../conversation/row';
+import { OperatorError } from '../../common';
+import { printableRow, type QueueConversation, STATE_COLUMNS, type StateRecord } from '../../conversation';
 import type { ValueCodec } from '../codec/value-codec';
 import type { LogRecord } from '../port';
 

@@ -1,4 +1,4 @@
-import { OperatorError } from '../../common/errors';
+import { OperatorError } from '../../common';
 import type { Topology } from '../port';
 
 /**

@@ -1,4 +1,4 @@
-import type { Metrics } from '../../ops/metrics';
+import type { Metrics } from '../../ops';
 import type { TaskState } from '../port';
 
 /** What the runtime measures. Every part may be absent: tests and replays need no metrics. */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import { OperatorError } from '../../common/errors';
-import type { Metrics } from '../../ops/metrics';
+import { OperatorError } from '../../common';
+import type { Metrics } from '../../ops';
 import type { RunningSubscription, Subscription } from '../port';
 import type { Backend, PartitionOffsets } from './backend';
 import { createRuntimeMetrics } from './runtime-metrics';

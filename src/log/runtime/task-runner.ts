@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { messageOf, OperatorError } from '../../common/errors';
+import { messageOf, OperatorError } from '../../common';
 import type { LogRecord, Task, TaskOutput, TaskState, TaskStatus, Topology } from '../port';
 import { FencedError, type Backend, type Member, type Session, type TaskHooks } from './backend';
 import { createRecordQueue } from './record-queue';

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Metrics } from '../../ops/metrics';
+import type { Metrics } from '../../ops';
 import type { RunningTasks, Task, Topology } from '../port';
 import type { Backend, TaskHooks } from './backend';
 import { createRuntimeMetrics } from './runtime-metrics';

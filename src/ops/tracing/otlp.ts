@@ -1,6 +1,5 @@
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
-import { UsageError } from '../../common/errors';
-import { newTraceparent, sampled, traceIdOf } from '../../common/traceparent';
+import { newTraceparent, sampled, traceIdOf, UsageError } from '../../common';
 import type { Logger } from '../logging';
 import type { Metrics } from '../metrics';
 import type { Role, Tracing } from './port';

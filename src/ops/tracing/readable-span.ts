@@ -1,6 +1,6 @@
 import type * as OpenTelemetry from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
-import { spanIdOf, traceIdOf } from '../../common/traceparent';
+import { spanIdOf, traceIdOf } from '../../common';
 import type { Span } from './port';
 
 const MOST_LINKS = 128;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { messageOf } from '../../common/errors';
+import { messageOf } from '../../common';
 
 export interface Request {
   readonly method: string;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { OperatorError } from '../../../src/common/errors';
+import { OperatorError } from '../../../src/common';
 import { endsWithin, identify } from '../../../src/embedded/identity';
 import { startKafka } from '../../../src/embedded/kafka';
 import { temporaryFolders } from '../../support/folders';

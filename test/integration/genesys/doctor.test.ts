@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Finding } from '../../../src/common/finding';
-import { NAME_KINDS } from '../../../src/common/organisation-names';
+import { type Finding, NAME_KINDS } from '../../../src/common';
 import { checkGenesys, type GenesysCheckOptions } from '../../../src/genesys';
 import type { Simulator, SimulatorOptions } from '../../../src/simulator';
 import { startConnectProxy } from '../../support/connect-proxy';

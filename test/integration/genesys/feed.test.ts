@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { readLine } from '../../../src/conversation';
 import { DEFAULT_FOLD_SETTINGS, fold } from '../../../src/conversation/fold';
-import { readLine } from '../../../src/conversation/line';
 import { createStage, topicOf, until } from './support';
 
 const stage = createStage();

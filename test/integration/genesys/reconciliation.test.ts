@@ -1,17 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { loadConfig } from '../../../src/config';
-import { printableRow, STATE_COLUMNS } from '../../../src/conversation/row';
-import type { ReconciliationTimings } from '../../../src/genesys';
-import type { Simulator } from '../../../src/simulator';
-import { createRowCodec } from '../../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../../src/log/codec/schema-source';
-import { createMemoryLog } from '../../../src/log/memory/cluster';
-import { topicNames } from '../../../src/log/topics';
-import { createMetrics } from '../../../src/ops/metrics';
+import { startBridgeRole } from '../../../src/bridge';
 import { followLiveRows } from '../../../src/bridge/live-rows';
-import { startBridgeRole } from '../../../src/bridge/role';
-import { startFoldRole } from '../../../src/fold/role';
+import { loadConfig } from '../../../src/config';
+import { printableRow, STATE_COLUMNS } from '../../../src/conversation';
+import { startFoldRole } from '../../../src/fold';
+import type { ReconciliationTimings } from '../../../src/genesys';
+import { createLocalSchemas, createMemoryLog, createRowCodec, topicNames } from '../../../src/log';
+import { createMetrics } from '../../../src/ops';
+import type { Simulator } from '../../../src/simulator';
 import { createStage, quietLogger, until } from './support';
 
 const COLUMNS = STATE_COLUMNS.filter((column) => !column.startsWith('db_'));

@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FeedOptions, Frame, GenesysFeed, Timings } from '../../../src/genesys';
 import { startGenesysFeed } from '../../../src/genesys';
-import type { Simulator, SimulatorOptions } from '../../../src/simulator';
-import { startSimulator } from '../../../src/simulator';
-import { createLogging } from '../../../src/ops/logging';
-import { createMetrics, type Metrics } from '../../../src/ops/metrics';
+import { createLogging, createMetrics, type Metrics } from '../../../src/ops';
+import { type Simulator, type SimulatorOptions, startSimulator } from '../../../src/simulator';
 
 const PATIENCE_MS = 30_000;
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
-import { OperatorError } from '../../../src/common/errors';
+import { OperatorError } from '../../../src/common';
 import { createKafkaAdmin, type KafkaAdmin } from '../../../src/log/kafkajs/admin';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import { topicDefinitions, topicNames } from '../../../src/log/topics';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
-import { OperatorError } from '../../../src/common/errors';
+import { OperatorError } from '../../../src/common';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import type { Log, LogRecord } from '../../../src/log/port';
 import { createStockAdmin } from '../../support/log/kafka-admin';

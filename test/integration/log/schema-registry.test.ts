@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { OperatorError } from '../../../src/common/errors';
-import { printableRow, STATE_COLUMNS, type QueueConversation } from '../../../src/conversation/row';
+import { OperatorError } from '../../../src/common';
+import { printableRow, type QueueConversation, STATE_COLUMNS } from '../../../src/conversation';
 import { createRowCodec } from '../../../src/log/codec/codecs';
 import { createRegistrySchemas, registerSchema, type RegistryOptions } from '../../../src/log/codec/registry';
 import type { SchemaSource } from '../../../src/log/codec/schema-source';

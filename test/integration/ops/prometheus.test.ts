@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { packageRoot } from '../../../src/common/package-root';
+import { packageRoot } from '../../../src/common';
 import { until } from '../../chaos/until';
 import { dashboards, ruleFiles } from '../../support/monitoring';
 import { promtool, startPrometheus, type Prometheus } from '../../support/prometheus';

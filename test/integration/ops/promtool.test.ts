@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { packageRoot } from '../../../src/common/package-root';
+import { packageRoot } from '../../../src/common';
 import { collectProcessMetrics, renderMetrics } from '../../../src/ops/exposition';
 import { createMetrics } from '../../../src/ops/metrics';
 import { ruleFiles } from '../../support/monitoring';

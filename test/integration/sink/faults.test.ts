@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { LogRecord } from '../../../src/log/port';
-import type { Store } from '../../../src/store/client';
-import { migrate } from '../../../src/store/migrations';
+import type { LogRecord } from '../../../src/log';
 import type { RunningSink } from '../../../src/sink/sink';
+import { migrate, type Store } from '../../../src/store';
 import { createRandom } from '../../chaos/random';
 import { serverForTests, type TestServer } from '../../support/clickhouse-server';
 import { FAULTS, startFaultyProxy, type Fault, type FaultyProxy } from '../../support/faulty-proxy';

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { createKafkaLog } from '../../../src/log/kafkajs/log';
-import type { Log, LogRecord } from '../../../src/log/port';
+import { createKafkaLog, type Log, type LogRecord } from '../../../src/log';
 import type { SinkOptions } from '../../../src/sink/options';
 import { createStockAdmin } from '../../support/log/kafka-admin';
 import { ownKafkaForTests } from '../../support/services';

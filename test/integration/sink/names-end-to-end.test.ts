@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startSimulator, type Simulator } from '../../../src/simulator';
+import { type Simulator, startSimulator } from '../../../src/simulator';
 import { until } from '../../chaos/until';
 import {
   servicesForProcesses,

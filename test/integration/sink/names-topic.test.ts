@@ -1,9 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { nameKey, type Name } from '../../../src/common/organisation-names';
+import { type Name, nameKey } from '../../../src/common';
+import { type Log, type LogRecord, partitionOf } from '../../../src/log';
 import { createMemoryCluster, type MemoryCluster } from '../../../src/log/memory/cluster';
-import { partitionOf } from '../../../src/log/partitioner';
-import type { Log, LogRecord } from '../../../src/log/port';
-import { createMetrics } from '../../../src/ops/metrics';
+import { createMetrics } from '../../../src/ops';
 import { followNames, type NamesCodec, type NamesOptions } from '../../../src/sink/names';
 import { compacted, until } from '../../support/sink';
 import { storeForTests, type TestStore } from '../../support/store';

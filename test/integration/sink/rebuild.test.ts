@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { packageRoot } from '../../../src/common/package-root';
-import { createRowCodec } from '../../../src/log/codec/codecs';
-import { createRegistrySchemas } from '../../../src/log/codec/registry';
-import { createKafkaLog } from '../../../src/log/kafkajs/log';
-import type { Log, OutRecord } from '../../../src/log/port';
-import { topicNames } from '../../../src/log/topics';
-import type { Store } from '../../../src/store/client';
+import { packageRoot } from '../../../src/common';
+import {
+  createKafkaLog,
+  createRegistrySchemas,
+  createRowCodec,
+  type Log,
+  type OutRecord,
+  topicNames,
+} from '../../../src/log';
+import type { Store } from '../../../src/store';
 import { serverForTests } from '../../support/clickhouse-server';
 import { createStockAdmin } from '../../support/log/kafka-admin';
 import { startQueuefold, type Environment } from '../../support/pipeline-processes';

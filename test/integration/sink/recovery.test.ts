@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Log } from '../../../src/log/port';
+import type { Log } from '../../../src/log';
 import { cleanUp } from '../../../src/sink/cleanup';
-import type { Store } from '../../../src/store/client';
 import type { RunningSink } from '../../../src/sink/sink';
+import type { Store } from '../../../src/store';
 import {
   aStateTopic,
   compacted,

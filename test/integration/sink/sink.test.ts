@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createMemoryCluster, type MemoryCluster } from '../../../src/log/memory/cluster';
 import type { Log, LogRecord, Subscription } from '../../../src/log/port';
-import { createMetrics } from '../../../src/ops/metrics';
-import type { Store } from '../../../src/store/client';
-import type { RunningSink } from '../../../src/sink/sink';
+import { createMetrics } from '../../../src/ops';
 import type { SinkOptions } from '../../../src/sink/options';
+import type { RunningSink } from '../../../src/sink/sink';
+import type { Store } from '../../../src/store';
 import { STATE_TOPIC, decodeJson, startTestSink, tableOf, until } from '../../support/sink';
 import { storeForTests, type TestStore } from '../../support/store';
 

@@ -1,8 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { createRowCodec } from '../../../src/log/codec/codecs';
-import { createRegistrySchemas } from '../../../src/log/codec/registry';
-import { createKafkaLog } from '../../../src/log/kafkajs/log';
-import { topicNames } from '../../../src/log/topics';
+import { createKafkaLog, createRegistrySchemas, createRowCodec, topicNames } from '../../../src/log';
 import { createRandom } from '../../chaos/random';
 import { serverForTests } from '../../support/clickhouse-server';
 import { FAULTS, startFaultyProxy, type FaultyProxy } from '../../support/faulty-proxy';

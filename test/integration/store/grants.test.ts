@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { createMetrics } from '../../../src/ops/metrics';
+import { createMetrics } from '../../../src/ops';
 import { cleanUp } from '../../../src/sink/cleanup';
 import { connectStore, type Store } from '../../../src/store/client';
 import { checkClickHouse } from '../../../src/store/doctor';

@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { DEFAULT_FOLD_SETTINGS, type StateRecord } from '../../../src/conversation/fold';
-import { createPartitionFold } from '../../../src/conversation/partition';
-import { printableRow, STATE_COLUMNS, TABLE_COLUMNS } from '../../../src/conversation/row';
+import {
+  createPartitionFold,
+  DEFAULT_FOLD_SETTINGS,
+  printableRow,
+  STATE_COLUMNS,
+  type StateRecord,
+  TABLE_COLUMNS,
+} from '../../../src/conversation';
 import type { StoreRow } from '../../../src/store/encode';
 import { ORIGIN, stream } from '../../support/conversation-arbitraries';
 import { eventOf } from '../../support/conversation-fold';

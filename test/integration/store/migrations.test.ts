@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { TABLE_COLUMNS } from '../../../src/conversation/row';
+import { TABLE_COLUMNS } from '../../../src/conversation';
 import { migrate, type MigrationStep } from '../../../src/store/migrations';
 import { readMigrations } from '../../../src/store/sql-files';
 import { RELEASES, filesOf } from '../../support/released-schemas';

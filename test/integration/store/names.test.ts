@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { TABLE_COLUMNS } from '../../../src/conversation/row';
+import { TABLE_COLUMNS } from '../../../src/conversation';
 import type { StoreRow } from '../../../src/store/encode';
 import { storeForTests, type TestStore } from '../../support/store';
 import { tombstone, upsert, writerInto } from '../../support/store-rows';

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { rememberClickHouse } from '../../../src/embedded/running-clickhouse';
+import { rememberClickHouse } from '../../../src/embedded';
 import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../../src/embedded/clickhouse';
 import { serveClickHouseHttp, type ClickHouseHttp } from '../../../src/embedded/clickhouse-http';
 import { connectStore, type Store } from '../../../src/store/client';

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/fold';
-import { createPartitionFold } from '../../../src/conversation/partition';
+import { createPartitionFold, DEFAULT_FOLD_SETTINGS } from '../../../src/conversation';
 import { eventOf } from '../../support/conversation-fold';
 import { storeRows } from '../../support/naive-history';
 import { storeForTests, type TestStore } from '../../support/store';

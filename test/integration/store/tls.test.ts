@@ -1,10 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { OperatorError } from '../../../src/common/errors';
-import type { TlsMaterial } from '../../../src/common/tls';
-import { checkRegistry } from '../../../src/log/codec/doctor';
-import { createRegistrySchemas, registerSchema } from '../../../src/log/codec/registry';
-import { loadSchema } from '../../../src/log/codec/schemas';
+import { OperatorError, type TlsMaterial } from '../../../src/common';
+import { checkRegistry, createRegistrySchemas, loadSchema, registerSchema } from '../../../src/log';
 import { checkStore, connectStore } from '../../../src/store/client';
 import { answeringClickHouse } from '../../support/answering-clickhouse';
 import { createAuthority, type Authority, type Certificate, type CertificateWishes } from '../../support/certificates';

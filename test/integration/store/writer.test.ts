@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { STATE_COLUMNS, printableRow, type QueueConversation } from '../../../src/conversation/row';
+import { printableRow, type QueueConversation, STATE_COLUMNS } from '../../../src/conversation';
 import type { Store } from '../../../src/store/client';
 import type { StoreRow } from '../../../src/store/encode';
 import { storeForTests, type TestStore } from '../../support/store';

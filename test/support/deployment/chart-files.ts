@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMap, parseDocument, stringify, type Pair, type Scalar, type YAMLMap } from 'yaml';
-import { packageRoot } from '../../../src/common/package-root';
+import { packageRoot } from '../../../src/common';
 import { SETTINGS, SETTING_KEYS, type SettingKey } from '../../../src/config/settings';
-import { topicDefinitions, topicNames } from '../../../src/log/topics';
+import { topicDefinitions, topicNames } from '../../../src/log';
 
 /** What of helm/queuefold follows from the program and from values.yaml: `npm run chart` writes it, a test compares it. */
 

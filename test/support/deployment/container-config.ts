@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadConfig, requireGroups, type Config, type RequiredGroups } from '../../../src/config';
+import { type Config, loadConfig, type RequiredGroups, requireGroups } from '../../../src/config';
 import { SETTINGS, SETTING_KEYS, type SettingKey } from '../../../src/config/settings';
 
 /** What a process reads from its environment and is no setting. */

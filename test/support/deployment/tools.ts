@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { packageRoot } from '../../../src/common/package-root';
+import { packageRoot } from '../../../src/common';
 
 export type Tool = 'helm3' | 'helm4' | 'hadolint' | 'checkov';
 

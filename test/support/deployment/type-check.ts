@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { packageRoot } from '../../../src/common/package-root';
+import { packageRoot } from '../../../src/common';
 import type { Manifest } from './helm';
 
 const PROMETHEUS = '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1';

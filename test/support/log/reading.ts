@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { partitionOf } from '../../../src/log/partitioner';
-import type { LogRecord } from '../../../src/log/port';
+import { type LogRecord, partitionOf } from '../../../src/log';
 import { eventually, type OpenScene } from '../log-conformance';
 
 export function describeReading(open: OpenScene): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { OperatorError } from '../../../src/common/errors';
+import { OperatorError } from '../../../src/common';
 import type { AssignedPartition, Log, Subscription } from '../../../src/log/port';
 import { createDeferred } from '../../../src/log/runtime/signal';
 import { eventually, type OpenScene } from '../log-conformance';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { OperatorError } from '../../../src/common/errors';
-import type { RunningTasks } from '../../../src/log/port';
+import { OperatorError } from '../../../src/common';
+import type { RunningTasks } from '../../../src/log';
 import { createGate, eventually, type OpenScene } from '../log-conformance';
 
 const partitionsOf = (tasks: RunningTasks): readonly number[] => tasks.status().map(({ partition }) => partition);

@@ -1,18 +1,13 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import type { ConversationEvent } from '../../../src/conversation/event';
-import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
-import { createEventCodec } from '../../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../../src/log/codec/schema-source';
-import type { ValueCodec } from '../../../src/log/codec/value-codec';
-import type { OutRecord } from '../../../src/log/port';
-import { topicNames } from '../../../src/log/topics';
-import { createMetrics } from '../../../src/ops/metrics';
 import { sendEventLines } from '../../../src/bridge/event-lines';
-import type { OriginatedLine } from '../../../src/ingest/originated-line';
-import { createIngest, type Ingest } from '../../../src/ingest/ingest';
 import { createIntake } from '../../../src/bridge/intake';
 import { createSender } from '../../../src/bridge/sender';
+import type { ConversationEvent } from '../../../src/conversation';
+import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { createIngest, type Ingest, type OriginatedLine } from '../../../src/ingest';
+import { createEventCodec, createLocalSchemas, type OutRecord, topicNames, type ValueCodec } from '../../../src/log';
+import { createMetrics } from '../../../src/ops';
 import { aConversation } from '../../support/conversation-builders';
 
 const topics = topicNames('test');

@@ -1,18 +1,14 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { loadConfig } from '../../../src/config';
-import { printableRow, STATE_COLUMNS } from '../../../src/conversation/row';
-import { generateEvents, type Truth } from '../../../src/simulator';
-import { createRowCodec } from '../../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../../src/log/codec/schema-source';
-import { createMemoryLog } from '../../../src/log/memory/cluster';
-import { topicNames } from '../../../src/log/topics';
-import { startOpsHttp } from '../../../src/ops/http';
-import { createMetrics } from '../../../src/ops/metrics';
 import { followLiveRows } from '../../../src/bridge/live-rows';
 import { startBridgeRole } from '../../../src/bridge/role';
-import { startFoldRole } from '../../../src/fold/role';
+import { loadConfig } from '../../../src/config';
+import { printableRow, STATE_COLUMNS } from '../../../src/conversation';
+import { startFoldRole } from '../../../src/fold';
+import { createLocalSchemas, createMemoryLog, createRowCodec, topicNames } from '../../../src/log';
+import { createMetrics, startOpsHttp } from '../../../src/ops';
+import { generateEvents, type Truth } from '../../../src/simulator';
 import { aConversation } from '../../support/conversation-builders';
 
 type Row = Readonly<Record<string, unknown>>;

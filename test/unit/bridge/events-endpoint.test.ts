@@ -1,14 +1,12 @@
 import { connect } from 'node:net';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
-import { createEventCodec } from '../../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../../src/log/codec/schema-source';
-import { topicNames } from '../../../src/log/topics';
-import { startOpsHttp, type OpsHttp } from '../../../src/ops/http';
-import { createMetrics } from '../../../src/ops/metrics';
 import { createEventsEndpoint, type EventsEndpointOptions } from '../../../src/bridge/events-endpoint';
-import { createIngest, type Ingest, type Ingested } from '../../../src/ingest/ingest';
+import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { createIngest, type Ingest, type Ingested } from '../../../src/ingest';
+import { createEventCodec, createLocalSchemas, topicNames } from '../../../src/log';
+import { createMetrics } from '../../../src/ops';
+import { startOpsHttp, type OpsHttp } from '../../../src/ops/http';
 import { aConversation, type Wire } from '../../support/conversation-builders';
 
 const SECRET = 'a secret of this test';

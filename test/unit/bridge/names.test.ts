@@ -1,13 +1,15 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { NAME_KINDS, nameKey, readNameKey, type Name, type Named, type NameKind } from '../../../src/common/organisation-names';
-import { createNameCodec } from '../../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../../src/log/codec/schema-source';
-import type { ValueCodec } from '../../../src/log/codec/value-codec';
-import { createMemoryLog } from '../../../src/log/memory/cluster';
-import type { Log } from '../../../src/log/port';
-import { topicNames } from '../../../src/log/topics';
-import { createMetrics } from '../../../src/ops/metrics';
 import { createNamesKeeper, type NamesKeeperOptions } from '../../../src/bridge/names-keeper';
+import { type Name, NAME_KINDS, type Named, nameKey, type NameKind, readNameKey } from '../../../src/common';
+import {
+  createLocalSchemas,
+  createMemoryLog,
+  createNameCodec,
+  type Log,
+  topicNames,
+  type ValueCodec,
+} from '../../../src/log';
+import { createMetrics } from '../../../src/ops';
 import { QUIET } from '../../support/store-rows';
 
 const topics = topicNames('test');

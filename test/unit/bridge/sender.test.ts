@@ -1,14 +1,17 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import type { ConversationEvent } from '../../../src/conversation/event';
-import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
-import { createEventCodec } from '../../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../../src/log/codec/schema-source';
-import type { ValueCodec } from '../../../src/log/codec/value-codec';
-import type { LogProducer, OutRecord } from '../../../src/log/port';
-import { topicNames } from '../../../src/log/topics';
-import { createIngest, type Ingest } from '../../../src/ingest/ingest';
 import { createSender } from '../../../src/bridge/sender';
+import type { ConversationEvent } from '../../../src/conversation';
+import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { createIngest, type Ingest } from '../../../src/ingest';
+import {
+  createEventCodec,
+  createLocalSchemas,
+  type LogProducer,
+  type OutRecord,
+  topicNames,
+  type ValueCodec,
+} from '../../../src/log';
 
 const record = (key: number): OutRecord => ({ topic: 'events', key: String(key), value: Buffer.from('v') });
 

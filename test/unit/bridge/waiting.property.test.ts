@@ -1,15 +1,15 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { ConversationEvent } from '../../../src/conversation/event';
-import { withFingerprint } from '../../../src/conversation/fingerprint';
-import { DEFAULT_FOLD_SETTINGS, type FoldSettings } from '../../../src/conversation/fold';
-import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
-import { createPartitionFold } from '../../../src/conversation/partition';
-import { createEventCodec } from '../../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../../src/log/codec/schema-source';
-import type { ValueCodec } from '../../../src/log/codec/value-codec';
-import { topicNames } from '../../../src/log/topics';
 import { createWaiting } from '../../../src/bridge/waiting';
+import {
+  type ConversationEvent,
+  createPartitionFold,
+  DEFAULT_FOLD_SETTINGS,
+  type FoldSettings,
+  withFingerprint,
+} from '../../../src/conversation';
+import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { createEventCodec, createLocalSchemas, topicNames, type ValueCodec } from '../../../src/log';
 import { eventOf, printed } from '../../support/conversation-fold';
 import { histories } from '../../support/history-arbitraries';
 import { naiveEventOf } from '../../support/naive-events';

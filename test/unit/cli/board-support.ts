@@ -1,4 +1,4 @@
-import type { QueueConversation } from '../../../src/conversation/row';
+import type { QueueConversation } from '../../../src/conversation';
 
 export const NOW = Date.UTC(2026, 0, 2, 12, 0, 0);
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { UsageError } from '../../../src/common/errors';
+import { UsageError } from '../../../src/common';
 import {
   describeConfig,
   isSet,

@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { UsageError } from '../../../src/common/errors';
+import { UsageError } from '../../../src/common';
 import { describeConfig, loadConfig, secretValues } from '../../../src/config';
 import { checkCertificates } from '../../../src/config/doctor';
 import { createAuthority, type Certificate } from '../../support/certificates';

@@ -3,9 +3,13 @@ import fc from 'fast-check';
 import { DEFAULT_FOLD_SETTINGS, type FoldSettings } from '../../../src/conversation/fold';
 import { createPartitionFold } from '../../../src/conversation/partition';
 import type { ConversationState } from '../../../src/conversation/state';
-import { createChangelogCodec, createEventReader, createRowCodec } from '../../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../../src/log/codec/schema-source';
-import { topicNames } from '../../../src/log/topics';
+import {
+  createChangelogCodec,
+  createEventReader,
+  createLocalSchemas,
+  createRowCodec,
+  topicNames,
+} from '../../../src/log';
 import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation-arbitraries';
 import { eventOf, printed, type PrintedRecord } from '../../support/conversation-fold';
 

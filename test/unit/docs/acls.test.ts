@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { packageRoot } from '../../../src/common/package-root';
+import { packageRoot } from '../../../src/common';
+import { topicNames } from '../../../src/log';
 import { ACL_ROLES, aclFlags, aclsOf } from '../../../src/log/acls';
-import { topicNames } from '../../../src/log/topics';
 import { grantText, SETUP_GRANTS, SINK_GRANTS, type Grant } from '../../../src/store/grants';
 
 test('the ACLs to copy are those of the code, which the tests run with: no more, no less', () => {

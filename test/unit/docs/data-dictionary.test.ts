@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { packageRoot } from '../../../src/common/package-root';
-import { STATE_COLUMNS } from '../../../src/conversation/row';
+import { packageRoot } from '../../../src/common';
+import { STATE_COLUMNS } from '../../../src/conversation';
 
 interface Field {
   readonly name: string;

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { packageRoot } from '../../../src/common/package-root';
-import { createMetrics } from '../../../src/ops/metrics';
+import { packageRoot } from '../../../src/common';
+import { createMetrics } from '../../../src/ops';
 import { generatedFiles } from '../../../tools/generated';
 import { dashboards, selectorsOf } from '../../support/monitoring';
 

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { packageRoot } from '../../../src/common/package-root';
+import { packageRoot } from '../../../src/common';
+import { createMetrics } from '../../../src/ops';
 import type { MetricDefinition } from '../../../src/ops/metric-builder';
-import { createMetrics } from '../../../src/ops/metrics';
 import { dashboards, groupingsOf, rules, selectorsOf, type Selector } from '../../support/monitoring';
 
 const root = packageRoot();

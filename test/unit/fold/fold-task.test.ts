@@ -1,21 +1,23 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { OperatorError } from '../../../src/common/errors';
-import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/fold';
+import { OperatorError } from '../../../src/common';
+import { DEFAULT_FOLD_SETTINGS, readLine } from '../../../src/conversation';
 import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
-import { readLine } from '../../../src/conversation/line';
+import { createFoldTask, type FoldTaskOptions } from '../../../src/fold/task';
 import {
   createChangelogCodec,
   createEventCodec,
   createEventReader,
+  createLocalSchemas,
   createRowCodec,
-} from '../../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../../src/log/codec/schema-source';
-import type { LogRecord, OutRecord, Task } from '../../../src/log/port';
-import { topicNames } from '../../../src/log/topics';
-import { createMetrics } from '../../../src/ops/metrics';
-import { createFoldTask, type FoldTaskOptions } from '../../../src/fold/task';
-import { printableRecord, readStateRecord } from '../../../src/log/records/state-records';
+  type LogRecord,
+  type OutRecord,
+  printableRecord,
+  readStateRecord,
+  type Task,
+  topicNames,
+} from '../../../src/log';
+import { createMetrics } from '../../../src/ops';
 import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation-arbitraries';
 
 const topics = topicNames('test');

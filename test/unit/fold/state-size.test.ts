@@ -1,11 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/fold';
-import { createPartitionFold } from '../../../src/conversation/partition';
-import { readWire } from '../../../src/conversation/wire';
+import { createPartitionFold, DEFAULT_FOLD_SETTINGS, readWire } from '../../../src/conversation';
+import { createChangelogCodec, createLocalSchemas, topicNames } from '../../../src/log';
 import { generateEvents } from '../../../src/simulator';
-import { createChangelogCodec } from '../../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../../src/log/codec/schema-source';
-import { topicNames } from '../../../src/log/topics';
 
 const MOST_BYTES = 2_048;
 

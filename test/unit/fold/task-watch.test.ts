@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { pino } from 'pino';
-import type { TaskState, TaskStatus } from '../../../src/log/port';
-import { createMetrics } from '../../../src/ops/metrics';
 import { watchTasks } from '../../../src/fold/task-watch';
+import type { TaskState, TaskStatus } from '../../../src/log/port';
+import { createMetrics } from '../../../src/ops';
 
 const NOON = Date.parse('2026-03-02T12:00:00Z');
 

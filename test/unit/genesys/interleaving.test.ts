@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/fold';
-import { readLine } from '../../../src/conversation/line';
-import { createPartitionFold } from '../../../src/conversation/partition';
+import { createPartitionFold, DEFAULT_FOLD_SETTINGS, readLine } from '../../../src/conversation';
 import type { LiveRow } from '../../../src/genesys/comparison';
 import { DEFAULT_RECONCILIATION, startReconciler } from '../../../src/genesys/reconciler';
 import type { Rest, RestRequest } from '../../../src/genesys/rest';
-import { createMetrics } from '../../../src/ops/metrics';
+import { createMetrics } from '../../../src/ops';
 
 /** What happens to one e-mail between the moment at which it is asked for and the answer's way into the table. */
 type Step = 'served' | 'answered' | 'parked' | 'heard' | 'heard by another' | 'read back';

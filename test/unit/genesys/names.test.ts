@@ -1,10 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { NAME_KINDS, type Named, type NameKind } from '../../../src/common/organisation-names';
+import { NAME_KINDS, type Named, type NameKind } from '../../../src/common';
 import { GenesysError } from '../../../src/genesys/errors';
 import { NAME_LISTS, pollNames, type NameLists } from '../../../src/genesys/names';
 import type { Rest, RestRequest } from '../../../src/genesys/rest';
-import { createLogging } from '../../../src/ops/logging';
-import { createMetrics } from '../../../src/ops/metrics';
+import { createLogging, createMetrics } from '../../../src/ops';
 
 const people = (from: number, to: number): Named[] =>
   Array.from({ length: to - from }, (_, index) => ({ id: `u${from + index}`, name: `Agent ${from + index}` }));

@@ -4,7 +4,7 @@ import type { LiveRow } from '../../../src/genesys/comparison';
 import { GenesysError } from '../../../src/genesys/errors';
 import { DEFAULT_RECONCILIATION, startReconciler, type Reconciler } from '../../../src/genesys/reconciler';
 import type { Rest, RestRequest } from '../../../src/genesys/rest';
-import { createMetrics } from '../../../src/ops/metrics';
+import { createMetrics } from '../../../src/ops';
 
 const QUEUE = 'q1';
 const started: Reconciler[] = [];

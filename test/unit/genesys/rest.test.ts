@@ -4,8 +4,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { createRest, type Rest } from '../../../src/genesys/rest';
 import { DEFAULT_TIMINGS } from '../../../src/genesys/timings';
-import { createLogging } from '../../../src/ops/logging';
-import { createMetrics } from '../../../src/ops/metrics';
+import { createLogging, createMetrics } from '../../../src/ops';
 
 /** The vendor's side: answers the API's requests in this order, the last one for ever; null: never answers. */
 type Script = readonly ({

@@ -1,10 +1,8 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
-import { generateEvents } from '../../../src/simulator';
-import { createEventCodec } from '../../../src/log/codec/codecs';
-import { createLocalSchemas } from '../../../src/log/codec/schema-source';
-import { topicNames } from '../../../src/log/topics';
 import { createIngest, type Ingest, type IngestOptions } from '../../../src/ingest/ingest';
+import { createEventCodec, createLocalSchemas, topicNames } from '../../../src/log';
+import { generateEvents } from '../../../src/simulator';
 
 const topics = topicNames('test');
 let base: IngestOptions;

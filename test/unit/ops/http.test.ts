@@ -1,7 +1,7 @@
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import pino from 'pino';
-import { OperatorError } from '../../../src/common/errors';
+import { OperatorError } from '../../../src/common';
 import type { CheckResult } from '../../../src/ops/health';
 import { startOpsHttp, type OpsHttp, type OpsHttpOptions } from '../../../src/ops/http';
 import { createMetrics } from '../../../src/ops/metrics';

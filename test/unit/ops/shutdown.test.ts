@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import pino from 'pino';
-import { OperatorError } from '../../../src/common/errors';
+import { OperatorError } from '../../../src/common';
 import { createShutdown, exitCodeOf, exitOnUncaught } from '../../../src/ops/shutdown';
 
 const NEVER_MS = 2 ** 30;

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { OperatorError, UsageError } from '../../../src/common';
 import { recordingNames } from '../../../src/record/names';
 import { openRecordingFiles, type RecordingTarget } from '../../../src/record/target';
 import { startRecordingWriter } from '../../../src/record/writer';
-import { OperatorError, UsageError } from '../../../src/common/errors';
 
 let folder: string;
 beforeEach(() => {

@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
+import { type ConversationState, printableRow, type QueueConversation, STATE_COLUMNS } from '../../../src/conversation';
 import { DEFAULT_FOLD_SETTINGS, fold } from '../../../src/conversation/fold';
 import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
 import { normaliseConversation } from '../../../src/conversation/normalise';
-import { printableRow, STATE_COLUMNS, type QueueConversation } from '../../../src/conversation/row';
-import type { ConversationState } from '../../../src/conversation/state';
 import { generateEvents, type EventStream, type TruthRow } from '../../../src/simulator';
 
 const COLUMNS = STATE_COLUMNS.filter((column) => column !== 'db_last_updated' && column !== 'db_when_created');

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { createMetrics } from '../../../src/ops/metrics';
+import { createMetrics } from '../../../src/ops';
 import { createBatchLoop } from '../../../src/sink/batch-loop';
-import type { SourceRecord } from '../../../src/sink/record-source';
 import { createSinkBuffer } from '../../../src/sink/buffer';
+import type { SourceRecord } from '../../../src/sink/record-source';
 
 const ROWS = 10;
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { connectStore } from '../../../src/store/client';
+import { connectStore } from '../../../src/store';
 import { answeringClickHouse } from '../../support/answering-clickhouse';
 
 const ROW = '{"id":"c1","partition":0,"version":"1"}\n';

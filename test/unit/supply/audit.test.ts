@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { packageRoot } from '../../../src/common/package-root';
+import { packageRoot } from '../../../src/common';
 import { temporaryFolders } from '../../support/folders';
 
 const newFolder = temporaryFolders();

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { packageRoot } from '../../../src/common/package-root';
+import { packageRoot } from '../../../src/common';
 import { temporaryFolders } from '../../support/folders';
 
 const LICENCES = join(packageRoot(), 'tools', 'licences.mjs');

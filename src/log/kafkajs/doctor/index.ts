@@ -1,4 +1,4 @@
-import { check, failed, ok, skipped, warning, type Finding, type Findings } from '../../../common/finding';
+import { check, failed, type Finding, type Findings, ok, skipped, warning } from '../../../common';
 import { aclsOf, mergedAcls, type Acl, type AclRole } from '../../acls';
 import type { TopicDefinition, TopicNames } from '../../topics';
 import { createKafkaAdmin, type InspectedTopic } from '../admin';

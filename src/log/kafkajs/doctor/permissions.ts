@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { failed, ok, type Finding } from '../../../common/finding';
+import { failed, type Finding, ok } from '../../../common';
 import { aclFlags, type Acl, type AclOperation } from '../../acls';
 import { protocolTypes } from '../internals';
 import { produceNothing, TOPIC_RESOURCE, type Probe, type ProbeBroker } from './probe';

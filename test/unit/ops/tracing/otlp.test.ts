@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { inSpan, isSampled, newSpanId } from '../../../../src/common/traceparent';
+import { inSpan, isSampled, newSpanId } from '../../../../src/common';
 import { createMetrics, type Metrics } from '../../../../src/ops/metrics';
 import { startTracing, type TracingOptions } from '../../../../src/ops/tracing/otlp';
 import type { Span, Tracing } from '../../../../src/ops/tracing/port';

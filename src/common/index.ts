@@ -1,0 +1,18 @@
+/** What has no domain: errors, text, streams, TLS, proxies. */
+export {
+  createDeadLetterLimit,
+  type DeadLetterLimit,
+  type DeadLetterLimits,
+  tooManyDeadLetters,
+} from './dead-letter-limit';
+export { messageOf, OperatorError, UsageError } from './errors';
+export { type Fetch, fetchWith } from './fetch';
+export { check, failed, type Finding, type Findings, ok, type Outcome, skipped, warning } from './finding';
+export { type Io, type OutputStream, processIo, write } from './io';
+export { type Name, NAME_KINDS, type Named, nameKey, type NameKind, readNameKey } from './organisation-names';
+export { packageRoot } from './package-root';
+export { type Peer, peerOf } from './peer-certificate';
+export { type Proxies, type Proxy, PROXY_VARIABLES, proxyAuthorization, proxySecrets, readProxies } from './proxies';
+export { explainTls, tlsCodeOf, type TlsMaterial, type TlsProblem, type TlsSettings } from './tls';
+export { inSpan, isSampled, newSpanId, newTraceparent, sampled, spanIdOf, traceIdOf } from './traceparent';
+export { createAsOf } from './watermark';

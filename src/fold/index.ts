@@ -1,0 +1,3 @@
+/** Events topic → state topic, exactly once. */
+export { startFoldRole } from './role';
+export { startFold } from './start';

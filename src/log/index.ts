@@ -1,0 +1,48 @@
+/** The log: the port, one task runtime, the kafkajs and in-memory adapters, Avro, topics, and what a record of each topic carries. */
+export type { AclRole } from './acls';
+export {
+  type ChangelogValue,
+  CHECKPOINT_KEY,
+  createChangelogCodec,
+  createEventCodec,
+  createEventReader,
+  createNameCodec,
+  createRowCodec,
+} from './codec/codecs';
+export { checkRegistry } from './codec/doctor';
+export { createRegistrySchemas, registerSchema, type RegistryOptions } from './codec/registry';
+export { createLocalSchemas, type SchemaSource } from './codec/schema-source';
+export { type AvroSchema, loadSchema } from './codec/schemas';
+export type { ValueCodec } from './codec/value-codec';
+export { discard } from './discard';
+export { createKafkaAdmin, type KafkaAdmin } from './kafkajs/admin';
+export type { KafkaConnection } from './kafkajs/client';
+export { checkKafka } from './kafkajs/doctor';
+export { createKafkaLog, type KafkaLogOptions } from './kafkajs/log';
+export { createTokenProvider } from './kafkajs/oauth';
+export { createMemoryLog } from './memory/cluster';
+export { partitionOf } from './partitioner';
+export type {
+  Log,
+  LogProducer,
+  LogRecord,
+  OutRecord,
+  RunningSubscription,
+  RunningTasks,
+  Task,
+  TaskOutput,
+  Topology,
+} from './port';
+export { deadLetterRecord, unreadable } from './records/dead-letter';
+export { cloudEventHeaders, continueTrace } from './records/headers';
+export { createFoldSpans, reportSent, reportStored } from './records/spans';
+export { printableRecord, readStateRecord } from './records/state-records';
+export {
+  NAMES_PARTITIONS,
+  TOMBSTONE_RETENTION_MS,
+  topicDefinitions,
+  topicNames,
+  type TopicNames,
+  type TopicUse,
+  valueSubject,
+} from './topics';

@@ -1,0 +1,21 @@
+/** Logging, metrics, health, the HTTP server, tracing, the orderly stop. */
+export { checkHttpPort, checkProcess, processFacts } from './doctor';
+export { collectProcessMetrics } from './exposition';
+export { checkHealth, type CheckResult, type Checks, livenessOf } from './health';
+export { readBody } from './http-body';
+export { type Answer, type Route, type Routes, startOpsHttp } from './http';
+export { observeLatency, type Received } from './latency';
+export { createLogging, type Logger, type Logging, type LogLevel } from './logging';
+export {
+  createMetrics,
+  type FoldDeadLetterReason,
+  type Metrics,
+  type ReconciliationOutcome,
+  type SinkDeadLetterReason,
+  type SinkTable,
+} from './metrics';
+export { createRateLimit } from './rate-limit';
+export { createScrubber } from './scrub';
+export { createShutdown, exitCodeOf, exitOnUncaught, type Shutdown, type ShutdownCause } from './shutdown';
+export { startTracing } from './tracing/otlp';
+export type { Attributes, Span, Tracing } from './tracing/port';

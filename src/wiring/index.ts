@@ -1,0 +1,7 @@
+/** What every role is wired to: connections by the settings, topics and tables made, probes of dependencies. */
+export { type Connected, connectKafka, kafkaConnection, registryOptions, tlsMaterial, withKafkaAdmin } from './connect';
+export { watchLoop } from './loop-watch';
+export { logAnswers, storeAnswers } from './reach';
+export type { RoleParts, RunningRole } from './role';
+export { foldSettingsOf, inputLimitsOf, limitsOf, maskOf } from './settings';
+export { minInsyncReplicas, setUp, type SetupOptions, setUpTables, topicSchemas } from './setup';
