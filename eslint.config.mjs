@@ -1,26 +1,36 @@
 import importX from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
-/**
- * The layers, inside out: each folder of src/ may import itself and what stands in its list, nothing else.
- * roles/ and cli/ may import everything.
- */
-const layers = {
-  common: [],
-  conversation: ['common'],
-  ops: ['common'],
-  log: ['common', 'conversation', 'ops'],
-  pipeline: ['common', 'conversation', 'ops', 'log'],
-  store: ['common', 'conversation', 'ops'],
-  genesys: ['common', 'conversation', 'ops'],
-  embedded: ['common', 'ops'],
-};
-const zones = Object.entries(layers).map(([layer, allowed]) => ({
-  target: `./src/${layer}`,
-  from: './src',
-  except: [layer, ...allowed].map((name) => `./${name}`),
-  message: `src/${layer}/ may import only: ${[layer, ...allowed].join(', ')} (see docs/design.md, "Layers").`,
-}));
+/** The rooms of src/ in layers, inside out: a room imports rooms of the layers before its own, never a sibling. */
+const layers = [
+  ['common'],
+  ['conversation', 'ops', 'config'],
+  ['log', 'store', 'genesys', 'simulator', 'embedded'],
+  ['ingest', 'wiring'],
+  ['bridge', 'fold', 'sink'],
+  ['replay', 'record'],
+  ['cli'],
+];
+const zones = layers.flatMap((rooms, layer) =>
+  rooms.flatMap((room) => {
+    const allowed = [room, ...layers.slice(0, layer).flat()];
+    const others = layers.flat().filter((other) => other !== room);
+    return [
+      {
+        target: `./src/${room}`,
+        from: './src',
+        except: allowed.map((name) => `./${name}`),
+        message: `src/${room}/ may import only: ${allowed.join(', ')} (see docs/design.md, "Layers").`,
+      },
+      {
+        target: others.map((other) => `./src/${other}`),
+        from: `./src/${room}`,
+        except: ['./index.ts'],
+        message: `The face of src/${room}/ is its index.ts: import that, not a file behind it.`,
+      },
+    ];
+  }),
+);
 
 export default tseslint.config(
   { ignores: ['dist/', 'coverage/', '.cache/', '.queuefold/', 'node_modules/', 'test/fixtures/'] },
