@@ -9,6 +9,8 @@ export interface TruthStep {
   readonly at: number;
   readonly id: string;
   readonly row: TruthRow | null;
+  /** The snapshot that was sent then. */
+  readonly body: Readonly<Record<string, unknown>>;
   /** Of the step before it; null: none, or no row. */
   readonly before: TruthRow | null;
   /** Its end; Infinity: it still holds. */
@@ -41,7 +43,7 @@ export function truthLog(options: GeneratorOptions, events: number): TruthLog {
     const previous = last.get(id);
     if (!isDeepStrictEqual(row, previous?.row ?? null)) {
       if (previous !== undefined) previous.until = at;
-      const step = { at, id, row, before: previous?.row ?? null, until: Infinity };
+      const step = { at, id, row, body: frame.eventBody, before: previous?.row ?? null, until: Infinity };
       last.set(id, step);
       steps.push(step);
     }

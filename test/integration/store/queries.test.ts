@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
 import type { TruthRow } from '../../../src/simulator';
+import type { Wire } from '../../support/conversation-builders';
 import { storeRows } from '../../support/naive-history';
 import { storeForTests, type TestStore } from '../../support/store';
 import { writerInto } from '../../support/store-rows';
@@ -105,8 +106,9 @@ async function isTrue(number: number, expected: readonly unknown[], params = {})
   expect(expected.length).toBeGreaterThan(0);
 }
 
-test('docs/queries.md has twenty questions, and each has a test', () => {
-  expect([...STATEMENTS.keys()]).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+test('docs/queries.md numbers its questions, and each has a test', () => {
+  expect(STATEMENTS.size).toBeGreaterThanOrEqual(22);
+  expect([...STATEMENTS.keys()]).toEqual(Array.from({ length: STATEMENTS.size }, (_, index) => index + 1));
   const source = readFileSync(__filename, 'utf8');
   for (const number of STATEMENTS.keys()) expect(source).toMatch(new RegExp(`(isTrue|answer)\\(\\s*${number},`));
 });
@@ -359,5 +361,43 @@ describe('over a period', () => {
       groups.map(({ key, items }) => ({ ...key, missed: items.length })),
       ALL,
     );
+  });
+});
+
+describe('who started it, who ended it', () => {
+  test('21: who started the conversations', () => {
+    const began = grouped(
+      steps.flatMap(({ row }) => (row === null ? [] : [row])),
+      ({ conversation_id }) => ({ id: conversation_id }),
+    );
+    const first = began.map(({ items }) => items.find(({ direction }) => direction !== null)?.direction ?? null);
+    const expected = grouped(first, (direction) => ({ direction })).map(({ key, items }) => ({
+      ...key,
+      conversations: items.length,
+    }));
+    expect(expected.length).toBeGreaterThan(2);
+    return isTrue(21, expected, ALL);
+  });
+
+  /** As the customer's own side of the wire tells it. */
+  function whoHungUp({ before, body }: TruthStep): string {
+    if (before?.waiting === true) return 'caller, while waiting';
+    const participants = body['participants'] as readonly Wire[];
+    const customer = participants.findLast(({ purpose }) => purpose === 'customer');
+    const legs = ['calls', 'callbacks', 'chats', 'emails', 'messages'].flatMap(
+      (medium) => (customer?.[medium] ?? []) as readonly Wire[],
+    );
+    const last = legs.toSorted((a, b) => order(String(a['disconnectedTime']), String(b['disconnectedTime']))).at(-1);
+    const how = String(last?.['disconnectType']);
+    return { peer: 'agent', endpoint: 'caller' }[how] ?? 'system';
+  }
+
+  test('22: who hung up', () => {
+    const told = steps
+      .filter(({ row, before }) => row === null && before !== null)
+      .map((step) => ({ who: whoHungUp(step) }));
+    const expected = grouped(told, (each) => each).map(({ key, items }) => ({ ...key, conversations: items.length }));
+    expect(expected.length).toBeGreaterThan(2);
+    return isTrue(22, expected, ALL);
   });
 });

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { packageRoot } from '../../../src/common';
 import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/fold';
-import { unlistedColumns } from '../../../src/conversation/known-values';
+import { KNOWN_VALUES, unlistedColumns } from '../../../src/conversation/known-values';
 import type { ListedColumn } from '../../../src/conversation/known-values';
 import { createPartitionFold } from '../../../src/conversation/partition';
 import {
@@ -30,13 +33,26 @@ describe('section 1, values outside their lists are counted by column', () => {
     expect(unlistedIn(queue, agent('ann', call('k', { ...connected(5), direction: 'inbound' })))).toEqual([]));
 
   test.each<[ListedColumn, Wire]>([
-    ['state', { state: 'parked' }],
+    ['state', { state: 'asleep' }],
     ['direction', { direction: 'Inbound' }],
-    ['disconnect_type', { disconnectType: 'inactivity' }],
+    ['disconnect_type', { disconnectType: 'boredom' }],
     ['acw_state', { afterCallWork: { state: 'Pending' } }],
-    ['message_type', { type: 'apple' }],
+    ['message_type', { type: 'pigeon' }],
     ['message_status', { messages: [{ messageStatus: 'seen' }] }],
   ])('%s', (column, fields) => expect(unlistedIn(queue, agent('ann', message('m', fields)))).toEqual([column]));
+
+  test.each<Wire>([
+    { state: 'parked' },
+    { type: 'apple' },
+    { disconnectType: 'inactivity' },
+    { disconnectType: 'session.expired' },
+    { disconnectType: 'takeover' },
+  ])('not what Genesys knows beyond the lists: %j', (fields) =>
+    expect(unlistedIn(queue, agent('ann', message('m', fields)))).toEqual([]),
+  );
+
+  test('nor what is in public use: the purpose dialer.system', () =>
+    expect(unlistedIn(queue, participant('x', { purpose: 'dialer.system' }, call('k')))).toEqual([]));
 
   test('purpose', () =>
     expect(unlistedIn(queue, participant('x', { purpose: 'novel' }, call('k')))).toEqual(['purpose']));
@@ -46,4 +62,12 @@ describe('section 1, values outside their lists are counted by column', () => {
 
   test('provider is no list', () =>
     expect(unlistedIn(queue, agent('ann', call('k', { provider: 'Anybody' })))).toEqual([]));
+});
+
+test('docs/data-dictionary.md names each known value that the table does not list, with its source', () => {
+  const [table] = KNOWN_VALUES.map(({ source }) => source);
+  const page = readFileSync(join(packageRoot(), 'docs', 'data-dictionary.md'), 'utf8');
+  const beyond = KNOWN_VALUES.filter(({ source }) => source !== table);
+  expect(beyond).toHaveLength(6);
+  for (const { column, value, source } of beyond) expect(page).toContain(`| ${column} | \`${value}\` | ${source} |`);
 });
