@@ -25,6 +25,7 @@ export { partitionOf } from './partitioner';
 export type {
   Log,
   LogProducer,
+  AssignedPartition,
   LogRecord,
   OutRecord,
   RunningSubscription,

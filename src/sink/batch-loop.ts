@@ -1,15 +1,14 @@
 import type { Metrics } from '../ops';
 import type { Batch, SinkBuffer } from './buffer';
 import type { FlushLimits } from './options';
-import type { SourceRecord } from './record-source';
 
-export interface BatchLoopOptions<R extends SourceRecord> {
-  readonly buffer: SinkBuffer<R>;
+export interface BatchLoopOptions {
+  readonly buffer: SinkBuffer;
   readonly flush: FlushLimits;
   /** Several batches at once. */
-  readonly store: (batch: Batch<R>) => Promise<void>;
+  readonly store: (batch: Batch) => Promise<void>;
   /** In the order in which the batches were taken, each after it was stored. */
-  readonly commit: (batch: Batch<R>) => Promise<void>;
+  readonly commit: (batch: Batch) => Promise<void>;
   /** The buffer is full, or has room again. */
   readonly pause: () => void;
   readonly resume: () => void;
@@ -37,7 +36,7 @@ const CONCURRENCY = 3;
 /** Reading pauses at so many full batches, and goes on at half of it. */
 const BUFFERED_BATCHES = 4;
 
-export function createBatchLoop<R extends SourceRecord>(options: BatchLoopOptions<R>): BatchLoop {
+export function createBatchLoop(options: BatchLoopOptions): BatchLoop {
   const { buffer, flush, metrics } = options;
   let phase: 'running' | 'draining' | 'ended' = 'running';
   let underWay = 0;
@@ -62,7 +61,7 @@ export function createBatchLoop<R extends SourceRecord>(options: BatchLoopOption
     arm();
   };
 
-  const begin = (batch: Batch<R>): void => {
+  const begin = (batch: Batch): void => {
     underWay += 1;
     rowsUnderWay += batch.records.length;
     const storing = options.store(batch);

@@ -1,19 +1,19 @@
 import { createDeadLetterLimit, type DeadLetterLimit, tooManyDeadLetters } from '../common';
+import type { LogRecord } from '../log';
 import { observeLatency, type SinkDeadLetterReason } from '../ops';
 import { describeRefusal, type StoreRow, type Writer } from '../store';
 import type { Batch } from './buffer';
 import type { DecodedRecord, SinkOptions } from './options';
-import type { SourceRecord } from './record-source';
 
-export interface BatchStoreOptions<R extends SourceRecord> extends Pick<
-  SinkOptions<R>,
+export interface BatchStoreOptions extends Pick<
+  SinkOptions,
   'topic' | 'prepare' | 'decode' | 'receivedOf' | 'onInvalid' | 'onStored' | 'deadLetterLimits' | 'metrics'
 > {
   readonly writer: Pick<Writer, 'insert'>;
   /** See `createTopicGuard`. */
   readonly assertSameTopic: (signal: AbortSignal) => Promise<void>;
   /** It was read once more: that says nothing of how fast events come through. */
-  readonly isReread: (record: R) => boolean;
+  readonly isReread: (record: LogRecord) => boolean;
 }
 
 interface Problem {
@@ -25,7 +25,7 @@ interface Problem {
  * Answers what stores one batch: it resolves when every record is in the tables or was given to `onInvalid`, and rejects
  * with an OperatorError when so many are wrong that something else must be.
  */
-export function createBatchStore<R extends SourceRecord>(options: BatchStoreOptions<R>) {
+export function createBatchStore(options: BatchStoreOptions) {
   const { topic, prepare, decode, receivedOf, onInvalid, deadLetterLimits, writer, metrics } = options;
   const { assertSameTopic, isReread } = options;
   const limits = new Map<number, DeadLetterLimit>();
@@ -35,7 +35,7 @@ export function createBatchStore<R extends SourceRecord>(options: BatchStoreOpti
     return limit;
   };
 
-  const handOver = async (records: readonly R[], problems: ReadonlyMap<R, Problem>): Promise<void> => {
+  const handOver = async (records: readonly LogRecord[], problems: ReadonlyMap<LogRecord, Problem>): Promise<void> => {
     for (const record of records) {
       const { partition, offset } = record;
       const problem = problems.get(record);
@@ -52,12 +52,12 @@ export function createBatchStore<R extends SourceRecord>(options: BatchStoreOpti
     }
   };
 
-  return async (batch: Batch<R>, signal: AbortSignal, notAfterMs: number): Promise<void> => {
+  return async (batch: Batch, signal: AbortSignal, notAfterMs: number): Promise<void> => {
     const { records } = batch;
     await prepare?.(records.map(({ value }) => value));
     /** The record of each row. */
-    const sources: R[] = [];
-    const problems = new Map<R, Problem>();
+    const sources: LogRecord[] = [];
+    const problems = new Map<LogRecord, Problem>();
     /** One by one, see `Writer.insert`. */
     function* rows(): Generator<StoreRow> {
       for (const record of records) {
@@ -85,7 +85,7 @@ export function createBatchStore<R extends SourceRecord>(options: BatchStoreOpti
   };
 }
 
-function storeRow(decoded: Exclude<DecodedRecord, { kind: 'invalid' }>, record: SourceRecord): StoreRow {
+function storeRow(decoded: Exclude<DecodedRecord, { kind: 'invalid' }>, record: LogRecord): StoreRow {
   const { partition, offset, timestamp } = record;
   return decoded.kind === 'row'
     ? { kind: 'row', row: decoded.row, partition, offset }

@@ -1,41 +1,41 @@
-import type { SourceRecord } from './record-source';
+import type { LogRecord } from '../log';
 
 /** Records of several partitions, taken away together. */
-export interface Batch<R> {
-  readonly records: readonly R[];
+export interface Batch {
+  readonly records: readonly LogRecord[];
   /** When the oldest of them was read, epoch ms. */
   readonly readAt: number;
   /** How far each partition has come with this batch; `assignment` tells whether it is still the same one. */
   readonly ends: readonly { readonly partition: number; readonly offset: number; readonly assignment: object }[];
 }
 
-export interface SinkBuffer<R> {
+export interface SinkBuffer {
   /** A partition was assigned (again): what was there of it is forgotten. */
   assign(partition: number): void;
   revoke(partition: number): void;
   /** False for a batch's end of a partition that was taken away since. */
   isCurrent(partition: number, assignment: object): boolean;
-  add(partition: number, records: readonly R[], nextOffset: number): void;
+  add(partition: number, records: readonly LogRecord[], nextOffset: number): void;
   /** Up to `limit` records, in the order of each partition; null when there is nothing, not even an offset to commit. */
-  take(limit: number): Batch<R> | null;
+  take(limit: number): Batch | null;
   rows(): number;
   bytes(): number;
   /** When the oldest of it came, null when there is nothing. */
   since(): number | null;
 }
 
-interface PartitionBuffer<R> {
+interface PartitionBuffer {
   /** An object per assignment: only its identity counts. */
   readonly assignment: object;
-  records: R[];
+  records: LogRecord[];
   /** When what was read, one after the other. */
   arrivals: { readonly nextOffset: number; readonly at: number }[];
   nextOffset: number | null;
   takenOffset: number | null;
 }
 
-export function createSinkBuffer<R extends SourceRecord>(now: () => number = Date.now): SinkBuffer<R> {
-  const partitions = new Map<number, PartitionBuffer<R>>();
+export function createSinkBuffer(now: () => number = Date.now): SinkBuffer {
+  const partitions = new Map<number, PartitionBuffer>();
   let rows = 0;
   let bytes = 0;
   let since: number | null = null;
@@ -76,7 +76,7 @@ export function createSinkBuffer<R extends SourceRecord>(now: () => number = Dat
       since ??= now();
     },
     take: (limit) => {
-      const taken: R[] = [];
+      const taken: LogRecord[] = [];
       let readAt = now();
       const ends: { partition: number; offset: number; assignment: object }[] = [];
       for (const [partition, buffer] of partitions) {
@@ -112,7 +112,7 @@ function rotate<V>(map: Map<number, V>): void {
   map.set(first[0], first[1]);
 }
 
-function sizeOf(records: readonly SourceRecord[]): number {
+function sizeOf(records: readonly LogRecord[]): number {
   let size = 0;
   for (const { key, value } of records) size += (key?.length ?? 0) + (value?.length ?? 0);
   return size;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Name, nameKey, readNameKey } from '../common';
+import { type Log, type LogRecord, partitionOf } from '../log';
 import type { Metrics } from '../ops';
 import {
   claimEpoch,
@@ -15,21 +16,10 @@ import {
   versionOf,
   type Writer,
 } from '../store';
-import type { RecordSource, SourceRecord } from './record-source';
 
 /** What a record of the names topic says. */
 export type DecodedName =
   { readonly kind: 'name'; readonly name: Name } | { readonly kind: 'invalid'; readonly message: string };
-
-/** What is needed of the log: src/log/port.ts fits it. */
-export interface NamesSource<R extends SourceRecord> extends Pick<RecordSource<R>, 'endOffsets' | 'topicId'> {
-  /** From the beginning and for ever; `caughtUp`: the ends that were found at the call are reached. */
-  read(request: {
-    readonly topics: readonly string[];
-    readonly follow: true;
-    onRecord(record: R): void;
-  }): Promise<{ readonly caughtUp: Promise<void>; stop(): Promise<void> }>;
-}
 
 export interface NamesCodec {
   /** Before `decode` of these values: null, or resolves when their schemas are known. */
@@ -37,13 +27,11 @@ export interface NamesCodec {
   decode(value: Buffer): DecodedName;
 }
 
-export interface NamesOptions<R extends SourceRecord> {
+export interface NamesOptions {
   readonly store: Store;
-  readonly log: NamesSource<R>;
+  readonly log: Pick<Log, 'read' | 'endOffsets' | 'topicId'>;
   readonly topic: string;
   readonly codec: () => Promise<NamesCodec>;
-  /** Where a key of the topic is, among so many partitions. */
-  readonly partitionOf: (key: string, partitions: number) => number;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly backOff?: TableWriterOptions<NameRow>['backOff'];
@@ -58,7 +46,7 @@ export interface RunningNames {
 }
 
 /** A row of the table `names`. `goneSince` in epoch ms. */
-type Place = Pick<SourceRecord, 'partition' | 'offset'>;
+type Place = Pick<LogRecord, 'partition' | 'offset'>;
 
 interface NameRow extends Name, Place {
   readonly deleted: 0 | 1;
@@ -72,7 +60,7 @@ const STOP_WITHIN_MS = 3_000;
  * Keeps the table `names` as the names topic is. The topic is small, so each sink reads all of it, without a group: several
  * write the same rows of the same versions. Nothing here ends a sink: without names there are ids.
  */
-export function followNames<R extends SourceRecord>(options: NamesOptions<R>): RunningNames {
+export function followNames(options: NamesOptions): RunningNames {
   const { logger, retryMs = RETRY_MS } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -104,18 +92,14 @@ export function followNames<R extends SourceRecord>(options: NamesOptions<R>): R
 }
 
 /** Returns when the topic was made anew: then all of it is another one. */
-async function followTopic<R extends SourceRecord>(
-  options: NamesOptions<R>,
-  signal: AbortSignal,
-  onCaughtUp: () => void,
-): Promise<void> {
+async function followTopic(options: NamesOptions, signal: AbortSignal, onCaughtUp: () => void): Promise<void> {
   const { store, log, topic } = options;
   const codec = await options.codec();
   const topicId = await log.topicId(topic);
   const epoch = await claimEpoch(store, { topic, id: topicId });
   const writer = writerOf(options, epoch);
   const ends = await log.endOffsets(topic);
-  const inbox = createInbox<R>(signal);
+  const inbox = createInbox(signal);
   const reading = await log.read({ topics: [topic], follow: true, onRecord: inbox.put });
   const stop = () => void reading.stop();
   signal.addEventListener('abort', stop, { once: true });
@@ -140,7 +124,7 @@ async function followTopic<R extends SourceRecord>(
 function changesOf(
   rows: ReadonlyMap<string, NameRow>,
   table: ReadonlyMap<string, string>,
-  { ends, epoch, partitionOf }: Ends,
+  { ends, epoch }: Ends,
 ): readonly NameRow[] {
   const changed = [...rows].filter(([key, { deleted, offset }]) => {
     const version = table.get(key);
@@ -161,14 +145,13 @@ interface Ends {
   /** Up to which the rows were read. */
   readonly ends: ReadonlyMap<number, number>;
   readonly epoch: number;
-  readonly partitionOf: NamesOptions<SourceRecord>['partitionOf'];
 }
 
 /** The newest record of each key. */
-async function rowsOf<R extends SourceRecord>(
-  { topic, logger }: NamesOptions<R>,
+async function rowsOf(
+  { topic, logger }: NamesOptions,
   { prepare, decode }: NamesCodec,
-  records: readonly R[],
+  records: readonly LogRecord[],
 ): Promise<ReadonlyMap<string, NameRow>> {
   await prepare(records.map(({ value }) => value));
   const rows = new Map<string, NameRow>();
@@ -205,10 +188,7 @@ async function readTable({ client, database }: Store): Promise<ReadonlyMap<strin
   return new Map(rows.map((row) => [nameKey(row), row.version]));
 }
 
-function writerOf<R extends SourceRecord>(
-  { store, metrics, logger, backOff }: NamesOptions<R>,
-  epoch: number,
-): Writer<NameRow> {
+function writerOf({ store, metrics, logger, backOff }: NamesOptions, epoch: number): Writer<NameRow> {
   return createTableWriter<NameRow>({
     ...{ store, metrics, logger, table: 'names', columns: COLUMNS },
     lineOf: ({ kind, id, name, goneSince, offset, deleted }) =>
@@ -218,8 +198,8 @@ function writerOf<R extends SourceRecord>(
   });
 }
 
-async function put<R extends SourceRecord>(
-  { store, logger }: NamesOptions<R>,
+async function put(
+  { store, logger }: NamesOptions,
   writer: Writer<NameRow>,
   rows: readonly NameRow[],
   signal: AbortSignal,
@@ -236,18 +216,18 @@ async function put<R extends SourceRecord>(
     );
 }
 
-interface Inbox<R> {
-  put(record: R): void;
-  take(): readonly R[];
+interface Inbox {
+  put(record: LogRecord): void;
+  take(): readonly LogRecord[];
   /** Resolves when there is something, with all of it. @throws the signal's reason */
-  next(): Promise<readonly R[]>;
+  next(): Promise<readonly LogRecord[]>;
 }
 
-function createInbox<R>(signal: AbortSignal): Inbox<R> {
-  let records: R[] = [];
+function createInbox(signal: AbortSignal): Inbox {
+  let records: LogRecord[] = [];
   let wake: () => void = () => undefined;
   signal.addEventListener('abort', () => wake(), { once: true });
-  const take = (): readonly R[] => {
+  const take = (): readonly LogRecord[] => {
     const taken = records;
     records = [];
     return taken;

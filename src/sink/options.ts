@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { DeadLetterLimits } from '../common';
 import type { QueueConversation } from '../conversation';
+import type { Log, LogRecord } from '../log';
 import type { Metrics, Received, SinkDeadLetterReason } from '../ops';
 import type { Store, WriterOptions } from '../store';
-import type { RecordSource, SourceRecord } from './record-source';
 
 /** What a record of the state topic says. */
 export type DecodedRecord =
@@ -11,22 +11,25 @@ export type DecodedRecord =
   | { readonly kind: 'tombstone'; readonly conversationId: string }
   | { readonly kind: 'invalid'; readonly reason: SinkDeadLetterReason; readonly message: string };
 
-export interface SinkOptions<R extends SourceRecord> {
+/** What the sink needs of the log. */
+export type SinkLog = Pick<Log, 'subscribe' | 'read' | 'endOffsets' | 'topicId'>;
+
+export interface SinkOptions {
   readonly store: Store;
-  readonly log: RecordSource<R>;
+  readonly log: SinkLog;
   readonly group: string;
   readonly topic: string;
   /** Before `decode` of these values: null, or resolves when their schemas are known. */
   readonly prepare?: (values: Iterable<Buffer | null>) => Promise<void> | null;
-  readonly decode: (record: R) => DecodedRecord;
+  readonly decode: (record: LogRecord) => DecodedRecord;
   /** Whichever comes first. `bytes` counts keys and values as they are in Kafka. */
   readonly flush: FlushLimits;
   /** The event that a record comes from; none: it came of time alone. Absent: latency is not measured. */
-  readonly receivedOf?: (record: R) => readonly Received[];
+  readonly receivedOf?: (record: LogRecord) => readonly Received[];
   /** A record that cannot be decoded, or that ClickHouse refuses. Its offset is committed when this resolves. */
-  readonly onInvalid: (record: R, reason: SinkDeadLetterReason, message: string) => Promise<void>;
+  readonly onInvalid: (record: LogRecord, reason: SinkDeadLetterReason, message: string) => Promise<void>;
   /** A batch is in ClickHouse, but for what it refused. Must not throw. */
-  readonly onStored?: ((batch: StoredRecords<R>) => void) | undefined;
+  readonly onStored?: ((batch: StoredRecords) => void) | undefined;
   /** Beyond them the sink ends instead of going on: then it is not the records that are wrong. */
   readonly deadLetterLimits: DeadLetterLimits;
   readonly metrics: Metrics;
@@ -37,8 +40,6 @@ export interface SinkOptions<R extends SourceRecord> {
   readonly topicId: string | null;
   /** How long the topic keeps tombstones; null: until they are read. */
   readonly tombstoneRetentionMs: number | null;
-  /** Where a key of the topic is, among so many partitions. */
-  readonly partitionOf: (key: string, partitions: number) => number;
   /** `anew`: every partition from its beginning, whatever the store has noted. Default `noted`. */
   readonly begin?: 'noted' | 'anew';
   readonly cleanup: { readonly intervalMs: number; readonly graceMs: number };
@@ -47,9 +48,9 @@ export interface SinkOptions<R extends SourceRecord> {
   readonly stopTimeoutMs?: number;
 }
 
-export interface StoredRecords<R> {
+export interface StoredRecords {
   /** Without those that were read once more. */
-  readonly records: readonly R[];
+  readonly records: readonly LogRecord[];
   /** When the oldest of them was read, and when the INSERT began, epoch ms. */
   readonly readAt: number;
   readonly startedAt: number;

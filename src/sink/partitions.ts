@@ -1,10 +1,10 @@
 import { createAsOf, OperatorError } from '../common';
+import type { AssignedPartition, LogRecord } from '../log';
 import type { Note } from '../store';
 import type { Batch } from './buffer';
-import type { SourcePartition, SourceRecord } from './record-source';
 import { recover, type Beginning, type RecoveryOptions } from './recovery';
 
-export interface SinkPartitionsOptions<R extends SourceRecord> extends RecoveryOptions<R> {
+export interface SinkPartitionsOptions extends RecoveryOptions {
   readonly group: string;
   /** `SINK_CLEANUP_GRACE`; a row is sent at the latest half of it after it was read. */
   readonly graceMs: number;
@@ -14,21 +14,21 @@ export interface SinkPartitionsOptions<R extends SourceRecord> extends RecoveryO
  * The partitions that this sink has: where each was begun, how far it is stored, and what that means for its rows. Tells it
  * as lag and low watermark.
  */
-export interface SinkPartitions<R> {
+export interface SinkPartitions {
   /**
    * Brings the tables to where the partitions can be begun, and answers their first offsets.
    * @param onBegun of each that was not taken away in the meantime
    */
   assign(
-    partitions: readonly SourcePartition[],
+    partitions: readonly AssignedPartition[],
     onBegun: (partition: number) => void,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<number, number>>;
   revoke(partition: number): void;
   /** Epoch ms; later its rows may not be sent, because the tombstones that hide them may have been cleaned up. */
-  notAfter(batch: Batch<R>): number;
+  notAfter(batch: Batch): number;
   /** Its partition is read from the beginning, and it was there before that. */
-  isReread(record: R): boolean;
+  isReread(record: LogRecord): boolean;
   /** Every record below `offset` is stored, or in the dead letters. */
   advance(partition: number, offset: number): void;
   stored(): ReadonlyMap<number, number>;
@@ -40,7 +40,7 @@ export interface SinkPartitions<R> {
   assertAllCurrent(): void;
 }
 
-export function createSinkPartitions<R extends SourceRecord>(options: SinkPartitionsOptions<R>): SinkPartitions<R> {
+export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartitions {
   const { group, topic, staleAfterMs, graceMs, metrics } = options;
   /** An object per assignment: only its identity counts. */
   const assignments = new Map<number, object>();

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { OperatorError } from '../common';
+import { partitionOf, type AssignedPartition, type Log } from '../log';
 import type { Metrics } from '../ops';
 import {
   describeStoreError,
@@ -11,17 +12,14 @@ import {
   type StoreRow,
   type Writer,
 } from '../store';
-import type { RecordSource, SourcePartition, SourceRecord } from './record-source';
 
-export interface RecoveryOptions<R extends SourceRecord> {
+export interface RecoveryOptions {
   readonly store: Store;
-  readonly log: Pick<RecordSource<R>, 'read' | 'endOffsets'>;
+  readonly log: Pick<Log, 'read' | 'endOffsets'>;
   readonly topic: string;
   readonly epoch: number;
   readonly progress: Pick<Progress, 'read'>;
   readonly writer: Pick<Writer, 'insert'>;
-  /** Of a key, among so many partitions. */
-  readonly partitionOf: (key: string, partitions: number) => number;
   /** A note that is older may have missed a tombstone, ms. */
   readonly staleAfterMs: number;
   readonly metrics: Metrics;
@@ -53,9 +51,9 @@ const RETRY_MS = 500;
  *    of an older epoch get one below every record of this epoch, so that it can never hide one.
  * All of it can be done again, and by several at once: every tombstone is true whoever writes it.
  */
-export async function recover<R extends SourceRecord>(
-  options: RecoveryOptions<R>,
-  partitions: readonly SourcePartition[],
+export async function recover(
+  options: RecoveryOptions,
+  partitions: readonly AssignedPartition[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<number, Beginning>> {
   for (;;) {
@@ -70,9 +68,9 @@ export async function recover<R extends SourceRecord>(
   }
 }
 
-async function attempt<R extends SourceRecord>(
-  options: RecoveryOptions<R>,
-  partitions: readonly SourcePartition[],
+async function attempt(
+  options: RecoveryOptions,
+  partitions: readonly AssignedPartition[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<number, Beginning>> {
   const { log, topic, metrics, logger, writer } = options;
@@ -81,7 +79,7 @@ async function attempt<R extends SourceRecord>(
   const ends = await log.endOffsets(topic);
   const endOf = (partition: number): number => ends.get(partition) ?? 0;
 
-  const anew: SourcePartition[] = [];
+  const anew: AssignedPartition[] = [];
   const beginnings = new Map<number, Beginning>();
   for (const one of partitions) {
     const { partition } = one;
@@ -122,8 +120,8 @@ async function attempt<R extends SourceRecord>(
 }
 
 /** Reads the ranges for their keys alone. */
-async function storeTombstones<R extends SourceRecord>(
-  { log, topic, writer }: RecoveryOptions<R>,
+async function storeTombstones(
+  { log, topic, writer }: RecoveryOptions,
   from: ReadonlyMap<number, number>,
   live: LiveKeys | null,
   signal: AbortSignal,
@@ -163,9 +161,9 @@ async function storeTombstones<R extends SourceRecord>(
   await storing;
 }
 
-function liveOf<R extends SourceRecord>(
-  { store, epoch, partitionOf }: RecoveryOptions<R>,
-  partitions: readonly SourcePartition[],
+function liveOf(
+  { store, epoch }: RecoveryOptions,
+  partitions: readonly AssignedPartition[],
   ends: ReadonlyMap<number, number>,
 ): Promise<LiveKeys> {
   return readLiveKeys(store, {
@@ -176,12 +174,7 @@ function liveOf<R extends SourceRecord>(
 }
 
 /** Only a log without ids comes here: with them a topic made anew has another epoch, and no note. */
-function assertWithin<R extends SourceRecord>(
-  { topic, store }: RecoveryOptions<R>,
-  partition: number,
-  noted: number,
-  end: number,
-): void {
+function assertWithin({ topic, store }: RecoveryOptions, partition: number, noted: number, end: number): void {
   if (noted <= end) return;
   throw new OperatorError(
     `${topic}/${partition} ends at ${end}, but ClickHouse database ${store.database} has it up to ${noted}: records were ` +

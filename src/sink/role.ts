@@ -4,7 +4,6 @@ import {
   createRowCodec,
   deadLetterRecord,
   type LogRecord,
-  partitionOf,
   reportStored,
   TOMBSTONE_RETENTION_MS,
   unreadable,
@@ -59,7 +58,7 @@ export async function startSinkRole(
   const identity = { topic: topics.state, id: await log.topicId(topics.state) };
   if (identity.id === null) logger.info('the log tells no topic ids: a state topic that is made anew is not noticed');
   const place = { table: HISTORY_TABLE, database: store.database };
-  const sink = await createSink<LogRecord>({
+  const sink = await createSink({
     store,
     log,
     group,
@@ -75,7 +74,6 @@ export async function startSinkRole(
     epoch: await claimEpoch(store, identity),
     topicId: identity.id,
     tombstoneRetentionMs: await tombstoneRetention(parts),
-    partitionOf,
     cleanup: { intervalMs: cleanupIntervalMs, graceMs: cleanupGraceMs },
     metrics,
     logger,
@@ -113,8 +111,8 @@ export async function startSinkRole(
 }
 
 function followNamesOf({ log, schemas, topics, store, metrics, logger }: RoleParts & { readonly store: Store }) {
-  return followNames<LogRecord>({
-    ...{ store, log, topic: topics.names, partitionOf, metrics, logger },
+  return followNames({
+    ...{ store, log, topic: topics.names, metrics, logger },
     codec: async () => {
       const { prepare, decode } = await createNameCodec(schemas, topics);
       return {

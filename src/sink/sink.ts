@@ -6,7 +6,6 @@ import { createSinkBuffer, type Batch } from './buffer';
 import { createCleanup } from './cleanup';
 import type { SinkOptions } from './options';
 import { createSinkPartitions } from './partitions';
-import type { SourceRecord } from './record-source';
 import { createTopicGuard } from './topic-guard';
 
 export interface RunningSink {
@@ -15,7 +14,7 @@ export interface RunningSink {
   /** True when this member has joined its group and ClickHouse takes rows. */
   ready(): boolean;
   state(): WriterState;
-  /** @see RunningSource.turns */
+  /** @see RunningSubscription.turns */
   turns(): number | null;
   /** Per partition the offset below which every record is stored or in the dead letters, as far as this process did it. */
   stored(): ReadonlyMap<number, number>;
@@ -35,10 +34,10 @@ const NOTHING_NOTED: Pick<Progress, 'read'> = { read: () => Promise.resolve(new 
  * Kafka → ClickHouse, at least once; versions make it exact. DO NOT BREAK: an offset is committed only when every record
  * below it is stored (or in the dead letters), and nothing is committed for a partition that was taken away.
  */
-export async function createSink<R extends SourceRecord>(options: SinkOptions<R>): Promise<RunningSink> {
+export async function createSink(options: SinkOptions): Promise<RunningSink> {
   const { store, log, topic, flush, metrics, logger, epoch, backOff, stopTimeoutMs = STOP_TIMEOUT_MS } = options;
   const staleAfterMs = options.tombstoneRetentionMs === null ? Infinity : options.tombstoneRetentionMs / 2;
-  const buffer = createSinkBuffer<R>();
+  const buffer = createSinkBuffer();
   const progress = createProgress(store, topic, epoch);
   const noting = createOnce(() => noteProgress(), PROGRESS_EVERY_MS);
   const cleanup = createCleanup({ store, metrics, logger, ...options.cleanup });
@@ -80,7 +79,7 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
     else settle?.reject(error);
   };
 
-  const commit = async ({ ends }: Batch<R>): Promise<void> => {
+  const commit = async ({ ends }: Batch): Promise<void> => {
     aborted.signal.throwIfAborted();
     const current = ends.filter(({ partition, assignment }) => buffer.isCurrent(partition, assignment));
     for (const { partition, offset } of current) partitions.advance(partition, offset);
@@ -118,7 +117,7 @@ export async function createSink<R extends SourceRecord>(options: SinkOptions<R>
     }
   };
 
-  const loop = createBatchLoop<R>({
+  const loop = createBatchLoop({
     buffer,
     flush,
     metrics,

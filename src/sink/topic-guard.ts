@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { messageOf, OperatorError } from '../common';
-import type { RecordSource, SourceRecord } from './record-source';
+import type { Log } from '../log';
 
 export interface TopicGuardOptions {
-  readonly log: Pick<RecordSource<SourceRecord>, 'topicId'>;
+  readonly log: Pick<Log, 'topicId'>;
   readonly topic: string;
   /** Null: the log tells no ids, and nothing can be guarded. */
   readonly topicId: string | null;

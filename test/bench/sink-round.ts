@@ -1,9 +1,8 @@
 import type { Logger } from 'pino';
 import type { QueueConversation } from '../../src/conversation';
-import { type Log, type LogRecord, partitionOf, type TopicNames, type ValueCodec } from '../../src/log';
+import { type Log, type LogRecord, type TopicNames, type ValueCodec } from '../../src/log';
 import { createMetrics } from '../../src/ops';
-import type { DecodedRecord, FlushLimits } from '../../src/sink/options';
-import type { RecordSource } from '../../src/sink/record-source';
+import type { DecodedRecord, SinkLog, FlushLimits } from '../../src/sink/options';
 import { receivedOf } from '../../src/sink/role';
 import { createSink } from '../../src/sink/sink';
 import type { Store } from '../../src/store';
@@ -31,7 +30,6 @@ const UNDISTURBED = {
   deadLetterLimits: { maxConsecutive: 0, maxRatio: 0 },
   epoch: 0,
   tombstoneRetentionMs: null,
-  partitionOf,
   cleanup: { intervalMs: 86_400_000, graceMs: 86_400_000 },
 };
 
@@ -51,7 +49,7 @@ export async function runSink(options: SinkRoundOptions): Promise<SinkRound> {
   let finish: () => void = () => undefined;
   const finished = new Promise<void>((resolve) => (finish = resolve));
 
-  const source: RecordSource<LogRecord> = {
+  const source: SinkLog = {
     ...log,
     read: async (request) => {
       measured = beginThroughput();
@@ -90,7 +88,7 @@ export async function runSink(options: SinkRoundOptions): Promise<SinkRound> {
       };
     },
   };
-  const sink = await createSink<LogRecord>({
+  const sink = await createSink({
     store,
     log: source,
     group,

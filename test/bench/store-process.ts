@@ -2,17 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { QueueConversation } from '../../src/conversation';
 import { openEmbeddedClickHouse } from '../../src/embedded';
-import {
-  createKafkaLog,
-  createLocalSchemas,
-  createRowCodec,
-  type LogRecord,
-  partitionOf,
-  type TopicNames,
-} from '../../src/log';
+import { createKafkaLog, createLocalSchemas, createRowCodec, partitionOf, type TopicNames } from '../../src/log';
 import { createMetrics } from '../../src/ops';
 import { cleanUp } from '../../src/sink/cleanup';
-import type { RecordSource } from '../../src/sink/record-source';
+import type { SinkLog } from '../../src/sink/options';
 import { createSink } from '../../src/sink/sink';
 import { connectStore, createWriter, migrate, type Store, type StoreRow } from '../../src/store';
 import { aRow } from '../support/store-rows';
@@ -91,7 +84,7 @@ async function measureVisibility(brokers: readonly string[], topics: TopicNames,
   const sentAt = new Map<string, number>();
   const storedTo = new Map<number, number>();
   const latencies: number[] = [];
-  const source: RecordSource<LogRecord> = {
+  const source: SinkLog = {
     ...log,
     subscribe: async (subscription) => {
       const running = await log.subscribe(subscription);
@@ -112,7 +105,7 @@ async function measureVisibility(brokers: readonly string[], topics: TopicNames,
       };
     },
   };
-  const sink = await createSink<LogRecord>({
+  const sink = await createSink({
     store,
     log: source,
     group: topics.sinkGroup,
@@ -128,7 +121,6 @@ async function measureVisibility(brokers: readonly string[], topics: TopicNames,
     epoch: 0,
     topicId: await log.topicId(topics.state),
     tombstoneRetentionMs: DAY_MS,
-    partitionOf,
     cleanup: { intervalMs: 5_000, graceMs: DAY_MS },
     metrics: createMetrics(),
     logger: connection.logger,

@@ -1,4 +1,4 @@
-import { type Log, type LogRecord, partitionOf } from '../../src/log';
+import { type Log, type LogRecord } from '../../src/log';
 import { createMemoryCluster, type MemoryCluster } from '../../src/log/memory/cluster';
 import { createMetrics } from '../../src/ops';
 import type { DecodedRecord, SinkOptions } from '../../src/sink/options';
@@ -26,10 +26,10 @@ export interface StartedSink {
 export async function startTestSink(
   tests: TestStore,
   log: Log,
-  options: Partial<SinkOptions<LogRecord>> = {},
+  options: Partial<SinkOptions> = {},
 ): Promise<StartedSink> {
   const metrics = createMetrics();
-  const sink = await createSink<LogRecord>({
+  const sink = await createSink({
     store: tests.store,
     log,
     group: 'sink',
@@ -44,7 +44,6 @@ export async function startTestSink(
     epoch: 0,
     topicId: null,
     tombstoneRetentionMs: null,
-    partitionOf,
     cleanup: { intervalMs: HOUR_MS, graceMs: HOUR_MS },
     ...options,
   });

@@ -56,7 +56,7 @@ async function recordsOf(topic: string): Promise<readonly LogRecord[]> {
 }
 
 /** A sink of its own group, from its start until it has stored what is in the topic now. */
-async function storeAll(topic: string, options: Partial<SinkOptions<LogRecord>> = {}): Promise<string[]> {
+async function storeAll(topic: string, options: Partial<SinkOptions> = {}): Promise<string[]> {
   const { sink, metrics } = await startTestSink(tests, log, { topic, group: `${topic}-sink`, ...options });
   const ends = await log.endOffsets(topic);
   await until(

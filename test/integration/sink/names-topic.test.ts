@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Name, nameKey } from '../../../src/common';
-import { type Log, type LogRecord, partitionOf } from '../../../src/log';
+import type { Log } from '../../../src/log';
 import { createMemoryCluster, type MemoryCluster } from '../../../src/log/memory/cluster';
 import { createMetrics } from '../../../src/ops';
 import { followNames, type NamesCodec, type NamesOptions } from '../../../src/sink/names';
@@ -34,14 +34,13 @@ const JSON_CODEC: NamesCodec = {
   },
 };
 
-function follow(options: Partial<NamesOptions<LogRecord>> = {}) {
+function follow(options: Partial<NamesOptions> = {}) {
   const metrics = createMetrics();
-  const names = followNames<LogRecord>({
+  const names = followNames({
     store: tests.store,
     log: cluster.connect(),
     topic: TOPIC,
     codec: () => Promise.resolve(JSON_CODEC),
-    partitionOf,
     metrics,
     logger: QUIET,
     backOff: { firstMs: 1, maxMs: 5 },

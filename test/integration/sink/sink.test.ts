@@ -27,7 +27,7 @@ interface Started {
   readonly messages: string[];
 }
 
-async function start(log: Log, options: Partial<SinkOptions<LogRecord>> = {}): Promise<Started> {
+async function start(log: Log, options: Partial<SinkOptions> = {}): Promise<Started> {
   const invalid: Started['invalid'] = [];
   const messages: string[] = [];
   const { sink } = await startTestSink(tests, log, {

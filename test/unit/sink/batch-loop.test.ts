@@ -2,13 +2,12 @@ import { describe, expect, test } from '@jest/globals';
 import { createMetrics } from '../../../src/ops';
 import { createBatchLoop } from '../../../src/sink/batch-loop';
 import { createSinkBuffer } from '../../../src/sink/buffer';
-import type { SourceRecord } from '../../../src/sink/record-source';
 
 const ROWS = 10;
 
 /** A loop at a store that takes a batch when it is told to. */
 function aLoop() {
-  const buffer = createSinkBuffer<SourceRecord>();
+  const buffer = createSinkBuffer();
   const sizes: number[] = [];
   const committed: number[] = [];
   const flow: string[] = [];
@@ -37,7 +36,15 @@ function aLoop() {
     ...{ loop, sizes, committed, flow },
     read: (count: number): void => {
       const records = Array.from({ length: count }, () => {
-        const record = { partition: 0, offset, key: Buffer.from('k'), value: null, timestamp: 0 };
+        const record = {
+          topic: 'state',
+          headers: {},
+          partition: 0,
+          offset,
+          key: Buffer.from('k'),
+          value: null,
+          timestamp: 0,
+        };
         offset += 1;
         return record;
       });

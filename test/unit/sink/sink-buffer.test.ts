@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createSinkBuffer } from '../../../src/sink/buffer';
 
 const record = (partition: number, offset: number) => ({
-  ...{ partition, offset, timestamp: 0 },
+  ...{ topic: 'state', partition, offset, timestamp: 0, headers: {} },
   key: Buffer.from('k'),
   value: Buffer.from('value'),
 });
