@@ -26,7 +26,11 @@ export function coalesce(earlier: SnapshotEvent, later: SnapshotEvent, limits: L
   const alone = mergeParticipants([], later.participants, NONE);
   const after = mergeParticipants(before, later.participants, NONE);
   if (!isLive(counted(before)) || !isLive(counted(alone)) || mayBeTooLarge(after, limits)) return null;
-  if (continues(before, alone) && keepsLifecycle(counted(before), counted(after))) {
+  if (
+    continues(before, alone) &&
+    keepsLifecycle(counted(before), counted(after)) &&
+    keepsTimes(earlier, later, before)
+  ) {
     return merged(earlier, later, listed(after, earlier.participants, later.participants));
   }
   return continues(alone, before) && addsNothing(earlier, later) ? merged(earlier, later, earlier.participants) : null;
@@ -102,6 +106,35 @@ function keepsLifecycle(before: Counted, after: Counted): boolean {
     const real = realConnectedTime(before, known);
     return real === null || real === realConnectedTime(after, participant);
   });
+}
+
+/**
+ * A row that the earlier one creates takes its connected time from all that the fold knows by then. Where a queued
+ * participant has none of its own, that is a communication's, of the greatest-ranked version that has one: which one
+ * that is must not change with the later one, in either order of the ranks (of what had ended before a re-opening all
+ * versions count as ended).
+ */
+function keepsTimes(earlier: SnapshotEvent, later: SnapshotEvent, before: readonly Participant[]): boolean {
+  const doubtful = (of: Counted): readonly Participant[] =>
+    of.participants.filter((participant) => participant.connectedTime === null && isQueuedNow(of, participant));
+  if (doubtful(counted(before)).length === 0) return true;
+  const all = new Set(later.participants.flatMap((p) => p.communications.map(({ id }) => id)));
+  return [NONE, all].every((ended) => {
+    const known = mergeParticipants([], earlier.participants, ended);
+    const byId = new Map(mergeParticipants(known, later.participants, ended).map((each) => [each.id, each]));
+    return doubtful(counted(known)).every((participant) => {
+      const legs = byId.get(participant.id)?.communications ?? [];
+      return participant.communications.every((leg) => {
+        const [was, is] = [connecting(leg), connecting(legs.find(({ id }) => id === leg.id))];
+        return was?.ended === is?.ended && was?.progress === is?.progress && was?.connectedTime === is?.connectedTime;
+      });
+    });
+  });
+}
+
+/** The version that gives the communication's connected time. */
+function connecting(leg: Communication | undefined): CommunicationVersion | undefined {
+  return leg?.versions.find(({ connectedTime }) => connectedTime !== null);
 }
 
 /** A straggler, or the same again: whatever is known besides, and whatever has ended, the earlier one outweighs it. */

@@ -10,6 +10,7 @@ import {
 } from '../../../src/conversation';
 import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
 import { createEventCodec, createLocalSchemas, topicNames, type ValueCodec } from '../../../src/log';
+import { acd, at, call, connected, customer, ended, snapshot, type Wire } from '../../support/conversation-builders';
 import { eventOf, printed } from '../../support/conversation-fold';
 import { histories } from '../../support/history-arbitraries';
 import { naiveEventOf } from '../../support/naive-events';
@@ -111,6 +112,21 @@ const closings = (records: Records): unknown[] =>
     return value === null ? [{ ...closing?.value, db_last_updated: null, db_when_created: null }] : [];
   });
 
+/**
+ * Found by chance, one time in 15,000: an early event knows a later connected time of the queue's communication than
+ * those that follow, and wins until that communication ends. The row is created just before.
+ */
+const CONNECTED_OTHERWISE = ((): string[] => {
+  const queue = (leg: Wire): Wire => ({ ...acd('queue', 'Q1', call('leg', leg)), monitoredParticipantId: 'x' });
+  const caller = customer('caller', call('leg of caller', { state: 'connected' }));
+  return [
+    snapshot(100, [queue(connected(60))]),
+    snapshot(100, [queue({ ...connected(0), disconnectedTime: at(0) })]),
+    snapshot(100, [queue({ ...connected(0), disconnectedTime: at(0) }), caller]),
+    snapshot(100, [queue({ ...connected(0), ...ended(0) }), caller]),
+  ];
+})();
+
 describe('the table is the same whatever is merged while it waits', () => {
   describe.each(['disconnect', 'acw'] as const)('with CLOSE_AFTER=%s', (closeAfter) => {
     const models = [
@@ -126,7 +142,7 @@ describe('the table is the same whatever is merged while it waits', () => {
           expect(table(records)).toEqual(table(expected));
           if (!lines.some((line) => line.includes('"gone"'))) expect(closings(records)).toEqual(closings(expected));
         }),
-        { numRuns: RUNS },
+        { numRuns: RUNS, examples: [[CONNECTED_OTHERWISE, { mergeAbove: 0, takes: [] }]] },
       );
     });
   });
