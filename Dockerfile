@@ -17,9 +17,12 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run --silent build
 
-# What the roles need: neither dev dependencies nor the embedded parts.
+# What the roles need: neither dev dependencies nor the embedded parts. Not by --omit=optional: that would leave out the
+# binaries of Kafka's codecs, too, which are optional for every platform but one.
 FROM manifest AS dependencies
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+RUN npm pkg delete optionalDependencies
+RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
 # With chdb, whose binary is for glibc.
 FROM manifest AS dependencies-embedded

@@ -14,6 +14,7 @@ export interface SetupFlags {
 export async function runSetup(context: Context, { dryRun, allowDataLoss }: SetupFlags): Promise<void> {
   const { config, logger, io } = context;
   const { kafka, registry } = requireGroups(config, ['kafka', 'registry']);
+  const notes: string[] = [];
   const changes = await setUp({
     config,
     kafka: kafkaConnection(config, kafka.brokers, logger),
@@ -21,9 +22,11 @@ export async function runSetup(context: Context, { dryRun, allowDataLoss }: Setu
     store: config.clickhouse.url === undefined ? null : configuredStore(context),
     mode: dryRun === true ? 'dry-run' : 'apply',
     loss: allowDataLoss === true ? 'allow' : 'refuse',
+    onNote: (note) => notes.push(note),
   });
   const lines = changes.map((change) => (dryRun === true ? `not done (dry run): ${change}` : change));
   await write(io.stdout, `${(lines.length === 0 ? ['nothing to change'] : lines).join('\n')}\n`);
+  if (!context.quiet) for (const note of notes) io.stderr.write(`note: ${note}\n`);
   if (config.clickhouse.url === undefined && !context.quiet) {
     io.stderr.write('CLICKHOUSE_URL is not set: no tables were looked at.\n');
   }

@@ -70,6 +70,7 @@ export interface KafkaConfig {
   /** Undefined: no TLS. */
   readonly ssl: TlsConfig | undefined;
   readonly sasl: KafkaSasl | undefined;
+  readonly compression: SettingValue<'KAFKA_COMPRESSION'>;
 }
 
 /** Undefined: the authorities of Node, no client certificate. */
@@ -228,6 +229,7 @@ function kafkaConfig(settings: ResolvedSettings): KafkaConfig {
     clientId: settings.KAFKA_CLIENT_ID.value,
     ssl: settings.KAFKA_SSL.value ? tlsConfig(settings, 'KAFKA') : undefined,
     sasl: saslConfig(settings),
+    compression: settings.KAFKA_COMPRESSION.value,
   };
 }
 

@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import zlib from 'node:zlib';
 import { isChosen } from './origin';
 import type { ParsedSettings } from './resolve';
 import type { SettingKey } from './settings';
@@ -29,6 +30,11 @@ export function crossProblems(settings: ParsedSettings): readonly string[] {
     needs(`${group}_SSL_CERT`, `${group}_SSL_KEY`);
     needs(`${group}_SSL_KEY`, `${group}_SSL_CERT`);
     problems.push(...tlsProblems(settings, group, isSet));
+  }
+  if (settings.KAFKA_COMPRESSION.value === 'zstd' && !('zstdCompressSync' in zlib)) {
+    problems.push(
+      `KAFKA_COMPRESSION: zstd needs Node.js 22.15, this is ${process.version}; allowed here: lz4, snappy, gzip`,
+    );
   }
   const { SHARD: shard, SHARDS: shards } = settings;
   if (shard.value !== undefined && shards.value !== undefined && shard.value >= shards.value) {

@@ -74,6 +74,11 @@ export const SETTINGS = {
   KAFKA_SASL_OAUTH_SCOPE: optional(text(), 'oauthbearer: scope that is asked for'),
   KAFKA_SASL_OAUTH_SSL_CA: fileable(pem(), 'oauthbearer: authorities that signed the token URL’s certificate'),
   KAFKA_CLIENT_ID: setting(text('letters, digits, . _ and -', /^[A-Za-z0-9._-]{1,200}$/), 'queuefold', 'client id'),
+  KAFKA_COMPRESSION: setting(
+    oneOf(['none', 'gzip', 'snappy', 'lz4', 'zstd']),
+    'none',
+    'how records are compressed before Kafka; zstd needs Node.js ≥ 22.15',
+  ),
 
   SCHEMA_REGISTRY_URL: optional(url(), 'schema registry (Confluent API)'),
   SCHEMA_REGISTRY_USERNAME: optional(text(), 'user at the schema registry'),

@@ -40,6 +40,8 @@ export type TopicUse = 'live' | 'replay';
 export interface TopicDefinition {
   readonly topic: string;
   readonly config: Readonly<Record<string, string>>;
+  /** The names of the settings that only improve matters: without them all is right, but slower or larger. */
+  readonly optional: ReadonlySet<string>;
   /** Absent: `PARTITIONS`. */
   readonly partitions?: number;
 }
@@ -51,8 +53,8 @@ const MIB = 1024 * 1024;
 /** What is larger was dead-lettered before (`too-large`, default 4 MiB of Avro). */
 const LARGEST_RECORD_BYTES = 8 * MIB;
 
-/** The greatest 64-bit integer. */
-const NO_LIMIT = '9223372036854775807';
+/** 292 years, ms: the most that Redpanda takes, which counts in nanoseconds. */
+const NO_LIMIT = '9223372036854';
 
 const RETAINED: Readonly<Record<string, string>> = {
   'cleanup.policy': 'delete',
@@ -75,6 +77,18 @@ const COMPACTED: Readonly<Record<string, string>> = {
   'message.timestamp.after.max.ms': NO_LIMIT,
 };
 
+/** What a broker may refuse or keep at its own value. */
+const OPTIONAL: ReadonlySet<string> = new Set([
+  'compression.type',
+  'delete.retention.ms',
+  'max.compaction.lag.ms',
+  'message.timestamp.after.max.ms',
+  'min.cleanable.dirty.ratio',
+  'min.compaction.lag.ms',
+  'segment.bytes',
+  'segment.ms',
+]);
+
 export const NAMES_PARTITIONS = 1;
 
 /** Records keep the receive times of old events, which every lag would find old enough at once. */
@@ -92,17 +106,21 @@ export function topicDefinitions(
   minInsyncReplicas: number,
   use: TopicUse = 'live',
 ): readonly TopicDefinition[] {
-  const durable = { 'min.insync.replicas': String(minInsyncReplicas) };
+  // Records stay as they were written, whatever the broker's default is: compressing them again costs its CPU.
+  const durable = { 'min.insync.replicas': String(minInsyncReplicas), 'compression.type': 'producer' };
   const large = { 'max.message.bytes': String(LARGEST_RECORD_BYTES) };
   const live: readonly TopicDefinition[] = [
     // A few records that are read as a whole.
-    { topic: names.names, config: { ...COMPACTED, ...durable }, partitions: NAMES_PARTITIONS },
+    { topic: names.names, config: { ...COMPACTED, ...durable }, optional: OPTIONAL, partitions: NAMES_PARTITIONS },
   ];
+  const optional = OPTIONAL;
+  const withoutLags = new Set([...OPTIONAL].filter((name) => !(name in NOT_COMPACTED_YET)));
+  const state = { ...COMPACTED, ...durable, ...(use === 'replay' ? NOT_COMPACTED_YET : {}) };
   return [
-    { topic: names.events, config: { ...RETAINED, ...large, ...durable } },
-    { topic: names.state, config: { ...COMPACTED, ...durable, ...(use === 'replay' ? NOT_COMPACTED_YET : {}) } },
-    { topic: names.changelog, config: { ...COMPACTED, ...large, ...durable } },
-    { topic: names.deadLetters, config: { ...RETAINED, ...durable } },
+    { topic: names.events, config: { ...RETAINED, ...large, ...durable }, optional },
+    { topic: names.state, config: state, optional: use === 'replay' ? withoutLags : optional },
+    { topic: names.changelog, config: { ...COMPACTED, ...large, ...durable }, optional },
+    { topic: names.deadLetters, config: { ...RETAINED, ...durable }, optional },
     ...(use === 'live' ? live : []),
   ];
 }

@@ -34,13 +34,14 @@ export function connectKafka(config: Config, logger: Logger, metrics: Metrics): 
 }
 
 export function kafkaConnection({ kafka }: Config, brokers: readonly string[], logger: Logger): KafkaLogOptions {
-  const { ssl, sasl, clientId } = kafka;
+  const { ssl, sasl, clientId, compression } = kafka;
   return {
     brokers,
     clientId,
     logger,
     ...(ssl === undefined ? {} : { ssl: tlsMaterial(ssl) }),
     ...(sasl === undefined ? {} : { sasl: saslOptions(sasl) }),
+    ...(compression === 'none' ? {} : { compression }),
   };
 }
 

@@ -25,6 +25,8 @@ export interface SetupOptions {
   readonly use?: TopicUse;
   /** Whether a shorter HISTORY_RETENTION may delete versions that are there. Default `refuse`. */
   readonly loss?: 'refuse' | 'allow';
+  /** Of what a broker does not do for us and what all works without. */
+  readonly onNote?: (sentence: string) => void;
 }
 
 /** Topics, schemas and tables, as this version wants them. Idempotent. Answers what changed, a line each. */
@@ -36,10 +38,11 @@ export async function setUp({
   mode,
   use = 'live',
   loss = 'refuse',
+  onNote = () => undefined,
 }: SetupOptions): Promise<readonly string[]> {
   const topics = topicNames(config.topics.prefix);
   const [topicChanges, schemaChanges, tableChanges] = await Promise.all([
-    setUpTopics(config, kafka, topics, mode, use),
+    setUpTopics(config, kafka, { mode, use, topics, onNote }),
     setUpSchemas(registry, topics, mode, use),
     store === null ? [] : setUpTables(config, store, mode, loss),
   ]);
@@ -70,13 +73,11 @@ export function topicSchemas(topics: TopicNames, use: TopicUse = 'live'): readon
 function setUpTopics(
   config: Config,
   kafka: KafkaConnection,
-  topics: TopicNames,
-  mode: 'apply' | 'dry-run',
-  use: TopicUse,
+  { topics, mode, use, onNote }: Required<Pick<SetupOptions, 'mode' | 'use' | 'onNote'>> & { topics: TopicNames },
 ): Promise<readonly string[]> {
   const { partitions, replicationFactor } = config.topics;
   const definitions = topicDefinitions(topics, minInsyncReplicas(config), use);
-  const request = { definitions, partitions, replicationFactor, dryRun: mode === 'dry-run' };
+  const request = { definitions, partitions, replicationFactor, dryRun: mode === 'dry-run', onNote };
   return withKafkaAdmin(kafka, (admin) => admin.setupTopics(request));
 }
 

@@ -2,8 +2,10 @@ import type { Admin } from 'kafkajs';
 import { OperatorError } from '../../common';
 import type { TopicDefinition } from '../topics';
 import { createClient, IMPATIENT, kafkajs, type KafkaConnection } from './client';
-import { createService } from './cluster';
-import { planTopic, type ExistingTopic, type TopicPlan } from './topic-plan';
+import { createService, type Service } from './cluster';
+import { alterTopic, createTopic, negotiateAlter, negotiateCreate, type Negotiated } from './topic-negotiation';
+import { changeText, createdText, planTopic, type ExistingTopic, type TopicPlan } from './topic-plan';
+import { leftOutTexts, notKeptText, refusedAlter, refusedCreate } from './topic-refusals';
 
 export interface SetupRequest {
   readonly definitions: readonly TopicDefinition[];
@@ -11,16 +13,19 @@ export interface SetupRequest {
   readonly replicationFactor: number;
   /** Changes nothing; answers what would be done. */
   readonly dryRun: boolean;
+  /** Of a setting that the broker refuses or does not keep, and that is not needed. */
+  readonly onNote?: (sentence: string) => void;
 }
 
 export interface KafkaAdmin {
   /**
    * Creates what is missing and changes settings that differ; idempotent. Answers what was (or would be) done, a sentence each.
-   * @throws OperatorError, before anything is changed, when partition counts differ or a change would lose data
+   * @throws OperatorError, before anything is changed, when partition counts differ, when a change would lose data, or
+   * when the broker would refuse something that is needed
    */
   setupTopics(request: SetupRequest): Promise<readonly string[]>;
-  /** What setup would do, topic by topic, beside what is there. */
-  inspectTopics(request: Omit<SetupRequest, 'dryRun'>): Promise<readonly InspectedTopic[]>;
+  /** What setup would do, topic by topic, beside what is there, and what the broker says to it. */
+  inspectTopics(request: Omit<SetupRequest, 'dryRun' | 'onNote'>): Promise<readonly InspectedTopic[]>;
   /** Deletes topics, those of a replay for example. Topics that do not exist are no error. */
   deleteTopics(names: readonly string[]): Promise<void>;
   /** True when the group has members: its readers run somewhere. */
@@ -33,11 +38,14 @@ export interface InspectedTopic {
   /** Null: there is no such topic, or it is not shown. */
   readonly existing: ExistingTopic | null;
   readonly plan: TopicPlan;
+  readonly negotiated: Negotiated;
 }
 
 /** `configSource` of a setting made on the topic itself (DYNAMIC_TOPIC_CONFIG); kafkajs's own enum is not exported. */
 const SET_ON_TOPIC = '1';
 const POLL_MS = 50;
+/** How long a broker may take to show what its controller has changed; what is not needed is not waited for so long. */
+const SHOWN_WITHIN_MS = { needed: 20_000, wished: 3_000 };
 
 /** @throws OperatorError when no broker answers */
 export async function createKafkaAdmin(connection: KafkaConnection): Promise<KafkaAdmin> {
@@ -48,21 +56,30 @@ export async function createKafkaAdmin(connection: KafkaConnection): Promise<Kaf
 
   const inspectTopics: KafkaAdmin['inspectTopics'] = async ({ definitions, ...wanted }) => {
     const existing = await describeTopics(admin, definitions);
-    return definitions.map((definition) => {
-      const { topic } = definition;
+    const inspected: InspectedTopic[] = [];
+    for (const definition of definitions) {
+      const { topic, optional } = definition;
       const now = existing.get(topic) ?? null;
-      return { topic, existing: now, plan: planTopic(definition, now, wanted) };
-    });
+      const plan = planTopic(definition, now, wanted);
+      const { create, needed, wished } = plan;
+      const negotiated = await ask(service, (cluster) =>
+        create === null ? negotiateAlter(cluster, topic, needed, wished) : negotiateCreate(cluster, create, optional),
+      );
+      inspected.push({ topic, existing: now, plan, negotiated });
+    }
+    return inspected;
   };
 
   return {
     inspectTopics,
-    async setupTopics({ dryRun, ...request }) {
-      const plans = (await inspectTopics(request)).map(({ plan }) => plan);
-      const refusals = plans.flatMap(({ refusals: reasons }) => reasons);
+    async setupTopics({ dryRun, onNote = () => undefined, ...request }) {
+      const inspected = await inspectTopics(request);
+      const refusals = inspected.flatMap(refusalsOf);
       if (refusals.length > 0) throw new OperatorError(refusals.join('\n'));
-      if (!dryRun) await carryOut(admin, plans);
-      return plans.flatMap(({ changes }) => changes);
+      for (const { topic, negotiated } of inspected) leftOutTexts(topic, negotiated).forEach(onNote);
+      if (dryRun) return inspected.flatMap((one) => [...createdOf(one), ...changesOf(one)]);
+      const created = await createAll(service, admin, inspected);
+      return [...created, ...(await alterAll(service, admin, inspected, onNote))];
     },
     async deleteTopics(names) {
       const known = new Set(await admin.listTopics());
@@ -85,9 +102,93 @@ export async function createKafkaAdmin(connection: KafkaConnection): Promise<Kaf
   };
 }
 
+/** Asks a cluster that knows its controller. */
+function ask<T>(service: Service, question: Parameters<typeof service.ask<T>>[1]): Promise<T> {
+  return service.ask([], async (cluster) => {
+    await cluster.refreshMetadata();
+    return question(cluster);
+  });
+}
+
+function refusalsOf({ topic, plan, negotiated }: InspectedTopic): readonly string[] {
+  if (plan.refusals.length > 0 || negotiated.refusal === null) return plan.refusals;
+  return [
+    plan.create === null
+      ? refusedAlter(topic, negotiated.config, negotiated.refusal)
+      : refusedCreate({ ...plan.create, config: negotiated.config }, negotiated.refusal),
+  ];
+}
+
+function createdOf({ plan, negotiated }: InspectedTopic): readonly string[] {
+  return plan.create === null ? [] : [createdText({ ...plan.create, config: negotiated.config })];
+}
+
+function changesOf({ topic, plan, negotiated }: InspectedTopic): readonly string[] {
+  const changes = [...plan.needed, ...plan.wished].filter(({ name }) => negotiated.config.has(name));
+  return changes.map((change) => `changed ${topic}: ${changeText(change)}`);
+}
+
+async function createAll(
+  service: Service,
+  admin: Admin,
+  inspected: readonly InspectedTopic[],
+): Promise<readonly string[]> {
+  const topics = inspected.flatMap(({ plan: { create }, negotiated: { config } }) =>
+    create === null ? [] : [{ ...create, config }],
+  );
+  if (topics.length === 0) return [];
+  for (const one of topics) {
+    const refusal = await ask(service, (cluster) => createTopic(cluster, one, 'apply'));
+    if (refusal !== null) throw new OperatorError(refusedCreate(one, refusal));
+  }
+  await until(async () => {
+    // kafkajs's own waiting fails while a broker has not heard of a topic yet.
+    const metadata = await admin.fetchTopicMetadata({ topics: topics.map(({ topic }) => topic) }).catch(() => null);
+    return metadata?.topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0)) === true;
+  });
+  return inspected.flatMap(createdOf);
+}
+
+/** A broker may take a setting and keep its own: only what has become so counts as changed. */
+async function alterAll(
+  service: Service,
+  admin: Admin,
+  inspected: readonly InspectedTopic[],
+  onNote: (sentence: string) => void,
+): Promise<readonly string[]> {
+  const altered = inspected.filter(({ plan, negotiated }) => plan.create === null && negotiated.config.size > 0);
+  if (altered.length === 0) return [];
+  for (const { topic, negotiated } of altered) {
+    const refusal = await ask(service, (cluster) => alterTopic(cluster, topic, negotiated.config, 'apply'));
+    if (refusal !== null) throw new OperatorError(refusedAlter(topic, negotiated.config, refusal));
+  }
+  let now: ReadonlyMap<string, ExistingTopic> = new Map();
+  const isShown = (topic: string, name: string, value: string): boolean => now.get(topic)?.config.get(name) === value;
+  // The controller has it; a broker answers the old values until it has heard of them, of all those of a topic at once.
+  await until(
+    async () => {
+      now = await describeTopics(admin, altered);
+      return altered.every(({ topic, negotiated: { config } }) =>
+        [...config].some(([name, value]) => isShown(topic, name, value)),
+      );
+    },
+    altered.some(({ plan }) => plan.needed.length > 0) ? SHOWN_WITHIN_MS.needed : SHOWN_WITHIN_MS.wished,
+  );
+  const changes: string[] = [];
+  for (const { topic, plan, negotiated } of altered) {
+    for (const change of [...plan.needed, ...plan.wished]) {
+      if (!negotiated.config.has(change.name)) continue;
+      if (isShown(topic, change.name, change.wanted)) changes.push(`changed ${topic}: ${changeText(change)}`);
+      else if (plan.needed.includes(change)) throw new OperatorError(notKeptText(topic, change, 'needed'));
+      else onNote(notKeptText(topic, change, 'wished'));
+    }
+  }
+  return changes;
+}
+
 async function describeTopics(
   admin: Admin,
-  definitions: readonly Pick<TopicDefinition, 'topic'>[],
+  definitions: readonly { readonly topic: string }[],
 ): Promise<ReadonlyMap<string, ExistingTopic>> {
   const known = new Set(await admin.listTopics());
   const names = definitions.map(({ topic }) => topic).filter((topic) => known.has(topic));
@@ -119,47 +220,10 @@ async function describeTopics(
   );
 }
 
-async function carryOut(admin: Admin, plans: readonly TopicPlan[]): Promise<void> {
-  const created = plans.flatMap(({ create }) => (create === null ? [] : [create]));
-  if (created.length > 0) {
-    const topics = created.map(({ topic, partitions, replicationFactor, config }) => ({
-      topic,
-      numPartitions: partitions,
-      replicationFactor,
-      configEntries: toEntries(config),
-    }));
-    await admin.createTopics({ topics, waitForLeaders: false });
-    await until(async () => {
-      const names = created.map(({ topic }) => topic);
-      // kafkajs's own waiting fails while a broker has not heard of a topic yet.
-      const metadata = await admin.fetchTopicMetadata({ topics: names }).catch(() => null);
-      return metadata?.topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0)) === true;
-    });
+/** @param withinMs after that long nothing is waited for any more; absent: for ever */
+async function until(condition: () => Promise<boolean>, withinMs = Infinity): Promise<void> {
+  const startedAt = Date.now();
+  while (!(await condition()) && Date.now() - startedAt < withinMs) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
-  const altered = plans.flatMap(({ alter }) => (alter === null ? [] : [alter]));
-  if (altered.length > 0) {
-    await admin.alterConfigs({
-      validateOnly: false,
-      resources: altered.map(({ topic, config }) => ({
-        type: kafkajs().ConfigResourceTypes.TOPIC,
-        name: topic,
-        configEntries: toEntries(config),
-      })),
-    });
-    // The controller has it; a broker answers the old value until it has heard of it.
-    await until(async () => {
-      const now = await describeTopics(admin, altered);
-      return altered.every(({ topic, config }) =>
-        [...config].every(([name, value]) => now.get(topic)?.config.get(name) === value),
-      );
-    });
-  }
-}
-
-function toEntries(config: ReadonlyMap<string, string>): { name: string; value: string }[] {
-  return [...config].map(([name, value]) => ({ name, value }));
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
 }

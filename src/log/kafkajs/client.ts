@@ -1,8 +1,9 @@
 import { createRequire } from 'node:module';
 import type * as KafkaJs from 'kafkajs';
-import type { Kafka, KafkaConfig, LogEntry, RetryOptions, SASLOptions } from 'kafkajs';
+import type { CompressionTypes, Kafka, KafkaConfig, LogEntry, RetryOptions, SASLOptions } from 'kafkajs';
 import type { Logger } from 'pino';
 import { OperatorError, type TlsMaterial } from '../../common';
+import type { Compression } from './compression';
 import { applyRepairs } from './repairs';
 
 /** How to reach the brokers. */
@@ -12,6 +13,8 @@ export interface KafkaConnection {
   /** Absent: no TLS. */
   readonly ssl?: TlsMaterial;
   readonly sasl?: SASLOptions;
+  /** How what is written is compressed; absent: not at all. */
+  readonly compression?: Compression;
   readonly logger: Logger;
 }
 
@@ -65,6 +68,13 @@ export function createClient(connection: KafkaConnection, retry: RetryOptions): 
     ...(sasl === undefined ? {} : { sasl }),
   };
   return new Client(config);
+}
+
+/** What a producer is to compress with, as kafkajs calls it. */
+export function compressionOf({ compression }: Pick<KafkaConnection, 'compression'>): CompressionTypes {
+  const { CompressionTypes: types } = kafkajs();
+  if (compression === undefined) return types.None;
+  return { gzip: types.GZIP, snappy: types.Snappy, lz4: types.LZ4, zstd: types.ZSTD }[compression];
 }
 
 /** A broker that is away makes every connection say so, ten times over: the same sentence is a warning once in this time. */

@@ -15,6 +15,8 @@ export interface Cluster {
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
   findBroker(node: { readonly nodeId: number }): Promise<FetchBroker & RequestBroker>;
+  /** Known once metadata is. */
+  findControllerBroker(): Promise<RequestBroker>;
   removeBroker(address: { readonly host: string; readonly port: number }): void;
   findGroupCoordinator(lookup: { readonly groupId: string }): Promise<Coordinator>;
   fetchTopicsOffset(

@@ -25,13 +25,14 @@ export interface KafkaLogOptions extends KafkaConnection {
 /** The log on Kafka. Nothing is connected before it is needed; what cannot be reached then is an OperatorError. */
 export function createKafkaLog(options: KafkaLogOptions): Log {
   const { metrics, hooks = {} } = options;
-  const { brokers, clientId, ssl, sasl, logger } = options;
+  const { brokers, clientId, ssl, sasl, compression, logger } = options;
   const connection: KafkaConnection = {
     brokers,
     clientId,
     logger: logger.child({ component: 'kafka' }),
     ...(ssl === undefined ? {} : { ssl }),
     ...(sasl === undefined ? {} : { sasl }),
+    ...(compression === undefined ? {} : { compression }),
   };
   const service = createService(connection);
   const backend = createBackend(connection, service);

@@ -6,6 +6,7 @@ import { jittered } from '../runtime/signal';
 import { createClient, PATIENT, type KafkaConnection } from './client';
 import { protocolTypes } from './internals';
 import { toRecords } from './records';
+import { unreadableIn } from './repairs/r13-compression';
 import { onOffsetOutOfRange } from './repairs/r7-offset-resets';
 import { stickyAssigner } from './sticky-assigner';
 
@@ -57,7 +58,7 @@ export function createKafkaMember(connection: KafkaConnection, request: MemberRe
     maxBytesPerPartition: PARTITION_BYTES,
     maxBytes: FETCH_BYTES,
     allowAutoTopicCreation: false,
-    retry: { ...PATIENT, restartOnFailure: () => Promise.resolve(!isLeaving) },
+    retry: { ...PATIENT, restartOnFailure: (error) => Promise.resolve(!isLeaving && unreadableIn(error) === null) },
   });
 
   /** While kafkajs starts anew after an error there is nothing to pause or seek; the next join does all of it. */
@@ -134,7 +135,7 @@ export function createKafkaMember(connection: KafkaConnection, request: MemberRe
     isJoined = false;
     if (isLeaving) return;
     if (payload.restart) logger.warn({ error: messageOf(payload.error) }, 'the consumer starts anew');
-    else listener.onFailed(payload.error);
+    else listener.onFailed(unreadableIn(payload.error) ?? payload.error);
   });
   onOffsetOutOfRange(consumer, ({ partition }) => {
     const flow = flows.get(partition);

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Producer } from 'kafkajs';
+import type { CompressionTypes, Producer } from 'kafkajs';
 import { partitionOf } from '../partitioner';
 import type { LogProducer, OutRecord } from '../port';
 import { createDeferred, type Deferred } from '../runtime/signal';
-import { createClient, VERY_PATIENT, type KafkaConnection } from './client';
+import { compressionOf, createClient, VERY_PATIENT, type KafkaConnection } from './client';
 import { protocolTypes } from './internals';
 import { createRounds, toMessage, type OutMessage } from './records';
 
@@ -26,6 +26,7 @@ const TOO_LARGE = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'];
  */
 export function createKafkaProducer(connection: KafkaConnection): LogProducer {
   let producer: Promise<Producer> | null = null;
+  const compression = compressionOf(connection);
   const queue: Waiting[] = [];
   let sending: Promise<void> | null = null;
   let underWay: readonly Waiting[] = [];
@@ -66,7 +67,7 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
       const calls = takeCalls();
       underWay = calls;
       try {
-        await sendCalls(await (producer ??= open()), calls);
+        await sendCalls(await (producer ??= open()), calls, compression);
         for (const { outcome } of calls) outcome.resolve(undefined);
       } catch (error) {
         await discard();
@@ -100,10 +101,10 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
   };
 }
 
-async function sendCalls(producer: Producer, calls: readonly Waiting[]): Promise<void> {
+async function sendCalls(producer: Producer, calls: readonly Waiting[], compression: CompressionTypes): Promise<void> {
   const { rounds, add } = createRounds();
   for (const { records } of calls) for (const record of records) add(record.topic, toMessage(record, record.partition));
-  for (const topicMessages of rounds) await producer.sendBatch({ topicMessages, acks: -1 });
+  for (const topicMessages of rounds) await producer.sendBatch({ topicMessages, acks: -1, compression });
 }
 
 /** The partition is written into the message: a retry must not move a record that has no key. */

@@ -3,6 +3,7 @@ import { jittered } from '../runtime/signal';
 import { batchClass, READ_COMMITTED, READ_UNCOMMITTED, type Cluster, type FetchedBatch } from './cluster';
 import { protocolTypes, type KafkajsError } from './internals';
 import { toRecords } from './records';
+import { unreadableIn } from './repairs/r13-compression';
 
 /** One partition that is being read without a group. */
 export interface ReadPosition {
@@ -44,7 +45,8 @@ export async function readPositions(options: ReaderOptions): Promise<void> {
       failures = 0;
     } catch (error) {
       failures += 1;
-      if (failures >= attempts || isStopped()) throw error;
+      // A batch that cannot be decompressed does not become another one.
+      if (failures >= attempts || isStopped() || unreadableIn(error) !== null) throw error;
       const { name, host, port } = error as KafkajsError & { host?: string; port?: number };
       if (name === 'KafkaJSConnectionClosedError' && host !== undefined && port !== undefined) {
         cluster.removeBroker({ host, port });

@@ -2,7 +2,7 @@ import type { ProducerBatch, Transaction } from 'kafkajs';
 import type { LogRecord, TaskOutput, Topology } from '../port';
 import { FencedError, type Session, type TaskHooks } from '../runtime/backend';
 import { transactionalIdOf } from '../runtime/transactional-id';
-import { createClient, PATIENT, type KafkaConnection } from './client';
+import { compressionOf, createClient, PATIENT, type KafkaConnection } from './client';
 import type { Service } from './cluster';
 import { protocolTypes } from './internals';
 import { boundsOf, readPositions, type ReadPosition } from './reader';
@@ -21,6 +21,7 @@ export async function openSession(
   hooks: TaskHooks,
 ): Promise<Session> {
   const { group, input, changelog } = topology;
+  const compression = compressionOf(connection);
   const transactionalId = transactionalIdOf(topology, partition);
   const producer = createClient(connection, PATIENT).producer({
     transactionalId,
@@ -45,7 +46,7 @@ export async function openSession(
     const topics = [{ topic: input, partitions: [{ partition, offset: String(nextOffset) }] }];
     const sends = async (): Promise<void> => {
       for (const topicMessages of rounds)
-        await transaction.sendBatch({ topicMessages, acks: -1 } satisfies ProducerBatch);
+        await transaction.sendBatch({ topicMessages, acks: -1, compression } satisfies ProducerBatch);
     };
     // Both reach their brokers side by side. allSettled: nothing of a failed transaction may still run when it is left.
     const results = await Promise.allSettled([transaction.sendOffsets({ consumerGroupId: group, topics }), sends()]);

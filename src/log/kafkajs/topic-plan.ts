@@ -1,4 +1,5 @@
 import type { TopicDefinition } from '../topics';
+import type { NewTopic } from './topic-requests';
 
 export interface ExistingTopic {
   readonly partitions: number;
@@ -11,27 +12,41 @@ export interface ExistingTopic {
   readonly own: ReadonlySet<string>;
 }
 
+/** A setting that is not as wanted. */
+export interface SettingChange {
+  readonly name: string;
+  /** Undefined: the broker has no such setting. */
+  readonly now: string | undefined;
+  readonly wanted: string;
+}
+
 export interface TopicPlan {
-  readonly create: {
-    readonly topic: string;
-    readonly partitions: number;
-    readonly replicationFactor: number;
-    readonly config: ReadonlyMap<string, string>;
-  } | null;
-  /** All of the topic's own settings: kafkajs has only AlterConfigs, which resets what is not named. */
-  readonly alter: { readonly topic: string; readonly config: ReadonlyMap<string, string> } | null;
-  /** For a person. */
-  readonly changes: readonly string[];
+  readonly create: NewTopic | null;
+  /** What has to change on a topic that exists. */
+  readonly needed: readonly SettingChange[];
+  /** What would only improve matters there. */
+  readonly wished: readonly SettingChange[];
   /** Why nothing may be done, with the remedy. */
   readonly refusals: readonly string[];
 }
 
-/** Settings that may be raised but not lowered: less would delete records, or refuse some that were allowed. −1: no limit. */
-const NEVER_LOWERED = new Set(['retention.ms', 'retention.bytes', 'delete.retention.ms', 'max.message.bytes']);
+/** More than we want of these is fine: somebody has reasons. −1: no limit. */
+const AT_LEAST = new Set([
+  'retention.ms',
+  'retention.bytes',
+  'delete.retention.ms',
+  'max.message.bytes',
+  'min.insync.replicas',
+  'message.timestamp.after.max.ms',
+]);
+/** Less than we want of these is fine: compaction comes sooner. */
+const AT_MOST = new Set(['min.cleanable.dirty.ratio', 'segment.ms', 'segment.bytes', 'max.compaction.lag.ms']);
+/** 292 years in ms: brokers that count in nanoseconds have no more. */
+const FOR_EVER = 9_223_372_036_854;
 
 /** What has to be done to one topic, and whether it may be. Pure. */
 export function planTopic(
-  { topic, config, partitions: fixed }: TopicDefinition,
+  { topic, config, optional, partitions: fixed }: TopicDefinition,
   existing: ExistingTopic | null,
   sizes: { readonly partitions: number; readonly replicationFactor: number },
 ): TopicPlan {
@@ -39,19 +54,16 @@ export function planTopic(
   const partitions = fixed ?? sizes.partitions;
   const refusals: string[] = [];
   const replicas = existing?.replicationFactor ?? replicationFactor;
-  const needed = Number(config['min.insync.replicas'] ?? 1);
-  if (needed > replicas) {
+  const inSync = Number(config['min.insync.replicas'] ?? 1);
+  if (inSync > replicas) {
     refusals.push(
-      `${topic}: min.insync.replicas ${needed} needs as many replicas, but its replication factor is ${replicas}: ` +
+      `${topic}: min.insync.replicas ${inSync} needs as many replicas, but its replication factor is ${replicas}: ` +
         `nothing could be written. Lower the one or raise the other.`,
     );
   }
   if (existing === null) {
-    const wanted = new Map(Object.entries(config));
-    const list = [...wanted].map(([name, value]) => `${name}=${value}`).join(', ');
-    const change = `created topic ${topic} with ${partitionsText(partitions)}, replication factor ${replicationFactor}, ${list}`;
-    const create = { topic, partitions, replicationFactor, config: wanted };
-    return { create, alter: null, changes: [change], refusals };
+    const create = { topic, partitions, replicationFactor, config: new Map(Object.entries(config)) };
+    return { create, needed: [], wished: [], refusals };
   }
   if (existing.partitions !== partitions) {
     const remedy =
@@ -61,37 +73,54 @@ export function planTopic(
         : 'Delete it and run setup again: it is filled anew.';
     refusals.push(`${topic} has ${partitionsText(existing.partitions)}, not ${partitions}. ${remedy}`);
   }
-  const own = new Map<string, string>();
-  for (const name of existing.own) own.set(name, existing.config.get(name) ?? '');
-  const changes: string[] = [];
+  const needed: SettingChange[] = [];
+  const wished: SettingChange[] = [];
   for (const [name, wanted] of Object.entries(config)) {
     const now = existing.config.get(name);
-    if (now === wanted) continue;
-    const refusal = now === undefined ? null : whyNot(topic, name, now, wanted);
-    if (refusal !== null) refusals.push(refusal);
-    changes.push(`changed ${topic}: ${name} from ${now ?? 'unset'} to ${wanted}`);
-    own.set(name, wanted);
+    if (isFine(name, now, wanted, existing.own)) continue;
+    if (name === 'cleanup.policy' && now !== undefined) refusals.push(otherPolicy(topic, now, wanted));
+    const change = { name, now, wanted };
+    if (!optional.has(name)) needed.push(change);
+    // A broker that has no such setting does not get it by our asking for it.
+    else if (now !== undefined) wished.push(change);
   }
-  return { create: null, alter: changes.length === 0 ? null : { topic, config: own }, changes, refusals };
+  return { create: null, needed, wished, refusals };
 }
 
-function whyNot(topic: string, name: string, now: string, wanted: string): string | null {
-  const byHand = `kafka-configs --alter --topic ${topic} --add-config ${name}=${wanted}`;
-  if (name === 'cleanup.policy') {
-    return (
-      `${topic}: cleanup.policy is ${now}, not ${wanted}; changing it deletes records. ` +
-      `If they may go: ${byHand}; else use a new TOPIC_PREFIX.`
-    );
-  }
-  if (!NEVER_LOWERED.has(name) || limit(wanted) >= limit(now)) return null;
-  return `${topic}: ${name} is ${now}, more than ${wanted}; lowering it would lose records. If they may go: ${byHand}`;
+function isFine(name: string, now: string | undefined, wanted: string, own: ReadonlySet<string>): boolean {
+  if (now === undefined) return false;
+  if (now === wanted) return true;
+  // Whoever set it on the topic wanted it so, and we read every codec.
+  if (name === 'compression.type') return own.has(name);
+  const [has, wants] = [limit(now), limit(wanted)];
+  if (AT_LEAST.has(name)) return has >= wants;
+  if (AT_MOST.has(name) && wants !== Infinity) return has <= wants;
+  return has === wants;
+}
+
+function otherPolicy(topic: string, now: string, wanted: string): string {
+  return (
+    `${topic}: cleanup.policy is ${now}, not ${wanted}; changing it deletes records. If they may go: ` +
+    `kafka-configs --alter --topic ${topic} --add-config cleanup.policy=${wanted}; else use a new TOPIC_PREFIX.`
+  );
+}
+
+/** A sentence for a person, as are the others. */
+export function createdText({ topic, partitions, replicationFactor, config }: NewTopic): string {
+  const list = [...config].map(([name, value]) => `${name}=${value}`).join(', ');
+  return `created topic ${topic} with ${partitionsText(partitions)}, replication factor ${replicationFactor}, ${list}`;
+}
+
+export function changeText({ name, now, wanted }: SettingChange): string {
+  return `${name} from ${now ?? 'unset'} to ${wanted}`;
 }
 
 export function partitionsText(count: number): string {
   return count === 1 ? '1 partition' : `${count} partitions`;
 }
 
+/** NaN, which equals nothing, for what is no number. */
 function limit(value: string): number {
   const number = Number(value);
-  return number < 0 ? Infinity : number;
+  return number < 0 || number >= FOR_EVER ? Infinity : number;
 }

@@ -14,10 +14,26 @@ test('a replay has no topic of names', () => {
 /** Its records carry the receive times of the recording: to the broker they are old from the first moment. */
 test('the state topic of a replay is not compacted before it has been read, and as every other afterwards', () => {
   const [replay, live] = [stateConfig('replay'), stateConfig('live')];
-  expect(replay['min.compaction.lag.ms']).toBe(String(2n ** 63n - 1n));
+  // 292 years: Redpanda counts in nanoseconds, and refuses more.
+  expect(replay['min.compaction.lag.ms']).toBe(String(2n ** 63n / 1_000_000n));
   // The broker wants it no less than the other.
   expect(replay['max.compaction.lag.ms']).toBe(replay['min.compaction.lag.ms']);
   // What is set for the replay is named by the live definition too, or `setup` would not set it back.
   expect(Object.keys(live)).toEqual(Object.keys(replay));
   expect(live).toMatchObject({ 'cleanup.policy': 'compact', 'min.compaction.lag.ms': '0' });
+});
+
+test('what a replay depends on is not optional, as what keeps records and their order is not', () => {
+  const optional = (use: 'live' | 'replay') => topicDefinitions(names, 2, use).map((one) => [...one.optional]);
+  for (const one of [...optional('live'), ...optional('replay')]) {
+    for (const name of ['cleanup.policy', 'retention.ms', 'max.message.bytes', 'min.insync.replicas']) {
+      expect(one).not.toContain(name);
+    }
+  }
+  expect(optional('replay')[1]).not.toContain('min.compaction.lag.ms');
+  expect(optional('live')[1]).toContain('min.compaction.lag.ms');
+});
+
+test('records stay as they were written, whatever the broker’s default is', () => {
+  for (const { config } of topicDefinitions(names, 2)) expect(config['compression.type']).toBe('producer');
 });

@@ -3,7 +3,9 @@ import { aclsOf, mergedAcls, type Acl, type AclRole } from '../../acls';
 import type { TopicDefinition, TopicNames } from '../../topics';
 import { createKafkaAdmin, type InspectedTopic } from '../admin';
 import type { KafkaConnection } from '../client';
-import { partitionsText } from '../topic-plan';
+import { changeText, partitionsText } from '../topic-plan';
+import { leftOutTexts, reason, refusedCreate } from '../topic-refusals';
+import type { Refusal } from '../topic-requests';
 import { explainUnreachable } from '../unreachable';
 import { checkGroup, checkTransactions, deniedOnTopic, remedyOf, type DeniedOperations } from './permissions';
 import { apiKey, openProbe, reach, spokenVersions, type AdvertisedBroker, type ApiVersions, type Probe } from './probe';
@@ -116,7 +118,7 @@ function checkVersions(versions: ApiVersions): Finding {
   return failed(
     name,
     `the brokers do not speak ${unspoken.join(', ')} as queuefold does`,
-    'It is tested with Kafka 4.1.',
+    'Kafka 2.8 is the oldest that it works with.',
   );
 }
 
@@ -153,24 +155,26 @@ async function checkTopics(probe: Probe, options: KafkaCheckOptions, acls: reado
   }
 }
 
-function judgeTopic(name: string, { existing, plan }: InspectedTopic, wantedReplicas: number): Finding {
-  if (existing === null) {
-    const refused = plan.refusals.join(' ');
-    return failed(name, `is not there${refused === '' ? '' : `. ${refused}`}`, 'Run `queuefold setup`.');
-  }
+function judgeTopic(name: string, inspected: InspectedTopic, wantedReplicas: number): Finding {
+  const { topic, existing, plan, negotiated } = inspected;
+  const left = leftOutTexts(topic, negotiated).map((text) => ` ${text.replace(`${topic}: `, '')}`);
+  if (existing === null) return judgeMissing(name, inspected, left.join(''));
   const { partitions, replicationFactor: replicas, inSync, config } = existing;
   const size = `${partitionsText(partitions)}, ${replicas === 1 ? '1 replica' : `${replicas} replicas`}`;
   const [refusal] = plan.refusals;
   // It says what to do itself, as setup does.
   if (refusal !== undefined) return failed(name, plan.refusals.join(' '), null);
-  const needed = Number(config.get('min.insync.replicas') ?? 1);
-  if (inSync < needed) {
-    const detail = `${size}, but ${inSync} in sync in a partition where ${needed} are needed: nothing can be written there`;
+  const inSyncNeeded = Number(config.get('min.insync.replicas') ?? 1);
+  if (inSync < inSyncNeeded) {
+    const detail = `${size}, but ${inSync} in sync in a partition where ${inSyncNeeded} are needed: nothing can be written there`;
     return failed(name, detail, 'Bring the brokers back.');
   }
-  if (plan.changes.length > 0) {
-    const changes = plan.changes.map((change) => change.replace(/^changed \S+ /, '')).join(', ');
-    return warning(name, `${size}; other settings than wanted: ${changes}`, 'Run `queuefold setup`.');
+  if (plan.needed.length > 0) {
+    const changes = `${size}; other settings than wanted: ${plan.needed.map(changeText).join(', ')}`;
+    const refused = brokersRefusal(inspected);
+    return refused === null
+      ? warning(name, changes, 'Run `queuefold setup`.')
+      : warning(name, changes, `The broker refuses the change (${reason(refused)}): have it allowed there.`);
   }
   if (replicas < wantedReplicas) {
     const detail = `${size}, fewer than REPLICATION_FACTOR ${wantedReplicas}`;
@@ -178,5 +182,26 @@ function judgeTopic(name: string, { existing, plan }: InspectedTopic, wantedRepl
   }
   if (inSync < replicas)
     return warning(name, `${size}, only ${inSync} in sync in a partition`, 'Bring the brokers back.');
-  return ok(name, `${size}, settings as wanted`);
+  if (plan.wished.length === 0) return ok(name, `${size}, settings as wanted`);
+  // No warning: setup asks for it each time, and many a managed Kafka keeps its own.
+  const wishes = plan.wished.map(
+    ({ name: setting, now, wanted }) => `${setting} is ${now ?? 'unset'}, better ${wanted}`,
+  );
+  return ok(name, `${size}, settings as needed; ${wishes.join(', ')}.${left.join('')}`);
+}
+
+function judgeMissing(name: string, inspected: InspectedTopic, left: string): Finding {
+  const { plan, negotiated } = inspected;
+  const refused = brokersRefusal(inspected);
+  if (plan.create !== null && plan.refusals.length === 0 && refused !== null) {
+    const [, why = ''] = refusedCreate({ ...plan.create, config: negotiated.config }, refused).split(/: (.*)/s);
+    return failed(name, `is not there, and ${why}`, null);
+  }
+  const why = plan.refusals.length === 0 ? '' : `. ${plan.refusals.join(' ')}`;
+  return failed(name, `is not there${why}${left === '' ? '' : `.${left}`}`, 'Run `queuefold setup`.');
+}
+
+/** Null also where this user may not ask: it is setup's that has to. */
+function brokersRefusal({ negotiated: { refusal } }: InspectedTopic): Refusal | null {
+  return refusal === null || refusal.type.endsWith('_AUTHORIZATION_FAILED') ? null : refusal;
 }

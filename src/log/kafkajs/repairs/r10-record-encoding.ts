@@ -1,3 +1,4 @@
+import { codecOf, type Codec } from '../compression';
 import { replaceExports, requireInternal } from '../internals';
 import type { EncodeRecord, RecordBatchModule } from './r8-max-timestamp';
 import { sizeOfVarint, writeVarint } from './varint';
@@ -31,8 +32,8 @@ const TRANSACTIONAL = 16;
  * R10: encoding records is most of a producer's work. Each record and each header gets an encoder of its own with 512
  * zeroed bytes, every integer of variable length becomes an array and then a buffer, timestamps are calculated as
  * BigInts, and the bytes of a record are copied six times through buffers that grow by doubling.
- * Repair: measure, allocate the batch once, write into it: the same bytes (a test compares them). Compressed batches keep
- * to the stock way.
+ * Repair: measure, allocate the batch once, write into it: the same bytes (a test compares them). What is to be
+ * compressed is compressed after that.
  */
 export function repairRecordEncoding(): void {
   const encodeStock = requireInternal('protocol/recordBatch/record/v0/index') as EncodeRecord;
@@ -43,21 +44,36 @@ export function repairRecordEncoding(): void {
     ...stock,
     RecordBatch(batch: BatchInput) {
       const { compression = 0, records = [], firstTimestamp } = batch;
-      if (compression === 0 && firstTimestamp !== undefined) {
-        return Promise.resolve(asEncoder(encodeBatch(batch, records, Number(firstTimestamp), crc32C)));
+      const codec = codecOf(compression)?.codec;
+      if (firstTimestamp === undefined || (compression !== 0 && codec === undefined)) {
+        const { firstTimestamp: first = Date.now() } = batch;
+        return stock.RecordBatch({ ...batch, firstTimestamp: first, records: records.map(encodeStock) });
       }
-      const { firstTimestamp: first = Date.now() } = batch;
-      return stock.RecordBatch({ ...batch, firstTimestamp: first, records: records.map(encodeStock) });
+      const plain = encodeBatch(batch, records, Number(firstTimestamp));
+      if (codec === undefined) return Promise.resolve(asEncoder(sealed(plain, crc32C)));
+      return compressed(plain, compression, codec).then((whole) => asEncoder(sealed(whole, crc32C)));
     },
   }));
 }
 
-function encodeBatch(
-  batch: BatchInput,
-  records: readonly RecordInput[],
-  firstTimestamp: number,
-  crc32C: (buffer: Buffer) => number,
-): Buffer {
+/** What depends on everything else in the batch. */
+function sealed(batch: Buffer, crc32C: (buffer: Buffer) => number): Buffer {
+  batch.writeInt32BE(batch.length - 12, 8);
+  batch.writeUInt32BE(crc32C(batch.subarray(CRC_FROM)), 17);
+  return batch;
+}
+
+/** As it is where compression does not make it smaller. */
+async function compressed(batch: Buffer, id: number, codec: Codec): Promise<Buffer> {
+  const records = await codec.compress(batch.subarray(HEADER_BYTES));
+  if (HEADER_BYTES + records.length >= batch.length) return batch;
+  const whole = Buffer.concat([batch.subarray(0, HEADER_BYTES), records]);
+  whole.writeInt16BE(whole.readInt16BE(CRC_FROM) | id, CRC_FROM);
+  return whole;
+}
+
+/** Without its length and checksum. */
+function encodeBatch(batch: BatchInput, records: readonly RecordInput[], firstTimestamp: number): Buffer {
   const bodies = records.map(sizeOfBody);
   let size = HEADER_BYTES;
   let greatest = 0;
@@ -67,7 +83,6 @@ function encodeBatch(
   }
   const buffer = Buffer.allocUnsafe(size);
   buffer.writeBigInt64BE(toBigInt(batch.firstOffset ?? 0), 0);
-  buffer.writeInt32BE(size - 12, 8);
   buffer.writeInt32BE(batch.partitionLeaderEpoch ?? 0, 12);
   buffer.writeInt8(2, 16);
   buffer.writeInt16BE(batch.transactional === true ? TRANSACTIONAL : 0, 21);
@@ -80,7 +95,6 @@ function encodeBatch(
   buffer.writeInt32BE(records.length, 57);
   let at = HEADER_BYTES;
   for (const [i, record] of records.entries()) at = writeRecord(buffer, at, record, bodies[i] ?? 0);
-  buffer.writeUInt32BE(crc32C(buffer.subarray(CRC_FROM)), 17);
   return buffer;
 }
 

@@ -1,0 +1,67 @@
+import { isNamed, type Negotiated } from './topic-negotiation';
+import type { SettingChange } from './topic-plan';
+import type { NewTopic, Refusal } from './topic-requests';
+
+const MADE_BY_OTHERS =
+  'Have that allowed at the broker, or let somebody create the topic: setup accepts one that has at least what we need.';
+const REMEDIES: Readonly<Record<string, string>> = {
+  INVALID_REPLICATION_FACTOR: 'Set REPLICATION_FACTOR to what the cluster has brokers for.',
+  INVALID_PARTITIONS: 'Set PARTITIONS to what the broker allows.',
+  TOPIC_AUTHORIZATION_FAILED: 'Allow this user to create and alter the topic (docs/operations.md, Security).',
+  CLUSTER_AUTHORIZATION_FAILED: 'Allow this user to create topics (docs/operations.md, Security).',
+};
+
+/** A sentence for a person with the topic, the setting and the broker's own reason. */
+export function refusedCreate({ topic, partitions, replicationFactor, config }: NewTopic, refusal: Refusal): string {
+  const about =
+    refusal.type === 'INVALID_REPLICATION_FACTOR'
+      ? `replication factor ${replicationFactor}`
+      : refusal.type === 'INVALID_PARTITIONS'
+        ? `${partitions} partitions`
+        : settingsIn(config, refusal);
+  return `${topic}: the broker refuses to create it with ${about} (${reason(refusal)}). ${remedyOf(refusal)}`;
+}
+
+export function refusedAlter(topic: string, config: ReadonlyMap<string, string>, refusal: Refusal): string {
+  return `${topic}: the broker refuses ${settingsIn(config, refusal)} (${reason(refusal)}). ${remedyOf(refusal)}`;
+}
+
+/** Of settings that are left out: all works without them. */
+export function leftOutTexts(topic: string, { left }: Negotiated): readonly string[] {
+  return left.map(({ name, wanted, refusal }) =>
+    `${topic}: left out ${name}=${wanted}, which the broker refuses (${reason(refusal)}). ${WITHOUT[name] ?? ''}`.trimEnd(),
+  );
+}
+
+export function notKeptText(topic: string, { name, now, wanted }: SettingChange, kind: 'needed' | 'wished'): string {
+  const what = `${topic}: ${name} stays ${now ?? 'unset'}: the broker takes ${wanted} and does not keep it.`;
+  return kind === 'needed' ? `${what} ${MADE_BY_OTHERS}` : `${what} ${WITHOUT[name] ?? ''}`.trimEnd();
+}
+
+export function reason({ type, message }: Refusal): string {
+  return `${type}: ${message.trim().replace(/\.$/, '')}`;
+}
+
+/** What it means that a setting stays as the broker has it. */
+const WITHOUT: Readonly<Record<string, string>> = {
+  'compression.type': 'The broker compresses in its own way; all codecs can be read.',
+  'delete.retention.ms': 'Tombstones stay for as long as the broker says; a sink may be away for no longer.',
+  'max.compaction.lag.ms': 'Compaction may come later: the topic is larger, and a start reads more.',
+  'message.timestamp.after.max.ms':
+    'A Kafka before 3.6 has no such limit; another one refuses records whose receive time is further ahead than it allows.',
+  'min.cleanable.dirty.ratio': 'Compaction comes later: the topic is larger, and a start reads more.',
+  'min.compaction.lag.ms': 'Compaction comes later: the topic is larger, and a start reads more.',
+  'segment.bytes': 'Compaction comes later: the topic is larger, and a start reads more.',
+  'segment.ms': 'Compaction comes later: the topic is larger, and a start reads more.',
+};
+
+function remedyOf({ type }: Refusal): string {
+  return REMEDIES[type] ?? MADE_BY_OTHERS;
+}
+
+/** Those that the broker names, else all. */
+function settingsIn(config: ReadonlyMap<string, string>, refusal: Refusal): string {
+  const all = [...config];
+  const named = all.filter(([name]) => isNamed(name, refusal));
+  return (named.length > 0 ? named : all).map(([name, value]) => `${name}=${value}`).join(', ');
+}
