@@ -93,7 +93,7 @@ async function throughAllRoles(env: Environment): Promise<string> {
   }
 }
 
-const ROW = 'c0000000-0000-4000-8000-00000000000c\tinteracting\tuser-a\n';
+const ROW = 'c0000000-0000-4000-8000-00000000000c\tconnected\tuser-a\n';
 
 describe.each(CODECS)('a Kafka that compresses with %s', (codec) => {
   test('for all topics: bridge, fold, sink, doctor and replay work', async () => {

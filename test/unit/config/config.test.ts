@@ -42,7 +42,13 @@ const problemIn = (env: Record<string, string>) => problemOf({ env });
 describe('defaults', () => {
   test('are those of the specification', () => {
     const config = fromEnv({});
-    expect(config.kafka).toEqual({ brokers: undefined, clientId: 'queuefold', ssl: undefined, sasl: undefined });
+    expect(config.kafka).toEqual({
+      brokers: undefined,
+      clientId: 'queuefold',
+      ssl: undefined,
+      sasl: undefined,
+      compression: 'none',
+    });
     expect(config.clickhouse).toMatchObject({ url: undefined, username: 'default', database: 'queuefold' });
     expect(config.genesys.queues).toEqual(['*']);
     expect(config.topics).toEqual({ prefix: 'genesys', partitions: 12, replicationFactor: 3 });
