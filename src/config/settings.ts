@@ -166,7 +166,7 @@ export const SETTINGS = {
   SIM_PORT: setting(integer(0, 65_535), '9480', 'port of `queuefold simulate`; 0: a free one, printed'),
 
   HTTP_PORT: setting(integer(0, 65_535), '9464', 'port of metrics and health; 0: a free one, printed'),
-  HTTP_HOST: setting(host, '0.0.0.0', 'address of metrics and health (start: 127.0.0.1)'),
+  HTTP_HOST: setting(host, '::', 'address of metrics and health; ::, all of IPv6 and IPv4 (start: 127.0.0.1)'),
   OTEL_EXPORTER_OTLP_ENDPOINT: optional(url(), 'OpenTelemetry collector (OTLP over HTTP), for traces; without it none'),
   OTEL_EXPORTER_OTLP_HEADERS: confidential(secret(), 'headers for the collector: name=value,…'),
   TRACE_RATIO: setting(number(0, 1), '0.01', 'share of the notifications whose way to the table is traced'),

@@ -27,10 +27,13 @@ interface Running {
 }
 
 /**
- * Whether Docker, or Podman where it stands in for it, answers: asked of the sockets that testcontainers would use, within
- * a second and without loading testcontainers, which needs longer to find out that there is none.
+ * Whether Docker, or Podman where it stands in for it, answers on this machine: asked of the sockets that testcontainers
+ * would use, within a second and without loading testcontainers, which needs longer to find out that there is none. An
+ * engine of another machine is none, and neither is one that a container is lent: what they publish on their loopback
+ * interface cannot be reached from here.
  */
 export async function containerEngineAnswers(env: NodeJS.ProcessEnv = process.env): Promise<boolean> {
+  if (existsSync('/.dockerenv')) return false;
   const answers = await Promise.all(engineAddresses(env).map(ping));
   return answers.includes(true);
 }
@@ -45,7 +48,7 @@ function engineAddresses(env: NodeJS.ProcessEnv): string[] {
 
 function ping(address: string): Promise<boolean> {
   const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (url === undefined) return Promise.resolve(false);
+  if (url === undefined || !(url.protocol === 'unix:' || isLoopback(url.hostname))) return Promise.resolve(false);
   const target =
     url.protocol === 'unix:' ? { socketPath: url.pathname } : { host: url.hostname, port: Number(url.port || 2375) };
   return new Promise((settle) => {
@@ -58,18 +61,49 @@ function ping(address: string): Promise<boolean> {
   });
 }
 
+function isLoopback(hostname: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
+}
+
+/**
+ * testcontainers, whose containers publish their ports on 127.0.0.1 only: neither Kafka nor the registry asks who is there.
+ * The library publishes on all interfaces and has no option for another. Its reaper, which removes what is left behind and
+ * would remove other containers for anybody who asks, is one of its containers.
+ */
+async function loadTestcontainers() {
+  const library = await import('testcontainers');
+  const { prototype } = library.GenericContainer;
+  if (Object.hasOwn(prototype, PUBLISHES_ON_LOOPBACK)) return library;
+  const withExposedPorts = Reflect.get(prototype, 'withExposedPorts') as (...ports: unknown[]) => unknown;
+  const onLoopback = function (this: WithPortBindings, ...ports: unknown[]) {
+    withExposedPorts.apply(this, ports);
+    const bindings = Object.values(this.hostConfig.PortBindings ?? {}).flat();
+    for (const binding of bindings) binding.HostIp = LOOPBACK;
+    return this;
+  };
+  Object.assign(prototype, { withExposedPorts: onLoopback, [PUBLISHES_ON_LOOPBACK]: true });
+  return library;
+}
+
+const LOOPBACK = '127.0.0.1';
+const PUBLISHES_ON_LOOPBACK = Symbol('publishes on loopback');
+
+/** What testcontainers 11 keeps of a container that it is to create. */
+interface WithPortBindings {
+  readonly hostConfig: { readonly PortBindings?: Readonly<Record<string, { HostIp?: string }[]>> };
+}
+
 /** The same broker as the embedded one, in a container; the host's port is fixed first, since the broker advertises it. */
 export async function startKafkaContainer(
   options: ContainerOptions,
 ): Promise<Running & { brokers: readonly string[] }> {
-  const { GenericContainer, Wait, getContainerRuntimeClient } = await import('testcontainers');
-  const host = (await getContainerRuntimeClient()).info.containerRuntime.host;
+  const { GenericContainer, Wait } = await loadTestcontainers();
   const port = await rememberedPort(resolve(options.dataDir, 'kafka-container'));
   const settings = kafkaSettings(
     { clientPort: port, controllerPort: 9093, logDir: '/var/lib/kafka/data/logs' },
     {
       listeners: `PLAINTEXT://0.0.0.0:${port},CONTROLLER://127.0.0.1:9093`,
-      'advertised.listeners': `PLAINTEXT://${host}:${port}`,
+      'advertised.listeners': `PLAINTEXT://${LOOPBACK}:${port}`,
       ...options.overrides,
     },
   );
@@ -80,11 +114,11 @@ export async function startKafkaContainer(
     .withBindMounts(volume(options, 'kafka', '/var/lib/kafka/data'))
     .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
     .start();
-  return { brokers: [`${host}:${port}`], ...running(() => container.stop()) };
+  return { brokers: [`${LOOPBACK}:${port}`], ...running(() => container.stop()) };
 }
 
 export async function startRegistryContainer(options: ContainerOptions): Promise<Running & { url: string }> {
-  const { GenericContainer, Wait } = await import('testcontainers');
+  const { GenericContainer, Wait } = await loadTestcontainers();
   options.onProgress?.(`Starting ${REGISTRY_IMAGE}`);
   const container = await new GenericContainer(REGISTRY_IMAGE)
     .withEnvironment({ APICURIO_DATASOURCE_URL: 'jdbc:h2:file:/data/db;WRITE_DELAY=0' })
@@ -93,7 +127,7 @@ export async function startRegistryContainer(options: ContainerOptions): Promise
     .withBindMounts(volume(options, 'registry', '/data'))
     .withWaitStrategy(Wait.forHttp('/apis/ccompat/v7/subjects', 8080))
     .start();
-  const url = `http://${container.getHost()}:${container.getMappedPort(8080)}/apis/ccompat/v7`;
+  const url = `http://${LOOPBACK}:${container.getMappedPort(8080)}/apis/ccompat/v7`;
   return { url, ...running(() => container.stop()) };
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { getHeapStatistics } from 'node:v8';
 import { failed, type Finding, type Findings, messageOf, ok, skipped, warning } from '../common';
+import { listenAt, localUrl, type Address } from './listen';
 
 /** What is read of this process and the machine around it. */
 export interface ProcessFacts {
@@ -76,18 +77,12 @@ function checkFiles(limit: number | null): Finding {
   return warning('open files', `up to ${limit}`, `Raise it to ${ENOUGH_FILES} (ulimit -n).`);
 }
 
-export interface HttpAddress {
-  readonly host: string;
-  /** 0: a free one. */
-  readonly port: number;
-}
-
 /** Whether a role could serve metrics and health there. One that does so already is no obstacle to see. */
-export async function checkHttpPort({ host, port }: HttpAddress): Promise<Finding> {
+export async function checkHttpPort({ host, port }: Address): Promise<Finding> {
   const name = 'http port';
   if (port === 0) return ok(name, 'HTTP_PORT is 0: a free one');
   try {
-    await listenOnce(host, port);
+    await listenOnce({ host, port });
     return ok(name, `${host}:${port} is free`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
@@ -103,19 +98,15 @@ export async function checkHttpPort({ host, port }: HttpAddress): Promise<Findin
   }
 }
 
-function listenOnce(host: string, port: number): Promise<void> {
+async function listenOnce(address: Address): Promise<void> {
   const server = createServer();
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve()));
-  });
+  await listenAt(server, address);
+  await new Promise((resolve) => server.close(resolve));
 }
 
 async function isQueuefold(host: string, port: number): Promise<boolean> {
-  const reachable =
-    host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host;
   try {
-    const answer = await fetch(`http://${reachable}:${port}/metrics`, { signal: AbortSignal.timeout(2_000) });
+    const answer = await fetch(`${localUrl({ host, port })}/metrics`, { signal: AbortSignal.timeout(2_000) });
     return (await answer.text()).includes('queuefold_build_info');
   } catch {
     return false;

@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { isIPv6, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import { messageOf, OperatorError } from '../common';
 import { renderMetrics } from './exposition';
 import { checkHealth, type Checks } from './health';
+import { listenAt, localUrl } from './listen';
 import type { Logger } from './logging';
 
 export interface OpsHttpOptions {
@@ -76,9 +77,11 @@ export async function startOpsHttp(options: OpsHttpOptions): Promise<OpsHttp> {
   server.requestTimeout = requestTimeoutMs;
   server.headersTimeout = requestTimeoutMs;
   server.maxRequestsPerSocket = 10_000;
-  await listen(server, host, options.port);
+  await listenAt(server, { host, port: options.port }).catch((error: unknown) => {
+    throw listenError(error as NodeJS.ErrnoException, host, options.port);
+  });
   const { port } = server.address() as AddressInfo;
-  return { port, url: urlOf(host, port), stop: () => close(server) };
+  return { port, url: localUrl({ host, port }), stop: () => close(server) };
 }
 
 function readOnly(handle: Route['handle']): Route {
@@ -119,13 +122,6 @@ function send(response: ServerResponse, { status, contentType, body, headers }: 
   response.end(body);
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-    server.listen(port, host, () => resolve());
-  });
-}
-
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): OperatorError {
   switch (error.code) {
     case 'EADDRINUSE':
@@ -140,12 +136,6 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
     default:
       return new OperatorError(`HTTP_HOST, HTTP_PORT: cannot listen on ${host}:${port} (${messageOf(error)}).`);
   }
-}
-
-/** An address that stands for all of them is reached over loopback. */
-function urlOf(host: string, port: number): string {
-  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  return `http://${isIPv6(reachable) ? `[${reachable}]` : reachable}:${port}`;
 }
 
 function close(server: Server): Promise<void> {

@@ -1,126 +1,151 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { packageRoot } from '../../src/common';
-import { containerCommand, imageAssembler, type AssembledImage } from '../support/deployment/image';
+import { freePorts } from '../../src/embedded/ports';
+import { ContainerEngine, type Container } from '../support/deployment/container-engine';
 import { kafkaForTests, registryForTests } from '../support/services';
 
-// Two installations and a compilation, on a small and busy machine.
-jest.setTimeout(600_000);
+// Three installations and a compilation for the two images, on a small and busy machine.
+jest.setTimeout(1_200_000);
 
 const manifest = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as Readonly<{
   version: string;
+  description: string;
+  license: string;
   dependencies: Readonly<Record<string, string>>;
 }>;
-const folder = mkdtempSync(join(tmpdir(), 'queuefold-image-'));
-const assemble = imageAssembler(folder);
-const running: ChildProcess[] = [];
+const READY = `fetch('http://127.0.0.1:9464/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))`;
 
-beforeAll(() => chmodSync(folder, 0o755)); // the image's user is another one
-afterEach(async () => {
-  for (const child of running.splice(0)) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
+let engine: ContainerEngine;
+let image: string;
+let embedded: string;
+
+beforeAll(async () => {
+  const found = await ContainerEngine.find();
+  if (!(found instanceof ContainerEngine)) {
+    throw new Error(`No engine runs a container here:\n${found.join('\n')}\nOn Debian: apt-get install podman runc.`);
   }
+  engine = found;
+  image = await engine.build('queuefold', { REVISION: 'abc123' });
+  embedded = await engine.build('queuefold-embedded', { REVISION: 'abc123' });
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => engine.dispose());
 
-async function run(image: AssembledImage, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const command = containerCommand(image, args, env);
-  const { stdout } = await promisify(execFile)(command.program, command.args, { cwd: command.cwd, env: command.env });
-  return stdout;
+const confined = (name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  engine.run(name, [...engine.confined, ...variables(env)], args);
+const variables = (env: Readonly<Record<string, string>>) =>
+  Object.entries(env).map(([name, value]) => `--env=${name}=${value}`);
+
+/** What JavaScript in a container of the image gives, as JSON. */
+async function evaluated(name: string, code: string): Promise<unknown> {
+  const script = `console.log(JSON.stringify(${code}))`;
+  const { stdout } = await engine.run(name, [...engine.confined, '--entrypoint=node'], ['-e', script]);
+  return JSON.parse(stdout);
 }
 
-/** Starts it, and resolves with the address of its health when it has logged where that is. */
-async function start(
-  image: AssembledImage,
-  args: readonly string[] | undefined,
-  env: Readonly<Record<string, string>>,
-) {
-  const command = containerCommand(image, args, { HTTP_PORT: '0', HTTP_HOST: '127.0.0.1', ...env });
-  const child = spawn(command.program, command.args, {
-    cwd: command.cwd,
-    env: command.env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  running.push(child);
-  let said = '';
-  const url = await new Promise<string>((found, failed) => {
-    const look = (text: Buffer) => {
-      said += text.toString();
-      const [, address] = /(http:\/\/[\d.:]+)\/metrics/.exec(said) ?? [];
-      if (address !== undefined) found(address);
-    };
-    child.stdout.on('data', look);
-    child.stderr.on('data', look);
-    child.once('exit', (code) => failed(new Error(`ended with ${code ?? 'a signal'}: ${said}`)));
-  });
-  return { child, url };
+/** Looks until it is so; the test's own time limit ends it. */
+async function until(look: () => Promise<boolean>): Promise<void> {
+  while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 200));
 }
 
-/** Asks until the answer is 200; the test's own time limit ends it. */
-async function healthy(url: string): Promise<void> {
-  for (;;) {
-    const answer = await fetch(`${url}/health/ready`);
-    if (answer.status === 200) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-async function stop(child: ChildProcess): Promise<number | null> {
-  const exited = once(child, 'exit') as Promise<[number | null]>;
-  child.kill('SIGTERM');
-  return (await exited)[0];
-}
-
-describe('what the image would hold', () => {
-  test('is the program with its dependencies, and nothing that only development or the embedded parts need', async () => {
-    const { root } = await assemble('queuefold');
-    const app = join(root, 'app');
-    expect(readdirSync(app).sort()).toEqual(
+describe('the image', () => {
+  test('has the program with its dependencies, and nothing that only development or the embedded parts need', async () => {
+    expect(await evaluated(image, `fs.readdirSync('/app').sort()`)).toEqual(
       ['.npmrc', 'LICENSE', 'bin', 'dist', 'node_modules', 'package-lock.json', 'package.json', 'schemas'].sort(),
     );
-    const has = (name: string) => existsSync(join(app, 'node_modules', name));
-    expect(Object.keys(manifest.dependencies).filter((name) => !has(name))).toEqual([]);
-    expect(['typescript', 'jest', 'eslint', 'prettier', 'chdb', 'testcontainers'].filter(has)).toEqual([]);
+    const names = [...Object.keys(manifest.dependencies), 'typescript', 'jest', 'eslint', 'chdb', 'testcontainers'];
+    const code = `${JSON.stringify(names)}.filter((name) => fs.existsSync('/app/node_modules/' + name))`;
+    expect(await evaluated(image, code)).toEqual(Object.keys(manifest.dependencies));
   });
 
-  test('starts as a user that is not root and owns no file of it', async () => {
-    const image = await assemble('queuefold');
-    expect(image.user).toEqual({ uid: 10001, gid: 10001 });
-    expect(await run(image, ['--version'])).toBe(`${manifest.version}\n`);
-    const settings = await run(image, ['config', '--json'], { KAFKA_BROKERS: 'kafka:9092' });
-    expect(settings).toContain('kafka:9092');
-    expect(existsSync(join(image.root, 'app', '.queuefold'))).toBe(false);
+  test('says what it is', async () => {
+    const labels = JSON.parse(await engine.inspect(image, '{{json .Config.Labels}}')) as Record<string, string>;
+    expect(labels).toMatchObject({
+      'org.opencontainers.image.title': 'queuefold',
+      'org.opencontainers.image.description': manifest.description,
+      'org.opencontainers.image.licenses': manifest.license,
+      'org.opencontainers.image.version': manifest.version,
+      'org.opencontainers.image.revision': 'abc123',
+    });
   });
 
-  test('a role comes up to health on a real Kafka, and ends with 0 at SIGTERM', async () => {
-    const image = await assemble('queuefold');
+  test('runs read-only, without capabilities and a network, as a user that can write nothing of it', async () => {
+    expect(await confined(image, ['--version'])).toMatchObject({ code: 0, stdout: `${manifest.version}\n` });
+    const config = await confined(image, ['config', '--json'], { KAFKA_BROKERS: 'kafka:9092' });
+    expect([config.code, config.stdout]).toEqual([0, expect.stringContaining('kafka:9092')]);
+    const status = (await evaluated(image, `fs.readFileSync('/proc/self/status', 'utf8')`)) as string;
+    expect(status).toMatch(/^Uid:\t10001\t10001\t10001\t10001$/m);
+    expect(status).toMatch(/^CapEff:\t0+$/m);
+    expect(status).toMatch(/^CapBnd:\t0+$/m);
+    const own = `fs.readdirSync('/app', { recursive: true }).filter((path) => fs.lstatSync('/app/' + path).uid !== 0)`;
+    expect(await evaluated(image, own)).toEqual([]);
+  });
+
+  test('has the program on its PATH, so that nobody needs npx, which would ask npm for it', async () => {
+    for (const name of [image, embedded]) {
+      const { code, stdout } = await engine.run(name, [...engine.confined, '--entrypoint=queuefold'], ['--version']);
+      expect([name, code, stdout]).toEqual([name, 0, `${manifest.version}\n`]);
+    }
+  });
+
+  test('shows its help when nothing is asked, and ends with 2 at what is no configuration', async () => {
+    const help = await confined(image, []);
+    expect([help.code, help.stdout]).toEqual([0, expect.stringContaining('Usage:')]);
+    const lacking = await confined(image, ['fold']);
+    expect([lacking.code, lacking.stderr]).toEqual([2, expect.stringContaining('KAFKA_BROKERS')]);
+    expect((await confined(image, ['folds'])).code).toBe(2);
+  });
+
+  test('a role comes up to health on a real Kafka, ends with 0 when it is stopped, and comes up again', async () => {
+    const [port = 0] = await freePorts(1);
     const env = {
       KAFKA_BROKERS: (await kafkaForTests()).brokers.join(','),
       SCHEMA_REGISTRY_URL: (await registryForTests()).url,
       TOPIC_PREFIX: `image-${process.pid}`,
       PARTITIONS: '2',
       REPLICATION_FACTOR: '1',
+      HTTP_PORT: String(port),
     };
-    expect(await run(image, ['setup'], env)).toContain(`created topic ${env.TOPIC_PREFIX}.queue-conversation.v1`);
-    const { child, url } = await start(image, ['fold'], env);
-    await healthy(url);
-    expect(await stop(child)).toBe(0);
+    // The broker listens on loopback.
+    const options = [...engine.confined, '--network=host', ...variables(env)];
+    const setup = await engine.command(['run', '--rm', ...options, image, 'setup']);
+    expect([setup.code, setup.stdout]).toEqual([0, expect.stringContaining('queue-conversation.v1')]);
+
+    const ready = () =>
+      fetch(`http://127.0.0.1:${port}/health/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    const fold = await engine.start(image, options, ['fold']);
+    await until(ready);
+    expect(await fold.stop()).toBe(0);
+    await fold.startAgain();
+    await until(ready);
+    expect(await fold.kill()).toBe(137);
   });
 });
 
 describe('the image with ClickHouse embedded', () => {
-  test('has a live table without any other part, and writes to its volume only', async () => {
-    const image = await assemble('queuefold-embedded');
-    const { child, url } = await start(image, undefined, {});
-    await healthy(url);
-    expect(await stop(child)).toBe(0);
-    expect(readdirSync(join(image.root, 'data'))).toEqual(['memory']);
+  const answers = (container: Container) => async () => (await container.exec(['node', '-e', READY])).code === 0;
+
+  test('has chdb, and no way to start containers', async () => {
+    const names = ['chdb', 'testcontainers', 'dockerode', 'typescript'];
+    const code = `${JSON.stringify(names)}.filter((name) => fs.existsSync('/app/node_modules/' + name))`;
+    expect(await evaluated(embedded, code)).toEqual(['chdb']);
+  });
+
+  test('has a live table without any other part, read-only, and comes up again on the same volume', async () => {
+    const container = await engine.start(embedded, ['--network=none', ...engine.confined], []);
+    await until(answers(container));
+    const rows = async () => {
+      const { stdout } = await container.exec(['queuefold', 'query', 'SELECT count() FROM queue_conversation_state']);
+      return Number(/\d+/.exec(stdout)?.[0] ?? 0);
+    };
+    await until(async () => (await rows()) > 0);
+    expect(await container.stop()).toBe(0);
+    await container.startAgain();
+    await until(answers(container));
+    expect(await container.stop()).toBe(0);
   });
 });

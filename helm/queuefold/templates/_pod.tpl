@@ -6,6 +6,10 @@ dict "root" $ "role" "fold" "serves" true
 {{- $role := index .root.Values .role -}}
 {{- $known := .root.Files.Get "settings.yaml" | fromYaml -}}
 {{- $secrets := include "queuefold.secrets" . | fromYaml -}}
+{{- $ordinal := eq (include "queuefold.bridgeKind" .root) "StatefulSet" | and (eq .role "bridge") -}}
+{{- $env := concat .root.Values.env $role.env -}}
+{{- $volumes := concat .root.Values.volumes $role.volumes -}}
+{{- $mounts := concat .root.Values.volumeMounts $role.volumeMounts -}}
 {{- $mounted := dict -}}
 {{- range $name, $from := $secrets }}{{ if has $name $known.files }}{{ $_ := set $mounted $name $from }}{{ end }}{{ end -}}
 metadata:
@@ -18,15 +22,20 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
+  {{- with include "queuefold.serviceAccountName" . }}
+  serviceAccountName: {{ . }}
+  {{- end }}
   automountServiceAccountToken: false
   enableServiceLinks: false
   # The program gives itself 10 s: for the flush of what was read, and for leaving its group.
   terminationGracePeriodSeconds: 30
   securityContext:
     runAsNonRoot: true
-    runAsUser: 10001
-    runAsGroup: 10001
-    fsGroup: 10001
+    {{- range $name, $id := .root.Values.podSecurityContext }}
+    {{- if not (kindIs "invalid" $id) }}
+    {{ $name }}: {{ int64 $id }}
+    {{- end }}
+    {{- end }}
     seccompProfile: { type: RuntimeDefault }
   {{- with .root.Values.image.pullSecrets }}
   imagePullSecrets: {{- toYaml . | nindent 4 }}
@@ -66,9 +75,9 @@ spec:
         capabilities: { drop: [ALL] }
       envFrom:
         - configMapRef: { name: {{ include "queuefold.roleName" . }} }
-      {{- if or $secrets (eq .role "bridge") }}
+      {{- if or $secrets $ordinal $env }}
       env:
-        {{- if eq .role "bridge" }}
+        {{- if $ordinal }}
         - name: SHARD_ORDINAL
           valueFrom: { fieldRef: { fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']" } }
         {{- end }}
@@ -83,6 +92,9 @@ spec:
         - name: {{ $name }}
           valueFrom: { secretKeyRef: { name: {{ $from.name }}, key: {{ $from.key }} } }
         {{- end }}
+        {{- end }}
+        {{- with $env }}
+        {{- toYaml . | nindent 8 }}
         {{- end }}
       {{- end }}
       {{- if .serves }}
@@ -108,12 +120,18 @@ spec:
         failureThreshold: 3
       {{- end }}
       resources: {{- toYaml $role.resources | nindent 8 }}
-      {{- if $mounted }}
+      {{- if or $mounted $mounts }}
       volumeMounts:
+        {{- if $mounted }}
         - { name: secrets, mountPath: /run/secrets/queuefold, readOnly: true }
+        {{- end }}
+        {{- with $mounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       {{- end }}
-  {{- if $mounted }}
+  {{- if or $mounted $volumes }}
   volumes:
+    {{- if $mounted }}
     - name: secrets
       projected:
         defaultMode: 0440
@@ -123,6 +141,10 @@ spec:
               name: {{ $from.name }}
               items: [{ key: {{ $from.key }}, path: {{ $name }} }]
           {{- end }}
+    {{- end }}
+    {{- with $volumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- end }}
 {{- end }}
 

@@ -49,8 +49,14 @@ settings.yaml says which it reads; it is generated from the program.
 {{- fail (printf "settings.%s: not set, and %s needs it: %s" $name $.role $form) -}}
 {{- end -}}
 {{- end -}}
+{{- $known := .root.Files.Get "settings.yaml" | fromYaml -}}
+{{- range concat .root.Values.env (index .root.Values .role).env -}}
+{{- if has (trimSuffix "_FILE" .name) (concat $known.roles.doctor $known.own) -}}
+{{- fail (printf "env: %s: a setting; allowed: other variables of the process. Give it under settings or secrets" .name) -}}
+{{- end -}}
+{{- end -}}
 {{- with (index .root.Values .role).autoscaling -}}
-{{- $partitions := int (index $has "PARTITIONS" | default ($.root.Files.Get "settings.yaml" | fromYaml).partitions) -}}
+{{- $partitions := int (index $has "PARTITIONS" | default $known.partitions) -}}
 {{- if ne .by "none" -}}
 {{- if gt (int .maxReplicas) $partitions -}}
 {{- fail (printf "%s.autoscaling.maxReplicas: %d; allowed with PARTITIONS=%d: at most so many, since each replica needs a partition" $.role (int .maxReplicas) $partitions) -}}

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMap, parseDocument, stringify, type Pair, type Scalar, type YAMLMap } from 'yaml';
 import { packageRoot } from '../../../src/common';
+import { url } from '../../../src/config/kinds';
 import { SETTINGS, SETTING_KEYS, type SettingKey } from '../../../src/config/settings';
 import { topicDefinitions, topicNames } from '../../../src/log';
 
@@ -10,7 +11,7 @@ import { topicDefinitions, topicNames } from '../../../src/log';
 export const CHART = join(packageRoot(), 'helm', 'queuefold');
 
 /** The chart gives these itself, or they are for another way of running queuefold. */
-const NOT_IN_THE_CHART = /^(SHARDS?|SHARD_ORDINAL|HTTP_PORT|HTTP_HOST|DATA_DIR|SIM_.*)$/;
+const NOT_IN_THE_CHART = /^(SHARDS?|SHARD_ORDINAL|HTTP_PORT|DATA_DIR|SIM_.*)$/;
 
 /** Read by some roles only; everything else by all of them. */
 const READERS: readonly (readonly [pattern: RegExp, roles: readonly string[]])[] = [
@@ -23,10 +24,13 @@ const READERS: readonly (readonly [pattern: RegExp, roles: readonly string[]])[]
 const ROLES = ['bridge', 'fold', 'sink', 'setup', 'doctor'] as const;
 
 /** Variables of the process, which Node.js and the proxies' code read. */
-const PLAIN_OF_THE_PROCESS = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'];
+const PROXIES = ['HTTPS_PROXY', 'HTTP_PROXY'];
+const PLAIN_OF_THE_PROCESS = [...PROXIES, 'NO_PROXY'];
 const FILES_OF_THE_PROCESS = ['NODE_EXTRA_CA_CERTS'];
 
 const settings = SETTING_KEYS.filter((key) => !NOT_IN_THE_CHART.test(key));
+/** What a role connects to. */
+const isAddress = (key: SettingKey) => key === 'KAFKA_BROKERS' || SETTINGS[key].allowed === url().allowed;
 const isFile = (key: SettingKey) => SETTINGS[key].fromFile;
 
 /** settings.yaml: what the templates have to know of the program. */
@@ -45,6 +49,9 @@ export function chartSettings() {
     /** What may be mounted: as `…_FILE`, or, of `paths`, as itself. */
     files: [...settings.filter(isFile), ...FILES_OF_THE_PROCESS],
     paths: FILES_OF_THE_PROCESS,
+    /** Given by the chart itself. */
+    own: SETTING_KEYS.filter((key) => !settings.includes(key)),
+    addresses: [...settings.filter(isAddress), ...PROXIES],
     partitions: Number(SETTINGS.PARTITIONS.fallback),
     replicationFactor: Number(SETTINGS.REPLICATION_FACTOR.fallback),
     topics: Object.fromEntries(topics),
@@ -90,7 +97,7 @@ export function chartReadme(): string {
   const rows = rowsOf(values, []).map(({ path, fallback, help }) => `| \`${path}\` | ${fallback} | ${help} |`);
   return `# queuefold on Kubernetes
 
-One Deployment each for \`fold\` and \`sink\`, a StatefulSet for \`bridge\`, and \`queuefold setup\` before every installation and upgrade.
+One Deployment each for \`bridge\` (with several shares a StatefulSet), \`fold\` and \`sink\`, and \`queuefold setup\` before every installation and upgrade.
 How to install, upgrade and size it: [Deployment](../../docs/operations.md#deployment). This page is written by \`npm run chart\`
 from values.yaml.
 

@@ -4,7 +4,7 @@ import { type Config, loadConfig, type RequiredGroups, requireGroups } from '../
 import { SETTINGS, SETTING_KEYS, type SettingKey } from '../../../src/config/settings';
 
 /** What a process reads from its environment and is no setting. */
-const OF_THE_PROCESS = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'NODE_EXTRA_CA_CERTS'];
+const OF_THE_PROCESS = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS'];
 
 const NEEDS: Readonly<Record<string, readonly (keyof RequiredGroups)[]>> = {
   bridge: ['kafka', 'registry'],

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
@@ -16,11 +17,14 @@ export interface Manifest {
 }
 
 export interface PodSpec {
+  readonly serviceAccountName?: string;
+  readonly securityContext: Readonly<Record<string, unknown>>;
   readonly terminationGracePeriodSeconds: number;
   readonly containers: readonly Container[];
   readonly volumes?: readonly {
     readonly name: string;
-    readonly projected: { readonly sources: readonly { readonly secret: SecretSource }[] };
+    /** Of the secrets; others are what the values say. */
+    readonly projected?: { readonly sources: readonly { readonly secret: SecretSource }[] };
   }[];
 }
 
@@ -30,6 +34,7 @@ interface SecretSource {
 }
 
 export interface Container {
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
   readonly args: readonly string[];
   readonly envFrom: readonly { readonly configMapRef: { readonly name: string } }[];
   readonly env?: readonly {
@@ -51,6 +56,18 @@ export const valuesFile = (name: string): string => join(CHART, 'ci', `${name}-v
 export async function helmTemplate(helm: 'helm3' | 'helm4', args: readonly string[]): Promise<string> {
   const command = ['template', 'live', CHART, '--namespace', 'contact-centre', ...args];
   return (await promisify(execFile)(toolPath(helm), command, { maxBuffer: 64 * 1024 * 1024 })).stdout;
+}
+
+/** What Helm 4 renders of the default values for CI with these on top; `values` as in values.yaml. Rejects with what Helm says. */
+export async function renderedWith(values: object, helm: 'helm3' | 'helm4' = 'helm4'): Promise<readonly Manifest[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'queuefold-values-'));
+  try {
+    const file = join(folder, 'values.json');
+    writeFileSync(file, JSON.stringify(values));
+    return manifestsOf(await helmTemplate(helm, ['--values', valuesFile('default'), '--values', file]));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 export function manifestsOf(rendered: string): readonly Manifest[] {

@@ -10,6 +10,7 @@ const PROMETHEUS = '@kubernetes-models/prometheus-operator/monitoring.coreos.com
 const TYPES: Readonly<Record<string, string>> = {
   'v1 ConfigMap': 'kubernetes-models/v1/ConfigMap',
   'v1 Pod': 'kubernetes-models/v1/Pod',
+  'v1 ServiceAccount': 'kubernetes-models/v1/ServiceAccount',
   'v1 Service': 'kubernetes-models/v1/Service',
   'apps/v1 Deployment': 'kubernetes-models/apps/v1/Deployment',
   'apps/v1 StatefulSet': 'kubernetes-models/apps/v1/StatefulSet',

@@ -63,7 +63,7 @@ describe('defaults', () => {
       communications: 10_000,
     });
     expect(config.deadLetters).toEqual({ maxConsecutive: 100, maxRatio: 0.5 });
-    expect(config.http).toEqual({ host: '0.0.0.0', port: 9464 });
+    expect(config.http).toEqual({ host: '::', port: 9464 });
     expect(config.logLevel).toBe('info');
     expect(config.dataDir).toBe('.queuefold');
     expect(config.privacy).toBeUndefined();

@@ -1,5 +1,6 @@
-import { connect, createServer, type AddressInfo } from 'node:net';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { connect, createServer, Server, type AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import pino from 'pino';
 import { OperatorError } from '../../../src/common';
 import type { CheckResult } from '../../../src/ops/health';
@@ -128,6 +129,31 @@ describe('the server itself', () => {
     expect(failure).toBeInstanceOf(OperatorError);
     expect(String(failure)).toContain('HTTP_PORT');
     expect(String(failure)).toContain(String(port));
+  });
+
+  test('at :: it answers over both families', async () => {
+    const { port, url } = await serve({ host: '::' });
+    expect(url).toBe(`http://127.0.0.1:${port}`);
+    const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
+    for (const host of ['127.0.0.1', ...(hasIpv6 ? ['[::1]'] : [])]) {
+      expect((await fetch(`http://${host}:${port}/health/live`)).status).toBe(200);
+    }
+  });
+
+  test('at :: it answers over IPv4 where the system has no IPv6', async () => {
+    const asked: unknown[] = [];
+    const { listen } = Server.prototype;
+    const withoutIpv6 = jest.spyOn(Server.prototype, 'listen').mockImplementation(function (this: Server, ...args) {
+      const [{ host }] = args as unknown as [{ host: string }];
+      asked.push(host);
+      if (host !== '::') return listen.apply(this, args);
+      process.nextTick(() => this.emit('error', Object.assign(new Error('listen'), { code: 'EAFNOSUPPORT' })));
+      return this;
+    });
+    const { url } = await serve({ host: '::' });
+    withoutIpv6.mockRestore();
+    expect(asked).toEqual(['::', '0.0.0.0']);
+    expect((await fetch(`${url}/health/live`)).status).toBe(200);
   });
 
   test('stopping does not wait for connections that scrapers keep open', async () => {
