@@ -212,15 +212,39 @@ function keyProblem(given: string): string | null {
 
 /** @param shortest characters: a secret that strangers may try to guess must be long */
 export function secret({ shortest }: { readonly shortest: number } = { shortest: 1 }): Kind<Secret> {
+  const allowed = shortest === 1 ? 'a text' : `a text of at least ${shortest} characters`;
+  return secretThat(allowed, (given) => (given.length >= shortest ? null : 'too short'));
+}
+
+const KEY_BYTES = 32;
+
+/**
+ * A key that nobody finds by trying: at least 32 bytes, as text, hex or base64. What is hex or padded base64 counts as the
+ * bytes that it stands for.
+ */
+export function secretKey(): Kind<Secret> {
+  const allowed =
+    `a key of at least ${KEY_BYTES} bytes as text, hex or base64; ` +
+    `this command makes one: openssl rand -base64 ${KEY_BYTES}`;
+  return secretThat(allowed, (given) => {
+    const bytes = keyBytes(given);
+    return bytes >= KEY_BYTES ? null : `${bytes} bytes, a key so short can be found by trying`;
+  });
+}
+
+function keyBytes(given: string): number {
+  if (/^(?:[0-9a-f]{2})+$/i.test(given)) return given.length / 2;
+  if (/^(?:[\w+/-]{4})*[\w+/-]{2,3}={1,2}$/.test(given)) return Buffer.from(given, 'base64').length;
+  return Buffer.byteLength(given);
+}
+
+/** @param problemOf in words that do not show the value; null: it is good */
+function secretThat(allowed: string, problemOf: (given: string) => string | null): Kind<Secret> {
   const schema = z.custom<RawValue>().transform((raw, context): Secret => {
-    if (typeof raw === 'string' && raw.length >= shortest) return createSecret(raw);
-    const message = typeof raw === 'string' ? 'too short' : 'a list, where one value belongs';
+    const message = typeof raw === 'string' ? problemOf(raw) : 'a list, where one value belongs';
+    if (message === null) return createSecret(String(raw));
     context.addIssue({ code: 'custom', message });
     return z.NEVER;
   });
-  return {
-    schema,
-    allowed: shortest === 1 ? 'a text' : `a text of at least ${shortest} characters`,
-    follow: createSecret,
-  };
+  return { schema, allowed, follow: createSecret };
 }

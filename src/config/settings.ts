@@ -9,6 +9,7 @@ import {
   orOff,
   pem,
   secret,
+  secretKey,
   secretPem,
   size,
   someOf,
@@ -128,7 +129,7 @@ export const SETTINGS = {
   ACW_TIMEOUT: setting(duration(SECOND_MS, 7 * DAY_MS), '15m', 'longest wait for after-call work'),
   ENDED_RETENTION: setting(duration(SECOND_MS, 7 * DAY_MS), '1h', 'how long an ended conversation is remembered'),
   PRIVACY_MASK: optional(someOf(['ani', 'dnis', 'subject']), 'columns replaced by an HMAC before Kafka'),
-  PRIVACY_KEY: confidential(secret(), 'key of that HMAC'),
+  PRIVACY_KEY: confidential(secretKey(), 'key of that HMAC'),
 
   BRIDGE_PENDING_BYTES: setting(
     size(MIB, 4096 * MIB),

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { normaliseAddress } from './address';
 import type { CommunicationSnapshot, ConversationEvent } from './event';
 
 export type MaskedColumn = 'ani' | 'dnis' | 'subject';
@@ -9,24 +10,37 @@ export interface PrivacyMask {
   readonly key: string;
 }
 
-/**
- * Replaces personal values, before Kafka, by `hmac-sha256:` and their hex HMAC: equal values stay equal, absent ones
- * absent. `ani` or `dnis` each mask every address, since which is which is known only later.
- */
+const MARK = 'hmac-sha256:';
+
+/** A value under the mask: `hmac-sha256:` and the hex HMAC of it under the key's text. */
+export function maskValue(value: string, { key }: Pick<PrivacyMask, 'key'>): string {
+  return `${MARK}${createHmac('sha256', key).update(value).digest('hex')}`;
+}
+
+/** An address under the mask. Normalised first, so that one telephone number has one mask. */
+export function maskAddress(address: string, mask: Pick<PrivacyMask, 'key'>): string {
+  return maskValue(normaliseAddress(address), mask);
+}
+
+/** `ani` or `dnis` each mask every address, since which is which is known only later. */
+export function masksAddresses({ columns }: Pick<PrivacyMask, 'columns'>): boolean {
+  return columns.has('ani') || columns.has('dnis');
+}
+
+/** Replaces personal values, before Kafka, by their masks: equal values stay equal, absent ones absent. */
 export function maskEvent(event: ConversationEvent, mask: PrivacyMask): ConversationEvent {
   if (event.gone || mask.columns.size === 0) return event;
-  const addresses = mask.columns.has('ani') || mask.columns.has('dnis');
+  const addresses = masksAddresses(mask);
   const subject = mask.columns.has('subject');
-  const hmac = (value: string | null): string | null =>
-    value === null ? null : `hmac-sha256:${createHmac('sha256', mask.key).update(value).digest('hex')}`;
+  const masked = (value: string | null): string | null => (value === null ? null : maskAddress(value, mask));
   const maskLeg = (leg: CommunicationSnapshot): CommunicationSnapshot => ({
     ...leg,
-    self: addresses ? hmac(leg.self) : leg.self,
-    other: addresses ? hmac(leg.other) : leg.other,
-    fromAddress: addresses ? hmac(leg.fromAddress) : leg.fromAddress,
-    toAddress: addresses ? hmac(leg.toAddress) : leg.toAddress,
-    callbackNumber: addresses ? hmac(leg.callbackNumber) : leg.callbackNumber,
-    subject: subject ? hmac(leg.subject) : leg.subject,
+    self: addresses ? masked(leg.self) : leg.self,
+    other: addresses ? masked(leg.other) : leg.other,
+    fromAddress: addresses ? masked(leg.fromAddress) : leg.fromAddress,
+    toAddress: addresses ? masked(leg.toAddress) : leg.toAddress,
+    callbackNumber: addresses ? masked(leg.callbackNumber) : leg.callbackNumber,
+    subject: subject && leg.subject !== null ? maskValue(leg.subject, mask) : leg.subject,
   });
   return {
     ...event,

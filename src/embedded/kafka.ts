@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { access, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf, OperatorError } from '../common';
 import { findJava } from './java';
@@ -14,6 +14,7 @@ import {
   type KafkaPlace,
 } from './kafka-settings';
 import { fetchPart, type OnProgress } from './maven';
+import { readPart } from './parts';
 import { startService } from './service';
 
 export interface KafkaOptions {
@@ -51,9 +52,11 @@ export interface EmbeddedKafka {
 export async function startKafka(options: KafkaOptions): Promise<EmbeddedKafka> {
   const java = await findJava();
   const jars = await fetchPart('kafka', options.onProgress, options.signal);
+  const { files } = await readPart('kafka');
   const dir = resolve(options.dataDir, 'kafka');
   const log = join(dir, 'kafka.log');
-  const classPath = join(jars, '*');
+  // By name: a file that comes into the folder after it was checked is not loaded.
+  const classPath = [...files.keys()].map((jar) => join(jars, jar)).join(delimiter);
   const properties = join(dir, 'server.properties');
   const logDir = join(dir, 'data');
 

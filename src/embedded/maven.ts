@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { OperatorError } from '../common';
-import { inspect, sha256, writeInventory } from './inventory';
+import { inspect, sha256 } from './inventory';
 import { findProgram } from './java';
 import { tryLock, type Lock } from './lock';
 import { POM, cacheDir, readPart, type Part, type PartName } from './parts';
@@ -15,7 +15,7 @@ export type OnProgress = (text: string) => void;
 const NEVER = new AbortController().signal;
 
 /**
- * The folder with a part's files, complete and checked; fetched with Maven when it is not there or damaged.
+ * The folder with a part's files, complete and checked against embedded/checksums.txt at every call; fetched with Maven when it is not there or damaged.
  * Any number of processes may call this at once: one fetches, the others wait. Throws an OperatorError.
  * @param signal ends Maven, and rejects with its reason; what was fetched so far serves the next attempt
  */
@@ -25,16 +25,16 @@ export async function fetchPart(
   signal: AbortSignal = NEVER,
 ): Promise<string> {
   const part = await readPart(name);
-  const cache = join(cacheDir(), 'embedded');
+  const cache = join(cacheDir(), 'parts');
   const folder = join(cache, `${name}-${part.fingerprint}`);
-  if ((await inspect(folder)) === 'complete') return folder;
+  if ((await inspect(folder, part)) === 'complete') return folder;
   return namingPath('cache folder', cache, async () => {
     const lock = await waitForLock(`${folder}.lock`, part, onProgress, signal);
     try {
-      const condition = await inspect(folder);
+      const condition = await inspect(folder, part);
       if (condition === 'complete') return folder;
       if (condition !== 'absent')
-        onProgress(`${part.title}: ${condition.damaged} is damaged in the cache, fetching again`);
+        onProgress(`${part.title}: ${condition.damaged} is not what it should be in the cache, fetching again`);
       await fetchInto(folder, part, onProgress, signal);
       return folder;
     } finally {
@@ -60,7 +60,7 @@ async function fetchInto(folder: string, part: Part, onProgress: OnProgress, sig
   // Not the user's own repository: what is half or damaged there does not matter here, and nothing is left behind in it.
   // It survives a failure, so that the next attempt fetches only what is missing.
   const repository = join(staging, 'repository');
-  await mkdir(staging, { recursive: true });
+  await mkdir(staging, { recursive: true, mode: 0o700 });
   const maven = (flags: readonly string[]) => runMaven(part, files, flags, repository, onProgress, signal);
   const anew = ['-U', `-Dmaven.repo.local=${repository}`];
   const online = await maven(anew);
@@ -78,8 +78,13 @@ async function fetchInto(folder: string, part: Part, onProgress: OnProgress, sig
     await rm(staging, { recursive: true, force: true });
     throw notFetched(part, `${wrong} is not the file that embedded/checksums.txt names`);
   }
-  if (part.name === 'registry') await unpack(files, part);
-  await writeInventory(files);
+  if (part.listing !== null) await unpack(files, part);
+  const condition = await inspect(files, part);
+  if (condition !== 'complete') {
+    const what = condition === 'absent' ? files : condition.damaged;
+    await rm(staging, { recursive: true, force: true });
+    throw notFetched(part, `${what} is not in embedded/checksums.txt, or not as it says`);
+  }
   await rm(folder, { recursive: true, force: true });
   await rename(files, folder);
   await rm(staging, { recursive: true, force: true });
@@ -170,7 +175,10 @@ async function wrongFile(part: Part, folder: string): Promise<string | undefined
 
 async function unpack(folder: string, part: Part): Promise<void> {
   for (const archive of part.files.keys()) {
-    const child = spawn('tar', ['-xzf', archive], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn('tar', ['-xzf', archive, '--no-same-owner'], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     let problem = '';
     child.stderr.on('data', (text: Buffer) => (problem += text.toString()));
     const code = await new Promise<number | null>((resolve, reject) => {

@@ -16,6 +16,8 @@ export interface Part {
   readonly approximateMb: number;
   /** The files Maven delivers, with their SHA-256. */
   readonly files: ReadonlyMap<string, string>;
+  /** Of what is unpacked from them, the hash of all its files (inventory.ts); null: they are used as they are. */
+  readonly listing: string | null;
   /** Differs for different files: part of the cache folder's name, so that versions live side by side. */
   readonly fingerprint: string;
 }
@@ -30,12 +32,14 @@ const SHIPPED = resolve(__dirname, '..', '..', 'embedded');
 export const POM = join(SHIPPED, 'pom.xml');
 
 export async function readPart(name: PartName): Promise<Part> {
-  const files = parseChecksums(await readFile(join(SHIPPED, 'checksums.txt'), 'utf8'), name);
+  const checksums = await readFile(join(SHIPPED, 'checksums.txt'), 'utf8');
+  const files = parseChecksums(checksums, name);
+  const [, listing = null] = new RegExp(`^([0-9a-f]{64}) {2}unpacked/${name}$`, 'm').exec(checksums) ?? [];
   const fingerprint = createHash('sha256')
-    .update(JSON.stringify([...files]))
+    .update(JSON.stringify([...files, listing]))
     .digest('hex')
     .slice(0, 12);
-  return { name, ...DESCRIPTIONS[name], files, fingerprint };
+  return { name, ...DESCRIPTIONS[name], files, listing, fingerprint };
 }
 
 /** Lines of sha256sum: `<hash>  <part>/<file>`. */

@@ -136,7 +136,7 @@ describe('queuefold config', () => {
   });
 
   test('--json is one object a line', async () => {
-    const { stdout } = await run(['config', '--json'], { PRIVACY_KEY: 'hunter2' });
+    const { stdout } = await run(['config', '--json'], { PRIVACY_KEY: 'hunter2, and so on for 32 bytes, or so' });
     const settings = stdout
       .trim()
       .split('\n')

@@ -115,7 +115,7 @@ describe('personal data', () => {
   });
 
   test('of the table itself are masked before Kafka with PRIVACY_MASK, and the key is found nowhere either', async () => {
-    const key = `k${randomBytes(12).toString('hex')}y`;
+    const key = `k${randomBytes(24).toString('hex')}y`;
     const settings = { PRIVACY_MASK: 'ani,dnis,subject', PRIVACY_KEY: key };
     const sent: Json[] = [];
     const live = await playLive({
@@ -143,7 +143,10 @@ describe('personal data', () => {
     expect(placesWith([key.slice(0, key.length / 2), key.slice(key.length / 2)], places)).toEqual([]);
 
     const known = new Set(
-      personal.map((text) => `hmac-sha256:${createHmac('sha256', key).update(text).digest('hex')}`),
+      personal.map((text) => {
+        const normalised = text.replace(/^tel:(?=\+)/, '');
+        return `hmac-sha256:${createHmac('sha256', key).update(normalised).digest('hex')}`;
+      }),
     );
     const inTopics = [live, replayed].map(({ prefix }) => masksIn(places, `topic ${prefix}.queue-conversation.v1`));
     for (const masks of inTopics) {

@@ -87,7 +87,7 @@ describe('queuefold record', () => {
 
   test('records without --raw what Kafka would get, masked, in files that rotate and replay', async () => {
     const directory = join(folder, 'recordings');
-    const settings = { ...env, PRIVACY_MASK: 'ani,dnis,subject', PRIVACY_KEY: 'the key of this test' };
+    const settings = { ...env, PRIVACY_MASK: 'ani,dnis,subject', PRIVACY_KEY: 'the key of this test, of 32 bytes' };
     const record = start(['record', '--out', directory, '--rotate-bytes', '64KiB', '--gzip'], settings);
     const files = (): string[] => (existsSync(directory) ? readdirSync(directory).sort() : []);
     await until('files', LIMIT_MS, () => files().length >= 4);

@@ -32,7 +32,7 @@ const run = randomBytes(4).toString('hex');
 const prefix = `secure-${run}`;
 const names = topicNames(prefix);
 const database = `secure_${run}`;
-const mark = (of: string): string => `marked${run}${of}`;
+const mark = (of: string): string => `marked-${run}-of-the-tests-${of}`;
 const MARKED = ['registry', 'clickhouse', 'genesys', 'events', 'privacy', 'collector'];
 /** What was posted has none, but is found wherever it got to. */
 const POSTED = `posted-${run}`;

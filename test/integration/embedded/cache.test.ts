@@ -1,13 +1,30 @@
-import { chmod, cp, mkdir, readFile, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  cp,
+  lstat,
+  mkdir,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { identify } from '../../../src/embedded/identity';
+import { inspect } from '../../../src/embedded/inventory';
 import { fetchPart } from '../../../src/embedded/maven';
+import { cacheDir, readPart } from '../../../src/embedded/parts';
 import { temporaryFolders } from '../../support/folders';
 
 // A stand-in for mvn hands out the files that the real one fetched once, counts how often it is called and fails on demand.
 const newFolder = temporaryFolders();
 const realPath = process.env['PATH'] ?? '';
+const realCache = cacheDir();
 let fetched: string;
 let calls: string;
 let mode: string;
@@ -34,6 +51,7 @@ mkdir -p "$out" && cp '${fetched}'/*.jar "$out"
 case $(cat '${mode}') in
   damaged-once) : > "$out/kafka-clients-4.1.0.jar"; echo good > '${mode}';;
   damaged) : > "$out/kafka-clients-4.1.0.jar";;
+  one-more) cp "$out/kafka-clients-4.1.0.jar" "$out/more.jar";;
 esac
 `;
   await writeFile(join(folder, 'bin', 'mvn'), maven);
@@ -66,8 +84,10 @@ describe('a damaged cache is repaired', () => {
     ['a file is shorter', (jar: string) => truncate(jar, 1000)],
     ['a file is gone', (jar: string) => rm(jar)],
     ['a file has other bytes of the same length', flipByte],
-    ['the inventory is half written', (jar: string) => truncate(join(jar, '..', 'complete.json'), 100)],
-    ['the inventory is missing', (jar: string) => rm(join(jar, '..', 'complete.json'))],
+    ['a file has other bytes, and the same length and time', flipByteUnseen],
+    ['a jar that no checksum names lies beside the others', (jar: string) => cp(jar, join(jar, '..', 'more.jar'))],
+    ['another file lies there', (jar: string) => writeFile(join(jar, '..', 'complete.json'), '{}')],
+    ['a file is a link to what it should be', linkElsewhere],
   ])('%s', async (_what, damage) => {
     const folder = await fetchPart('kafka');
     const jar = join(folder, 'kafka-clients-4.1.0.jar');
@@ -75,6 +95,24 @@ describe('a damaged cache is repaired', () => {
     expect(await fetchPart('kafka')).toBe(folder);
     expect(await timesCalled()).toBe(2);
     expect((await readFile(jar)).equals(await readFile(join(fetched, 'kafka-clients-4.1.0.jar')))).toBe(true);
+    expect((await readdir(folder)).sort()).toEqual((await readdir(fetched)).sort());
+    expect((await lstat(jar)).isFile()).toBe(true);
+  });
+
+  test('of the registry, too, whose files are unpacked: nothing may be changed, and nothing added', async () => {
+    process.env['PATH'] = realPath;
+    process.env['QUEUEFOLD_CACHE_DIR'] = realCache;
+    const folder = await fetchPart('registry');
+    const part = await readPart('registry');
+    const copy = join(calls, '..', 'registry');
+    await cp(folder, copy, { recursive: true, preserveTimestamps: true });
+    expect(await inspect(copy, part)).toBe('complete');
+    const jar = join(copy, 'apicurio-registry-app-3.0.9-runner.jar');
+    await cp(jar, join(copy, 'lib', 'more.jar'));
+    expect(await inspect(copy, part)).toEqual({ damaged: 'what was unpacked' });
+    await rm(join(copy, 'lib', 'more.jar'));
+    await flipByteUnseen(jar);
+    expect(await inspect(copy, part)).toEqual({ damaged: 'what was unpacked' });
   });
 
   test('a file that was only touched is read, not fetched', async () => {
@@ -100,6 +138,11 @@ describe('what Maven delivers is checked', () => {
     await writeFile(mode, 'damaged-once');
     await fetchPart('kafka');
     expect(await timesCalled()).toBe(2);
+  });
+
+  test('a jar that no checksum names is not used', async () => {
+    await writeFile(mode, 'one-more');
+    await expect(fetchPart('kafka')).rejects.toThrow(/more\.jar is not in embedded\/checksums\.txt/);
   });
 
   test('a file that stays wrong is not used', async () => {
@@ -145,4 +188,16 @@ async function flipByte(file: string): Promise<void> {
   const content = await readFile(file);
   content.writeUInt8(content.readUInt8(5_000) ^ 0xff, 5_000);
   await writeFile(file, content);
+}
+
+async function flipByteUnseen(file: string): Promise<void> {
+  const { atime, mtime } = await stat(file);
+  await flipByte(file);
+  await utimes(file, atime, mtime);
+}
+
+async function linkElsewhere(file: string): Promise<void> {
+  const elsewhere = join(file, '..', '..', 'elsewhere.jar');
+  await rename(file, elsewhere);
+  await symlink(elsewhere, file);
 }

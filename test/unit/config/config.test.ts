@@ -24,6 +24,9 @@ function aFile(name: string, content: string): string {
   return path;
 }
 
+/** More than 32 bytes. */
+const KEY = 'the key of the tests, a long text';
+
 const fromEnv = (env: Record<string, string>) => loadConfig({ env });
 
 function problemOf(sources: ConfigSources): string {
@@ -183,10 +186,35 @@ describe('what settings ask of one another', () => {
   });
 
   test('masking has its columns and its key', () => {
-    const { privacy } = fromEnv({ PRIVACY_MASK: 'ani,subject,ani', PRIVACY_KEY: 'k' });
+    const { privacy } = fromEnv({ PRIVACY_MASK: 'ani,subject,ani', PRIVACY_KEY: KEY });
     expect(privacy?.mask).toEqual(['ani', 'subject']);
-    expect(privacy?.key.reveal()).toBe('k');
+    expect(privacy?.key.reveal()).toBe(KEY);
   });
+
+  test.each([
+    ['a text', 'correct horse battery staple, 32'],
+    ['a text of fewer characters that are more bytes', 'ö'.repeat(16)],
+    ['hex', 'a1'.repeat(32)],
+    ['base64', Buffer.alloc(32, 'a').toString('base64')],
+    ['base64url', Buffer.alloc(32, 0xff).toString('base64url')],
+  ])('the key of masks may be %s of 32 bytes', (_, key) => {
+    expect(fromEnv({ PRIVACY_MASK: 'ani', PRIVACY_KEY: key }).privacy?.key.reveal()).toBe(key);
+  });
+
+  test.each([
+    ['1', 1],
+    ['correct horse battery staple, 3', 31],
+    ['a1'.repeat(31), 31],
+    [Buffer.alloc(31, 'a').toString('base64'), 31],
+  ])(
+    'a key that can be found by trying is refused, not shown, and the message has a command that makes one',
+    (key, bytes) => {
+      const problem = problemIn({ PRIVACY_KEY: key });
+      expect(problem).toContain(`PRIVACY_KEY: ${bytes} bytes, `);
+      expect(problem).toContain('openssl rand -base64 32');
+      expect(problem.replace(`${bytes} bytes`, '')).not.toContain(`: ${key}`);
+    },
+  );
 
   test('the secret of POST /events is too long to be guessed, and is not shown', () => {
     expect(fromEnv({}).events).toEqual({ secret: undefined, maxBytes: 1_048_576, perSecond: 1_000 });
@@ -308,19 +336,19 @@ describe('the config file', () => {
 
 describe('secrets', () => {
   test('are read from files, without the line end that editors add', () => {
-    const path = aFile('key', 'hunter2\n');
+    const path = aFile('key', `${KEY}\n`);
     const config = fromEnv({ PRIVACY_MASK: 'ani', PRIVACY_KEY_FILE: path });
-    expect(config.privacy?.key.reveal()).toBe('hunter2');
+    expect(config.privacy?.key.reveal()).toBe(KEY);
     expect(describeConfig(config)).toContainEqual(
       expect.objectContaining({ key: 'PRIVACY_KEY', value: '********', origin: `file ${path} (PRIVACY_KEY_FILE)` }),
     );
   });
 
   test('may be named by file in the config file too; the environment wins in either spelling', () => {
-    const file = aFile('secret.yaml', `PRIVACY_KEY_FILE: ${aFile('key2', 'from-file')}\n`);
-    expect(loadConfig({ env: { PRIVACY_MASK: 'ani' }, file }).privacy?.key.reveal()).toBe('from-file');
-    const env = { PRIVACY_MASK: 'ani', PRIVACY_KEY: 'from-env' };
-    expect(loadConfig({ env, file }).privacy?.key.reveal()).toBe('from-env');
+    const file = aFile('secret.yaml', `PRIVACY_KEY_FILE: ${aFile('key2', `${KEY} of a file`)}\n`);
+    expect(loadConfig({ env: { PRIVACY_MASK: 'ani' }, file }).privacy?.key.reveal()).toBe(`${KEY} of a file`);
+    const env = { PRIVACY_MASK: 'ani', PRIVACY_KEY: KEY };
+    expect(loadConfig({ env, file }).privacy?.key.reveal()).toBe(KEY);
   });
 
   test('given twice, or in a file that is missing or empty, are an error', () => {
@@ -344,7 +372,7 @@ describe('secrets', () => {
   });
 
   test('are masked however the configuration is printed', () => {
-    const config = fromEnv({ PRIVACY_MASK: 'ani', PRIVACY_KEY: 'hunter2', CLICKHOUSE_PASSWORD: 'hunter3' });
+    const config = fromEnv({ PRIVACY_MASK: 'ani', PRIVACY_KEY: `hunter2 ${KEY}`, CLICKHOUSE_PASSWORD: 'hunter3' });
     const printed = [
       JSON.stringify(config),
       inspect(config, { depth: 9, showHidden: true }),

@@ -30,6 +30,6 @@ test('whatever the settings are, no secret is in what is printed or thrown', () 
 });
 
 test('the secrets in force are known to those who scrub the logs', () => {
-  const config = loadConfig({ env: { PRIVACY_KEY: 'one', CLICKHOUSE_PASSWORD: 'two' } });
-  expect([...secretValues(config)].sort()).toEqual(['one', 'two']);
+  const config = loadConfig({ env: { EVENTS_SECRET: 'one of sixteen and more', CLICKHOUSE_PASSWORD: 'two' } });
+  expect([...secretValues(config)].sort()).toEqual(['one of sixteen and more', 'two']);
 });

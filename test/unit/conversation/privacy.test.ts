@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { normaliseAddress } from '../../../src/conversation/address';
 import type { CommunicationSnapshot, ConversationEvent } from '../../../src/conversation/event';
-import { maskEvent, type MaskedColumn } from '../../../src/conversation/privacy';
+import { maskAddress, maskEvent, type MaskedColumn } from '../../../src/conversation/privacy';
 import { withoutPersonalData } from '../../../src/conversation/scrub';
 import { readWire } from '../../../src/conversation/wire';
 import { at, call, callback, customer, email, message, notification } from '../../support/conversation-builders';
@@ -34,7 +35,7 @@ function maskedLegs(...columns: readonly MaskedColumn[]): Record<string, Communi
 describe('section 2, PRIVACY_MASK', () => {
   test.each(['ani', 'dnis'] as const)('%s masks every address, since which is which is known only later', (column) => {
     const legs = maskedLegs(column);
-    expect(legs['k']).toMatchObject({ self: hmac('tel:+441'), other: hmac('tel:+442') });
+    expect(legs['k']).toMatchObject({ self: hmac('+441'), other: hmac('+442') });
     expect(legs['b']).toMatchObject({ callbackNumber: hmac('+443') });
     expect(legs['e']).toMatchObject({ subject: 'Über mich' });
   });
@@ -45,6 +46,46 @@ describe('section 2, PRIVACY_MASK', () => {
     expect(legs['m']?.toAddress).toBeNull();
     expect(legs['k']?.subject).toBeNull();
   });
+
+  test.each([
+    [
+      '+13175550100',
+      ['tel:+13175550100', 'sip:+13175550100@sip.example.org:5060;transport=tcp', 'SIPS:+13175550100@10.0.0.1'],
+    ],
+    [
+      '+13175550100',
+      ['tel:+1-317-555-0100', '+1 (317) 555.0100', 'tel:+13175550100;phone-context=x', 'sip:%2B13175550100;npdi@h'],
+    ],
+    ['+13175550100;ext=12', ['tel:+1-317-555-0100;ext=1-2', 'sip:+13175550100;ext=12@h']],
+  ])('%s has one mask, however it is written: %j', (number, spellings) => {
+    expect(spellings.map((spelling) => normaliseAddress(spelling))).toEqual(spellings.map(() => number));
+    expect(spellings.map((spelling) => maskAddress(spelling, { key: KEY }))).toEqual(spellings.map(() => hmac(number)));
+  });
+
+  test.each([
+    '13175550100',
+    'tel:1001',
+    'sip:1001@a.example',
+    'Ann@Example.org',
+    '+1@example.org',
+    '+',
+    'tel:+',
+    '+1x',
+    '',
+    'a1b2',
+  ])('what is no international number keeps its spelling: %j', (address) =>
+    expect(maskAddress(address, { key: KEY })).toBe(hmac(address)),
+  );
+
+  test('normalised once is normalised for good', () =>
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom('+', '0', '19', ' ', '.', '-', '(', ';', '@', 'tel:', 'sip:', ';ext=') }),
+        (text) => {
+          expect(normaliseAddress(normaliseAddress(text))).toBe(normaliseAddress(text));
+        },
+      ),
+    ));
 
   test('subject masks subjects only', () => {
     const legs = maskedLegs('subject');
