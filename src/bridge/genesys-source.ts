@@ -15,7 +15,7 @@ import { createNameCodec, createRowCodec } from '../log';
 import type { Checks } from '../ops';
 import type { RoleParts } from '../wiring';
 import type { Intake } from './intake';
-import { followLiveRows } from './live-rows';
+import { followLiveRows, type KnownRow, type RowBack } from './live-rows';
 import { createNamesKeeper } from './names-keeper';
 import type { Sender } from './sender';
 
@@ -40,8 +40,14 @@ export interface GenesysSource {
 
 export async function startGenesysSource(parts: GenesysSourceParts): Promise<GenesysSource> {
   const { config, logger, metrics, log, schemas, topics, genesys, ingest, intake, sender } = parts;
-  const live = await followLiveRows(log, topics.state, await createRowCodec(schemas, topics));
+  const codec = () => createRowCodec(schemas, topics);
+  const live = followLiveRows({ log, topic: topics.state, codec, metrics, logger, onBack });
   let feed: GenesysFeed | null = null;
+
+  function onBack({ row, before, readAt }: RowBack): void {
+    const { conversation_id: id, db_last_updated: updatedAt } = row;
+    feed?.wentBack(id, { readAt, ...(updatedAt > before.db_last_updated ? { updatedAt } : {}) });
+  }
 
   const take = (bytes: Buffer, receivedAt: number, source: 'websocket' | 'rest'): void => {
     const ingested = ingest.line(bytes, receivedAt, `genesys ${source}`);
@@ -63,11 +69,11 @@ export async function startGenesysSource(parts: GenesysSourceParts): Promise<Gen
     reconciliation: {
       caughtUp: live.caughtUp,
       live: function* () {
-        for (const row of live.rows()) yield liveRowOf(row);
+        for (const known of live.entries()) yield liveRowOf(known);
       },
       row: (conversationId) => {
-        const row = live.row(conversationId);
-        return row === null ? null : liveRowOf(row);
+        const known = live.entry(conversationId);
+        return known === null ? null : liveRowOf(known);
       },
       onSnapshot: (body, askedAt) => take(Buffer.from(body), askedAt, 'rest'),
       onGone: (conversationId, askedAt) => {
@@ -81,7 +87,11 @@ export async function startGenesysSource(parts: GenesysSourceParts): Promise<Gen
   feed = running;
 
   return {
-    ready: { genesys: () => ({ ok: running.ready(), detail: running.state() }) },
+    ready: {
+      genesys: () => ({ ok: running.ready(), detail: running.state() }),
+      // What comes in is taken all the same: this is only what it is compared with.
+      table: () => ({ ok: true, detail: live.problem() ?? 'read back' }),
+    },
     queueNames: () => new Map(running.queues().map(({ id, name }) => [id, name])),
     rows: live.rows,
     pause: () => running.pause(),
@@ -107,7 +117,7 @@ function namesOf(parts: GenesysSourceParts): { readonly names?: NamesWanted } {
   return { names: { kinds, everyMs, keep: keeper.keep } };
 }
 
-function liveRowOf(row: QueueConversation): LiveRow {
+function liveRowOf({ row, readAt }: KnownRow): LiveRow {
   return {
     conversationId: row.conversation_id,
     queueId: row.queue_id,
@@ -116,7 +126,9 @@ function liveRowOf(row: QueueConversation): LiveRow {
     waiting: row.waiting,
     phase: phaseOf(row),
     afterCallWork: row.acw_state === 'pending',
-    updatedAt: row.db_last_updated,
+    // The clock of another bridge may be ahead; but nothing was received after it was read here.
+    updatedAt: Math.min(row.db_last_updated, readAt),
+    isAhead: row.db_last_updated > readAt,
   };
 }
 

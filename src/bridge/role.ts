@@ -32,6 +32,8 @@ export interface RunningBridge extends RunningRole {
 /** The bridge: snapshots, normalised and minimised, into the events topic, whichever way they come. */
 export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge> {
   const { config, logger, metrics, log, schemas, topics, tracing } = parts;
+  // Whoever cannot reach Kafka, or find the topic, is told so at the start, with the remedy.
+  await log.reach([topics.events]);
   const events = await createEventCodec(schemas, topics);
   const limits = limitsOf(config);
   const input = inputLimitsOf(config);
@@ -44,8 +46,6 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
     mask: maskOf(config),
     ...(tracing === undefined ? {} : { beginTrace: tracing.begin }),
   });
-  // Whoever cannot find the topic is told so at the start, with the remedy.
-  await log.endOffsets(topics.events);
   const producer = await log.createProducer();
   let genesys: GenesysSource | null = null;
   let full = false;

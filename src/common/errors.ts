@@ -8,6 +8,11 @@ export class OperatorError extends Error {
   readonly exitCode: number = 1;
 }
 
+/** What the message names does not answer now and may answer later: whoever can wait tries again. */
+export class AwayError extends OperatorError {
+  override readonly name = 'AwayError';
+}
+
 /** Wrong usage or configuration: the message names the variable or flag, what was wrong and what is allowed. */
 export class UsageError extends OperatorError {
   override readonly name = 'UsageError';

@@ -5,7 +5,7 @@ export {
   type DeadLetterLimits,
   tooManyDeadLetters,
 } from './dead-letter-limit';
-export { messageOf, OperatorError, UsageError } from './errors';
+export { AwayError, messageOf, OperatorError, UsageError } from './errors';
 export { type Fetch, fetchWith } from './fetch';
 export { check, failed, type Finding, type Findings, ok, type Outcome, skipped, warning } from './finding';
 export { type Io, type OutputStream, processIo, write } from './io';

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpAnswer } from './http';
+import { retryAfterMs, waitMs } from './waits';
 
 /** `background` requests leave some of each minute to those that cannot wait: logins, channels, subscriptions. */
 export type Urgency = 'now' | 'background';
@@ -39,7 +40,7 @@ export function createBudget({ signal, backgroundEveryMs }: BudgetOptions): Budg
   let lastBackgroundAt = 0;
   let behind: Promise<void> = Promise.resolve();
 
-  function waitMs(urgency: Urgency): number {
+  function untilAllowedMs(urgency: Urgency): number {
     const now = Date.now();
     if (limit !== null && limit.resetsAt <= now) limit = { ...limit, remaining: limit.allowed, resetsAt: Infinity };
     const held = heldUntil - now;
@@ -52,7 +53,7 @@ export function createBudget({ signal, backgroundEveryMs }: BudgetOptions): Budg
 
   async function wait(urgency: Urgency): Promise<void> {
     signal.throwIfAborted();
-    for (let ms = waitMs(urgency); ms > 0; ms = waitMs(urgency)) await sleep(ms, undefined, { signal });
+    for (let ms = untilAllowedMs(urgency); ms > 0; ms = untilAllowedMs(urgency)) await sleep(ms, undefined, { signal });
     if (urgency === 'background') lastBackgroundAt = Date.now();
     if (limit !== null) limit = { ...limit, remaining: limit.remaining - 1 };
   }
@@ -68,13 +69,12 @@ export function createBudget({ signal, backgroundEveryMs }: BudgetOptions): Budg
     told({ status, header }) {
       const now = Date.now();
       if (status === 429) {
-        const seconds = Number(header('retry-after') ?? NaN);
-        heldUntil = Math.max(heldUntil, now + (Number.isFinite(seconds) ? seconds * 1_000 : RETRY_AFTER_MS));
+        heldUntil = Math.max(heldUntil, now + (retryAfterMs(header('retry-after'), now) ?? RETRY_AFTER_MS));
       }
       const said = ['count', 'allowed', 'reset'].map((name) => Number(header(`inin-ratelimit-${name}`) ?? NaN));
       const [used = NaN, allowed = NaN, resetSeconds = NaN] = said;
       if (!Number.isFinite(allowed - used)) return;
-      const resetMs = Number.isFinite(resetSeconds) ? Math.max(0, resetSeconds) * 1_000 : 60_000;
+      const resetMs = Number.isNaN(resetSeconds) ? 60_000 : waitMs(resetSeconds * 1_000);
       limit = { allowed, remaining: Math.max(0, allowed - used), resetsAt: now + resetMs };
     },
     limit: () => limit,

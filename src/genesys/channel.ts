@@ -6,6 +6,7 @@ import { GenesysError, isTransient } from './errors';
 import type { Rest } from './rest';
 import { createChannel, subscribe, type NotificationChannel, type Rejection } from './subscriptions';
 import { backoffMs, type Timings } from './timings';
+import { timerMs } from './waits';
 
 /**
  * The states of a channel and what may follow each:
@@ -281,7 +282,7 @@ function renewalAt({ createdAt, expiresAt }: NotificationChannel, { renewAtFract
 function startTimer(waitMs: number): { readonly due: Promise<'time'>; cancel(): void } {
   let timer: NodeJS.Timeout | undefined;
   const due = new Promise<'time'>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, waitMs), 'time');
+    timer = setTimeout(resolve, timerMs(waitMs), 'time');
   });
   return { due, cancel: () => clearTimeout(timer) };
 }

@@ -13,8 +13,13 @@ export interface LiveRow {
   readonly phase: Phase | null;
   /** After-call work is pending: the row may stay though Genesys's queues know nothing of it any more. */
   readonly afterCallWork: boolean;
-  /** Epoch ms: the receive time of the last event that changed it. */
+  /**
+   * Epoch ms: the receive time of the last event that changed it, or when the row was read here if that was earlier: the
+   * clock of who received the event may be ahead of ours.
+   */
   readonly updatedAt: number;
+  /** True: it was. */
+  readonly isAhead?: boolean;
 }
 
 export interface ComparisonTimings {

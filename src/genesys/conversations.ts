@@ -6,6 +6,17 @@ export type ConversationAnswer =
   /** The conversation as REST tells it, JSON. */
   { readonly kind: 'snapshot'; readonly body: string } | { readonly kind: 'gone' };
 
+/** Genesys's ids are UUIDs of 36 characters. */
+const LONGEST_ID = 200;
+
+/**
+ * Whether an id can stand in the path of a request. Those of dots alone lead elsewhere (`/conversations/..` is the path
+ * above, also percent-encoded), one that is no well-formed text cannot be encoded, and Genesys has none that is so long.
+ */
+export function isAskable(id: string): boolean {
+  return id !== '' && id.length <= LONGEST_ID && !/^\.+$/.test(id) && id.isWellFormed();
+}
+
 const ROUTE = '/api/v2/conversations/{conversationId}';
 const NOT_FOUND = 404;
 

@@ -15,6 +15,7 @@ import {
   type ReconciliationPorts,
   type ReconciliationTimings,
   type Reconciler,
+  type WentBack,
 } from './reconciler';
 import type { GenesysUrls } from './regions';
 import { createRest, type Rest } from './rest';
@@ -58,6 +59,8 @@ export interface GenesysFeed {
   queues(): readonly WatchedQueue[];
   /** A snapshot of a conversation came by socket. */
   heard(conversationId: string, receivedAt: number): void;
+  /** Its row has become again what it was before. */
+  wentBack(conversationId: string, back: WentBack): void;
   /** Conversations of which Genesys is still to be asked. */
   toReconcile(): number;
   /** Stops reading from the sockets: what Genesys sends waits in the network, and then at Genesys. */
@@ -114,6 +117,7 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
     state: channels.state,
     queues: () => [...watch.queues().values()].map((queue) => ({ ...queue, ...channels.subscription(queue.id) })),
     heard: (conversationId, receivedAt) => reconciler?.heard(conversationId, receivedAt),
+    wentBack: (conversationId, back) => reconciler?.wentBack(conversationId, back),
     toReconcile: () => reconciler?.pending() ?? 0,
     pause: channels.pause,
     resume: channels.resume,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { UsageError } from '../common';
 import { GenesysError } from './errors';
 import type { Http, HttpAnswer } from './http';
+import { retryAfterMs } from './waits';
 
 export interface Credentials {
   readonly clientId: string;
@@ -85,14 +86,13 @@ function refusal(answer: HttpAnswer, loginUrl: string): Error {
         'Is it the id and secret of an OAuth client with the grant "Client Credentials", and GENESYS_REGION its region?',
     );
   }
-  const retryAfter = Number(answer.header('retry-after') ?? Number.NaN);
   return new GenesysError(
     `POST ${TOKEN_ROUTE} at ${new URL(loginUrl).host}: HTTP ${answer.status}, correlation id ${correlationId ?? 'none'}`,
     {
       status: answer.status,
       code: null,
       correlationId,
-      retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1_000 : null,
+      retryAfterMs: retryAfterMs(answer.header('retry-after')),
     },
   );
 }

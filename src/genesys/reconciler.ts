@@ -3,7 +3,7 @@ import { messageOf } from '../common';
 import type { Logger, Metrics, ReconciliationOutcome } from '../ops';
 import { queryActivity, type Activity } from './activity';
 import { activityWord, compareWithActivity, type ComparisonTimings, type LiveRow } from './comparison';
-import { getConversation } from './conversations';
+import { getConversation, isAskable } from './conversations';
 import { askEnded, DETAILS_AT_ONCE, queryUnended } from './details';
 import { GenesysError } from './errors';
 import { createWorkList, IMPORTANCES, type Work } from './reconciliation-work';
@@ -60,11 +60,27 @@ export interface Reconciler {
   gap(queueIds: readonly string[], fromMs: number | null): void;
   /** A snapshot of a conversation came by socket. */
   heard(conversationId: string, receivedAt: number): void;
+  /**
+   * The row of a conversation has become again what it was before. Where a snapshot that this bridge heard did it, it may
+   * have been one that was late: Genesys is asked.
+   */
+  wentBack(conversationId: string, back: WentBack): void;
   /** Conversations still to be asked for. */
   pending(): number;
+  /** Conversations of which it is known when they were heard of or asked for. */
+  remembered(): number;
   stop(): Promise<void>;
 }
 
+export interface WentBack {
+  /** When it was read here, epoch ms. */
+  readonly readAt: number;
+  /** The receive time of the event that did it, if that is known. */
+  readonly updatedAt?: number;
+}
+
+/** Without a receive time to go by: so long before the row was read the bridge may have heard what turned it back. */
+const HEARD_WITHIN_MS = 30_000;
 const IDLE_MS = 250;
 /** A gap is taken to have begun so much earlier: a socket is found dead late, and analytics is behind. */
 const GAP_MARGIN_MS = 2 * 60_000;
@@ -94,6 +110,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   let compareAt = Infinity;
   /** When gaps may be looked at: later after a failure. */
   let gapsAt = 0;
+  let forgetAt = 0;
   /** The client may not read analytics' details: every end costs a request of its own. */
   let detailsDenied = false;
 
@@ -131,7 +148,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       heardAt: (id) => heardAt.get(id) ?? 0,
       asked: (id) => asked.get(id) ?? null,
     });
-    news.forEach(work.add);
+    news.forEach(add);
     // What was in the log before the gap, and not in the table yet, is in it at the second look.
     lookedAt = new Map([...missed].map(([id, { until }]) => [id, until]));
     if (missed.size > 0) compareAt = now + timings.againAfterMs;
@@ -139,13 +156,19 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       const seen = news.filter(({ importance }) => importance === 'waiting' || importance === 'changed');
       metrics.missedByNotifications.inc(seen.length);
     }
-    forget(now);
+    forgetFrom(Date.now());
     sumUp();
     if (missed.size > 0) await findUnended([...missed.values()], watched);
   }
 
-  /** Of what has no row any more nothing needs to be remembered for long. */
-  function forget(now: number): void {
+  function add(one: Work): void {
+    if (isAskable(one.conversationId)) work.add(one);
+  }
+
+  /** Of what has no row any more nothing needs to be remembered for long, whatever Genesys answers meanwhile. */
+  function forgetFrom(now: number): void {
+    if (now < forgetAt) return;
+    forgetAt = now + Math.min(timings.compareEveryMs, timings.silentVoiceMs);
     for (const [id, at] of heardAt) if (now - at > timings.silentVoiceMs && row(id) === null) heardAt.delete(id);
     for (const [id, { at }] of asked) {
       if (now - at > timings.silentVoiceMs && row(id) === null && activity?.conversations.has(id) !== true)
@@ -171,7 +194,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
         for (const conversationId of ids) {
           if (row(conversationId) !== null || activity?.conversations.has(conversationId) === true) continue;
           if ((heardAt.get(conversationId) ?? 0) > now || asked.has(conversationId)) continue;
-          work.add({ conversationId, importance: 'changed', ask: 'whole', since: now, notBefore: 0 });
+          add({ conversationId, importance: 'changed', ask: 'whole', since: now, notBefore: 0 });
         }
         if ((pages += 1) >= MOST_PAGES) {
           logger.warn(
@@ -188,7 +211,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
 
   function newestRow(): number {
     let newest = 0;
-    for (const { updatedAt } of live()) newest = Math.max(newest, updatedAt);
+    for (const { updatedAt, isAhead } of live()) if (isAhead !== true) newest = Math.max(newest, updatedAt);
     return newest;
   }
 
@@ -205,7 +228,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     const newest = Math.max(heardAt.get(conversationId) ?? 0, row(conversationId)?.updatedAt ?? 0);
     if (newest < sentAt) return false;
     done(one, 'overtaken');
-    work.add({ ...one, since: Infinity, notBefore: Date.now() + timings.againAfterMs });
+    add({ ...one, since: Infinity, notBefore: Date.now() + timings.againAfterMs });
     return true;
   }
 
@@ -218,13 +241,13 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       if (now - at < timings.againAfterMs) return;
       told.delete(conversationId);
       const isOutrun = (row(conversationId)?.updatedAt ?? 0) > sentAt && (heardAt.get(conversationId) ?? 0) < at;
-      if (isOutrun) work.add({ conversationId, importance: 'changed', ask: 'whole', since: Infinity, notBefore: 0 });
+      if (isOutrun) add({ conversationId, importance: 'changed', ask: 'whole', since: Infinity, notBefore: 0 });
     }
   }
 
   function failed(one: Work): void {
     done(one, 'failed');
-    work.add({ ...one, notBefore: Date.now() + timings.againAfterMs });
+    add({ ...one, notBefore: Date.now() + timings.againAfterMs });
   }
 
   async function askWhole(one: Work): Promise<void> {
@@ -261,7 +284,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       if (ended === null && !detailsDenied) failed(one);
       else if (ended?.has(one.conversationId) !== true) {
         work.delete(one.conversationId);
-        work.add({ ...one, ask: 'whole' });
+        add({ ...one, ask: 'whole' });
       } else if (!isOvertaken(one, sentAt)) {
         asked.set(one.conversationId, { at: sentAt, activity: activityWord(undefined) });
         onGone(one.conversationId, sentAt);
@@ -290,6 +313,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       return true;
     }
     checkTold(now);
+    forgetFrom(now);
     const ends = work.ends(now, DETAILS_AT_ONCE);
     const heard = ends.filter(isHeard);
     heard.forEach((one) => done(one, 'heard'));
@@ -327,8 +351,19 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     },
     heard(conversationId, receivedAt) {
       heardAt.set(conversationId, Math.max(receivedAt, heardAt.get(conversationId) ?? 0));
+      forgetFrom(Date.now());
+    },
+    wentBack(conversationId, { readAt, updatedAt }) {
+      const heard = heardAt.get(conversationId) ?? 0;
+      const isOurs = updatedAt === undefined ? heard >= readAt - HEARD_WITHIN_MS : heard >= updatedAt;
+      if (!isOurs) return;
+      metrics.rowsBack.inc();
+      // An answer that says what was heard a moment ago would be taken for the same snapshot again.
+      const notBefore = Date.now() + timings.againAfterMs;
+      add({ conversationId, importance: 'changed', ask: 'whole', since: Infinity, notBefore });
     },
     pending: work.size,
+    remembered: () => new Set([...heardAt.keys(), ...asked.keys(), ...told.keys()]).size,
     async stop() {
       stopping.abort();
       await running;

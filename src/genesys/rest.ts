@@ -12,6 +12,7 @@ import type { Credentials, Tokens } from './oauth';
 import { createTokens } from './oauth';
 import type { GenesysUrls } from './regions';
 import { backoffMs, type Timings } from './timings';
+import { retryAfterMs } from './waits';
 
 export interface RestOptions {
   readonly urls: GenesysUrls;
@@ -170,7 +171,6 @@ const isUnauthorized = (error: unknown): boolean => error instanceof GenesysErro
 function refusalOf({ method, route }: RestRequest<unknown>, answer: HttpAnswer): GenesysError {
   const correlationId = answer.header('inin-correlation-id');
   const { code, permissions } = readErrorAnswer(answer.text);
-  const retryAfter = Number(answer.header('retry-after') ?? Number.NaN);
   const what = [`HTTP ${answer.status}`, code, `correlation id ${correlationId ?? 'none'}`].filter(
     (part) => part !== null,
   );
@@ -178,7 +178,7 @@ function refusalOf({ method, route }: RestRequest<unknown>, answer: HttpAnswer):
     status: answer.status,
     code,
     correlationId,
-    retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1_000 : null,
+    retryAfterMs: retryAfterMs(answer.header('retry-after')),
     permissions,
   });
 }

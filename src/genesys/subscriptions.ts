@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isAskable } from './conversations';
 import type { Rest } from './rest';
 
 /** A notification channel as Genesys gives it out: where to connect, and until when. */
@@ -22,9 +23,13 @@ export const MOST_CHANNELS = 18;
 
 const CHANNELS = '/api/v2/notifications/channels';
 const DAY_MS = 24 * 60 * 60_000;
+/** Genesys's channels live for one. */
+const MOST_DAYS = 7;
+const SHORTEST_LIFE_MS = 5_000;
 
 const ChannelAnswer = z.object({
-  id: z.string().min(1),
+  // It becomes a part of a path.
+  id: z.string().min(1).refine(isAskable),
   connectUri: z.url({ protocol: /^wss?$/ }),
   expires: z.string().optional(),
 });
@@ -53,7 +58,9 @@ export async function createChannel(rest: Rest): Promise<NotificationChannel> {
   const now = Date.now();
   // Genesys's word is by Genesys's clock.
   const expiresAt = Date.parse(expires ?? '') - rest.clockOffsetMs();
-  return { id, connectUri, createdAt: now, expiresAt: Number.isNaN(expiresAt) ? now + DAY_MS : expiresAt };
+  // A life that is over already, or lasts for ever, is no life: a channel is renewed by it.
+  const isSensible = expiresAt > now + SHORTEST_LIFE_MS && expiresAt <= now + MOST_DAYS * DAY_MS;
+  return { id, connectUri, createdAt: now, expiresAt: isSensible ? expiresAt : now + DAY_MS };
 }
 
 /**

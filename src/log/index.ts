@@ -28,6 +28,7 @@ export type {
   AssignedPartition,
   LogRecord,
   OutRecord,
+  Reading,
   RunningSubscription,
   RunningTasks,
   Task,
@@ -38,6 +39,7 @@ export { deadLetterRecord, unreadable } from './records/dead-letter';
 export { cloudEventHeaders, continueTrace } from './records/headers';
 export { createFoldSpans, reportSent, reportStored } from './records/spans';
 export { printableRecord, readStateRecord } from './records/state-records';
+export { createDeferred } from './runtime/signal';
 export {
   NAMES_PARTITIONS,
   TOMBSTONE_RETENTION_MS,

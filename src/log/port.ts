@@ -25,6 +25,14 @@ export interface Log {
   tombstoneRetentionMs(topic: string): Promise<number | null>;
   /** For people: why a method of this log failed, and what to do where a certificate or credentials are refused. */
   explain(error: unknown): Promise<string>;
+  /**
+   * Whether the log answers and has these topics: the first contact of whoever uses it.
+   * @throws AwayError when nobody answers, UsageError where a setting is wrong, OperatorError for a topic that is missing
+   */
+  reach(topics: readonly string[]): Promise<void>;
+  /** Whether an error of this log may pass by itself: brokers that are away, starting or choosing a leader. */
+  isTransient(error: unknown): boolean;
+  /** Ends everything that was begun here, within a few seconds also while the log is away. */
   close(): Promise<void>;
 }
 
@@ -194,5 +202,10 @@ export interface ReadRequest {
 export interface Reading {
   /** Resolves when the end that was fixed at the call has been read (with `follow`: reading goes on after that). */
   readonly caughtUp: Promise<void>;
+  /**
+   * Resolves when the reading has ended: by `stop`, or without `follow` at its end. Rejects with what ended it before: a
+   * receiver that threw, a log that no longer answers. Nothing more is handed over then. Nobody has to listen.
+   */
+  readonly done: Promise<void>;
   stop(): Promise<void>;
 }

@@ -102,9 +102,24 @@ export function createMetrics() {
       'Snapshots that were merged into others while they waited for Kafka',
       {},
     ),
+    unreadableRows: bridge.counter(
+      'bridge_unreadable_rows_total',
+      'Records of the state topic that the bridge cannot read back: they are left out, and it goes on',
+      { reason: UNREADABLE },
+    ),
+    tableRead: bridge.gauge(
+      'bridge_table_read',
+      '1 while the bridge reads the table back; 0: it cannot, and reconciliation works with what it had',
+      {},
+    ),
     reconciliations: bridge.counter('bridge_reconciliations_total', 'Conversations asked for, by what came of it', {
       outcome: RECONCILED,
     }),
+    rowsBack: bridge.counter(
+      'bridge_rows_back_total',
+      'Rows that became again what they had been, by a snapshot of this bridge that may have been late: they are asked for',
+      {},
+    ),
     reconciliationPending: bridge.gauge(
       'bridge_reconciliation_pending',
       'Conversations still to be asked for, by what users see of it',

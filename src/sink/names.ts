@@ -103,6 +103,8 @@ async function followTopic(options: NamesOptions, signal: AbortSignal, onCaughtU
   const reading = await log.read({ topics: [topic], follow: true, onRecord: inbox.put });
   const stop = () => void reading.stop();
   signal.addEventListener('abort', stop, { once: true });
+  const ended = reading.done.then(() => Promise.reject(new Error('the reading of the names ended')));
+  ended.catch(() => undefined); // raced below
   try {
     await reading.caughtUp;
     signal.throwIfAborted();
@@ -110,7 +112,7 @@ async function followTopic(options: NamesOptions, signal: AbortSignal, onCaughtU
     await put(options, writer, changesOf(rows, await readTable(store), { ...options, ends, epoch }), signal);
     onCaughtUp();
     for (;;) {
-      const records = await inbox.next();
+      const records = await Promise.race([inbox.next(), ended]);
       if ((await log.topicId(topic)) !== topicId) return;
       await put(options, writer, [...(await rowsOf(options, codec, records)).values()], signal);
     }

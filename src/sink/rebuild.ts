@@ -1,5 +1,5 @@
 import type { QueueConversation } from '../conversation';
-import { createRowCodec, type LogRecord, readStateRecord } from '../log';
+import { createRowCodec, type LogRecord } from '../log';
 import { claimEpoch, type Store } from '../store';
 import type { RoleParts } from '../wiring';
 import { compareTable, type Compacted } from './comparison';
@@ -61,7 +61,7 @@ function sum(numbers: Iterable<number>): number {
 
 /** What the topic has said up to the ends. */
 async function readCompacted(
-  { log, schemas, topics }: RoleParts,
+  { log, schemas, topics, logger }: RoleParts,
   ends: ReadonlyMap<number, number>,
 ): Promise<Compacted> {
   const codec = await createRowCodec(schemas, topics);
@@ -83,8 +83,14 @@ async function readCompacted(
   await codec.prepare([...latest.values()].map(({ value }) => value));
   const rows = new Map<string, { readonly row: QueueConversation; readonly offset: number }>();
   for (const [key, record] of latest) {
-    const { row } = readStateRecord(record, codec);
-    if (row !== null) rows.set(key, { row, offset: record.offset });
+    const decoded = record.value === null ? null : codec.decode(record.value);
+    if (decoded === null) continue;
+    if (decoded.ok) rows.set(key, { row: decoded.value, offset: record.offset });
+    else {
+      const { topic, partition, offset } = record;
+      logger.error({ topic, partition, offset, reason: decoded.reason }, 'a state record cannot be read: not compared');
+      newer.add(key);
+    }
   }
   return { ends, rows, newer };
 }

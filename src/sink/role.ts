@@ -35,6 +35,7 @@ export async function startSinkRole(
   { group = parts.topics.sinkGroup, begin = 'noted', names = 'followed' }: SinkRoleOptions = {},
 ): Promise<RunningSinkRole> {
   const { config, logger, metrics, log, schemas, topics, store, tracing } = parts;
+  await log.reach([topics.state, topics.deadLetters]);
   const rows = await createRowCodec(schemas, topics);
   const producer = await log.createProducer();
 

@@ -26,6 +26,8 @@ const STOP_TIMEOUT_MS = 10_000;
 const PROGRESS_EVERY_MS = 5_000;
 /** How often is looked where the topic ends, see `AsOf`: the watermark is as exact. For short retentions more often. */
 const SAMPLE_EVERY_MS = 5_000;
+/** The retention is the broker's number, and may be 0. */
+const SAMPLE_AT_MOST_EVERY_MS = 100;
 /** Who has this partition cleans up: one at a time is enough, two do no harm. */
 const CLEANER = 0;
 const NOTHING_NOTED: Pick<Progress, 'read'> = { read: () => Promise.resolve(new Map()) };
@@ -127,7 +129,10 @@ export async function createSink(options: SinkOptions): Promise<RunningSink> {
     resume: () => void subscribing.then((source) => source.resume()),
     onError: end,
   });
-  const sampler = setInterval(() => void sample(), Math.min(SAMPLE_EVERY_MS, staleAfterMs / 8));
+  const sampler = setInterval(
+    () => void sample(),
+    Math.max(SAMPLE_AT_MOST_EVERY_MS, Math.min(SAMPLE_EVERY_MS, staleAfterMs / 8)),
+  );
 
   const subscribing = log.subscribe({
     group: options.group,

@@ -1,16 +1,8 @@
 import { Agent } from 'node:https';
 import { rootCertificates } from 'node:tls';
 import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
-import {
-  explainTls,
-  messageOf,
-  OperatorError,
-  peerOf,
-  type TlsMaterial,
-  type TlsSettings,
-  UsageError,
-} from '../common';
-import { codeOf, describeStoreError } from './errors';
+import { AwayError, explainTls, messageOf, peerOf, type TlsMaterial, type TlsSettings, UsageError } from '../common';
+import { codeOf, describeStoreError, isRefusedLogin } from './errors';
 
 /**
  * The store's port is the official client's own interface: the embedded engine plugs into it. What holds for both:
@@ -103,26 +95,37 @@ function tlsOptions({ ca, cert, key }: TlsMaterial, password: string): Parameter
   return ca === undefined ? {} : { tls: { ca_cert: Buffer.from(ca) } };
 }
 
-/** Asks for the version. Throws an OperatorError that says what to look at. */
+/** Longer than a server takes that answers at all. */
+const CHECK_WITHIN_MS = 15_000;
+
+/**
+ * Asks for the version.
+ * @throws AwayError when ClickHouse does not answer as it should, UsageError where a setting is wrong; both say what to look at
+ */
 export async function checkStore(store: Store): Promise<string> {
   try {
-    const result = await store.client.query({ query: 'SELECT version() AS version', format: 'JSONEachRow' });
+    const result = await store.client.query({
+      query: 'SELECT version() AS version',
+      format: 'JSONEachRow',
+      abort_signal: AbortSignal.timeout(CHECK_WITHIN_MS),
+    });
     const [row] = await result.json<{ version: string }>();
     return row?.version ?? '';
   } catch (error) {
     const said = describeStoreError(error);
     const tls = await explainTls(error, store.tls);
     if (tls !== null) {
-      const Problem = tls.isConfiguration ? UsageError : OperatorError;
+      const Problem = tls.isConfiguration ? UsageError : AwayError;
       throw new Problem(`CLICKHOUSE_URL: cannot use ClickHouse at ${store.where}: ${tls.detail}. ${tls.remedy}`);
     }
     if (codeOf(error) === null) {
-      throw new OperatorError(
+      throw new AwayError(
         `CLICKHOUSE_URL: cannot reach ClickHouse at ${store.where} (${messageOf(error) || said}). ` +
           'Is the server up, and is this its HTTP port (8123, with TLS 8443)?',
       );
     }
-    throw new OperatorError(
+    if (!isRefusedLogin(error)) throw new AwayError(`ClickHouse at ${store.where} answers with an error: ${said}`);
+    throw new UsageError(
       `ClickHouse at ${store.where} refused: ${said}. Check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD.`,
     );
   }

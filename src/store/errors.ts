@@ -13,6 +13,13 @@ export function codeOf(error: unknown): number | null {
 export const UNKNOWN_TABLE = 60;
 export const UNKNOWN_DATABASE = 81;
 
+/** UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED: waiting does not help. */
+const LOGIN_ERRORS: ReadonlySet<number> = new Set([192, 193, 194, 516]);
+
+export function isRefusedLogin(error: unknown): boolean {
+  return LOGIN_ERRORS.has(codeOf(error) ?? 0);
+}
+
 /** The name that ClickHouse gives its code (`UNKNOWN_TABLE`), or the kind of network or TLS error: bounded, for metrics. */
 export function reasonOf(error: unknown): string {
   if (codeOf(error) === null) {

@@ -23,12 +23,16 @@ export interface Connected {
   readonly topics: TopicNames;
 }
 
-/** Kafka and the registry as the settings name them; nothing is connected before it is needed. */
-export function connectKafka(config: Config, logger: Logger, metrics: Metrics): Connected {
+/**
+ * Kafka and the registry as the settings name them; nothing is connected before it is needed.
+ * @param registryTries how often the registry is asked at the start; whoever waits for it by itself asks once
+ */
+export function connectKafka(config: Config, logger: Logger, metrics: Metrics, registryTries?: number): Connected {
   const { kafka, registry } = requireGroups(config, ['kafka', 'registry']);
+  const tries = registryTries === undefined ? {} : { triesAtStart: registryTries };
   return {
     log: createKafkaLog({ ...kafkaConnection(config, kafka.brokers, logger), metrics }),
-    schemas: createRegistrySchemas(registryOptions(config, registry.url, logger)),
+    schemas: createRegistrySchemas({ ...registryOptions(config, registry.url, logger), ...tries }),
     topics: topicNames(config.topics.prefix),
   };
 }

@@ -57,9 +57,12 @@ export async function setStage({ seed, acceleration, conversationsPerSecond }: S
     services.own(peer, peer.kill);
     const fold = createRole('fold', 'fold', env);
     services.own(fold, fold.kill);
-    const { log, schemas, topics } = connectKafka(loadConfig({ env }), pino({ enabled: false }), createMetrics());
+    const [logger, metrics] = [pino({ enabled: false }), createMetrics()];
+    const { log, schemas, topics } = connectKafka(loadConfig({ env }), logger, metrics);
     services.own(log, () => log.close());
-    const table = await followLiveRows(log, topics.state, await createRowCodec(schemas, topics));
+    const codec = () => createRowCodec(schemas, topics);
+    const table = followLiveRows({ log, topic: topics.state, codec, metrics, logger });
+    services.own(table, () => table.stop());
     const { silentDigitalMs, compareEveryMs, graceMs } = SOAK_RECONCILIATION;
     return {
       kafka: services.kafka,

@@ -128,10 +128,22 @@ export const PIPELINE_HEALTH: DashboardSpec = {
           ['sum(increase(queuefold_bridge_gaps_total[$__rate_interval]))', 'gaps'],
           ['sum(increase(queuefold_bridge_missed_by_notifications_total[$__rate_interval]))', 'conversations missed'],
         ]),
-        lines('To be asked for', [['sum by (importance) (queuefold_bridge_reconciliation_pending)', '{{importance}}']]),
-        lines('Asked for', [[`sum by (outcome) (${rate('queuefold_bridge_reconciliations_total')})`, '{{outcome}}']], {
-          unit: 'reqps',
-        }),
+        lines('To be asked for', [
+          ['sum by (importance) (queuefold_bridge_reconciliation_pending)', '{{importance}}'],
+          ['sum(queuefold_bridge_table_read == bool 0)', 'bridges that do not read the table back'],
+          [
+            'sum by (reason) (increase(queuefold_bridge_unreadable_rows_total[$__rate_interval]))',
+            'unreadable: {{reason}}',
+          ],
+        ]),
+        lines(
+          'Asked for',
+          [
+            [`sum by (outcome) (${rate('queuefold_bridge_reconciliations_total')})`, '{{outcome}}'],
+            [`sum(${rate('queuefold_bridge_rows_back_total')})`, 'rows that went back'],
+          ],
+          { unit: 'reqps' },
+        ),
         lines(
           'Requests to Genesys',
           [[`sum by (route, status) (${rate('queuefold_genesys_requests_total')})`, '{{status}} {{route}}']],

@@ -4,6 +4,7 @@ import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-sc
 import { Type } from 'avsc';
 import type { Logger } from 'pino';
 import {
+  AwayError,
   explainTls,
   fetchWith,
   messageOf,
@@ -25,28 +26,34 @@ export interface RegistryOptions {
   /** For `https://…`; absent: the authorities of Node, no client certificate. */
   readonly tls?: TlsMaterial;
   readonly logger: Logger;
+  /** How often it is asked for a schema at the start before it counts as away. Default 10, a second apart. */
+  readonly triesAtStart?: number;
 }
 
 const RETRY_MS = 1_000;
 const PROBE_MS = 10_000;
-/** A registry that is away at the start is a mistake to tell of; later it is an outage to wait out. */
+/** A registry that is away at the start is told of; later it is an outage to wait out. */
 const TRIES_AT_START = 10;
+/** One question at the start: the client itself would wait for ever for somebody who takes a connection and says nothing. */
+const ANSWER_WITHIN_MS = 15_000;
 
 /** Roles look up and cache; only `setup` registers. */
 export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
   const registry = clientOf(options);
+  const { triesAtStart = TRIES_AT_START } = options;
   return {
     idOf: async (subject, schema) => {
       for (let tries = 1; ; tries++) {
         try {
-          return await registry.getRegistryIdBySchema(subject, { type: SchemaType.AVRO, schema: schema.text });
+          const asked = registry.getRegistryIdBySchema(subject, { type: SchemaType.AVRO, schema: schema.text });
+          return await inTime(asked, ANSWER_WITHIN_MS);
         } catch (error) {
           if (isNotThere(error)) {
             throw new OperatorError(
               `SCHEMA_REGISTRY_URL: ${options.url} does not know this version's schema of subject ${subject}. Run \`queuefold setup\` first.`,
             );
           }
-          if (isFinal(error) || tries >= TRIES_AT_START) throw await unreachable(options, error);
+          if (isFinal(error) || tries >= triesAtStart) throw await unreachable(options, error);
           if (tries === 1) options.logger.warn({ error: messageOf(error) }, 'schema registry away, trying again');
           await sleep(RETRY_MS);
         }
@@ -160,12 +167,26 @@ async function unreachable(options: RegistryOptions, error: unknown): Promise<Er
   }
   const tls = url.startsWith('https:') ? await tlsProblem(options) : null;
   if (tls !== null) {
-    const Problem = tls.isConfiguration ? UsageError : OperatorError;
+    const Problem = tls.isConfiguration ? UsageError : AwayError;
     return new Problem(`SCHEMA_REGISTRY_URL: cannot use ${url}: ${tls.detail}. ${tls.remedy}`);
   }
-  return new OperatorError(
+  const Problem = isFinal(error) ? OperatorError : AwayError;
+  return new Problem(
     `SCHEMA_REGISTRY_URL: cannot use ${url} (${messageOf(error)}). Is the registry up, and is the path right (Apicurio: /apis/ccompat/v7)?`,
   );
+}
+
+/** @throws Error when it has neither resolved nor rejected by then */
+async function inTime<T>(work: Promise<T>, withinMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${withinMs} ms`)), withinMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The client makes of every network error a text, with the status 400: what it was is asked for once more. */

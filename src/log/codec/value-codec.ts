@@ -32,6 +32,8 @@ export interface ValueCodecOptions<T> {
 }
 
 const HEADER_BYTES = 5;
+/** More than any registry has of schemas that do not fit; a record of garbage may name any. */
+const MOST_UNKNOWN = 1_000;
 
 export async function createValueCodec<T>(options: ValueCodecOptions<T>): Promise<ValueCodec<T>> {
   const { schemas, toAvro, fromAvro } = options;
@@ -41,9 +43,29 @@ export async function createValueCodec<T>(options: ValueCodecOptions<T>): Promis
   const readers = new Map<number, ReturnType<Type['createResolver']> | null>();
   let scratch = Buffer.allocUnsafe(64 * 1024);
 
-  const learn = async (writerId: number): Promise<void> => {
-    const writer = await schemas.writerOf(writerId);
-    readers.set(writerId, writer === null ? null : reader.createResolver(writer));
+  const learning = new Map<number, Promise<void>>();
+  /** Ids that the registry does not know, the oldest first: records of others may name any number of them. */
+  const unknown = new Set<number>();
+
+  const remember = (writerId: number, writer: Type | null): void => {
+    const resolver = writer === null ? null : resolverTo(reader, writer);
+    readers.set(writerId, resolver);
+    if (resolver !== null) return;
+    unknown.add(writerId);
+    const [oldest] = unknown;
+    if (unknown.size <= MOST_UNKNOWN || oldest === undefined) return;
+    unknown.delete(oldest);
+    readers.delete(oldest);
+  };
+  const learn = (writerId: number): Promise<void> => {
+    const underWay = learning.get(writerId);
+    if (underWay !== undefined) return underWay;
+    const asked = schemas
+      .writerOf(writerId)
+      .then((writer) => remember(writerId, writer))
+      .finally(() => learning.delete(writerId));
+    learning.set(writerId, asked);
+    return asked;
   };
   await learn(id);
 
@@ -70,8 +92,10 @@ export async function createValueCodec<T>(options: ValueCodecOptions<T>): Promis
         return unreadable('not-avro', 'no Avro in Confluent’s wire format');
       const writerId = bytes.readInt32BE(1);
       const resolver = readers.get(writerId);
-      if (resolver === undefined) throw new Error(`decode before prepare: schema id ${writerId}`);
-      if (resolver === null)
+      // Forgotten again already, among very many that nobody knows.
+      const isForgotten = resolver === undefined && unknown.size === MOST_UNKNOWN;
+      if (resolver === undefined && !isForgotten) throw new Error(`decode before prepare: schema id ${writerId}`);
+      if (resolver === undefined || resolver === null)
         return unreadable('unknown-schema', `the registry knows no schema of id ${writerId} that fits`);
       try {
         const decoded: { value: unknown; offset: number } = reader.decode(bytes, HEADER_BYTES, resolver);
@@ -91,6 +115,15 @@ export async function createValueCodec<T>(options: ValueCodecOptions<T>): Promis
       return missing === null ? null : Promise.all([...missing].map(learn)).then(() => undefined);
     },
   };
+}
+
+/** Null: it is one that ours cannot read. */
+function resolverTo(reader: Type, writer: Type): ReturnType<Type['createResolver']> | null {
+  try {
+    return reader.createResolver(writer);
+  } catch {
+    return null;
+  }
 }
 
 function unreadable<T>(reason: UnreadableReason, message: string): Decoded<T> {

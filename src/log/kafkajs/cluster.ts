@@ -1,5 +1,5 @@
 import type { Kafka, KafkaMessage } from 'kafkajs';
-import { jittered } from '../runtime/signal';
+import { atMost, jittered } from '../runtime/signal';
 import { createClient, IMPATIENT, PATIENT, type KafkaConnection } from './client';
 import { protocolTypes, requireInternal } from './internals';
 import { unreachableError } from './unreachable';
@@ -126,13 +126,15 @@ export function batchClass(): BatchClass {
 export interface Service {
   /** Asks; what fails is asked again, a few times, on fresh metadata. Topics are made known first. */
   ask<T>(topics: readonly string[], question: (cluster: Cluster) => Promise<T>): Promise<T>;
-  /** @throws OperatorError when no broker answers */
+  /** @throws AwayError when no broker answers, UsageError where a setting is wrong */
   checkReachable(): Promise<void>;
   close(): Promise<void>;
 }
 
 const ATTEMPTS = 5;
 const RETRY_MS = 200;
+/** A connection that is still being tried is left to itself. */
+const CLOSE_WITHIN_MS = 1_000;
 
 export function createService(connection: KafkaConnection): Service {
   let opened: Promise<Cluster> | null = null;
@@ -173,9 +175,9 @@ export function createService(connection: KafkaConnection): Service {
       }
     },
     async close() {
-      const cluster = await opened?.catch(() => null);
+      const closing = opened?.then((cluster) => cluster.disconnect());
       opened = null;
-      await cluster?.disconnect();
+      await atMost(CLOSE_WITHIN_MS, closing);
     },
   };
 }

@@ -1,12 +1,14 @@
-import { OperatorError } from '../../common';
+import { OperatorError, UsageError } from '../../common';
 import type { Metrics } from '../../ops';
 import type { Log, LogProducer, Topology } from '../port';
 import type { Backend, TaskHooks } from '../runtime/backend';
 import { checkCoPartitioned } from '../runtime/co-partitioned';
+import { atMost } from '../runtime/signal';
 import { startSubscription } from '../runtime/subscription';
 import { startTasks } from '../runtime/tasks';
 import type { KafkaConnection } from './client';
 import { createService, isUnknownTopic, type Service } from './cluster';
+import { protocolTypes } from './internals';
 import { createKafkaMember } from './member';
 import { createKafkaProducer } from './producer';
 import { boundsOf, writtenOffsetsOf } from './reader';
@@ -14,7 +16,7 @@ import { readKafka } from './reading';
 import { openSession } from './session';
 import { tombstoneRetentionOf } from './topic-config';
 import { topicIdOf } from './topic-id';
-import { explainUnreachable } from './unreachable';
+import { explainUnreachable, isPassing } from './unreachable';
 
 export interface KafkaLogOptions extends KafkaConnection {
   readonly metrics?: Metrics;
@@ -38,8 +40,12 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
   const backend = createBackend(connection, service);
   const closers = new Set<() => Promise<void>>();
 
-  const closing = <T extends { stop(): Promise<void> }>(running: T): T => {
-    closers.add(() => running.stop());
+  /** Ended with this log, and forgotten when it has ended before: names are read, and written, for ever and ever. */
+  const closing = <T extends { stop(): Promise<void>; readonly done: Promise<void> }>(running: T): T => {
+    const stop = (): Promise<void> => running.stop();
+    const forget = (): void => void closers.delete(stop);
+    closers.add(stop);
+    running.done.then(forget, forget);
     return running;
   };
   const reach = async (topics: readonly string[]): Promise<void> => {
@@ -62,9 +68,13 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
     },
     async createProducer() {
       await service.checkReachable();
-      const producer: LogProducer = createKafkaProducer(connection);
-      closers.add(() => producer.close());
-      return producer;
+      const producer = createKafkaProducer(connection);
+      const close = async (): Promise<void> => {
+        await producer.close();
+        closers.delete(close);
+      };
+      closers.add(close);
+      return { send: producer.send, close } satisfies LogProducer;
     },
     async read(request) {
       await reach(request.topics);
@@ -78,6 +88,8 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
       await partitionsOf(service, topic);
       return service.ask([topic], (cluster) => writtenOffsetsOf(cluster, topic));
     },
+    reach,
+    isTransient: isPassing,
     topicId: (topic) => service.ask([topic], (cluster) => topicIdOf(cluster, topic)),
     tombstoneRetentionMs: (topic) => service.ask([topic], (cluster) => tombstoneRetentionOf(cluster, topic)),
     explain: async (error) => {
@@ -85,11 +97,14 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
       return remedy === null ? detail : `${detail}. ${remedy}`;
     },
     async close() {
-      await Promise.all([...closers].map((close) => close()));
+      await atMost(CLOSE_WITHIN_MS, Promise.allSettled([...closers].map((close) => close())));
       await service.close();
     },
   };
 }
+
+/** Whatever is still under way then is ended with the process. */
+const CLOSE_WITHIN_MS = 5_000;
 
 function topicsOf({ input, changelog, outputs }: Topology): readonly string[] {
   return [...new Set([input, changelog, ...outputs])];
@@ -102,6 +117,13 @@ async function partitionsOf(service: Service, topic: string): Promise<readonly n
       Promise.resolve(cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId)),
     );
   } catch (error) {
+    if (protocolTypes(error).includes('TOPIC_AUTHORIZATION_FAILED')) {
+      throw new UsageError(
+        `Topic ${topic}: the broker does not let this user see it (TOPIC_AUTHORIZATION_FAILED). Give it the ACLs of ` +
+          'its role (docs/operations.md), or check the KAFKA_SASL_… and KAFKA_SSL_… settings.',
+        { cause: error },
+      );
+    }
     if (!isUnknownTopic(error)) throw error;
     throw new OperatorError(`Topic ${topic} does not exist. Create the topics: queuefold setup`, { cause: error });
   }

@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { CompressionTypes, Producer } from 'kafkajs';
 import { partitionOf } from '../partitioner';
 import type { LogProducer, OutRecord } from '../port';
-import { createDeferred, type Deferred } from '../runtime/signal';
+import { atMost, createDeferred, type Deferred } from '../runtime/signal';
 import { compressionOf, createClient, VERY_PATIENT, type KafkaConnection } from './client';
 import { protocolTypes } from './internals';
 import { createRounds, toMessage, type OutMessage } from './records';
@@ -16,6 +15,7 @@ interface Waiting {
 const REQUEST_RECORDS = 1_000;
 /** What is under way when the producer is closed: kafkajs would try for minutes. */
 const CLOSE_WITHIN_MS = 2_000;
+const DISCONNECT_WITHIN_MS = 1_000;
 const TOO_LARGE = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'];
 
 /**
@@ -92,11 +92,12 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
     },
     async close() {
       isClosed = true;
-      await Promise.race([sending, sleep(CLOSE_WITHIN_MS, undefined, { ref: false })]);
+      await atMost(CLOSE_WITHIN_MS, sending);
       isAbandoned = true;
       const error = new Error('the producer was closed before the log took this');
       for (const { outcome } of [...underWay, ...queue.splice(0)]) outcome.reject(error);
-      await discard();
+      // One that is still being opened is closed by then: kafkajs tries that for minutes, too.
+      await atMost(DISCONNECT_WITHIN_MS, discard());
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { Reading, ReadRequest } from '../port';
-import { createDeferred, jittered } from '../runtime/signal';
+import { atMost, createDeferred, jittered } from '../runtime/signal';
 import { createClient, PATIENT, type KafkaConnection } from './client';
 import { createCluster, isUnknownTopic } from './cluster';
 import { boundsOf, readPositions, type ReadPosition } from './reader';
@@ -7,11 +7,14 @@ import { boundsOf, readPositions, type ReadPosition } from './reader';
 /** A reader that does not follow gives up after so many failures in a row, about 20 s; one that follows never. */
 const ATTEMPTS = 12;
 const RETRY_MS = 100;
+/** A fetch under way, or the wait before the next one: the log may be away. */
+const STOP_WITHIN_MS = 1_000;
 
 /** @see Log.read */
 export async function readKafka(connection: KafkaConnection, request: ReadRequest): Promise<Reading> {
   const cluster = createCluster(createClient(connection, PATIENT));
   const caughtUp = createDeferred<undefined>();
+  const done = createDeferred<undefined>();
   let isStopped = false;
   try {
     await cluster.connect();
@@ -22,19 +25,33 @@ export async function readKafka(connection: KafkaConnection, request: ReadReques
   }
   const { ends, positions } = await whenLeadersAreKnown(findPositions);
   if (ends.size === 0) caughtUp.resolve(undefined);
-  const running = readPositions({
+  readPositions({
     cluster,
     positions,
     isStopped: () => isStopped,
     attempts: request.follow ? Infinity : ATTEMPTS,
     onBatch(one, records) {
-      for (const record of records) request.onRecord(record);
+      for (const record of records) if (!isStopped) request.onRecord(record);
       if (one.position >= (ends.get(one) ?? Infinity)) {
         ends.delete(one);
         if (ends.size === 0) caughtUp.resolve(undefined);
       }
     },
-  }).then(() => caughtUp.resolve(undefined), caughtUp.reject);
+  }).then(
+    () => {
+      caughtUp.resolve(undefined);
+      done.resolve(undefined);
+    },
+    (error: unknown) => {
+      if (isStopped) {
+        done.resolve(undefined);
+        return;
+      }
+      caughtUp.reject(error);
+      done.reject(error);
+      void cluster.disconnect().catch(() => undefined);
+    },
+  );
 
   /** Right after a topic was created, or a leader has changed, brokers and metadata may disagree for a moment. */
   async function whenLeadersAreKnown<T>(ask: () => Promise<T>): Promise<T> {
@@ -76,11 +93,12 @@ export async function readKafka(connection: KafkaConnection, request: ReadReques
 
   return {
     caughtUp: caughtUp.promise,
+    done: done.promise,
     async stop() {
       isStopped = true;
       caughtUp.resolve(undefined);
-      await running;
-      await cluster.disconnect();
+      await atMost(STOP_WITHIN_MS, done.promise);
+      await atMost(STOP_WITHIN_MS, cluster.disconnect());
     },
   };
 }

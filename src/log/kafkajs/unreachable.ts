@@ -1,5 +1,6 @@
-import { explainTls, messageOf, OperatorError, type Peer, UsageError } from '../../common';
+import { AwayError, explainTls, messageOf, OperatorError, type Peer, UsageError } from '../../common';
 import type { KafkaConnection } from './client';
+import type { KafkajsError } from './internals';
 
 export interface Unreachable {
   /** Why no broker could be used. */
@@ -32,10 +33,10 @@ export async function explainUnreachable({ ssl, sasl }: KafkaConnection, error: 
   return { detail, remedy: null, isConfiguration: false };
 }
 
-/** @returns OperatorError, or UsageError where a setting is wrong */
+/** @returns AwayError, or UsageError where a setting is wrong */
 export async function unreachableError(connection: KafkaConnection, error: unknown): Promise<OperatorError> {
   const { detail, remedy, isConfiguration } = await explainUnreachable(connection, error);
-  const Problem = isConfiguration ? UsageError : OperatorError;
+  const Problem = isConfiguration ? UsageError : AwayError;
   return new Problem(
     `KAFKA_BROKERS: cannot reach ${connection.brokers.join(', ')} (${detail}). ` +
       (remedy ?? 'Is the broker up, and does advertised.listeners match?'),
@@ -62,6 +63,15 @@ function rootOf(error: unknown): unknown {
 function isAuthentication(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause.name === 'KafkaJSSASLAuthenticationError') return true;
+  }
+  return false;
+}
+
+/** kafkajs marks what may pass; of a connection that failed it knows no better. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof AwayError) return true;
+  for (let cause = error; cause instanceof Error && !(cause instanceof OperatorError); cause = cause.cause) {
+    if ((cause as KafkajsError).retriable === true || cause.name.startsWith('KafkaJSConnection')) return true;
   }
   return false;
 }

@@ -14,8 +14,11 @@ export function createMemoryClient(store: MemoryStore, options: ClientOptions): 
   const backend = createMemoryBackend(store);
   const closers = new Set<() => Promise<void>>();
 
-  const closing = <T extends { stop(): Promise<void> }>(running: T): T => {
-    closers.add(() => running.stop());
+  const closing = <T extends { stop(): Promise<void>; readonly done: Promise<void> }>(running: T): T => {
+    const stop = (): Promise<void> => running.stop();
+    const forget = (): void => void closers.delete(stop);
+    closers.add(stop);
+    running.done.then(forget, forget);
     return running;
   };
 
@@ -46,6 +49,11 @@ export function createMemoryClient(store: MemoryStore, options: ClientOptions): 
     writtenOffsets: (topic) => Promise.resolve(endsOf(store, topic)),
     topicId: () => Promise.resolve(null),
     tombstoneRetentionMs: () => Promise.resolve(null),
+    reach: (topics) => {
+      for (const topic of topics) store.topic(topic);
+      return Promise.resolve();
+    },
+    isTransient: () => false,
     explain: (error) => Promise.resolve(messageOf(error)),
     async close() {
       await Promise.all([...closers].map((close) => close()));

@@ -1,11 +1,11 @@
-import type { Reading, ReadRequest } from '../port';
+import type { LogRecord, Reading, ReadRequest } from '../port';
 import { createDeferred } from '../runtime/signal';
 import type { MemoryStore } from './cluster';
-import { createCursor } from './cursor';
+import { createCursor, type Cursor } from './cursor';
 
 /** @see Log.read */
 export function readMemory(store: MemoryStore, request: ReadRequest): Reading {
-  const { from } = request;
+  const { from, follow, onRecord } = request;
   const logs = request.topics.flatMap((topic) =>
     store
       .topic(topic)
@@ -13,35 +13,58 @@ export function readMemory(store: MemoryStore, request: ReadRequest): Reading {
       .filter(({ partition }) => from === undefined || from.has(partition)),
   );
   const caughtUp = createDeferred<undefined>();
+  const done = createDeferred<undefined>();
+  let cursors: readonly Cursor[] = [];
   let open = logs.length;
+  let isOver = false;
+
+  const end = (settle: () => void): void => {
+    isOver = true;
+    for (const cursor of cursors) cursor.close();
+    settle();
+  };
   const reached = (): void => {
     open -= 1;
-    if (open <= 0) caughtUp.resolve(undefined);
+    if (open > 0) return;
+    caughtUp.resolve(undefined);
+    if (!follow) end(() => done.resolve(undefined));
+  };
+  const handOver = (records: readonly LogRecord[], limit: number): void => {
+    try {
+      for (const record of records) if (record.offset < limit) onRecord(record);
+    } catch (error) {
+      end(() => {
+        caughtUp.reject(error);
+        done.reject(error);
+      });
+    }
   };
 
-  const cursors = logs.map(({ log, begin }) => {
-    const end = log.end();
-    let isReached = begin >= end;
+  cursors = logs.map(({ log, begin }) => {
+    const fixed = log.end();
+    let isReached = begin >= fixed;
     if (isReached) reached();
     const cursor = createCursor(log, begin, (records, nextOffset) => {
-      for (const record of records) {
-        if (request.follow || record.offset < end) request.onRecord(record);
-      }
-      if (isReached || nextOffset < end) return;
+      if (isOver) return;
+      handOver(records, follow ? Infinity : fixed);
+      if (isReached || nextOffset < fixed) return;
       isReached = true;
+      if (!follow) cursor.close();
       reached();
-      if (!request.follow) cursor.close();
     });
-    if (isReached && !request.follow) cursor.close();
+    if (isReached && !follow) cursor.close();
     return cursor;
   });
-  if (logs.length === 0) caughtUp.resolve(undefined);
+  if (logs.length === 0) reached();
 
   return {
     caughtUp: caughtUp.promise,
+    done: done.promise,
     stop() {
-      for (const cursor of cursors) cursor.close();
-      caughtUp.resolve(undefined);
+      end(() => {
+        caughtUp.resolve(undefined);
+        done.resolve(undefined);
+      });
       return Promise.resolve();
     },
   };

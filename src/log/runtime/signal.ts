@@ -31,6 +31,14 @@ export function createSignal(): Signal {
   };
 }
 
+/** Waits for work to end, one way or the other, but no longer than `ms`: who is told to stop does not wait for a log that is away. */
+export async function atMost(ms: number, work: Promise<unknown> | null | undefined): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([work?.catch(() => undefined), late]);
+  clearTimeout(timer);
+}
+
 /** Between half and all of `ms`: several processes that failed together do not try again together. */
 export function jittered(ms: number): number {
   return ms / 2 + Math.random() * (ms / 2);

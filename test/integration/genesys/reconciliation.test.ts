@@ -38,7 +38,13 @@ async function aPipeline() {
   const parts = { config: loadConfig({ env: {} }), logger, metrics, log, schemas, topics };
   const fold = await startFoldRole(parts);
   running.push(() => fold.stop());
-  const live = await followLiveRows(log, topics.state, await createRowCodec(schemas, topics));
+  const live = followLiveRows({
+    log,
+    topic: topics.state,
+    codec: () => createRowCodec(schemas, topics),
+    metrics,
+    logger,
+  });
   return {
     metrics,
     bridge: async (simulator: Simulator) => {

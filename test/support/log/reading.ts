@@ -63,6 +63,39 @@ export function describeReading(open: OpenScene): void {
       expect(keys).toEqual(['c']);
     });
 
+    it.each([false, true])(
+      'tell their owner that the receiver threw, and hand nothing more over (follow: %s)',
+      async (follow) => {
+        const { log, input, produce } = await open(1);
+        await produce(['a', '1']);
+        const keys: string[] = [];
+        const problem = new Error('the receiver cannot take it');
+        const onRecord = ({ key }: LogRecord): void => {
+          keys.push(key?.toString() ?? '');
+          if (keys.length === (follow ? 2 : 1)) throw problem;
+        };
+        const reading = await log.read({ topics: [input], follow, onRecord });
+        if (follow) await reading.caughtUp;
+        else await expect(reading.caughtUp).rejects.toThrow(problem);
+        await produce(['b', '2'], ['c', '3']);
+        await expect(reading.done).rejects.toThrow(problem);
+        await produce(['d', '4']);
+        await reading.stop();
+        expect(keys).toEqual(follow ? ['a', 'b'] : ['a']);
+      },
+    );
+
+    it('are done when they have been stopped, or without follow at their end', async () => {
+      const { log, input, produce } = await open(2);
+      await produce(['a', '1', 0]);
+      const whole = await log.read({ topics: [input], follow: false, onRecord: () => undefined });
+      await whole.done;
+      const following = await log.read({ topics: [input], follow: true, onRecord: () => undefined });
+      await following.caughtUp;
+      await following.stop();
+      await following.done;
+    });
+
     it('read on with follow', async () => {
       const { log, input, produce } = await open(1);
       await produce(['a', '1']);

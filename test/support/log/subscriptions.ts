@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { OperatorError } from '../../../src/common';
+import { createDeferred } from '../../../src/log';
 import type { AssignedPartition, Log, Subscription } from '../../../src/log/port';
-import { createDeferred } from '../../../src/log/runtime/signal';
 import { eventually, type OpenScene } from '../log-conformance';
 
 /** A subscriber that remembers what happened to it. */

@@ -62,7 +62,13 @@ async function start(settings: Record<string, string>) {
   const { registry } = metrics;
   const routes = bridge.routes ?? {};
   const http = await startOpsHttp({ host: '127.0.0.1', port: 0, registry, ready: bridge.ready, routes, logger });
-  const live = await followLiveRows(log, topics.state, await createRowCodec(schemas, topics));
+  const live = followLiveRows({
+    log,
+    topic: topics.state,
+    codec: () => createRowCodec(schemas, topics),
+    metrics,
+    logger,
+  });
   disposers.push(async () => {
     await bridge.stop();
     await fold.stop();

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createBudget } from '../../../src/genesys/budget';
+import { retryAfterMs } from '../../../src/genesys/waits';
 
 const answer = (status: number, headers: Record<string, string> = {}) => ({
   status,
@@ -51,6 +52,31 @@ describe('the budget of requests', () => {
     const budget = aBudget();
     budget.told(answer(429, { 'retry-after': '0.2' }));
     expect(await waited(budget.turn('now'))).toBeGreaterThanOrEqual(200);
+  });
+
+  test.each(['9999999999', '-1', 'Fri, 31 Dec 2299 23:59:59 GMT', 'Infinity'])(
+    'a Retry-After of %s overflows no timer: it neither runs in a circle nor waits for ever',
+    async (header) => {
+      expect(retryAfterMs(header)).toBeGreaterThanOrEqual(0);
+      expect(retryAfterMs(header)).toBeLessThanOrEqual(5 * 60_000);
+      const warned: string[] = [];
+      const warn = ({ name }: Error): void => void warned.push(name);
+      process.on('warning', warn);
+      const budget = aBudget();
+      budget.told(answer(429, { 'retry-after': header }));
+      const turn = budget.turn('now').catch(() => undefined);
+      await sleep(20);
+      stopping.abort();
+      await turn;
+      process.off('warning', warn);
+      expect(warned).toEqual([]);
+    },
+  );
+
+  test('a minute that Genesys says ends in a century holds nothing up for so long', () => {
+    const budget = aBudget();
+    budget.told(answer(200, limits(300, 3_000_000_000)));
+    expect((budget.limit()?.resetsAt ?? Infinity) - Date.now()).toBeLessThanOrEqual(5 * 60_000);
   });
 
   test('spaces what can wait, one after the other', async () => {

@@ -29,11 +29,13 @@ function aWorld() {
   let looks = 0;
   let answer: (id: string) => unknown = (id) => ({ id, participants: [] });
   let details: () => unknown = () => null;
+  let noActivity: GenesysError | null = null;
   const metrics = createMetrics();
 
   async function bodyOf(path: string, method: string): Promise<unknown> {
     if (path.endsWith('/activity/query')) {
       looks += 1;
+      if (noActivity !== null) return noActivity;
       const entities = [...active].map(([conversationId, metric]) => ({ conversationId, metric }));
       return { results: [{ group: { queueId: QUEUE }, entities }] };
     }
@@ -105,6 +107,7 @@ function aWorld() {
     isActive: (conversationId: string, metric = 'oInteracting') => void active.set(conversationId, metric),
     answers: (next: typeof answer) => void (answer = next),
     details: (next: typeof details) => void (details = next),
+    refuseActivity: (error: GenesysError) => void (noActivity = error),
   };
 }
 
@@ -400,5 +403,80 @@ describe('from time to time, without a gap', () => {
     }
     await first(world);
     expect([...new Set(world.asked)].sort()).toEqual(['call', 'old mail']);
+  });
+});
+
+describe('a row that went back to what it was before', () => {
+  const now = (): number => Date.now();
+
+  test('is asked for when what this bridge heard did it, and not when another bridge did', async () => {
+    const world = aWorld();
+    world.aRow('ours');
+    world.aRow('theirs');
+    const reconciler = world.start();
+    const at = now();
+    reconciler.heard('ours', at);
+    reconciler.heard('theirs', at - 12_000);
+    for (const id of ['ours', 'theirs']) reconciler.wentBack(id, { readAt: at + 5, updatedAt: at });
+    await until(() => world.outcomes.length === 1);
+    await soon();
+    expect(world.asked).toEqual(['ours']);
+  });
+
+  test('is asked for by who heard of it just before, where the clock of another bridge is ahead', async () => {
+    const world = aWorld();
+    world.aRow('a');
+    const reconciler = world.start();
+    reconciler.heard('a', now());
+    reconciler.wentBack('a', { readAt: now() });
+    await until(() => world.outcomes.length === 1);
+    expect(world.asked).toEqual(['a']);
+  });
+
+  test('is asked for once, however often it goes back meanwhile, and only after the window of duplicates', async () => {
+    const world = aWorld();
+    world.aRow('a');
+    const reconciler = world.start({ againAfterMs: 300 });
+    reconciler.heard('a', now());
+    for (let times = 0; times < 20; times += 1) reconciler.wentBack('a', { readAt: now(), updatedAt: now() - 1 });
+    await soon();
+    expect(world.asked).toEqual([]);
+    await until(() => world.outcomes.length === 1);
+    await soon();
+    expect(world.asked).toEqual(['a']);
+  });
+});
+
+describe('the clocks of others', () => {
+  test('a row from a clock that is ahead is done with like any other, and asked for once', async () => {
+    const world = aWorld();
+    // What live-rows makes of a receive time in the future: when the row was read.
+    world.aRow('a', { updatedAt: Date.now(), isAhead: true });
+    world.start().gap([QUEUE], null);
+    await until(() => world.outcomes.length === 1);
+    await soon();
+    expect(world.asked).toEqual(['a']);
+  });
+});
+
+describe('what is remembered', () => {
+  test('shrinks while Genesys refuses everything', async () => {
+    const world = aWorld();
+    world.answers(() => refusal(503, null));
+    world.refuseActivity(refusal(503, null));
+    const reconciler = world.start({ silentVoiceMs: 20, compareEveryMs: 20 });
+    for (let n = 0; n < 5_000; n += 1) reconciler.heard(`c${n}`, Date.now());
+    await until(() => reconciler.remembered() === 0);
+  });
+
+  test('an id that leads elsewhere in a path, or fits into none, is never asked for', async () => {
+    const world = aWorld();
+    for (const id of ['.', '..', '...', 'x'.repeat(300), '\ud800']) world.aRow(id);
+    world.aRow('good');
+    world.start().gap([QUEUE], null);
+    await until(() => world.outcomes.length === 1);
+    await soon();
+    expect(world.asked).toEqual(['good']);
+    expect(world.asksForEnds.join()).toMatch(/^(good)?$/);
   });
 });

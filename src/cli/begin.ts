@@ -1,0 +1,62 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AwayError, messageOf } from '../common';
+import type { Logger } from '../ops';
+
+export interface Beginning<T> {
+  /** Begins anew each time: what a failed attempt had begun, it has ended. AwayError: another one may succeed. */
+  attempt(): Promise<T>;
+  /** Told to stop: whatever is under way is left to the end of the process. */
+  readonly signal: AbortSignal;
+  /** What is waited for, in a sentence; null: nothing any more. */
+  readonly onWaiting: (message: string | null) => void;
+  readonly logger: Logger;
+  /** Between two attempts, and between two lines of the log. Default 3,000 and 5,000. */
+  readonly pauseMs?: number;
+  readonly tellEveryMs?: number;
+}
+
+const PAUSE_MS = 3_000;
+const TELL_EVERY_MS = 5_000;
+
+/**
+ * Begins what needs others, and waits for those that are away, for as long as it takes: an orchestrator that starts a
+ * process again and again would wait for minutes between two starts. What no waiting can mend is thrown at once.
+ * @throws AbortError when it is told to stop meanwhile
+ */
+export async function begin<T>(options: Beginning<T>): Promise<T> {
+  const { attempt, signal, onWaiting, logger, pauseMs = PAUSE_MS, tellEveryMs = TELL_EVERY_MS } = options;
+  let waitingFor: string | null = null;
+  const tell = (): void => logger.warn({ waitingFor: waitingFor ?? 'an answer' }, 'not started yet: waiting');
+  // Also while an attempt takes long: an address that swallows everything refuses nothing.
+  const telling = setInterval(tell, tellEveryMs).unref();
+  try {
+    for (;;) {
+      try {
+        const begun = await Promise.race([attempt(), told(signal)]);
+        if (waitingFor !== null) logger.info('the wait is over');
+        onWaiting(null);
+        return begun;
+      } catch (error) {
+        if (!(error instanceof AwayError)) throw error;
+        const message = messageOf(error);
+        onWaiting(message);
+        if (waitingFor !== message) {
+          waitingFor = message;
+          tell();
+          telling.refresh();
+        }
+      }
+      await sleep(pauseMs, undefined, { signal });
+    }
+  } finally {
+    clearInterval(telling);
+  }
+}
+
+function told(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const stop = (): void => reject(Object.assign(new Error('told to stop'), { name: 'AbortError' }));
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+}

@@ -1,0 +1,30 @@
+/**
+ * Numbers that Genesys, or whoever answers in its place, puts into timers: within what such a number may sensibly be. A
+ * timer beyond 2^31 − 1 ms is due at once, and a wait that is over at once is a busy loop.
+ */
+
+/** Genesys counts by the minute, and asks to wait for the rest of one. */
+const LONGEST_WAIT_MS = 5 * 60_000;
+/** 2^31 − 1: more is due at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * `Retry-After` (RFC 9110, 10.2.3): seconds, or a date.
+ * @returns how long to wait, ms, 5 minutes at most; null: nothing was said, or nothing that can be read
+ */
+export function retryAfterMs(header: string | null, now = Date.now()): number | null {
+  if (header === null || header.trim() === '') return null;
+  const seconds = Number(header);
+  const ms = Number.isNaN(seconds) ? Date.parse(header) - now : seconds * 1_000;
+  return Number.isNaN(ms) ? null : waitMs(ms);
+}
+
+/** A wait that somebody else asks for, 0 to 5 minutes, ms. */
+export function waitMs(asked: number): number {
+  return Math.min(LONGEST_WAIT_MS, Math.max(0, asked));
+}
+
+/** For `setTimeout`: whoever waits for longer looks again then. */
+export function timerMs(ms: number): number {
+  return Math.min(LONGEST_TIMER_MS, Math.max(0, ms));
+}

@@ -1,0 +1,128 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { followLiveRows, type LiveRowsOptions, type RowBack } from '../../../src/bridge/live-rows';
+import type { QueueConversation } from '../../../src/conversation';
+import { createLocalSchemas, createRowCodec, type Log, topicNames, type ValueCodec } from '../../../src/log';
+import { createMemoryCluster } from '../../../src/log/memory/cluster';
+import { createMetrics } from '../../../src/ops';
+import { aRow } from '../../support/store-rows';
+
+const topics = topicNames('live');
+const disposers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const dispose of disposers.splice(0).reverse()) await dispose();
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+async function aTopic() {
+  const log = createMemoryCluster({ partitions: 2 }).connect();
+  const producer = await log.createProducer();
+  const codec = await createRowCodec(createLocalSchemas(), topics);
+  const metrics = createMetrics();
+  const lines: string[] = [];
+  const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+  const put = (key: string | null, value: Buffer | null) => producer.send([{ topic: topics.state, key, value }]);
+  const counted = async (): Promise<string> =>
+    metrics.registry.getSingleMetricAsString('queuefold_bridge_unreadable_rows_total');
+  const follow = (more: Partial<LiveRowsOptions> = {}) => {
+    const { state: topic } = topics;
+    const live = followLiveRows({
+      log,
+      topic,
+      codec: () => Promise.resolve(codec),
+      metrics,
+      logger,
+      retryMs: 5,
+      ...more,
+    });
+    disposers.push(live.stop);
+    return live;
+  };
+  return {
+    log,
+    codec,
+    put,
+    row: (row: QueueConversation) => put(row.conversation_id, codec.encode(row)),
+    follow,
+    lines,
+    counted,
+  };
+}
+
+describe('the table, read back', () => {
+  test('an unreadable record is counted, named and left out, and the others are read', async () => {
+    const topic = await aTopic();
+    const unknownSchema = Buffer.from([0, 0, 0, 9, 9, 1, 2]);
+    await topic.row(aRow({ conversation_id: 'before' }));
+    await topic.put('garbage', Buffer.from('garbage'));
+    await topic.put('unknown', unknownSchema);
+    await topic.put(null, Buffer.from('x'));
+    const live = topic.follow();
+    await live.caughtUp;
+    await topic.put('later', Buffer.from('garbage'));
+    await topic.row(aRow({ conversation_id: 'after' }));
+    await until(() => live.entry('after') !== null);
+    expect([...live.rows()].map((row) => row.conversation_id).sort()).toEqual(['after', 'before']);
+    expect(live.problem()).toBeNull();
+    const counts = await topic.counted();
+    expect(counts).toMatch(/reason="not-avro"\} 2/);
+    expect(counts).toMatch(/reason="unknown-schema"\} 1/);
+    expect(counts).toMatch(/reason="no-key"\} 1/);
+    expect(topic.lines.filter((line) => line.includes('cannot be read'))).toHaveLength(4);
+    expect(topic.lines.join()).toMatch(/"topic":"live\.queue-conversation\.v1","partition":\d,"offset":\d/);
+  });
+
+  test('a reading that ends is begun anew; meanwhile the owner is told, and has what was known', async () => {
+    const topic = await aTopic();
+    await topic.row(aRow({ conversation_id: 'a' }));
+    const enders: ((error: Error) => void)[] = [];
+    const read: Log['read'] = async (request) => {
+      const reading = await topic.log.read(request);
+      const ended = new Promise<never>((_resolve, reject) => enders.push(reject));
+      ended.catch(() => undefined);
+      return { ...reading, done: Promise.race([reading.done, ended]) };
+    };
+    const live = topic.follow({ log: { read }, retryMs: 200 });
+    await live.caughtUp;
+    enders[0]?.(new Error('it broke'));
+    await until(() => live.problem() === 'it broke');
+    expect(live.entry('a')).not.toBeNull();
+    await topic.row(aRow({ conversation_id: 'b' }));
+    await until(() => live.entry('b') !== null);
+    expect(live.problem()).toBeNull();
+    expect(enders).toHaveLength(2);
+  });
+
+  test('a log or a registry that refuses at the start ends nobody', async () => {
+    const topic = await aTopic();
+    await topic.row(aRow({ conversation_id: 'a' }));
+    let refusals = 0;
+    const codec = (): Promise<ValueCodec<QueueConversation>> =>
+      (refusals += 1) < 3 ? Promise.reject(new Error('not registered')) : Promise.resolve(topic.codec);
+    const live = topic.follow({ codec });
+    await live.caughtUp;
+    expect(live.entry('a')).not.toBeNull();
+  });
+
+  test('a row that becomes again what it was is told, with the receive time that did it', async () => {
+    const topic = await aTopic();
+    const backs: RowBack[] = [];
+    const states = ['connected', 'parked', 'connected', 'parked', 'disconnected'];
+    const at = (n: number): number => Date.parse('2026-03-02T09:00:00Z') + n * 10_000;
+    // What was there at the start is no news.
+    for (const [n, state] of states.entries())
+      await topic.row(aRow({ conversation_id: 'old', state, db_last_updated: at(n) }));
+    const live = topic.follow({ onBack: (back) => void backs.push(back) });
+    await live.caughtUp;
+    for (const [n, state] of states.entries())
+      await topic.row(aRow({ conversation_id: 'a', state, db_last_updated: at(n) }));
+    await until(() => live.entry('a')?.row.state === 'disconnected');
+    expect(backs.map(({ row, before }) => [row.state, before.state, row.db_last_updated])).toEqual([
+      ['connected', 'parked', at(2)],
+      ['parked', 'connected', at(3)],
+    ]);
+  });
+});
