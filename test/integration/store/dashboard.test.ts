@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { dashboards } from '../../support/monitoring';
+import { asGrafanaSends, dashboards } from '../../support/monitoring';
 import { storeRows } from '../../support/naive-history';
 import { storeForTests, type TestStore } from '../../support/store';
 import { writerInto } from '../../support/store-rows';
@@ -24,13 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => tests.close());
 
-/** What Grafana and its ClickHouse plugin put in: variables, and the time that is shown. */
-function expand(query: string, queues: readonly string[]): string {
-  return query
-    .replaceAll('${database}', `\`${tests.store.database}\``)
-    .replaceAll('${queue:singlequote}', queues.map((queue) => `'${queue}'`).join(','))
-    .replace(/\$__timeFilter\((\w+)\)/g, "$1 >= toDateTime(0, 'UTC') AND $1 <= toDateTime(4102444800, 'UTC')");
-}
+const expand = (query: string, queues: readonly string[]) => asGrafanaSends(query, tests.store.database, queues);
 
 async function queues(): Promise<readonly string[]> {
   const rows = await tests.rows(expand(QUEUES, []));
