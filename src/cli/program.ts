@@ -158,7 +158,7 @@ export function createProgram(run: RunCommand): Command {
         .choices(['none', 'embedded', 'clickhouse'])
         .default('none'),
     )
-    .addOption(new Option('--print <what>', 'on stdout').choices(['rows', 'records', 'none']).default('rows'))
+    .addOption(new Option('--print <what>', 'on stdout').choices(['rows', 'records', 'visits', 'none']).default('rows'))
     .option('--strict', 'exit with 1 if a line was invalid')
     .option('--speed <n>', 'so many times as fast as it was received; else as fast as it goes')
     .option('--now <time>', 'the receive time of lines that carry none (ISO-8601)')

@@ -27,6 +27,8 @@ export interface ReplayPlace {
   readonly prefix: string;
   readonly database: string;
   readonly keep: boolean;
+  /** Whether its visits are asked for. */
+  readonly readsVisits: boolean;
   /** What the command line named is not a place of the replay's own. */
   readonly named: { readonly prefix: boolean; readonly database: boolean };
 }
@@ -47,13 +49,17 @@ export async function openReplayLog(
 }
 
 /** One partition, so that the order of the records is that of the input; what is consumed is dropped. */
-async function openMemory({ logger, metrics, shutdown }: Context, { prefix }: ReplayPlace): Promise<Connected> {
+async function openMemory(
+  { logger, metrics, shutdown }: Context,
+  { prefix, readsVisits }: ReplayPlace,
+): Promise<Connected> {
   const topics = topicNames(prefix);
   const log = createMemoryLog({
     partitions: 1,
     topics: {
       [topics.events]: { retention: 'consumed' },
       [topics.state]: { retention: 'consumed' },
+      [topics.visits]: { retention: 'consumed' },
       [topics.changelog]: { retention: 'latest' },
       [topics.deadLetters]: { retention: 'consumed' },
     },
@@ -61,7 +67,7 @@ async function openMemory({ logger, metrics, shutdown }: Context, { prefix }: Re
     metrics,
   });
   shutdown.onStop('log', () => log.close());
-  await discard(log, topics.deadLetters);
+  for (const topic of [topics.deadLetters, ...(readsVisits ? [] : [topics.visits])]) await discard(log, topic);
   return { log, schemas: createLocalSchemas(), topics };
 }
 
@@ -102,7 +108,7 @@ async function openConfigured(context: Context, place: ReplayPlace): Promise<Con
     }
   }
   if (!place.keep && !place.named.prefix) {
-    const names = [topics.events, topics.state, topics.changelog, topics.deadLetters];
+    const names = [topics.events, topics.state, topics.visits, topics.changelog, topics.deadLetters];
     shutdown.onStop('topics of the replay', () => withKafkaAdmin(connection, (admin) => admin.deleteTopics(names)));
   }
   return connected(context, config, place);

@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { UsageError, write } from '../common';
-import { compareIds, printableRow, type QueueConversation, TABLE_COLUMNS, time } from '../conversation';
+import {
+  compareIds,
+  printableRow,
+  printableVisit,
+  type QueueConversation,
+  type QueueVisit,
+  TABLE_COLUMNS,
+  time,
+} from '../conversation';
 import { printableRecord } from '../log';
 import { checkRecordings, recordedLines, replay, type ReplaySummary } from '../replay';
 import { foldSettingsOf, inputLimitsOf, limitsOf, maskOf } from '../wiring';
@@ -10,7 +18,7 @@ import { openReplayLog, openReplayStore, startReplaySink, storedRows, type Repla
 export interface ReplayFlags {
   readonly log: 'memory' | 'embedded' | 'kafka';
   readonly store: 'none' | 'embedded' | 'clickhouse';
-  readonly print: 'rows' | 'records' | 'none';
+  readonly print: 'rows' | 'records' | 'visits' | 'none';
   readonly strict?: true;
   readonly speed?: string;
   readonly now?: string;
@@ -28,11 +36,15 @@ export async function runReplay(command: Context, files: readonly string[], flag
   const now = nowOf(flags.now);
   const speed = speedOf(flags.speed);
   checkRecordings(files);
+  if (flags.print === 'visits' && config.fold.visits === 'off') {
+    throw new UsageError('--print visits: VISITS is "off", so none are written; set VISITS=on');
+  }
   const run = randomBytes(4).toString('hex');
   const place: ReplayPlace = {
     prefix: flags.prefix ?? `${config.topics.prefix}_replay_${run}`,
     database: flags.database ?? `${config.clickhouse.database}_replay_${run}`,
     keep: flags.keep === true,
+    readsVisits: flags.print === 'visits',
     named: { prefix: flags.prefix !== undefined, database: flags.database !== undefined },
   };
   const { log, schemas, topics } = await openReplayLog(context, flags.log, place);
@@ -41,6 +53,7 @@ export async function runReplay(command: Context, files: readonly string[], flag
 
   const out = createOutput((text) => write(io.stdout, text));
   const rows = new Map<string, QueueConversation>();
+  const visits = new Map<string, QueueVisit>();
   const summary = await replay({
     log,
     schemas,
@@ -59,6 +72,7 @@ export async function runReplay(command: Context, files: readonly string[], flag
       else rows.set(record.conversationId, record.row);
       return flags.print === 'records' ? out.line(printableRecord(record)) : undefined;
     },
+    onVisit: flags.print === 'visits' ? (key, visit) => void visits.set(key, visit) : null,
     onInvalid: invalidLines(context),
     onProgress: (soFar) => showProgress(context, soFar),
     signal: context.shutdown.signal,
@@ -68,6 +82,7 @@ export async function runReplay(command: Context, files: readonly string[], flag
     const printed = store === null ? sortedRows(rows.values()) : await storedRows(store);
     for (const row of printed) await out.line(JSON.stringify(row));
   }
+  for (const visit of sortedVisits(visits.values())) await out.line(JSON.stringify(printableVisit(visit)));
   await out.flush();
   if (!context.quiet) io.stderr.write(`${clearLine(context)}${summaryText(summary, rows.size)}\n`);
   return flags.strict === true && summary.invalid > 0 ? 1 : 0;
@@ -83,6 +98,15 @@ function sortedRows(rows: Iterable<QueueConversation>): readonly object[] {
   return [...rows]
     .sort((a, b) => compareIds(a.conversation_id, b.conversation_id))
     .map((row) => printableRow(row, TABLE_COLUMNS));
+}
+
+function sortedVisits(visits: Iterable<QueueVisit>): readonly QueueVisit[] {
+  return [...visits].sort(
+    (a, b) =>
+      compareIds(a.conversation_id, b.conversation_id) ||
+      a.entered_time - b.entered_time ||
+      compareIds(a.participant_id, b.participant_id),
+  );
 }
 
 function nowOf(flag: string | undefined): number {

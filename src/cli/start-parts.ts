@@ -92,6 +92,7 @@ export async function openMemoryLog({ config, shutdown, logger, metrics }: Conte
     topics: {
       [topics.events]: { retention: 'consumed' },
       [topics.state]: { retention: 'latest' },
+      [topics.visits]: { retention: 'consumed' },
       [topics.changelog]: { retention: 'latest' },
       [topics.deadLetters]: { retention: 'consumed' },
       [topics.names]: { retention: 'latest', partitions: NAMES_PARTITIONS },
@@ -100,7 +101,7 @@ export async function openMemoryLog({ config, shutdown, logger, metrics }: Conte
     metrics,
   });
   shutdown.onStop('log', () => log.close());
-  await discard(log, topics.deadLetters);
+  for (const topic of [topics.visits, topics.deadLetters]) await discard(log, topic);
   return {
     log,
     schemas: createLocalSchemas(),

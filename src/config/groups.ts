@@ -20,6 +20,7 @@ export interface Config {
     readonly closeAfter: 'disconnect' | 'acw';
     readonly acwTimeoutMs: number;
     readonly endedRetentionMs: number;
+    readonly visits: 'on' | 'off';
   };
   readonly bridge: { readonly pendingBytes: number };
   readonly limits: {
@@ -179,6 +180,7 @@ export function groupSettings(settings: ResolvedSettings): Config {
       closeAfter: settings.CLOSE_AFTER.value,
       acwTimeoutMs: settings.ACW_TIMEOUT.value,
       endedRetentionMs: settings.ENDED_RETENTION.value,
+      visits: settings.VISITS.value,
     },
     bridge: { pendingBytes: settings.BRIDGE_PENDING_BYTES.value },
     limits: {

@@ -128,6 +128,7 @@ export const SETTINGS = {
   CLOSE_AFTER: setting(oneOf(['disconnect', 'acw']), 'disconnect', 'when a row is closed'),
   ACW_TIMEOUT: setting(duration(SECOND_MS, 7 * DAY_MS), '15m', 'longest wait for after-call work'),
   ENDED_RETENTION: setting(duration(SECOND_MS, 7 * DAY_MS), '1h', 'how long an ended conversation is remembered'),
+  VISITS: setting(oneOf(['on', 'off']), 'on', 'whether the fold writes what became of each visit to a queue'),
   PRIVACY_MASK: optional(someOf(['ani', 'dnis', 'subject']), 'columns replaced by an HMAC before Kafka'),
   PRIVACY_KEY: confidential(secretKey(), 'key of that HMAC'),
 

@@ -159,7 +159,7 @@ function listed(
     if (list === undefined) legs.set(id, [...communications]);
     else list.push(...communications);
   }
-  return joined.map(({ id, position, purpose, queueId, userId, connectedTime, supervisor, skills }) => ({
+  return joined.map(({ id, position, purpose, queueId, userId, connectedTime, supervisor, consult, skills }) => ({
     id,
     position,
     purpose,
@@ -167,6 +167,7 @@ function listed(
     userId,
     connectedTime,
     supervisor,
+    consult,
     skills,
     communications: listedLegs(legs.get(id) ?? []),
   }));

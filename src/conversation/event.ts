@@ -46,6 +46,8 @@ export interface ParticipantSnapshot {
   readonly connectedTime: number | null;
   /** Monitors, coaches, barges in or screen-monitors; whom, the table does not use. */
   readonly supervisor: boolean;
+  /** It was asked for help by somebody on the phone to another participant; about whom, nobody uses. */
+  readonly consult: boolean;
   /** `conversationRoutingData.skills[].id` in order; null where there are none. */
   readonly skills: readonly string[] | null;
   readonly communications: readonly CommunicationSnapshot[];
@@ -61,6 +63,8 @@ export interface CommunicationSnapshot {
   readonly direction: string | null;
   readonly provider: string | null;
   readonly disconnectType: string | null;
+  /** REST has it, the websocket does not. */
+  readonly startAlertingTime: number | null;
   readonly connectedTime: number | null;
   readonly disconnectedTime: number | null;
   readonly afterCallWork: AfterCallWork | null;

@@ -9,6 +9,7 @@ export function fingerprint(snapshot: SnapshotEvent): Buffer {
   let text = '';
   for (const p of snapshot.participants) {
     text += `P${sized(p.id)}${p.position},${sized(p.purpose)}${sized(p.queueId)}${sized(p.userId)}${p.connectedTime},${p.supervisor}`;
+    if (p.consult) text += 'Q';
     if (p.skills !== null) for (const skill of p.skills) text += `S${sized(skill)}`;
     for (const leg of p.communications) text += communicationText(leg);
   }
@@ -25,6 +26,8 @@ function communicationText(leg: CommunicationSnapshot): string {
     `C${sized(leg.id)}${sized(leg.medium)}${leg.index},${sized(leg.state)}${sized(leg.direction)}${sized(leg.provider)}` +
     `${sized(leg.disconnectType)}${leg.connectedTime},${leg.disconnectedTime},${sized(leg.self)}${sized(leg.other)}${sized(leg.fromAddress)}${sized(leg.toAddress)}${sized(leg.callbackNumber)}` +
     `${sized(leg.subject)}${sized(leg.messageType)}`;
+  // Only where there is one, so that what has none is equal to what was received before it was kept.
+  if (leg.startAlertingTime !== null) text += `A${leg.startAlertingTime}`;
   const work = leg.afterCallWork;
   if (work !== null) text += `W${sized(work.state)}${work.startTime},${work.endTime}`;
   if (leg.messages !== null) for (const m of leg.messages) text += `M${m.messageTime},${sized(m.messageStatus)}`;

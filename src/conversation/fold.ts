@@ -27,11 +27,15 @@ import {
   type RecentEvent,
   type RowFacts,
 } from './state';
+import type { QueueVisit, Visit } from './visit';
+import { changedVisits, visits } from './visits';
 
 export interface FoldSettings {
   readonly closeAfter: 'disconnect' | 'acw';
   readonly acwTimeoutMs: number;
   readonly endedRetentionMs: number;
+  /** Whether visits are written. */
+  readonly visits: 'on' | 'off';
   readonly limits: Limits;
   /** The size of a state as the changelog writes it, in bytes. */
   readonly sizeOf: (state: ConversationState) => number;
@@ -41,6 +45,7 @@ export const DEFAULT_FOLD_SETTINGS: FoldSettings = {
   closeAfter: 'disconnect',
   acwTimeoutMs: 15 * 60_000,
   endedRetentionMs: 60 * 60_000,
+  visits: 'on',
   limits: DEFAULT_LIMITS,
   sizeOf: () => 0,
 };
@@ -58,11 +63,20 @@ export interface StateRecord {
   readonly timestamp: number;
 }
 
+/** A record of the topic of visits. */
+export interface VisitRecord {
+  readonly visit: QueueVisit;
+  /** Epoch ms: the receive time of its event. */
+  readonly timestamp: number;
+}
+
 export interface Folded {
   /** Null: unknown. The same object as before when nothing changed. */
   readonly state: ConversationState | null;
   /** In this order. */
   readonly records: readonly StateRecord[];
+  /** Of the topic of visits, after them, in this order. Absent: none. */
+  readonly visits?: readonly VisitRecord[];
   readonly outcome: FoldOutcome;
 }
 
@@ -144,18 +158,30 @@ function foldAfterTheEnd(known: EndedConversation, event: ConversationEvent, set
     .flatMap((participant) => participant.communications)
     .filter((leg) => saysEnded(leg) && !endedIds.has(leg.id))
     .map((leg) => leg.id);
-  if (news.length === 0) return { state: known, records: [], outcome: 'after-the-end' };
+  const unseen = settings.visits === 'off' ? [] : visitsUnknownTo(endedIds, event, legs);
+  const written = unseen.length === 0 ? {} : { visits: unseen };
+  if (news.length === 0) return { state: known, records: [], ...written, outcome: 'after-the-end' };
   const state = { ...known, communicationIds: [...known.communicationIds, ...new Set(news)] };
   const tooLarge = state.communicationIds.length > settings.limits.communications;
   return tooLarge
     ? { state: known, records: [], outcome: 'too-large' }
-    : { state, records: [], outcome: 'after-the-end' };
+    : { state, records: [], ...written, outcome: 'after-the-end' };
 }
 
-/**
- * The lifecycle after a merge (section 4): creates the row, changes it, or closes it.
- * @param first which queued participants a new row may take its connected_time from
- */
+/** Those of the snapshot alone, of participants all of whose communications the end did not know. */
+function visitsUnknownTo(endedIds: ReadonlySet<string>, event: SnapshotEvent, alone: Counted): readonly VisitRecord[] {
+  const isUnknown = ({ communications }: Participant): boolean => communications.every((leg) => !endedIds.has(leg.id));
+  const unknown = new Set(alone.participants.filter(isUnknown).map(({ id }) => id));
+  const shown = visits(event.conversationId, alone).filter((visit) => unknown.has(visit.participant_id));
+  return visitRecords(shown, event);
+}
+
+function visitRecords(written: readonly Visit[], event: ConversationEvent): readonly VisitRecord[] {
+  const db_last_updated = latestReceivedAt(event);
+  return written.map((visit) => ({ visit: { ...visit, db_last_updated }, timestamp: event.receivedAt }));
+}
+
+/** What a merge makes of the row, and of the visits. */
 function advance(
   before: OpenConversation,
   merged: OpenConversation,
@@ -163,11 +189,29 @@ function advance(
   settings: FoldSettings,
   first: (participant: QueuedParticipant) => boolean,
 ): Folded {
+  const participants = markQueued(counted(merged.participants), event.receivedAt);
+  const folded = advanceRow(before, { ...merged, participants }, event, settings, first);
+  if (settings.visits === 'off' || participants === before.participants) return folded;
+  const changed = changedVisits(event.conversationId, counted(before.participants), counted(participants));
+  return changed.length === 0 ? folded : { ...folded, visits: visitRecords(changed, event) };
+}
+
+/**
+ * The lifecycle after a merge (section 4): creates the row, changes it, or closes it.
+ * @param first which queued participants a new row may take its connected_time from
+ */
+function advanceRow(
+  before: OpenConversation,
+  merged: OpenConversation,
+  event: ConversationEvent,
+  settings: FoldSettings,
+  first: (participant: QueuedParticipant) => boolean,
+): Folded {
   const now = event.receivedAt;
-  const participants = markQueued(counted(merged.participants), now);
+  const { participants } = merged;
   const legs = counted(participants);
   const live = isLive(legs);
-  const open: OpenConversation = { ...merged, participants, endedAt: live ? null : (before.endedAt ?? now) };
+  const open: OpenConversation = { ...merged, endedAt: live ? null : (before.endedAt ?? now) };
 
   if (open.row === null) {
     const origin = live ? participants.find((p): p is QueuedParticipant => isQueued(p) && first(p)) : undefined;

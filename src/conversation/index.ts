@@ -2,7 +2,7 @@
 export { coalesce } from './coalesce';
 export type { ConversationEvent, EventSource, SnapshotEvent } from './event';
 export { withFingerprint } from './fingerprint';
-export { DEFAULT_FOLD_SETTINGS, type FoldOutcome, type FoldSettings, type StateRecord } from './fold';
+export { DEFAULT_FOLD_SETTINGS, type FoldOutcome, type FoldSettings, type StateRecord, type VisitRecord } from './fold';
 export { type ListedColumn, unlistedColumns } from './known-values';
 export { type InputLimits, isDeeperThan, type Limits } from './limits';
 export { readLine } from './line';
@@ -15,4 +15,5 @@ export { withoutPersonalData } from './scrub';
 export type { ConversationState, EndedConversation, OpenConversation } from './state';
 export { wireConversation } from './to-wire';
 export { compareIds, isObject, time } from './values';
+export { printableVisit, type QueueVisit, type Visit, VISIT_COLUMNS, type VisitOutcome } from './visit';
 export { readWire } from './wire';

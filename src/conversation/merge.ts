@@ -55,6 +55,7 @@ function newParticipant(seen: ParticipantSnapshot): Participant {
     userId: null,
     connectedTime: null,
     supervisor: false,
+    consult: false,
     skills: null,
     queuedAt: null,
     communications: [],
@@ -72,6 +73,7 @@ function mergeParticipant(known: Participant, seen: ParticipantSnapshot, endedId
     (seen.userId === null || seen.userId === known.userId) &&
     (seen.connectedTime === null || seen.connectedTime === known.connectedTime) &&
     (!seen.supervisor || known.supervisor) &&
+    (!seen.consult || known.consult) &&
     (seen.skills === null || sameStrings(seen.skills, known.skills));
   if (unchanged) return known;
   return {
@@ -82,6 +84,7 @@ function mergeParticipant(known: Participant, seen: ParticipantSnapshot, endedId
     userId: seen.userId ?? known.userId,
     connectedTime: seen.connectedTime ?? known.connectedTime,
     supervisor: seen.supervisor || known.supervisor,
+    consult: seen.consult || known.consult,
     skills: seen.skills ?? known.skills,
     queuedAt: known.queuedAt,
     communications,
@@ -150,6 +153,7 @@ export function versionOf(snapshot: CommunicationSnapshot, endedIds: ReadonlySet
     direction: snapshot.direction,
     provider: snapshot.provider,
     disconnectType: snapshot.disconnectType,
+    startAlertingTime: snapshot.startAlertingTime,
     connectedTime: snapshot.connectedTime,
     disconnectedTime: snapshot.disconnectedTime,
     afterCallWork: snapshot.afterCallWork,
@@ -199,6 +203,7 @@ export const FIELDS: readonly CommunicationField[] = [
   'direction',
   'provider',
   'disconnectType',
+  'startAlertingTime',
   'connectedTime',
   'disconnectedTime',
   'afterCallWork',
@@ -243,6 +248,7 @@ function saysNoMore(known: CommunicationVersion, version: CommunicationVersion):
     (known.direction === null || version.direction !== null) &&
     (known.provider === null || version.provider !== null) &&
     (known.disconnectType === null || version.disconnectType !== null) &&
+    (known.startAlertingTime === null || version.startAlertingTime !== null) &&
     (known.connectedTime === null || version.connectedTime !== null) &&
     (known.disconnectedTime === null || version.disconnectedTime !== null) &&
     (known.afterCallWork === null || version.afterCallWork !== null) &&
@@ -265,6 +271,7 @@ function sameVersion(a: CommunicationVersion, b: CommunicationVersion): boolean 
     a.direction === b.direction &&
     a.provider === b.provider &&
     a.disconnectType === b.disconnectType &&
+    a.startAlertingTime === b.startAlertingTime &&
     a.connectedTime === b.connectedTime &&
     a.disconnectedTime === b.disconnectedTime &&
     a.self === b.self &&

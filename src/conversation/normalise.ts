@@ -64,6 +64,7 @@ function normaliseParticipant(
     userId: text(wire['userId']),
     connectedTime: time(wire['connectedTime']),
     supervisor,
+    consult: text(wire['consultParticipantId']) !== null,
     skills: skillsOf(wire['conversationRoutingData']),
     communications,
   };
@@ -84,6 +85,7 @@ function normaliseCommunication(
     direction: text(leg['direction']),
     provider: text(leg['provider']),
     disconnectType: eventSpelling(text(leg['disconnectType'])),
+    startAlertingTime: time(leg['startAlertingTime']),
     connectedTime: time(leg['connectedTime']),
     disconnectedTime: time(leg['disconnectedTime']),
     afterCallWork: afterCallWorkOf(leg['afterCallWork']),

@@ -1,7 +1,18 @@
 import type { ConversationEvent } from './event';
-import { dueAfter, fold, rowDeadline, whenDue, type FoldOutcome, type FoldSettings, type StateRecord } from './fold';
+import {
+  dueAfter,
+  fold,
+  rowDeadline,
+  whenDue,
+  type FoldOutcome,
+  type FoldSettings,
+  type StateRecord,
+  type VisitRecord,
+} from './fold';
 import { createSchedule } from './schedule';
 import type { ConversationState } from './state';
+
+const NO_VISITS: readonly VisitRecord[] = [];
 
 /**
  * All conversations of one partition, and what becomes due among them as its receive times go on (specification,
@@ -24,6 +35,8 @@ export interface PartitionFold {
 
 export interface Applied {
   readonly records: readonly StateRecord[];
+  /** Of the event itself: a row that its deadline closed writes none. */
+  readonly visits: readonly VisitRecord[];
   readonly outcome: FoldOutcome;
 }
 
@@ -81,6 +94,7 @@ export function createPartitionFold(settings: FoldSettings): PartitionFold {
       if (folded.state !== known) change(id, folded.state);
       return {
         records: records.length === 0 ? folded.records : [...records, ...folded.records],
+        visits: folded.visits ?? NO_VISITS,
         outcome: folded.outcome,
       };
     },

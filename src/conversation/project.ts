@@ -63,13 +63,13 @@ function queueOf(
 }
 
 /** Of the latest communication; else of the first customer's or external's; else chats come in. */
-function directionOf(of: Counted, leg: Communication): string | null {
-  const own = field(leg, 'direction');
+export function directionOf(of: Counted, leg: Communication | null): string | null {
+  const own = leg === null ? null : field(leg, 'direction');
   if (own !== null) return own;
   const party = of.participants.find((p) => isOutsideParty(purposeOf(p)) && of.communications(p).length > 0);
   const theirs = party === undefined ? null : latestCommunication(of.communications(party));
   const direction = theirs === null ? null : field(theirs, 'direction');
-  return direction ?? (leg.medium === 'Chat' ? 'inbound' : null);
+  return direction ?? (leg?.medium === 'Chat' ? 'inbound' : null);
 }
 
 interface Addresses {

@@ -14,6 +14,7 @@ const LEG: Shape = {
   direction: 'word',
   provider: 'word',
   disconnectType: 'word',
+  startAlertingTime: 'time',
   connectedTime: 'time',
   disconnectedTime: 'time',
   afterCallWork: WORK,

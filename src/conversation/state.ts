@@ -50,6 +50,7 @@ export interface Participant {
   readonly userId: string | null;
   readonly connectedTime: number | null;
   readonly supervisor: boolean;
+  readonly consult: boolean;
   readonly skills: readonly string[] | null;
   /** The receive time of the event that made it a queued acd participant; once set it stays. */
   readonly queuedAt: number | null;
@@ -83,6 +84,7 @@ export interface CommunicationVersion extends Rank {
   readonly direction: string | null;
   readonly provider: string | null;
   readonly disconnectType: string | null;
+  readonly startAlertingTime: number | null;
   readonly connectedTime: number | null;
   readonly disconnectedTime: number | null;
   readonly afterCallWork: AfterCallWorkState | null;

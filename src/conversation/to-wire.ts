@@ -12,7 +12,7 @@ export function wireConversation({ conversationId, participants }: SnapshotEvent
 }
 
 function wireParticipant(participant: ParticipantSnapshot): JsonObject {
-  const { id, purpose, queueId, userId, connectedTime, supervisor, skills, communications } = participant;
+  const { id, purpose, queueId, userId, connectedTime, supervisor, consult, skills, communications } = participant;
   const arrays = MEDIA.flatMap(([array, medium]) => {
     const legs = communications.filter((leg) => leg.medium === medium);
     return legs.length === 0 ? [] : [[array, legs.map(wireCommunication)] as const];
@@ -25,6 +25,7 @@ function wireParticipant(participant: ParticipantSnapshot): JsonObject {
     connectedTime: iso(connectedTime),
     // That somebody is watched is used; who, is not.
     monitoredParticipantId: supervisor ? 'not-recorded' : null,
+    consultParticipantId: consult ? 'not-recorded' : null,
     conversationRoutingData: skills === null ? null : { skills: skills.map((skill) => ({ id: skill })) },
     ...Object.fromEntries(arrays),
   });
@@ -38,6 +39,7 @@ function wireCommunication(leg: CommunicationSnapshot): JsonObject {
     direction: leg.direction,
     provider: leg.provider,
     disconnectType: leg.disconnectType,
+    startAlertingTime: iso(leg.startAlertingTime),
     connectedTime: iso(leg.connectedTime),
     disconnectedTime: iso(leg.disconnectedTime),
     afterCallWork: work && present({ state: work.state, startTime: iso(work.startTime), endTime: iso(work.endTime) }),

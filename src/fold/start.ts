@@ -4,6 +4,7 @@ import {
   createChangelogCodec,
   createEventReader,
   createRowCodec,
+  createVisitCodec,
   type Log,
   type RunningTasks,
   type SchemaSource,
@@ -28,16 +29,18 @@ export interface FoldOptions {
 /** Runs the fold as one member of its group. */
 export async function startFold(options: FoldOptions): Promise<RunningTasks> {
   const { log, schemas, topics, timers } = options;
-  const [events, rows, changelog] = await Promise.all([
+  const writesVisits = options.settings.visits === 'on';
+  const [events, rows, visits, changelog] = await Promise.all([
     createEventReader(schemas, topics),
     createRowCodec(schemas, topics),
+    writesVisits ? createVisitCodec(schemas, topics) : null,
     createChangelogCodec(schemas, topics),
   ]);
   const topology: Topology = {
     group: topics.foldGroup,
     input: topics.events,
     changelog: topics.changelog,
-    outputs: [topics.state, topics.deadLetters],
+    outputs: [topics.state, ...(writesVisits ? [topics.visits] : []), topics.deadLetters],
     timers,
   };
   const settings: FoldSettings = {
@@ -50,6 +53,7 @@ export async function startFold(options: FoldOptions): Promise<RunningTasks> {
       topics,
       events,
       rows,
+      visits,
       changelog,
       settings,
       deadLetterLimits: options.deadLetterLimits,

@@ -6,7 +6,10 @@ import {
   type FoldSettings,
   type ListedColumn,
   type QueueConversation,
+  type QueueVisit,
   type StateRecord,
+  type VisitOutcome,
+  type VisitRecord,
   unlistedColumns,
   withoutPersonalData,
 } from '../conversation';
@@ -24,6 +27,7 @@ import {
   type TopicNames,
   unreadable,
   type ValueCodec,
+  visitKey,
 } from '../log';
 import { type FoldDeadLetterReason, type Metrics, observeLatency, type Received, type Tracing } from '../ops';
 
@@ -31,6 +35,8 @@ export interface FoldTaskOptions {
   readonly topics: TopicNames;
   readonly events: ValueCodec<ConversationEvent>;
   readonly rows: ValueCodec<QueueConversation>;
+  /** Null: none are written. */
+  readonly visits: ValueCodec<QueueVisit> | null;
   readonly changelog: ValueCodec<ChangelogValue>;
   readonly settings: FoldSettings;
   readonly deadLetterLimits: DeadLetterLimits;
@@ -43,7 +49,7 @@ const TIMER_GRACE_MS = 10_000;
 
 /** The fold of one partition of the events topic: bytes in, bytes out, everything in between is src/conversation. */
 export function createFoldTask(partition: number, options: FoldTaskOptions): Task {
-  const { topics, events, rows, changelog, metrics, tracing } = options;
+  const { topics, events, rows, visits, changelog, metrics, tracing } = options;
   const fold = createPartitionFold(options.settings);
   const limit = createDeadLetterLimit(options.deadLetterLimits);
   const spans = tracing && createFoldSpans(tracing, { topic: topics.events, partition, group: topics.foldGroup });
@@ -68,6 +74,24 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
       }),
     };
   };
+
+  const visitRecords = (
+    codec: ValueCodec<QueueVisit>,
+    records: readonly VisitRecord[],
+    id: string,
+    traceparent: string | null,
+  ): readonly Omit<OutRecord, 'partition'>[] =>
+    records.map(({ visit, timestamp }, index) => {
+      tally.visits.push(visit.outcome);
+      const headers = cloudEventHeaders({
+        id: `${id}-v${index}`,
+        source: 'queuefold/fold',
+        type: 'queuefold.queue-visit',
+        time: timestamp,
+        traceparent,
+      });
+      return { topic: topics.visits, key: visitKey(visit), value: codec.encode(visit), timestamp, headers };
+    });
 
   const finish = (outputs: readonly Omit<OutRecord, 'partition'>[], nextOffset: number): TaskOutput => {
     const changed = [...fold.takeChanges()].map(([key, state]) => ({
@@ -142,12 +166,15 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
         tally.outcomes[applied.outcome] = (tally.outcomes[applied.outcome] ?? 0) + 1;
         tally.received.push({ at: read.receivedAt, traceparent: record.headers['traceparent'] });
         spans?.processed(record, applied.outcome);
-        if (applied.records.length > 0) {
+        if (applied.records.length > 0 || applied.visits.length > 0) {
           const trace = continueTrace(record.headers['traceparent'], partition, record.offset);
           for (const [index, each] of applied.records.entries()) {
             // A row that its deadline closed before this event was looked at is none of the event's doing.
             const isOwn = each.conversationId === read.conversationId;
             outputs.push(stateRecord(each, `${partition}-${record.offset}-${index}`, isOwn ? trace : null));
+          }
+          if (visits !== null) {
+            outputs.push(...visitRecords(visits, applied.visits, `${partition}-${record.offset}`, trace));
           }
         }
         if (applied.outcome === 'too-large') {
@@ -206,13 +233,21 @@ function* valuesOf(records: Iterable<LogRecord>): Generator<Buffer | null> {
 interface Tally {
   readonly outcomes: Partial<Record<FoldOutcome, number>>;
   readonly records: { upsert: number; tombstone: number };
+  readonly visits: VisitOutcome[];
   readonly unlisted: ListedColumn[];
   readonly deadLetters: FoldDeadLetterReason[];
   readonly received: Received[];
 }
 
 function newTally(): Tally {
-  return { outcomes: {}, records: { upsert: 0, tombstone: 0 }, unlisted: [], deadLetters: [], received: [] };
+  return {
+    outcomes: {},
+    records: { upsert: 0, tombstone: 0 },
+    visits: [],
+    unlisted: [],
+    deadLetters: [],
+    received: [],
+  };
 }
 
 function countTally(tally: Tally, metrics: Metrics): void {
@@ -221,6 +256,7 @@ function countTally(tally: Tally, metrics: Metrics): void {
   for (const kind of ['upsert', 'tombstone'] as const) {
     if (tally.records[kind] > 0) metrics.foldRecords.inc({ kind }, tally.records[kind]);
   }
+  for (const outcome of tally.visits) metrics.foldVisits.inc({ outcome });
   for (const column of tally.unlisted) metrics.unlistedValues.inc({ column });
   for (const reason of tally.deadLetters) {
     metrics.foldEvents.inc({ outcome: 'dead-letter' });

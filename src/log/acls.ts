@@ -16,7 +16,7 @@ export interface Acl {
 
 /** All that a role needs at Kafka, and nothing more. */
 export function aclsOf(role: AclRole, names: TopicNames): readonly Acl[] {
-  const { prefix, events, state, changelog, deadLetters, foldGroup } = names;
+  const { prefix, events, state, visits, changelog, deadLetters, foldGroup } = names;
   const storing = (groupName: string): readonly Acl[] => [
     // DescribeConfigs: how long the topic keeps tombstones.
     topic(state, 'Read', 'DescribeConfigs'),
@@ -38,6 +38,7 @@ export function aclsOf(role: AclRole, names: TopicNames): readonly Acl[] {
         topic(events, 'Read'),
         topic(changelog, 'Read', 'Write'),
         topic(state, 'Write'),
+        topic(visits, 'Write'),
         topic(deadLetters, 'Write'),
         group(foldGroup),
         { resource: 'transactional-id', name: `${foldGroup}-`, pattern: 'prefixed', operations: ['Write'] },
@@ -63,7 +64,7 @@ export function aclsOf(role: AclRole, names: TopicNames): readonly Acl[] {
 }
 
 function allTopics(topics: TopicNames): readonly string[] {
-  return [topics.events, topics.state, topics.changelog, topics.deadLetters, topics.names];
+  return [topics.events, topics.state, topics.visits, topics.changelog, topics.deadLetters, topics.names];
 }
 
 function topic(name: string, ...operations: readonly AclOperation[]): Acl {

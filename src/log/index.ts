@@ -8,6 +8,7 @@ export {
   createEventReader,
   createNameCodec,
   createRowCodec,
+  createVisitCodec,
 } from './codec/codecs';
 export { checkRegistry } from './codec/doctor';
 export { createRegistrySchemas, registerSchema, type RegistryOptions } from './codec/registry';
@@ -39,6 +40,7 @@ export { deadLetterRecord, unreadable } from './records/dead-letter';
 export { cloudEventHeaders, continueTrace } from './records/headers';
 export { createFoldSpans, reportSent, reportStored } from './records/spans';
 export { printableRecord, readStateRecord } from './records/state-records';
+export { readVisitRecord, visitKey } from './records/visit-records';
 export { createDeferred } from './runtime/signal';
 export {
   NAMES_PARTITIONS,

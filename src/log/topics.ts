@@ -3,6 +3,8 @@ export interface TopicNames {
   readonly prefix: string;
   readonly events: string;
   readonly state: string;
+  /** What became of each visit to a queue. */
+  readonly visits: string;
   readonly changelog: string;
   readonly deadLetters: string;
   /** Names of queues, users and skills. */
@@ -21,6 +23,7 @@ export function topicNames(prefix: string): TopicNames {
     prefix,
     events: `${prefix}.conversation.events.v1`,
     state: `${prefix}.queue-conversation.v1`,
+    visits: `${prefix}.queue-visit.v1`,
     changelog: `${prefix}.queue-conversation.changelog.v1`,
     deadLetters: `${prefix}.dead-letters.v1`,
     names: `${prefix}.names.v1`,
@@ -89,6 +92,12 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   'segment.ms',
 ]);
 
+/** The last version of each visit, for as long as the events that it follows from. */
+const VISITS: Readonly<Record<string, string>> = {
+  'cleanup.policy': 'compact,delete',
+  'retention.ms': String(7 * DAY_MS),
+};
+
 export const NAMES_PARTITIONS = 1;
 
 /** Records keep the receive times of old events, which every lag would find old enough at once. */
@@ -96,6 +105,8 @@ const NOT_COMPACTED_YET: Readonly<Record<string, string>> = {
   'min.compaction.lag.ms': NO_LIMIT,
   'max.compaction.lag.ms': NO_LIMIT,
 };
+
+const NOT_DELETED_YET: Readonly<Record<string, string>> = { ...NOT_COMPACTED_YET, 'retention.ms': '-1' };
 
 /**
  * @param minInsyncReplicas 2 in production, 1 where the replication factor is 1
@@ -116,9 +127,11 @@ export function topicDefinitions(
   const optional = OPTIONAL;
   const withoutLags = new Set([...OPTIONAL].filter((name) => !(name in NOT_COMPACTED_YET)));
   const state = { ...COMPACTED, ...durable, ...(use === 'replay' ? NOT_COMPACTED_YET : {}) };
+  const visits = { ...COMPACTED, ...VISITS, ...durable, ...(use === 'replay' ? NOT_DELETED_YET : {}) };
   return [
     { topic: names.events, config: { ...RETAINED, ...large, ...durable }, optional },
     { topic: names.state, config: state, optional: use === 'replay' ? withoutLags : optional },
+    { topic: names.visits, config: visits, optional: use === 'replay' ? withoutLags : optional },
     { topic: names.changelog, config: { ...COMPACTED, ...large, ...durable }, optional },
     { topic: names.deadLetters, config: { ...RETAINED, ...durable }, optional },
     ...(use === 'live' ? live : []),

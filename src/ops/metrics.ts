@@ -161,6 +161,9 @@ export function createMetrics() {
     foldRecords: fold.counter('fold_records_total', 'Records written to the state topic, by kind', {
       kind: ['upsert', 'tombstone'],
     }),
+    foldVisits: fold.counter('fold_visits_total', 'Versions of visits to queues written, by outcome', {
+      outcome: ['waiting', 'answered', 'abandoned', 'flowed_out', 'unknown'],
+    }),
     liveConversations: fold.gauge('fold_live_conversations', 'Rows of the table, by partition', {
       partition: PARTITION,
     }),

@@ -1,20 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeadLetterLimits } from '../common';
-import type { FoldSettings, InputLimits, Limits, PrivacyMask, StateRecord } from '../conversation';
+import type { FoldSettings, InputLimits, Limits, PrivacyMask, QueueVisit, StateRecord } from '../conversation';
 import { startFold } from '../fold';
 import { createIngest, ingestLine, type OriginatedLine } from '../ingest';
 import {
   createEventCodec,
   createRowCodec,
+  createVisitCodec,
   type Log,
   type LogProducer,
   type OutRecord,
+  readStateRecord,
+  readVisitRecord,
   type RunningTasks,
   type SchemaSource,
   type TopicNames,
 } from '../log';
 import type { Metrics } from '../ops';
-import { startStateReader } from './state-reader';
+import { startTopicReader, type TopicReader } from './topic-reader';
 
 export interface ReplayOptions {
   readonly log: Log;
@@ -33,6 +36,8 @@ export interface ReplayOptions {
   readonly speed: number | null;
   /** Every record of the state topic, in the order of the log. */
   readonly onRecord: (record: StateRecord) => Promise<void> | void;
+  /** Every version of every visit; null: nobody asks. */
+  readonly onVisit: ((key: string, visit: QueueVisit) => void) | null;
   /** A line that went to the dead letters; nothing of its content is in `message`. */
   readonly onInvalid: (origin: string, message: string) => void;
   readonly onProgress: (summary: ReplaySummary) => void;
@@ -79,16 +84,19 @@ export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
   });
 
   const producer = await log.createProducer();
-  const reader = await startStateReader({
+  const rows = await createRowCodec(schemas, topics);
+  const reader = await startTopicReader({
     log,
     topic: topics.state,
     group: `${topics.prefix}-replay-state`,
-    rows: await createRowCodec(schemas, topics),
-    onRecord: (record) => {
+    values: rows,
+    onRecord: (read) => {
+      const record = readStateRecord(read, rows);
       counts[record.row === null ? 'tombstones' : 'upserts']++;
       return options.onRecord(record);
     },
   });
+  const visits = await startVisitReader(options);
   const tasks = await startFold({
     log,
     schemas,
@@ -123,17 +131,37 @@ export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
     await batch.flush();
     await folded(log, topics.events, tasks, signal);
     await reader.reached(await log.writtenOffsets(topics.state));
+    await visits?.reached(await log.writtenOffsets(topics.visits));
   };
 
   try {
-    await Promise.race([feed(), endedEarly(tasks.done), endedEarly(reader.done), aborted(signal)]);
+    await Promise.race([
+      feed(),
+      endedEarly(tasks.done),
+      endedEarly(reader.done),
+      endedEarly(visits?.done ?? tasks.done),
+      aborted(signal),
+    ]);
     return summary();
   } finally {
     clearInterval(progress);
     await tasks.stop();
     await reader.stop();
+    await visits?.stop();
     await producer.close();
   }
+}
+
+async function startVisitReader({ log, schemas, topics, onVisit }: ReplayOptions): Promise<TopicReader | null> {
+  if (onVisit === null) return null;
+  const values = await createVisitCodec(schemas, topics);
+  return startTopicReader({
+    log,
+    topic: topics.visits,
+    group: `${topics.prefix}-replay-visits`,
+    values,
+    onRecord: (record) => onVisit(String(record.key), readVisitRecord(record, values)),
+  });
 }
 
 function createBatch(producer: LogProducer): { add(record: OutRecord): Promise<void>; flush(): Promise<void> } {

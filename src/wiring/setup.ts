@@ -65,6 +65,7 @@ export function topicSchemas(topics: TopicNames, use: TopicUse = 'live'): readon
   return [
     { subject: valueSubject(topics.events), schema: loadSchema('conversation-event') },
     { subject: valueSubject(topics.state), schema: loadSchema('queue-conversation') },
+    { subject: valueSubject(topics.visits), schema: loadSchema('queue-visit') },
     { subject: valueSubject(topics.changelog), schema: loadSchema('fold-state') },
     ...(use === 'live' ? live : []),
   ];

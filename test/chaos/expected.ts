@@ -1,7 +1,7 @@
 import { loadConfig } from '../../src/config';
 import { DEFAULT_FOLD_SETTINGS } from '../../src/conversation';
 import { createFoldTask } from '../../src/fold/task';
-import { createChangelogCodec, createEventReader, createRowCodec } from '../../src/log';
+import { createChangelogCodec, createEventReader, createRowCodec, createVisitCodec } from '../../src/log';
 import type { Headers, Log, LogRecord } from '../../src/log/port';
 import { createMetrics } from '../../src/ops';
 import { type Connected, foldSettingsOf } from '../../src/wiring';
@@ -47,6 +47,7 @@ export async function foldedInMemory(
     topics,
     events: await createEventReader(schemas, topics),
     rows: await createRowCodec(schemas, topics),
+    visits: await createVisitCodec(schemas, topics),
     changelog,
     settings: {
       ...DEFAULT_FOLD_SETTINGS,

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { TABLE_COLUMNS } from '../../src/conversation';
 import { generateEvents, type Truth } from '../../src/simulator';
+import { linesOf as visitLinesOf, visitCases } from '../support/visit-cases';
 
 const bin = join(__dirname, '../../bin/queuefold.js');
 const folder = mkdtempSync(join(tmpdir(), 'queuefold-e2e-'));
@@ -94,6 +95,32 @@ describe('queuefold replay', () => {
     const onKafka = byKey(await replayWith<Printed>(env, file, '--print', 'records', '--log', 'embedded'));
     expect(new Map([...inMemory].sort())).toEqual(new Map([...expected].sort()));
     expect(onKafka).toEqual(inMemory);
+  });
+
+  test('gives the worked cases of visits on every log', async () => {
+    const file = join(folder, 'visits.ndjson');
+    const rename = (name: string, line: string): string =>
+      line.replaceAll(/"(id|conversation_id)": *"(c1)"/g, `"$1":"${name} $2"`);
+    const of = (name: string, part: 'input' | 'expected'): string[] =>
+      visitLinesOf(name, part).map((line) => rename(name, line));
+    const receivedAt = (line: string): number => Date.parse((JSON.parse(line) as { receivedAt: string }).receivedAt);
+    const input = visitCases().flatMap((name) => of(name, 'input'));
+    writeFileSync(file, `${input.sort((a, b) => receivedAt(a) - receivedAt(b)).join('\n')}\n`);
+    const expected = visitCases()
+      .toSorted()
+      .flatMap((name) => of(name, 'expected').map((line) => JSON.parse(line) as unknown));
+    expect(await replay(file, '--print', 'visits')).toEqual(expected);
+    expect(await replay(file, '--print', 'visits', '--log', 'embedded')).toEqual(expected);
+  });
+
+  test('--print visits prints the same of a day in memory and on a real Kafka, and is refused with VISITS=off', async () => {
+    const inMemory = await replay(recording, '--print', 'visits');
+    expect(inMemory.length).toBeGreaterThan(500);
+    expect(await replay(recording, '--print', 'visits', '--log', 'embedded')).toEqual(inMemory);
+    await expect(replayWith({ VISITS: 'off' }, recording, '--print', 'visits')).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('VISITS=on'),
+    });
   });
 
   test('gives the same records, a key at a time, in memory and on a real Kafka', async () => {

@@ -5,6 +5,7 @@ import {
   DEFAULT_FOLD_SETTINGS,
   type FoldSettings,
   printableRow,
+  printableVisit,
   readLine,
   STATE_COLUMNS,
   type StateRecord,
@@ -26,6 +27,18 @@ export const printed = (record: StateRecord): PrintedRecord => ({
 export function eventOf(line: string): ConversationEvent | null {
   const read = readLine(Buffer.from(line), 0);
   return read?.kind === 'event' ? read.event : null;
+}
+
+/** Every version of every visit, in the order of the log, as it is printed. */
+export function foldedVisits(
+  lines: readonly string[],
+  settings: Partial<FoldSettings> = {},
+): Record<string, string | number | boolean | null>[] {
+  const partition = createPartitionFold({ ...DEFAULT_FOLD_SETTINGS, ...settings });
+  return lines.flatMap((line) => {
+    const event = eventOf(line);
+    return event === null ? [] : partition.apply(event).visits.map(({ visit }) => printableVisit(visit));
+  });
 }
 
 export function foldedRecords(lines: readonly string[], settings: Partial<FoldSettings> = {}): PrintedRecord[] {

@@ -47,7 +47,7 @@ type Change =
 
 const identity = fields(
   fc
-    .constantFrom('customer', 'ivr', 'acd', 'acd', 'acd', 'ACD', 'agent', 'agent', 'external')
+    .constantFrom('customer', 'ivr', 'acd', 'acd', 'acd', 'ACD', 'agent', 'agent', 'user', 'voicemail', 'external')
     .map((purpose) => ({ purpose })),
   perhaps('queueId', 9, fc.constantFrom('Q1', 'Q2')),
   fc.oneof(

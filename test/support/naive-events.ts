@@ -16,6 +16,7 @@ export function naiveEventOf({ conversationId, receivedAt, gone, participants }:
         queueId: fields.queueId,
         userId: fields.userId,
         connectedTime: fields.connectedTime,
+        consult: fields.consult ? true : null,
         skills: fields.skills,
       },
       communications: communications.map((leg) => ({
@@ -27,6 +28,7 @@ export function naiveEventOf({ conversationId, receivedAt, gone, participants }:
           direction: leg.direction,
           provider: leg.provider,
           disconnectType: leg.disconnectType,
+          startAlertingTime: leg.startAlertingTime,
           connectedTime: leg.connectedTime,
           disconnectedTime: leg.disconnectedTime,
           afterCallWork: leg.afterCallWork,

@@ -94,6 +94,7 @@ function legOf(id: string, versions: readonly Version[]): Leg {
       direction: firstPresent(all, 'direction'),
       provider: firstPresent(all, 'provider'),
       disconnectType: firstPresent(all, 'disconnectType'),
+      startAlertingTime: firstPresent(all, 'startAlertingTime'),
       connectedTime: firstPresent(all, 'connectedTime'),
       disconnectedTime: firstPresent(all, 'disconnectedTime'),
       afterCallWork: firstPresent(all, 'afterCallWork'),
@@ -114,6 +115,7 @@ const NOTHING: NaiveFields = {
   direction: null,
   provider: null,
   disconnectType: null,
+  startAlertingTime: null,
   connectedTime: null,
   disconnectedTime: null,
   afterCallWork: null,
@@ -158,6 +160,7 @@ function unionOf(events: readonly NaiveEvent[], held: ReadonlySet<string>): Memb
         queueId: firstPresent(latestFirst, 'queueId'),
         userId: firstPresent(latestFirst, 'userId'),
         connectedTime: firstPresent(latestFirst, 'connectedTime'),
+        consult: firstPresent(latestFirst, 'consult'),
         skills: firstPresent(latestFirst, 'skills'),
       },
       legs: [...new Set(versions.map((version) => version.id))].map((leg) =>

@@ -15,6 +15,7 @@ import {
   type Member,
 } from './naive-merge';
 import { naiveProjection, realConnectedTime, type NaiveRow } from './naive-project';
+import { naiveVisits, type NaiveVisit } from './naive-visits';
 import { naiveRead, type NaiveEvent } from './naive-wire';
 
 export interface NaiveSettings {
@@ -95,7 +96,11 @@ function updated(row: Row, members: readonly Member[], at: number): Row {
 const differs = (a: Row, b: Row): boolean =>
   JSON.stringify(a.columns) !== JSON.stringify(b.columns) || a.connected.time !== b.connected.time;
 
-export function naivePartition(settings: NaiveSettings): (event: NaiveEvent) => NaiveRecord[] {
+/** @param onVisit each version of a visit, as `--print visits` prints it */
+export function naivePartition(
+  settings: NaiveSettings,
+  onVisit: (visit: NaiveVisit) => void = () => undefined,
+): (event: NaiveEvent) => NaiveRecord[] {
   const states = new Map<string, Known | Ended>();
 
   /** Null: no row that waits for after-call work. */
@@ -152,6 +157,10 @@ export function naivePartition(settings: NaiveSettings): (event: NaiveEvent) => 
     return [{ key: id, value: print(row, id), timestamp: new Date(at).toISOString() }];
   }
 
+  function write(visits: readonly NaiveVisit[], at: number): void {
+    for (const visit of visits) onVisit({ ...visit, db_last_updated: new Date(at).toISOString() });
+  }
+
   function whileEnded(event: NaiveEvent, marker: Ended): NaiveRecord[] {
     if (event.gone) return [];
     const members = knowledge([event], marker.held);
@@ -159,11 +168,17 @@ export function naivePartition(settings: NaiveSettings): (event: NaiveEvent) => 
     const live = members.some(({ supervisor, legs }) => !supervisor && legs.some((leg) => !leg.ended && isNew(leg)));
     const first = queuedMembers(members).find(({ legs }) => legs.some(isNew));
     if (!live || first === undefined) {
+      const strangers = members.filter(({ legs }) => legs.every(isNew)).map(({ id }) => id);
+      write(
+        naiveVisits(event.id, members).filter((visit) => strangers.includes(String(visit['participant_id']))),
+        event.at,
+      );
       states.set(event.id, { ...marker, held: new Set([...marker.held, ...endedIds([event], marker.held)]) });
       return [];
     }
     const known: Known = { kind: 'known', events: [event], held: marker.held, row: null, endedAt: null };
     states.set(event.id, known);
+    write(naiveVisits(event.id, members), event.at);
     return keep(event.id, known, members, event.at, first);
   }
 
@@ -171,6 +186,13 @@ export function naivePartition(settings: NaiveSettings): (event: NaiveEvent) => 
     if (!event.gone && isDuplicate(event, before)) return [];
     const events = [...before.events, event];
     const members = knowledge(events, before.held);
+    const versions = new Set(
+      naiveVisits(event.id, knowledge(before.events, before.held)).map((visit) => JSON.stringify(visit)),
+    );
+    write(
+      naiveVisits(event.id, members).filter((visit) => !versions.has(JSON.stringify(visit))),
+      event.at,
+    );
     const live = isLive(members);
     // docs/design.md, choice 5: a row without anyone but supervisors is closed as if ended.
     const ended = hasEnded(members) || (before.row !== null && !live);
@@ -205,4 +227,15 @@ export function naiveRecords(lines: readonly string[], settings: NaiveSettings, 
     const event = naiveRead(line, now);
     return event === null ? [] : apply(event);
   });
+}
+
+/** Every version of every visit, in the order of the log. */
+export function naiveVisitRecords(lines: readonly string[], settings: NaiveSettings, now = 0): NaiveVisit[] {
+  const written: NaiveVisit[] = [];
+  const apply = naivePartition(settings, (visit) => written.push(visit));
+  for (const line of lines) {
+    const event = naiveRead(line, now);
+    if (event !== null) apply(event);
+  }
+  return written;
 }

@@ -7,7 +7,7 @@ export type NaiveRow = Record<string, string | number | boolean | null>;
 const isOneOf = (purpose: string | null, ...purposes: string[]): boolean =>
   purposes.some((each) => same(purpose, each));
 
-const place = (medium: string): number => MEDIA.findIndex(([, name]) => name === medium);
+export const place = (medium: string): number => MEDIA.findIndex(([, name]) => name === medium);
 const lowest = (time: number | null): number => time ?? -Number.MAX_VALUE;
 
 /** Ascending: the latest last. */
@@ -23,7 +23,7 @@ function compareLegs(a: Leg, b: Leg): number {
   );
 }
 
-const latestLeg = (member: Member | undefined): Leg | undefined => member?.legs.toSorted(compareLegs).at(-1);
+export const latestLeg = (member: Member | undefined): Leg | undefined => member?.legs.toSorted(compareLegs).at(-1);
 
 /** Section 5, "latest participant": L, or one of the three numbered exceptions, in the words of the text. */
 function latestMember(members: readonly Member[], somebodyWaits: boolean): Member | undefined {
@@ -79,13 +79,12 @@ function queueMember(
   );
 }
 
-function direction(members: readonly Member[], leg: Leg | undefined): string | null {
-  if (leg === undefined) return null;
-  if (leg.fields.direction !== null) return leg.fields.direction;
+export function direction(members: readonly Member[], leg: Leg | undefined): string | null {
+  if (leg !== undefined && leg.fields.direction !== null) return leg.fields.direction;
   const customer = members.find(
     ({ fields, legs }) => isOneOf(fields.purpose, 'customer', 'external') && legs.length > 0,
   );
-  return latestLeg(customer)?.fields.direction ?? (leg.medium === 'Chat' ? 'inbound' : null);
+  return latestLeg(customer)?.fields.direction ?? (leg?.medium === 'Chat' ? 'inbound' : null);
 }
 
 function addresses(
@@ -124,7 +123,7 @@ export function naiveProjection(members: readonly Member[]): NaiveRow {
   const member = latestMember(members, waiting);
   const leg = latestLeg(member);
   const queue = queueMember(queued, waiting, member, leg);
-  const way = direction(members, leg);
+  const way = leg === undefined ? null : direction(members, leg);
   const [ani, dnis] = addresses(member, leg, way);
   const skilled = members.findLast(({ fields }) => same(fields.purpose, 'acd') && fields.skills !== null);
   return {

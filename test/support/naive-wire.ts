@@ -12,6 +12,7 @@ export interface NaiveFields {
   readonly direction: string | null;
   readonly provider: string | null;
   readonly disconnectType: string | null;
+  readonly startAlertingTime: number | null;
   readonly connectedTime: number | null;
   readonly disconnectedTime: number | null;
   readonly afterCallWork: {
@@ -41,6 +42,8 @@ export interface NaivePerson {
   readonly queueId: string | null;
   readonly userId: string | null;
   readonly connectedTime: number | null;
+  /** It has a consultParticipantId; null: it has not. */
+  readonly consult: true | null;
   readonly skills: readonly string[] | null;
 }
 
@@ -165,6 +168,7 @@ function communicationFields(wire: Json, medium: string, supervisor: boolean): N
     direction: naiveString(wire['direction']),
     provider: naiveString(wire['provider']),
     disconnectType: disconnectType === null ? null : (REST_SPELLINGS[disconnectType] ?? disconnectType),
+    startAlertingTime: naiveTime(wire['startAlertingTime']),
     connectedTime: naiveTime(wire['connectedTime']),
     disconnectedTime: naiveTime(wire['disconnectedTime']),
     afterCallWork: afterCallWork(wire['afterCallWork']),
@@ -215,6 +219,7 @@ function participant(wire: unknown, position: number): NaiveParticipant | null {
     queueId: naiveString(wire['queueId']),
     userId: naiveString(wire['userId']),
     connectedTime: naiveTime(wire['connectedTime']),
+    consult: naiveString(wire['consultParticipantId']) === null ? null : (true as const),
     skills: skills.length === 0 ? null : skills,
   };
   return { id, position, fields, supervisor, communications };

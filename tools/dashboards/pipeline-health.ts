@@ -186,9 +186,16 @@ export const PIPELINE_HEALTH: DashboardSpec = {
         lines('Events folded', [[`sum by (outcome) (${rate('queuefold_fold_events_total')})`, '{{outcome}}']], {
           unit: 'reqps',
         }),
-        lines('Records of the state topic', [[`sum by (kind) (${rate('queuefold_fold_records_total')})`, '{{kind}}']], {
-          unit: 'reqps',
-        }),
+        lines(
+          'Records of state and visits',
+          [
+            [`sum by (kind) (${rate('queuefold_fold_records_total')})`, '{{kind}}'],
+            [`sum by (outcome) (${rate('queuefold_fold_visits_total')})`, 'visit {{outcome}}'],
+          ],
+          {
+            unit: 'reqps',
+          },
+        ),
         lines('Rows by partition', [['sum by (partition) (queuefold_fold_live_conversations)', '{{partition}}']]),
         lines(
           'Transactions, 99th percentile',

@@ -6,6 +6,7 @@ import type {
   EndedConversation,
   OpenConversation,
   QueueConversation,
+  QueueVisit,
 } from '../../conversation';
 import { valueSubject, type TopicNames } from '../topics';
 import type { SchemaSource } from './schema-source';
@@ -70,6 +71,16 @@ export function createRowCodec(schemas: SchemaSource, topics: TopicNames): Promi
     schema: loadSchema('queue-conversation'),
     toAvro: (row) => row,
     fromAvro: (decoded) => decoded as QueueConversation,
+  });
+}
+
+export function createVisitCodec(schemas: SchemaSource, topics: TopicNames): Promise<ValueCodec<QueueVisit>> {
+  return createValueCodec<QueueVisit>({
+    schemas,
+    subject: valueSubject(topics.visits),
+    schema: loadSchema('queue-visit'),
+    toAvro: (visit) => visit,
+    fromAvro: (decoded) => decoded as QueueVisit,
   });
 }
 

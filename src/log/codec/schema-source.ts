@@ -9,7 +9,13 @@ export interface SchemaSource {
   writerOf(id: number): Promise<Type | null>;
 }
 
-const LOCAL_IDS: readonly SchemaName[] = ['conversation-event', 'queue-conversation', 'fold-state', 'name'];
+const LOCAL_IDS: readonly SchemaName[] = [
+  'conversation-event',
+  'queue-conversation',
+  'fold-state',
+  'name',
+  'queue-visit',
+];
 
 /** For the in-process log: this version's schemas under fixed ids. */
 export function createLocalSchemas(): SchemaSource {

@@ -5,7 +5,7 @@ import { packageRoot } from '../../common';
 import { boundArrays } from './bounded-arrays';
 
 /** The Avro schemas of this version of queuefold, by the names of their files under schemas/avro. */
-export type SchemaName = 'conversation-event' | 'queue-conversation' | 'fold-state' | 'name';
+export type SchemaName = 'conversation-event' | 'queue-conversation' | 'queue-visit' | 'fold-state' | 'name';
 
 export interface AvroSchema {
   readonly name: SchemaName;

@@ -7,7 +7,10 @@ export interface CloudEvent {
   readonly id: string;
   readonly source: 'queuefold/bridge' | 'queuefold/fold' | 'queuefold/replay';
   readonly type:
-    'queuefold.conversation.event' | 'queuefold.queue-conversation.row' | 'queuefold.queue-conversation.tombstone';
+    | 'queuefold.conversation.event'
+    | 'queuefold.queue-conversation.row'
+    | 'queuefold.queue-conversation.tombstone'
+    | 'queuefold.queue-visit';
   /** Epoch ms. */
   readonly time: number;
   /** W3C trace context: what a consumer's tracing goes on with. Null: of no trace. */

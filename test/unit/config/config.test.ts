@@ -55,7 +55,12 @@ describe('defaults', () => {
     expect(config.clickhouse).toMatchObject({ url: undefined, username: 'default', database: 'queuefold' });
     expect(config.genesys.queues).toEqual(['*']);
     expect(config.topics).toEqual({ prefix: 'genesys', partitions: 12, replicationFactor: 3 });
-    expect(config.fold).toEqual({ closeAfter: 'disconnect', acwTimeoutMs: 900_000, endedRetentionMs: 3_600_000 });
+    expect(config.fold).toEqual({
+      closeAfter: 'disconnect',
+      acwTimeoutMs: 900_000,
+      endedRetentionMs: 3_600_000,
+      visits: 'on',
+    });
     expect(config.bridge).toEqual({ pendingBytes: 67_108_864 });
     expect(config.limits).toEqual({
       frameBytes: 16_777_216,

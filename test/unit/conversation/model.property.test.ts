@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation-arbitraries';
-import { foldedRecords } from '../../support/conversation-fold';
-import { naiveRecords } from '../../support/naive-model';
+import { foldedRecords, foldedVisits } from '../../support/conversation-fold';
+import { naiveRecords, naiveVisitRecords } from '../../support/naive-model';
+import { stays } from '../../support/stay-arbitraries';
+import { lastVisits, linesOf, visitCases } from '../../support/visit-cases';
 
 /** Streams a mode; `MODEL_RUNS=50000` looks further, for half an hour. */
 const RUNS = Number(process.env['MODEL_RUNS'] ?? 250);
@@ -38,5 +40,51 @@ describe('the fold writes what the naive model writes', () => {
       }),
       { numRuns: RUNS },
     );
+  });
+});
+
+describe('the naive model gives the worked cases of visits', () => {
+  const settings = { closeAfter: 'disconnect', acwTimeoutMs: 15 * 60_000, endedRetentionMs: 60 * 60_000 } as const;
+  test.each(visitCases())('%s', (name) => {
+    expect(lastVisits(naiveVisitRecords(linesOf(name, 'input'), settings))).toEqual(
+      linesOf(name, 'expected').map((line) => JSON.parse(line) as unknown),
+    );
+  });
+});
+
+describe('the fold writes the visits that the naive model writes, version for version', () => {
+  test.each(['disconnect', 'acw'] as const)('of nasty streams, with CLOSE_AFTER=%s', (closeAfter) => {
+    const settings = { closeAfter, acwTimeoutMs: ACW_TIMEOUT_MS, endedRetentionMs: RETENTION_MS };
+    fc.assert(
+      fc.property(stream(14), (lines) => {
+        expect(foldedVisits(lines, settings)).toEqual(naiveVisitRecords(lines, settings));
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test('of the visits of a day, and each outcome is among them', () => {
+    const settings = {
+      closeAfter: 'disconnect',
+      acwTimeoutMs: ACW_TIMEOUT_MS,
+      endedRetentionMs: RETENTION_MS,
+    } as const;
+    const outcomes = new Set<unknown>();
+    let [missed, twice] = [0, 0];
+    fc.assert(
+      fc.property(stays(), (lines) => {
+        const written = foldedVisits(lines, settings);
+        expect(written).toEqual(naiveVisitRecords(lines, settings));
+        for (const visit of lastVisits(written)) {
+          outcomes.add(visit['outcome']);
+          missed += Number(visit['offers_missed']);
+        }
+        twice += Number(lastVisits(written).filter(({ outcome }) => outcome === 'answered').length > 1);
+      }),
+      { numRuns: RUNS },
+    );
+    expect([...outcomes].sort()).toEqual(['abandoned', 'answered', 'flowed_out', 'unknown', 'waiting']);
+    expect(missed).toBeGreaterThan(0);
+    expect(twice).toBeGreaterThan(0);
   });
 });

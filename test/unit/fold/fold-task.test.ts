@@ -10,6 +10,7 @@ import {
   createEventReader,
   createLocalSchemas,
   createRowCodec,
+  createVisitCodec,
   type LogRecord,
   type OutRecord,
   printableRecord,
@@ -32,6 +33,7 @@ beforeAll(async () => {
     topics,
     events: await createEventReader(schemas, topics),
     rows: await createRowCodec(schemas, topics),
+    visits: await createVisitCodec(schemas, topics),
     changelog,
     settings: {
       ...DEFAULT_FOLD_SETTINGS,
@@ -193,9 +195,9 @@ describe('the fold as a task', () => {
         },
       });
     run.feed(await run.open(), inputOf([mail('short', 'a'), mail('x'.repeat(5_000), 'b'), mail('other', 'c')]));
-    const reasons = run.outputs.map(({ topic, headers }) =>
-      topic === topics.state ? 'row' : headers?.['error.reason'],
+    const written = run.outputs.map(({ topic, headers }) =>
+      topic === topics.deadLetters ? headers?.['error.reason'] : topic,
     );
-    expect(reasons).toEqual(['row', 'too-large', 'row']);
+    expect(written).toEqual([topics.state, topics.visits, 'too-large', topics.state, topics.visits]);
   });
 });

@@ -1,8 +1,7 @@
-import type { QueueConversation, StateRecord } from '../conversation';
-import { type Log, type LogRecord, readStateRecord, type RunningSubscription, type ValueCodec } from '../log';
+import type { Log, LogRecord, RunningSubscription, ValueCodec } from '../log';
 
-/** Reads the state topic from its beginning, as a group of its own, and waits for whoever takes the records. */
-export interface StateReader {
+/** Reads a topic from its beginning, as a group of its own, and waits for whoever takes the records. */
+export interface TopicReader {
   readonly done: Promise<void>;
   /** Resolves when everything up to these ends has been taken. */
   reached(ends: ReadonlyMap<number, number>): Promise<void>;
@@ -11,13 +10,14 @@ export interface StateReader {
   stop(): Promise<void>;
 }
 
-export interface StateReaderOptions {
+export interface TopicReaderOptions {
   readonly log: Log;
   readonly topic: string;
   readonly group: string;
-  readonly rows: ValueCodec<QueueConversation>;
+  /** Of its values: their schemas are there before `onRecord`. */
+  readonly values: Pick<ValueCodec<object>, 'prepare'>;
   /** In the order of each partition; the next comes when this has resolved. */
-  readonly onRecord: (record: StateRecord) => Promise<void> | void;
+  readonly onRecord: (record: LogRecord) => Promise<void> | void;
 }
 
 interface Chunk {
@@ -29,8 +29,8 @@ interface Chunk {
 const PAUSE_AT_RECORDS = 10_000;
 const POLL_MS = 20;
 
-export async function startStateReader(options: StateReaderOptions): Promise<StateReader> {
-  const { rows, onRecord } = options;
+export async function startTopicReader(options: TopicReaderOptions): Promise<TopicReader> {
+  const { values, onRecord } = options;
   const taken = new Map<number, number>();
   const lastOffsets = new Map<number, number>();
   const chunks: Chunk[] = [];
@@ -44,9 +44,9 @@ export async function startStateReader(options: StateReaderOptions): Promise<Sta
   const work = async (): Promise<void> => {
     working = true;
     for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) {
-      await rows.prepare(chunk.records.map((record) => record.value));
+      await values.prepare(chunk.records.map((record) => record.value));
       for (const record of chunk.records) {
-        const wait = onRecord(readStateRecord(record, rows));
+        const wait = onRecord(record);
         if (wait !== undefined) await wait;
         lastOffsets.set(chunk.partition, record.offset);
       }
