@@ -37,7 +37,7 @@ COPY bin ./bin
 COPY schemas ./schemas
 COPY LICENSE ./
 COPY --from=build /app/dist ./dist
-# `docker exec CONTAINER queuefold query`; npx would ask npm for a package of that name.
+# For `docker exec CONTAINER queuefold query`: a name that is not on the PATH would be looked for at npm.
 RUN ln -s /app/bin/queuefold.js /usr/local/bin/queuefold
 ENV NODE_ENV=production
 ARG REVISION=unknown

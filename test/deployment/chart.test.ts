@@ -213,10 +213,11 @@ describe('values', () => {
       const { topicName: topic, ...rest } = spec as { readonly topicName: string };
       return { topic, ...rest };
     });
-    const wanted = topicDefinitions(topicNames('genesys'), 2).map((topic) => ({
-      partitions: 24,
+    const wanted = topicDefinitions(topicNames('genesys'), 2).map(({ topic, config, partitions = 24 }) => ({
+      topic,
+      partitions,
       replicas: 3,
-      ...topic,
+      config,
     }));
     expect(made.sort(byTopic)).toEqual(wanted.sort(byTopic));
   });
