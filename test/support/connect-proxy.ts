@@ -13,10 +13,16 @@ export interface ConnectProxyOptions {
   readonly credentials?: string;
   /** A refusal instead of a tunnel; `silence`: no answer at all. */
   readonly refuse?: number | 'silence';
+  /** Where it listens; default `127.0.0.1`. */
+  readonly host?: string;
 }
 
 /** An HTTP proxy that makes tunnels (CONNECT) and nothing else, as the proxies of companies do for TLS. */
-export async function startConnectProxy({ credentials, refuse }: ConnectProxyOptions = {}): Promise<ConnectProxy> {
+export async function startConnectProxy({
+  credentials,
+  refuse,
+  host = '127.0.0.1',
+}: ConnectProxyOptions = {}): Promise<ConnectProxy> {
   const asked: string[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((_request, response) => response.writeHead(405).end());
@@ -51,7 +57,7 @@ export async function startConnectProxy({ credentials, refuse }: ConnectProxyOpt
     socket.once('close', () => sockets.delete(socket));
   }
 
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   return {
     port: (server.address() as AddressInfo).port,
     asked,

@@ -47,6 +47,15 @@ describe('a bridge behind a proxy', () => {
     expect(simulator.channels().some(({ isOpen }) => isOpen)).toBe(true);
   });
 
+  test('goes through one with an address of IPv6', async () => {
+    const simulator = await stage.simulate();
+    const proxy = await proxyFor({ credentials: 'me:p@ss', host: '::1' });
+    process.env['HTTP_PROXY'] = `http://me:p%40ss@[::1]:${proxy.port}`;
+    const { feed } = await stage.watch(simulator);
+    await until(feed.ready);
+    expect(new Set(proxy.asked)).toEqual(new Set([hostOf(simulator.apiUrl)]));
+  });
+
   test('goes past it to the hosts of NO_PROXY', async () => {
     const simulator = await stage.simulate();
     const proxy = await proxyFor();

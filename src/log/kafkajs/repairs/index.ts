@@ -3,6 +3,7 @@ import { repairRecordEncoding } from './r10-record-encoding';
 import { repairRecordDecoding } from './r11-record-decoding';
 import { repairChecksum } from './r12-checksum';
 import { repairCompression } from './r13-compression';
+import { repairIpv6Brokers } from './r14-ipv6-brokers';
 import { repairQuadraticGrouping } from './r2-quadratic-grouping';
 import { repairEmptyBatches } from './r3-empty-batches';
 import { repairInterleavedAborts } from './r4-interleaved-aborts';
@@ -13,7 +14,7 @@ import { repairMaxTimestamp } from './r8-max-timestamp';
 import { repairMarkerBatches } from './r9-marker-batches';
 
 /**
- * All repairs. The first seven replace functions that other modules capture when they load, so they come first, and of these
+ * All repairs. The first ones replace functions that other modules capture when they load, so they come first, and of these
  * the one that is captured before the one that captures it: checksum and record before the batch.
  */
 export function applyRepairs(): void {
@@ -26,6 +27,7 @@ export function applyRepairs(): void {
   repairQuadraticGrouping();
   repairInterleavedAborts();
   repairOffsetResets();
+  repairIpv6Brokers();
   repairIdleBusyLoop();
   repairConcurrentTransactions();
   repairCoordinatorLookups();
