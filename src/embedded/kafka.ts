@@ -28,6 +28,8 @@ export interface KafkaOptions {
   readonly jvmFlags?: readonly string[];
   /** More flags of `kafka-storage format`, users for SCRAM for example; of use in a new data directory only. */
   readonly formatFlags?: readonly string[];
+  /** Folders of classes beside Kafka's own jars: plugins. */
+  readonly plugins?: readonly string[];
   readonly onProgress?: OnProgress;
   /** Ends a start that is under way. */
   readonly signal?: AbortSignal;
@@ -56,7 +58,7 @@ export async function startKafka(options: KafkaOptions): Promise<EmbeddedKafka> 
   const dir = resolve(options.dataDir, 'kafka');
   const log = join(dir, 'kafka.log');
   // By name: a file that comes into the folder after it was checked is not loaded.
-  const classPath = [...files.keys()].map((jar) => join(jars, jar)).join(delimiter);
+  const classPath = [...[...files.keys()].map((jar) => join(jars, jar)), ...(options.plugins ?? [])].join(delimiter);
   const properties = join(dir, 'server.properties');
   const logDir = join(dir, 'data');
 
