@@ -90,7 +90,8 @@ async function openEmbedded(context: Context, place: ReplayPlace): Promise<Conne
     kafka: { ...config.kafka, brokers: kafka.brokers, ssl: undefined, sasl: undefined },
     registry: {
       url: registry.url,
-      ...{ username: undefined, password: undefined, tls: { ca: undefined, cert: undefined, key: undefined } },
+      ...{ username: undefined, password: undefined, token: undefined, oauth: undefined },
+      ...{ tls: { ca: undefined, cert: undefined, key: undefined } },
     },
     topics: { ...withDefaults(config, 'replay', { PARTITIONS: '4' }).topics, replicationFactor: 1 },
   };

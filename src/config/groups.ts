@@ -81,25 +81,32 @@ export interface TlsConfig {
   readonly key: Secret | undefined;
 }
 
+/** Client credentials. */
+export interface OAuthConfig {
+  readonly tokenUrl: string;
+  readonly clientId: string;
+  readonly clientSecret: Secret;
+  readonly scope: string | undefined;
+  readonly ca: LiveText | undefined;
+}
+
 export type KafkaSasl =
   | {
       readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
       readonly username: string;
       readonly password: Secret;
     }
-  | {
-      readonly mechanism: 'oauthbearer';
-      readonly tokenUrl: string;
-      readonly clientId: string;
-      readonly clientSecret: Secret;
-      readonly scope: string | undefined;
-      readonly ca: LiveText | undefined;
-    };
+  | (OAuthConfig & { readonly mechanism: 'oauthbearer' })
+  | { readonly mechanism: 'aws_msk_iam'; readonly region: string };
 
 export interface RegistryConfig {
   readonly url: string | undefined;
   readonly username: string | undefined;
   readonly password: Secret | undefined;
+  /** A bearer token. */
+  readonly token: Secret | undefined;
+  /** Where bearer tokens are given. */
+  readonly oauth: OAuthConfig | undefined;
   readonly tls: TlsConfig;
 }
 
@@ -141,6 +148,8 @@ export function groupSettings(settings: ResolvedSettings): Config {
       url: SCHEMA_REGISTRY_URL.value,
       username: settings.SCHEMA_REGISTRY_USERNAME.value,
       password: settings.SCHEMA_REGISTRY_PASSWORD.value,
+      token: settings.SCHEMA_REGISTRY_TOKEN.value,
+      oauth: oauthConfig(settings, 'SCHEMA_REGISTRY_OAUTH'),
       tls: tlsConfig(settings, 'SCHEMA_REGISTRY'),
     },
     clickhouse: {
@@ -247,17 +256,29 @@ function tlsConfig(settings: ResolvedSettings, group: 'KAFKA' | 'SCHEMA_REGISTRY
 function saslConfig(settings: ResolvedSettings): KafkaSasl | undefined {
   const mechanism = settings.KAFKA_SASL_MECHANISM.value;
   if (mechanism === undefined) return undefined;
-  if (mechanism !== 'oauthbearer') {
-    const username = settings.KAFKA_SASL_USERNAME.value;
-    const password = settings.KAFKA_SASL_PASSWORD.value;
-    return username === undefined || password === undefined ? undefined : { mechanism, username, password };
+  if (mechanism === 'aws_msk_iam') {
+    const region = settings.KAFKA_SASL_AWS_REGION.value;
+    return region === undefined ? undefined : { mechanism, region };
   }
-  const tokenUrl = settings.KAFKA_SASL_OAUTH_TOKEN_URL.value;
-  const clientId = settings.KAFKA_SASL_OAUTH_CLIENT_ID.value;
-  const clientSecret = settings.KAFKA_SASL_OAUTH_CLIENT_SECRET.value;
+  if (mechanism === 'oauthbearer') {
+    const oauth = oauthConfig(settings, 'KAFKA_SASL_OAUTH');
+    return oauth === undefined ? undefined : { mechanism, ...oauth };
+  }
+  const username = settings.KAFKA_SASL_USERNAME.value;
+  const password = settings.KAFKA_SASL_PASSWORD.value;
+  return username === undefined || password === undefined ? undefined : { mechanism, username, password };
+}
+
+function oauthConfig(
+  settings: ResolvedSettings,
+  group: 'KAFKA_SASL_OAUTH' | 'SCHEMA_REGISTRY_OAUTH',
+): OAuthConfig | undefined {
+  const tokenUrl = settings[`${group}_TOKEN_URL`].value;
+  const clientId = settings[`${group}_CLIENT_ID`].value;
+  const clientSecret = settings[`${group}_CLIENT_SECRET`].value;
   if (tokenUrl === undefined || clientId === undefined || clientSecret === undefined) return undefined;
-  const scope = settings.KAFKA_SASL_OAUTH_SCOPE.value;
-  return { mechanism, tokenUrl, clientId, clientSecret, scope, ca: settings.KAFKA_SASL_OAUTH_SSL_CA.value };
+  const scope = settings[`${group}_SCOPE`].value;
+  return { tokenUrl, clientId, clientSecret, scope, ca: settings[`${group}_SSL_CA`].value };
 }
 
 function privacyConfig(settings: ResolvedSettings): Config['privacy'] {

@@ -7,6 +7,7 @@ export type {
   GenesysConfig,
   KafkaConfig,
   KafkaSasl,
+  OAuthConfig,
   RegistryConfig,
   TlsConfig,
 } from './groups';

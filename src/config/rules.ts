@@ -21,9 +21,21 @@ export function crossProblems(settings: ParsedSettings): readonly string[] {
   needs('GENESYS_LOGIN_URL', 'GENESYS_API_URL');
   needs('GENESYS_API_URL', 'GENESYS_LOGIN_URL');
   needs('OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_ENDPOINT');
-  if (settings.KAFKA_SASL_MECHANISM.value === 'oauthbearer') needs('KAFKA_SASL_MECHANISM', ...OAUTH);
+  const mechanism = settings.KAFKA_SASL_MECHANISM.value;
+  if (mechanism === 'oauthbearer') needs('KAFKA_SASL_MECHANISM', ...OAUTH);
+  else if (mechanism === 'aws_msk_iam') needs('KAFKA_SASL_MECHANISM', 'KAFKA_SASL_AWS_REGION');
   else needs('KAFKA_SASL_MECHANISM', ...PASSWORD);
-  for (const key of [...PASSWORD, ...OAUTH]) needs(key, 'KAFKA_SASL_MECHANISM');
+  if (mechanism === 'aws_msk_iam' && settings.KAFKA_SSL.value === false) {
+    problems.push('KAFKA_SASL_MECHANISM: aws_msk_iam needs KAFKA_SSL=true');
+  }
+  for (const key of [...PASSWORD, ...OAUTH, 'KAFKA_SASL_AWS_REGION'] as const) needs(key, 'KAFKA_SASL_MECHANISM');
+  const [tokenUrl, ...client] = REGISTRY_OAUTH;
+  needs(tokenUrl, ...client);
+  for (const key of [...client, 'SCHEMA_REGISTRY_OAUTH_SCOPE', 'SCHEMA_REGISTRY_OAUTH_SSL_CA'] as const)
+    needs(key, tokenUrl);
+  const ways = (['SCHEMA_REGISTRY_USERNAME', 'SCHEMA_REGISTRY_TOKEN', tokenUrl] as const).filter(isSet);
+  if (ways.length > 1)
+    problems.push(`${ways.join(', ')}: set together; allowed: one way to authenticate at the registry`);
   needs('KAFKA_SASL_OAUTH_SCOPE', 'KAFKA_SASL_OAUTH_TOKEN_URL');
   needs('KAFKA_SASL_OAUTH_SSL_CA', 'KAFKA_SASL_OAUTH_TOKEN_URL');
   for (const group of TLS_GROUPS) {
@@ -52,6 +64,11 @@ export function crossProblems(settings: ParsedSettings): readonly string[] {
 
 const PASSWORD = ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const;
 const OAUTH = ['KAFKA_SASL_OAUTH_TOKEN_URL', 'KAFKA_SASL_OAUTH_CLIENT_ID', 'KAFKA_SASL_OAUTH_CLIENT_SECRET'] as const;
+const REGISTRY_OAUTH = [
+  'SCHEMA_REGISTRY_OAUTH_TOKEN_URL',
+  'SCHEMA_REGISTRY_OAUTH_CLIENT_ID',
+  'SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET',
+] as const;
 const TLS_GROUPS = ['KAFKA', 'SCHEMA_REGISTRY', 'CLICKHOUSE'] as const;
 
 /** Certificates without TLS, and a key of another certificate. */

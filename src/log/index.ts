@@ -20,8 +20,9 @@ export { createKafkaAdmin, type KafkaAdmin } from './kafkajs/admin';
 export type { KafkaConnection } from './kafkajs/client';
 export { checkKafka } from './kafkajs/doctor';
 export { createKafkaLog, type KafkaLogOptions } from './kafkajs/log';
-export { createTokenProvider } from './kafkajs/oauth';
 export { createMemoryLog } from './memory/cluster';
+export { createMskTokenProvider } from './kafkajs/msk-iam';
+export { createTokenProvider } from './oauth';
 export { partitionOf } from './partitioner';
 export type {
   Log,

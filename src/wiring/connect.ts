@@ -1,9 +1,17 @@
 import type { SASLOptions } from 'kafkajs';
 import type { TlsMaterial } from '../common';
-import { type Config, type KafkaSasl, requireGroups, type TlsConfig } from '../config';
+import {
+  type Config,
+  type KafkaSasl,
+  type OAuthConfig,
+  type RegistryConfig,
+  requireGroups,
+  type TlsConfig,
+} from '../config';
 import {
   createKafkaAdmin,
   createKafkaLog,
+  createMskTokenProvider,
   createRegistrySchemas,
   createTokenProvider,
   type KafkaAdmin,
@@ -65,10 +73,11 @@ export function tlsMaterial({ ca, cert, key }: TlsConfig): TlsMaterial {
 }
 
 function saslOptions(sasl: KafkaSasl): SASLOptions {
+  if (sasl.mechanism === 'aws_msk_iam') {
+    return { mechanism: 'oauthbearer', oauthBearerProvider: createMskTokenProvider(sasl.region) };
+  }
   if (sasl.mechanism === 'oauthbearer') {
-    const { tokenUrl, clientId, clientSecret, scope, ca } = sasl;
-    const credentials = { url: tokenUrl, clientId, clientSecret: clientSecret.reveal, scope, ca: () => ca?.current() };
-    return { mechanism: 'oauthbearer', oauthBearerProvider: createTokenProvider(credentials) };
+    return { mechanism: 'oauthbearer', oauthBearerProvider: tokensOf(sasl, 'KAFKA_SASL_OAUTH') };
   }
   return {
     mechanism: sasl.mechanism,
@@ -77,6 +86,21 @@ function saslOptions(sasl: KafkaSasl): SASLOptions {
       return sasl.password.reveal();
     },
   };
+}
+
+function tokensOf(
+  { tokenUrl, clientId, clientSecret, scope, ca }: OAuthConfig,
+  settings: 'KAFKA_SASL_OAUTH' | 'SCHEMA_REGISTRY_OAUTH',
+): ReturnType<typeof createTokenProvider> {
+  const secret = clientSecret.reveal;
+  return createTokenProvider({
+    settings,
+    url: tokenUrl,
+    clientId,
+    clientSecret: secret,
+    scope,
+    ca: () => ca?.current(),
+  });
 }
 
 export async function withKafkaAdmin<T>(
@@ -95,8 +119,18 @@ export function registryOptions({ registry }: Config, url: string, logger: Logge
   return {
     url,
     logger,
-    ...(registry.username === undefined ? {} : { username: registry.username }),
-    ...(registry.password === undefined ? {} : { password: registry.password.reveal() }),
+    authorization: registryAuthorization(registry),
     ...(url.startsWith('https:') ? { tls: tlsMaterial(registry.tls) } : {}),
   };
+}
+
+/** What stands in `Authorization`, as files and tokens are now; null: nothing. */
+function registryAuthorization({ username, password, token, oauth }: RegistryConfig): () => Promise<string | null> {
+  if (oauth !== undefined) {
+    const tokens = tokensOf(oauth, 'SCHEMA_REGISTRY_OAUTH');
+    return async () => `Bearer ${(await tokens()).value}`;
+  }
+  if (token !== undefined) return () => Promise.resolve(`Bearer ${token.reveal()}`);
+  if (username === undefined) return () => Promise.resolve(null);
+  return () => Promise.resolve(`Basic ${Buffer.from(`${username}:${password?.reveal() ?? ''}`).toString('base64')}`);
 }

@@ -1,37 +1,26 @@
+import { check, explainTls, failed, type Finding, type Findings, messageOf, ok, skipped, warning } from '../../common';
+import { REGISTRY_CREDENTIALS, registryTls } from './registry';
 import {
-  check,
-  explainTls,
-  failed,
-  fetchWith,
-  type Finding,
-  type Findings,
-  messageOf,
-  ok,
-  skipped,
-  warning,
-} from '../../common';
-import { registryTls, type RegistryOptions } from './registry';
+  askRegistry,
+  field,
+  lookUp,
+  type AskRegistry,
+  type RegistryAddress,
+  type RegistryReply,
+} from './registry-http';
 import type { AvroSchema } from './schemas';
 
 export interface RegistryCheckOptions {
-  readonly registry: Omit<RegistryOptions, 'logger'>;
+  readonly registry: RegistryAddress;
   readonly subjects: readonly { readonly subject: string; readonly schema: AvroSchema }[];
 }
 
 const WANTED_LEVEL = 'FULL_TRANSITIVE';
-const REQUEST_MS = 10_000;
 const TRY_AGAIN = 'Try again.';
-
-interface Reply {
-  readonly status: number;
-  readonly body: unknown;
-}
-
-type Ask = (method: 'GET' | 'POST', path: string, body?: object) => Promise<Reply>;
 
 /** The schema registry: that it answers, and what it makes of this version's schemas. Registers nothing. */
 export async function checkRegistry({ registry, subjects }: RegistryCheckOptions): Promise<Findings> {
-  const ask = askerOf(registry);
+  const ask = askRegistry(registry);
   const [reached = failed('registry', 'not asked', null)] = await check({ name: 'registry', remedy: TRY_AGAIN }, () =>
     checkReachable(registry, ask),
   );
@@ -46,29 +35,10 @@ export async function checkRegistry({ registry, subjects }: RegistryCheckOptions
   return [reached, ...found.flat()];
 }
 
-function askerOf({ url, username, password, tls }: RegistryCheckOptions['registry']): Ask {
-  const fetch = fetchWith(tls ?? null);
-  const credentials = Buffer.from(`${username ?? ''}:${password ?? ''}`).toString('base64');
-  return async (method, path, body) => {
-    const response = await fetch(`${url.replace(/\/$/, '')}${path}`, {
-      method,
-      headers: {
-        accept: 'application/json',
-        'content-type': 'application/vnd.schemaregistry.v1+json',
-        ...(username === undefined ? {} : { authorization: `Basic ${credentials}` }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(REQUEST_MS),
-    });
-    const text = await response.text();
-    return { status: response.status, body: parse(text) };
-  };
-}
-
-async function checkReachable(registry: RegistryCheckOptions['registry'], ask: Ask): Promise<Finding> {
+async function checkReachable(registry: RegistryCheckOptions['registry'], ask: AskRegistry): Promise<Finding> {
   const { url } = registry;
   const name = 'registry';
-  let reply: Reply;
+  let reply: RegistryReply;
   try {
     reply = await ask('GET', '/subjects');
   } catch (error) {
@@ -78,7 +48,7 @@ async function checkReachable(registry: RegistryCheckOptions['registry'], ask: A
   }
   if (reply.status === 401 || reply.status === 403) {
     const detail = `${url} refuses us (HTTP ${reply.status})`;
-    return failed(name, detail, 'Check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD.');
+    return failed(name, detail, `Check ${REGISTRY_CREDENTIALS}.`);
   }
   if (reply.status !== 200 || !Array.isArray(reply.body)) {
     const detail = `${url} answers HTTP ${reply.status} to GET /subjects, not a list`;
@@ -89,17 +59,17 @@ async function checkReachable(registry: RegistryCheckOptions['registry'], ask: A
     return warning(
       name,
       `answers at ${url}, in mode ${mode}`,
-      'The roles can read; `queuefold setup` needs READWRITE.',
+      'The roles can read, and `queuefold setup` too where the schemas are registered; else it needs READWRITE.',
     );
   }
   return ok(name, `answers at ${url}`);
 }
 
-async function checkSubject(ask: Ask, subject: string, schema: AvroSchema): Promise<Finding> {
+async function checkSubject(ask: AskRegistry, subject: string, schema: AvroSchema): Promise<Finding> {
   const name = `registry subject ${subject}`;
   const path = `/subjects/${encodeURIComponent(subject)}`;
   const body = { schema: schema.text, schemaType: 'AVRO' };
-  const registered = await ask('POST', path, body);
+  const registered = await lookUp(ask, subject, schema.text);
   if (registered.status === 200) return withLevel(ask, name, subject, field(registered.body, 'id'));
   if (registered.status !== 404)
     return failed(name, `HTTP ${registered.status} to POST ${path}`, 'May this user read subjects?');
@@ -120,7 +90,7 @@ async function checkSubject(ask: Ask, subject: string, schema: AvroSchema): Prom
   );
 }
 
-async function withLevel(ask: Ask, name: string, subject: string, id: unknown): Promise<Finding> {
+async function withLevel(ask: AskRegistry, name: string, subject: string, id: unknown): Promise<Finding> {
   const registered = `this version’s schema is registered${typeof id === 'number' ? `, id ${id}` : ''}`;
   const own = await ask('GET', `/config/${encodeURIComponent(subject)}`);
   const level = own.status === 200 ? own : await ask('GET', '/config');
@@ -133,21 +103,9 @@ async function withLevel(ask: Ask, name: string, subject: string, id: unknown): 
   );
 }
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
 /** What fetch fails with says nothing; its cause does. */
 function reasonOf(error: unknown): string {
   const cause = field(error, 'cause') ?? error;
   const said = field(cause, 'code') ?? field(cause, 'message');
   return typeof said === 'string' ? said : messageOf(cause);
-}
-
-function field(of: unknown, name: string): unknown {
-  return typeof of === 'object' && of !== null ? (of as Readonly<Record<string, unknown>>)[name] : undefined;
 }

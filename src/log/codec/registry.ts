@@ -1,6 +1,6 @@
 import { Agent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
+import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import { Type } from 'avsc';
 import type { Logger } from 'pino';
 import {
@@ -10,49 +10,49 @@ import {
   messageOf,
   OperatorError,
   peerOf,
-  type TlsMaterial,
   type TlsProblem,
   type TlsSettings,
   UsageError,
 } from '../../common';
+import { askRegistry, field, lookUp, type RegistryAddress, type RegistryReply } from './registry-http';
 import type { SchemaSource } from './schema-source';
 import type { AvroSchema } from './schemas';
 
-export interface RegistryOptions {
-  /** `SCHEMA_REGISTRY_URL`, e.g. `http://127.0.0.1:8081` or Apicurio's `…/apis/ccompat/v7` */
-  readonly url: string;
-  readonly username?: string;
-  readonly password?: string;
-  /** For `https://…`; absent: the authorities of Node, no client certificate. */
-  readonly tls?: TlsMaterial;
+export interface RegistryOptions extends RegistryAddress {
   readonly logger: Logger;
   /** How often it is asked for a schema at the start before it counts as away. Default 10, a second apart. */
   readonly triesAtStart?: number;
 }
 
+/** What may be wrong where the registry refuses us. */
+export const REGISTRY_CREDENTIALS =
+  'SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, SCHEMA_REGISTRY_TOKEN or SCHEMA_REGISTRY_OAUTH_…';
+
 const RETRY_MS = 1_000;
 const PROBE_MS = 10_000;
 /** A registry that is away at the start is told of; later it is an outage to wait out. */
 const TRIES_AT_START = 10;
-/** One question at the start: the client itself would wait for ever for somebody who takes a connection and says nothing. */
-const ANSWER_WITHIN_MS = 15_000;
 
 /** Roles look up and cache; only `setup` registers. */
 export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
   const registry = clientOf(options);
   const { triesAtStart = TRIES_AT_START } = options;
+  const ask = askRegistry(options);
   return {
     idOf: async (subject, schema) => {
       for (let tries = 1; ; tries++) {
         try {
-          const asked = registry.getRegistryIdBySchema(subject, { type: SchemaType.AVRO, schema: schema.text });
-          return await inTime(asked, ANSWER_WITHIN_MS);
-        } catch (error) {
-          if (isNotThere(error)) {
+          const reply = await lookUp(ask, subject, schema.text);
+          const id = field(reply.body, 'id');
+          if (reply.status === 200 && typeof id === 'number') return id;
+          if (reply.status === 404) {
             throw new OperatorError(
               `SCHEMA_REGISTRY_URL: ${options.url} does not know this version's schema of subject ${subject}. Run \`queuefold setup\` first.`,
             );
           }
+          throw new ReplyError(reply);
+        } catch (error) {
+          if (error instanceof OperatorError) throw error;
           if (isFinal(error) || tries >= triesAtStart) throw await unreachable(options, error);
           if (tries === 1) options.logger.warn({ error: messageOf(error) }, 'schema registry away, trying again');
           await sleep(RETRY_MS);
@@ -78,8 +78,8 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
 export type RegistryChange = 'unchanged' | 'registered';
 
 /**
- * Registers a schema under a subject with FULL_TRANSITIVE compatibility. The level is set first: the registry client
- * sets it only after the first registration, and throws where another one is set.
+ * Registers a schema under a subject with FULL_TRANSITIVE compatibility; one that is registered already, however it is
+ * written, is left. The level is set first: else a schema that does not fit could be registered in between.
  */
 export async function registerSchema(
   options: RegistryOptions,
@@ -87,54 +87,68 @@ export async function registerSchema(
   schema: AvroSchema,
   mode: 'apply' | 'dry-run',
 ): Promise<RegistryChange> {
-  const registry = clientOf(options);
-  const confluent = { type: SchemaType.AVRO, schema: schema.text } as const;
+  const ask = askRegistry(options);
   try {
-    await registry.getRegistryIdBySchema(subject, confluent);
-    return 'unchanged';
-  } catch (error) {
-    if (!isNotThere(error)) throw await unreachable(options, error);
-  }
-  if (mode === 'dry-run') return 'registered';
-  try {
-    await setCompatibility(options, subject);
-    await registry.register(confluent, { subject, compatibility: COMPATIBILITY.FULL_TRANSITIVE });
-    return 'registered';
-  } catch (error) {
-    if (statusOf(error) !== 409) throw await unreachable(options, error);
+    const registered = await lookUp(ask, subject, schema.text);
+    if (registered.status === 200) return 'unchanged';
+    if (registered.status !== 404) throw new ReplyError(registered);
+    if (mode === 'dry-run') return 'registered';
+    const level = await ask('PUT', `/config/${encodeURIComponent(subject)}`, { compatibility: 'FULL_TRANSITIVE' });
+    if (isReadOnly(level)) throw readOnly(options, subject, schema);
+    if (level.status !== 200) throw new ReplyError(level, `PUT /config/${subject}`);
+    const path = `/subjects/${encodeURIComponent(subject)}/versions`;
+    const reply = await ask('POST', path, { schema: schema.text, schemaType: 'AVRO' });
+    if (reply.status === 200) return 'registered';
+    if (isReadOnly(reply)) throw readOnly(options, subject, schema);
+    if (reply.status !== 409) throw new ReplyError(reply, `POST ${path}`);
     throw new OperatorError(
-      `subject ${subject}: the registry refuses this version's schema as incompatible (FULL_TRANSITIVE): ${messageOf(error)}. Use another TOPIC_PREFIX, or a version of queuefold that fits.`,
+      `subject ${subject}: the registry refuses this version's schema as incompatible (FULL_TRANSITIVE): ${String(field(reply.body, 'message'))}. Use another TOPIC_PREFIX, or a version of queuefold that fits.`,
     );
+  } catch (error) {
+    throw await unreachable(options, error);
   }
 }
 
-async function setCompatibility(options: RegistryOptions, subject: string): Promise<void> {
-  const headers: Record<string, string> = { 'content-type': 'application/vnd.schemaregistry.v1+json' };
-  if (options.username !== undefined) {
-    const credentials = Buffer.from(`${options.username}:${options.password ?? ''}`).toString('base64');
-    headers['authorization'] = `Basic ${credentials}`;
-  }
-  const response = await fetchWith(options.tls ?? null)(
-    `${options.url.replace(/\/$/, '')}/config/${encodeURIComponent(subject)}`,
-    {
-      method: 'PUT',
-      headers,
-      body: JSON.stringify({ compatibility: 'FULL_TRANSITIVE' }),
-      signal: AbortSignal.timeout(10_000),
-    },
+/** Confluent's code of an operation that the mode does not permit. */
+const NOT_PERMITTED = 42_205;
+
+function isReadOnly({ status, body }: RegistryReply): boolean {
+  return status === 405 || field(body, 'error_code') === NOT_PERMITTED;
+}
+
+function readOnly({ url }: RegistryAddress, subject: string, { name }: AvroSchema): OperatorError {
+  return new OperatorError(
+    `SCHEMA_REGISTRY_URL: ${url} registers nothing (READONLY), and subject ${subject} has not this version's schema. ` +
+      `Have schemas/avro/${name}.avsc registered there, in any spelling, or set the mode READWRITE.`,
   );
-  if (!response.ok) {
-    throw new OperatorError(
-      `SCHEMA_REGISTRY_URL: ${options.url} answered ${response.status} to PUT /config/${subject}`,
-    );
+}
+
+/** An answer that is none to what was asked. */
+class ReplyError extends Error {
+  readonly status: number;
+  constructor({ status, body }: RegistryReply, question = 'a look-up') {
+    const said = field(body, 'message');
+    super(`HTTP ${status} to ${question}${typeof said === 'string' ? `: ${said}` : ''}`);
+    this.status = status;
   }
 }
 
-function clientOf({ url, username, password, tls }: RegistryOptions): SchemaRegistry {
+type ClientMiddleware = NonNullable<ConstructorParameters<typeof SchemaRegistry>[0]['middlewares']>[number];
+
+function clientOf({ url, authorization, tls }: RegistryOptions): SchemaRegistry {
+  const authorize: ClientMiddleware = () => ({
+    async prepareRequest(next) {
+      const request = await next();
+      const credentials = await authorization?.();
+      return credentials === undefined || credentials === null
+        ? request
+        : request.enhance({ headers: { authorization: credentials } });
+    },
+  });
   return new SchemaRegistry({
     host: url.replace(/\/$/, ''),
     clientId: 'queuefold',
-    ...(username === undefined ? {} : { auth: { username, password: password ?? '' } }),
+    middlewares: [authorize],
     ...(tls === undefined ? {} : { agent: new Agent({ ca: tls.ca, cert: tls.cert, key: tls.key }) }),
   });
 }
@@ -161,9 +175,7 @@ async function unreachable(options: RegistryOptions, error: unknown): Promise<Er
   const { url } = options;
   const status = statusOf(error);
   if (status === 401 || status === 403) {
-    return new UsageError(
-      `SCHEMA_REGISTRY_URL: ${url} refuses us (HTTP ${status}). Check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD.`,
-    );
+    return new UsageError(`SCHEMA_REGISTRY_URL: ${url} refuses us (HTTP ${status}). Check ${REGISTRY_CREDENTIALS}.`);
   }
   const tls = url.startsWith('https:') ? await tlsProblem(options) : null;
   if (tls !== null) {
@@ -174,19 +186,6 @@ async function unreachable(options: RegistryOptions, error: unknown): Promise<Er
   return new Problem(
     `SCHEMA_REGISTRY_URL: cannot use ${url} (${messageOf(error)}). Is the registry up, and is the path right (Apicurio: /apis/ccompat/v7)?`,
   );
-}
-
-/** @throws Error when it has neither resolved nor rejected by then */
-async function inTime<T>(work: Promise<T>, withinMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${withinMs} ms`)), withinMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** The client makes of every network error a text, with the status 400: what it was is asked for once more. */

@@ -75,7 +75,10 @@ test('addresses of IPv6 work for Kafka, registry, ClickHouse, traces and our own
   const roles = ['fold', 'sink'].map((role) => startQueuefold([role], env));
   disposers.push(...roles.map((role) => () => role.kill()));
   await Promise.all(roles.map((role) => role.ready()));
-  for (const role of roles) expect(role.url()).toMatch(/^http:\/\/\[::1\]:\d+$/);
+  // `::` serves both families.
+  for (const role of roles) {
+    expect((await fetch(`http://[::1]:${new URL(role.url()).port}/health/ready`)).status).toBe(200);
+  }
 
   const database = env['CLICKHOUSE_DATABASE'] ?? '';
   const store = server.connect(database);

@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { OperatorError } from '../../../src/common';
 import { printableRow, type QueueConversation, STATE_COLUMNS } from '../../../src/conversation';
 import { createRowCodec } from '../../../src/log/codec/codecs';
+import { checkRegistry } from '../../../src/log/codec/doctor';
 import { createRegistrySchemas, registerSchema, type RegistryOptions } from '../../../src/log/codec/registry';
 import type { SchemaSource } from '../../../src/log/codec/schema-source';
 import { loadSchema, type AvroSchema } from '../../../src/log/codec/schemas';
 import { createValueCodec, type ValueCodec } from '../../../src/log/codec/value-codec';
 import { topicNames, valueSubject, type TopicNames } from '../../../src/log/topics';
+import { startHttpFront } from '../../support/http-front';
 import { ownRegistryForTests, registryForTests } from '../../support/services';
 import { aRow } from '../../support/store-rows';
 
@@ -101,6 +105,81 @@ describe('schemas in a real registry', () => {
     value.writeInt32BE(2 ** 31 - 1, 1);
     await codec.prepare([value]);
     expect(codec.decode(value)).toMatchObject({ ok: false, reason: 'unknown-schema' });
+  });
+});
+
+describe('a registry whose schemas others register', () => {
+  /** As Terraform's jsonencode writes it. */
+  const compact = JSON.stringify(JSON.parse(current.text));
+  const post = async (url: string, path: string, schema: string): Promise<number> => {
+    const headers = { 'content-type': 'application/vnd.schemaregistry.v1+json' };
+    return (await fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify({ schema }) })).status;
+  };
+  /** In front of a registry that registers nothing, as in mode READONLY. */
+  const readOnly = (request: IncomingMessage): boolean =>
+    request.method !== 'PUT' && !(request.method === 'POST' && request.url?.endsWith('/versions') === true);
+
+  test('in another spelling is found: nothing is to be registered, and the roles get its id', async () => {
+    const { url } = await registryForTests();
+    const subject = valueSubject(topicNames(`spelling-${randomUUID()}`).state);
+    expect(compact).not.toBe(current.text);
+    expect(await post(url, `/subjects/${subject}/versions`, compact)).toBe(200);
+    // The registry compares texts, so it takes a question in our spelling for one about another schema.
+    expect(await post(url, `/subjects/${subject}`, current.text)).toBe(404);
+    const front = await startHttpFront({ target: url, admits: readOnly });
+    const options = { url: front.url, logger };
+    expect(await registerSchema(options, subject, current, 'apply')).toBe('unchanged');
+    expect(await createRegistrySchemas(options).idOf(subject, current)).toBeGreaterThan(0);
+    const found = await checkRegistry({ registry: options, subjects: [{ subject, schema: current }] });
+    expect(found.map(({ detail }) => detail).join()).toMatch(/this version’s schema is registered/);
+    await front.stop();
+  });
+
+  test.each([
+    ['a bearer token', () => Promise.resolve('Bearer abc')],
+    [
+      'one by OAuth, another each time',
+      (() => {
+        let n = 0;
+        return () => Promise.resolve(`Bearer abc${++n}`);
+      })(),
+    ],
+  ])('%s goes with every question', async (_, authorization) => {
+    const { url } = await registryForTests();
+    const seen = new Set<string | undefined>();
+    const admits = ({ headers }: IncomingMessage): boolean => {
+      seen.add(headers.authorization);
+      return headers.authorization?.startsWith('Bearer abc') === true;
+    };
+    const front = await startHttpFront({ target: url, admits });
+    const options = { url: front.url, logger, authorization };
+    const topics = topicNames(`bearer-${randomUUID()}`);
+    expect(await registerSchema(options, valueSubject(topics.state), current, 'apply')).toBe('registered');
+    const schemas = createRegistrySchemas(options);
+    const id = await schemas.idOf(valueSubject(topics.state), current);
+    expect(await schemas.writerOf(id)).not.toBeNull();
+    expect(seen).not.toContain(undefined);
+    await expect(
+      createRegistrySchemas({ url: front.url, logger }).idOf(valueSubject(topics.state), current),
+    ).rejects.toThrow(/refuses us \(HTTP 401\).*SCHEMA_REGISTRY_TOKEN/);
+    await front.stop();
+  });
+});
+
+describe('a registry that registers nothing', () => {
+  test('names the subject, the file and the mode', async () => {
+    const answers = createServer((request, response) => {
+      const isQuestion = request.method === 'POST' && request.url?.includes('/versions') !== true;
+      response
+        .writeHead(isQuestion ? 404 : 422, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ error_code: isQuestion ? 40403 : 42205, message: 'Subject is in read-only mode' }));
+    });
+    await new Promise<void>((resolve) => answers.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(answers.address() as AddressInfo).port}`;
+    await expect(registerSchema({ url, logger }, 'one-value', current, 'apply')).rejects.toThrow(
+      /READONLY.*one-value.*schemas\/avro\/queue-conversation\.avsc/,
+    );
+    await new Promise((resolve) => answers.close(resolve));
   });
 });
 

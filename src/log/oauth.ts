@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { OauthbearerProviderResponse } from 'kafkajs';
 import { Agent, request } from 'undici';
 import { z } from 'zod';
-import { explainTls, messageOf, OperatorError, peerOf, UsageError } from '../../common';
+import { explainTls, messageOf, OperatorError, peerOf, UsageError } from '../common';
 
 export interface ClientCredentials {
+  /** The settings begin so, for messages: `…_TOKEN_URL`, `…_CLIENT_ID`. */
+  readonly settings: 'KAFKA_SASL_OAUTH' | 'SCHEMA_REGISTRY_OAUTH';
   /** The token endpoint of the identity provider. */
   readonly url: string;
   readonly clientId: string;
@@ -33,11 +34,11 @@ interface Token {
 }
 
 /**
- * Tokens for SASL OAUTHBEARER by the client credentials grant (RFC 6749, 4.4): one for all connections, renewed in time;
+ * Bearer tokens, for SASL OAUTHBEARER or HTTP, by the client credentials grant (RFC 6749, 4.4): one for all connections, renewed in time;
  * while it cannot be renewed it is used to its end.
  * Rejects with UsageError where the credentials are refused, OperatorError for anything else.
  */
-export function createTokenProvider(credentials: ClientCredentials): () => Promise<OauthbearerProviderResponse> {
+export function createTokenProvider(credentials: ClientCredentials): () => Promise<{ readonly value: string }> {
   let current: Token | null = null;
   let underWay: Promise<Token> | null = null;
 
@@ -70,8 +71,8 @@ function tokenOf({ access_token: value, expires_in: seconds = 0 }: z.infer<typeo
   return { value, endsAt, renewAt: endsAt - Math.min(most, Math.max(least, lifeMs / 3)) };
 }
 
-async function askForToken({ url, clientId, clientSecret, scope, ca }: ClientCredentials) {
-  const name = `KAFKA_SASL_OAUTH_TOKEN_URL: ${url}`;
+async function askForToken({ settings, url, clientId, clientSecret, scope, ca }: ClientCredentials) {
+  const name = `${settings}_TOKEN_URL: ${url}`;
   // RFC 6749, 2.3.1: both are form-encoded before they become Basic.
   const basic = [clientId, clientSecret()].map(encodeURIComponent).join(':');
   const form = new URLSearchParams({ grant_type: 'client_credentials', ...(scope === undefined ? {} : { scope }) });
@@ -92,8 +93,8 @@ async function askForToken({ url, clientId, clientSecret, scope, ca }: ClientCre
     const text = await body.text();
     if ([400, 401, 403].includes(statusCode)) {
       throw new UsageError(
-        `${name} refuses the client (HTTP ${statusCode}${errorIn(text)}). Check KAFKA_SASL_OAUTH_CLIENT_ID, ` +
-          'KAFKA_SASL_OAUTH_CLIENT_SECRET and KAFKA_SASL_OAUTH_SCOPE.',
+        `${name} refuses the client (HTTP ${statusCode}${errorIn(text)}). Check ${settings}_CLIENT_ID, ` +
+          `${settings}_CLIENT_SECRET and ${settings}_SCOPE.`,
       );
     }
     const token = statusCode === 200 ? Answer.safeParse(parse(text)) : null;
@@ -104,7 +105,7 @@ async function askForToken({ url, clientId, clientSecret, scope, ca }: ClientCre
   } catch (error) {
     if (error instanceof OperatorError) throw error;
     const tls = await explainTls(error, {
-      ...{ address: 'KAFKA_SASL_OAUTH_TOKEN_URL', prefix: 'KAFKA_SASL_OAUTH', hasCertificate: false },
+      ...{ address: `${settings}_TOKEN_URL`, prefix: settings, hasCertificate: false },
       peer: peerOf(url),
     });
     if (tls !== null) {
