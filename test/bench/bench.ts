@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import type { TopicNames } from '../../src/log';
 import { measureBridge } from './bridge';
 import { startCluster, type BenchCluster } from './cluster';
+import { measureCompression, type CompressionFigures } from './compression';
 import { measureConsume } from './consume';
 import { measureFold } from './fold';
 import { measureLatency } from './latency';
@@ -24,7 +25,7 @@ const { values: flags } = parseArgs({
     ended: { type: 'string', default: '1000000' },
     /** Conversations in the history that is asked for a moment. */
     history: { type: 'string', default: '1000000' },
-    /** `sink` or `store`: these figures alone, as JSON. */
+    /** `sink`, `store` or `compression`: these figures alone, as JSON. */
     only: { type: 'string' },
     json: { type: 'boolean', default: false },
     /** A folder for CPU profiles of the bridge, the fold and the sink. */
@@ -82,10 +83,16 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
   };
 }
 
-async function measureOnly(cluster: BenchCluster, only: string): Promise<SinkFigures | StoreFigures> {
+async function measureOnly(
+  cluster: BenchCluster,
+  only: string,
+): Promise<SinkFigures | StoreFigures | readonly CompressionFigures[]> {
+  if (only === 'compression') {
+    return measureCompression(cluster, { events: Number(flags.events), live: Number(flags.live) });
+  }
   const topics = await cluster.createTopics(only);
   if (only === 'store') return measureStore(cluster, topics, storeSizes);
-  if (only !== 'sink') throw new Error(`--only ${only}: no such part; known are sink and store`);
+  if (only !== 'sink') throw new Error(`--only ${only}: no such part; known are sink, store and compression`);
   const profile = flags.profile ?? null;
   await load(cluster, topics);
   await measureFold(cluster, topics, 1, null);
