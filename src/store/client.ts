@@ -24,7 +24,7 @@ export interface Store {
 export type InjectedConnection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;
 
 export interface ServerOptions {
-  /** `http://…` or `https://…` (TLS). */
+  /** `http://…` or `https://…` (TLS), perhaps with a path, where a proxy is in front of the server. */
   readonly url: string;
   readonly username: string;
   readonly password: string;
@@ -50,7 +50,7 @@ export function connectStore(options: ServerOptions | EmbeddedOptions): Store {
   return {
     client,
     database: options.database,
-    where: 'connection' in options ? options.where : new URL(options.url).origin,
+    where: 'connection' in options ? options.where : options.url,
     tls: {
       ...{ address: 'CLICKHOUSE_URL', prefix: 'CLICKHOUSE' },
       hasCertificate: 'tls' in options && options.tls.cert !== undefined,
@@ -65,8 +65,11 @@ function embeddedClient({ connection }: EmbeddedOptions): ClickHouseClient {
 }
 
 function serverClient(options: ServerOptions): ClickHouseClient {
+  const { origin, pathname } = new URL(options.url);
   return createClient({
-    url: options.url,
+    // Of one address the client would take a path for the database.
+    url: origin,
+    ...(pathname === '/' ? {} : { pathname }),
     username: options.username,
     password: options.password,
     request_timeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,

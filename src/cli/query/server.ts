@@ -39,7 +39,7 @@ export function serverTarget({ name, url, database, ask, user }: ServerOptions):
     for (const [key, value] of Object.entries(params)) query.set(`param_${key}`, value);
     const response = await ask(address, { method: 'POST', body: sql, headers, signal }).catch(
       async (error: unknown) => {
-        throw signal.aborted ? error : await unreachable(error, address.origin);
+        throw signal.aborted ? error : await unreachable(error);
       },
     );
     if (!response.ok || response.headers.has('X-ClickHouse-Exception-Code')) {
@@ -47,12 +47,12 @@ export function serverTarget({ name, url, database, ask, user }: ServerOptions):
     }
     return response;
   };
-  const unreachable = async (error: unknown, origin: string): Promise<OperatorError> => {
+  const unreachable = async (error: unknown): Promise<OperatorError> => {
     const hasCertificate = user?.hasCertificate ?? false;
-    const tls = await explainTls(error, { address: name, prefix: 'CLICKHOUSE', hasCertificate, peer: peerOf(origin) });
+    const tls = await explainTls(error, { address: name, prefix: 'CLICKHOUSE', hasCertificate, peer: peerOf(url) });
     const Problem = tls?.isConfiguration === false ? OperatorError : UsageError;
-    if (tls !== null) return new Problem(`${name}: ${origin}: ${tls.detail}. ${tls.remedy}`);
-    return new OperatorError(`${name}: cannot reach ClickHouse at ${origin} (${causeOf(error)}).`);
+    if (tls !== null) return new Problem(`${name}: ${url}: ${tls.detail}. ${tls.remedy}`);
+    return new OperatorError(`${name}: cannot reach ClickHouse at ${url} (${causeOf(error)}).`);
   };
 
   /** Of the user's own profile 1: nothing may be changed, and no setting may be set. */
@@ -79,9 +79,7 @@ export function serverTarget({ name, url, database, ask, user }: ServerOptions):
       if (body === null) return empty();
       return failing(body, answered.get('X-ClickHouse-Exception-Tag'), (error) => {
         if (signal.aborted) return error;
-        return new OperatorError(
-          `${name}: ClickHouse at ${new URL(url).origin} broke off its answer (${causeOf(error)}).`,
-        );
+        return new OperatorError(`${name}: ClickHouse at ${url} broke off its answer (${causeOf(error)}).`);
       });
     },
     close: () => Promise.resolve(),
