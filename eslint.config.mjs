@@ -8,7 +8,7 @@ const layers = [
   ['log', 'store', 'genesys', 'simulator', 'embedded'],
   ['ingest', 'wiring'],
   ['bridge', 'fold', 'sink'],
-  ['replay', 'record'],
+  ['replay', 'record', 'erase'],
   ['cli'],
 ];
 const zones = layers.flatMap((rooms, layer) =>

@@ -4,6 +4,7 @@ import type { AclRole } from '../log';
 import type { BridgeFlags } from './bridge';
 import type { Context } from './context';
 import type { DoctorFlags } from './doctor';
+import type { EraseFlags } from './erase';
 import type { QueryFlags } from './query';
 import type { RecordFlags } from './record';
 import type { ReplayFlags } from './replay';
@@ -32,7 +33,15 @@ export type CommandBody = (context: Context) => Promise<number | undefined> | Pr
 export type RunCommand = (kind: CommandKind, globals: GlobalOptions, body: CommandBody) => Promise<void>;
 
 /** Written out here: their meaning (src/log/acls.ts) is loaded when the command runs. A replay has names of its own each time. */
-const DOCTOR_ROLES = ['bridge', 'fold', 'sink', 'rebuild', 'setup', 'doctor'] as const satisfies readonly AclRole[];
+const DOCTOR_ROLES = [
+  'bridge',
+  'fold',
+  'sink',
+  'rebuild',
+  'erase',
+  'setup',
+  'doctor',
+] as const satisfies readonly AclRole[];
 
 const ENDS: CommandKind = { longRunning: false };
 const RUNS: CommandKind = { longRunning: true };
@@ -117,6 +126,18 @@ export function createProgram(run: RunCommand): Command {
     'queuefold rebuild',
     'queuefold rebuild | jq .differences',
   ]).action(() => start(ENDS, async (context) => (await import('./rebuild.js')).runRebuild(context)));
+
+  command('erase', 'erase a conversation, or all with an address, from topics and tables; looks first, and tells', [
+    'queuefold erase --conversation 0c1f… --conversation 77ab…',
+    'queuefold erase --address +13175550100',
+    'queuefold erase --address +13175550100 --yes',
+  ])
+    .option('--conversation <id...>', 'conversations, by id')
+    .option('--address <address>', 'all conversations with this number or address, however it is written, also masked')
+    .option('--yes', 'erase; else only look and tell')
+    .action((flags: EraseFlags) =>
+      start(ENDS, async (context) => (await import('./erase.js')).runErase(context, flags)),
+    );
 
   command('doctor', 'check what is configured: reachability, versions, permissions, settings; what to do about it', [
     'queuefold doctor',

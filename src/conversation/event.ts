@@ -5,7 +5,7 @@
 export type ConversationEvent = SnapshotEvent | GoneEvent;
 
 /** Where an event came from; an open list, for people and metrics only: the fold does not read it. */
-export type EventSource = 'websocket' | 'rest' | 'eventbridge' | 'recording';
+export type EventSource = 'websocket' | 'rest' | 'eventbridge' | 'recording' | 'operator';
 
 interface EventBase {
   readonly conversationId: string;
@@ -34,6 +34,8 @@ export interface EventPart {
 export interface GoneEvent extends EventBase {
   readonly gone: true;
   readonly participants: readonly [];
+  /** An operator wants it erased (erase.ts): row, knowledge and all, and that it stays so. Absent: not. */
+  readonly erase?: boolean;
 }
 
 export interface ParticipantSnapshot {

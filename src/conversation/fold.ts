@@ -1,4 +1,5 @@
 import { counted, type Counted } from './counted';
+import { ERASED_FOR_MS, erasedState, isErased } from './erase';
 import type { ConversationEvent, GoneEvent, SnapshotEvent } from './event';
 import { fingerprint } from './fingerprint';
 import {
@@ -61,6 +62,8 @@ export interface StateRecord {
   readonly row: QueueConversation | null;
   /** Epoch ms: the receive time of its event, or the deadline that closed it. */
   readonly timestamp: number;
+  /** The tombstone of an erased conversation: whoever keeps older records of it deletes them. */
+  readonly erased?: boolean;
 }
 
 /** A record of the topic of visits. */
@@ -88,7 +91,13 @@ export type FoldOutcome = 'folded' | 'duplicate' | 'after-the-end' | 'unknown-go
  * What is due by then (`dueAt`) must have been done before: see partition.ts.
  */
 export function fold(known: ConversationState | null, event: ConversationEvent, settings: FoldSettings): Folded {
-  if (known?.kind === 'ended' && event.receivedAt <= known.endedAt + settings.endedRetentionMs) {
+  if (event.gone && event.erase === true) return foldErase(event);
+  if (isErased(known, event.receivedAt)) return { state: known, records: [], outcome: 'after-the-end' };
+  if (
+    known?.kind === 'ended' &&
+    known.erased !== true &&
+    event.receivedAt <= known.endedAt + settings.endedRetentionMs
+  ) {
     return foldAfterTheEnd(known, event, settings);
   }
   const open = known?.kind === 'open' ? known : null;
@@ -123,6 +132,13 @@ function foldGone(open: OpenConversation, event: GoneEvent, settings: FoldSettin
   }));
   const merged = { ...open, participants, lastReceivedAt: Math.max(open.lastReceivedAt, event.receivedAt) };
   return advance(open, merged, event, settings, anyQueued);
+}
+
+/** Always a tombstone: the state topic may have a row of what the fold has forgotten. No closing row: it would say it all again. */
+function foldErase(event: GoneEvent): Folded {
+  const { conversationId, receivedAt: timestamp } = event;
+  const tombstone = { conversationId, row: null, timestamp, erased: true };
+  return { state: erasedState(event), records: [tombstone], outcome: 'folded' };
 }
 
 function disconnected(communication: Communication): Communication {
@@ -381,7 +397,8 @@ function lengthOf(text: string | null): number {
  * closing a row past its deadline, forgetting a marker or what was never queued. Null: nothing.
  */
 export function dueAfter(state: ConversationState, settings: FoldSettings): number | null {
-  if (state.kind === 'ended') return state.endedAt + 2 * settings.endedRetentionMs;
+  if (state.kind === 'ended')
+    return state.endedAt + (state.erased === true ? ERASED_FOR_MS : 2 * settings.endedRetentionMs);
   if (state.row === null) return state.lastReceivedAt + FORGET_AFTER_MS;
   return rowDeadline(state, settings);
 }

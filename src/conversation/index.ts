@@ -1,6 +1,6 @@
 /** Pure: wire shapes → normalise → merge → lifecycle → project. No clock, no I/O, no Kafka. */
 export { coalesce } from './coalesce';
-export type { ConversationEvent, EventSource, SnapshotEvent } from './event';
+export type { CommunicationSnapshot, ConversationEvent, EventSource, GoneEvent, SnapshotEvent } from './event';
 export { withFingerprint } from './fingerprint';
 export { DEFAULT_FOLD_SETTINGS, type FoldOutcome, type FoldSettings, type StateRecord, type VisitRecord } from './fold';
 export { type ListedColumn, unlistedColumns } from './known-values';
@@ -8,11 +8,11 @@ export { type InputLimits, isDeeperThan, type Limits } from './limits';
 export { readLine } from './line';
 export { invalid, type Invalid, type InvalidReason, type Outcome, type SkipReason } from './outcome';
 export { createPartitionFold } from './partition';
-export { maskEvent, type PrivacyMask } from './privacy';
+export { maskEvent, matchAddress, type PrivacyMask } from './privacy';
 export { createRecentEvents } from './recent-events';
 export { printableRow, type QueueConversation, STATE_COLUMNS, TABLE_COLUMNS } from './row';
 export { withoutPersonalData } from './scrub';
-export type { ConversationState, EndedConversation, OpenConversation } from './state';
+export type { CommunicationVersion, ConversationState, EndedConversation, OpenConversation } from './state';
 export { wireConversation } from './to-wire';
 export { compareIds, isObject, time } from './values';
 export { printableVisit, type QueueVisit, type Visit, VISIT_COLUMNS, type VisitOutcome } from './visit';

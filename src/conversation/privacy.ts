@@ -27,6 +27,26 @@ export function masksAddresses({ columns }: Pick<PrivacyMask, 'columns'>): boole
   return columns.has('ani') || columns.has('dnis');
 }
 
+export interface AddressMatcher {
+  /** Whether an address, as topics and tables have it, is the wanted one, however it is written, or its mask. */
+  matches(stored: string): boolean;
+  /** Of a matching address, once ` .()-` are taken away, one of these texts is a part. */
+  readonly parts: readonly string[];
+}
+
+/** @param mask as it is in force: what came before it is found as it was sent */
+export function matchAddress(address: string, mask: PrivacyMask | null): AddressMatcher {
+  const normal = normaliseAddress(address);
+  const isMasked = mask !== null && masksAddresses(mask);
+  // The second is how earlier builds masked.
+  const exact = new Set([address, ...(isMasked ? [maskAddress(address, mask), maskValue(address, mask)] : [])]);
+  const number = /^\+(\d+)/.exec(normal)?.[1] ?? normal;
+  return {
+    matches: (stored) => exact.has(stored) || (!stored.startsWith(MARK) && normaliseAddress(stored) === normal),
+    parts: [...new Set([number, ...exact].map((text) => text.replace(/[ .()-]/g, '')))],
+  };
+}
+
 /** Replaces personal values, before Kafka, by their masks: equal values stay equal, absent ones absent. */
 export function maskEvent(event: ConversationEvent, mask: PrivacyMask): ConversationEvent {
   if (event.gone || mask.columns.size === 0) return event;

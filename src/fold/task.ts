@@ -16,10 +16,12 @@ import {
 import {
   type ChangelogValue,
   CHECKPOINT_KEY,
+  type CloudEvent,
   cloudEventHeaders,
   continueTrace,
   createFoldSpans,
   deadLetterRecord,
+  ERASED_TYPE,
   type LogRecord,
   type OutRecord,
   type Task,
@@ -68,7 +70,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
       headers: cloudEventHeaders({
         id,
         source: 'queuefold/fold',
-        type: record.row === null ? 'queuefold.queue-conversation.tombstone' : 'queuefold.queue-conversation.row',
+        type: typeOf(record),
         time: record.timestamp,
         traceparent,
       }),
@@ -206,6 +208,11 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
       metrics.liveConversations.remove({ partition });
     },
   };
+}
+
+function typeOf({ row, erased }: StateRecord): CloudEvent['type'] {
+  if (row !== null) return 'queuefold.queue-conversation.row';
+  return erased === true ? ERASED_TYPE : 'queuefold.queue-conversation.tombstone';
 }
 
 interface Problem {

@@ -1,7 +1,7 @@
 import type { TopicNames } from './topics';
 
 /** Whose permissions at Kafka are told apart: the commands of queuefold that use it. */
-export const ACL_ROLES = ['bridge', 'fold', 'sink', 'rebuild', 'setup', 'replay', 'doctor'] as const;
+export const ACL_ROLES = ['bridge', 'fold', 'sink', 'rebuild', 'erase', 'setup', 'replay', 'doctor'] as const;
 export type AclRole = (typeof ACL_ROLES)[number];
 
 /** As `kafka-acls.sh` names them. Read and Write bring Describe with them, AlterConfigs DescribeConfigs. */
@@ -47,6 +47,9 @@ export function aclsOf(role: AclRole, names: TopicNames): readonly Acl[] {
       return storing(names.sinkGroup);
     case 'rebuild':
       return storing(names.rebuildGroup);
+    case 'erase':
+      // It looks for addresses, asks the fold by an event, and waits for its tombstone.
+      return [topic(events, 'Read', 'Write'), topic(state, 'Read'), topic(changelog, 'Read')];
     case 'setup':
       return allTopics(names).map((name) => topic(name, 'Create', 'Describe', 'AlterConfigs'));
     case 'replay': {

@@ -38,7 +38,7 @@ export type {
   Topology,
 } from './port';
 export { deadLetterRecord, unreadable } from './records/dead-letter';
-export { cloudEventHeaders, continueTrace } from './records/headers';
+export { type CloudEvent, cloudEventHeaders, continueTrace, ERASED_TYPE, saysErased } from './records/headers';
 export { createFoldSpans, reportSent, reportStored } from './records/spans';
 export { printableRecord, readStateRecord } from './records/state-records';
 export { readVisitRecord, visitKey } from './records/visit-records';

@@ -1,13 +1,13 @@
 import { createDeadLetterLimit, type DeadLetterLimit, tooManyDeadLetters } from '../common';
 import type { LogRecord } from '../log';
 import { observeLatency, type SinkDeadLetterReason } from '../ops';
-import { describeRefusal, type StoreRow, type Writer } from '../store';
+import { describeRefusal, type Erasure, type StoreRow, versionOf, type Writer } from '../store';
 import type { Batch } from './buffer';
 import type { DecodedRecord, SinkOptions } from './options';
 
 export interface BatchStoreOptions extends Pick<
   SinkOptions,
-  'topic' | 'prepare' | 'decode' | 'receivedOf' | 'onInvalid' | 'onStored' | 'deadLetterLimits' | 'metrics'
+  'epoch' | 'topic' | 'prepare' | 'decode' | 'receivedOf' | 'onInvalid' | 'onStored' | 'deadLetterLimits' | 'metrics'
 > {
   readonly writer: Pick<Writer, 'insert'>;
   /** See `createTopicGuard`. */
@@ -22,11 +22,11 @@ interface Problem {
 }
 
 /**
- * Answers what stores one batch: it resolves when every record is in the tables or was given to `onInvalid`, and rejects
- * with an OperatorError when so many are wrong that something else must be.
+ * Answers what stores one batch: it resolves when every record is in the tables or was given to `onInvalid`, with the
+ * conversations that are to be erased, and rejects with an OperatorError when so many are wrong that something else must be.
  */
 export function createBatchStore(options: BatchStoreOptions) {
-  const { topic, prepare, decode, receivedOf, onInvalid, deadLetterLimits, writer, metrics } = options;
+  const { epoch, topic, prepare, decode, receivedOf, onInvalid, deadLetterLimits, writer, metrics } = options;
   const { assertSameTopic, isReread } = options;
   const limits = new Map<number, DeadLetterLimit>();
   const limitOf = (partition: number): DeadLetterLimit => {
@@ -52,12 +52,13 @@ export function createBatchStore(options: BatchStoreOptions) {
     }
   };
 
-  return async (batch: Batch, signal: AbortSignal, notAfterMs: number): Promise<void> => {
+  return async (batch: Batch, signal: AbortSignal, notAfterMs: number): Promise<readonly Erasure[]> => {
     const { records } = batch;
     await prepare?.(records.map(({ value }) => value));
     /** The record of each row. */
     const sources: LogRecord[] = [];
     const problems = new Map<LogRecord, Problem>();
+    const erasures = new Map<LogRecord, Erasure>();
     /** One by one, see `Writer.insert`. */
     function* rows(): Generator<StoreRow> {
       for (const record of records) {
@@ -65,6 +66,14 @@ export function createBatchStore(options: BatchStoreOptions) {
         if (decoded.kind === 'invalid') {
           problems.set(record, decoded);
           continue;
+        }
+        if (decoded.kind === 'tombstone' && decoded.erased === true) {
+          const { conversationId } = decoded;
+          erasures.set(record, {
+            conversationId,
+            version: versionOf(epoch, record.offset),
+            erasedAt: record.timestamp,
+          });
         }
         sources.push(record);
         yield storeRow(decoded, record);
@@ -82,6 +91,7 @@ export function createBatchStore(options: BatchStoreOptions) {
     const received = records.flatMap((record) => (isReread(record) ? [] : (receivedOf?.(record) ?? [])));
     observeLatency(metrics, 'store', received);
     options.onStored?.({ records: records.filter((record) => !isReread(record)), readAt: batch.readAt, startedAt });
+    return [...erasures.values()];
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Metrics } from '../ops';
 import { describeStoreError, identifier, type Store } from '../store';
+import type { Eraser } from './eraser';
 
 export interface CleanupOptions {
   readonly store: Store;
@@ -17,13 +18,14 @@ export interface Cleanup {
   stop(): void;
 }
 
-/** @see cleanUp; a round that fails is made up for by the next. */
-export function createCleanup(options: CleanupOptions): Cleanup {
-  const { intervalMs, metrics, logger } = options;
+/** @see cleanUp; a round that fails is made up for by the next. What was erased and has come back goes, too. */
+export function createCleanup(options: CleanupOptions & { readonly eraser: Pick<Eraser, 'round'> }): Cleanup {
+  const { intervalMs, eraser, metrics, logger } = options;
   let timer: NodeJS.Timeout | undefined;
   let isOn = false;
 
   const round = async (): Promise<void> => {
+    await eraser.round();
     try {
       const rows = await cleanUp(options);
       metrics.cleanupRows.inc(rows ?? 0);

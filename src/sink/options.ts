@@ -8,7 +8,8 @@ import type { Store, WriterOptions } from '../store';
 /** What a record of the state topic says. */
 export type DecodedRecord =
   | { readonly kind: 'row'; readonly row: QueueConversation }
-  | { readonly kind: 'tombstone'; readonly conversationId: string }
+  /** @property erased older records of the conversation must not stay; absent: they may */
+  | { readonly kind: 'tombstone'; readonly conversationId: string; readonly erased?: boolean }
   | { readonly kind: 'invalid'; readonly reason: SinkDeadLetterReason; readonly message: string };
 
 /** What the sink needs of the log. */

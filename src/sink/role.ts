@@ -5,6 +5,7 @@ import {
   deadLetterRecord,
   type LogRecord,
   reportStored,
+  saysErased,
   TOMBSTONE_RETENTION_MS,
   unreadable,
 } from '../log';
@@ -41,7 +42,9 @@ export async function startSinkRole(
 
   const decode = (record: LogRecord): DecodedRecord => {
     if (record.key === null) return { kind: 'invalid', reason: 'no-key', message: 'a state record without a key' };
-    if (record.value === null) return { kind: 'tombstone', conversationId: record.key.toString() };
+    if (record.value === null) {
+      return { kind: 'tombstone', conversationId: record.key.toString(), erased: saysErased(record) };
+    }
     const decoded = rows.decode(record.value);
     return decoded.ok ? { kind: 'row', row: decoded.value } : { kind: 'invalid', ...decoded };
   };

@@ -1,9 +1,17 @@
 import { messageOf } from '../common';
-import { createProgress, createWriter, describeStoreError, type Progress, type WriterState } from '../store';
+import {
+  createProgress,
+  createWriter,
+  describeStoreError,
+  type Erasure,
+  type Progress,
+  type WriterState,
+} from '../store';
 import { createBatchLoop } from './batch-loop';
 import { createBatchStore } from './batch-store';
 import { createSinkBuffer, type Batch } from './buffer';
 import { createCleanup } from './cleanup';
+import { createEraser } from './eraser';
 import type { SinkOptions } from './options';
 import { createSinkPartitions } from './partitions';
 import { createTopicGuard } from './topic-guard';
@@ -42,7 +50,9 @@ export async function createSink(options: SinkOptions): Promise<RunningSink> {
   const buffer = createSinkBuffer();
   const progress = createProgress(store, topic, epoch);
   const noting = createOnce(() => noteProgress(), PROGRESS_EVERY_MS);
-  const cleanup = createCleanup({ store, metrics, logger, ...options.cleanup });
+  const eraser = createEraser({ store, logger });
+  const erasures = new WeakMap<Batch, readonly Erasure[]>();
+  const cleanup = createCleanup({ store, eraser, metrics, logger, ...options.cleanup });
   const writer = createWriter({ store, metrics, logger, epoch, ...(backOff === undefined ? {} : { backOff }) });
   const partitions = createSinkPartitions({
     ...options,
@@ -81,8 +91,11 @@ export async function createSink(options: SinkOptions): Promise<RunningSink> {
     else settle?.reject(error);
   };
 
-  const commit = async ({ ends }: Batch): Promise<void> => {
+  const commit = async (batch: Batch): Promise<void> => {
+    const { ends } = batch;
     aborted.signal.throwIfAborted();
+    // Not before: everything older is stored now.
+    await eraser.erase(erasures.get(batch) ?? [], aborted.signal);
     const current = ends.filter(({ partition, assignment }) => buffer.isCurrent(partition, assignment));
     for (const { partition, offset } of current) partitions.advance(partition, offset);
     const metadata = JSON.stringify({ committedAt: Date.now(), epoch });
@@ -123,7 +136,9 @@ export async function createSink(options: SinkOptions): Promise<RunningSink> {
     buffer,
     flush,
     metrics,
-    store: (batch) => storeBatch(batch, aborted.signal, partitions.notAfter(batch)),
+    store: async (batch) => {
+      erasures.set(batch, await storeBatch(batch, aborted.signal, partitions.notAfter(batch)));
+    },
     commit,
     pause: () => void subscribing.then((source) => source.pause()),
     resume: () => void subscribing.then((source) => source.resume()),

@@ -13,6 +13,9 @@ export const SINK_GRANTS: readonly Grant[] = [
   // The clean-up of ended conversations, and of names that are forgotten.
   { privileges: ['OPTIMIZE', 'ALTER DELETE'], table: 'queue_conversation_state' },
   { privileges: ['OPTIMIZE'], table: 'names' },
+  // What was erased.
+  { privileges: ['ALTER DELETE'], table: 'queue_conversation_history' },
+  { privileges: ['ALTER DELETE'], table: 'queue_conversation_lives' },
 ];
 
 export const SETUP_GRANTS: readonly Grant[] = [

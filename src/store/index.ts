@@ -3,6 +3,7 @@ export { checkStore, connectStore, explainStoreError, identifier, type ServerOpt
 export { checkClickHouse } from './doctor';
 export { offsetOf, type StoreRow, text, versionOf } from './encode';
 export { claimEpoch } from './epochs';
+export { countErasable, findByAddress, noteErasures, sweepErasures, type Erasure } from './erasure';
 export { codeOf, describeRefusal, describeStoreError } from './errors';
 export { type LiveKeys, readLiveKeys } from './live-keys';
 export { dropDatabase, migrate } from './migrations';

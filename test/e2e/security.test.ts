@@ -266,6 +266,9 @@ describe('over TLS, with a user and the documented ACLs for each', () => {
     );
     places.push(...answers);
     await until('the table, with what was posted', LIMIT_MS, async () => (await count()) === live + 1);
+    const erase = start('erase', ['erase', '--conversation', 'of nobody', '--yes']);
+    await erase.done();
+    expect(JSON.parse(erase.stdout())).toMatchObject({ erased: ['of nobody'], remaining: {} });
     places.push(...commandLines());
     for (const role of roles) {
       places.push(place(`metrics of ${role.name}`, await role.get('/metrics')));
@@ -278,7 +281,7 @@ describe('over TLS, with a user and the documented ACLs for each', () => {
     const replay = start('replay', ['replay', recording, '--log', 'kafka']);
     await replay.done();
     expect(replay.stdout()).not.toBe('');
-    places.push(...[setup, ...roles, rebuild, replay].flatMap((one) => outputsOf('first', one)));
+    places.push(...[setup, ...roles, erase, rebuild, replay].flatMap((one) => outputsOf('first', one)));
     const [topics, tables] = [await topicPlaces(), await tablePlaces()];
     for (const kind of [topics, tables]) expect(placesWith([POSTED], kind)).not.toEqual([]);
     const traces = collector.requests.map(({ path, body }) => place(`trace to ${path}`, body));

@@ -47,7 +47,9 @@ export async function storeForTests(options: TestStoreOptions = {}): Promise<Tes
       return result.json();
     },
     clear: async () => {
-      const tables = ['history', 'state', 'lives', 'progress', 'epochs'].map((name) => `queue_conversation_${name}`);
+      const tables = ['history', 'state', 'lives', 'progress', 'epochs', 'erasures'].map(
+        (name) => `queue_conversation_${name}`,
+      );
       for (const table of [...tables, 'names']) {
         await command(`TRUNCATE TABLE ${identifier(database)}.${table}`);
       }

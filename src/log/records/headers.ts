@@ -1,16 +1,20 @@
 import { inSpan } from '../../common';
-import type { Headers } from '../port';
+import type { Headers, LogRecord } from '../port';
+
+/** Of a tombstone of the state topic: the conversation was erased, and older records of it are to be deleted wherever they are kept. */
+export const ERASED_TYPE = 'queuefold.queue-conversation.erased';
 
 /** CloudEvents 1.0 in binary mode, for Kafka. */
 export interface CloudEvent {
   /** Unique within the source. */
   readonly id: string;
-  readonly source: 'queuefold/bridge' | 'queuefold/fold' | 'queuefold/replay';
+  readonly source: 'queuefold/bridge' | 'queuefold/erase' | 'queuefold/fold' | 'queuefold/replay';
   readonly type:
     | 'queuefold.conversation.event'
     | 'queuefold.queue-conversation.row'
     | 'queuefold.queue-conversation.tombstone'
-    | 'queuefold.queue-visit';
+    | 'queuefold.queue-visit'
+    | typeof ERASED_TYPE;
   /** Epoch ms. */
   readonly time: number;
   /** W3C trace context: what a consumer's tracing goes on with. Null: of no trace. */
@@ -27,6 +31,11 @@ export function cloudEventHeaders({ id, source, type, time, traceparent }: Cloud
     'content-type': 'application/avro',
     ...(traceparent === null ? {} : { traceparent }),
   };
+}
+
+/** Whether a record of the state topic says that its conversation was erased. */
+export function saysErased({ value, headers }: Pick<LogRecord, 'value' | 'headers'>): boolean {
+  return value === null && headers['ce_type'] === ERASED_TYPE;
 }
 
 /** The traceparent of what comes of a record. The span's id follows from its place, so that a record that is written again is the same. */

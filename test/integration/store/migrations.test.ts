@@ -30,6 +30,7 @@ describe('migrate', () => {
       'queue_conversation_at',
       'queue_conversation_changes',
       'queue_conversation_epochs',
+      'queue_conversation_erasures',
       'queue_conversation_history',
       'queue_conversation_lives',
       'queue_conversation_lives_mv',

@@ -15,6 +15,7 @@ const TO_THE_RIGHT: readonly Import[] = [
   ['src/ingest/ingest.ts', '../bridge'],
   ['src/sink/sink.ts', '../fold'],
   ['src/bridge/role.ts', '../sink'],
+  ['src/sink/role.ts', '../erase'],
   ['src/embedded/kafka.ts', '../wiring'],
   ['src/ops/http.ts', '../wiring'],
 ];

@@ -1,0 +1,83 @@
+import { UsageError, write } from '../common';
+import { requireGroups } from '../config';
+import { erase, type EraseTarget, findErasable } from '../erase';
+import { checkStore, type Store } from '../store';
+import { connectKafka } from '../wiring';
+import type { Context } from './context';
+import { configuredStore } from './role';
+
+export interface EraseFlags {
+  readonly conversation?: readonly string[];
+  readonly address?: string;
+  readonly yes?: true;
+}
+
+/** `queuefold erase`: 0 when all is done, or was only looked for; 1 when a part of it is still to be done. */
+export async function runErase(context: Context, flags: EraseFlags): Promise<number> {
+  const { config, logger, metrics, io, quiet, shutdown } = context;
+  const target = targetOf(flags);
+  requireGroups(config, ['kafka', 'registry']);
+  const tell = (text: string): void => {
+    if (!quiet) io.stderr.write(`${text}\n`);
+  };
+  const store = await storeOf(context, tell);
+  const connected = connectKafka(config, logger, metrics);
+  shutdown.onStop('Kafka clients', () => connected.log.close());
+
+  const parts = { config, store, ...connected };
+  const found = await findErasable(parts, target, (topic) => tell(`looking through ${topic}`));
+  const ids = found.conversations.map(({ id }) => id);
+  if (flags.yes !== true || ids.length === 0) {
+    await write(io.stdout, `${JSON.stringify({ dryRun: flags.yes !== true, ...found })}\n`);
+    tell(ids.length === 0 ? 'No conversation has this address.' : dryRunText(ids.length));
+    return 0;
+  }
+  const result = await erase(parts, ids, { signal: shutdown.signal });
+  await write(io.stdout, `${JSON.stringify({ dryRun: false, ...found, ...result })}\n`);
+  if (result.pending.length > 0) {
+    io.stderr.write(
+      `${result.pending.length} not yet erased: no fold of this version has answered. They are erased as soon as one ` +
+        'runs, and the tables when a sink does. Run the same command again to see it.\n',
+    );
+  }
+  const left = Object.entries(result.remaining ?? {});
+  for (const [table, rows] of left) {
+    io.stderr.write(`${table} has ${rows} rows of them again or still; the sink’s next clean-up deletes them.\n`);
+  }
+  tell(REMAINS);
+  return result.pending.length === 0 && left.length === 0 ? 0 : 1;
+}
+
+const REMAINS =
+  'For some days copies remain in Kafka: the events topic keeps its records until their retention is over, the compacted ' +
+  'topics theirs until they are compacted. What remains where, and for how long: docs/operations.md, “Erasure”.';
+
+function dryRunText(count: number): string {
+  const what = count === 1 ? '1 conversation' : `${count} conversations`;
+  return `Nothing was changed. With --yes, ${what} would be erased from the tables, the fold’s state and the compacted topics. ${REMAINS}`;
+}
+
+function targetOf({ conversation, address }: EraseFlags): EraseTarget {
+  if ((conversation === undefined) === (address === undefined)) {
+    throw new UsageError('--conversation ID or --address A: give one of the two');
+  }
+  if (address !== undefined) {
+    if (address.trim() === '') throw new UsageError('--address: empty; allowed: a number or another address');
+    return { address: address.trim() };
+  }
+  const conversations = (conversation ?? []).map((id) => id.trim());
+  if (conversations.includes('')) throw new UsageError('--conversation: empty; allowed: the id of a conversation');
+  return { conversations: [...new Set(conversations)] };
+}
+
+async function storeOf(context: Context, tell: (text: string) => void): Promise<Store | null> {
+  if (context.config.clickhouse.url === undefined) {
+    tell(
+      'CLICKHOUSE_URL is not set: tables are not looked through; the sinks delete their rows when they read the tombstones.',
+    );
+    return null;
+  }
+  const store = configuredStore(context);
+  await checkStore(store);
+  return store;
+}

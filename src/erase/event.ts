@@ -1,0 +1,26 @@
+import { randomUUID } from 'node:crypto';
+import { newTraceparent } from '../common';
+import type { EventSource, GoneEvent } from '../conversation';
+import { cloudEventHeaders, type OutRecord, type ValueCodec } from '../log';
+
+/** Asks the fold, through its own topic, to erase a conversation: nobody else may write what it writes. */
+export function eraseRecord(
+  topic: string,
+  events: Pick<ValueCodec<GoneEvent>, 'encode'>,
+  conversationId: string,
+  now: number,
+): OutRecord {
+  const source = 'operator' satisfies EventSource;
+  const event: GoneEvent = {
+    ...{ conversationId, source, receivedAt: now, fingerprint: null },
+    ...{ gone: true, participants: [], erase: true },
+  };
+  const headers = cloudEventHeaders({
+    id: randomUUID(),
+    source: 'queuefold/erase',
+    type: 'queuefold.conversation.event',
+    time: now,
+    traceparent: newTraceparent(),
+  });
+  return { topic, key: conversationId, value: events.encode(event), headers };
+}

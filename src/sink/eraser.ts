@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { explainStoreError, noteErasures, sweepErasures, type Erasure, type Store } from '../store';
+
+export interface EraserOptions {
+  readonly store: Store;
+  readonly logger: Logger;
+}
+
+export interface Eraser {
+  /**
+   * Deletes what the tables have of these conversations, after everything older of them was stored. Resolves when the
+   * erasures are noted: what cannot be deleted now, a later round deletes. While ClickHouse is away it keeps trying;
+   * rejects only with the signal's reason.
+   */
+  erase(erasures: readonly Erasure[], signal: AbortSignal): Promise<void>;
+  /** What came back, or could not be deleted, of what was erased lately. Does not reject. */
+  round(): Promise<void>;
+}
+
+/** Longer than any row can be on its way, and than it takes somebody to notice that the sink may not delete. */
+const LATELY_MS = 7 * 24 * 60 * 60_000;
+const RETRY = { firstMs: 200, maxMs: 15_000 };
+
+export function createEraser({ store, logger }: EraserOptions): Eraser {
+  const warn = async (error: unknown, what: string): Promise<void> => {
+    logger.warn({ error: await explainStoreError(store, error) }, what);
+  };
+
+  const round = async (): Promise<void> => {
+    try {
+      const rows = await sweepErasures(store, LATELY_MS);
+      if (rows > 0) logger.info({ rows }, 'rows of erased conversations were deleted');
+    } catch (error) {
+      await warn(error, 'erased conversations were not deleted from the tables; trying again later');
+    }
+  };
+
+  return {
+    round,
+    erase: async (erasures, signal) => {
+      if (erasures.length === 0) return;
+      for (let delayMs = RETRY.firstMs; ; delayMs = Math.min(2 * delayMs, RETRY.maxMs)) {
+        signal.throwIfAborted();
+        try {
+          await noteErasures(store, erasures);
+          break;
+        } catch (error) {
+          await warn(error, 'ClickHouse does not note what was erased; trying again');
+        }
+        await sleep(delayMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+      }
+      await round();
+    },
+  };
+}

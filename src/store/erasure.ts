@@ -1,0 +1,175 @@
+import { identifier, type Store } from './client';
+import { literal } from './literal';
+
+/** A conversation of which nothing up to the version may stay. */
+export interface Erasure {
+  readonly conversationId: string;
+  /** `_version` of its tombstone. */
+  readonly version: string;
+  /** Epoch ms. */
+  readonly erasedAt: number;
+}
+
+interface ErasableTable {
+  readonly table: string;
+  /** In SQL, the version of a row. */
+  readonly versionOf: string;
+  /** In SQL, the rows that tell something: a tombstone has the id and a time. */
+  readonly tells: string;
+  /** Whether the tombstone itself goes, too. */
+  readonly tombstone: 'goes' | 'stays';
+  /** Columns with an address. */
+  readonly addresses: readonly string[];
+}
+
+/**
+ * THE list of the tables that know something of a conversation: a new one belongs here. Its topics: src/erase/erasable.ts.
+ * Of the state the tombstone stays until the clean-up: it hides rows that may still be on their way.
+ */
+export const ERASABLE_TABLES: readonly ErasableTable[] = [
+  {
+    table: 'queue_conversation_history',
+    versionOf: '_version',
+    tells: 'true',
+    tombstone: 'goes',
+    addresses: ['ani', 'dnis'],
+  },
+  {
+    table: 'queue_conversation_state',
+    versionOf: '_version',
+    tells: '_deleted = 0',
+    tombstone: 'stays',
+    addresses: ['ani', 'dnis'],
+  },
+  {
+    table: 'queue_conversation_lives',
+    versionOf: 'greatest(last_row, last_tombstone)',
+    tells: 'true',
+    tombstone: 'goes',
+    addresses: [],
+  },
+];
+
+const ERASURES = 'queue_conversation_erasures';
+/** A statement of so many ids is well below ClickHouse's longest. */
+const IDS_AT_ONCE = 500;
+/** What a query asks for is an id or an address: it must not stay behind in ClickHouse's own log of queries. */
+const UNLOGGED = 'log_queries = 0';
+
+/** Notes the erasures: from now on `sweepErasures` deletes what they are about. */
+export async function noteErasures(store: Store, erasures: readonly Erasure[]): Promise<void> {
+  for (const some of chunked(erasures)) {
+    const rows = some.map(
+      ({ conversationId, version, erasedAt }) =>
+        `(${literal(conversationId)}, ${version}, fromUnixTimestamp64Milli(${Math.round(erasedAt)}, 'UTC'))`,
+    );
+    await store.client.command({
+      query:
+        `INSERT INTO ${tableOf(store, ERASURES)} (conversation_id, version, erased_at) ` +
+        `SETTINGS async_insert = 0, insert_deduplicate = 0, ${UNLOGGED} VALUES ${rows.join(', ')}`,
+    });
+  }
+}
+
+/**
+ * Deletes what is there of erased conversations; answers how many rows. They are invisible at once, and leave the disk
+ * when ClickHouse has rewritten their parts, which begins at once, too.
+ * @param withinMs only of erasures that were noted within so long
+ */
+export async function sweepErasures(store: Store, withinMs: number): Promise<number> {
+  const noted = await ask<{ id: string; version: string }>(
+    store,
+    `SELECT conversation_id AS id, toString(max(version)) AS version FROM ${tableOf(store, ERASURES)} ` +
+      `WHERE _ingested_at > now() - ${Math.ceil(withinMs / 1_000)} GROUP BY conversation_id SETTINGS ${UNLOGGED}`,
+  );
+  let deleted = 0;
+  for (const some of chunked(noted)) {
+    for (const one of ERASABLE_TABLES) deleted += await deleteFrom(store, one, some);
+  }
+  return deleted;
+}
+
+async function deleteFrom(
+  store: Store,
+  { table, versionOf, tombstone }: ErasableTable,
+  erasures: readonly { readonly id: string; readonly version: string }[],
+): Promise<number> {
+  const ids = erasures.map(({ id }) => literal(id)).join(', ');
+  const versions = erasures.map(({ version }) => `toUInt64(${version})`).join(', ');
+  const isOlder = tombstone === 'goes' ? '<=' : '<';
+  const condition =
+    `conversation_id IN (${ids}) AND ` +
+    `${versionOf} ${isOlder} transform(conversation_id, [${ids}], [${versions}], toUInt64(0))`;
+  const name = tableOf(store, table);
+  const [found] = await ask<{ n: string }>(
+    store,
+    `SELECT count() AS n FROM ${name} WHERE ${condition} SETTINGS ${UNLOGGED}`,
+  );
+  const rows = Number(found?.n ?? 0);
+  if (rows === 0) return 0;
+  const settings = `SETTINGS lightweight_deletes_sync = 1, ${UNLOGGED}`;
+  await store.client.command({ query: `DELETE FROM ${name} WHERE ${condition} ${settings}` });
+  await store.client.command({ query: `ALTER TABLE ${name} APPLY DELETED MASK SETTINGS mutations_sync = 0` });
+  return rows;
+}
+
+/** How many rows the tables have of these conversations; tables without any are left out. */
+export async function countErasable(store: Store, ids: readonly string[]): Promise<Readonly<Record<string, number>>> {
+  const counts: Record<string, number> = {};
+  for (const some of chunked(ids)) {
+    const list = some.map(literal).join(', ');
+    for (const { table, tells } of ERASABLE_TABLES) {
+      const [found] = await ask<{ n: string }>(
+        store,
+        `SELECT count() AS n FROM ${tableOf(store, table)} WHERE conversation_id IN (${list}) AND ${tells} SETTINGS ${UNLOGGED}`,
+      );
+      const rows = Number(found?.n ?? 0);
+      if (rows > 0) counts[table] = (counts[table] ?? 0) + rows;
+    }
+  }
+  return counts;
+}
+
+/**
+ * The conversations of which a row has an address that matches.
+ * @param parts texts of which a matching address has one, once ` .-()` are taken away: they keep the list of candidates short
+ */
+export async function findByAddress(
+  store: Store,
+  parts: readonly string[],
+  matches: (address: string) => boolean,
+): Promise<readonly string[]> {
+  const ids = new Set<string>();
+  const wanted = parts.map((part) => `position(bare, ${literal(part)}) > 0`).join(' OR ');
+  for (const { table, addresses } of ERASABLE_TABLES) {
+    for (const column of addresses) {
+      const candidates = await ask<{ address: string }>(
+        store,
+        `SELECT DISTINCT assumeNotNull(${column}) AS address, replaceRegexpAll(address, '[ .()-]', '') AS bare ` +
+          `FROM ${tableOf(store, table)} WHERE isNotNull(${column}) AND (${wanted}) SETTINGS ${UNLOGGED}`,
+      );
+      for (const some of chunked(candidates.map(({ address }) => address).filter(matches))) {
+        const found = await ask<{ id: string }>(
+          store,
+          `SELECT DISTINCT conversation_id AS id FROM ${tableOf(store, table)} ` +
+            `WHERE ${column} IN (${some.map(literal).join(', ')}) SETTINGS ${UNLOGGED}`,
+        );
+        for (const { id } of found) ids.add(id);
+      }
+    }
+  }
+  return [...ids];
+}
+
+async function ask<T>(store: Store, query: string): Promise<readonly T[]> {
+  const result = await store.client.query({ query, format: 'JSONEachRow' });
+  return result.json<T>();
+}
+
+function tableOf({ database }: Store, table: string): string {
+  return `${identifier(database)}.${table}`;
+}
+
+function* chunked<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < items.length; at += IDS_AT_ONCE) yield items.slice(at, at + IDS_AT_ONCE);
+}

@@ -1,0 +1,195 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { loadConfig, type Config } from '../../../src/config';
+import { erase, findErasable } from '../../../src/erase';
+import { startFoldRole } from '../../../src/fold';
+import { createIngest } from '../../../src/ingest';
+import { createEventCodec, createLocalSchemas, type Log, type LogRecord, topicNames } from '../../../src/log';
+import { createMemoryCluster, type MemoryCluster } from '../../../src/log/memory/cluster';
+import { createMetrics } from '../../../src/ops';
+import { startSinkRole } from '../../../src/sink';
+import { countErasable } from '../../../src/store';
+import { inputLimitsOf, limitsOf, maskOf, type RunningRole } from '../../../src/wiring';
+import { aConversation } from '../../support/conversation-builders';
+import { until } from '../../support/sink';
+import { storeForTests, type TestStore } from '../../support/store';
+import { QUIET } from '../../support/store-rows';
+
+const topics = topicNames('erase');
+const schemas = createLocalSchemas();
+const PERSON = '441234567';
+const never = new AbortController().signal;
+let tests: TestStore;
+let cluster: MemoryCluster;
+let log: Log;
+let roles: RunningRole[] = [];
+
+beforeAll(async () => {
+  tests = await storeForTests();
+});
+beforeEach(async () => {
+  await tests.clear();
+  cluster = createMemoryCluster({ partitions: 2 });
+  log = cluster.connect();
+});
+afterEach(async () => {
+  for (const role of roles) await role.stop();
+  roles = [];
+});
+afterAll(() => tests.close());
+
+const configOf = (env: Record<string, string> = {}): Config => loadConfig({ env: { SINK_FLUSH_MS: '20', ...env } });
+const MASKED = configOf({ PRIVACY_MASK: 'ani', PRIVACY_KEY: 'the key of this test, of 32 bytes' });
+
+async function start(...names: readonly ('fold' | 'sink')[]): Promise<void> {
+  const parts = { config: configOf(), logger: QUIET, metrics: createMetrics(), log, schemas, topics };
+  for (const name of names) {
+    roles.push(
+      name === 'fold'
+        ? await startFoldRole(parts)
+        : await startSinkRole({ ...parts, store: tests.store }, { names: 'left-out' }),
+    );
+  }
+}
+
+async function send(config: Config, ...lines: readonly string[]): Promise<void> {
+  const events = await createEventCodec(schemas, topics);
+  const settings = { limits: limitsOf(config), input: inputLimitsOf(config), mask: maskOf(config) };
+  const ingest = createIngest({ stage: 'bridge', topics, events, ...settings });
+  const producer = await log.createProducer();
+  const records = lines.map((line) => {
+    const ingested = ingest.line(Buffer.from(line), 0, 'test');
+    if (ingested?.kind !== 'event') throw new Error('no event');
+    return ingested.record;
+  });
+  await producer.send(records);
+  await producer.close();
+}
+
+const calling = (id: string, number: string) =>
+  aConversation(id)
+    .called()
+    .with('caller', {}, { self: { addressNormalized: number }, other: { addressNormalized: 'tel:+44800' } })
+    .queued()
+    .with('queue Q1', {}, { other: { addressNormalized: number }, self: { addressNormalized: 'tel:+44800' } });
+
+const ids = async (table = 'queue_conversation'): Promise<string[]> =>
+  (await tests.rows(`SELECT DISTINCT conversation_id AS id FROM \`${tests.store.database}\`.${table} ORDER BY id`)).map(
+    ({ id }) => String(id),
+  );
+const HISTORY = 'queue_conversation_history';
+const inTable = (...wanted: readonly string[]) => until(ids, (found) => wanted.every((id) => found.includes(id)));
+
+async function lastOf(topic: string): Promise<ReadonlyMap<string, LogRecord>> {
+  const last = new Map<string, LogRecord>();
+  const reading = await log.read({ topics: [topic], follow: false, onRecord: (one) => last.set(String(one.key), one) });
+  await reading.caughtUp;
+  await reading.stop();
+  return last;
+}
+
+const parts = (config = configOf()) => ({ config, log, schemas, topics, store: tests.store });
+const look = (address: string, config?: Config) => findErasable(parts(config), { address }, () => undefined);
+
+describe('erasing, on the log in memory', () => {
+  test('an address is found however it is written, live and ended, and nothing is changed by looking', async () => {
+    await start('fold', 'sink');
+    const [a, b, c] = [calling('a', `tel:+${PERSON}`), calling('b', `sip:+${PERSON}@host`), calling('c', 'tel:+1')];
+    await send(configOf(), a.at(1), b.at(1), c.at(1), b.hungUp(2).at(3));
+    await inTable('a', 'c');
+    await until(
+      () => ids(HISTORY),
+      (found) => found.length === 3,
+    );
+    const found = await look(`+${PERSON.slice(0, 2)} ${PERSON.slice(2)}`);
+    expect(found.conversations.map(({ id }) => id)).toEqual(['a', 'b']);
+    expect(found.conversations[0]?.in).toEqual([topics.events, topics.state, topics.changelog, 'ClickHouse']);
+    expect(found.rows?.[HISTORY]).toBeGreaterThanOrEqual(2);
+    expect((await look('+4412345')).conversations).toEqual([]);
+    expect(await ids(HISTORY)).toEqual(['a', 'b', 'c']);
+  });
+
+  test('an address that no row ever showed is found in the events', async () => {
+    const transferred = calling('a', 'tel:+1').with('caller', {}, { other: { addressNormalized: `tel:+${PERSON}` } });
+    await send(configOf(), transferred.with('queue Q1', {}, { self: { addressNormalized: 'tel:+7' } }).at(1));
+    expect((await look('+7')).conversations).toEqual([{ id: 'a', in: [topics.events] }]);
+  });
+
+  test('what is erased is gone from the tables, the fold’s state and the topic’s last word, and stays so', async () => {
+    await start('fold', 'sink');
+    const [a, b] = [calling('a', `tel:+${PERSON}`), calling('b', 'tel:+1')];
+    await send(configOf(), a.at(1), b.at(1));
+    await inTable('a', 'b');
+    expect(await erase(parts(), ['a'], { signal: never })).toEqual({ erased: ['a'], pending: [], remaining: {} });
+    await until(
+      () => countErasable(tests.store, ['a']),
+      (rows) => Object.keys(rows).length === 0,
+    );
+    expect((await lastOf(topics.state)).get('a')?.value).toBeNull();
+    const state = (await lastOf(topics.changelog)).get('a')?.value?.toString('latin1');
+    expect(state).toBeDefined();
+    expect(state).not.toContain(PERSON);
+    expect(state).not.toContain('caller');
+
+    await send(configOf(), a.answeredBy('ann', 4).at(5), calling('c', 'tel:+2').at(5));
+    await inTable('c');
+    for (const role of roles.reverse()) await role.stop();
+    roles = [];
+    await send(configOf(), a.answeredBy('bob', 6).at(7), calling('d', 'tel:+2').at(7));
+    await start('fold', 'sink');
+    await inTable('d');
+    expect(await ids()).toEqual(['b', 'c', 'd']);
+    expect(await ids(HISTORY)).toEqual(['b', 'c', 'd']);
+  });
+
+  test('with PRIVACY_MASK the address is masked before it is looked for, and what came before the mask is found, too', async () => {
+    await start('fold', 'sink');
+    await send(configOf(), calling('before', `tel:+${PERSON}`).at(1));
+    await send(MASKED, calling('masked', `sip:+${PERSON}@host`).at(1), calling('other', 'tel:+1').at(1));
+    await inTable('before', 'masked', 'other');
+    expect((await look(`+${PERSON}`, MASKED)).conversations.map(({ id }) => id)).toEqual(['before', 'masked']);
+    expect((await look(`+${PERSON}`)).conversations.map(({ id }) => id)).toEqual(['before']);
+  });
+
+  test('a sink that was away deletes what it had stored, when it reads the tombstone', async () => {
+    await start('fold', 'sink');
+    await send(configOf(), calling('a', `tel:+${PERSON}`).at(1), calling('b', 'tel:+1').at(1));
+    await inTable('a', 'b');
+    await roles.pop()?.stop();
+    expect(await erase({ ...parts(), store: null }, ['a'], { signal: never })).toMatchObject({
+      erased: ['a'],
+      remaining: null,
+    });
+    expect(await ids(HISTORY)).toEqual(['a', 'b']);
+    await start('sink');
+    await until(
+      () => ids(HISTORY),
+      (found) => !found.includes('a'),
+    );
+    expect(await ids()).toEqual(['b']);
+  });
+
+  test('without a fold it is pending, and done when one runs', async () => {
+    await send(configOf(), calling('a', `tel:+${PERSON}`).at(1));
+    expect(await erase(parts(), ['a'], { signal: never, ms: 100 })).toEqual({
+      erased: [],
+      pending: ['a'],
+      remaining: {},
+    });
+    await start('fold', 'sink');
+    await send(configOf(), calling('b', 'tel:+1').at(1), calling('c', 'tel:+1').at(1));
+    await inTable('b', 'c');
+    await until(
+      () => ids(HISTORY),
+      (found) => !found.includes('a'),
+    );
+    expect(await ids()).toEqual(['b', 'c']);
+  });
+
+  test('a conversation that nobody knows can be erased beforehand', async () => {
+    await start('fold', 'sink');
+    expect(await erase(parts(), ['a'], { signal: never })).toMatchObject({ erased: ['a'] });
+    await send(configOf(), calling('a', 'tel:+1').at(1), calling('b', 'tel:+1').at(1), calling('c', 'tel:+1').at(1));
+    await inTable('b', 'c');
+    expect(await ids()).toEqual(['b', 'c']);
+  });
+});

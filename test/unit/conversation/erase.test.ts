@@ -1,0 +1,106 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  createPartitionFold,
+  DEFAULT_FOLD_SETTINGS,
+  type ConversationEvent,
+  type ConversationState,
+  type StateRecord,
+} from '../../../src/conversation';
+import { ERASED_FOR_MS } from '../../../src/conversation/erase';
+import { stream } from '../../support/conversation-arbitraries';
+import { aConversation, acd, call, connected, gone, HOUR, ms } from '../../support/conversation-builders';
+import { eventOf } from '../../support/conversation-fold';
+
+const DAY = 24 * HOUR;
+
+function event(line: string): ConversationEvent {
+  const read = eventOf(line);
+  if (read === null) throw new Error('no event');
+  return read;
+}
+
+function eraseAt(seconds: number, conversationId = 'c1'): ConversationEvent {
+  const asked = { receivedAt: ms(seconds), source: 'operator', fingerprint: null };
+  return { conversationId, ...asked, gone: true, participants: [], erase: true };
+}
+
+function play(events: readonly ConversationEvent[]) {
+  const partition = createPartitionFold(DEFAULT_FOLD_SETTINGS);
+  const records: StateRecord[] = [];
+  const states = new Map<string, ConversationState | null>();
+  for (const each of events) {
+    records.push(...partition.apply(each).records);
+    for (const [id, state] of partition.takeChanges()) states.set(id, state);
+  }
+  return { records, states, live: partition.live };
+}
+
+const talk = aConversation().called().queued().answeredBy('ann', 10);
+
+describe('an erased conversation', () => {
+  const tombstone = { conversationId: 'c1', row: null, timestamp: ms(20), erased: true };
+  const nothing = { kind: 'ended', endedAt: ms(20), communicationIds: [], erased: true };
+
+  test('loses row and knowledge by one tombstone that says so; no closing row repeats them', () => {
+    const { records, states, live } = play([event(talk.at(11)), eraseAt(20)]);
+    expect(records.map(({ row }) => row?.conversation_id ?? null)).toEqual(['c1', null]);
+    expect(records.at(-1)).toEqual(tombstone);
+    expect(states.get('c1')).toEqual(nothing);
+    expect(live).toBe(0);
+  });
+
+  test.each<[string, readonly ConversationEvent[]]>([
+    ['that the fold does not know', []],
+    ['that has ended', [event(talk.at(11)), event(talk.hungUp(12).at(13))]],
+    ['that never had a row', [event(aConversation().called().at(1))]],
+    ['that was erased before', [event(talk.at(11)), eraseAt(15)]],
+  ])('%s gets its tombstone all the same: the topic may have a row of it', (_, before) => {
+    const { records, states } = play([...before, eraseAt(20)]);
+    expect(records.at(-1)).toEqual(tombstone);
+    expect(states.get('c1')).toEqual(nothing);
+  });
+
+  test.each([
+    ['a snapshot that is live', talk.at(21)],
+    [
+      'a new leg in a queue, which would re-open one that has ended',
+      talk.joinedBy(acd('q2', 'Q2', call('new', connected(30)))).at(31),
+    ],
+    ['its end', talk.hungUp(40).at(41)],
+    ['a gone', gone(41)],
+    ['an event that was received before', talk.at(12)],
+    ['a month later, less a second', talk.at(20 + 30 * DAY - 1)],
+  ])('stays erased: %s changes nothing', (_, line) => {
+    const before = [event(talk.at(11)), eraseAt(20)];
+    const { records, states } = play([...before, event(line)]);
+    expect(records).toEqual(play(before).records);
+    expect(states.get('c1')).toEqual(nothing);
+  });
+
+  test('is forgotten altogether after a month, with the next event of its partition', () => {
+    const other = aConversation('c2').called().queued();
+    const { states } = play([event(talk.at(11)), eraseAt(20), event(other.at(20 + 30 * DAY + 1))]);
+    expect(states.get('c1')).toBeNull();
+    expect(ERASED_FOR_MS).toBe(30 * DAY * 1_000);
+  });
+
+  test('whatever is said of it before and after, it is in no record and no state; all others are as without it', () => {
+    fc.assert(
+      fc.property(stream(30), fc.nat(), (lines, place) => {
+        const events = lines.flatMap((line) => eventOf(line) ?? []);
+        const at = events.length === 0 ? 0 : place % (events.length + 1);
+        const id = events[0]?.conversationId ?? 'c1';
+        const asked = { ...eraseAt(0, id), receivedAt: events[at]?.receivedAt ?? events.at(-1)?.receivedAt ?? 0 };
+        const [before, after] = [events.slice(0, at), events.slice(at)];
+        const { records, states } = play([...before, asked, ...after]);
+        const recordsBefore = play(before).records.length;
+        const later = records.slice(recordsBefore).filter(({ conversationId }) => conversationId === id);
+        expect(later.filter(({ row }) => row !== null)).toEqual([]);
+        expect(states.get(id)).toMatchObject({ kind: 'ended', communicationIds: [] });
+        const others = (of: readonly StateRecord[]) => of.filter(({ conversationId }) => conversationId !== id);
+        expect(others(records)).toEqual(others(play(events).records));
+      }),
+    );
+  });
+});
