@@ -27,7 +27,7 @@ export function sampleSecret(variable: string): string {
   const samples: Readonly<Record<string, string>> = { GENESYS_REGION: 'mypurecloud.ie' };
   if (variable.endsWith('_SSL_KEY')) return PEM.key;
   if (/_CA$|_CERT$/.test(variable)) return PEM.certificate;
-  return samples[variable] ?? `sample-of-${variable}`;
+  return samples[variable] ?? `sample-of-${variable}`.padEnd(40, '-'); // a key has 32 bytes
 }
 
 /**
