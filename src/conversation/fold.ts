@@ -184,9 +184,12 @@ function foldAfterTheEnd(known: EndedConversation, event: ConversationEvent, set
     : { state, records: [], ...written, outcome: 'after-the-end' };
 }
 
-/** Those of the snapshot alone, of participants all of whose communications the end did not know. */
+/** Those of the snapshot alone, of participants that have communications, all of which the end did not know. */
 function visitsUnknownTo(endedIds: ReadonlySet<string>, event: SnapshotEvent, alone: Counted): readonly VisitRecord[] {
-  const isUnknown = ({ communications }: Participant): boolean => communications.every((leg) => !endedIds.has(leg.id));
+  const isUnknown = (participant: Participant): boolean => {
+    const legs = alone.communications(participant);
+    return legs.length > 0 && legs.every((leg) => !endedIds.has(leg.id));
+  };
   const unknown = new Set(alone.participants.filter(isUnknown).map(({ id }) => id));
   const shown = visits(event.conversationId, alone).filter((visit) => unknown.has(visit.participant_id));
   return visitRecords(shown, event);

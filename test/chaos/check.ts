@@ -17,16 +17,23 @@ export interface Comparison {
 
 const MOST_DIFFERENCES = 10;
 
-/** The state topic against the fold in memory of the same events, and ClickHouse against the state topic. */
+/** The topics of rows and of visits against the fold in memory of the same events, and ClickHouse against the state topic. */
 export async function compare(connected: Connected, store: Store, env: Environment): Promise<Comparison> {
   const { log, schemas, topics } = connected;
   const [events, state] = [await readAll(log, topics.events), await readAll(log, topics.state)];
+  const visits = await readAll(log, topics.visits);
   const differences: string[] = [];
   const partitions = [...new Set([...events.keys(), ...state.keys()])].sort((a, b) => a - b);
   for (const partition of partitions) {
     const expected = await foldedInMemory(connected, env, partition, events.get(partition) ?? []);
-    const difference = firstDifference(expected, (state.get(partition) ?? []).map(writtenOf));
-    if (difference !== null) differences.push(`state topic, partition ${partition}: ${difference}`);
+    for (const [topic, found] of [
+      [topics.state, state],
+      [topics.visits, visits],
+    ] as const) {
+      const wanted = expected.filter((record) => record.topic === topic);
+      const difference = firstDifference(wanted, (found.get(partition) ?? []).map(writtenOf));
+      if (difference !== null) differences.push(`${topic}, partition ${partition}: ${difference}`);
+    }
   }
 
   const rows = await createRowCodec(schemas, topics);
@@ -48,8 +55,8 @@ export async function compare(connected: Connected, store: Store, env: Environme
   };
 }
 
-function writtenOf({ key, value, timestamp, headers }: LogRecord): Written {
-  return { key: String(key), value, timestamp, headers };
+function writtenOf({ topic, key, value, timestamp, headers }: LogRecord): Written {
+  return { topic, key: String(key), value, timestamp, headers };
 }
 
 function firstDifference(expected: readonly Written[], found: readonly Written[]): string | null {

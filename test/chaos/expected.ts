@@ -7,8 +7,9 @@ import { createMetrics } from '../../src/ops';
 import { type Connected, foldSettingsOf } from '../../src/wiring';
 import type { Environment } from './role-process';
 
-/** A record of the state topic, without its offset. */
+/** A record of the topics of rows and of visits, without its offset. */
 export interface Written {
+  readonly topic: string;
   readonly key: string;
   readonly value: Buffer | null;
   readonly timestamp: number | undefined;
@@ -64,7 +65,9 @@ export async function foldedInMemory(
     await task.prepare?.(batch);
     const { outputs } = task.process(batch, (batch.at(-1)?.offset ?? 0) + 1);
     for (const { topic, key, value, timestamp, headers = {} } of outputs) {
-      if (topic === topics.state) written.push({ key: String(key), value, timestamp, headers });
+      if (topic === topics.state || topic === topics.visits) {
+        written.push({ topic, key: String(key), value, timestamp, headers });
+      }
     }
     task.committed();
   }

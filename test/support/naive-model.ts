@@ -168,7 +168,7 @@ export function naivePartition(
     const live = members.some(({ supervisor, legs }) => !supervisor && legs.some((leg) => !leg.ended && isNew(leg)));
     const first = queuedMembers(members).find(({ legs }) => legs.some(isNew));
     if (!live || first === undefined) {
-      const strangers = members.filter(({ legs }) => legs.every(isNew)).map(({ id }) => id);
+      const strangers = members.filter(({ legs }) => legs.length > 0 && legs.every(isNew)).map(({ id }) => id);
       write(
         naiveVisits(event.id, members).filter((visit) => strangers.includes(String(visit['participant_id']))),
         event.at,

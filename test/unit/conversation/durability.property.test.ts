@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { DEFAULT_FOLD_SETTINGS, type FoldSettings } from '../../../src/conversation/fold';
+import { DEFAULT_FOLD_SETTINGS, type FoldSettings, type VisitRecord } from '../../../src/conversation/fold';
 import { createPartitionFold } from '../../../src/conversation/partition';
 import type { ConversationState } from '../../../src/conversation/state';
 import {
@@ -8,6 +8,7 @@ import {
   createEventReader,
   createLocalSchemas,
   createRowCodec,
+  createVisitCodec,
   topicNames,
 } from '../../../src/log';
 import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation-arbitraries';
@@ -20,10 +21,12 @@ const codecs = Promise.all([
   createEventReader(schemas, topics),
   createRowCodec(schemas, topics),
   createChangelogCodec(schemas, topics),
+  createVisitCodec(schemas, topics),
 ]);
 
 interface Run {
   readonly records: readonly PrintedRecord[];
+  readonly visits: readonly VisitRecord[];
   /** The compacted changelog at the end. */
   readonly known: ReadonlyMap<string, ConversationState>;
 }
@@ -39,6 +42,7 @@ interface Wiring {
 function run(lines: readonly string[], settings: FoldSettings, wiring: Wiring): Run {
   const known = new Map<string, ConversationState>();
   const records: PrintedRecord[] = [];
+  const visits: VisitRecord[] = [];
   let partition = createPartitionFold(settings);
   const commit = (): void => {
     for (const [id, state] of partition.takeChanges()) {
@@ -48,14 +52,18 @@ function run(lines: readonly string[], settings: FoldSettings, wiring: Wiring): 
   };
   for (const [n, line] of lines.entries()) {
     const event = eventOf(line);
-    if (event !== null) records.push(...partition.apply(event).records.map(printed));
+    if (event !== null) {
+      const applied = partition.apply(event);
+      records.push(...applied.records.map(printed));
+      visits.push(...applied.visits);
+    }
     if (wiring.commits.has(n) || wiring.restarts.has(n)) commit();
     if (!wiring.restarts.has(n)) continue;
     partition = createPartitionFold(settings);
     for (const [id, state] of known) partition.restore(id, state);
   }
   commit();
-  return { records, known };
+  return { records, visits, known };
 }
 
 const asIs = (state: ConversationState): ConversationState => state;
@@ -100,7 +108,7 @@ describe.each(['disconnect', 'acw'] as const)('the fold with CLOSE_AFTER=%s', (c
 
 describe('what goes through Kafka', () => {
   test('events and rows are read as they were written, but for the source', async () => {
-    const [events, rows] = await codecs;
+    const [events, rows, , visits] = await codecs;
     fc.assert(
       fc.property(stream(6), (lines) => {
         const partition = createPartitionFold(settingsOf('disconnect'));
@@ -110,7 +118,11 @@ describe('what goes through Kafka', () => {
           const { source, ...read } = event;
           expect(source).not.toBe('');
           expect(events.decode(events.encode(event))).toEqual({ ok: true, value: { ...read, parts: [] } });
-          for (const { row } of partition.apply(event).records) {
+          const applied = partition.apply(event);
+          for (const { visit } of applied.visits) {
+            expect(visits.decode(visits.encode(visit))).toEqual({ ok: true, value: visit });
+          }
+          for (const { row } of applied.records) {
             if (row !== null) expect(rows.decode(rows.encode(row))).toEqual({ ok: true, value: row });
           }
         }

@@ -24,7 +24,11 @@ describe('section 3, property (a): the same snapshot again changes nothing', () 
           partition.takeChanges();
           if (!isNews) continue;
           const again = { ...event, receivedAt: event.receivedAt + shift };
-          expect(partition.apply(again).records).toEqual([]);
+          const { records, visits } = partition.apply(again);
+          expect(records).toEqual([]);
+          // Of who supervises, an end keeps nothing but what had ended (docs/design.md, choice 4).
+          const supervising = event.participants.filter(({ supervisor }) => supervisor).map(({ id }) => id);
+          expect(visits.filter(({ visit }) => !supervising.includes(visit.participant_id))).toEqual([]);
           expect(partition.takeChanges().has(event.conversationId)).toBe(false);
         }
       }),
