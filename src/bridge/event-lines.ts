@@ -1,4 +1,4 @@
-import { type Ingest, ingestLine, type OriginatedLine } from '../ingest';
+import { type Ingest, type OriginatedLine, readInput } from '../ingest';
 import type { Intake, IntakeCounts } from './intake';
 import type { Sender } from './sender';
 
@@ -24,11 +24,11 @@ export async function sendEventLines(options: EventLinesOptions): Promise<Intake
   let sent = Promise.resolve();
   for await (const { line, origin } of lines) {
     signal.throwIfAborted();
-    const ingested = ingestLine(ingest, line, origin);
-    if (ingested === null) continue;
-    intake(ingested, 'file');
-    counts[ingested.kind === 'event' ? 'events' : ingested.kind === 'skip' ? 'skipped' : 'invalid']++;
-    piece.lines++;
+    for (const ingested of readInput(line, { ingest, origin, now: Date.now(), from: 'owner' })) {
+      intake(ingested, 'file');
+      counts[ingested.kind === 'event' ? 'events' : ingested.kind === 'skip' ? 'skipped' : 'invalid']++;
+      piece.lines++;
+    }
     piece.bytes += 'tooLong' in line ? 0 : line.length;
     if (piece.lines < PIECE.lines && piece.bytes < PIECE.bytes) continue;
     piece.lines = piece.bytes = 0;

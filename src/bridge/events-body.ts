@@ -1,55 +1,49 @@
-import type { Ingest, Ingested } from '../ingest';
+import { documentsIn, type Ingest, type Ingested, readInput } from '../ingest';
 
 /** What a body of `POST /events` holds, before anything of it is sent. */
 export type EventsBody =
-  | { readonly kind: 'events'; readonly ingested: readonly Ingested[] }
+  | { readonly kind: 'events'; readonly ingested: readonly Ingested[]; readonly handshakes: readonly Handshake[] }
   | { readonly kind: 'not-json' }
   | { readonly kind: 'too-many'; readonly count: number };
+
+export interface Handshake {
+  /** To be sent back (Azure Event Grid). */
+  readonly code: string | null;
+  /** An address that somebody has to open (Amazon SNS). */
+  readonly confirmAt: string | null;
+}
 
 /** Each may become a dead letter: they must stay in proportion to the body. */
 export const MOST_EVENTS = 1_000;
 
-const NEWLINE = 0x0a;
+/** The body is here already, and is as long as it may be. */
+const WHOLE = { line: Infinity, kept: Infinity };
 const NOT_JSON: EventsBody = { kind: 'not-json' };
 
-/** One JSON object, an array of them, or NDJSON; in each any of the shapes of the specification's section 2. */
+/** Documents of any shape of the specification's section 2, and the envelopes of queues and gateways around them. */
 export function readEventsBody(bytes: Buffer, ingest: Ingest, now: number): EventsBody {
-  const origin = (index: number): string => `POST /events, event ${index + 1}`;
-  const whole = parse(bytes);
-  if (whole !== null) {
-    if (typeof whole.value !== 'object' || whole.value === null) return NOT_JSON;
-    const values: readonly unknown[] = Array.isArray(whole.value) ? whole.value : [whole.value];
-    if (values.length > MOST_EVENTS) return { kind: 'too-many', count: values.length };
-    return { kind: 'events', ingested: values.map((value, index) => ingest.value(value, now, origin(index))) };
-  }
-  const lines = linesIn(bytes);
-  if (lines.length > MOST_EVENTS) return { kind: 'too-many', count: lines.length };
+  const documents = documentsIn(bytes, WHOLE).filter(({ line }) => !('tooLong' in line) && !isBlank(line));
+  if (documents.length > MOST_EVENTS) return { kind: 'too-many', count: documents.length };
   // A line among others that is no object is a dead letter; a body without any is a mistake of who sends it.
-  if (!lines.some(isObjectText)) return NOT_JSON;
-  const ingested = lines.map((line, index) => ingest.line(line, now, origin(index))).filter((each) => each !== null);
-  return { kind: 'events', ingested };
+  if (!documents.some(({ line }) => !('tooLong' in line) && isObjectText(line))) return NOT_JSON;
+  const handshakes: Handshake[] = [];
+  const onHandshake = (one: Handshake): void => void handshakes.push(one);
+  const ingested = documents.flatMap(({ line }, index) =>
+    readInput(line, { ingest, origin: `POST /events, event ${index + 1}`, now, from: 'anybody', onHandshake }),
+  );
+  if (ingested.length > MOST_EVENTS) return { kind: 'too-many', count: ingested.length };
+  return { kind: 'events', ingested, handshakes };
+}
+
+function isBlank(line: Buffer): boolean {
+  return line.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d));
 }
 
 function isObjectText(line: Buffer): boolean {
-  const parsed = parse(line)?.value;
-  return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
-}
-
-/** Without a BOM; bytes that are not UTF-8 become U+FFFD. */
-function parse(bytes: Buffer): { readonly value: unknown } | null {
   try {
-    return { value: JSON.parse(new TextDecoder().decode(bytes)) };
+    const parsed: unknown = JSON.parse(new TextDecoder().decode(line));
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
   } catch {
-    return null;
+    return false;
   }
-}
-
-function linesIn(bytes: Buffer): readonly Buffer[] {
-  const lines: Buffer[] = [];
-  let start = 0;
-  for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
-    lines.push(bytes.subarray(start, end));
-    start = end + 1;
-  }
-  return start < bytes.length ? [...lines, bytes.subarray(start)] : lines;
 }

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ingest, Ingested } from '../ingest';
 import { type Answer, createRateLimit, type Metrics, readBody, type Route } from '../ops';
-import { MOST_EVENTS, readEventsBody } from './events-body';
+import { type Handshake, MOST_EVENTS, readEventsBody } from './events-body';
 import { countsOf, type Intake } from './intake';
 
 /** `POST /events`: events for an EventBridge API destination, or anybody else who has the secret. */
@@ -25,6 +25,8 @@ export interface EventsEndpointOptions {
   readonly available: () => boolean;
   /** As the sender's. */
   readonly flushed: () => Promise<void>;
+  /** Somebody has to open this address before events come: Amazon SNS asks for it. Never opened here. */
+  readonly onConfirm?: (address: string) => void;
   readonly withinMs?: Partial<EventsTimeouts>;
 }
 
@@ -40,7 +42,6 @@ const WITHIN_MS: EventsTimeouts = { body: 5_000, acknowledgement: 4_000 };
 /** Requests of which the body is being read or Kafka's answer waited for: each holds at most a body. */
 const MOST_AT_ONCE = 64;
 const RETRY_AFTER_S = 5;
-const STOPPING = refusal(503, 'this bridge is stopping', retryAfter(RETRY_AFTER_S));
 
 export function createEventsEndpoint(options: EventsEndpointOptions): EventsEndpoint {
   const { maxBytes, perSecond, ingest, intake, metrics, available, flushed } = options;
@@ -51,12 +52,13 @@ export function createEventsEndpoint(options: EventsEndpointOptions): EventsEndp
   let closed = false;
 
   const handle = async (request: IncomingMessage): Promise<Answer> => {
+    if (request.method === 'OPTIONS') return mayBeSentTo(request.headers, perSecond);
     if (!isSecret(presented(request.headers))) {
       return refusal(401, 'the secret is missing or wrong', { 'www-authenticate': 'Bearer' });
     }
     const waitMs = rate.waitMs();
     if (waitMs > 0) return refusal(429, `more than ${perSecond} events a second`, retryAfter(waitMs / 1_000));
-    if (closed) return STOPPING;
+    if (closed) return refusal(503, 'this bridge is stopping', retryAfter(RETRY_AFTER_S));
     if (atOnce >= MOST_AT_ONCE) return refusal(503, 'too many requests at once', retryAfter(1));
     if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') {
       return refusal(415, 'send the body without a content-encoding');
@@ -85,31 +87,80 @@ export function createEventsEndpoint(options: EventsEndpointOptions): EventsEndp
     if (read.kind === 'not-json') return refusal(400, 'the body is no JSON object, array of objects or NDJSON');
     if (read.kind === 'too-many') return refusal(413, `${read.count} events, allowed are ${MOST_EVENTS}`);
     rate.spend(read.ingested.length);
-    return send(read.ingested);
+    const shaken = handshakeAnswer(read.handshakes, options.onConfirm);
+    return shaken !== null && read.ingested.length === 1 ? shaken : send(read.ingested);
   };
 
   /** Nothing is taken while the log is away: who sends again and again must not fill the memory. */
   const send = async (ingested: readonly Ingested[]): Promise<Answer> => {
-    if (closed) return STOPPING;
+    if (closed) return refusal(503, 'this bridge is stopping', retryAfter(RETRY_AFTER_S));
     if (!available()) return refusal(503, 'Kafka takes nothing at the moment', retryAfter(RETRY_AFTER_S));
     for (const each of ingested) intake(each, 'http');
     const acknowledged = await settled(flushed(), withinMs.acknowledgement);
     if (!acknowledged) return refusal(503, 'Kafka has not acknowledged it yet', retryAfter(RETRY_AFTER_S));
-    return { status: 200, contentType: 'application/json', body: `${JSON.stringify(countsOf(ingested))}\n` };
+    const counts = countsOf(ingested);
+    if (counts.invalid < ingested.length) return json(200, counts);
+    // Whoever sends it keeps it, or tells somebody: nothing of it can be taken.
+    const [first] = ingested;
+    const why = first?.kind === 'invalid' ? first.message : 'it is empty';
+    return json(400, { error: `nothing of the body was understood: ${why}`, ...counts }, CLOSES);
   };
 
   const counted = async (request: IncomingMessage): Promise<Answer> => {
-    const answer = await handle(request);
+    const answer = inItsWords(request.headers, await handle(request));
     metrics.eventsRequests.inc({ status: String(answer.status) });
     return answer;
   };
-  return { route: { methods: ['POST'], handle: counted }, close: () => void (closed = true) };
+  return { route: { methods: ['POST', 'OPTIONS'], handle: counted }, close: () => void (closed = true) };
 }
 
-/** `Authorization: Bearer …`, or a header that no proxy has ideas about. */
-function presented({ authorization, 'x-queuefold-secret': own }: IncomingHttpHeaders): string {
+/**
+ * `Authorization: Bearer …`, or a header that no proxy has ideas about. Amazon SNS can only put a user and a password into
+ * its address (the password is the secret), Firehose has a header of its own.
+ */
+function presented(headers: IncomingHttpHeaders): string {
+  const { authorization = '', 'x-queuefold-secret': own, 'x-amz-firehose-access-key': firehose } = headers;
   if (typeof own === 'string') return own;
-  return /^Bearer +(.*)$/i.exec(authorization ?? '')?.[1] ?? '';
+  if (typeof firehose === 'string') return firehose;
+  const basic = /^Basic +([\w+/=]+)$/i.exec(authorization)?.[1];
+  if (basic !== undefined)
+    return Buffer.from(basic, 'base64')
+      .toString('utf8')
+      .replace(/^[^:]*:/, '');
+  return /^Bearer +(.*)$/i.exec(authorization)?.[1] ?? '';
+}
+
+/** CloudEvents, HTTP webhooks, section 4: whether events may be sent here. It tells nobody anything, so it needs no secret. */
+function mayBeSentTo(headers: IncomingHttpHeaders, perSecond: number): Answer {
+  const { 'webhook-request-origin': origin } = headers;
+  if (typeof origin !== 'string' || !/^[\w.*-]{1,200}$/.test(origin)) {
+    return refusal(400, 'OPTIONS is for the handshake of CloudEvents: WebHook-Request-Origin is missing');
+  }
+  const allowed = { 'webhook-allowed-origin': origin, 'webhook-allowed-rate': String(perSecond * 60) };
+  return { ...json(200, {}), headers: { ...allowed, allow: 'POST, OPTIONS' } };
+}
+
+/** Null: nobody asked. */
+function handshakeAnswer(handshakes: readonly Handshake[], onConfirm?: (address: string) => void): Answer | null {
+  const [first] = handshakes;
+  if (first === undefined) return null;
+  if (first.code !== null) return json(200, { validationResponse: first.code });
+  if (first.confirmAt !== null && OF_SNS.test(first.confirmAt)) onConfirm?.(first.confirmAt);
+  return json(200, { confirm: 'open the address that the log of the bridge names' });
+}
+
+/** Only such an address is shown: anybody could ask people to open any. */
+const OF_SNS = /^https:\/\/sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?\/[^\s]{1,2000}$/;
+
+/** Firehose takes an answer for one only if it names its request. */
+function inItsWords({ 'x-amz-firehose-request-id': requestId }: IncomingHttpHeaders, answer: Answer): Answer {
+  if (typeof requestId !== 'string') return answer;
+  const said = {
+    requestId,
+    timestamp: Date.now(),
+    ...(answer.status === 200 ? {} : { errorMessage: answer.body.trim() }),
+  };
+  return { ...answer, contentType: 'application/json', body: `${JSON.stringify(said)}\n` };
 }
 
 /** Takes as long for every guess: hashes are compared, of equal length and in constant time. */
@@ -141,7 +192,12 @@ function retryAfter(seconds: number): Readonly<Record<string, string>> {
 }
 
 /** The connection ends with it: whatever else of the body is under way is not waited for. */
+const CLOSES = { connection: 'close' };
+
 function refusal(status: number, error: string, headers: Readonly<Record<string, string>> = {}): Answer {
-  const body = `${JSON.stringify({ error })}\n`;
-  return { status, contentType: 'application/json', body, headers: { connection: 'close', ...headers } };
+  return json(status, { error }, { ...CLOSES, ...headers });
+}
+
+function json(status: number, said: object, headers: Readonly<Record<string, string>> = {}): Answer {
+  return { status, contentType: 'application/json', body: `${JSON.stringify(said)}\n`, headers };
 }

@@ -29,9 +29,19 @@ export interface RunningBridge extends RunningRole {
   rows(): Iterable<QueueConversation>;
 }
 
+const TELL_FUTURE_EVERY_MS = 60_000;
+
 /** The bridge: snapshots, normalised and minimised, into the events topic, whichever way they come. */
 export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge> {
   const { config, logger, metrics, log, schemas, topics, tracing } = parts;
+  let toldAt = -Infinity;
+  const tellFutureTime = (): void => {
+    if (performance.now() - toldAt < TELL_FUTURE_EVERY_MS) return;
+    toldAt = performance.now();
+    logger.warn(
+      'receive times in the future: they count as received now. Is a clock wrong, ours or that of who sends?',
+    );
+  };
   // Whoever cannot reach Kafka, or find the topic, is told so at the start, with the remedy.
   await log.reach([topics.events]);
   const events = await createEventCodec(schemas, topics);
@@ -44,6 +54,10 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
     limits,
     input,
     mask: maskOf(config),
+    onFutureTime: () => {
+      metrics.futureTimes.inc();
+      tellFutureTime();
+    },
     ...(tracing === undefined ? {} : { beginTrace: tracing.begin }),
   });
   const producer = await log.createProducer();
@@ -87,6 +101,8 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
       : createEventsEndpoint({
           ...{ secret: secret.reveal(), maxBytes, perSecond },
           ...{ ingest, intake, metrics, available: () => unavailable() === null, flushed: sender.flushed },
+          onConfirm: (confirmAt) =>
+            logger.warn({ confirmAt }, 'Amazon SNS asks whether it may send: open this address to confirm'),
         });
   if (parts.genesys !== null) {
     genesys = await startGenesysSource({ ...parts, genesys: parts.genesys, ingest, intake, sender });

@@ -60,14 +60,15 @@ export async function runRecord(context: Context, flags: RecordFlags): Promise<v
     metrics,
     logger,
     onFrame: ({ bytes, receivedAt }) => {
-      const recorded = record(bytes.toString('utf8'), receivedAt);
-      if (recorded.kind === 'line') {
-        counts.events++;
-        writer.add(recorded.line);
-        return;
+      for (const recorded of record(bytes.toString('utf8'), receivedAt)) {
+        if (recorded.kind === 'line') {
+          counts.events++;
+          writer.add(recorded.line);
+          continue;
+        }
+        counts[recorded.kind === 'skip' ? 'skipped' : 'invalid']++;
+        if (recorded.kind === 'invalid') logger.warn({ reason: recorded.reason }, 'a frame is not recorded');
       }
-      counts[recorded.kind === 'skip' ? 'skipped' : 'invalid']++;
-      if (recorded.kind === 'invalid') logger.warn({ reason: recorded.reason }, 'a frame is not recorded');
     },
   });
   feed = running;

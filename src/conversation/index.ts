@@ -5,7 +5,7 @@ export { withFingerprint } from './fingerprint';
 export { DEFAULT_FOLD_SETTINGS, type FoldOutcome, type FoldSettings, type StateRecord, type VisitRecord } from './fold';
 export { type ListedColumn, unlistedColumns } from './known-values';
 export { type InputLimits, isDeeperThan, type Limits } from './limits';
-export { readLine } from './line';
+export { parseLine, readLine } from './line';
 export { invalid, type Invalid, type InvalidReason, type Outcome, type SkipReason } from './outcome';
 export { createPartitionFold } from './partition';
 export { maskEvent, matchAddress, type PrivacyMask } from './privacy';
@@ -16,4 +16,4 @@ export type { CommunicationVersion, ConversationState, EndedConversation, OpenCo
 export { wireConversation } from './to-wire';
 export { compareIds, isObject, time } from './values';
 export { printableVisit, type QueueVisit, type Visit, VISIT_COLUMNS, type VisitOutcome } from './visit';
-export { readWire } from './wire';
+export { isGoneRecording, readWire } from './wire';

@@ -1,31 +1,36 @@
 import { parseTree, type ParseError } from 'jsonc-parser';
 import type { Limits } from './limits';
-import { invalid, type Outcome } from './outcome';
+import { invalid, type Invalid, type Outcome } from './outcome';
 import { readWire } from './wire';
 
 /** Bytes that are not UTF-8 become U+FFFD; the BOM is ours to drop, at the start of every line. */
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/**
- * One line of a recording, without its `\n` (specification, section 2, "Text").
- * @returns null for a line of ASCII white space only, which is not counted
- */
+/** One line of a recording, without its `\n` (specification, section 2, "Text"). */
 export function readLine(
   line: Uint8Array,
   now: number,
   limits?: Limits,
 ): (Outcome & { readonly parsed?: unknown }) | null {
+  const parsed = parseLine(line);
+  if (parsed === null || 'kind' in parsed) return parsed;
+  return { ...readWire(parsed.value, now, limits), parsed: parsed.value };
+}
+
+/**
+ * The JSON of a line, or of a document over several.
+ * @returns null for ASCII white space only, which is not counted
+ */
+export function parseLine(line: Uint8Array): { readonly value: unknown } | Invalid | null {
   const decoded = decoder.decode(line);
   const text = decoded.slice(decoded.startsWith('\uFEFF') ? 1 : 0, decoded.endsWith('\r') ? -1 : undefined);
   if (/^[\t\n\v\f\r ]*$/.test(text)) return null;
-  let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    return { value: JSON.parse(text) };
   } catch {
     // The engine's message quotes the input, which may be personal: only the place is told.
     return invalid('not-json', `not JSON, at character ${placeOfError(text)}`);
   }
-  return { ...readWire(parsed, now, limits), parsed };
 }
 
 function placeOfError(text: string): string {

@@ -14,7 +14,14 @@ export interface Skipped {
   readonly reason: SkipReason;
 }
 
-export type SkipReason = 'control-frame' | 'no-topic' | 'other-topic' | 'no-communications';
+export type SkipReason =
+  | 'control-frame'
+  | 'no-topic'
+  | 'other-topic'
+  | 'no-communications'
+  /** Of an envelope: it holds nothing, or asks whether it may send. */
+  | 'no-events'
+  | 'handshake';
 
 /** To the dead letters. */
 export interface Invalid {
@@ -33,6 +40,8 @@ export type InvalidReason =
   | 'participant-without-id'
   | 'communication-not-an-object'
   | 'communication-without-id'
+  | 'not-a-conversation'
+  | 'gone-not-taken'
   | 'too-large'
   | 'too-deep';
 

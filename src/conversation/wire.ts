@@ -17,6 +17,11 @@ export function readWire(value: unknown, now: number, limits: Limits = DEFAULT_L
   return readLive(value, null, now, limits);
 }
 
+/** Whether it is a recording of a *gone*, which only who recorded it can know. */
+export function isGoneRecording(value: unknown): boolean {
+  return isObject(value) && isRecording(value) && !has(value, 'event');
+}
+
 /** Shape 1: `{"receivedAt", "event"}` or `{"receivedAt", "gone": {"id"}}`. */
 function isRecording(value: JsonObject): boolean {
   return (

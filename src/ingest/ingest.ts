@@ -12,7 +12,7 @@ import {
   maskEvent,
   type Outcome,
   type PrivacyMask,
-  readLine,
+  parseLine,
   readWire,
   type SkipReason,
   withFingerprint,
@@ -36,13 +36,17 @@ export interface Ingest {
    * @returns null for a blank line, which is not counted
    */
   line(bytes: Uint8Array, now: number, origin: string): Ingested | null;
+  /** What `line` does first: null for a blank line; a value that `value` may take, or why it is none. */
+  parse(bytes: Uint8Array, origin: string): { readonly kind: 'parsed'; readonly value: unknown } | Refused | null;
   /** The same of what is parsed already. */
   value(parsed: unknown, now: number, origin: string): Ingested;
   /** Genesys no longer has the conversation. */
   gone(conversationId: string, askedAt: number): { readonly event: ConversationEvent; readonly record: OutRecord };
   /** Something that never became a line, such as one of a size beyond all limits. */
-  refuse(problem: Invalid, origin: string, body: unknown): Ingested & { readonly kind: 'invalid' };
+  refuse(problem: Invalid, origin: string, body: unknown): Refused;
 }
+
+export type Refused = Extract<Ingested, { kind: 'invalid' }>;
 
 export type Ingested =
   | { readonly kind: 'event'; readonly event: ConversationEvent; readonly record: OutRecord }
@@ -56,16 +60,20 @@ export interface IngestOptions {
   readonly limits: Limits;
   readonly input: InputLimits;
   readonly mask: PrivacyMask | null;
+  /** The receive time of an event was in the future; now it is now. */
+  readonly onFutureTime?: () => void;
   /** The traceparent of an event, with which a trace begins. Default: of one that nobody reports. */
   readonly beginTrace?: () => string;
 }
 
+/** So far a clock may be ahead of ours. */
+const MOST_AHEAD_MS = 5 * 60_000;
 /** Confluent's wire format: the bytes in front of the Avro. */
 const HEADER_BYTES = 5;
 
 export function createIngest(options: IngestOptions): Ingest {
   const { stage, topics, events, limits, input, mask, beginTrace = newTraceparent } = options;
-  const refuse = (problem: Invalid, origin: string, body: unknown): Ingested & { readonly kind: 'invalid' } => ({
+  const refuse = (problem: Invalid, origin: string, body: unknown): Refused => ({
     ...problem,
     record: deadLetterRecord(topics.deadLetters, {
       stage,
@@ -88,10 +96,19 @@ export function createIngest(options: IngestOptions): Ingest {
     return { topic: topics.events, key: event.conversationId, value: events.encode(event), headers };
   };
 
+  /** One wrong clock would make a partition forget the ends of all its conversations. A replay has the clock of its events. */
+  const receivedByNow = (event: ConversationEvent): ConversationEvent => {
+    const now = Date.now();
+    if (event.receivedAt <= now + MOST_AHEAD_MS) return event;
+    options.onFutureTime?.();
+    return { ...event, receivedAt: now };
+  };
+
   const ingest = (outcome: Outcome, origin: string, body: () => unknown): Ingested => {
     if (outcome.kind === 'skip') return outcome;
     if (outcome.kind === 'invalid') return refuse(outcome, origin, body());
-    const event = withFingerprint(mask === null ? outcome.event : maskEvent(outcome.event, mask));
+    const known = stage === 'bridge' ? receivedByNow(outcome.event) : outcome.event;
+    const event = withFingerprint(mask === null ? known : maskEvent(known, mask));
     const record = recordOf(event);
     const size = record.value.length - HEADER_BYTES;
     if (size > limits.bytes) {
@@ -106,9 +123,19 @@ export function createIngest(options: IngestOptions): Ingest {
     return { kind: 'event', event, record };
   };
 
+  const value: Ingest['value'] = (parsed, now, origin) =>
+    ingest(readWire(parsed, now, limits), origin, () => withoutPersonalData(parsed));
+  const parse: Ingest['parse'] = (bytes, origin) => {
+    const problem = refusedUnparsed(bytes, input);
+    if (problem !== null) return refuse(problem, origin, unreadable(bytes));
+    const parsed = parseLine(bytes);
+    if (parsed === null) return null;
+    return 'kind' in parsed ? refuse(parsed, origin, unreadable(bytes)) : { kind: 'parsed', value: parsed.value };
+  };
+
   return {
     refuse,
-    value: (parsed, now, origin) => ingest(readWire(parsed, now, limits), origin, () => withoutPersonalData(parsed)),
+    value,
     gone: (conversationId, askedAt) => {
       const source = 'rest' satisfies EventSource;
       const event = {
@@ -121,14 +148,10 @@ export function createIngest(options: IngestOptions): Ingest {
       } as const;
       return { event, record: recordOf(event) };
     },
+    parse,
     line: (bytes, now, origin) => {
-      const unparsed = refusedUnparsed(bytes, input);
-      if (unparsed !== null) return refuse(unparsed, origin, unreadable(bytes));
-      const read = readLine(bytes, now, limits);
-      if (read === null) return null;
-      return ingest(read, origin, () =>
-        read.parsed === undefined ? unreadable(bytes) : withoutPersonalData(read.parsed),
-      );
+      const parsed = parse(bytes, origin);
+      return parsed?.kind === 'parsed' ? value(parsed.value, now, origin) : parsed;
     },
   };
 }

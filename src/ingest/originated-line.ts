@@ -1,17 +1,86 @@
-import { invalid } from '../conversation';
+import { invalid, isGoneRecording, isObject, withoutPersonalData } from '../conversation';
+import { documentsIn } from './documents';
+import { unwrap, type Payload, type Unwrapped } from './envelopes';
 import type { Ingest, Ingested } from './ingest';
 import type { Line } from './lines';
 
-/** A line, and where it stands. */
+/** A line, or a document over several, and where it stands. */
 export interface OriginatedLine {
   readonly line: Line;
   /** For dead letters, such as `events.ndjson:7`. */
   readonly origin: string;
 }
 
-/** @returns null for a blank line, which is not counted */
-export function ingestLine(ingest: Ingest, line: Line, origin: string, now = Date.now()): Ingested | null {
-  return 'tooLong' in line
-    ? ingest.refuse(invalid('too-large', `a line of ${line.tooLong} bytes`), origin, { bytes: line.tooLong })
-    : ingest.line(line, now, origin);
+export interface Reading {
+  readonly ingest: Ingest;
+  readonly origin: string;
+  /** The receive time where nothing else tells one, epoch ms. */
+  readonly now: number;
+  /**
+   * `anybody`: who sends it need not be who recorded it, and is told what is not understood. A *gone* is refused then, and
+   * so is what has an id and nothing else of a conversation.
+   */
+  readonly from: 'owner' | 'anybody';
+  readonly onHandshake?: (handshake: Extract<Unwrapped, { kind: 'handshake' }>) => void;
+}
+
+/** Envelopes within one another: SNS in SQS in a Lambda's event, and one more. */
+const MOST_ENVELOPES = 4;
+
+/** A value that stands for itself, in the shapes of the specification; or what has become of what is none. */
+export type Input =
+  | { readonly kind: 'value'; readonly value: unknown; readonly now: number; readonly origin: string }
+  | Exclude<Ingested, { kind: 'event' }>;
+
+/** What a line is, or all that the envelope in it holds. Empty for a blank line, which is not counted. */
+export function readInput(line: Line, reading: Reading): readonly Ingested[] {
+  return inputsOf(line, reading).map((input) =>
+    input.kind === 'value' ? readOne(input.value, { ...reading, ...input }) : input,
+  );
+}
+
+/** The same, before the values are read. */
+export function inputsOf(line: Line, reading: Reading, depth = 0): readonly Input[] {
+  const { ingest, origin } = reading;
+  if ('tooLong' in line) {
+    return [ingest.refuse(invalid('too-large', `a line of ${line.tooLong} bytes`), origin, { bytes: line.tooLong })];
+  }
+  const parsed = ingest.parse(line, origin);
+  if (parsed === null) return [];
+  return parsed.kind === 'parsed' ? unwrapped(parsed.value, reading, depth) : [parsed];
+}
+
+function unwrapped(value: unknown, reading: Reading, depth: number): readonly Input[] {
+  const { origin, now } = reading;
+  const envelope = depth < MOST_ENVELOPES ? unwrap(value) : null;
+  if (envelope === null) return [{ kind: 'value', value, now, origin }];
+  if (envelope.kind === 'handshake') {
+    reading.onHandshake?.(envelope);
+    return [{ kind: 'skip', reason: 'handshake' }];
+  }
+  const { payloads } = envelope;
+  const all = payloads.flatMap((payload, index) => {
+    const place = payloads.length === 1 ? origin : `${origin}, record ${index + 1}`;
+    return inPayload(payload, { ...reading, origin: place, now: payload.at ?? now }, depth + 1);
+  });
+  return all.length > 0 ? all : [{ kind: 'skip', reason: 'no-events' }];
+}
+
+function inPayload({ content }: Payload, reading: Reading, depth: number): readonly Input[] {
+  if ('value' in content) return unwrapped(content.value, reading, depth);
+  return documentsIn(content).flatMap(({ line }) => inputsOf(line, reading, depth));
+}
+
+function readOne(value: unknown, { ingest, origin, now, from }: Reading): Ingested {
+  if (from === 'anybody' && isGoneRecording(value)) {
+    const problem = invalid('gone-not-taken', 'that a conversation is gone, only the bridge itself can find out');
+    return ingest.refuse(problem, origin, withoutPersonalData(value));
+  }
+  const ingested = ingest.value(value, now, origin);
+  if (from === 'owner' || ingested.kind !== 'skip' || ingested.reason !== 'no-communications') return ingested;
+  if (!isObject(value) || ['participants', 'topicName', 'eventBody', 'detail', 'event'].some((key) => key in value)) {
+    return ingested;
+  }
+  const problem = invalid('not-a-conversation', 'no event, no conversation and no envelope that is known');
+  return ingest.refuse(problem, origin, withoutPersonalData(value));
 }

@@ -14,7 +14,7 @@ const PARTITION = { bounded: 'partitions' } as const;
 const TOPIC = { bounded: 'topics of queuefold' } as const;
 const GROUP = { bounded: 'consumer groups of queuefold' } as const;
 
-const SKIPPED = ['control-frame', 'no-topic', 'other-topic', 'no-communications'] as const;
+const SKIPPED = ['control-frame', 'no-topic', 'other-topic', 'no-communications', 'no-events', 'handshake'] as const;
 const INVALID = [
   'not-json',
   'not-an-object',
@@ -24,6 +24,8 @@ const INVALID = [
   'participant-without-id',
   'communication-not-an-object',
   'communication-without-id',
+  'not-a-conversation',
+  'gone-not-taken',
   'too-large',
   'too-deep',
 ] as const;
@@ -67,6 +69,11 @@ export function createMetrics() {
       source: ['websocket', 'rest', 'http', 'file'],
       outcome: ['produced', 'gone', ...SKIPPED, ...INVALID],
     }),
+    futureTimes: bridge.counter(
+      'bridge_future_times_total',
+      'Events whose receive time was more than 5 minutes ahead of this bridge: they count as received now',
+      {},
+    ),
     eventsRequests: bridge.counter(
       'bridge_events_requests_total',
       'Requests to POST /events, by status of the answer',

@@ -1,17 +1,18 @@
 import { isObject, wireConversation } from '../conversation';
-import type { Ingest } from '../ingest';
+import { documentsIn, type Ingest, type Ingested, inputsOf } from '../ingest';
 
 /** A frame as a line of a recording, which `replay` reads; or why it is none. */
 export type RecordedFrame =
   { readonly kind: 'line'; readonly line: string } | { readonly kind: 'skip' | 'invalid'; readonly reason: string };
 
-export type RecordFrame = (text: string, receivedAt: number) => RecordedFrame;
+/** One for each event of the frame. */
+export type RecordFrame = (text: string, receivedAt: number) => readonly RecordedFrame[];
 
 /** The frame as it came, personal data included. */
 export const recordRaw: RecordFrame = (text, receivedAt) => {
   // Between the tokens of JSON, which is where line ends can be, a space says the same.
   const oneLine = text.replace(/[\r\n]/g, ' ');
-  return { kind: 'line', line: parse(text) === null ? oneLine : lineOf(receivedAt, oneLine) };
+  return [{ kind: 'line', line: parse(text) === null ? oneLine : lineOf(receivedAt, oneLine) }];
 };
 
 /**
@@ -20,16 +21,25 @@ export const recordRaw: RecordFrame = (text, receivedAt) => {
  */
 export function recordMinimised(ingest: Ingest): RecordFrame {
   return (text, receivedAt) => {
-    const frame = parse(text)?.value;
-    if (frame === undefined) return { kind: 'invalid', reason: 'not-json' };
-    // As a replay would read the raw line, for which this one stands.
-    const line = { receivedAt: new Date(receivedAt).toISOString(), event: frame };
-    const ingested = ingest.value(line, receivedAt, 'a recording');
-    if (ingested.kind !== 'event') return ingested;
-    const { event } = ingested;
-    if (event.gone) return { kind: 'skip', reason: 'gone' };
-    return { kind: 'line', line: lineOf(receivedAt, JSON.stringify(inItsShape(wireConversation(event), frame))) };
+    const reading = { ingest, origin: 'a recording', now: receivedAt, from: 'owner' } as const;
+    return documentsIn(Buffer.from(text))
+      .flatMap(({ line }) => inputsOf(line, reading))
+      .map((input) => (input.kind === 'value' ? minimised(input.value, receivedAt, ingest) : asFrame(input)));
   };
+}
+
+function minimised(frame: unknown, receivedAt: number, ingest: Ingest): RecordedFrame {
+  // As a replay would read the raw line, for which this one stands.
+  const line = { receivedAt: new Date(receivedAt).toISOString(), event: frame };
+  const ingested = ingest.value(line, receivedAt, 'a recording');
+  if (ingested.kind !== 'event') return asFrame(ingested);
+  const { event } = ingested;
+  if (event.gone) return { kind: 'skip', reason: 'gone' };
+  return { kind: 'line', line: lineOf(receivedAt, JSON.stringify(inItsShape(wireConversation(event), frame))) };
+}
+
+function asFrame(ingested: Exclude<Ingested, { kind: 'event' }>): RecordedFrame {
+  return { kind: ingested.kind, reason: ingested.reason };
 }
 
 function lineOf(receivedAt: number, event: string): string {

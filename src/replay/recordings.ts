@@ -2,8 +2,7 @@ import { createReadStream, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { messageOf, OperatorError } from '../common';
-import { type Line, linesOf } from '../ingest';
-import { LONGEST_LINE_BYTES } from './replay';
+import { type Line, documentsOf } from '../ingest';
 
 /** Says at once which of the files cannot be read, before anything is started. */
 export function checkRecordings(files: readonly string[]): void {
@@ -31,15 +30,15 @@ export async function* recordedLines(
   for (const file of files) {
     const name = file === '-' ? 'stdin' : file;
     const stream = file === '-' ? bytesOf(stdin) : open(file);
-    let number = 0;
+    let last = '0';
     try {
-      for await (const line of linesOf(stream, LONGEST_LINE_BYTES)) {
-        number++;
-        yield { line, origin: `${name}:${number}` };
+      for await (const { line, place } of documentsOf(stream)) {
+        last = place;
+        yield { line, origin: `${name}:${place}` };
       }
     } catch (error) {
       throw isReadError(error)
-        ? new OperatorError(`${name}: cannot be read after line ${number} (${messageOf(error)})`)
+        ? new OperatorError(`${name}: cannot be read after line ${last} (${messageOf(error)})`)
         : error;
     }
   }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeadLetterLimits } from '../common';
 import type { FoldSettings, InputLimits, Limits, PrivacyMask, QueueVisit, StateRecord } from '../conversation';
 import { startFold } from '../fold';
-import { createIngest, ingestLine, type OriginatedLine } from '../ingest';
+import { createIngest, type OriginatedLine, readInput } from '../ingest';
 import {
   createEventCodec,
   createRowCodec,
@@ -61,8 +61,7 @@ const SEND_AT_RECORDS = 500;
 const SEND_AT_BYTES = 512 * 1024;
 const PROGRESS_MS = 500;
 const POLL_MS = 10;
-/** A line beyond this is skipped unread; a Genesys frame is 16 MB at most. */
-export const LONGEST_LINE_BYTES = 64 * 1024 * 1024;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Folds recorded events on the given log: the same ingest, topology and codecs as in a live system, timers off. */
 export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
@@ -113,20 +112,20 @@ export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
     const pace = createPace(options.speed, signal);
     for await (const { line, origin } of options.lines) {
       signal.throwIfAborted();
-      const ingested = ingestLine(ingest, line, origin, options.now);
-      if (ingested === null) continue;
-      counts.lines++;
-      if (ingested.kind === 'skip') counts.skipped++;
-      else if (ingested.kind === 'event') counts.events++;
-      else {
-        counts.invalid++;
-        options.onInvalid(origin, ingested.message);
+      for (const ingested of readInput(line, { ingest, origin, now: options.now, from: 'owner' })) {
+        counts.lines++;
+        if (ingested.kind === 'skip') counts.skipped++;
+        else if (ingested.kind === 'event') counts.events++;
+        else {
+          counts.invalid++;
+          options.onInvalid(origin, ingested.message);
+        }
+        if (ingested.kind === 'event' && pace !== null) {
+          await batch.flush();
+          await pace(ingested.event.receivedAt);
+        }
+        if (ingested.kind !== 'skip') await batch.add(ingested.record);
       }
-      if (ingested.kind === 'event' && pace !== null) {
-        await batch.flush();
-        await pace(ingested.event.receivedAt);
-      }
-      if (ingested.kind !== 'skip') await batch.add(ingested.record);
     }
     await batch.flush();
     await folded(log, topics.events, tasks, signal);
@@ -190,8 +189,11 @@ function createPace(speed: number | null, signal: AbortSignal): ((receivedAt: nu
   let origin: { readonly wall: number; readonly received: number } | null = null;
   return async (receivedAt) => {
     origin ??= { wall: Date.now(), received: receivedAt };
-    const dueIn = origin.wall + (receivedAt - origin.received) / speed - Date.now();
-    if (dueIn > 1) await sleep(dueIn, undefined, { signal });
+    const due = origin.wall + (receivedAt - origin.received) / speed;
+    // A timer beyond 2^31 − 1 ms would be due at once.
+    for (let dueIn = due - Date.now(); dueIn > 1; dueIn = due - Date.now()) {
+      await sleep(Math.min(dueIn, LONGEST_TIMER_MS), undefined, { signal });
+    }
   };
 }
 

@@ -75,8 +75,8 @@ describe('queuefold record', () => {
     });
     const minimise = recordMinimised(ingest);
     const minimised = frames.flatMap(({ receivedAt, event }) => {
-      const one = minimise(JSON.stringify(event), Date.parse(receivedAt));
-      return one.kind === 'line' ? [`${one.line}\n`] : [];
+      const frames = minimise(JSON.stringify(event), Date.parse(receivedAt));
+      return frames.flatMap((one) => (one.kind === 'line' ? [`${one.line}\n`] : []));
     });
     const minimisedPath = join(folder, 'minimised.ndjson');
     await writeFile(minimisedPath, minimised.join(''));

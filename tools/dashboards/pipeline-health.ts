@@ -126,6 +126,7 @@ export const PIPELINE_HEALTH: DashboardSpec = {
         ),
         lines('Gaps, and what notifications missed', [
           ['sum(increase(queuefold_bridge_gaps_total[$__rate_interval]))', 'gaps'],
+          ['sum(increase(queuefold_bridge_future_times_total[$__rate_interval]))', 'receive times in the future'],
           ['sum(increase(queuefold_bridge_missed_by_notifications_total[$__rate_interval]))', 'conversations missed'],
         ]),
         lines('To be asked for', [

@@ -84,7 +84,12 @@ describe('POST /events, the body', () => {
     ['NDJSON', both.join('\r\n'), ['c1', 'c2']],
     ['NDJSON that ends with its line', `${both.join('\n')}\n\n`, ['c1', 'c2']],
     ['other shapes of a line', `[${JSON.stringify(body('c3'))},{"message":"pong"}]`, ['c3', 'skip']],
-    ['nothing in an array', '[]', []],
+    [
+      'over several lines, one after the other',
+      both.map((each) => JSON.stringify(JSON.parse(each), null, 2)).join(''),
+      ['c1', 'c2'],
+    ],
+    ['side by side', both.join(''), ['c1', 'c2']],
   ])('may be %s', async (_, text, expected) => {
     const { post, taken } = await serve();
     const events = expected.filter((each) => each !== 'skip').length;
@@ -104,24 +109,31 @@ describe('POST /events, the body', () => {
     expect(second).toBeGreaterThanOrEqual(before);
   });
 
-  test('with an event that is invalid for ever is taken, so that nobody sends it again for days', async () => {
+  test('of which nothing is understood is a 400 that says why, and a dead letter: who sends it keeps it', async () => {
     const { post, taken } = await serve();
     const broken = {
       ...envelope('c1'),
       detail: { topicName: 'v2.users.u.conversations', eventBody: { participants: 1 } },
     };
     expect(await post(JSON.stringify(broken))).toMatchObject({
-      status: 200,
-      said: { events: 0, skipped: 0, invalid: 1 },
+      status: 400,
+      said: { error: expect.stringContaining('has no id') as unknown, events: 0, skipped: 0, invalid: 1 },
     });
+    expect((await post('{"id":"an order","amount":3}')).status).toBe(400);
+    expect((await post(JSON.stringify({ receivedAt: '2026-03-02T09:00:00Z', gone: { id: 'c1' } }))).status).toBe(400);
+    expect(ids(taken)).toEqual(['invalid', 'invalid', 'invalid']);
+  });
+
+  test('of which something is understood is taken: the rest is a dead letter', async () => {
+    const { post, taken } = await serve();
     expect(await post(`${JSON.stringify(envelope('c2'))}\n{"id":`)).toMatchObject({
       status: 200,
       said: { events: 1, skipped: 0, invalid: 1 },
     });
-    expect(ids(taken)).toEqual(['invalid', 'c2', 'invalid']);
+    expect(ids(taken)).toEqual(['c2', 'invalid']);
   });
 
-  test.each(['', ' \n ', '42', '{"id":', 'id=c1&a=b', '{"id":\n"c1"'])(
+  test.each(['', ' \n ', '42', '[]', '{"id":', 'id=c1&a=b', '{"id":\n"c1"'])(
     'that is no JSON at all is a 400: %j',
     async (text) => {
       const { post, taken } = await serve();
@@ -145,6 +157,9 @@ describe('POST /events, who may', () => {
     [{ 'x-queuefold-secret': SECRET }, 200],
     [{ authorization: `Bearer ${SECRET}x` }, 401],
     [{ authorization: `Basic ${SECRET}` }, 401],
+    [{ authorization: `Basic ${Buffer.from(`sns:${SECRET}`).toString('base64')}` }, 200],
+    [{ 'x-amz-firehose-access-key': SECRET }, 200],
+    [{ 'x-amz-firehose-access-key': 'other' }, 401],
     [{ authorization: `Bearer` }, 401],
     [{ 'x-queuefold-secret': '' }, 401],
     [{}, 401],
@@ -160,8 +175,64 @@ describe('POST /events, who may', () => {
     const { http } = await serve();
     for (const method of ['GET', 'PUT', 'DELETE']) {
       const answer = await fetch(`${http.url}/events`, { method, headers: { authorization: `Bearer ${SECRET}` } });
-      expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
+      expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST, OPTIONS']);
     }
+  });
+});
+
+describe('POST /events, the hops', () => {
+  const SECRET_HEADER = { authorization: `Bearer ${SECRET}` };
+
+  test('Firehose is answered with its request, whatever became of it', async () => {
+    const { post, taken } = await serve();
+    const records = [{ data: Buffer.from(JSON.stringify(envelope('c1'))).toString('base64') }];
+    const headers = { 'x-amz-firehose-access-key': SECRET, 'x-amz-firehose-request-id': 'r1' };
+    const delivered = await post(JSON.stringify({ requestId: 'r1', timestamp: Date.now(), records }), headers);
+    expect(delivered).toMatchObject({
+      status: 200,
+      said: { requestId: 'r1', timestamp: expect.any(Number) as unknown },
+    });
+    expect(ids(taken)).toEqual(['c1']);
+    const refused = await post('{"id":"x"}', headers);
+    expect(refused).toMatchObject({
+      status: 400,
+      said: { requestId: 'r1', errorMessage: expect.any(String) as unknown },
+    });
+  });
+
+  test('Azure Event Grid is told that it may send, by OPTIONS and by its own event', async () => {
+    const { http, post, taken } = await serve();
+    const asked = await fetch(`${http.url}/events`, {
+      method: 'OPTIONS',
+      headers: { 'webhook-request-origin': 'eventgrid.azure.net' },
+    });
+    expect([asked.status, asked.headers.get('webhook-allowed-origin')]).toEqual([200, 'eventgrid.azure.net']);
+    expect(Number(asked.headers.get('webhook-allowed-rate'))).toBeGreaterThan(0);
+    expect((await fetch(`${http.url}/events`, { method: 'OPTIONS' })).status).toBe(400);
+    const validation = [
+      { eventType: 'Microsoft.EventGrid.SubscriptionValidationEvent', data: { validationCode: 'c0de' } },
+    ];
+    expect(await post(JSON.stringify(validation))).toMatchObject({ status: 200, said: { validationResponse: 'c0de' } });
+    expect((await post(JSON.stringify(validation), {})).status).toBe(401);
+    expect(taken).toEqual([]);
+    const event = { specversion: '1.0', type: 'x', source: '/', id: '1', data: envelope('c1') };
+    expect(
+      (await post(JSON.stringify(event), { ...SECRET_HEADER, 'content-type': 'application/cloudevents+json' })).status,
+    ).toBe(200);
+    expect(ids(taken)).toEqual(['c1']);
+  });
+
+  test('the confirmation of Amazon SNS is shown to people, and opened by nobody', async () => {
+    const shown: string[] = [];
+    const { post, taken } = await serve({ onConfirm: (address) => void shown.push(address) });
+    const ask = (SubscribeURL: string) =>
+      post(JSON.stringify({ Type: 'SubscriptionConfirmation', MessageId: 'm', Token: 't', SubscribeURL }));
+    const address = 'https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=t';
+    expect((await ask(address)).status).toBe(200);
+    await ask('https://sns.eu-west-1.amazonaws.com.evil.example/?x');
+    await ask('http://169.254.169.254/latest');
+    expect(shown).toEqual([address]);
+    expect(taken).toEqual([]);
   });
 });
 
@@ -179,12 +250,12 @@ describe('POST /events, how much', () => {
     expect((await post(`[${'{},'.repeat(1_000)}{}]`)).status).toBe(413);
     expect((await post('{}\n'.repeat(1_001))).status).toBe(413);
     expect(taken).toEqual([]);
-    expect((await post('{}\n'.repeat(1_000))).status).toBe(200);
+    expect((await post('{"message":1}\n'.repeat(1_000))).status).toBe(200);
   });
 
   test('faster than EVENTS_PER_SECOND is a 429 that tells when to come again', async () => {
     const { post, taken } = await serve({ perSecond: 10 });
-    expect((await post('{}\n'.repeat(40))).status).toBe(200);
+    expect((await post('{"message":1}\n'.repeat(40))).status).toBe(200);
     const answer = await post(JSON.stringify(envelope('c1')));
     expect(answer.status).toBe(429);
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(3);
