@@ -1,8 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ingest, Ingested } from '../ingest';
-import { type Answer, createRateLimit, type Metrics, readBody, type Route } from '../ops';
+import { type Answer, createRateLimit, type Metrics, readBody, type Route, secretCheck } from '../ops';
 import { type Handshake, MOST_EVENTS, readEventsBody } from './events-body';
 import { countsOf, type Intake } from './intake';
 
@@ -161,13 +160,6 @@ function inItsWords({ 'x-amz-firehose-request-id': requestId }: IncomingHttpHead
     ...(answer.status === 200 ? {} : { errorMessage: answer.body.trim() }),
   };
   return { ...answer, contentType: 'application/json', body: `${JSON.stringify(said)}\n` };
-}
-
-/** Takes as long for every guess: hashes are compared, of equal length and in constant time. */
-function secretCheck(secret: string): (given: string) => boolean {
-  const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
-  const expected = hash(secret);
-  return (given) => timingSafeEqual(hash(given), expected);
 }
 
 /** Whether it resolved in time; one that rejects did not. */

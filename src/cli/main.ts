@@ -1,8 +1,12 @@
 import { CommanderError } from 'commander';
 import { processIo } from '../common';
+import { POOL_THREADS } from '../embedded';
 import { createProgram } from './program';
 
 const WRONG_USAGE = 2;
+
+// Before anything uses the pool.
+process.env['UV_THREADPOOL_SIZE'] ??= String(POOL_THREADS);
 
 async function main(): Promise<number> {
   const io = processIo();

@@ -3,11 +3,15 @@ import { join } from 'node:path';
 import type { OperatorError } from '../common';
 import { type Config, requireGenesys } from '../config';
 import {
+  bearing,
+  curlOptions,
+  newToken,
   openEmbeddedClickHouse,
   provideKafka,
   provideRegistry,
   rememberClickHouse,
   serveClickHouseHttp,
+  tokenFile,
 } from '../embedded';
 import type { Credentials, GenesysUrls } from '../genesys';
 import { createLocalSchemas, createMemoryLog, discard, NAMES_PARTITIONS, topicNames } from '../log';
@@ -34,12 +38,22 @@ export async function openStore({ config, shutdown }: Context, dataDir: string):
   }
   const engine = await openEmbeddedClickHouse({ dataDir });
   shutdown.onStop('embedded ClickHouse', () => engine.close());
-  const http = await serveClickHouseHttp(engine, { port: 0, host: '127.0.0.1', readOnly: true, database });
+  const token = newToken();
+  const http = await serveClickHouseHttp(engine, {
+    ...{ port: 0, host: '127.0.0.1', readOnly: true, database },
+    admits: bearing(token),
+  });
   shutdown.onStop('ClickHouse over HTTP', () => http.close());
-  const forget = await rememberClickHouse(config.dataDir, http.url);
+  const forget = await rememberClickHouse(config.dataDir, { url: http.url, token });
   shutdown.onStop('address of ClickHouse', forget);
   const store = connectStore({ connection: engine.connection(), database, where: engine.path });
-  return { store, where: [['SQL', `${http.url} (read-only), or: queuefold query`]] };
+  return {
+    store,
+    where: [
+      ['SQL', `${http.url} (read-only, with the token in ${tokenFile(config.dataDir)}), or: queuefold query`],
+      ['Curl', `curl ${curlOptions(config.dataDir)} -d 'SELECT * FROM queue_live'`],
+    ],
+  };
 }
 
 export interface LogPart extends Connected {

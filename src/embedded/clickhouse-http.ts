@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { messageOf } from '../common';
+import { foreignRequest } from '../ops';
 import type { EmbeddedClickHouse } from './clickhouse';
 import { HttpError, readBody } from './clickhouse-http-body';
 import { StatementError } from './clickhouse-statement';
@@ -9,10 +10,12 @@ import { StatementError } from './clickhouse-statement';
 export interface ServeOptions {
   /** 0: a free one. */
   readonly port: number;
-  /** A loopback address; nothing else is served, there are no users and passwords here. */
+  /** A loopback address; nothing else is served. */
   readonly host: '127.0.0.1' | '::1';
+  /** Whom statements are run for, by the headers of the request: `bearing(token)`. `/ping` is answered to everybody here. */
+  readonly admits: (headers: IncomingHttpHeaders) => boolean;
   readonly readOnly: boolean;
-  /** For requests that name no database. */
+  /** For requests that name none, or `default`, which is nobody's. */
   readonly database: string;
 }
 
@@ -59,11 +62,15 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  assertLocal(request);
+  const foreign = foreignRequest(options.host, request);
+  if (foreign !== null) throw new HttpError(foreign.status, foreign.message);
   const url = new URL(request.url ?? '/', 'http://localhost');
   if (url.pathname === '/ping' || (url.pathname === '/' && url.search === '' && request.method === 'GET')) {
     response.setHeader('Content-Type', 'text/plain; charset=UTF-8').end('Ok.\n');
     return;
+  }
+  if (!options.admits(request.headers)) {
+    throw new HttpError(401, `Code: 516. DB::Exception: ${WITHOUT_TOKEN} (AUTHENTICATION_FAILED)`, 516);
   }
   if (url.pathname !== '/') throw new HttpError(404, `There is no handle ${url.pathname}; use / or /ping.`);
   if (request.method !== 'GET' && request.method !== 'POST') throw new HttpError(405, 'Use GET or POST.');
@@ -77,7 +84,7 @@ async function answer(
   const result = await engine.run({
     sql,
     format: named('default_format') ?? 'TabSeparated',
-    database: named('database') || options.database,
+    database: databaseOf(named('database'), options.database),
     params: Object.fromEntries(
       parameters.filter(([name]) => name.startsWith('param_')).map(([name, value]) => [name.slice(6), value]),
     ),
@@ -97,13 +104,14 @@ async function answer(
     .end(result.bytes);
 }
 
-/** Web pages must not get here by a name that resolves to this machine (DNS rebinding), nor by a form. */
-function assertLocal(request: IncomingMessage): void {
-  const host = (request.headers.host ?? '').replace(/:\d+$/, '');
-  if (!['127.0.0.1', 'localhost', '[::1]'].includes(host) || request.headers.origin !== undefined) {
-    throw new HttpError(403, 'Only programs on this machine are served, under 127.0.0.1 or localhost.');
-  }
+/** Clients name `default` when their user has named none. */
+function databaseOf(named: string | undefined, usual: string): string {
+  return named === undefined || named === '' || named === 'default' ? usual : named;
 }
+
+const WITHOUT_TOKEN =
+  'The token of this start is missing or wrong. It is in the data directory, in the file sql-token: send it as ' +
+  '"Authorization: Bearer …", as "X-ClickHouse-Key: …" or as the password of any user.';
 
 /** As ClickHouse's src/Server/HTTP/exceptionCodeToHTTPStatus.cpp for the codes that people meet. */
 function statusOf(code: number): number {
@@ -111,6 +119,7 @@ function statusOf(code: number): number {
   if ([6, 25, 26, 27, 32, 33, 36, 38, 41, 42, 43, 44, 53, 62, 69, 70, 72, 117, 130, 420, 456, 457].includes(code))
     return 400;
   if (code === 497) return 403;
+  if (code === 202) return 503;
   if (code === 48) return 501;
   return 500;
 }
@@ -123,6 +132,7 @@ function fail(request: IncomingMessage, response: ServerResponse, error: unknown
   const code = error instanceof StatementError || error instanceof HttpError ? error.code : 0;
   response.statusCode = error instanceof HttpError ? error.status : statusOf(code);
   if (code > 0) response.setHeader('X-ClickHouse-Exception-Code', code);
+  if (response.statusCode === 401) response.setHeader('WWW-Authenticate', 'Basic realm="queuefold SQL"');
   // A body that was not read to its end would be taken for the next request.
   if (!request.complete) response.setHeader('Connection', 'close');
   response.setHeader('Content-Type', 'text/plain; charset=UTF-8').end(`${messageOf(error).trimEnd()}\n`);

@@ -1,6 +1,8 @@
 /** Runs at most `width` pieces of work at once, the others in the order in which they came. */
 export interface Lane {
   run<T>(work: () => Promise<T>): Promise<T>;
+  /** How many pieces of work wait for their turn. */
+  waiting(): number;
   /** Resolves when nothing runs and nothing waits. */
   idle(): Promise<void>;
 }
@@ -30,6 +32,7 @@ export function createLane(width: number): Lane {
         release();
       }
     },
+    waiting: () => waiting.length,
     idle: () => (free === width ? Promise.resolve() : new Promise((resolve) => idlers.push(resolve))),
   };
 }

@@ -22,30 +22,38 @@ export interface StatementResult {
 
 /**
  * What a reader may use: it shares the process with the writer, nobody can interrupt a query of the embedded engine,
- * and a result is in memory as a whole.
+ * and a result is in memory as a whole. The engine looks at the time between blocks, so blocks are small.
  */
 const READER_LIMITS =
-  'SET max_execution_time = 60, max_memory_usage = 2000000000, max_result_bytes = 500000000, ' +
-  "result_overflow_mode = 'throw', readonly = 1";
+  'SET max_execution_time = 30, max_memory_usage = 1000000000, max_result_bytes = 200000000, ' +
+  "result_overflow_mode = 'throw', max_threads = 2, max_block_size = 8192, " +
+  'function_range_max_elements_in_block = 10000000, readonly = 1';
 
 /** Runs on the session, which it closes: nothing of a statement (database, settings, parameters) outlives it. */
 export async function runStatement(session: Session, statement: Statement): Promise<StatementResult> {
-  const ask = (sql: string) => session.queryAsync(sql);
+  const { database, format, readOnly } = statement;
+  const params = Object.entries(statement.params).map(([name, value]) => [name, unescapeTsv(value)]);
+  const set = (sql: string) => session.queryAsync(sql);
+  const ask = (sql: string, options: { readonly format: string }) =>
+    params.length === 0
+      ? session.queryAsync(sql, options)
+      : session.queryBindAsync(sql, Object.fromEntries(params) as object, options);
   try {
-    await ask(`USE ${quoted('`', statement.database)}`);
+    await set(`USE ${quoted('`', database)}`);
     // Without it `selec` is a column's name, and the message another than a server's.
-    await ask('SET implicit_select = 0');
-    if (statement.readOnly) await ask(READER_LIMITS);
+    await set('SET implicit_select = 0');
+    if (readOnly) await set(READER_LIMITS);
     for (const [name, value] of Object.entries(statement.settings)) {
-      await ask(`SET ${quoted('`', name)} = ${quoted("'", value)}`);
+      await set(`SET ${quoted('`', name)} = ${quoted("'", value)}`);
     }
-    if (statement.readOnly) await assertReads(statement.sql, async (sql) => (await ask(sql)).text());
-    const options = { format: statement.format };
-    const params = Object.entries(statement.params).map(([name, value]) => [name, unescapeTsv(value)]);
-    const result =
-      params.length === 0
-        ? await session.queryAsync(statement.sql, options)
-        : await session.queryBindAsync(statement.sql, Object.fromEntries(params) as object, options);
+    const sql = readOnly
+      ? await assertReads({
+          sql: statement.sql,
+          database,
+          ask: async (text, what) => (await (what === 'question' ? set(text) : ask(text, { format: 'TSVRaw' }))).text(),
+        })
+      : statement.sql;
+    const result = await ask(sql, { format });
     return {
       bytes: result.bytes(),
       rowsRead: result.rowsRead,

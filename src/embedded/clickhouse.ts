@@ -4,8 +4,9 @@ import { messageOf, OperatorError } from '../common';
 import { pooledConnection } from './clickhouse-connection';
 import { loadEngine, type Connection } from './clickhouse-engine';
 import { createLane } from './clickhouse-lane';
-import { runStatement, type Statement, type StatementResult } from './clickhouse-statement';
+import { runStatement, StatementError, type Statement, type StatementResult } from './clickhouse-statement';
 import { identify } from './identity';
+import { POOL_THREADS } from './pool';
 import { namingPath } from './remedy';
 
 export interface EmbeddedOptions {
@@ -26,12 +27,18 @@ export interface EmbeddedClickHouse {
 }
 
 /**
- * The engine runs every query on a thread of libuv's pool (`UV_THREADPOOL_SIZE`, 4 by default). One is left for files
- * and names, two are the writer's; what remains reads, so a long read never holds up the writer.
+ * The engine runs every query on a thread of libuv's pool. The writer, this program's own reads (health, the table) and statements of others have lanes of their
+ * own, so that a long SELECT holds up neither the others nor the health check; the rest is for files and names.
  */
 const THREADS = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
 const WRITES = 2;
-const READS = Math.max(1, THREADS - WRITES - 1);
+const OWN_READS = THREADS < POOL_THREADS ? 1 : 2;
+const STATEMENTS = THREADS < POOL_THREADS ? 1 : 6;
+/** Statements of others that wait for their turn. */
+const MOST_WAITING = 32;
+
+const TOO_MANY =
+  'Code: 202. DB::Exception: Too many statements wait for their turn; ask again later. (TOO_MANY_SIMULTANEOUS_QUERIES)';
 
 /** One process a folder, and one folder a process. Throws an OperatorError that names the folder otherwise. */
 export async function openEmbeddedClickHouse({ dataDir }: EmbeddedOptions): Promise<EmbeddedClickHouse> {
@@ -43,7 +50,8 @@ export async function openEmbeddedClickHouse({ dataDir }: EmbeddedOptions): Prom
   const keeper = await Promise.resolve(path)
     .then((folder) => new engine.Session(folder))
     .catch(async (error: unknown) => Promise.reject(await explained(error, path)));
-  const reads = createLane(READS);
+  const reads = createLane(OWN_READS);
+  const statements = createLane(STATEMENTS);
   const writes = createLane(WRITES);
   const connections = new Set<Connection>();
   let closing: Promise<void> | null = null;
@@ -57,12 +65,14 @@ export async function openEmbeddedClickHouse({ dataDir }: EmbeddedOptions): Prom
     },
     run: (statement) => {
       if (closing !== null) return Promise.reject(new Error('the embedded ClickHouse is closed'));
-      return (statement.readOnly ? reads : writes).run(() => runStatement(new engine.Session(path), statement));
+      if (statement.readOnly && statements.waiting() >= MOST_WAITING)
+        return Promise.reject(new StatementError(TOO_MANY));
+      return (statement.readOnly ? statements : writes).run(() => runStatement(new engine.Session(path), statement));
     },
     close: () =>
       (closing ??= (async () => {
         await Promise.all([...connections].map((connection) => connection.close()));
-        await Promise.all([reads.idle(), writes.idle()]);
+        await Promise.all([reads.idle(), statements.idle(), writes.idle()]);
         keeper.close();
         await engine.drainPending();
       })()),

@@ -1,6 +1,8 @@
 /** Kafka, schema registry and ClickHouse for one machine. */
 export { serveClickHouseHttp } from './clickhouse-http';
+export { bearing } from './clickhouse-token';
 export { openEmbeddedClickHouse } from './clickhouse';
 export { acquireDataDir } from './lock';
-export { findRunningClickHouse, rememberClickHouse } from './running-clickhouse';
+export { POOL_THREADS } from './pool';
+export { curlOptions, findRunningClickHouse, newToken, rememberClickHouse, tokenFile } from './running-clickhouse';
 export { provideKafka, provideRegistry } from './services';

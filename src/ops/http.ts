@@ -6,6 +6,7 @@ import { renderMetrics } from './exposition';
 import { checkHealth, type Checks } from './health';
 import { listenAt, localUrl } from './listen';
 import type { Logger } from './logging';
+import { foreignRequest } from './loopback';
 
 export interface OpsHttpOptions {
   readonly host: string;
@@ -63,7 +64,7 @@ export async function startOpsHttp(options: OpsHttpOptions): Promise<OpsHttp> {
   // Node.js looks for connections that are over time every 30 s unless told otherwise.
   const connectionsCheckingInterval = Math.min(2_000, requestTimeoutMs);
   const server = createServer({ connectionsCheckingInterval }, (request, response) => {
-    void answerOf(request, routes)
+    void answerOf(request, routes, host)
       .catch((error: unknown): Answer => {
         logger.error({ err: error, path: pathOf(request) }, 'a request failed');
         return { status: 500, contentType: TEXT, body: 'internal error\n' };
@@ -88,7 +89,9 @@ function readOnly(handle: Route['handle']): Route {
   return { methods: ['GET', 'HEAD'], handle };
 }
 
-async function answerOf(request: IncomingMessage, routes: Routes): Promise<Answer> {
+async function answerOf(request: IncomingMessage, routes: Routes, host: string): Promise<Answer> {
+  const foreign = foreignRequest(host, request);
+  if (foreign !== null) return { status: foreign.status, contentType: TEXT, body: `${foreign.message}\n` };
   const path = pathOf(request);
   const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
   if (route === undefined) {

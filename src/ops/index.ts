@@ -6,6 +6,7 @@ export { readBody } from './http-body';
 export { type Answer, type Route, type Routes, startOpsHttp } from './http';
 export { observeLatency, type Received } from './latency';
 export { createLogging, type Logger, type Logging, type LogLevel } from './logging';
+export { foreignRequest } from './loopback';
 export {
   createMetrics,
   type FoldDeadLetterReason,
@@ -16,6 +17,7 @@ export {
 } from './metrics';
 export { createRateLimit } from './rate-limit';
 export { createScrubber } from './scrub';
+export { secretCheck } from './secret-check';
 export { createShutdown, exitCodeOf, exitOnUncaught, type Shutdown, type ShutdownCause } from './shutdown';
 export { startTracing } from './tracing/otlp';
 export type { Attributes, Span, Tracing } from './tracing/port';

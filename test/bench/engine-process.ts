@@ -13,7 +13,10 @@ export interface EngineReports {
 async function main({ folder }: EngineProcessArgs): Promise<void> {
   const ending = heard('end');
   const engine = await openEmbeddedClickHouse({ dataDir: folder });
-  const http = await serveClickHouseHttp(engine, { port: 0, host: '127.0.0.1', readOnly: false, database: 'default' });
+  const http = await serveClickHouseHttp(engine, {
+    ...{ port: 0, host: '127.0.0.1', readOnly: false, database: 'default' },
+    admits: () => true,
+  });
   report('ready', { url: http.url });
   await ending;
   await http.close();

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,6 +102,7 @@ function environmentOf({ env, start }: Pick<DiskStage, 'env' | 'start'>): Enviro
   return {
     ...env,
     ...Object.fromEntries(Object.entries(addresses).map(([name, label]) => [name, start.address(label)])),
+    CLICKHOUSE_PASSWORD: readFileSync(join(env['DATA_DIR'] ?? '', 'sql-token'), 'utf8').trim(),
   };
 }
 

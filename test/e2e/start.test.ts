@@ -1,9 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { TABLE_COLUMNS } from '../../src/conversation';
 import { endsWithin, identify, isRunning, readIdentity, type ProcessIdentity } from '../../src/embedded/identity';
@@ -80,6 +81,7 @@ interface Started extends Launched {
   /** What it printed about where to look, by label. */
   readonly places: ReadonlyMap<string, string>;
   readonly sql: string;
+  readonly token: string;
   readonly ops: string;
   readonly genesys: string;
 }
@@ -104,6 +106,7 @@ async function start(dataDir: string, flags: readonly string[], tools = TOOLS): 
     ...running,
     places,
     sql: addressOf('SQL').origin,
+    token: (await readFile(join(dataDir, 'sql-token'), 'utf8')).trim(),
     ops: addressOf('Metrics').origin,
     genesys: addressOf('Genesys').origin,
   };
@@ -116,8 +119,9 @@ async function end({ child, ended, isOver }: Launched, signal: 'SIGINT' | 'SIGTE
 }
 
 /** Asked over HTTP, as curl does it. */
-async function sql({ sql: address }: Started, statement: string): Promise<string> {
-  const response = await fetch(`${address}/?query=${encodeURIComponent(statement)}`);
+async function sql({ sql: address, token }: Started, statement: string): Promise<string> {
+  const headers = { Authorization: `Bearer ${token}` };
+  const response = await fetch(`${address}/?query=${encodeURIComponent(statement)}`, { headers });
   const text = await response.text();
   if (!response.ok) throw new Error(text);
   return text;
@@ -180,12 +184,14 @@ describe('queuefold start', () => {
 
   test('says where to look, on stderr when there is no terminal', async () => {
     const { places } = first;
-    expect([...places.keys()]).toEqual(['Kafka', 'Registry', 'Topics', 'SQL', 'Metrics', 'Genesys']);
+    expect([...places.keys()]).toEqual(['Kafka', 'Registry', 'Topics', 'SQL', 'Curl', 'Metrics', 'Genesys']);
     expect(places.get('Kafka')).toMatch(/^127\.0\.0\.1:\d+ \(embedded\)$/);
     const subjects: unknown = await (await fetch(`${places.get('Registry') ?? ''}/subjects`)).json();
     expect(subjects).toContain('genesys.queue-conversation.v1-value');
     expect(places.get('Topics')).toContain('genesys.queue-conversation.v1 (compacted)');
-    expect(places.get('SQL')).toMatch(/^http:\/\/127\.0\.0\.1:\d+ \(read-only\), or: queuefold query$/);
+    expect(places.get('SQL')).toMatch(
+      /^http:\/\/127\.0\.0\.1:\d+ \(read-only, with the token in .*sql-token\), or: queuefold query$/,
+    );
     expect(places.get('Metrics')).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
     expect(places.get('Genesys')).toMatch(/^simulated: http:\/\/127\.0\.0\.1:\d+\/truth$/);
   });
@@ -213,9 +219,19 @@ describe('queuefold start', () => {
     expect(metrics).toMatch(/^queuefold_bridge_events_total\{.*outcome="produced".*\} [1-9]/m);
   });
 
+  test('prints a command of curl that works, and asks everybody else for the token', async () => {
+    const { stdout } = await promisify(execFile)('/bin/sh', ['-c', first.places.get('Curl') ?? '']);
+    expect(stdout.split('\n').length).toBeGreaterThan(1);
+    expect((await fetch(`${first.sql}/?query=SELECT+1`)).status).toBe(401);
+    for (const name of ['sql-token', 'sql.curl', 'clickhouse-http.json']) {
+      expect([name, (await stat(join(dataDir, name))).mode & 0o777]).toEqual([name, 0o600]);
+    }
+  });
+
   test('refuses to write for those who ask for SQL', async () => {
     const statement = 'TRUNCATE TABLE queue_conversation_history';
-    const response = await fetch(first.sql, { method: 'POST', body: statement });
+    const headers = { Authorization: `Bearer ${first.token}` };
+    const response = await fetch(first.sql, { method: 'POST', body: statement, headers });
     expect(response.ok).toBe(false);
     expect(await response.text()).toContain('READONLY');
     expect(await query(dataDir, statement, '--write')).toMatchObject({
@@ -293,7 +309,7 @@ describe('where there is neither Java nor Maven nor a container engine', () => {
 
   test('queuefold start --log memory shows rows, and ends by SIGTERM with 0', async () => {
     const memory = await start(folderOf('memory'), ['--log', 'memory'], NO_TOOLS);
-    expect([...memory.places.keys()]).toEqual(['Log', 'Topics', 'SQL', 'Metrics', 'Genesys']);
+    expect([...memory.places.keys()]).toEqual(['Log', 'Topics', 'SQL', 'Curl', 'Metrics', 'Genesys']);
     await until('rows', SOON_MS, async () => Number(await sql(memory, COUNT)) > 0);
     expect(await end(memory, 'SIGTERM')).toMatchObject({ code: 0, stdout: '' });
   });

@@ -14,6 +14,7 @@ async function main([dataDir = '', mode = '', port = '0', configFile = '']: read
   const http = await serveClickHouseHttp(engine, {
     port: Number(port),
     host: '127.0.0.1',
+    admits: () => true,
     readOnly: mode === 'read-only',
     database: 'default',
   });

@@ -9,8 +9,14 @@ export interface ServerOptions {
   /** Null: the server's own choice. */
   readonly database: string | null;
   readonly ask: Fetch;
-  /** Null: an embedded one, which knows no users and is read-only by itself. */
-  readonly user: { readonly name: string; readonly password: string; readonly hasCertificate: boolean } | null;
+  /** A token: of an embedded one, which knows no users and is read-only by itself. */
+  readonly user: User | { readonly token: string };
+}
+
+interface User {
+  readonly name: string;
+  readonly password: string;
+  readonly hasCertificate: boolean;
 }
 
 type Settings = Readonly<Record<string, string>>;
@@ -25,8 +31,9 @@ const SETTING_REFUSED = /^Code: 164\. .*Cannot modify '\w+' setting in readonly 
 
 /** ClickHouse's HTTP interface. */
 export function serverTarget({ name, url, database, ask, user }: ServerOptions): SqlTarget {
-  let readSettings: Settings = user === null ? {} : READ_SETTINGS;
-  const headers = user === null ? {} : headersOf(user);
+  const isEmbedded = 'token' in user;
+  let readSettings: Settings = isEmbedded ? {} : READ_SETTINGS;
+  const headers = isEmbedded ? { Authorization: `Bearer ${user.token}` } : headersOf(user);
 
   const send = async ({ sql, format, params, access }: SqlRequest, settings: Settings, signal: AbortSignal) => {
     const address = new URL(url);
@@ -48,7 +55,7 @@ export function serverTarget({ name, url, database, ask, user }: ServerOptions):
     return response;
   };
   const unreachable = async (error: unknown): Promise<OperatorError> => {
-    const hasCertificate = user?.hasCertificate ?? false;
+    const hasCertificate = !isEmbedded && user.hasCertificate;
     const tls = await explainTls(error, { address: name, prefix: 'CLICKHOUSE', hasCertificate, peer: peerOf(url) });
     const Problem = tls?.isConfiguration === false ? OperatorError : UsageError;
     if (tls !== null) return new Problem(`${name}: ${url}: ${tls.detail}. ${tls.remedy}`);
@@ -63,7 +70,7 @@ export function serverTarget({ name, url, database, ask, user }: ServerOptions):
 
   return {
     run: async (request, signal) => {
-      if (request.access === 'write' && user === null) {
+      if (request.access === 'write' && isEmbedded) {
         throw new OperatorError(
           `--write: the ClickHouse of ${name} (queuefold start) is read-only for others. End that process: then --write ` +
             'changes the tables that it has left.',
@@ -86,7 +93,7 @@ export function serverTarget({ name, url, database, ask, user }: ServerOptions):
   };
 }
 
-function headersOf({ name, password, hasCertificate }: NonNullable<ServerOptions['user']>): Record<string, string> {
+function headersOf({ name, password, hasCertificate }: User): Record<string, string> {
   return {
     'X-ClickHouse-User': name,
     'X-ClickHouse-Key': password,

@@ -28,7 +28,7 @@ export async function openTarget(config: Config): Promise<SqlTarget> {
       url: running.url,
       database: chosen,
       ask: fetchWith(null),
-      user: null,
+      user: { token: running.token },
     });
   }
   if (!existsSync(join(config.dataDir, 'clickhouse'))) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { messageOf } from '../../common';
+import { foreignRequest } from '../../ops';
 
 export interface Request {
   readonly method: string;
@@ -48,8 +49,11 @@ export function apiError(
 
 export const NOT_FOUND = (): Answer => apiError(404, 'not.found', 'The requested resource was not found.');
 
-/** Answers by the first route that fits; each answer has a correlation id, as Genesys's have. */
-export function createRequestListener(routes: readonly Route[]): RequestListener {
+/**
+ * Answers by the first route that fits; each answer has a correlation id, as Genesys's have.
+ * @param host the address that the server listens on
+ */
+export function createRequestListener(host: string, routes: readonly Route[]): RequestListener {
   const compiled = routes.map((route) => ({
     ...route,
     pattern: new RegExp(`^${route.path.replaceAll(/\{\w+\}/g, '([^/]+)')}$`),
@@ -66,6 +70,12 @@ export function createRequestListener(routes: readonly Route[]): RequestListener
   }
 
   return (message, response) => {
+    const foreign = foreignRequest(host, message);
+    if (foreign !== null) {
+      send(response, apiError(foreign.status, 'not.a.local.request', foreign.message));
+      message.resume();
+      return;
+    }
     readBody(message)
       .then((body) => answerTo(message, body))
       .catch((error: unknown) => apiError(400, 'bad.request', messageOf(error)))

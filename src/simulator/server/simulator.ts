@@ -146,14 +146,14 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     ...controlRoutes({ organisation, access, breaches, player: () => player, sockets: () => sockets }),
   ];
 
-  const server = createServer(createRequestListener(routes));
+  const server = createServer(createRequestListener(host, routes));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port ?? 0, host, resolve);
   });
   const { port } = server.address() as AddressInfo;
   const address = (): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const sockets = serveSockets({ server, channels, heartbeatMs: options.heartbeatMs ?? times.heartbeatMs });
+  const sockets = serveSockets({ server, host, channels, heartbeatMs: options.heartbeatMs ?? times.heartbeatMs });
   const player = play(organisation, { speed, clock, startAt }, delivery.send);
   if (options.startPaused === true) player.pause();
   const endPlans =

@@ -1,9 +1,12 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { WebSocket, WebSocketServer } from 'ws';
+import { foreignRequest } from '../../ops';
 import type { Channels, Outlet } from './channels';
 
 export interface SocketsOptions {
   readonly server: Server;
+  /** The address that it listens on. */
+  readonly host: string;
   readonly channels: Channels;
   readonly heartbeatMs: number;
 }
@@ -36,7 +39,7 @@ const GONE = JSON.stringify({ result: '404' });
 const ALL: Choice = () => true;
 
 /** The streaming service: `/channels/{id}`, heartbeats, pings, one socket a channel. */
-export function serveSockets({ server, channels, heartbeatMs }: SocketsOptions): Sockets {
+export function serveSockets({ server, host, channels, heartbeatMs }: SocketsOptions): Sockets {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: 64 * 1024, perMessageDeflate: false });
   const muted = new WeakSet<WebSocket>();
   let beating = true;
@@ -49,6 +52,11 @@ export function serveSockets({ server, channels, heartbeatMs }: SocketsOptions):
   }
 
   server.on('upgrade', (request: IncomingMessage, stream, head) => {
+    const foreign = foreignRequest(host, request);
+    if (foreign !== null) {
+      stream.end(`HTTP/1.1 ${foreign.status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
     const id = /^\/channels\/([^/?]+)/.exec(request.url ?? '')?.[1];
     if (id === undefined || refusal !== null) {
       refusal?.onRefusal();

@@ -28,7 +28,7 @@ beforeAll(async () => {
   await migrate(store.client, { database: 'demo', dryRun: false });
   await writerInto(store).put(upsert(1), upsert(2, { conversation_id: 'c2', subject: `it's "quoted"\n` }));
   await store.close();
-  const options = { port: 0, host: '127.0.0.1', database: 'demo' } as const;
+  const options = { port: 0, host: '127.0.0.1', database: 'demo', admits: () => true } as const;
   readOnly = await serveClickHouseHttp(engine, { ...options, readOnly: true });
   readWrite = await serveClickHouseHttp(engine, { ...options, readOnly: false });
 });

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { rememberClickHouse } from '../../../src/embedded';
+import { bearing, rememberClickHouse } from '../../../src/embedded';
 import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../../src/embedded/clickhouse';
 import { serveClickHouseHttp, type ClickHouseHttp } from '../../../src/embedded/clickhouse-http';
 import { connectStore, type Store } from '../../../src/store/client';
@@ -129,10 +129,11 @@ describe('queuefold query beside a running start', () => {
     http = await serveClickHouseHttp(engine, {
       port: 0,
       host: '127.0.0.1',
+      admits: bearing('the-token'),
       readOnly: true,
       database: 'queuefold_demo',
     });
-    forget = await rememberClickHouse(folder, http.url);
+    forget = await rememberClickHouse(folder, { url: http.url, token: 'the-token' });
   });
   afterEach(async () => {
     await forget();
@@ -150,7 +151,7 @@ describe('queuefold query beside a running start', () => {
 
   test('a server of CLICKHOUSE_URL comes first', async () => {
     await forget();
-    const env = { CLICKHOUSE_URL: http.url, CLICKHOUSE_DATABASE: 'system' };
+    const env = { CLICKHOUSE_URL: http.url, CLICKHOUSE_DATABASE: 'system', CLICKHOUSE_PASSWORD: 'the-token' };
     expect((await query('SELECT currentDatabase()', { format: 'TSV' }, [], { env })).stdout).toBe('system\n');
   });
 });
