@@ -1,12 +1,11 @@
 import { CommanderError } from 'commander';
 import { processIo } from '../common';
-import { POOL_THREADS } from '../embedded';
 import { createProgram } from './program';
 
 const WRONG_USAGE = 2;
 
-// Before anything uses the pool.
-process.env['UV_THREADPOOL_SIZE'] ??= String(POOL_THREADS);
+// Before anything uses libuv's pool: the embedded ClickHouse wants POOL_THREADS (src/embedded/clickhouse.ts).
+process.env['UV_THREADPOOL_SIZE'] ??= '16';
 
 async function main(): Promise<number> {
   const io = processIo();

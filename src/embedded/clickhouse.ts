@@ -6,7 +6,6 @@ import { loadEngine, type Connection } from './clickhouse-engine';
 import { createLane } from './clickhouse-lane';
 import { runStatement, StatementError, type Statement, type StatementResult } from './clickhouse-statement';
 import { identify } from './identity';
-import { POOL_THREADS } from './pool';
 import { namingPath } from './remedy';
 
 export interface EmbeddedOptions {
@@ -26,14 +25,19 @@ export interface EmbeddedClickHouse {
   close(): Promise<void>;
 }
 
+/** Of libuv's pool, in a process of `queuefold` (`UV_THREADPOOL_SIZE`; Node.js's own default is 4). */
+const POOL_THREADS = 16;
+
 /**
- * The engine runs every query on a thread of libuv's pool. The writer, this program's own reads (health, the table) and statements of others have lanes of their
- * own, so that a long SELECT holds up neither the others nor the health check; the rest is for files and names.
+ * The engine runs every query on a thread of libuv's pool. The writer, this program's own reads (health, the table) and
+ * statements of others have lanes of their own, so that a long SELECT holds up neither the others nor the health check; the
+ * rest is for files and names.
  */
-const THREADS = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
-const WRITES = 2;
-const OWN_READS = THREADS < POOL_THREADS ? 1 : 2;
-const STATEMENTS = THREADS < POOL_THREADS ? 1 : 6;
+function createLanes() {
+  const isSmall = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) < POOL_THREADS;
+  return { writes: createLane(2), reads: createLane(isSmall ? 1 : 2), statements: createLane(isSmall ? 1 : 6) };
+}
+
 /** Statements of others that wait for their turn. */
 const MOST_WAITING = 32;
 
@@ -50,9 +54,7 @@ export async function openEmbeddedClickHouse({ dataDir }: EmbeddedOptions): Prom
   const keeper = await Promise.resolve(path)
     .then((folder) => new engine.Session(folder))
     .catch(async (error: unknown) => Promise.reject(await explained(error, path)));
-  const reads = createLane(OWN_READS);
-  const statements = createLane(STATEMENTS);
-  const writes = createLane(WRITES);
+  const { reads, statements, writes } = createLanes();
   const connections = new Set<Connection>();
   let closing: Promise<void> | null = null;
 

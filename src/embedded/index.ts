@@ -3,6 +3,5 @@ export { serveClickHouseHttp } from './clickhouse-http';
 export { bearing } from './clickhouse-token';
 export { openEmbeddedClickHouse } from './clickhouse';
 export { acquireDataDir } from './lock';
-export { POOL_THREADS } from './pool';
 export { curlOptions, findRunningClickHouse, newToken, rememberClickHouse, tokenFile } from './running-clickhouse';
 export { provideKafka, provideRegistry } from './services';

@@ -316,7 +316,7 @@ describe('POST /events, the acknowledgement', () => {
 
 /** A request as fetch does not send it. Resolves with all that comes until the server ends the connection. */
 function rawPost(port: number, text: string, how: 'chunked' | 'short'): Promise<string> {
-  const head = `POST /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${SECRET}\r\n`;
+  const head = `POST /events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${SECRET}\r\n`;
   const chunked = `Transfer-Encoding: chunked\r\n\r\n${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`;
   return new Promise((resolve, reject) => {
     let answer = '';
