@@ -27,7 +27,10 @@ export async function execute(kind: CommandKind, globals: GlobalOptions, body: C
   const secrets = () => [...secretValues(config), ...proxySecrets(process.env)];
   const { logger, redirect } = commandLogging(config, io, { quiet, debug: globals.debug === true, secrets });
   exitOnUncaught({ logger, process });
-  const shutdown = createShutdown({ logger, process, deadlineMs: STOP_DEADLINE_MS });
+  const shutdown = createShutdown({
+    ...{ logger, process, deadlineMs: STOP_DEADLINE_MS },
+    level: kind.longRunning ? 'info' : 'debug',
+  });
   const metrics = versionedMetrics();
   if (kind.longRunning) collectProcessMetrics(metrics.registry);
   const context: Context = { config, logger, redirectLogs: redirect, metrics, io, quiet, shutdown };

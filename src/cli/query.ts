@@ -47,6 +47,8 @@ export async function runQuery(context: Context, words: readonly string[], flags
     params,
     access: flags.write === true ? 'write' : 'read',
   };
+  // The embedded ClickHouse would take what is on stdin for data of an INSERT. A statement from there was read to its end.
+  if (sql !== '-' && config.clickhouse.url === undefined) io.detachStdin?.('unused');
   const target = await openTarget(config);
   shutdown.onStop('ClickHouse', () => target.close());
   try {

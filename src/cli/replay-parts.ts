@@ -1,10 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UsageError } from '../common';
 import { type Config, requireGroups, withDefaults } from '../config';
-import { openEmbeddedClickHouse, provideKafka, provideRegistry } from '../embedded';
+import { keepPrivate, namingPath, openEmbeddedClickHouse, provideKafka, provideRegistry } from '../embedded';
 import { createLocalSchemas, createMemoryLog, discard, topicNames } from '../log';
 import { type RunningSinkRole, startSinkRole } from '../sink';
 import { connectStore, dropDatabase, identifier, type Store } from '../store';
@@ -71,14 +70,27 @@ async function openMemory(
   return { log, schemas: createLocalSchemas(), topics };
 }
 
+/** Below the data directory, which may be the only folder of a container that can be written to. Removed at the end, unless it is kept. */
+async function ownFolder({ config, shutdown, io }: Context, place: ReplayPlace): Promise<string> {
+  const parent = resolve(config.dataDir);
+  keepPrivate();
+  const [made, folder] = await namingPath('data directory', parent, async () => [
+    await mkdir(parent, { recursive: true }),
+    await mkdtemp(join(parent, 'replay-')),
+  ]);
+  shutdown.onStop(`the replay's ${folder}`, async () => {
+    if (place.keep) io.stderr.write(`kept: ${folder}\n`);
+    else await rm(folder, { recursive: true, force: true });
+    // Made for this, and empty again: gone again. Not where another one has come to use it.
+    if (made !== undefined) await rmdir(parent).catch(() => undefined);
+  });
+  return folder;
+}
+
 /** A Kafka and a registry for this one replay; their data are removed with them unless they are to be kept. */
 async function openEmbedded(context: Context, place: ReplayPlace): Promise<Connected> {
-  const { config, shutdown, io } = context;
-  const dataDir = await mkdtemp(join(tmpdir(), 'queuefold-replay-'));
-  shutdown.onStop('data of the replay', async () => {
-    if (place.keep) io.stderr.write(`kept: ${dataDir}\n`);
-    else await rm(dataDir, { recursive: true, force: true });
-  });
+  const { config, shutdown } = context;
+  const dataDir = await ownFolder(context, place);
   const onProgress = progressOf(context);
   const [kafka, registry] = await Promise.all([
     stoppedInTheEnd(shutdown, 'Kafka', provideKafka({ dataDir, onProgress, signal: shutdown.signal })),
@@ -140,7 +152,7 @@ export async function openReplayStore(
   kind: 'embedded' | 'clickhouse',
   place: ReplayPlace,
 ): Promise<Store> {
-  const { config, shutdown, io } = context;
+  const { config, shutdown } = context;
   const own: Config = { ...config, clickhouse: { ...config.clickhouse, database: place.database } };
   const store = kind === 'clickhouse' ? configuredStore({ ...context, config: own }) : await openEmbeddedStore();
   if (kind === 'clickhouse' && !place.keep && !place.named.database) {
@@ -152,11 +164,7 @@ export async function openReplayStore(
   return store;
 
   async function openEmbeddedStore(): Promise<Store> {
-    const dataDir = await mkdtemp(join(tmpdir(), 'queuefold-replay-'));
-    shutdown.onStop('tables of the replay', async () => {
-      if (place.keep) io.stderr.write(`kept: ${dataDir}\n`);
-      else await rm(dataDir, { recursive: true, force: true });
-    });
+    const dataDir = await ownFolder(context, place);
     const engine = await openEmbeddedClickHouse({ dataDir });
     shutdown.onStop('embedded ClickHouse', () => engine.close());
     return connectStore({ connection: engine.connection(), database: place.database, where: engine.path });

@@ -39,6 +39,8 @@ export async function runReplay(command: Context, files: readonly string[], flag
   if (flags.print === 'visits' && config.fold.visits === 'off') {
     throw new UsageError('--print visits: VISITS is "off", so none are written; set VISITS=on');
   }
+  // The embedded ClickHouse would take what is on stdin for data of an INSERT.
+  if (flags.store === 'embedded') io.detachStdin?.(files.includes('-') ? 'relayed' : 'unused');
   const run = randomBytes(4).toString('hex');
   const place: ReplayPlace = {
     prefix: flags.prefix ?? `${config.topics.prefix}_replay_${run}`,

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { OperatorError } from '../common';
 import { type Config, requireGenesys } from '../config';
@@ -97,12 +97,14 @@ export async function openKafka(
   };
 }
 
-/** A log in this process: neither Kafka nor Java, and nothing is kept for the next start. */
+/** A log in this process: neither Kafka nor Java. The next start begins with an empty one, and keeps the tables. */
 export async function openMemoryLog({ config, shutdown, logger, metrics }: Context, store: Store): Promise<LogPart> {
   await setUpTables(config, store, 'apply');
   const topics = topicNames(config.topics.prefix);
   const log = createMemoryLog({
     partitions: config.topics.partitions,
+    // A log made anew: its rows begin a new epoch in the tables, and the history of earlier starts stays.
+    identity: randomUUID(),
     topics: {
       [topics.events]: { retention: 'consumed' },
       [topics.state]: { retention: 'latest' },
@@ -121,15 +123,13 @@ export async function openMemoryLog({ config, shutdown, logger, metrics }: Conte
     schemas: createLocalSchemas(),
     topics,
     ended: new Promise(() => undefined),
-    where: [['Log', 'in memory: gone when this process ends']],
+    where: [['Log', 'in memory: gone when this process ends; the tables and their history stay']],
   };
 }
 
-/** The folder of a memory log's tables, empty: its offsets begin anew, which older rows would not survive. */
-export async function emptyMemoryDir(dataDir: string): Promise<string> {
-  const folder = join(dataDir, 'memory');
-  await rm(join(folder, 'clickhouse'), { recursive: true, force: true });
-  return folder;
+/** The folder of the tables of `--log memory`: those of Kafka's topics stay apart. */
+export function memoryDir(dataDir: string): string {
+  return join(dataDir, 'memory');
 }
 
 export interface GenesysPart {

@@ -1,21 +1,13 @@
 import { startBridgeRole } from '../bridge';
-import { UsageError } from '../common';
+import { OperatorError, UsageError } from '../common';
 import { type Config, type SettingKey, withDefaults } from '../config';
-import { acquireDataDir } from '../embedded';
+import { acquireDataDir, keepPrivate, loadEngine } from '../embedded';
 import { startFoldRole } from '../fold';
 import { livenessOf, startOpsHttp } from '../ops';
 import { startSinkRole } from '../sink';
 import { boardModel, startLiveView } from './board';
 import { tracingOf, type Context } from './context';
-import {
-  emptyMemoryDir,
-  openGenesys,
-  openKafka,
-  openMemoryLog,
-  openStore,
-  progressOf,
-  type Where,
-} from './start-parts';
+import { memoryDir, openGenesys, openKafka, openMemoryLog, openStore, progressOf, type Where } from './start-parts';
 
 export interface StartFlags {
   readonly log: 'kafka' | 'memory';
@@ -30,6 +22,11 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
       'CLICKHOUSE_URL: not with --log memory, whose offsets begin anew with every start; unset it, or use --log kafka',
     );
   }
+  // Before anything is made: where it is not installed, that is what has to be said.
+  if (config.clickhouse.url === undefined) loadEngine();
+  keepPrivate();
+  // Nothing is read from it, and the embedded ClickHouse would take it for data of an INSERT.
+  io.detachStdin?.('unused');
   const lock = await acquireDataDir(config.dataDir);
   shutdown.onStop('data directory', () => lock.release());
   const progress = progressOf(started);
@@ -37,7 +34,7 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
   if (io.stderr.isTTY === true) started.redirectLogs((line) => void io.stderr.write(`\r\x1b[K${line}`));
 
   progress('ClickHouse');
-  const storeDir = flags.log === 'memory' ? await emptyMemoryDir(config.dataDir) : config.dataDir;
+  const storeDir = flags.log === 'memory' ? memoryDir(config.dataDir) : config.dataDir;
   const { store, where: storeWhere } = await openStore(started, storeDir);
   progress(flags.log === 'memory' ? 'tables' : 'Kafka and schema registry');
   const kafka =
@@ -86,12 +83,17 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
   );
   shutdown.onStop('view', () => view.stop());
 
+  const lost = lock.lost.then(() => {
+    throw new OperatorError(
+      `data directory ${config.dataDir}: another process has taken it, because this one stood still for long.`,
+    );
+  });
   const failed = kafka.ended.then((error) => {
     if (error !== undefined && !shutdown.signal.aborted) throw error;
     return new Promise<void>(() => undefined);
   });
   // `until` waits for everything it is given to end; the parts that never end by themselves are only raced.
-  const ended = Promise.race([failed, bridge.done, fold.done, sink.done]);
+  const ended = Promise.race([lost, failed, bridge.done, fold.done, sink.done]);
   await shutdown.until(ended);
 }
 

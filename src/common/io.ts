@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { isatty } from 'node:tty';
+
 /** The streams of a process, as commands use them. */
 export interface Io {
   /** Machine output, nothing else. */
@@ -5,6 +9,11 @@ export interface Io {
   /** Logs, progress, errors. */
   readonly stderr: OutputStream;
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean; destroy(error?: Error): unknown };
+  /**
+   * Of a process: what reads its descriptor 0 behind our back (the embedded ClickHouse takes it for data of an INSERT) finds
+   * nothing there from now on. With `relayed`, `stdin` goes on. To be called before anything has read from `stdin`.
+   */
+  readonly detachStdin?: (use: 'unused' | 'relayed') => void;
   /** Whether colours are wanted on a terminal (`NO_COLOR`, `TERM=dumb`). */
   readonly color: boolean;
 }
@@ -16,8 +25,35 @@ export type OutputStream = NodeJS.WritableStream & {
 };
 
 export function processIo(): Io {
-  const { stdout, stderr, stdin, env } = process;
-  return { stdout, stderr, stdin, color: (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb' };
+  const { stdout, stderr, env } = process;
+  let relay: Io['stdin'] | null = null;
+  return {
+    stdout,
+    stderr,
+    // Not before somebody wants it: what has no stream yet can still be handed on.
+    get stdin() {
+      return relay ?? process.stdin;
+    },
+    color: (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
+    detachStdin: (use) => {
+      // A terminal is no data.
+      if (isatty(0)) return;
+      if (use === 'relayed') relay = startRelay();
+      // The lowest free descriptor is the one that was closed.
+      closeSync(0);
+      openSync('/dev/null', 'r');
+    },
+  };
+}
+
+/** A process that inherits the descriptor and passes on what it reads: whatever kind it is, a pipe, a file or a socket. */
+function startRelay(): Io['stdin'] {
+  const child = spawn('cat', [], { stdio: ['inherit', 'pipe', 'ignore'] });
+  const { stdout } = child;
+  child.once('error', (error) => stdout.destroy(error));
+  stdout.once('close', () => child.kill());
+  process.once('exit', () => child.kill());
+  return stdout;
 }
 
 /** Writes and waits until the stream took it: long outputs do not pile up in memory. */

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { messageOf, OperatorError } from '../common';
 import { pooledConnection } from './clickhouse-connection';
@@ -6,6 +6,7 @@ import { loadEngine, type Connection } from './clickhouse-engine';
 import { createLane } from './clickhouse-lane';
 import { runStatement, StatementError, type Statement, type StatementResult } from './clickhouse-statement';
 import { identify } from './identity';
+import { keepPrivate } from './private';
 import { namingPath } from './remedy';
 
 export interface EmbeddedOptions {
@@ -47,8 +48,13 @@ const TOO_MANY =
 /** One process a folder, and one folder a process. Throws an OperatorError that names the folder otherwise. */
 export async function openEmbeddedClickHouse({ dataDir }: EmbeddedOptions): Promise<EmbeddedClickHouse> {
   const engine = loadEngine();
+  keepPrivate();
   const path = join(resolve(dataDir), 'clickhouse');
-  await namingPath('data directory', path, () => mkdir(path, { recursive: true }));
+  await namingPath('data directory', path, async () => {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    // What an earlier version made is closed here, whatever is below.
+    await chmod(path, 0o700);
+  });
   await engine.drainPending();
   // Held for as long as the engine is open: without any connection the engine shuts down.
   const keeper = await Promise.resolve(path)

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFile, readlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 
 /** A process, told apart from a later one that was given the same pid. */
@@ -7,6 +8,16 @@ export interface ProcessIdentity {
   readonly pid: number;
   /** When it started, in the system's own notation: only ever compared for equality. */
   readonly started: string;
+}
+
+/**
+ * Where pids mean the same as here: one run of one kernel, and on Linux one namespace of pids (a container has its own).
+ * Only ever compared for equality.
+ */
+export async function scopeOfPids(): Promise<string> {
+  const known = [readFile('/proc/sys/kernel/random/boot_id', 'utf8'), readlink('/proc/self/ns/pid')];
+  const parts = await Promise.all(known).catch(() => [process.platform, hostname()]);
+  return parts.map((part) => part.trim()).join(' ');
 }
 
 /** The identity of a running process; undefined when there is none with this pid (a zombie counts as none). */

@@ -35,6 +35,7 @@ export interface JvmOptions {
  * The group's id is the JVM's pid; as long as the watcher is in the group, the system gives that pid to nobody else.
  */
 const SUPERVISOR = `
+umask 077
 exec 3<&0
 (
   read -r _ <&3
@@ -56,6 +57,7 @@ export async function startJvm(options: JvmOptions): Promise<Jvm> {
   const out = openSync(
     join(options.dir, `${options.name}.out`),
     constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND,
+    0o600,
   );
   const env = Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
   const child = spawn('/bin/sh', ['-c', SUPERVISOR, options.name, options.java, ...options.args], {
@@ -103,7 +105,7 @@ function killGroup(pid: number): void {
 
 async function rememberJvm(dir: string, pid: number): Promise<void> {
   const identity = await identify(pid);
-  if (identity !== undefined) await writeFile(join(dir, 'jvm.json'), JSON.stringify(identity));
+  if (identity !== undefined) await writeFile(join(dir, 'jvm.json'), JSON.stringify(identity), { mode: 0o600 });
 }
 
 /** The JVM of a parent that was killed a moment ago may still be shutting down. */

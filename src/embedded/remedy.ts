@@ -6,12 +6,17 @@ export const ALTERNATIVES =
   'engine (Docker, Podman), or set KAFKA_BROKERS and SCHEMA_REGISTRY_URL to use existing ones, or run without Kafka: ' +
   'queuefold start --log memory';
 
+const IMAGE =
+  'In a container, use the image with the embedded parts (docker build --target queuefold-embedded), which has a volume for it.';
+
 const REMEDIES: Readonly<Record<string, string>> = {
+  // Node.js says so of a folder in one that this user may not write to.
+  ENOENT: `It cannot be made: choose another folder with DATA_DIR. ${IMAGE}`,
   ENOSPC: 'The disk is full: free some space.',
   EDQUOT: 'The disk quota is used up: free some space.',
-  EACCES: 'This user may not write there: choose another folder or change its owner.',
+  EACCES: `This user may not write there: choose another folder with DATA_DIR or change its owner. ${IMAGE}`,
   EPERM: 'This user may not write there: choose another folder or change its owner.',
-  EROFS: 'It is read-only: choose another folder.',
+  EROFS: `It is read-only: choose another folder with DATA_DIR. ${IMAGE}`,
   ENOTDIR: 'A part of this path is a file: choose another folder.',
 };
 

@@ -1,9 +1,10 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from '../common';
 import { findLine, startJvm, tailOf, type Jvm, type JvmExit } from './jvm';
 import { acquireDataDir } from './lock';
 import { keepOrFindPorts } from './ports';
+import { keepPrivate } from './private';
 import { namingPath } from './remedy';
 
 /** What Kafka and the registry have in common: a folder of their own, ports that are remembered, a JVM that is awaited. */
@@ -39,7 +40,12 @@ const ABORT_GRACE_MS = 3_000;
 
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { dir } = options;
-  await namingPath('data directory', dir, () => mkdir(join(dir, 'tmp'), { recursive: true }));
+  keepPrivate();
+  await namingPath('data directory', dir, async () => {
+    await mkdir(join(dir, 'tmp'), { recursive: true, mode: 0o700 });
+    // What an earlier version made is closed here, whatever is below.
+    await chmod(dir, 0o700);
+  });
   const lock = await acquireDataDir(dir);
   try {
     return await startLocked(options, () => lock.release());
@@ -60,7 +66,7 @@ async function startLocked(options: ServiceOptions, release: () => Promise<void>
     ports = await keepOrFindPorts(undefined, options.portCount); // somebody took it between the look and the start
     jvm = await startAndWait(options, ports);
   }
-  await writeFile(portsFile, JSON.stringify(ports));
+  await writeFile(portsFile, JSON.stringify(ports), { mode: 0o600 });
 
   let asked = false;
   let tellEnd: (problem: OperatorError | undefined) => void = () => undefined;

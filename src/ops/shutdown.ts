@@ -37,6 +37,8 @@ export interface ShutdownOptions {
   readonly logger: Logger;
   /** The process, as far as this needs it. */
   readonly process: Pick<NodeJS.EventEmitter, 'on' | 'off'> & { exit(code: number): void };
+  /** How loud a signal is logged. Default `info`: what runs for ever ends by nothing else. */
+  readonly level?: 'info' | 'debug';
   /** Longest time from the first request to the end; after it the process exits with 1. */
   readonly deadlineMs: number;
 }
@@ -46,7 +48,7 @@ interface Step {
   readonly stop: () => unknown;
 }
 
-export function createShutdown({ logger, process: host, deadlineMs }: ShutdownOptions): Shutdown {
+export function createShutdown({ logger, process: host, level = 'info', deadlineMs }: ShutdownOptions): Shutdown {
   const controller = new AbortController();
   const steps: Step[] = [];
   let asked: ShutdownCause | null = null;
@@ -72,7 +74,7 @@ export function createShutdown({ logger, process: host, deadlineMs }: ShutdownOp
   const request = (cause: ShutdownCause) => {
     if (asked !== null) return;
     asked = cause;
-    logger.debug({ cause }, 'stopping');
+    logger[level]({ cause }, 'stopping');
     startDeadline();
     controller.abort();
   };

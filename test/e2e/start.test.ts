@@ -1,7 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { lstat, readdir, readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -58,12 +58,14 @@ function given(...names: readonly string[]): Readonly<Record<string, string>> {
   );
 }
 
-/** The command, its output piped, with nothing in its environment but these. */
+/** The command, its output piped, with data on its stdin, a careless umask, and nothing in its environment but these. */
 function launch(args: readonly string[], dataDir: string, tools: Readonly<Record<string, string>> = TOOLS): Launched {
-  const child = spawn(process.execPath, [BIN, ...args], {
+  const child = spawn('/bin/sh', ['-c', 'umask 000; exec "$@"', 'sh', process.execPath, BIN, ...args], {
     env: { ...NO_ENGINE, ...tools, DATA_DIR: dataDir, HTTP_PORT: '0', SIM_CONVERSATIONS_PER_SECOND: '10' },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  // Somebody who reads it would take it for data.
+  child.stdin.on('error', () => undefined).end('{"conversation_id":"not to be read"}\n');
   let [stdout, stderr] = ['', ''];
   let over = false;
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -228,6 +230,19 @@ describe('queuefold start', () => {
     }
   });
 
+  test('keeps to itself what it makes, whatever the umask', async () => {
+    const paths = await readdir(dataDir, { recursive: true });
+    expect(paths.length).toBeGreaterThan(50);
+    const open = async (path: string): Promise<boolean> => {
+      // Segments and parts come and go while we look.
+      const found = await lstat(join(dataDir, path)).catch(() => null);
+      return found !== null && !found.isSymbolicLink() && (found.mode & 0o077) !== 0;
+    };
+    const others: string[] = [];
+    for (const path of ['', ...paths]) if (await open(path)) others.push(path);
+    expect(others).toEqual([]);
+  });
+
   test('refuses to write for those who ask for SQL', async () => {
     const statement = 'TRUNCATE TABLE queue_conversation_history';
     const headers = { Authorization: `Bearer ${first.token}` };
@@ -311,6 +326,24 @@ describe('where there is neither Java nor Maven nor a container engine', () => {
     const memory = await start(folderOf('memory'), ['--log', 'memory'], NO_TOOLS);
     expect([...memory.places.keys()]).toEqual(['Log', 'Topics', 'SQL', 'Curl', 'Metrics', 'Genesys']);
     await until('rows', SOON_MS, async () => Number(await sql(memory, COUNT)) > 0);
-    expect(await end(memory, 'SIGTERM')).toMatchObject({ code: 0, stdout: '' });
+    const ended = await end(memory, 'SIGTERM');
+    expect(ended).toMatchObject({ code: 0, stdout: '' });
+    expect(ended.stderr).toMatch(/"level":(?:30|"info").*"msg":"stopping"/);
+  });
+
+  test('the next one goes on with the history, and has no row of the earlier organisation', async () => {
+    const earlier = await start(folderOf('memory'), ['--log', 'memory'], NO_TOOLS);
+    await until('rows', SOON_MS, async () => Number(await sql(earlier, COUNT)) > 0);
+    const ids = idsOf(await rowsOf(earlier));
+    await end(earlier, 'SIGTERM');
+    const next = await start(folderOf('memory'), ['--log', 'memory'], NO_TOOLS);
+    const listed = [...ids].map((id) => `'${id}'`).join(', ');
+    const known = 'SELECT uniq(conversation_id) FROM queue_conversation_history WHERE conversation_id IN';
+    expect(Number(await sql(next, `${known} (${listed})`))).toBe(ids.size);
+    await until('only rows of this organisation', SOON_MS, async () => {
+      const now = idsOf(await rowsOf(next));
+      return now.size > 0 && [...now].every((id) => !ids.has(id));
+    });
+    await end(next, 'SIGTERM');
   });
 });

@@ -47,7 +47,7 @@ export function createMemoryClient(store: MemoryStore, options: ClientOptions): 
     read: (request) => Promise.resolve(closing(readMemory(store, request))),
     endOffsets: (topic) => Promise.resolve(endsOf(store, topic)),
     writtenOffsets: (topic) => Promise.resolve(endsOf(store, topic)),
-    topicId: () => Promise.resolve(null),
+    topicId: (topic) => Promise.resolve(store.identity === null ? null : `${store.identity} ${topic}`),
     tombstoneRetentionMs: () => Promise.resolve(null),
     reach: (topics) => {
       for (const topic of topics) store.topic(topic);

@@ -16,6 +16,8 @@ export interface MemoryLogOptions {
    * slowest group; `send` then waits. Without any group nothing is consumed. Default 20,000.
    */
   readonly maxAhead?: number;
+  /** The log's own name, different from all others': then its topics have ids, as Kafka's have. Default: they have none. */
+  readonly identity?: string;
 }
 
 export interface MemoryTopicOptions {
@@ -46,6 +48,7 @@ export interface MemoryCluster {
 
 /** What clients do with the cluster. */
 export interface MemoryStore {
+  readonly identity: string | null;
   readonly groups: Groups;
   readonly maxAhead: number;
   topic(name: string): readonly PartitionLog[];
@@ -81,6 +84,7 @@ export function createMemoryCluster(options: MemoryLogOptions): MemoryCluster {
   const groups = createGroups((name) => topic(name).length);
 
   const store: MemoryStore = {
+    identity: options.identity ?? null,
     groups,
     maxAhead,
     topic,
