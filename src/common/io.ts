@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
 import { isatty } from 'node:tty';
 
 /** The streams of a process, as commands use them. */
@@ -49,11 +50,12 @@ export function processIo(): Io {
 /** A process that inherits the descriptor and passes on what it reads: whatever kind it is, a pipe, a file or a socket. */
 function startRelay(): Io['stdin'] {
   const child = spawn('cat', [], { stdio: ['inherit', 'pipe', 'ignore'] });
-  const { stdout } = child;
-  child.once('error', (error) => stdout.destroy(error));
-  stdout.once('close', () => child.kill());
+  // Piped at once: of a child that has ended, Node.js throws away what nobody reads yet.
+  const relayed = child.stdout.pipe(new PassThrough());
+  child.once('error', (error) => relayed.destroy(error));
+  relayed.once('close', () => child.kill());
   process.once('exit', () => child.kill());
-  return stdout;
+  return relayed;
 }
 
 /** Writes and waits until the stream took it: long outputs do not pile up in memory. */

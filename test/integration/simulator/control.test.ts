@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { afterEach, expect, test } from '@jest/globals';
+import { WebSocket } from 'ws';
 import type { Truth } from '../../../src/simulator';
 import { createStage, until } from '../genesys/support';
 
@@ -27,4 +29,18 @@ test('the simulator is watched and steered over HTTP: truth, pause, resume, drop
   const unknown = await control('explode');
   expect(unknown.status).toBe(404);
   expect(await unknown.json()).toMatchObject({ allowed: expect.arrayContaining(['pause', 'resume', 'drop-sockets']) });
+});
+
+test('no web page gets at it: not at what needs no token, not at the API, not at the socket', async () => {
+  const simulator = await stage.simulate({});
+  for (const headers of [{ Origin: 'https://page.example' }, { 'Sec-Fetch-Site': 'cross-site' }]) {
+    for (const path of ['/truth', '/control/limits', '/api/v2/routing/queues']) {
+      expect([path, (await fetch(`${simulator.apiUrl}${path}`, { headers })).status]).toEqual([path, 403]);
+    }
+    expect((await fetch(`${simulator.apiUrl}/control/pause`, { method: 'POST', headers })).status).toBe(403);
+    const socket = new WebSocket(`${simulator.apiUrl.replace('http', 'ws')}/channels/any`, { headers });
+    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode: number }];
+    expect(response.statusCode).toBe(403);
+    socket.on('error', () => undefined).terminate();
+  }
 });

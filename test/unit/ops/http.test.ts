@@ -108,6 +108,17 @@ describe('the server itself', () => {
     expect(posted.headers.get('allow')).toBe('GET, HEAD');
   });
 
+  test('serves no web page on loopback: neither metrics and health nor what else there is', async () => {
+    const handle = () => Promise.resolve({ status: 200, contentType: 'text/plain', body: 'taken' });
+    const { url } = await serve({ routes: { '/events': { methods: ['POST'], handle } } });
+    for (const headers of [{ origin: 'https://page.example' }, { 'sec-fetch-site': 'cross-site' }]) {
+      for (const path of ['/metrics', '/health/live', '/health/ready']) {
+        expect((await fetch(`${url}${path}`, { headers })).status).toBe(403);
+      }
+      expect((await fetch(`${url}/events`, { method: 'POST', headers, body: '{}' })).status).toBe(403);
+    }
+  });
+
   test('whoever does not come to the end of a request is not waited for', async () => {
     const { port } = await serve({ requestTimeoutMs: 100 });
     const heard = new Promise<string>((resolve, reject) => {
