@@ -1,7 +1,7 @@
-import type { QueueConversation } from '../conversation';
+import { invalid, type QueueConversation } from '../conversation';
 import type { Credentials, GenesysUrls, ReconciliationTimings, Timings } from '../genesys';
 import { createIngest, type OriginatedLine } from '../ingest';
-import { createEventCodec, type OutRecord, reportSent } from '../log';
+import { createEventCodec, type OutRecord, reportSent, unreadable } from '../log';
 import { observeLatency, type Received } from '../ops';
 import { inputLimitsOf, limitsOf, logAnswers, maskOf, type RoleParts, type RunningRole } from '../wiring';
 import { sendEventLines } from './event-lines';
@@ -78,6 +78,16 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
       full = false;
       logger.info({ pending: sender.pending() }, 'reading from Genesys goes on');
       genesys?.resume();
+    },
+    onRefused: (record, answer) => {
+      const { topic, key, value } = record;
+      metrics.deadLetters.inc({ stage: 'bridge', reason: 'too-large' });
+      logger.error(
+        { topic, bytes: value?.length, answer },
+        'Kafka refuses a record: is its max.message.bytes too small?',
+      );
+      if (topic === topics.deadLetters) return null;
+      return ingest.refuse(invalid('too-large', answer), `conversation ${String(key)}`, unreadable(value)).record;
     },
     onCoalesced: (snapshots) => metrics.coalesced.inc(snapshots),
     onPending: ({ conversations, bytes }) => {

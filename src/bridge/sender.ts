@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { messageOf, OperatorError } from '../common';
 import type { ConversationEvent, Limits } from '../conversation';
-import type { LogProducer, OutRecord, ValueCodec } from '../log';
+import { RefusedRecordsError, type LogProducer, type OutRecord, type ValueCodec } from '../log';
 import { createWaiting } from './waiting';
 
 /**
@@ -40,6 +40,11 @@ export interface SenderOptions {
   /** Half of it has gone. */
   readonly onRoom: () => void;
   readonly onSent: (records: readonly OutRecord[]) => void;
+  /**
+   * The log will never take this record. Answers what is sent in its place; null: nothing.
+   * @param answer the log's, such as MESSAGE_TOO_LARGE
+   */
+  readonly onRefused: (record: OutRecord, answer: string) => OutRecord | null;
   /** What waits has changed. */
   readonly onPending: (pending: { readonly conversations: number; readonly bytes: number }) => void;
   /** So many snapshots went into others, and need not be sent. */
@@ -86,13 +91,20 @@ export function createSender(options: SenderOptions): Sender {
   };
 
   /** False: given up, because the sender stops. What becomes of a batch whose answer was lost is not known: it stays as it is. */
-  const deliver = async (records: readonly OutRecord[]): Promise<boolean> => {
+  const deliver = async (batch: readonly OutRecord[]): Promise<boolean> => {
+    let records = batch;
     for (let failures = 1; ; failures++) {
       try {
         await producer.send(records);
         problem = null;
         return true;
       } catch (error) {
+        if (error instanceof RefusedRecordsError) {
+          // All others are stored; a dead letter that is refused, too, has no successor.
+          records = error.records.flatMap((record) => options.onRefused(record, error.message) ?? []);
+          if (records.length === 0) return true;
+          continue;
+        }
         problem = messageOf(error);
         if (stopping) return false;
         logger.warn({ error: problem, pending: waiting.records() }, 'the log does not take records, trying again');

@@ -40,7 +40,12 @@ export interface FoldSettings {
   readonly limits: Limits;
   /** The size of a state as the changelog writes it, in bytes. */
   readonly sizeOf: (state: ConversationState) => number;
+  /** Whether the log takes the record. One that it does not take makes its event `too-large`. */
+  readonly fits: (record: StateRecord | VisitRecord) => boolean;
 }
+
+/** What an operator decides of it; the rest follows from the log. */
+export type FoldChoices = Omit<FoldSettings, 'sizeOf' | 'fits'>;
 
 export const DEFAULT_FOLD_SETTINGS: FoldSettings = {
   closeAfter: 'disconnect',
@@ -49,6 +54,7 @@ export const DEFAULT_FOLD_SETTINGS: FoldSettings = {
   visits: 'on',
   limits: DEFAULT_LIMITS,
   sizeOf: () => 0,
+  fits: () => true,
 };
 
 /** What is known of a conversation without row and without end is forgotten so long after its last event. */
@@ -91,6 +97,14 @@ export type FoldOutcome = 'folded' | 'duplicate' | 'after-the-end' | 'unknown-go
  * What is due by then (`dueAt`) must have been done before: see partition.ts.
  */
 export function fold(known: ConversationState | null, event: ConversationEvent, settings: FoldSettings): Folded {
+  const folded = foldFitting(known, event, settings);
+  const { records, visits = [] } = folded;
+  if (records.every(settings.fits) && visits.every(settings.fits)) return folded;
+  return { state: known, records: [], outcome: 'too-large' };
+}
+
+/** … but for the size of its records. */
+function foldFitting(known: ConversationState | null, event: ConversationEvent, settings: FoldSettings): Folded {
   if (event.gone && event.erase === true) return foldErase(event);
   if (isErased(known, event.receivedAt)) return { state: known, records: [], outcome: 'after-the-end' };
   if (
@@ -178,7 +192,10 @@ function foldAfterTheEnd(known: EndedConversation, event: ConversationEvent, set
   const written = unseen.length === 0 ? {} : { visits: unseen };
   if (news.length === 0) return { state: known, records: [], ...written, outcome: 'after-the-end' };
   const state = { ...known, communicationIds: [...known.communicationIds, ...new Set(news)] };
-  const tooLarge = state.communicationIds.length > settings.limits.communications;
+  const { communications, bytes } = settings.limits;
+  const tooLarge =
+    state.communicationIds.length > communications ||
+    (mayExceed([], state.communicationIds, bytes) && settings.sizeOf(state) > bytes);
   return tooLarge
     ? { state: known, records: [], outcome: 'too-large' }
     : { state, records: [], ...written, outcome: 'after-the-end' };
@@ -362,14 +379,15 @@ function isTooLarge(open: OpenConversation, settings: FoldSettings): boolean {
   return (
     open.participants.length > limits.participants ||
     communications > limits.communications ||
-    (mayExceed(open.participants, limits.bytes) && settings.sizeOf(open) > limits.bytes)
+    (mayExceed(open.participants, open.endedBefore, limits.bytes) && settings.sizeOf(open) > limits.bytes)
   );
 }
 
 /** A cheap upper bound, so that states are measured exactly only where it matters. */
-function mayExceed(participants: readonly Participant[], bytes: number): boolean {
+function mayExceed(participants: readonly Participant[], endedIds: readonly string[], bytes: number): boolean {
   let characters = 0;
-  let records = 10;
+  let records = 10 + endedIds.length;
+  for (const id of endedIds) characters += id.length;
   for (const p of participants) {
     records += 1 + (p.skills?.length ?? 0) + p.communications.length;
     characters += p.id.length + lengthOf(p.purpose) + lengthOf(p.queueId) + lengthOf(p.userId);

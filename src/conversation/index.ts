@@ -1,13 +1,21 @@
 /** Pure: wire shapes → normalise → merge → lifecycle → project. No clock, no I/O, no Kafka. */
 export { coalesce } from './coalesce';
+export { hasRealTimes } from './event-times';
 export type { CommunicationSnapshot, ConversationEvent, EventSource, GoneEvent, SnapshotEvent } from './event';
 export { withFingerprint } from './fingerprint';
-export { DEFAULT_FOLD_SETTINGS, type FoldOutcome, type FoldSettings, type StateRecord, type VisitRecord } from './fold';
+export {
+  DEFAULT_FOLD_SETTINGS,
+  type FoldChoices,
+  type FoldOutcome,
+  type FoldSettings,
+  type StateRecord,
+  type VisitRecord,
+} from './fold';
 export { type ListedColumn, unlistedColumns } from './known-values';
 export { type InputLimits, isDeeperThan, type Limits } from './limits';
 export { parseLine, readLine } from './line';
 export { invalid, type Invalid, type InvalidReason, type Outcome, type SkipReason } from './outcome';
-export { createPartitionFold } from './partition';
+export { createPartitionFold, type OnDone } from './partition';
 export { maskEvent, matchAddress, type PrivacyMask } from './privacy';
 export { createRecentEvents } from './recent-events';
 export { printableRow, type QueueConversation, STATE_COLUMNS, TABLE_COLUMNS } from './row';

@@ -21,10 +21,15 @@ const NO_VISITS: readonly VisitRecord[] = [];
 export interface PartitionFold {
   /** Takes a conversation's state as the changelog has it; null: none. Only before the first event. */
   restore(conversationId: string, state: ConversationState | null): void;
+  /**
+   * Does what is due before an event received at `now`, epoch ms, is looked at, until `isFull`. Answers whether nothing is
+   * left. `apply` does it too, without a bound.
+   */
+  advance(now: number, onDone: OnDone, isFull: () => boolean): boolean;
   /** Does what is due before the event is looked at, then folds it. */
   apply(event: ConversationEvent): Applied;
-  /** Closes the rows whose deadline lies before `now`, epoch ms, for a timer in a live system. */
-  closeOverdue(now: number): readonly StateRecord[];
+  /** Closes the rows whose deadline lies before `now`, epoch ms, for a timer in a live system, until `isFull`. */
+  closeOverdue(now: number, onDone: OnDone, isFull: () => boolean): void;
   /** The earliest deadline of a row, or an earlier time at which to ask again; null: none. */
   nextDeadline(): number | null;
   /** The conversations whose state changed since the last call, with their state now (null: forgotten). */
@@ -32,6 +37,9 @@ export interface PartitionFold {
   /** Conversations that have a row. */
   readonly live: number;
 }
+
+/** What was due of one conversation has been done; `records` may be none. */
+export type OnDone = (conversationId: string, records: readonly StateRecord[]) => void;
 
 export interface Applied {
   readonly records: readonly StateRecord[];
@@ -71,23 +79,27 @@ export function createPartitionFold(settings: FoldSettings): PartitionFold {
     changes.set(id, state);
   };
 
-  const doDue = (schedule: typeof deadlines, now: number): StateRecord[] => {
-    const records: StateRecord[] = [];
-    schedule.drain(now, (id) => {
-      const state = states.get(id);
-      if (state === undefined) return;
-      const done = whenDue(id, state, settings);
-      change(id, done.state);
-      records.push(...done.records);
-    });
-    return records;
-  };
+  const doDue = (schedule: typeof deadlines, now: number, onDone: OnDone, isFull?: () => boolean): boolean =>
+    schedule.drain(
+      now,
+      (id) => {
+        const state = states.get(id);
+        if (state === undefined) return;
+        const done = whenDue(id, state, settings);
+        change(id, done.state);
+        onDone(id, done.records);
+      },
+      isFull,
+    );
+  const advance = (now: number, onDone: OnDone, isFull?: () => boolean): boolean =>
+    doDue(deadlines, now, onDone, isFull) && doDue(forgetting, now, onDone, isFull);
 
   return {
     restore: put,
+    advance,
     apply: (event) => {
-      const records = doDue(deadlines, event.receivedAt);
-      doDue(forgetting, event.receivedAt);
+      const records: StateRecord[] = [];
+      advance(event.receivedAt, (_, done) => void records.push(...done));
       const id = event.conversationId;
       const known = states.get(id) ?? null;
       const folded = fold(known, event, settings);
@@ -98,7 +110,7 @@ export function createPartitionFold(settings: FoldSettings): PartitionFold {
         outcome: folded.outcome,
       };
     },
-    closeOverdue: (now) => doDue(deadlines, now),
+    closeOverdue: (now, onDone, isFull) => void doDue(deadlines, now, onDone, isFull),
     nextDeadline: () => deadlines.next(),
     takeChanges: () => {
       const taken = changes;

@@ -4,8 +4,11 @@ import { compareIds } from './values';
 export interface Schedule {
   /** The id is due after `at`, or later. */
   add(id: string, at: number): void;
-  /** Calls `due` for each id that is due before `now`, in the order of the times, equal ones by id. */
-  drain(now: number, due: (id: string) => void): void;
+  /**
+   * Calls `due` for each id that is due before `now`, in the order of the times, equal ones by id; before each it asks
+   * whether to stop. Answers whether nothing is left.
+   */
+  drain(now: number, due: (id: string) => void, isFull?: () => boolean): boolean;
   /** The earliest entry's time. */
   next(): number | null;
 }
@@ -50,8 +53,9 @@ export function createSchedule(dueAfter: (id: string) => number | null): Schedul
 
   return {
     add,
-    drain: (now, due) => {
+    drain: (now, due, isFull) => {
       for (let top = heap[0]; top !== undefined && top.at < now; top = heap[0]) {
+        if (isFull?.() === true) return false;
         pop();
         // An entry that an earlier one replaced is dead.
         if (scheduled.get(top.id) !== top.at) continue;
@@ -61,6 +65,7 @@ export function createSchedule(dueAfter: (id: string) => number | null): Schedul
         if (at > top.at) add(top.id, at);
         else due(top.id);
       }
+      return true;
     },
     next: () => heap[0]?.at ?? null,
   };

@@ -49,7 +49,12 @@ export function time(value: unknown): number | null {
   const ofDay = ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1000 + milliseconds;
   const offset = (Number(offsetHour) * 60 + Number(offsetMinute)) * 60_000 * (sign === '-' ? -1 : 1);
   const instant = midnight + ofDay - offset;
-  return instant >= EARLIEST && instant < AFTER_LATEST ? instant : null;
+  return isTime(instant) ? instant : null;
+}
+
+/** Between 1900 and 2299, as ClickHouse keeps times. @param instant epoch milliseconds */
+export function isTime(instant: number): boolean {
+  return instant >= EARLIEST && instant < AFTER_LATEST;
 }
 
 /** Ids compare by their UTF-8 bytes: by code point, where JavaScript compares UTF-16 units. */

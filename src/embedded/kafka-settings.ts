@@ -1,6 +1,4 @@
 const MIB = 1024 * 1024;
-/** Room for the largest record queuefold writes (8 MiB) and a batch around it. */
-const LARGEST_BATCH = 10 * MIB;
 
 export interface KafkaPlace {
   readonly clientPort: number;
@@ -11,7 +9,10 @@ export interface KafkaPlace {
 
 export type KafkaOverrides = Readonly<Record<string, string | number | boolean>>;
 
-/** The settings of a broker that is alone on one machine. */
+/**
+ * The settings of a broker that is alone on one machine. Kafka's limits keep their defaults: what queuefold needs beyond
+ * one, it sets on its own topics (src/log/topics.ts), and a broker that somebody else configured needs no change.
+ */
 export function kafkaSettings(place: KafkaPlace, overrides: KafkaOverrides = {}): KafkaOverrides {
   const broker = `127.0.0.1:${place.clientPort}`;
   const controller = `127.0.0.1:${place.controllerPort}`;
@@ -28,9 +29,6 @@ export function kafkaSettings(place: KafkaPlace, overrides: KafkaOverrides = {})
 
     'auto.create.topics.enable': false,
     'delete.topic.enable': true,
-    'message.max.bytes': LARGEST_BATCH,
-    'replica.fetch.max.bytes': LARGEST_BATCH,
-    'replica.fetch.response.max.bytes': 2 * LARGEST_BATCH,
 
     // One node: nothing to wait for, nothing to replicate.
     'group.initial.rebalance.delay.ms': 0,

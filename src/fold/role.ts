@@ -20,6 +20,7 @@ export async function startFoldRole({
     deadLetterLimits: config.deadLetters,
     metrics,
     tracing,
+    logger,
     timers: true,
   });
   const watch = watchTasks({ log, tasks, group: topics.foldGroup, topic: topics.events, metrics, logger });

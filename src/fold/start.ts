@@ -1,5 +1,5 @@
 import type { DeadLetterLimits } from '../common';
-import { DEFAULT_FOLD_SETTINGS, type FoldSettings } from '../conversation';
+import { DEFAULT_FOLD_SETTINGS, type FoldChoices, type FoldSettings } from '../conversation';
 import {
   createChangelogCodec,
   createEventReader,
@@ -10,18 +10,21 @@ import {
   type SchemaSource,
   type TopicNames,
   type Topology,
+  visitKey,
 } from '../log';
-import type { Metrics, Tracing } from '../ops';
+import type { Logger, Metrics, Tracing } from '../ops';
+import { fitsInto, largestRecordOf } from './record-limit';
 import { createFoldTask } from './task';
 
 export interface FoldOptions {
   readonly log: Log;
   readonly schemas: SchemaSource;
   readonly topics: TopicNames;
-  readonly settings: Omit<FoldSettings, 'sizeOf'>;
+  readonly settings: FoldChoices;
   readonly deadLetterLimits: DeadLetterLimits;
   readonly metrics: Metrics;
   readonly tracing?: Tracing | undefined;
+  readonly logger?: Logger;
   /** False in a replay, whose clock is that of its events. */
   readonly timers: boolean;
 }
@@ -43,10 +46,16 @@ export async function startFold(options: FoldOptions): Promise<RunningTasks> {
     outputs: [topics.state, ...(writesVisits ? [topics.visits] : []), topics.deadLetters],
     timers,
   };
+  const rowFits = fitsInto(rows, await largestRecordOf(log, topics.state, options.logger));
+  const visitFits = visits && fitsInto(visits, await largestRecordOf(log, topics.visits, options.logger));
   const settings: FoldSettings = {
     ...DEFAULT_FOLD_SETTINGS,
     ...options.settings,
     sizeOf: (state) => changelog.sizeOf({ state, checkpoint: null }),
+    fits: (record) => {
+      if ('visit' in record) return visitFits === null || visitFits(visitKey(record.visit), record.visit);
+      return record.row === null || rowFits(record.conversationId, record.row);
+    },
   };
   return log.runTasks(topology, (partition) =>
     createFoldTask(partition, {

@@ -4,8 +4,10 @@ import {
   createPartitionFold,
   type FoldOutcome,
   type FoldSettings,
+  hasRealTimes,
   type ListedColumn,
   type QueueConversation,
+  type OnDone,
   type QueueVisit,
   type StateRecord,
   type VisitOutcome,
@@ -24,6 +26,7 @@ import {
   ERASED_TYPE,
   type LogRecord,
   type OutRecord,
+  recordBytes,
   type Task,
   type TaskOutput,
   type TopicNames,
@@ -32,6 +35,7 @@ import {
   visitKey,
 } from '../log';
 import { type FoldDeadLetterReason, type Metrics, observeLatency, type Received, type Tracing } from '../ops';
+import { createBudget } from './budget';
 
 export interface FoldTaskOptions {
   readonly topics: TopicNames;
@@ -95,16 +99,25 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
       return { topic: topics.visits, key: visitKey(visit), value: codec.encode(visit), timestamp, headers };
     });
 
+  const budget = createBudget();
+  /** Numbers the outputs of a record, also where what is due before it takes several transactions. */
+  let numbered = { offset: -1, next: 0 };
+  const idsOf = (offset: number) => {
+    if (numbered.offset !== offset) numbered = { offset, next: 0 };
+    return (): string => `${partition}-${offset}-${numbered.next++}`;
+  };
+
   const finish = (outputs: readonly Omit<OutRecord, 'partition'>[], nextOffset: number): TaskOutput => {
-    const changed = [...fold.takeChanges()].map(([key, state]) => ({
-      key,
-      value: state === null ? null : changelog.encode({ state, checkpoint: null }),
-    }));
+    const changed = [...fold.takeChanges()].map(([key, state]) => {
+      const value = state === null ? null : changelog.encode({ state, checkpoint: null });
+      budget.written(key, value);
+      return { key, value };
+    });
     const value = { state: null, checkpoint: { nextOffset, receivedAt: greatestReceivedAt } };
     return { outputs, changelog: [...changed, { key: CHECKPOINT_KEY, value: changelog.encode(value) }] };
   };
 
-  const refuse = (
+  const deadLetter = (
     record: LogRecord,
     reason: FoldDeadLetterReason,
     message: string,
@@ -119,7 +132,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
   const refuseUnreadable = (record: LogRecord, problem: Problem): Omit<OutRecord, 'partition'> => {
     const stop = limit.unreadable(record.offset);
     if (stop !== null) throw tooManyDeadLetters(record, stop, { ...problem, cannot: 'be read' });
-    return refuse(record, problem.reason, problem.message, unreadable(record.value));
+    return deadLetter(record, problem.reason, problem.message, unreadable(record.value));
   };
 
   /** The changelog's last word on each key: only that is decoded. */
@@ -134,6 +147,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
     }
     const { state, checkpoint: restored } = decoded.value;
     if (restored === null) {
+      budget.written(key, value);
       fold.restore(key, state);
       return;
     }
@@ -153,48 +167,84 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
       metrics.liveConversations.set({ partition }, fold.live);
       return checkpoint;
     },
-    process: (records, nextOffset) => {
+    process: (records, nextOffset, mostBytes = Infinity) => {
       const outputs: Omit<OutRecord, 'partition'>[] = [];
-      for (const record of records) {
+      const isFull = budget.begin(mostBytes);
+      const emit = (record: StateRecord, id: string, trace: string | null): void => {
+        const output = stateRecord(record, id, trace);
+        budget.spend(recordBytes(output));
+        outputs.push(output);
+      };
+      /** False: not all that is due before the record fits, so it waits. */
+      const take = (record: LogRecord): boolean => {
         const read = readEvent(record, events);
         if ('reason' in read) {
           outputs.push(refuseUnreadable(record, read));
           spans?.processed(record, 'dead-letter', read.reason);
-          continue;
+          return true;
         }
+        const trace = () => continueTrace(record.headers['traceparent'], partition, record.offset);
+        const ids = idsOf(record.offset);
+        const onDone: OnDone = (id, due) => {
+          budget.change(id, 0);
+          // A row that its deadline closed before this event was looked at is none of the event's doing.
+          for (const each of due) emit(each, ids(), id === read.conversationId ? trace() : null);
+        };
+        if (!fold.advance(read.receivedAt, onDone, isFull)) return false;
         limit.readable();
         greatestReceivedAt = Math.max(greatestReceivedAt ?? -Infinity, read.receivedAt);
         const applied = fold.apply(read);
         tally.outcomes[applied.outcome] = (tally.outcomes[applied.outcome] ?? 0) + 1;
         tally.received.push({ at: read.receivedAt, traceparent: record.headers['traceparent'] });
         spans?.processed(record, applied.outcome);
-        if (applied.records.length > 0 || applied.visits.length > 0) {
-          const trace = continueTrace(record.headers['traceparent'], partition, record.offset);
-          for (const [index, each] of applied.records.entries()) {
-            // A row that its deadline closed before this event was looked at is none of the event's doing.
-            const isOwn = each.conversationId === read.conversationId;
-            outputs.push(stateRecord(each, `${partition}-${record.offset}-${index}`, isOwn ? trace : null));
-          }
-          if (visits !== null) {
-            outputs.push(...visitRecords(visits, applied.visits, `${partition}-${record.offset}`, trace));
+        if (CHANGING.has(applied.outcome)) budget.change(read.conversationId, record.value?.length ?? 0);
+        for (const each of applied.records) emit(each, ids(), trace());
+        if (visits !== null && applied.visits.length > 0) {
+          for (const output of visitRecords(visits, applied.visits, `${partition}-${record.offset}`, trace())) {
+            budget.spend(recordBytes(output));
+            outputs.push(output);
           }
         }
         if (applied.outcome === 'too-large') {
-          const message = `conversation ${read.conversationId}: its knowledge would exceed the limits`;
-          outputs.push(refuse(record, 'too-large', message, withoutPersonalData({ id: read.conversationId })));
+          const message = `conversation ${read.conversationId}: what is known of it, or its row, would exceed the limits`;
+          outputs.push(deadLetter(record, 'too-large', message, withoutPersonalData({ id: read.conversationId })));
         }
+        return true;
+      };
+
+      for (const [index, record] of records.entries()) {
+        // At least one of them, unless what is due before it is enough.
+        if ((index > 0 && isFull()) || !take(record)) return { ...finish(outputs, record.offset), taken: index };
       }
       return finish(outputs, nextOffset);
+    },
+    refuse: (record, nextOffset, answer) => {
+      const stop = limit.unreadable(record.offset);
+      const reason = answer.includes('TOO_LARGE') ? 'too-large' : 'refused-by-kafka';
+      const message = `Kafka refuses what comes of it (${answer})`;
+      if (stop !== null) throw tooManyDeadLetters(record, stop, { reason, message, cannot: 'be written' });
+      spans?.processed(record, 'dead-letter', reason);
+      return finish([deadLetter(record, reason, message, unreadable(record.value))], nextOffset);
     },
     nextTimer: () => {
       const deadline = fold.nextDeadline();
       return deadline === null ? null : deadline + TIMER_GRACE_MS;
     },
-    onTimer: (at, nextOffset) => {
-      const records = fold.closeOverdue(at - TIMER_GRACE_MS + 1);
-      const outputs = records.map((each, index) =>
-        stateRecord(each, `${partition}-${nextOffset}-timer-${each.timestamp}-${index}`, null),
-      );
+    onTimer: (at, nextOffset, mostBytes = Infinity) => {
+      const outputs: Omit<OutRecord, 'partition'>[] = [];
+      const onDone: OnDone = (id, records) => {
+        budget.change(id, 0);
+        for (const each of records) {
+          const output = stateRecord(
+            each,
+            `${partition}-${nextOffset}-timer-${each.timestamp}-${outputs.length}`,
+            null,
+          );
+          budget.spend(recordBytes(output));
+          outputs.push(output);
+        }
+      };
+      fold.closeOverdue(at - TIMER_GRACE_MS + 1, onDone, budget.begin(mostBytes));
       return finish(outputs, nextOffset);
     },
     committed: () => {
@@ -215,6 +265,9 @@ function typeOf({ row, erased }: StateRecord): CloudEvent['type'] {
   return erased === true ? ERASED_TYPE : 'queuefold.queue-conversation.tombstone';
 }
 
+/** The outcomes with which a conversation's state may have changed. */
+const CHANGING: ReadonlySet<FoldOutcome> = new Set<FoldOutcome>(['folded', 'after-the-end']);
+
 interface Problem {
   readonly reason: FoldDeadLetterReason;
   readonly message: string;
@@ -225,10 +278,14 @@ function readEvent(record: LogRecord, events: ValueCodec<ConversationEvent>): Co
   const decoded = events.decode(record.value);
   if (!decoded.ok) return decoded;
   const id = decoded.value.conversationId;
-  if (record.key === null) return { reason: 'no-key', message: 'a record of the events topic without a key' };
+  // An empty key is the checkpoint's in the changelog, and no conversation's.
+  if (record.key === null || record.key.length === 0) {
+    return { reason: 'no-key', message: 'a record of the events topic without a key' };
+  }
   if (record.key.length !== Buffer.byteLength(id) || record.key.toString() !== id) {
     return { reason: 'wrong-key', message: 'the key is not the conversation id' };
   }
+  if (!hasRealTimes(decoded.value)) return { reason: 'wrong-time', message: 'a time outside of 1900 to 2299' };
   return decoded.value;
 }
 

@@ -37,8 +37,9 @@ export function aclsOf(role: AclRole, names: TopicNames): readonly Acl[] {
       return [
         topic(events, 'Read'),
         topic(changelog, 'Read', 'Write'),
-        topic(state, 'Write'),
-        topic(visits, 'Write'),
+        // DescribeConfigs: how large a record may be.
+        topic(state, 'Write', 'DescribeConfigs'),
+        topic(visits, 'Write', 'DescribeConfigs'),
         topic(deadLetters, 'Write'),
         group(foldGroup),
         { resource: 'transactional-id', name: `${foldGroup}-`, pattern: 'prefixed', operations: ['Write'] },

@@ -37,6 +37,8 @@ export type {
   TaskOutput,
   Topology,
 } from './port';
+export { recordBytes } from './record-size';
+export { RefusedRecordsError } from './refused';
 export { deadLetterRecord, unreadable } from './records/dead-letter';
 export { type CloudEvent, cloudEventHeaders, continueTrace, ERASED_TYPE, saysErased } from './records/headers';
 export { createFoldSpans, reportSent, reportStored } from './records/spans';
@@ -44,6 +46,7 @@ export { printableRecord, readStateRecord } from './records/state-records';
 export { readVisitRecord, visitKey } from './records/visit-records';
 export { createDeferred } from './runtime/signal';
 export {
+  LARGEST_RECORD_BYTES,
   NAMES_PARTITIONS,
   TOMBSTONE_RETENTION_MS,
   topicDefinitions,

@@ -23,6 +23,8 @@ export interface Log {
   topicId(topic: string): Promise<string | null>;
   /** How long the topic keeps a tombstone at least (`delete.retention.ms`); null: until every group has read it. */
   tombstoneRetentionMs(topic: string): Promise<number | null>;
+  /** The largest record that the topic takes, in bytes of a batch that holds it alone (`max.message.bytes`); null: any. */
+  largestRecordBytes(topic: string): Promise<number | null>;
   /** For people: why a method of this log failed, and what to do where a certificate or credentials are refused. */
   explain(error: unknown): Promise<string>;
   /**
@@ -91,12 +93,25 @@ export interface Task {
   restore(record: LogRecord): void;
   /** The end of the restore. Answers the next input offset that the changelog's checkpoint names, null without one. */
   restored(): number | null | Promise<number | null>;
-  /** Folds records (never empty) into outputs, committed together in one transaction. `nextOffset` follows the last. */
-  process(records: readonly LogRecord[], nextOffset: number): TaskOutput;
+  /**
+   * Folds records (never empty) into outputs, committed together in one transaction. `nextOffset` follows the last.
+   * @param mostBytes it stops before a record when what it would write has reached so much (`TaskOutput.taken`); what one
+   * record makes may go beyond. Absent: no bound
+   */
+  process(records: readonly LogRecord[], nextOffset: number, mostBytes?: number): TaskOutput;
+  /**
+   * The log will never take what comes of this record: answers what is written instead. The record changes nothing.
+   * Absent: such a record ends the tasks.
+   * @param answer the log's, such as MESSAGE_TOO_LARGE
+   */
+  refuse?(record: LogRecord, nextOffset: number, answer: string): TaskOutput;
   /** The epoch ms from which `onTimer` is wanted although no record comes; null: never. */
   nextTimer(): number | null;
-  /** The partition has been read up to an end offset that was fetched at `at` (epoch ms, ≥ `nextTimer()`). */
-  onTimer(at: number, nextOffset: number): TaskOutput;
+  /**
+   * The partition has been read up to an end offset that was fetched at `at` (epoch ms, ≥ `nextTimer()`).
+   * @param mostBytes as in `process`: what is left is due at the next call
+   */
+  onTimer(at: number, nextOffset: number, mostBytes?: number): TaskOutput;
   /** The task's transaction was committed: time to count what happened. */
   committed(): void;
   close(): void;
@@ -108,6 +123,11 @@ export interface TaskOutput {
   readonly changelog: readonly Omit<OutRecord, 'topic' | 'partition'>[];
   /** To topics of `Topology.outputs`, in this order. */
   readonly outputs: readonly Omit<OutRecord, 'partition'>[];
+  /**
+   * So many of the records are in it, possibly none (only what was due before the first); the others are given again, and
+   * the checkpoint names the first of them. Absent: all.
+   */
+  readonly taken?: number;
 }
 
 export type TaskState = 'ASSIGNED' | 'FENCING' | 'RESTORING' | 'RUNNING' | 'CLOSED';
@@ -184,7 +204,8 @@ export interface RunningSubscription {
 export interface LogProducer {
   /**
    * Resolves when all in-sync replicas have them. Order of a key is kept across calls of one producer.
-   * Rejects when the log could not take them within its retries: the outcome is then unknown.
+   * Rejects with `RefusedRecordsError` when the log will never take some of them; the others are then stored.
+   * Rejects with any other error when the log could not take them within its retries: the outcome is then unknown.
    */
   send(records: readonly OutRecord[]): Promise<void>;
   close(): Promise<void>;

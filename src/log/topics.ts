@@ -53,8 +53,11 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MIB = 1024 * 1024;
 
-/** What is larger was dead-lettered before (`too-large`, default 4 MiB of Avro). */
-const LARGEST_RECORD_BYTES = 8 * MIB;
+/**
+ * `max.message.bytes` of every topic, where Kafka's default is 1 MiB. What is larger was dead-lettered before
+ * (`too-large`): snapshots and states by `LIMIT_SNAPSHOT_BYTES`, rows by the limit that their topic really has.
+ */
+export const LARGEST_RECORD_BYTES = 8 * MIB;
 
 /** 292 years, ms: the most that Redpanda takes, which counts in nanoseconds. */
 const NO_LIMIT = '9223372036854';
@@ -117,23 +120,26 @@ export function topicDefinitions(
   minInsyncReplicas: number,
   use: TopicUse = 'live',
 ): readonly TopicDefinition[] {
-  // Records stay as they were written, whatever the broker's default is: compressing them again costs its CPU.
-  const durable = { 'min.insync.replicas': String(minInsyncReplicas), 'compression.type': 'producer' };
-  const large = { 'max.message.bytes': String(LARGEST_RECORD_BYTES) };
+  const common = {
+    'max.message.bytes': String(LARGEST_RECORD_BYTES),
+    'min.insync.replicas': String(minInsyncReplicas),
+    // Records stay as they were written, whatever the broker's default is: compressing them again costs its CPU.
+    'compression.type': 'producer',
+  };
   const live: readonly TopicDefinition[] = [
     // A few records that are read as a whole.
-    { topic: names.names, config: { ...COMPACTED, ...durable }, optional: OPTIONAL, partitions: NAMES_PARTITIONS },
+    { topic: names.names, config: { ...COMPACTED, ...common }, optional: OPTIONAL, partitions: NAMES_PARTITIONS },
   ];
   const optional = OPTIONAL;
   const withoutLags = new Set([...OPTIONAL].filter((name) => !(name in NOT_COMPACTED_YET)));
-  const state = { ...COMPACTED, ...durable, ...(use === 'replay' ? NOT_COMPACTED_YET : {}) };
-  const visits = { ...COMPACTED, ...VISITS, ...durable, ...(use === 'replay' ? NOT_DELETED_YET : {}) };
+  const state = { ...COMPACTED, ...common, ...(use === 'replay' ? NOT_COMPACTED_YET : {}) };
+  const visits = { ...COMPACTED, ...VISITS, ...common, ...(use === 'replay' ? NOT_DELETED_YET : {}) };
   return [
-    { topic: names.events, config: { ...RETAINED, ...large, ...durable }, optional },
+    { topic: names.events, config: { ...RETAINED, ...common }, optional },
     { topic: names.state, config: state, optional: use === 'replay' ? withoutLags : optional },
     { topic: names.visits, config: visits, optional: use === 'replay' ? withoutLags : optional },
-    { topic: names.changelog, config: { ...COMPACTED, ...large, ...durable }, optional },
-    { topic: names.deadLetters, config: { ...RETAINED, ...durable }, optional },
+    { topic: names.changelog, config: { ...COMPACTED, ...common }, optional },
+    { topic: names.deadLetters, config: { ...RETAINED, ...common }, optional },
     ...(use === 'live' ? live : []),
   ];
 }

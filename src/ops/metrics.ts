@@ -34,7 +34,7 @@ const UNREADABLE = ['not-avro', 'unknown-schema', 'no-key'] as const;
 /** Why a record went to the dead letters, by the stage that refused it. */
 const DEAD_LETTER_REASONS = {
   bridge: INVALID,
-  fold: [...UNREADABLE, 'no-value', 'wrong-key', 'too-large'],
+  fold: [...UNREADABLE, 'no-value', 'wrong-key', 'wrong-time', 'too-large', 'refused-by-kafka'],
   sink: [...UNREADABLE, 'refused-by-store'],
 } as const;
 export type FoldDeadLetterReason = (typeof DEAD_LETTER_REASONS)['fold'][number];
@@ -239,7 +239,15 @@ export function createMetrics() {
     // across
     deadLetters: all.counter('dead_letters_total', 'Records sent to the dead letters, by stage and reason', {
       stage: ['bridge', 'fold', 'sink'],
-      reason: [...INVALID, ...UNREADABLE, 'no-value', 'wrong-key', 'refused-by-store'],
+      reason: [
+        ...INVALID,
+        ...UNREADABLE,
+        'no-value',
+        'wrong-key',
+        'wrong-time',
+        'refused-by-kafka',
+        'refused-by-store',
+      ],
     }),
     endToEndLatency: all.histogram(
       'end_to_end_latency_seconds',

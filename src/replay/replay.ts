@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeadLetterLimits } from '../common';
-import type { FoldSettings, InputLimits, Limits, PrivacyMask, QueueVisit, StateRecord } from '../conversation';
+import type { FoldChoices, InputLimits, Limits, PrivacyMask, QueueVisit, StateRecord } from '../conversation';
 import { startFold } from '../fold';
 import { createIngest, type OriginatedLine, readInput } from '../ingest';
 import {
@@ -23,7 +23,7 @@ export interface ReplayOptions {
   readonly log: Log;
   readonly schemas: SchemaSource;
   readonly topics: TopicNames;
-  readonly settings: Omit<FoldSettings, 'sizeOf'>;
+  readonly settings: FoldChoices;
   readonly limits: Limits;
   readonly input: InputLimits;
   readonly mask: PrivacyMask | null;

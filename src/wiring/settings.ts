@@ -1,5 +1,5 @@
 import type { Config } from '../config';
-import type { FoldSettings, InputLimits, Limits, PrivacyMask } from '../conversation';
+import type { FoldChoices, InputLimits, Limits, PrivacyMask } from '../conversation';
 
 /** The configuration in the words of the modules that it is for. */
 
@@ -15,7 +15,7 @@ export function inputLimitsOf({ limits }: Config): InputLimits {
   return { bytes: limits.frameBytes, depth: limits.frameDepth, textBytes: limits.textBytes };
 }
 
-export function foldSettingsOf(config: Config): Omit<FoldSettings, 'sizeOf'> {
+export function foldSettingsOf(config: Config): FoldChoices {
   return { ...config.fold, limits: limitsOf(config) };
 }
 

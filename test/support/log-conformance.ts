@@ -9,7 +9,7 @@ import { createSumTask, type SumTaskOptions } from './sum-task';
 
 /** What the suite needs of an adapter: clients of one cluster, and what happens to a cluster in the world. */
 export interface LogHarness {
-  createTopic(name: string, partitions: number): Promise<void>;
+  createTopic(name: string, partitions: number, largestRecordBytes?: number): Promise<void>;
   /** A client of its own, as another process would have. */
   connect(hooks?: TaskHooks): Promise<Log>;
   /** Opens the transactional id as another owner would. */

@@ -5,6 +5,8 @@ export interface SumTaskOptions {
   readonly stateTopic: string;
   /** When `onTimer` is wanted; it writes a record `timer` with the time it was called with. */
   readonly nextTimer?: () => number | null;
+  /** It writes a record `refused` about what the log does not take. Default: it has no way. */
+  readonly refuses?: true;
   readonly onCall?: (call: keyof Task, records?: readonly LogRecord[]) => void;
 }
 
@@ -41,6 +43,15 @@ export function createSumTask(options: SumTaskOptions): Task {
       });
       return { changelog: [...rows, checkpointRecord(nextOffset)], outputs: rows.map((row) => ({ ...row, topic })) };
     },
+    ...(options.refuses === true
+      ? {
+          refuse: ({ offset }, nextOffset, answer) => {
+            onCall('refuse');
+            const row = { key: 'refused', value: Buffer.from(`${offset} ${answer.split(':')[0] ?? ''}`), topic };
+            return { changelog: [checkpointRecord(nextOffset)], outputs: [row] };
+          },
+        }
+      : {}),
     nextTimer: () => (timerDone ? null : (options.nextTimer?.() ?? null)),
     onTimer(at, nextOffset) {
       onCall('onTimer');

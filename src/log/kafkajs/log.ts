@@ -14,7 +14,7 @@ import { createKafkaProducer } from './producer';
 import { boundsOf, writtenOffsetsOf } from './reader';
 import { readKafka } from './reading';
 import { openSession } from './session';
-import { tombstoneRetentionOf } from './topic-config';
+import { topicNumber } from './topic-config';
 import { topicIdOf } from './topic-id';
 import { explainUnreachable, isPassing } from './unreachable';
 
@@ -91,7 +91,9 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
     reach,
     isTransient: isPassing,
     topicId: (topic) => service.ask([topic], (cluster) => topicIdOf(cluster, topic)),
-    tombstoneRetentionMs: (topic) => service.ask([topic], (cluster) => tombstoneRetentionOf(cluster, topic)),
+    tombstoneRetentionMs: (topic) =>
+      service.ask([topic], (cluster) => topicNumber(cluster, topic, 'delete.retention.ms')),
+    largestRecordBytes: (topic) => service.ask([topic], (cluster) => topicNumber(cluster, topic, 'max.message.bytes')),
     explain: async (error) => {
       const { detail, remedy } = await explainUnreachable(connection, error);
       return remedy === null ? detail : `${detail}. ${remedy}`;

@@ -1,9 +1,10 @@
 import type { CompressionTypes, Producer } from 'kafkajs';
 import { partitionOf } from '../partitioner';
 import type { LogProducer, OutRecord } from '../port';
+import { RefusedRecordsError } from '../refused';
 import { atMost, createDeferred, type Deferred } from '../runtime/signal';
+import { answerOf } from './answers';
 import { compressionOf, createClient, VERY_PATIENT, type KafkaConnection } from './client';
-import { protocolTypes } from './internals';
 import { createRounds, toMessage, type OutMessage } from './records';
 
 interface Waiting {
@@ -16,7 +17,6 @@ const REQUEST_RECORDS = 1_000;
 /** What is under way when the producer is closed: kafkajs would try for minutes. */
 const CLOSE_WITHIN_MS = 2_000;
 const DISCONNECT_WITHIN_MS = 1_000;
-const TOO_LARGE = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'];
 
 /**
  * One request under way at a time; what is called meanwhile goes together into the next. That keeps the order of a key
@@ -62,19 +62,34 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
     return queue.splice(0, count);
   };
 
+  /** Answers what the log refuses of them, each sent alone, and its words; the others are stored. */
+  const deliver = async (records: readonly OutRecord[]): Promise<Refusals> => {
+    if (isAbandoned) throw closedError();
+    try {
+      await sendRecords(await (producer ??= open()), records, compression);
+      return NONE;
+    } catch (error) {
+      const answer = answerOf(error);
+      if (answer?.verdict !== 'refused') throw error;
+      await discard();
+      const [only] = records;
+      if (only !== undefined && records.length === 1) return new Map([[only, `${answer.name}: ${answer.means}`]]);
+      const middle = records.length >> 1;
+      return new Map([...(await deliver(records.slice(0, middle))), ...(await deliver(records.slice(middle)))]);
+    }
+  };
+
   const sendAll = async (): Promise<void> => {
     while (queue.length > 0 && !isAbandoned) {
       const calls = takeCalls();
       underWay = calls;
       try {
-        await sendCalls(await (producer ??= open()), calls, compression);
-        for (const { outcome } of calls) outcome.resolve(undefined);
+        const refused = await deliver(calls.flatMap(({ records }) => records));
+        for (const call of calls) settle(call, refused);
       } catch (error) {
         await discard();
-        // What waits must not overtake what failed, unless the failed records can never be stored.
-        const isPoison = protocolTypes(error).some((type) => TOO_LARGE.includes(type));
-        const failed = isPoison ? calls : [...calls, ...queue.splice(0)];
-        for (const { outcome } of failed) outcome.reject(error);
+        // What waits must not overtake what failed.
+        for (const { outcome } of [...calls, ...queue.splice(0)]) outcome.reject(error);
       }
     }
     // In the same turn as the last look at the queue: a call in between would wait for ever.
@@ -94,7 +109,7 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
       isClosed = true;
       await atMost(CLOSE_WITHIN_MS, sending);
       isAbandoned = true;
-      const error = new Error('the producer was closed before the log took this');
+      const error = closedError();
       for (const { outcome } of [...underWay, ...queue.splice(0)]) outcome.reject(error);
       // One that is still being opened is closed by then: kafkajs tries that for minutes, too.
       await atMost(DISCONNECT_WITHIN_MS, discard());
@@ -102,9 +117,27 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
   };
 }
 
-async function sendCalls(producer: Producer, calls: readonly Waiting[], compression: CompressionTypes): Promise<void> {
+type Refusals = ReadonlyMap<OutRecord, string>;
+const NONE: Refusals = new Map();
+
+function settle({ records, outcome }: Waiting, refusals: Refusals): void {
+  const refused = records.filter((record) => refusals.has(record));
+  const [first] = refused;
+  if (first === undefined) outcome.resolve(undefined);
+  else outcome.reject(new RefusedRecordsError(refused, refusals.get(first) ?? ''));
+}
+
+function closedError(): Error {
+  return new Error('the producer was closed before the log took this');
+}
+
+async function sendRecords(
+  producer: Producer,
+  records: readonly OutRecord[],
+  compression: CompressionTypes,
+): Promise<void> {
   const { rounds, add } = createRounds();
-  for (const { records } of calls) for (const record of records) add(record.topic, toMessage(record, record.partition));
+  for (const record of records) add(record.topic, toMessage(record, record.partition));
   for (const topicMessages of rounds) await producer.sendBatch({ topicMessages, acks: -1, compression });
 }
 

@@ -1,5 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { Headers, LogRecord, OutRecord } from '../port';
+import { recordBytes } from '../record-size';
 import { headerTextsOf } from './repairs/r11-record-decoding';
 
 /**
@@ -59,8 +60,6 @@ export function toMessage(record: Omit<OutRecord, 'topic'>, partition: number | 
 /** One send is one batch a partition, which must stay below `max.message.bytes` (1 MiB by default). */
 const CHUNK_MESSAGES = 1_000;
 const CHUNK_BYTES = 700 * 1024;
-/** Lengths, timestamps and the like, generously. */
-const OVERHEAD_BYTES = 40;
 
 export interface TopicMessages {
   readonly topic: string;
@@ -85,7 +84,7 @@ export function createRounds() {
   return {
     rounds,
     add(topic: string, message: OutMessage): void {
-      const bytes = sizeOf(message);
+      const bytes = recordBytes(message);
       let chunk = open.get(topic) ?? openChunk(topic, 0);
       const isFull = chunk.messages.length >= CHUNK_MESSAGES || chunk.bytes + bytes > CHUNK_BYTES;
       if (isFull && chunk.messages.length > 0) chunk = openChunk(topic, chunk.round + 1);
@@ -93,10 +92,4 @@ export function createRounds() {
       chunk.bytes += bytes;
     },
   };
-}
-
-function sizeOf({ key, value, headers }: OutMessage): number {
-  let bytes = OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
-  if (headers !== undefined) for (const name in headers) bytes += 4 + name.length + (headers[name]?.length ?? 0);
-  return bytes;
 }

@@ -1,15 +1,19 @@
 import type { ProducerBatch, Transaction } from 'kafkajs';
+import { OperatorError } from '../../common';
 import type { LogRecord, TaskOutput, Topology } from '../port';
+import { RefusedError } from '../refused';
 import { FencedError, type Session, type TaskHooks } from '../runtime/backend';
 import { transactionalIdOf } from '../runtime/transactional-id';
+import { answerOf, gravest } from './answers';
 import { compressionOf, createClient, PATIENT, type KafkaConnection } from './client';
 import type { Service } from './cluster';
-import { protocolTypes } from './internals';
 import { boundsOf, readPositions, type ReadPosition } from './reader';
 import { createRounds, toMessage } from './records';
 
 /** How long the coordinator lets a transaction stay open when nobody fences its owner (readers wait as long). */
 const TRANSACTION_TIMEOUT_MS = 15_000;
+/** A transaction that is not sent by then is given up, while it can still be told from one that was fenced. */
+const SEND_WITHIN_MS = TRANSACTION_TIMEOUT_MS / 2;
 const RESTORE_ATTEMPTS = 8;
 
 /** Opens a producer under the partition's transactional id, and by that ends whatever an older owner had under way. */
@@ -36,7 +40,7 @@ export async function openSession(
     await (await producer.transaction()).abort();
   } catch (error) {
     await producer.disconnect().catch(() => undefined);
-    throw error;
+    throw fatalOf(transactionalId, error) ?? error;
   }
 
   const write = async (transaction: Transaction, output: TaskOutput, nextOffset: number): Promise<void> => {
@@ -44,13 +48,19 @@ export async function openSession(
     for (const record of output.changelog) add(changelog, toMessage(record, undefined));
     for (const record of output.outputs) add(record.topic, toMessage(record, undefined));
     const topics = [{ topic: input, partitions: [{ partition, offset: String(nextOffset) }] }];
+    const until = Date.now() + SEND_WITHIN_MS;
     const sends = async (): Promise<void> => {
-      for (const topicMessages of rounds)
+      for (const [round, topicMessages] of rounds.entries()) {
+        if (Date.now() > until) {
+          throw new Error(`${transactionalId}: ${round} of ${rounds.length} requests took ${SEND_WITHIN_MS} ms`);
+        }
         await transaction.sendBatch({ topicMessages, acks: -1, compression } satisfies ProducerBatch);
+      }
     };
     // Both reach their brokers side by side. allSettled: nothing of a failed transaction may still run when it is left.
     const results = await Promise.allSettled([transaction.sendOffsets({ consumerGroupId: group, topics }), sends()]);
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+    if (failures.length > 0) throw gravest(failures);
     await hooks.beforeCommit?.(partition);
     await transaction.commit();
   };
@@ -61,21 +71,31 @@ export async function openSession(
       try {
         await write(await producer.transaction(), output, nextOffset);
       } catch (error) {
-        if (isFenced(error)) throw new FencedError(`${transactionalId}: fenced`, { cause: error });
-        throw error;
+        throw told(transactionalId, error);
       }
     },
     close: () => producer.disconnect(),
   };
 }
 
-/** INVALID_PRODUCER_EPOCH (47) is what brokers answer to the versions that kafkajs sends; PRODUCER_FENCED (90) to newer. */
-function isFenced(error: unknown): boolean {
-  if (protocolTypes(error).includes('INVALID_PRODUCER_EPOCH')) return true;
-  for (let current = error; current instanceof Error; current = current.cause) {
-    if ((current as { code?: unknown }).code === 90) return true;
+/** An error of a transaction in the words of the runtime. */
+function told(transactionalId: string, error: unknown): unknown {
+  const answer = answerOf(error);
+  if (answer?.verdict === 'fence') {
+    return new FencedError(`${transactionalId}: fenced (${answer.name})`, { cause: error });
   }
-  return false;
+  if (answer?.verdict === 'refused') return new RefusedError(`${answer.name}: ${answer.means}`, { cause: error });
+  return fatalOf(transactionalId, error) ?? error;
+}
+
+function fatalOf(transactionalId: string, error: unknown): OperatorError | null {
+  const answer = answerOf(error);
+  if (answer?.verdict !== 'fatal') return null;
+  return new OperatorError(
+    `Kafka refuses the transactions of ${transactionalId}: ${answer.name} (${answer.code}), ${answer.means}. ` +
+      'Nothing can be written before this is changed: `queuefold doctor` says what is missing.',
+    { cause: error },
+  );
 }
 
 async function restore(

@@ -1,4 +1,5 @@
 import type { Topology } from '../port';
+import { RefusedError } from '../refused';
 import {
   FencedError,
   type Backend,
@@ -10,6 +11,7 @@ import {
 import { transactionalIdOf } from '../runtime/transactional-id';
 import type { MemoryStore } from './cluster';
 import { createCursor, type Cursor } from './cursor';
+import { refusalOf } from './limits';
 
 export function createMemoryBackend(store: MemoryStore): Backend {
   const logOf = (topic: string, partition: number) => {
@@ -128,6 +130,10 @@ function openSession(store: MemoryStore, topology: Topology, partition: number, 
       const before = hooks.beforeCommit?.(partition);
       if (before !== undefined) await before;
       check();
+      for (const record of [...changelog.map((each) => ({ ...each, topic: changelogTopic })), ...outputs]) {
+        const answer = refusalOf(store, record);
+        if (answer !== null) throw new RefusedError(answer);
+      }
       // From here on nothing waits: all of it becomes visible in one turn.
       for (const record of changelog) store.append({ ...record, topic: changelogTopic }, partition);
       for (const record of outputs) store.append(record, partition);

@@ -1,11 +1,13 @@
 import { pino } from 'pino';
 import { messageOf } from '../../common';
 import type { Log, OutRecord } from '../port';
+import { RefusedRecordsError } from '../refused';
 import { checkCoPartitioned } from '../runtime/co-partitioned';
 import { startSubscription } from '../runtime/subscription';
 import { startTasks } from '../runtime/tasks';
 import { createMemoryBackend } from './backend';
 import type { ClientOptions, MemoryStore } from './cluster';
+import { refusalOf } from './limits';
 import { readMemory } from './reading';
 
 /** One client of the cluster: what a process would have. */
@@ -54,6 +56,7 @@ export function createMemoryClient(store: MemoryStore, options: ClientOptions): 
       return Promise.resolve();
     },
     isTransient: () => false,
+    largestRecordBytes: (topic) => Promise.resolve(store.largestRecordBytes(topic)),
     explain: (error) => Promise.resolve(messageOf(error)),
     async close() {
       await Promise.all([...closers].map((close) => close()));
@@ -66,8 +69,13 @@ function endsOf(store: MemoryStore, topic: string): ReadonlyMap<number, number> 
 }
 
 async function send(store: MemoryStore, records: readonly OutRecord[]): Promise<void> {
+  const refused: OutRecord[] = [];
+  let answer: string | null = null;
   for (const record of records) {
-    store.append(record);
+    const refusal = refusalOf(store, record);
+    answer ??= refusal;
+    if (refusal === null) store.append(record);
+    else refused.push(record);
   }
   // The records are in; who sends on waits until the readers have caught up. One full partition holds up the others.
   const topics = new Set(records.map(({ topic }) => topic));
@@ -81,4 +89,5 @@ async function send(store: MemoryStore, records: readonly OutRecord[]): Promise<
       }
     }
   }
+  if (answer !== null) throw new RefusedRecordsError(refused, answer);
 }

@@ -27,6 +27,8 @@ export interface MemoryTopicOptions {
    * committed past it. `latest`: as a compacted topic, below what every group has committed.
    */
   readonly retention?: 'all' | 'consumed' | 'latest';
+  /** @see Log.largestRecordBytes */
+  readonly largestRecordBytes?: number;
 }
 
 export interface ClientOptions {
@@ -39,7 +41,7 @@ export interface ClientOptions {
 export interface MemoryCluster {
   connect(options?: ClientOptions): Log;
   /** With another number of partitions than the rest. */
-  createTopic(name: string, partitions: number): void;
+  createTopic(name: string, partitions: number, options?: Pick<MemoryTopicOptions, 'largestRecordBytes'>): void;
   /** Opens the transactional id as another owner would: whoever has it is fenced. For tests. */
   fence(transactionalId: string): void;
   /** As Kafka does after `offsets.retention.minutes`. For tests. */
@@ -61,6 +63,7 @@ export interface MemoryStore {
   /** Room for producers; resolves at once for topics of which nothing is dropped. */
   room(topic: string, partition: number): Promise<void> | null;
   dropsConsumed(topic: string): boolean;
+  largestRecordBytes(topic: string): number | null;
 }
 
 const NO_HEADERS: Headers = Object.freeze({});
@@ -70,6 +73,7 @@ export function createMemoryCluster(options: MemoryLogOptions): MemoryCluster {
   const topics = new Map<string, readonly PartitionLog[]>();
   const epochs = new Map<string, number>();
   const waiting = new Set<() => void>();
+  const limits = new Map<string, number>();
   const maxAhead = options.maxAhead ?? DEFAULT_MAX_AHEAD;
   let roundRobin = 0;
 
@@ -124,11 +128,15 @@ export function createMemoryCluster(options: MemoryLogOptions): MemoryCluster {
       return new Promise((resolve) => waiting.add(resolve));
     },
     dropsConsumed: (name) => retentionOf(name) === 'consumed',
+    largestRecordBytes: (name) => limits.get(name) ?? options.topics?.[name]?.largestRecordBytes ?? null,
   };
 
   return {
     connect: (client = {}) => createMemoryClient(store, client),
-    createTopic: (name, partitions) => void createTopic(name, partitions),
+    createTopic: (name, partitions, { largestRecordBytes } = {}) => {
+      createTopic(name, partitions);
+      if (largestRecordBytes !== undefined) limits.set(name, largestRecordBytes);
+    },
     fence: (transactionalId) => void store.openEpoch(transactionalId),
     expireOffsets: groups.expire,
   };

@@ -9,7 +9,7 @@ export interface DeadLetter {
   readonly reason: string;
   /** For people; holds nothing of the input's text. */
   readonly message: string;
-  /** As read. */
+  /** As read; its beginning where it is long (`LONGEST_TEXT_BYTES`). */
   readonly key: string | Buffer | null;
   readonly origin: DeadLetterOrigin;
   /** What may be told of the input: scrubbed (`withoutPersonalData`) where it parses, else `unreadable(bytes)`. */
@@ -22,34 +22,61 @@ export type DeadLetterOrigin =
   | { readonly source: string };
 
 const LARGEST_BODY = 64 * 1024;
+/** Of a key or a header: the input decides how long they would be, and the log takes a record as a whole or not at all. */
+export const LONGEST_TEXT_BYTES = 1_024;
 
 export function deadLetterRecord(topic: string, letter: DeadLetter): OutRecord {
   const { origin } = letter;
+  const key = typeof letter.key === 'string' ? Buffer.from(letter.key) : letter.key;
+  const keyIsLong = key !== null && key.length > LONGEST_TEXT_BYTES;
   const headers: Headers = {
     'error.reason': letter.reason,
-    'error.message': letter.message,
+    'error.message': shortened(letter.message),
     'error.stage': letter.stage,
     'content-type': 'application/json',
     ...('topic' in origin
       ? {
-          'source.topic': origin.topic,
+          'source.topic': shortened(origin.topic),
           'source.partition': String(origin.partition),
           'source.offset': String(origin.offset),
         }
-      : { source: origin.source }),
+      : { source: shortened(origin.source) }),
+    ...(keyIsLong ? { 'source.key.bytes': String(key.length), 'source.key.sha256': sha256(key) } : {}),
   };
-  const text = JSON.stringify(letter.body);
-  const value =
-    Buffer.from(text).length <= LARGEST_BODY ? Buffer.from(text) : Buffer.from(text).subarray(0, LARGEST_BODY);
-  return { topic, key: letter.key, value, headers };
+  const value = beginning(Buffer.from(JSON.stringify(letter.body)), LARGEST_BODY);
+  return { topic, key: keyIsLong ? beginning(key, LONGEST_TEXT_BYTES) : key, value, headers };
+}
+
+/** A text of at most `LONGEST_TEXT_BYTES` of UTF-8. */
+function shortened(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= LONGEST_TEXT_BYTES) return text;
+  const end = ` … (${bytes.length} bytes)`;
+  return beginning(bytes, LONGEST_TEXT_BYTES - Buffer.byteLength(end)).toString() + end;
+}
+
+/** At most so many bytes, and no part of a character of UTF-8 at their end. */
+function beginning(bytes: Buffer, most: number): Buffer {
+  if (bytes.length <= most) return bytes;
+  let end = most;
+  while (end > most - LONGEST_CHARACTER && isContinuation(bytes[end])) end--;
+  return bytes.subarray(0, isContinuation(bytes[end]) ? most : end);
+}
+
+const LONGEST_CHARACTER = 4;
+
+function isContinuation(byte: number | undefined): boolean {
+  return byte !== undefined && (byte & 0xc0) === 0x80;
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** All that is told of an input that does not parse: it may hold anything. */
 export function unreadable(bytes: Uint8Array | null): { bytes: number; sha256: string } {
   return {
     bytes: bytes?.length ?? 0,
-    sha256: createHash('sha256')
-      .update(bytes ?? '')
-      .digest('hex'),
+    sha256: sha256(bytes ?? Buffer.alloc(0)),
   };
 }

@@ -56,7 +56,11 @@ export interface Member {
 export interface Session {
   /** Reads the changelog partition from its beginning to an end fixed at the call. Resolves early when `until()` is true. */
   restore(onRecord: (record: LogRecord) => void, until: () => boolean): Promise<void>;
-  /** One transaction. Rejects with `FencedError` when a newer owner exists; after any other error the outcome is unknown. */
+  /**
+   * One transaction. Rejects with `FencedError` when a newer owner exists, with `RefusedError` when the log will never take
+   * it, with `OperatorError` when nothing can be written before somebody does something about it; after any other error the
+   * outcome is unknown.
+   */
   commit(output: TaskOutput, nextOffset: number): Promise<void>;
   close(): Promise<void>;
 }

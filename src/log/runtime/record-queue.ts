@@ -3,6 +3,8 @@ import type { LogRecord } from '../port';
 /** Records handed over by the reader, waiting for their task; batches are passed on as they came wherever possible. */
 export interface RecordQueue {
   push(records: readonly LogRecord[], nextOffset: number): void;
+  /** Back to the front: what was taken last and is not done. */
+  putBack(records: readonly LogRecord[], nextOffset: number): void;
   /** Up to `max` records, oldest first, with the offset that follows them; null when nothing waits. */
   take(max: number): Taken | null;
   clear(): void;
@@ -35,9 +37,14 @@ export function createRecordQueue(): RecordQueue {
 
   return {
     push(records, nextOffset) {
-      let added = 0;
-      for (const record of records) added += (record.value?.length ?? 0) + 64;
+      const added = bytesOf(records);
       chunks.push({ records, nextOffset, bytes: added, from: 0 });
+      size += records.length;
+      bytes += added;
+    },
+    putBack(records, nextOffset) {
+      const added = bytesOf(records);
+      chunks.unshift({ records, nextOffset, bytes: added, from: 0 });
       size += records.length;
       bytes += added;
     },
@@ -75,4 +82,10 @@ export function createRecordQueue(): RecordQueue {
     size: () => size,
     bytes: () => bytes,
   };
+}
+
+function bytesOf(records: readonly LogRecord[]): number {
+  let bytes = 0;
+  for (const { key, value } of records) bytes += (key?.length ?? 0) + (value?.length ?? 0) + 64;
+  return bytes;
 }

@@ -1,7 +1,10 @@
 import type { Logger } from 'pino';
 import { messageOf, OperatorError } from '../../common';
 import type { LogRecord, Task, TaskOutput, TaskState, TaskStatus, Topology } from '../port';
+import { recordBytes } from '../record-size';
+import { RefusedError } from '../refused';
 import { FencedError, type Backend, type Member, type Session, type TaskHooks } from './backend';
+import { SLOW_MS, type Attempt, type BatchSize } from './batch-size';
 import { createRecordQueue } from './record-queue';
 import type { RuntimeMetrics } from './runtime-metrics';
 import { createSignal, jittered } from './signal';
@@ -32,6 +35,8 @@ export interface TaskRunnerOptions {
   /** Resolves when an earlier runner of the same partition in this process is gone. */
   readonly after: Promise<void>;
   readonly paused: boolean;
+  /** Of the partition, shared with earlier and later runners of it. */
+  readonly size: BatchSize;
   readonly hooks: TaskHooks;
   readonly logger: Logger;
   readonly metrics: RuntimeMetrics;
@@ -40,8 +45,6 @@ export interface TaskRunnerOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
-/** One transaction takes at most so many records. */
-const BATCH_RECORDS = 2_000;
 /** Back-pressure. A paused reader wakes up to 100 ms later (kafkajs sleeps `maxWaitTimeInMs`), so `low` must last as long. */
 const HIGH = { records: 3_000, bytes: 6 * 1024 * 1024 };
 const LOW = { records: 1_500, bytes: 3 * 1024 * 1024 };
@@ -98,8 +101,22 @@ async function rangeError(
   return null;
 }
 
+function attemptOf({ changelog, outputs }: TaskOutput, nextOffset: number, taken: readonly LogRecord[]): Attempt {
+  let bytes = 0;
+  for (const record of changelog) bytes += recordBytes(record);
+  for (const record of outputs) bytes += recordBytes(record);
+  return { records: taken.length, bytes, firstOffset: taken[0]?.offset ?? null, nextOffset };
+}
+
+function refusedError({ input, outputs, changelog }: Topology, partition: number, offset: number, answer: string) {
+  return new OperatorError(
+    `${input}[${partition}]@${offset}: the log refuses what comes of this record (${answer}). Compare max.message.bytes, ` +
+      `cleanup.policy and message.timestamp.… of ${[changelog, ...outputs].join(', ')} with \`queuefold doctor\`, and run \`queuefold setup\`.`,
+  );
+}
+
 export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
-  const { topology, partition, backend, hooks, metrics } = options;
+  const { topology, partition, backend, size, hooks, metrics } = options;
   const logger = options.logger.child({ partition });
   const state = createTaskState(metrics.onTaskState);
   const queue = createRecordQueue();
@@ -131,32 +148,57 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
     applyFlow();
   };
 
+  /** What is left to do about a transaction that failed: the error that ends this pass. */
+  const onFailure = (error: unknown, attempt: Attempt): unknown => {
+    if (!(error instanceof RefusedError)) {
+      size.failed(attempt);
+      return error;
+    }
+    if (size.refused(attempt, error.message) !== 'nothing') return error;
+    return new TaskFailure(refusedError(topology, partition, attempt.firstOffset ?? attempt.nextOffset, error.message));
+  };
+
   /** Between the restore and the next error: everything that one session may do. */
   const fold = async (task: Task, session: Session, from: number): Promise<void> => {
     let position = from;
     let timer: { readonly at: number; readonly end: number } | null = null;
     let noTimerBefore = 0;
 
-    const commit = async (output: TaskOutput, nextOffset: number): Promise<void> => {
+    const commit = async (output: TaskOutput, nextOffset: number, taken: readonly LogRecord[]): Promise<void> => {
       const started = performance.now();
-      await session.commit(output, nextOffset);
-      await hooks.afterCommit?.(partition);
+      try {
+        await session.commit(output, nextOffset);
+        await hooks.afterCommit?.(partition);
+      } catch (error) {
+        throw onFailure(error, attemptOf(output, nextOffset, taken));
+      }
       position = nextOffset;
       next = nextOffset;
-      metrics.onTransaction(performance.now() - started);
+      const tookMs = performance.now() - started;
+      metrics.onTransaction(tookMs);
+      if (tookMs > SLOW_MS) size.failed(attemptOf(output, nextOffset, taken));
+      else size.committed(nextOffset);
       failures = 0;
       ofTask(() => task.committed());
     };
 
+    const process = (records: readonly LogRecord[], nextOffset: number): TaskOutput => {
+      const [first] = records;
+      const answer = first === undefined ? null : size.refusalOf(first.offset);
+      if (first === undefined || answer === null) return task.process(records, nextOffset, size.limit().bytes);
+      if (task.refuse === undefined) throw refusedError(topology, partition, first.offset, answer);
+      return task.refuse(first, nextOffset, answer);
+    };
+
     const takeBatch = async (): Promise<boolean> => {
-      const taken = queue.take(BATCH_RECORDS);
+      const taken = queue.take(size.limit().records);
       if (taken === null) return false;
       updateFull();
       let { records } = taken;
       const first = records[0];
       // Below `next`: committed by an earlier transaction, read again after a rebalance.
       if (first !== undefined && first.offset < position) records = records.filter(({ offset }) => offset >= position);
-      const nextOffset = Math.max(position, taken.nextOffset);
+      let nextOffset = Math.max(position, taken.nextOffset);
       if (records.length === 0) {
         position = nextOffset;
         next = nextOffset;
@@ -164,8 +206,14 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
       }
       const preparing = ofTask(() => task.prepare?.(records) ?? null);
       if (preparing !== null) await waitForTask(preparing);
-      const output = ofTask(() => task.process(records, nextOffset));
-      await commit(output, nextOffset);
+      const output = ofTask(() => process(records, nextOffset));
+      const left = output.taken === undefined ? [] : records.slice(output.taken);
+      if (left[0] !== undefined) {
+        queue.putBack(left, nextOffset);
+        records = records.slice(0, output.taken);
+        nextOffset = left[0].offset;
+      }
+      await commit(output, nextOffset, records);
       return true;
     };
 
@@ -189,8 +237,8 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
       const { at } = timer;
       timer = null;
       noTimerBefore = Date.now() + TIMER_RETRY_MS;
-      const output = ofTask(() => task.onTimer(at, position));
-      if (output.changelog.length > 0 || output.outputs.length > 0) await commit(output, position);
+      const output = ofTask(() => task.onTimer(at, position, size.limit().bytes));
+      if (output.changelog.length > 0 || output.outputs.length > 0) await commit(output, position, []);
     };
 
     /** How long the loop may sleep; undefined: until records come. */
@@ -258,6 +306,18 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
         if (error instanceof FencedError) {
           fenced = true;
           logger.info('fenced by a newer owner');
+          break;
+        }
+        if (error instanceof RefusedError) {
+          // Nothing is unknown and nothing gets better by waiting; there are at most eleven of them for a record.
+          logger.warn(
+            { answer: error.message, records: size.limit().records },
+            'the log refuses a transaction: bisecting',
+          );
+          continue;
+        }
+        if (error instanceof OperatorError) {
+          options.onFatal(error);
           break;
         }
         failures += 1;

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Metrics } from '../../ops';
 import type { RunningTasks, Task, Topology } from '../port';
 import type { Backend, TaskHooks } from './backend';
+import { createBatchSize, type BatchSize } from './batch-size';
 import { createRuntimeMetrics } from './runtime-metrics';
 import { createDeferred, jittered } from './signal';
 import { createTaskRunner, type TaskRunner } from './task-runner';
@@ -29,6 +30,7 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
   const metrics = createRuntimeMetrics(options.metrics, topology.group);
   const runners = new Map<number, TaskRunner>();
   const leaving = new Map<number, Promise<void>>();
+  const sizes = new Map<number, BatchSize>();
   const end = createDeferred<undefined>();
   let paused = false;
   let stopping: Promise<void> | null = null;
@@ -63,6 +65,8 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
     }
     for (const partition of partitions) {
       if (runners.has(partition)) continue;
+      const size = sizes.get(partition) ?? createBatchSize();
+      sizes.set(partition, size);
       const runner = createTaskRunner({
         topology,
         partition,
@@ -71,6 +75,7 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
         createTask: options.createTask,
         after: leaving.get(partition) ?? Promise.resolve(),
         paused,
+        size,
         hooks: options.hooks,
         logger,
         metrics,

@@ -10,7 +10,8 @@ describeLog('on Kafka', async () => {
   const logger = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
   let clients = 0;
   return {
-    createTopic: admin.createTopic,
+    createTopic: (name, partitions, largest) =>
+      admin.createTopic(name, partitions, largest === undefined ? {} : { 'max.message.bytes': String(largest) }),
     fence: admin.fence,
     expireOffsets: admin.deleteGroup,
     connect(hooks) {

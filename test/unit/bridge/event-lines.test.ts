@@ -35,6 +35,7 @@ function sending(lines: Iterable<OriginatedLine['line']>) {
   let open = false;
   let read = 0;
   const sender = createSender({
+    onRefused: () => null,
     producer: {
       send: async (records) => {
         if (!open) await new Promise<void>((resolve) => waiting.push(resolve));

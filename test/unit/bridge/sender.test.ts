@@ -9,6 +9,7 @@ import {
   createLocalSchemas,
   type LogProducer,
   type OutRecord,
+  RefusedRecordsError,
   topicNames,
   type ValueCodec,
 } from '../../../src/log';
@@ -22,10 +23,18 @@ function aLog() {
   const calls: number[] = [];
   let answer: 'take' | 'refuse' | 'hang' | 'hold' = 'take';
   let release: () => void = () => undefined;
+  let isRefused: (key: OutRecord['key']) => boolean = () => false;
   const producer: LogProducer = {
     send: (records) => {
       calls.push(records.length);
       if (answer === 'refuse') return Promise.reject(new Error('not enough replicas'));
+      const refused = records.filter(({ key }) => isRefused(key));
+      if (refused.length > 0) {
+        const stored = records.filter((each) => !refused.includes(each));
+        sent.push(...stored);
+        taken.push(...stored.map(({ key }) => key));
+        return Promise.reject(new RefusedRecordsError(refused, 'MESSAGE_TOO_LARGE'));
+      }
       if (answer === 'hang') return new Promise(() => undefined);
       const take = () => {
         sent.push(...records);
@@ -43,6 +52,7 @@ function aLog() {
     records: sent,
     calls,
     answers: (next: typeof answer) => void (answer = next),
+    refuses: (next: typeof isRefused) => void (isRefused = next),
     release: () => release(),
   };
 }
@@ -68,6 +78,7 @@ function aSender(log: ReturnType<typeof aLog>, pendingBytes = 64 * MIB) {
   const told: string[] = [];
   const seen = { coalesced: 0, conversations: 0, bytes: 0, mostBytes: 0 };
   const sender = createSender({
+    onRefused: ({ topic, key }) => (topic === 'letters' ? null : { topic: 'letters', key, value: null }),
     producer: log.producer,
     logger: pino({ enabled: false }),
     events,
@@ -293,5 +304,27 @@ describe('while the log is away', () => {
     log.release();
     await done;
     expect(lastOf(log.records).get('c2099')).toBe('u1');
+  });
+
+  test('what the log will never take is a dead letter, the others are sent, and what follows is not held up', async () => {
+    const log = aLog();
+    const { sender } = aSender(log);
+    const times = new Map<string, number>();
+    // Of 7 the record, of 8 the dead letter, too.
+    log.refuses((key) => {
+      const before = times.get(String(key)) ?? 0;
+      times.set(String(key), before + 1);
+      return key === '8' || (key === '7' && before === 0);
+    });
+    for (let key = 0; key < 10; key++) sender.add(record(key));
+    await sender.flushed();
+    log.refuses(() => false);
+    sender.add(record(10));
+    await sender.flushed();
+    expect(log.records.filter(({ topic }) => topic === 'events').map(({ key }) => Number(key))).toEqual([
+      0, 1, 2, 3, 4, 5, 6, 9, 10,
+    ]);
+    expect(log.records.filter(({ topic }) => topic === 'letters').map(({ key }) => key)).toEqual(['7']);
+    await sender.stop();
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/fold';
+import { DEFAULT_FOLD_SETTINGS, type StateRecord } from '../../../src/conversation/fold';
 import { readLine } from '../../../src/conversation/line';
 import { createPartitionFold, type PartitionFold } from '../../../src/conversation/partition';
 import {
@@ -21,6 +21,16 @@ import {
   type Wire,
 } from '../../support/conversation-builders';
 import { printed, type PrintedRecord } from '../../support/conversation-fold';
+
+function overdue(partition: PartitionFold, now: number): readonly StateRecord[] {
+  const closed: StateRecord[] = [];
+  partition.closeOverdue(
+    now,
+    (_, records) => closed.push(...records),
+    () => false,
+  );
+  return closed;
+}
 
 const ACW = { ...DEFAULT_FOLD_SETTINGS, closeAfter: 'acw' } as const;
 const acwRecords = (...lines: readonly string[]): PrintedRecord[] => recordsOf(lines, ACW);
@@ -181,8 +191,8 @@ describe('section 4, the timer of a live system', () => {
     const partition = partitionAfter(talking().at(41), working().at(101));
     expect(partition.live).toBe(1);
     expect(partition.nextDeadline()).toBe(ms(DEADLINE));
-    expect(partition.closeOverdue(ms(DEADLINE))).toEqual([]);
-    const records = partition.closeOverdue(ms(DEADLINE) + 1).map(printed);
+    expect(overdue(partition, ms(DEADLINE))).toEqual([]);
+    const records = overdue(partition, ms(DEADLINE) + 1).map(printed);
     expect(records).toEqual(acwRecords(talking().at(41), working().at(101), other(DEADLINE + 1)).slice(2));
     expect(partition.live).toBe(0);
     expect(partition.nextDeadline()).toBeNull();
@@ -191,7 +201,7 @@ describe('section 4, the timer of a live system', () => {
   test('closes rows only: it forgets nothing', () => {
     const partition = partitionAfter(aConversation().called().at(0));
     partition.takeChanges();
-    expect(partition.closeOverdue(ms(365 * 24 * 60 * MINUTE))).toEqual([]);
+    expect(overdue(partition, ms(365 * 24 * 60 * MINUTE))).toEqual([]);
     expect(partition.takeChanges().size).toBe(0);
   });
 });

@@ -238,6 +238,27 @@ describe('section 2, too large: nothing else changes', () => {
     ]);
   });
 
+  test('nor that of bytes, whatever the length of the ids, re-opened or not', () => {
+    const sizeOf = (state: ConversationState): number => JSON.stringify(state).length;
+    const small = { limits: { ...limits, communications: 1_000, bytes: 8_000 }, sizeOf };
+    const ids = (letter: string): string[] => Array.from({ length: 3 }, (_, n) => `${letter}${n}`.repeat(600));
+    const straggler = (seconds: number, letter: string): string =>
+      snapshot(seconds, [acd('queue', 'Q1', ...ids(letter).map((id) => call(id, { state: 'terminated' })))]);
+    const reopening = snapshot(60, [acd('again', 'Q1', call('new'.repeat(600), connected(60)))]);
+    const outcomeOf = (each: unknown): unknown => (each as readonly unknown[])[0];
+    const stories = outcomesOf(
+      small,
+      crowd(10, 2),
+      gone(20),
+      straggler(30, 'a'),
+      straggler(40, 'b'),
+      straggler(50, 'c'),
+    );
+    expect(stories.map(outcomeOf)).toEqual(['folded', 'folded', 'after-the-end', 'after-the-end', 'too-large']);
+    const reopened = outcomesOf(small, crowd(10, 2), gone(20), straggler(30, 'a'), straggler(40, 'b'), reopening);
+    expect(outcomeOf(reopened.at(-1))).toBe('too-large');
+  });
+
   test('a conversation of 10,000 communications is folded in linear time, not quadratic', () => {
     const line = crowd(10, 9_999);
     const started = performance.now();

@@ -19,6 +19,11 @@ describe('the broker’s settings', () => {
     expect(settings['advertised.listeners']).toBe('PLAINTEXT://127.0.0.1:1');
   });
 
+  test('leave every limit of Kafka at its default: what queuefold needs beyond one it sets on its topics', () => {
+    const limits = Object.keys(settings).filter((name) => /max|limit|quota|bytes|retention|timestamp/.test(name));
+    expect(limits).toEqual([]);
+  });
+
   test('give way to what the caller sets', () => {
     expect(kafkaProperties(settings)).toContain('log.cleaner.backoff.ms=100\n');
   });

@@ -1,8 +1,16 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { OperatorError } from '../../../src/common';
-import { DEFAULT_FOLD_SETTINGS, readLine } from '../../../src/conversation';
+import {
+  type ConversationEvent,
+  DEFAULT_FOLD_SETTINGS,
+  readLine,
+  type SnapshotEvent,
+  type StateRecord,
+  type VisitRecord,
+} from '../../../src/conversation';
 import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { fitsInto } from '../../../src/fold/record-limit';
 import { createFoldTask, type FoldTaskOptions } from '../../../src/fold/task';
 import {
   createChangelogCodec,
@@ -16,18 +24,23 @@ import {
   printableRecord,
   readStateRecord,
   type Task,
+  type TaskOutput,
   topicNames,
+  type ValueCodec,
 } from '../../../src/log';
+import { aloneBytes } from '../../../src/log/record-size';
 import { createMetrics } from '../../../src/ops';
 import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation-arbitraries';
 
 const topics = topicNames('test');
 const schemas = createLocalSchemas();
 let options: FoldTaskOptions;
+let codec: ValueCodec<ConversationEvent>;
 let encode: (line: string) => { key: Buffer; value: Buffer } | null;
 
 beforeAll(async () => {
   const events = await createEventCodec(schemas, topics);
+  codec = events;
   const changelog = await createChangelogCodec(schemas, topics);
   options = {
     topics,
@@ -74,13 +87,25 @@ function createRun(changed: Partial<FoldTaskOptions> = {}) {
   };
   const feed = (task: Task, records: readonly LogRecord[]): void => {
     if (records.length === 0) return;
-    const output = task.process(records, (records.at(-1)?.offset ?? 0) + 1);
+    keep(task, task.process(records, (records.at(-1)?.offset ?? 0) + 1));
+  };
+  const keep = (task: Task, output: TaskOutput): void => {
     outputs.push(...output.outputs);
     for (const { key, value } of output.changelog) {
       if (value === null) changelog.delete(String(key));
       else changelog.set(String(key), value);
     }
     task.committed();
+  };
+  /** Answers how many transactions there were. */
+  const feedBounded = (task: Task, records: readonly LogRecord[], mostBytes: number): number => {
+    let transactions = 0;
+    for (let left = records; left.length > 0; transactions++) {
+      const { taken = left.length, ...output } = task.process(left, (left.at(-1)?.offset ?? 0) + 1, mostBytes);
+      keep(task, output);
+      left = left.slice(taken);
+    }
+    return transactions;
   };
   const printed = (): string[] =>
     outputs
@@ -95,7 +120,7 @@ function createRun(changed: Partial<FoldTaskOptions> = {}) {
       );
   const states = (): [string, string][] =>
     [...changelog].map(([key, value]): [string, string] => [key, value.toString('hex')]).sort();
-  return { open, feed, printed, states, outputs };
+  return { open, feed, feedBounded, printed, states, outputs };
 }
 
 describe('the fold as a task', () => {
@@ -145,10 +170,29 @@ describe('the fold as a task', () => {
   });
 
   const line = JSON.stringify({ id: 'c1', participants: [{ id: 'p', calls: [{ id: 'k', state: 'connected' }] }] });
+  const decoded = (text: string): SnapshotEvent => {
+    const read = readLine(Buffer.from(text), 0);
+    if (read?.kind !== 'event' || read.event.gone) throw new Error('no snapshot');
+    return read.event;
+  };
+  const encodeEvent = (changed: Partial<SnapshotEvent>): Buffer => codec.encode({ ...decoded(line), ...changed });
   const unreadable: [string, () => LogRecord][] = [
     ['no-value', () => record(0, Buffer.from('c1'), null)],
     ['no-key', () => record(0, null, encode(line)?.value ?? null)],
     ['wrong-key', () => record(0, Buffer.from('c2'), encode(line)?.value ?? null)],
+    ['no-key', () => record(0, Buffer.alloc(0), encodeEvent({ conversationId: '' }))],
+    ['wrong-time', () => record(0, Buffer.from('c1'), encodeEvent({ receivedAt: 9e15 }))],
+    [
+      'wrong-time',
+      () => {
+        const message = { messageTime: -1e15, messageStatus: 'sent' };
+        const participants = decoded(line).participants.map((participant) => ({
+          ...participant,
+          communications: participant.communications.map((leg) => ({ ...leg, messages: [message] })),
+        }));
+        return record(0, Buffer.from('c1'), encodeEvent({ participants }));
+      },
+    ],
     ['not-avro', () => record(0, Buffer.from('c1'), Buffer.from('secret words'))],
     [
       'not-avro',
@@ -199,5 +243,113 @@ describe('the fold as a task', () => {
       topic === topics.deadLetters ? headers?.['error.reason'] : topic,
     );
     expect(written).toEqual([topics.state, topics.visits, 'too-large', topics.state, topics.visits]);
+  });
+
+  test('an event whose row the state topic would not take is dead-lettered, and changes nothing else', async () => {
+    const fits = fitsInto(options.rows, 20_000);
+    const settings = {
+      ...options.settings,
+      fits: (each: StateRecord | VisitRecord) =>
+        'visit' in each || each.row === null || fits(each.conversationId, each.row),
+    };
+    const skilled = (seconds: number, skills: number, subject: string): string =>
+      JSON.stringify({
+        receivedAt: new Date(Date.parse('2026-03-02T09:00:00Z') + 1_000 * seconds).toISOString(),
+        event: {
+          id: 'c1',
+          participants: [
+            {
+              ...{ id: 'p', purpose: 'acd', queueId: 'q', emails: [{ id: 'e', state: 'connected', subject }] },
+              conversationRoutingData: {
+                skills: Array.from({ length: skills }, (_, n) => ({ id: String(n).padStart(36, '0') })),
+              },
+            },
+          ],
+        },
+      });
+    const lines = [skilled(0, 2, 'first'), skilled(1, 600, 'second'), skilled(2, 3, 'third')];
+    const run = createRun({ settings });
+    run.feed(await run.open(), inputOf(lines));
+    const letters = run.outputs.filter(({ topic }) => topic === topics.deadLetters);
+    expect(letters.map(({ headers }) => headers?.['error.reason'])).toEqual(['too-large']);
+    const without = createRun({ settings });
+    without.feed(
+      await without.open(),
+      inputOf(lines).filter(({ offset }) => offset !== 1),
+    );
+    expect(run.printed()).toEqual(without.printed());
+    expect(run.states()).toEqual(without.states());
+    expect(run.printed()).toHaveLength(2);
+  });
+
+  test('a key of any length makes a dead letter of a bounded one', async () => {
+    const run = createRun();
+    run.feed(await run.open(), [record(0, Buffer.alloc(1_500_000, 'k'), Buffer.from('no Avro'))]);
+    expect(run.outputs.map((letter) => aloneBytes(letter) < 10_000)).toEqual([true]);
+  });
+
+  test('records and states are the same whatever the bytes that a transaction may have', async () => {
+    await fc.assert(
+      fc.asyncProperty(stream(10), fc.integer({ min: 1, max: 20_000 }), async (lines, mostBytes) => {
+        const input = inputOf(lines);
+        const whole = createRun();
+        whole.feed(await whole.open(), input);
+        const bounded = createRun();
+        const transactions = bounded.feedBounded(await bounded.open(), input, mostBytes);
+        expect(bounded.printed()).toEqual(whole.printed());
+        expect(bounded.states()).toEqual(whole.states());
+        expect(bounded.outputs.map(({ headers }) => headers?.['ce_id'])).toEqual(
+          whole.outputs.map(({ headers }) => headers?.['ce_id']),
+        );
+        expect(transactions).toBeGreaterThanOrEqual(input.length === 0 ? 0 : 1);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('small events that change large states are bounded by what they write', async () => {
+    const run = createRun();
+    const subject = 's'.repeat(200_000);
+    const line = (id: number, state: string, large: boolean): string => {
+      const leg = { id: 'e', state, ...(large ? { subject } : {}) };
+      const participants = [{ id: 'p', purpose: 'acd', queueId: 'q', emails: [leg] }];
+      return JSON.stringify({ receivedAt: '2026-03-02T09:00:00Z', event: { id: `c${id}`, participants } });
+    };
+    const ids = Array.from({ length: 40 }, (_, id) => id);
+    const task = await run.open();
+    run.feed(task, inputOf(ids.map((id) => line(id, 'connected', true))));
+    const small = inputOf(ids.map((id) => line(id, 'parked', false)));
+    const bytes = small.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+    expect(bytes).toBeLessThan(20_000);
+    // 400 KB each: the state, and the row.
+    expect(run.feedBounded(task, small, 1_000_000)).toBe(14);
+  });
+
+  test('what is due before a record may take transactions of its own', async () => {
+    const run = createRun();
+    const task = await run.open();
+    const story = Array.from({ length: 30 }, (_, id) =>
+      JSON.stringify({
+        receivedAt: '2026-03-02T09:00:00Z',
+        event: { id: `c${id}`, participants: [{ id: 'p', calls: [{ id: 'k', state: 'disconnected' }] }] },
+      }),
+    );
+    run.feed(task, inputOf(story));
+    const event = encodeEvent({ conversationId: 'late', receivedAt: Date.parse('2026-03-09T09:00:00Z') });
+    expect(run.feedBounded(task, [record(30, Buffer.from('late'), event)], 20_000)).toBeGreaterThan(4);
+    expect(run.states().map(([key]) => key)).toEqual(['', 'late']);
+  });
+
+  test('what Kafka refuses of a record is a dead letter in its place, and too many of them stop the task', async () => {
+    const task = await createRun().open();
+    const [event] = inputOf([line]);
+    if (event === undefined) throw new Error('no event');
+    const output = task.refuse?.(event, 1, 'MESSAGE_TOO_LARGE: beyond the limit');
+    expect(output?.outputs.map(({ headers }) => headers?.['error.reason'])).toEqual(['too-large']);
+    expect(output?.changelog.map(({ key }) => key)).toEqual(['']);
+    const other = task.refuse?.(event, 1, 'INVALID_RECORD: no key');
+    expect(other?.outputs.map(({ headers }) => headers?.['error.reason'])).toEqual(['refused-by-kafka']);
+    for (let offset = 0; offset < 2; offset++) task.refuse?.({ ...event, offset }, offset + 1, 'INVALID_RECORD');
+    expect(() => task.refuse?.(event, 1, 'INVALID_RECORD')).toThrow(/cannot be written/);
   });
 });

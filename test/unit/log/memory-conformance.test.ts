@@ -5,8 +5,8 @@ describeLog('in memory', () => {
   const cluster = createMemoryCluster({ partitions: 2 });
   const done = Promise.resolve();
   return Promise.resolve({
-    createTopic(name, partitions) {
-      cluster.createTopic(name, partitions);
+    createTopic(name, partitions, largestRecordBytes) {
+      cluster.createTopic(name, partitions, largestRecordBytes === undefined ? {} : { largestRecordBytes });
       return done;
     },
     connect: (hooks) => Promise.resolve(cluster.connect(hooks === undefined ? {} : { hooks })),

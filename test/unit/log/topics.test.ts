@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { topicDefinitions, topicNames } from '../../../src/log/topics';
+import { LARGEST_RECORD_BYTES, topicDefinitions, topicNames } from '../../../src/log/topics';
 
 const names = topicNames('genesys');
 const stateConfig = (use: 'live' | 'replay') =>
@@ -10,6 +10,16 @@ test('a replay has no topic of names', () => {
   expect(topics('replay')).not.toContain(names.names);
   expect(topics('live')).toEqual([...topics('replay'), names.names]);
 });
+
+test.each(['live', 'replay'] as const)(
+  'every topic of a %s system takes records beyond the default of Kafka',
+  (use) => {
+    const limits = topicDefinitions(names, 2, use).map(({ config }) => config['max.message.bytes']);
+    expect(new Set(limits)).toEqual(new Set([String(LARGEST_RECORD_BYTES)]));
+    // Between the largest state that may be configured (7 MiB) and the record around it.
+    expect(LARGEST_RECORD_BYTES).toBeGreaterThan(7 * 1024 * 1024);
+  },
+);
 
 /** Its records carry the receive times of the recording: to the broker they are old from the first moment. */
 test('the state topic of a replay is not compacted before it has been read, and as every other afterwards', () => {

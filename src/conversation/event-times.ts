@@ -1,0 +1,26 @@
+import type { ConversationEvent } from './event';
+import { isTime } from './values';
+
+/**
+ * Whether every time of the event is one that the way into Kafka lets through (`time` in values.ts). Another writer's may be
+ * anything: no date has such a time, and neither Kafka nor ClickHouse would take it.
+ */
+export function hasRealTimes(event: ConversationEvent): boolean {
+  if (!isTime(event.receivedAt)) return false;
+  if (event.gone) return true;
+  for (const { receivedAt } of event.parts ?? []) if (!isTime(receivedAt)) return false;
+  for (const { connectedTime, communications } of event.participants) {
+    if (!isTimeOrNull(connectedTime)) return false;
+    for (const leg of communications) {
+      if (!isTimeOrNull(leg.connectedTime) || !isTimeOrNull(leg.disconnectedTime)) return false;
+      const work = leg.afterCallWork;
+      if (work !== null && !(isTimeOrNull(work.startTime) && isTimeOrNull(work.endTime))) return false;
+      for (const { messageTime } of leg.messages ?? []) if (!isTimeOrNull(messageTime)) return false;
+    }
+  }
+  return true;
+}
+
+function isTimeOrNull(time: number | null): boolean {
+  return time === null || isTime(time);
+}

@@ -1,0 +1,41 @@
+import { messageOf } from '../common';
+import { LARGEST_RECORD_BYTES, type Log, type ValueCodec } from '../log';
+import type { Logger } from '../ops';
+
+/** The batch, the record, its headers (CloudEvents and a trace) and the codec's own, generously. */
+const AROUND_BYTES = 1_024;
+/** Of a value's numbers, tags and lengths, generously. */
+const BESIDE_TEXT_BYTES = 1_024;
+
+/** Whether a topic takes a record with this key and value, of which only texts can be long. */
+export function fitsInto<T extends object>(
+  { sizeOf }: Pick<ValueCodec<T>, 'sizeOf'>,
+  largestBytes: number,
+): (key: string, value: T) => boolean {
+  return (key, value) => {
+    let characters = key.length;
+    for (const column in value) {
+      const field: unknown = value[column];
+      if (typeof field === 'string') characters += field.length;
+    }
+    // A UTF-16 unit is at most 3 bytes of UTF-8: measured exactly only where it matters.
+    if (3 * characters + BESIDE_TEXT_BYTES + AROUND_BYTES <= largestBytes) return true;
+    return Buffer.byteLength(key) + sizeOf(value) + AROUND_BYTES <= largestBytes;
+  };
+}
+
+/**
+ * The largest record of the topic, as the broker says; as `setup` makes it, where asking is not permitted. What the broker
+ * refuses all the same is found by bisecting (src/log/runtime/batch-size.ts).
+ */
+export async function largestRecordOf(log: Log, topic: string, logger: Logger | undefined): Promise<number> {
+  try {
+    return (await log.largestRecordBytes(topic)) ?? LARGEST_RECORD_BYTES;
+  } catch (error) {
+    logger?.warn(
+      { topic, error: messageOf(error), assumedBytes: LARGEST_RECORD_BYTES },
+      'max.message.bytes of the topic cannot be read: is DescribeConfigs permitted?',
+    );
+    return LARGEST_RECORD_BYTES;
+  }
+}

@@ -1,0 +1,11 @@
+import type { OutRecord } from '../port';
+import { aloneBytes } from '../record-size';
+import type { MemoryStore } from './cluster';
+
+/** What Kafka would answer to the record; null: the topic takes it. */
+export function refusalOf(store: MemoryStore, record: Omit<OutRecord, 'partition'>): string | null {
+  const largest = store.largestRecordBytes(record.topic);
+  return largest !== null && aloneBytes(record) > largest
+    ? 'MESSAGE_TOO_LARGE: beyond the topic’s largest record'
+    : null;
+}
