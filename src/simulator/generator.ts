@@ -4,6 +4,7 @@ import { createOrganisation } from './organisation';
 import type { NotificationFrame } from './render';
 import type { Queue } from './roster';
 import type { Truth, TruthRow } from './truth';
+import type { TruthVisit } from './visit-truth';
 
 export interface GeneratorOptions extends OrganisationOptions {
   /** How many conversations there are in all. */
@@ -29,6 +30,8 @@ export interface EventStream extends Iterable<GeneratedEvent> {
   truth(): Truth;
   /** The same of one conversation; null: no row. */
   truthOf(conversationId: string): TruthRow | null;
+  /** What became of its visits to queues so far. */
+  visitsOf(conversationId: string): readonly TruthVisit[];
   behaviours(): BehaviourCounts;
 }
 
@@ -66,6 +69,7 @@ export function generateEvents(options: GeneratorOptions): EventStream {
     queues: organisation.queues,
     truth: organisation.truth,
     truthOf: organisation.truthOf,
+    visitsOf: organisation.visitsOf,
     behaviours: organisation.behaviours,
   };
 }

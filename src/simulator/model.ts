@@ -55,6 +55,19 @@ export interface Leg {
 
 export type Supervision = 'monitored' | 'coached' | 'barged' | 'screenMonitored';
 
+/** A communication and whose it is. */
+export interface PartyLeg {
+  readonly party: Party;
+  readonly leg: Leg;
+}
+
+/** What happened in a queue, as the story tells it: nothing here is read off times. */
+export interface Stay {
+  readonly offered: PartyLeg[];
+  answeredBy: PartyLeg | null;
+  flowedOut: boolean;
+}
+
 /** A participant. */
 export interface Party {
   readonly id: string;
@@ -66,6 +79,8 @@ export interface Party {
   readonly supervises: { readonly how: Supervision; readonly partyId: string } | null;
   /** It was asked by somebody on the phone to that participant; null: it joined by itself. */
   readonly consultsAbout: string | null;
+  /** Of an acd participant, else null. */
+  readonly stay: Stay | null;
   connectedAt: number | null;
   endedAt: number | null;
   readonly legs: Leg[];

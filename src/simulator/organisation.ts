@@ -17,6 +17,7 @@ import type { Scene, Script, World } from './scene';
 import { createScene } from './scene';
 import type { Truth, TruthRow } from './truth';
 import { rememberEnd, truthOf } from './truth';
+import { visitsOf, type TruthVisit } from './visit-truth';
 
 export interface OrganisationOptions {
   /** The same seed gives the same conversations, ids and times included. */
@@ -76,6 +77,8 @@ export interface Organisation {
   step(): readonly Emission[];
   truth(): Truth;
   truthOf(conversationId: string): TruthRow | null;
+  /** The visits to queues of a conversation that REST still knows; none of any other. */
+  visitsOf(conversationId: string): readonly TruthVisit[];
   /** What analytics counts in the queues now. */
   activity(): readonly ActiveSession[];
   /** All that REST still knows. */
@@ -266,6 +269,10 @@ export function createOrganisation(options: OrganisationOptions): Organisation {
     truthOf(conversationId) {
       const life = lives.get(conversationId);
       return life ? truthOf(life.conversation) : null;
+    },
+    visitsOf(conversationId) {
+      const life = lives.get(conversationId);
+      return life ? visitsOf(life.conversation) : [];
     },
     activity: () => [...lives.values()].flatMap(({ conversation }) => activityOf(conversation)),
     conversations: () => [...lives.values()].map(({ conversation }) => conversation),

@@ -53,6 +53,7 @@ export function createScene(
       skills: [],
       supervises: null,
       consultsAbout: null,
+      stay: purpose === 'acd' ? { offered: [], answeredBy: null, flowedOut: false } : null,
       ...more,
       connectedAt: null,
       endedAt: null,

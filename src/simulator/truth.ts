@@ -68,7 +68,7 @@ export function rememberEnd(conversation: Conversation): void {
   }
 }
 
-const MEDIA_TYPE: Readonly<Record<Medium, string>> = {
+export const MEDIA_TYPE: Readonly<Record<Medium, string>> = {
   call: 'Voice',
   callback: 'Callback',
   chat: 'Chat',
@@ -80,7 +80,7 @@ const MEDIA_ORDER = Object.keys(MEDIA_TYPE);
 const iso = (at: number): string => new Date(at).toISOString();
 
 /** When an acd participant got into its queue; null for everyone else, and while a callback is not due. */
-function queueEntry(party: Party): number | null {
+export function queueEntry(party: Party): number | null {
   if (party.purpose !== 'acd' || party.queueId === null) return null;
   const connected = party.legs.flatMap((leg) => leg.connectedAt ?? []);
   return party.connectedAt ?? (connected.length === 0 ? null : Math.min(...connected));
@@ -135,7 +135,7 @@ function lastSignOf(leg: Leg): number {
 }
 
 /** Live before ended; among live ones the last answered, among ended ones the last ended; then the later place. */
-function legToShow(party: Party): Leg {
+export function legToShow(party: Party): Leg {
   const place = (leg: Leg): number => MEDIA_ORDER.indexOf(leg.medium) * 1_000 + party.legs.indexOf(leg);
   const key = (leg: Leg): readonly number[] => [
     leg.ended ? 0 : 1,
@@ -156,7 +156,7 @@ function compare(one: readonly number[], other: readonly number[]): number {
   return 0;
 }
 
-function directionOf(conversation: Conversation, leg: Leg): string | null {
+export function directionOf(conversation: Conversation, leg: Leg): string | null {
   const caller = conversation.parties.find(
     ({ purpose, legs }) => (purpose === 'customer' || purpose === 'external') && legs.length > 0,
   );

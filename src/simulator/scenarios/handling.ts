@@ -53,7 +53,7 @@ export function* beAnswered(scene: Scene, acd: Party, medium: Medium): Passage<H
 /** A new agent participant with an alerting leg. */
 export function alert(scene: Scene, acd: Party, medium: Medium, otherThan: string | null): Party {
   const agent = scene.join('agent', { userId: scene.someAgent(otherThan), queueId: acd.queueId });
-  scene.open(agent, { medium, state: 'alerting' });
+  acd.stay?.offered.push({ party: agent, leg: scene.open(agent, { medium, state: 'alerting' }) });
   return agent;
 }
 
@@ -61,6 +61,7 @@ export function alert(scene: Scene, acd: Party, medium: Medium, otherThan: strin
 export function answer(scene: Scene, acd: Party, agent: Party, leg: Leg): void {
   scene.connect(agent, leg);
   scene.endParty(acd, 'transfer');
+  if (acd.stay) acd.stay.answeredBy = { party: agent, leg };
   scene.note('answered');
 }
 

@@ -72,6 +72,7 @@ export function* callBackToSameAgent(scene: Scene): Script {
   const first = yield* beAnswered(scene, acd, 'call');
   const next = yield* blindTransfer(scene, first, 'call');
   const again = scene.open(first.agent, { medium: 'call', state: 'alerting' });
+  next.stay?.offered.push({ party: first.agent, leg: again });
   yield seconds(scene, 2, 12);
   answer(scene, next, first.agent, again);
   scene.note('same-agent-again');
@@ -187,6 +188,7 @@ export function* callToVoicemail(scene: Scene): Script {
   const { customer, acd } = yield* callIntoQueue(scene);
   yield seconds(scene, 20, 90);
   scene.endParty(acd, 'transfer');
+  if (acd.stay) acd.stay.flowedOut = true;
   const voicemail = scene.join('voicemail', {});
   scene.open(voicemail, CALL);
   scene.note('voicemail');

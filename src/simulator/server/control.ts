@@ -33,8 +33,13 @@ export function controlRoutes({ organisation, access, breaches, player, sockets 
     return { status: 200, body: { events: organisation.truth().events, paused: player().isPaused } };
   }
 
+  const truth = (): unknown => ({
+    ...organisation.truth(),
+    visits: organisation.conversations().flatMap(({ id }) => organisation.visitsOf(id)),
+  });
+
   return [
-    { method: 'GET', path: '/truth', handle: () => ({ status: 200, body: organisation.truth() }) },
+    { method: 'GET', path: '/truth', handle: () => ({ status: 200, body: truth() }) },
     { method: 'GET', path: '/control/limits', handle: () => ({ status: 200, body: breaches }) },
     { method: 'POST', path: '/control/queues', handle: queueControl(organisation) },
     { method: 'POST', path: '/control/{name}', handle: ({ parts: [name = ''] }) => control(name) },

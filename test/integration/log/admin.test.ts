@@ -29,7 +29,7 @@ describe('setting up topics on Kafka', () => {
 
   it('tells in a dry run what it would do, then does it once', async () => {
     const planned = await admin().setupTopics({ ...setup, dryRun: true });
-    expect(planned).toHaveLength(5);
+    expect(planned).toHaveLength(6);
     expect(await admin().setupTopics(setup)).toEqual(planned);
     expect(await admin().setupTopics(setup)).toEqual([]);
   });

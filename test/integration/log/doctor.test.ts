@@ -124,7 +124,7 @@ describe('a doctor at Kafka', () => {
       outcome: 'failed',
       detail: 'KAFKA_BROKERS: cannot use 127.0.0.1:1 (connect ECONNREFUSED 127.0.0.1:1)',
     });
-    expect(rest).toHaveLength(8);
+    expect(rest).toHaveLength(9);
     expect(new Set(rest.map(({ outcome }) => outcome))).toEqual(new Set(['skipped']));
   });
 

@@ -1,6 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
-import { type ConversationState, printableRow, type QueueConversation, STATE_COLUMNS } from '../../../src/conversation';
+import {
+  type ConversationState,
+  printableRow,
+  printableVisit,
+  type QueueConversation,
+  STATE_COLUMNS,
+} from '../../../src/conversation';
 import { DEFAULT_FOLD_SETTINGS, fold } from '../../../src/conversation/fold';
 import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
 import { normaliseConversation } from '../../../src/conversation/normalise';
@@ -35,6 +41,38 @@ describe("the simulator's truth", () => {
       if (!isDeepStrictEqual(printed, stream.truthOf(id))) expect(printed).toEqual(stream.truthOf(id));
     }
     expect(compared).toBeGreaterThan(2_000);
+  });
+
+  test('of visits is what the fold makes of 3,000 conversations, column by column, after each event', () => {
+    const states = new Map<string, ConversationState | null>();
+    const visits = new Map<string, Map<string, unknown>>();
+    const outcomes = new Map<unknown, number>();
+    let [missed, consults] = [0, 0];
+    const stream = generateEvents({ seed: 41, conversations: 3_000, agents: 50 });
+    let told: unknown = null;
+    for (const { at, conversationId: id, frame } of stream) {
+      // Two watched queues send the same snapshot.
+      if (id === null || frame.eventBody === told) continue;
+      told = frame.eventBody;
+      const outcome = normaliseConversation(frame.eventBody, at, 'websocket', DEFAULT_LIMITS);
+      if (outcome.kind !== 'event') throw new Error(`a generated event is ${outcome.kind}`);
+      const folded = fold(states.get(id) ?? null, outcome.event, DEFAULT_FOLD_SETTINGS);
+      states.set(id, folded.state);
+      const known = visits.get(id) ?? new Map<string, unknown>();
+      visits.set(id, known);
+      for (const { visit } of folded.visits ?? []) {
+        const { db_last_updated: written, ...columns } = printableVisit(visit);
+        if (written !== new Date(at).toISOString()) throw new Error(`written at ${String(written)}`);
+        known.set(visit.participant_id, columns);
+        outcomes.set(visit.outcome, (outcomes.get(visit.outcome) ?? 0) + 1);
+        missed += visit.offers_missed;
+        consults += Number(visit.consult);
+      }
+      const expected = stream.visitsOf(id);
+      if (!isDeepStrictEqual([...known.values()], [...expected])) expect([...known.values()]).toEqual(expected);
+    }
+    expect([...outcomes.keys()].sort()).toEqual(['abandoned', 'answered', 'flowed_out', 'waiting']);
+    for (const count of [...outcomes.values(), missed, consults]) expect(count).toBeGreaterThan(10);
   });
 
   test('has rows that wait and rows that do not, of every medium', () => {

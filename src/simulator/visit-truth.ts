@@ -1,0 +1,54 @@
+import type { QueueVisit } from '../conversation';
+import type { Conversation, Party } from './model';
+import { directionOf, legToShow, MEDIA_TYPE, queueEntry } from './truth';
+
+/** The columns of a visit, times as ISO-8601; when it was written depends on who listened. */
+export type TruthVisit = {
+  readonly [C in Exclude<keyof QueueVisit, 'db_last_updated'>]: C extends 'offers' | 'offers_missed'
+    ? number
+    : QueueVisit[C] extends number
+      ? string
+      : QueueVisit[C] extends number | null
+        ? string | null
+        : QueueVisit[C];
+};
+
+/**
+ * What became of each stay in a queue, in the order of the participants. The story itself says who was offered what and
+ * who answered (`Stay`), where the fold has to find that out from times: the two check each other.
+ */
+export function visitsOf(conversation: Conversation): readonly TruthVisit[] {
+  return conversation.parties.flatMap((party) => visitOf(conversation, party) ?? []);
+}
+
+const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+
+function visitOf(conversation: Conversation, party: Party): TruthVisit | null {
+  const { stay, queueId } = party;
+  const entered = iso(queueEntry(party));
+  if (stay === null || queueId === null || entered === null) return null;
+  const leg = legToShow(party);
+  const isOver = party.legs.every(({ ended }) => ended);
+  const answer = isOver ? stay.answeredBy : null;
+  const outcome = answer ? 'answered' : stay.flowedOut ? 'flowed_out' : 'abandoned';
+  return {
+    conversation_id: conversation.id,
+    participant_id: party.id,
+    queue_id: queueId,
+    media_type: MEDIA_TYPE[leg.medium],
+    direction: directionOf(conversation, leg),
+    consult: party.consultsAbout !== null,
+    entered_time: entered,
+    left_time: isOver ? iso(party.endedAt) : null,
+    outcome: isOver ? outcome : 'waiting',
+    disconnect_type: leg.disconnectType,
+    routing_skill_id: party.skills.length === 0 ? null : party.skills.join(','),
+    offers: stay.offered.length,
+    offers_missed: stay.offered.filter(({ leg: offer }) => offer.ended && offer.connectedAt === null).length,
+    answered_time: iso(answer?.leg.connectedAt ?? null),
+    user_id: answer?.party.userId ?? null,
+    agent_participant_id: answer?.party.id ?? null,
+    agent_communication_id: answer?.leg.id ?? null,
+    agent_left_time: iso(answer?.leg.disconnectedAt ?? null),
+  };
+}
