@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { OperatorError } from '../common';
 import { findJava } from './java';
@@ -71,6 +71,8 @@ export async function startRegistry(options: RegistryOptions): Promise<EmbeddedR
     },
   });
 
+  // Vert.x gives this one folder other permissions than the umask says.
+  await chmod(join(dir, 'tmp', 'vertx-cache'), 0o700).catch(() => undefined);
   return {
     url: urlOf(service.ports),
     get pid() {
