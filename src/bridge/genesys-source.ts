@@ -78,7 +78,8 @@ export async function startGenesysSource(parts: GenesysSourceParts): Promise<Gen
       onSnapshot: (body, askedAt) => take(Buffer.from(body), askedAt, 'rest'),
       onGone: (conversationId, askedAt) => {
         metrics.bridgeEvents.inc({ source: 'rest', outcome: 'gone' });
-        const { record, event } = ingest.gone(conversationId, askedAt);
+        const table = live.entry(conversationId) === null ? 'has-none' : 'has-row';
+        const { record, event } = ingest.gone(conversationId, askedAt, table);
         sender.add(record, event);
       },
       ...(parts.reconciliation === undefined ? {} : { timings: parts.reconciliation }),

@@ -118,6 +118,7 @@ export function createProgram(run: RunCommand): Command {
   ])
     .option('--dry-run', 'look and tell, change nothing')
     .option('--allow-data-loss', 'a shorter HISTORY_RETENTION may delete versions that are there')
+    .option('--adopt', 'after a loss that the fold refuses: make its state of what is left, and begin there')
     .action((flags: SetupFlags) =>
       start(ENDS, async (context) => (await import('./setup.js')).runSetup(context, flags)),
     );

@@ -1,6 +1,7 @@
-import { write } from '../common';
+import { UsageError, write } from '../common';
 import { requireGroups } from '../config';
 import { kafkaConnection, registryOptions, setUp } from '../wiring';
+import { adoptLosses } from './adopt';
 import type { Context } from './context';
 import { configuredStore } from './role';
 
@@ -8,11 +9,16 @@ export interface SetupFlags {
   readonly dryRun?: true;
   /** A shorter HISTORY_RETENTION may delete what is there. */
   readonly allowDataLoss?: true;
+  /** What a fold refuses to go on with is made good as far as it can be. */
+  readonly adopt?: true;
 }
 
 /** `queuefold setup`: topics, schemas and, where CLICKHOUSE_URL is set, tables. */
-export async function runSetup(context: Context, { dryRun, allowDataLoss }: SetupFlags): Promise<void> {
+export async function runSetup(context: Context, { dryRun, allowDataLoss, adopt }: SetupFlags): Promise<void> {
   const { config, logger, io } = context;
+  if (adopt === true && dryRun === true) {
+    throw new UsageError('--adopt cannot be tried with --dry-run: what was lost is in the message of the fold.');
+  }
   const { kafka, registry } = requireGroups(config, ['kafka', 'registry']);
   const notes: string[] = [];
   const changes = await setUp({
@@ -27,6 +33,7 @@ export async function runSetup(context: Context, { dryRun, allowDataLoss }: Setu
   const lines = changes.map((change) => (dryRun === true ? `not done (dry run): ${change}` : change));
   await write(io.stdout, `${(lines.length === 0 ? ['nothing to change'] : lines).join('\n')}\n`);
   if (!context.quiet) for (const note of notes) io.stderr.write(`note: ${note}\n`);
+  if (adopt === true) await write(io.stdout, `${(await adoptLosses(context)).join('\n')}\n`);
   if (config.clickhouse.url === undefined && !context.quiet) {
     io.stderr.write('CLICKHOUSE_URL is not set: no tables were looked at.\n');
   }

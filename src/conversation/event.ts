@@ -33,6 +33,8 @@ export interface EventPart {
 /** The bridge verified that Genesys no longer has the conversation, or that it ended. */
 export interface GoneEvent extends EventBase {
   readonly gone: true;
+  /** Whoever verified it saw a row of it in the state topic. Absent: false. */
+  readonly hasRow?: boolean;
   readonly participants: readonly [];
   /** An operator wants it erased (erase.ts): row, knowledge and all, and that it stays so. Absent: not. */
   readonly erase?: boolean;

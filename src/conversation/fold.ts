@@ -115,8 +115,7 @@ function foldFitting(known: ConversationState | null, event: ConversationEvent, 
     return foldAfterTheEnd(known, event, settings);
   }
   const open = known?.kind === 'open' ? known : null;
-  if (event.gone)
-    return open === null ? { state: known, records: [], outcome: 'unknown-gone' } : foldGone(open, event, settings);
+  if (event.gone) return foldGone(open, known, event, settings);
   return foldSnapshot(open ?? UNKNOWN, known, event, settings);
 }
 
@@ -138,14 +137,29 @@ function foldSnapshot(
   return advance(open, merged, event, settings, anyQueued);
 }
 
-/** "Every live communication becomes `disconnected`, its other fields stay; closing row and tombstone." */
-function foldGone(open: OpenConversation, event: GoneEvent, settings: FoldSettings): Folded {
+/**
+ * "Every live communication becomes `disconnected`, its other fields stay; closing row and tombstone. Unknown conversation:
+ * nothing", unless the bridge has seen a row of it: then the fold lost what it knew, and the row has to go.
+ */
+function foldGone(
+  open: OpenConversation | null,
+  known: ConversationState | null,
+  event: GoneEvent,
+  settings: FoldSettings,
+): Folded {
+  const lost = event.hasRow === true ? [tombstone(event.conversationId, event.receivedAt)] : [];
+  if (open === null) return { state: known, records: lost, outcome: 'unknown-gone' };
   const participants = open.participants.map((participant) => ({
     ...participant,
     communications: participant.communications.map(disconnected),
   }));
   const merged = { ...open, participants, lastReceivedAt: Math.max(open.lastReceivedAt, event.receivedAt) };
-  return advance(open, merged, event, settings, anyQueued);
+  const folded = advance(open, merged, event, settings, anyQueued);
+  return open.row === null ? { ...folded, records: [...folded.records, ...lost] } : folded;
+}
+
+function tombstone(conversationId: string, timestamp: number): StateRecord {
+  return { conversationId, row: null, timestamp };
 }
 
 /** Always a tombstone: the state topic may have a row of what the fold has forgotten. No closing row: it would say it all again. */
@@ -311,6 +325,13 @@ function withRow(
   return { state: { ...open, row }, records: [record], outcome: 'folded' };
 }
 
+/** The row that the state topic should have now; null: none. */
+export function rowOf(conversationId: string, state: ConversationState): StateRecord | null {
+  if (state.kind === 'ended' || state.row === null) return null;
+  const row = project(conversationId, counted(state.participants), state.row);
+  return { conversationId, row, timestamp: state.row.updatedAt };
+}
+
 function sameRow(a: QueueConversation, b: QueueConversation): boolean {
   return STATE_COLUMNS.every((column) => column === 'db_last_updated' || a[column] === b[column]);
 }
@@ -330,7 +351,7 @@ function close(
     state: endedState(open, at, event),
     records: [
       { conversationId, row: project(conversationId, counted(open.participants), row), timestamp: at },
-      { conversationId, row: null, timestamp: at },
+      tombstone(conversationId, at),
     ],
     outcome: 'folded',
   };

@@ -17,6 +17,7 @@ export { parseLine, readLine } from './line';
 export { invalid, type Invalid, type InvalidReason, type Outcome, type SkipReason } from './outcome';
 export { createPartitionFold, type OnDone } from './partition';
 export { maskEvent, matchAddress, type PrivacyMask } from './privacy';
+export { stateOfRow } from './reclaim';
 export { createRecentEvents } from './recent-events';
 export { printableRow, type QueueConversation, STATE_COLUMNS, TABLE_COLUMNS } from './row';
 export { withoutPersonalData } from './scrub';

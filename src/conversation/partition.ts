@@ -3,6 +3,7 @@ import {
   dueAfter,
   fold,
   rowDeadline,
+  rowOf,
   whenDue,
   type FoldOutcome,
   type FoldSettings,
@@ -34,6 +35,10 @@ export interface PartitionFold {
   nextDeadline(): number | null;
   /** The conversations whose state changed since the last call, with their state now (null: forgotten). */
   takeChanges(): ReadonlyMap<string, ConversationState | null>;
+  /** Takes a state for a conversation of which nothing is known, as a change. False: something is. */
+  reclaim(conversationId: string, state: ConversationState): boolean;
+  /** The rows that there are, each as it was written last. */
+  rows(): Iterable<StateRecord>;
   /** Conversations that have a row. */
   readonly live: number;
 }
@@ -116,6 +121,17 @@ export function createPartitionFold(settings: FoldSettings): PartitionFold {
       const taken = changes;
       changes = new Map();
       return taken;
+    },
+    reclaim: (id, state) => {
+      if (states.has(id)) return false;
+      change(id, state);
+      return true;
+    },
+    *rows() {
+      for (const [id, state] of states) {
+        const record = rowOf(id, state);
+        if (record !== null) yield record;
+      }
     },
     get live() {
       return live;

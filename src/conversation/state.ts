@@ -135,3 +135,6 @@ export const UNKNOWN: OpenConversation = {
   row: null,
   endedBefore: [],
 };
+
+/** The id of the participant that stands for the queue in a state made of a row (reclaim.ts): nobody of Genesys's. */
+export const RECLAIMED = 'reclaimed';

@@ -3,7 +3,7 @@ import { byPlace, isAgent, latestCommunication } from './latest';
 import { connectedTime, isQueued, purposeOf, realConnectedTime, type QueuedParticipant } from './lifecycle';
 import { later } from './merge';
 import { directionOf } from './project';
-import { field, isEnded, type Communication, type Participant } from './state';
+import { field, isEnded, type Communication, type Participant, RECLAIMED } from './state';
 import { sameVisit, type Visit } from './visit';
 
 /**
@@ -11,7 +11,7 @@ import { sameVisit, type Visit } from './visit';
  * the conversation. A visit is the stay of one queued acd participant. In the order of the participants.
  */
 export function visits(conversationId: string, of: Counted): readonly Visit[] {
-  const queued = of.participants.filter(isQueued);
+  const queued = of.participants.filter(isQueued).filter(({ id }) => id !== RECLAIMED);
   if (queued.length === 0) return [];
   const stays = queued.map((participant) => stayOf(of, participant));
   const legs = agentLegs(of);

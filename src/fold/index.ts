@@ -1,3 +1,3 @@
 /** Events topic → state topic, exactly once. */
 export { startFoldRole } from './role';
-export { startFold } from './start';
+export { adoptFold, startFold } from './start';

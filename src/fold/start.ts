@@ -8,6 +8,7 @@ import {
   type Log,
   type RunningTasks,
   type SchemaSource,
+  type Task,
   type TopicNames,
   type Topology,
   visitKey,
@@ -31,6 +32,17 @@ export interface FoldOptions {
 
 /** Runs the fold as one member of its group. */
 export async function startFold(options: FoldOptions): Promise<RunningTasks> {
+  const { topology, createTask } = await prepareFold(options);
+  return options.log.runTasks(topology, createTask);
+}
+
+/** After a loss that the fold refuses. @see Log.adopt */
+export async function adoptFold(options: FoldOptions): Promise<readonly string[]> {
+  const { topology, createTask } = await prepareFold(options);
+  return options.log.adopt(topology, createTask);
+}
+
+async function prepareFold(options: FoldOptions) {
   const { log, schemas, topics, timers } = options;
   const writesVisits = options.settings.visits === 'on';
   const [events, rows, visits, changelog] = await Promise.all([
@@ -44,6 +56,7 @@ export async function startFold(options: FoldOptions): Promise<RunningTasks> {
     input: topics.events,
     changelog: topics.changelog,
     outputs: [topics.state, ...(writesVisits ? [topics.visits] : []), topics.deadLetters],
+    tables: [topics.state],
     timers,
   };
   const rowFits = fitsInto(rows, await largestRecordOf(log, topics.state, options.logger));
@@ -57,8 +70,9 @@ export async function startFold(options: FoldOptions): Promise<RunningTasks> {
       return record.row === null || rowFits(record.conversationId, record.row);
     },
   };
-  return log.runTasks(topology, (partition) =>
+  const createTask = (partition: number): Task =>
     createFoldTask(partition, {
+      schemas,
       topics,
       events,
       rows,
@@ -68,6 +82,6 @@ export async function startFold(options: FoldOptions): Promise<RunningTasks> {
       deadLetterLimits: options.deadLetterLimits,
       metrics: options.metrics,
       tracing: options.tracing,
-    }),
-  );
+    });
+  return { topology, createTask };
 }

@@ -9,6 +9,7 @@ import {
   type QueueConversation,
   type OnDone,
   type QueueVisit,
+  stateOfRow,
   type StateRecord,
   type VisitOutcome,
   type VisitRecord,
@@ -18,17 +19,24 @@ import {
 import {
   type ChangelogValue,
   CHECKPOINT_KEY,
+  checkSchemaMarks,
   type CloudEvent,
   cloudEventHeaders,
   continueTrace,
   createFoldSpans,
   deadLetterRecord,
+  digestOf,
   ERASED_TYPE,
+  type FoldCheckpoint,
   type LogRecord,
   type OutRecord,
   recordBytes,
+  type RecordMark,
+  schemaMarks,
+  type SchemaSource,
   type Task,
   type TaskOutput,
+  type TopicMark,
   type TopicNames,
   unreadable,
   type ValueCodec,
@@ -36,8 +44,10 @@ import {
 } from '../log';
 import { type FoldDeadLetterReason, type Metrics, observeLatency, type Received, type Tracing } from '../ops';
 import { createBudget } from './budget';
+import { inTransactions, type Written } from './transactions';
 
 export interface FoldTaskOptions {
+  readonly schemas: SchemaSource;
   readonly topics: TopicNames;
   readonly events: ValueCodec<ConversationEvent>;
   readonly rows: ValueCodec<QueueConversation>;
@@ -59,8 +69,11 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
   const fold = createPartitionFold(options.settings);
   const limit = createDeadLetterLimit(options.deadLetterLimits);
   const spans = tracing && createFoldSpans(tracing, { topic: topics.events, partition, group: topics.foldGroup });
+  const marks = schemaMarks([events, rows, changelog]);
   let greatestReceivedAt: number | null = null;
-  let checkpoint: number | null = null;
+  let checkpoint: FoldCheckpoint | null = null;
+  let topicMarks: readonly TopicMark[] = [];
+  let last: RecordMark | null = null;
   let tally = newTally();
 
   const stateRecord = (record: StateRecord, id: string, traceparent: string | null): Omit<OutRecord, 'partition'> => {
@@ -107,15 +120,38 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
     return (): string => `${partition}-${offset}-${numbered.next++}`;
   };
 
-  const finish = (outputs: readonly Omit<OutRecord, 'partition'>[], nextOffset: number): TaskOutput => {
-    const changed = [...fold.takeChanges()].map(([key, state]) => {
+  function* changes(): Generator<TaskOutput['changelog'][number]> {
+    for (const [key, state] of fold.takeChanges()) {
       const value = state === null ? null : changelog.encode({ state, checkpoint: null });
       budget.written(key, value);
-      return { key, value };
-    });
-    const value = { state: null, checkpoint: { nextOffset, receivedAt: greatestReceivedAt } };
-    return { outputs, changelog: [...changed, { key: CHECKPOINT_KEY, value: changelog.encode(value) }] };
+      yield { key, value };
+    }
+  }
+
+  /** The last one that was folded. */
+  const remember = (record: LogRecord | undefined): void => {
+    if (record !== undefined) last = { offset: record.offset, digest: digestOf(record) };
   };
+
+  const checkpointRecord = (nextOffset: number): TaskOutput['changelog'][number] => {
+    const value: FoldCheckpoint = { nextOffset, receivedAt: greatestReceivedAt, topics: topicMarks, last };
+    return { key: CHECKPOINT_KEY, value: changelog.encode({ state: null, checkpoint: value }), headers: marks };
+  };
+
+  const finish = (outputs: readonly Omit<OutRecord, 'partition'>[], nextOffset: number): TaskOutput => {
+    return { outputs, changelog: [...changes(), checkpointRecord(nextOffset)] };
+  };
+
+  /** All that the given outputs should hold, and what was reclaimed. */
+  function* everything(lost: ReadonlySet<string>, nextOffset: number): Generator<Written> {
+    for (const record of changes()) yield { to: 'changelog', record };
+    if (!lost.has(topics.state)) return;
+    let index = 0;
+    for (const each of fold.rows()) {
+      const record = stateRecord(each, `${partition}-${nextOffset}-again-${index++}`, null);
+      yield { to: 'output', record };
+    }
+  }
 
   const deadLetter = (
     record: LogRecord,
@@ -151,7 +187,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
       fold.restore(key, state);
       return;
     }
-    checkpoint = restored.nextOffset;
+    checkpoint = restored;
     greatestReceivedAt = restored.receivedAt;
   };
 
@@ -161,11 +197,32 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
       if (record.key !== null) latest.set(record.key.toString(), record);
     },
     restored: async () => {
+      const written = latest.get(CHECKPOINT_KEY)?.headers;
+      if (written !== undefined) await checkSchemaMarks(written, options.schemas, topics.changelog);
       await changelog.prepare(valuesOf(latest.values()));
       for (const [key, record] of latest) restoreValue(key, record);
       latest.clear();
       metrics.liveConversations.set({ partition }, fold.live);
       return checkpoint;
+    },
+    begin: (begun) => {
+      topicMarks = begun.topics;
+      last = begun.last;
+    },
+    *rewrite(lost, nextOffset) {
+      yield* inTransactions(everything(lost, nextOffset));
+      yield finish([], nextOffset);
+    },
+    reclaim: async (records) => {
+      const kept = [...records];
+      await rows.prepare(valuesOf(kept));
+      let reclaimed = 0;
+      for (const { key, value } of kept) {
+        // A row that cannot be read is nobody's: the bridge's *gone* removes it.
+        const row = key === null || value === null ? null : rows.decode(value);
+        if (row?.ok === true && fold.reclaim(row.value.conversation_id, stateOfRow(row.value))) reclaimed++;
+      }
+      return reclaimed;
     },
     process: (records, nextOffset, mostBytes = Infinity) => {
       const outputs: Omit<OutRecord, 'partition'>[] = [];
@@ -214,8 +271,12 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
 
       for (const [index, record] of records.entries()) {
         // At least one of them, unless what is due before it is enough.
-        if ((index > 0 && isFull()) || !take(record)) return { ...finish(outputs, record.offset), taken: index };
+        if ((index > 0 && isFull()) || !take(record)) {
+          remember(records[index - 1]);
+          return { ...finish(outputs, record.offset), taken: index };
+        }
       }
+      remember(records.at(-1));
       return finish(outputs, nextOffset);
     },
     refuse: (record, nextOffset, answer) => {
@@ -224,6 +285,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
       const message = `Kafka refuses what comes of it (${answer})`;
       if (stop !== null) throw tooManyDeadLetters(record, stop, { reason, message, cannot: 'be written' });
       spans?.processed(record, 'dead-letter', reason);
+      remember(record);
       return finish([deadLetter(record, reason, message, unreadable(record.value))], nextOffset);
     },
     nextTimer: () => {

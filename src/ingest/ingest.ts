@@ -41,7 +41,11 @@ export interface Ingest {
   /** The same of what is parsed already. */
   value(parsed: unknown, now: number, origin: string): Ingested;
   /** Genesys no longer has the conversation. */
-  gone(conversationId: string, askedAt: number): { readonly event: ConversationEvent; readonly record: OutRecord };
+  gone(
+    conversationId: string,
+    askedAt: number,
+    table: 'has-row' | 'has-none',
+  ): { readonly event: ConversationEvent; readonly record: OutRecord };
   /** Something that never became a line, such as one of a size beyond all limits. */
   refuse(problem: Invalid, origin: string, body: unknown): Refused;
 }
@@ -136,13 +140,14 @@ export function createIngest(options: IngestOptions): Ingest {
   return {
     refuse,
     value,
-    gone: (conversationId, askedAt) => {
+    gone: (conversationId, askedAt, table) => {
       const source = 'rest' satisfies EventSource;
       const event = {
         conversationId,
         receivedAt: askedAt,
         source,
         gone: true,
+        hasRow: table === 'has-row',
         participants: [],
         fingerprint: null,
       } as const;

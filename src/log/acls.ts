@@ -36,9 +36,10 @@ export function aclsOf(role: AclRole, names: TopicNames): readonly Acl[] {
     case 'fold':
       return [
         topic(events, 'Read'),
-        topic(changelog, 'Read', 'Write'),
-        // DescribeConfigs: how large a record may be.
-        topic(state, 'Write', 'DescribeConfigs'),
+        // DescribeConfigs: whether Kafka deletes the state.
+        topic(changelog, 'Read', 'Write', 'DescribeConfigs'),
+        // DescribeConfigs: how large a record may be. Read: whether there are rows that the changelog does not know.
+        topic(state, 'Read', 'Write', 'DescribeConfigs'),
         topic(visits, 'Write', 'DescribeConfigs'),
         topic(deadLetters, 'Write'),
         group(foldGroup),

@@ -9,9 +9,11 @@ export {
   createNameCodec,
   createRowCodec,
   createVisitCodec,
+  type FoldCheckpoint,
 } from './codec/codecs';
 export { checkRegistry } from './codec/doctor';
 export { createRegistrySchemas, registerSchema, type RegistryOptions } from './codec/registry';
+export { checkSchemaMarks, schemaMarks } from './codec/schema-marks';
 export { createLocalSchemas, type SchemaSource } from './codec/schema-source';
 export { type AvroSchema, loadSchema } from './codec/schemas';
 export type { ValueCodec } from './codec/value-codec';
@@ -28,13 +30,16 @@ export type {
   Log,
   LogProducer,
   AssignedPartition,
+  Checkpoint,
   LogRecord,
   OutRecord,
   Reading,
+  RecordMark,
   RunningSubscription,
   RunningTasks,
   Task,
   TaskOutput,
+  TopicMark,
   Topology,
 } from './port';
 export { recordBytes } from './record-size';
@@ -45,6 +50,7 @@ export { createFoldSpans, reportSent, reportStored } from './records/spans';
 export { printableRecord, readStateRecord } from './records/state-records';
 export { readVisitRecord, visitKey } from './records/visit-records';
 export { createDeferred } from './runtime/signal';
+export { digestOf } from './runtime/digest';
 export {
   LARGEST_RECORD_BYTES,
   NAMES_PARTITIONS,

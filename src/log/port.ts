@@ -34,6 +34,12 @@ export interface Log {
   reach(topics: readonly string[]): Promise<void>;
   /** Whether an error of this log may pass by itself: brokers that are away, starting or choosing a leader. */
   isTransient(error: unknown): boolean;
+  /**
+   * After a loss that `runTasks` refuses: makes a state that fits what is left, and begins there. Answers what was done, a
+   * sentence for each partition concerned; nothing was lost: none, and nothing changes.
+   * @throws OperatorError where that is not possible, or a member of the group works at the same time
+   */
+  adopt(topology: Topology, createTask: (partition: number) => Task): Promise<readonly string[]>;
   /** Ends everything that was begun here, within a few seconds also while the log is away. */
   close(): Promise<void>;
 }
@@ -73,14 +79,44 @@ export interface Topology {
   /** Compacted; restored before a task runs. */
   readonly changelog: string;
   readonly outputs: readonly string[];
+  /** Those of the outputs that nobody else writes: their records follow from the changelog, and from nothing else. */
+  readonly tables: readonly string[];
   /** Wall-clock timers (`Task.nextTimer`) run: true in a live system, false in a replay. */
   readonly timers: boolean;
 }
 
+/** What a checkpoint remembers of a topic of the topology, so that whoever restores it can tell what was lost since. */
+export interface TopicMark {
+  readonly topic: string;
+  /** Null: the log tells none. */
+  readonly id: string | null;
+  readonly partitions: number;
+  /** Of the task's partition: its first offset. */
+  readonly beginning: number;
+  /** Of the task's partition: it reached at least up to here. */
+  readonly end: number;
+}
+
+/** What the offset of a record cannot tell: that it is still the same record. */
+export interface RecordMark {
+  readonly offset: number;
+  /** @see digestOf */
+  readonly digest: Buffer;
+}
+
+/** How far a partition is folded: a record of its changelog, written anew with every transaction. */
+export interface Checkpoint {
+  readonly nextOffset: number;
+  /** Empty: it was written before checkpoints had them. */
+  readonly topics: readonly TopicMark[];
+  /** The last record of the input that was folded; null: none, or unknown. */
+  readonly last: RecordMark | null;
+}
+
 /**
  * One partition's work. All calls of one task come from one loop, never two at once, in this order:
- * `restore`* → `restored` → (`prepare` → `process` | `onTimer`)* → `close`. An error thrown from `process`, `onTimer`, `restore` or
- * `restored` is a fatal one: the runtime aborts, closes every task and rejects `RunningTasks.done` with it.
+ * `restore`* → `restored` → `begin` → `rewrite`? → (`prepare` → `process` | `onTimer`)* → `close`. An error thrown from `process`, `onTimer`, `restore`,
+ * `restored` or `rewrite` is a fatal one: the runtime aborts, closes every task and rejects `RunningTasks.done` with it.
  * After a failed commit the task is closed, and a new one is created and restored.
  */
 export interface Task {
@@ -91,8 +127,20 @@ export interface Task {
   prepare?(records: readonly LogRecord[]): Promise<void> | null;
   /** A record of the changelog partition, oldest first. */
   restore(record: LogRecord): void;
-  /** The end of the restore. Answers the next input offset that the changelog's checkpoint names, null without one. */
-  restored(): number | null | Promise<number | null>;
+  /** The end of the restore. Answers the changelog's checkpoint, null without one. */
+  restored(): Checkpoint | null | Promise<Checkpoint | null>;
+  /** Every checkpoint from here on carries these marks of the topics; and `last`, until `process` gets records. */
+  begin(marks: Pick<Checkpoint, 'topics' | 'last'>): void;
+  /**
+   * These outputs lost records: answers all that they should hold, as far as the state tells, in transactions of a bounded
+   * size. Only the last of them has a checkpoint, with `nextOffset`; there is at least that one.
+   */
+  rewrite(topics: ReadonlySet<string>, nextOffset: number): Iterable<TaskOutput>;
+  /**
+   * The changelog lost records: takes what a table still has, its last record of each key, for the state of those keys that
+   * it knows nothing of. The next `rewrite` puts it into the changelog.
+   */
+  reclaim(records: Iterable<LogRecord>): Promise<number>;
   /**
    * Folds records (never empty) into outputs, committed together in one transaction. `nextOffset` follows the last.
    * @param mostBytes it stops before a record when what it would write has reached so much (`TaskOutput.taken`); what one

@@ -47,6 +47,7 @@ export async function foldedInMemory(
   const task = createFoldTask(partition, {
     topics,
     events: await createEventReader(schemas, topics),
+    schemas,
     rows: await createRowCodec(schemas, topics),
     visits: await createVisitCodec(schemas, topics),
     changelog,

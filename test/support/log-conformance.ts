@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe } from '@jest/globals';
 import type { Log, LogRecord, Task, Topology } from '../../src/log';
 import type { TaskHooks } from '../../src/log/runtime/backend';
+import { describeLosses } from './log/losses';
 import { describeReading } from './log/reading';
 import { describeSubscriptions } from './log/subscriptions';
 import { describeTaskFailures } from './log/task-failures';
@@ -16,6 +17,10 @@ export interface LogHarness {
   fence(transactionalId: string): Promise<void>;
   /** Forgets the offsets of a group without members. */
   expireOffsets(group: string): Promise<void>;
+  deleteTopic(name: string): Promise<void>;
+  /** What lies below the offset. */
+  deleteRecords(topic: string, partition: number, offset: number): Promise<void>;
+  addPartitions(topic: string, count: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -43,6 +48,7 @@ export function describeLog(adapter: string, open: () => Promise<LogHarness>): v
     };
     describeTasks(scene);
     describeTaskFailures(scene);
+    describeLosses(scene);
     describeSubscriptions(scene);
     describeReading(scene);
   });
@@ -59,6 +65,7 @@ async function createScene(harness: LogHarness, prefix: string, partitions: numb
     input: names.input,
     changelog: names.changelog,
     outputs: [names.state],
+    tables: [names.state],
     timers: false,
   };
   for (const name of Object.values(names)) await harness.createTopic(name, partitions);
@@ -101,6 +108,19 @@ async function createScene(harness: LogHarness, prefix: string, partitions: numb
         })),
       );
       await producer.close();
+    },
+    /** Commits an offset of the input's partition 0 for the group, as somebody else would. */
+    commit: async (offset: number) => {
+      const subscription = await log.subscribe({
+        group: topology.group,
+        topic: names.input,
+        onAssigned: () => Promise.resolve(new Map()),
+        onRevoked: () => undefined,
+        onRecords: () => undefined,
+      });
+      await eventually(() => subscription.ready());
+      await subscription.commit([{ partition: 0, offset }]);
+      await subscription.stop();
     },
     /** All committed records of a topic by now, oldest first in each partition. */
     all: (topic: string) => readAll(log, topic),

@@ -1,4 +1,12 @@
-import type { LogRecord, Task, TaskOutput } from '../../src/log';
+import {
+  type Checkpoint,
+  digestOf,
+  type LogRecord,
+  type RecordMark,
+  type Task,
+  type TaskOutput,
+  type TopicMark,
+} from '../../src/log';
 
 /** A small fold for the log's tests: adds up the numbers of each key; `end` ends a key with a tombstone. */
 export interface SumTaskOptions {
@@ -14,16 +22,23 @@ const CHECKPOINT = '\0checkpoint';
 
 export function createSumTask(options: SumTaskOptions): Task {
   const totals = new Map<string, number>();
-  let checkpoint: number | null = null;
+  const reclaimed = new Set<string>();
+  let checkpoint: Checkpoint | null = null;
+  let marks: readonly TopicMark[] = [];
+  let last: RecordMark | null = null;
   let timerDone = false;
   const { stateTopic: topic, onCall = () => undefined } = options;
-  const checkpointRecord = (nextOffset: number) => ({ key: CHECKPOINT, value: Buffer.from(String(nextOffset)) });
+  const checkpointRecord = (nextOffset: number) => {
+    const digest = last?.digest.toString('hex') ?? '';
+    const value = JSON.stringify({ nextOffset, topics: marks, last: last && { offset: last.offset, digest } });
+    return { key: CHECKPOINT, value: Buffer.from(value) };
+  };
 
   return {
     restore({ key, value }) {
       onCall('restore');
       const name = key?.toString() ?? '';
-      if (name === CHECKPOINT) checkpoint = Number(value?.toString());
+      if (name === CHECKPOINT) checkpoint = checkpointOf(value?.toString() ?? '');
       else if (value === null) totals.delete(name);
       else totals.set(name, Number(value.toString()));
     },
@@ -31,8 +46,31 @@ export function createSumTask(options: SumTaskOptions): Task {
       onCall('restored');
       return checkpoint;
     },
+    begin(begun) {
+      marks = begun.topics;
+      last = begun.last;
+    },
+    *rewrite(lost, nextOffset) {
+      onCall('rewrite');
+      const rows = [...totals].map(([key, total]) => ({ key, value: Buffer.from(String(total)) }));
+      const changelog = rows.filter(({ key }) => reclaimed.has(key));
+      yield { changelog, outputs: lost.has(topic) ? rows.map((row) => ({ ...row, topic })) : [] };
+      yield { changelog: [checkpointRecord(nextOffset)], outputs: [] };
+    },
+    reclaim(records) {
+      onCall('reclaim');
+      for (const { key, value } of records) {
+        const name = key?.toString() ?? '';
+        if (value === null || totals.has(name)) continue;
+        totals.set(name, Number(value.toString()));
+        reclaimed.add(name);
+      }
+      return Promise.resolve(reclaimed.size);
+    },
     process(records, nextOffset): TaskOutput {
       onCall('process', records);
+      const final = records.at(-1);
+      if (final !== undefined) last = { offset: final.offset, digest: digestOf(final) };
       const rows = records.map(({ key, value, timestamp }) => {
         const name = key?.toString() ?? '';
         const text = value?.toString() ?? '';
@@ -62,4 +100,11 @@ export function createSumTask(options: SumTaskOptions): Task {
     committed: () => onCall('committed'),
     close: () => onCall('close'),
   };
+}
+
+function checkpointOf(text: string): Checkpoint {
+  const { last, ...rest } = JSON.parse(text) as Omit<Checkpoint, 'last'> & {
+    readonly last: { readonly offset: number; readonly digest: string } | null;
+  };
+  return { ...rest, last: last && { offset: last.offset, digest: Buffer.from(last.digest, 'hex') } };
 }

@@ -8,14 +8,14 @@ import type {
   QueueConversation,
   QueueVisit,
 } from '../../conversation';
+import type { Checkpoint } from '../port';
 import { valueSubject, type TopicNames } from '../topics';
 import type { SchemaSource } from './schema-source';
 import { loadSchema, typeOf } from './schemas';
 import { createValueCodec, type ValueCodec } from './value-codec';
 
-/** How far a partition is folded: the changelog's record under the reserved key. */
-export interface Checkpoint {
-  readonly nextOffset: number;
+/** The changelog's record under the reserved key. */
+export interface FoldCheckpoint extends Checkpoint {
   /** The greatest receive time folded, epoch ms. */
   readonly receivedAt: number | null;
 }
@@ -26,12 +26,12 @@ export const CHECKPOINT_KEY = '';
 /** The value of a changelog record. */
 export type ChangelogValue =
   | { readonly state: ConversationState; readonly checkpoint: null }
-  | { readonly state: null; readonly checkpoint: Checkpoint };
+  | { readonly state: null; readonly checkpoint: FoldCheckpoint };
 
 interface FoldStateRecord {
   readonly open: Omit<OpenConversation, 'kind'> | null;
   readonly ended: Omit<EndedConversation, 'kind'> | null;
-  readonly checkpoint: Checkpoint | null;
+  readonly checkpoint: FoldCheckpoint | null;
 }
 
 interface NameRecord extends Omit<Name, 'goneSince'> {

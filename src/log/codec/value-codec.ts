@@ -7,6 +7,8 @@ import { typeOf, type AvroSchema } from './schemas';
  * each writer schema is compiled once; per value no promise is made.
  */
 export interface ValueCodec<T> {
+  /** The schema by which `encode` writes: its id in the registry and its fingerprint (hex). */
+  readonly writer: { readonly id: number; readonly fingerprint: string };
   encode(value: T): Buffer;
   /** The size of the value as Avro, in bytes. */
   sizeOf(value: T): number;
@@ -80,6 +82,7 @@ export async function createValueCodec<T>(options: ValueCodecOptions<T>): Promis
   };
 
   return {
+    writer: { id, fingerprint: type.fingerprint().toString('hex') },
     encode: (value) => {
       const end = encodeIntoScratch(value);
       scratch[0] = 0;

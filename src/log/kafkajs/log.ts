@@ -1,8 +1,9 @@
-import { OperatorError, UsageError } from '../../common';
+import { messageOf, OperatorError, UsageError } from '../../common';
 import type { Metrics } from '../../ops';
 import type { Log, LogProducer, Topology } from '../port';
+import { adoptPartitions } from '../runtime/adopt';
 import type { Backend, TaskHooks } from '../runtime/backend';
-import { checkCoPartitioned } from '../runtime/co-partitioned';
+import { checkCoPartitioned, topicsOf } from '../runtime/co-partitioned';
 import { atMost } from '../runtime/signal';
 import { startSubscription } from '../runtime/subscription';
 import { startTasks } from '../runtime/tasks';
@@ -13,8 +14,8 @@ import { createKafkaMember } from './member';
 import { createKafkaProducer } from './producer';
 import { boundsOf, writtenOffsetsOf } from './reader';
 import { readKafka } from './reading';
-import { openSession } from './session';
-import { topicNumber } from './topic-config';
+import { openSession, partitionBounds, readRange } from './session';
+import { settingOf, topicNumber } from './topic-config';
 import { topicIdOf } from './topic-id';
 import { explainUnreachable, isPassing } from './unreachable';
 
@@ -53,14 +54,24 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
     for (const topic of topics) await partitionsOf(service, topic);
   };
 
+  /** Answers how many partitions all of the topology's topics have. */
+  const reachAll = async (topology: Topology): Promise<number> => {
+    const topics = topicsOf(topology);
+    await reach(topics);
+    const counts = new Map<string, number>();
+    for (const topic of topics) counts.set(topic, (await partitionsOf(service, topic)).length);
+    checkCoPartitioned(topology, (topic) => counts.get(topic) ?? 0);
+    return counts.get(topology.input) ?? 0;
+  };
+
   return {
     async runTasks(topology, createTask) {
-      const topics = topicsOf(topology);
-      await reach(topics);
-      const counts = new Map<string, number>();
-      for (const topic of topics) counts.set(topic, (await partitionsOf(service, topic)).length);
-      checkCoPartitioned(topology, (topic) => counts.get(topic) ?? 0);
+      await reachAll(topology);
       return closing(await startTasks({ backend, topology, createTask, hooks, logger: connection.logger, metrics }));
+    },
+    async adopt(topology, createTask) {
+      const partitions = await reachAll(topology);
+      return adoptPartitions({ backend, topology, createTask, partitions, hooks });
     },
     async subscribe(subscription) {
       await reach([subscription.topic]);
@@ -107,10 +118,6 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
 
 /** Whatever is still under way then is ended with the process. */
 const CLOSE_WITHIN_MS = 5_000;
-
-function topicsOf({ input, changelog, outputs }: Topology): readonly string[] {
-  return [...new Set([input, changelog, ...outputs])];
-}
 
 /** @throws OperatorError when the topic does not exist */
 async function partitionsOf(service: Service, topic: string): Promise<readonly number[]> {
@@ -159,5 +166,28 @@ function createBackend(connection: KafkaConnection, service: Service): Backend {
       }),
     endOffset: async (topic, partition) =>
       (await service.ask([topic], (cluster) => boundsOf(cluster, topic, [partition], 'end'))).get(partition) ?? 0,
+    topics: async (names) => {
+      const facts = names.map(async (topic) => {
+        const { length } = await partitionsOf(service, topic);
+        return [
+          topic,
+          { id: await service.ask([topic], (cluster) => topicIdOf(cluster, topic)), partitions: length },
+        ] as const;
+      });
+      return new Map(await Promise.all(facts));
+    },
+    bounds: (topic, partition) => partitionBounds(service, topic, partition),
+    cleanupPolicy: async (topic) => {
+      try {
+        return (await service.ask([topic], (cluster) => settingOf(cluster, topic, 'cleanup.policy'))) ?? null;
+      } catch (error) {
+        connection.logger.warn(
+          { topic, error: messageOf(error) },
+          'cleanup.policy of the changelog is not to be had; is DescribeConfigs permitted?',
+        );
+        return null;
+      }
+    },
+    readRange: (range, onRecord, until) => readRange(service, range, onRecord, until),
   };
 }

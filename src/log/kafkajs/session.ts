@@ -2,7 +2,7 @@ import type { ProducerBatch, Transaction } from 'kafkajs';
 import { OperatorError } from '../../common';
 import type { LogRecord, TaskOutput, Topology } from '../port';
 import { RefusedError } from '../refused';
-import { FencedError, type Session, type TaskHooks } from '../runtime/backend';
+import { FencedError, type Range, type Session, type TaskHooks } from '../runtime/backend';
 import { transactionalIdOf } from '../runtime/transactional-id';
 import { answerOf, gravest } from './answers';
 import { compressionOf, createClient, PATIENT, type KafkaConnection } from './client';
@@ -105,14 +105,30 @@ async function restore(
   onRecord: (record: LogRecord) => void,
   isStopped: () => boolean,
 ): Promise<void> {
-  const [bounds, cluster] = await service.ask([topic], async (asked) => {
+  const { beginning, end } = await partitionBounds(service, topic, partition);
+  await readRange(service, { topic, partition, from: beginning, to: end }, onRecord, isStopped);
+}
+
+/** The first offset of a partition, and its end (the LSO). */
+export async function partitionBounds(service: Service, topic: string, partition: number) {
+  return service.ask([topic], async (cluster) => {
     const [first, end] = await Promise.all([
-      boundsOf(asked, topic, [partition], 'beginning'),
-      boundsOf(asked, topic, [partition], 'end'),
+      boundsOf(cluster, topic, [partition], 'beginning'),
+      boundsOf(cluster, topic, [partition], 'end'),
     ]);
-    return [{ first: first.get(partition) ?? 0, end: end.get(partition) ?? 0 }, asked] as const;
+    return { beginning: first.get(partition) ?? 0, end: end.get(partition) ?? 0 };
   });
-  const position: ReadPosition = { topic, partition, position: bounds.first, until: bounds.end };
+}
+
+/** @see Backend.readRange */
+export async function readRange(
+  service: Service,
+  { topic, partition, from, to }: Range,
+  onRecord: (record: LogRecord) => void,
+  isStopped: () => boolean,
+): Promise<void> {
+  const cluster = await service.ask([topic], (asked) => Promise.resolve(asked));
+  const position: ReadPosition = { topic, partition, position: from, until: to };
   const onBatch = (_: ReadPosition, records: readonly LogRecord[]): void => records.forEach(onRecord);
   await readPositions({ cluster, positions: [position], onBatch, isStopped, attempts: RESTORE_ATTEMPTS });
 }

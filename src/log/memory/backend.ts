@@ -1,4 +1,4 @@
-import type { Topology } from '../port';
+import type { LogRecord, Topology } from '../port';
 import { RefusedError } from '../refused';
 import {
   FencedError,
@@ -12,6 +12,7 @@ import { transactionalIdOf } from '../runtime/transactional-id';
 import type { MemoryStore } from './cluster';
 import { createCursor, type Cursor } from './cursor';
 import { refusalOf } from './limits';
+import type { PartitionLog } from './partition-log';
 
 export function createMemoryBackend(store: MemoryStore): Backend {
   const logOf = (topic: string, partition: number) => {
@@ -39,6 +40,21 @@ export function createMemoryBackend(store: MemoryStore): Backend {
       );
     },
     endOffset: (topic, partition) => Promise.resolve(logOf(topic, partition).end()),
+    topics: (names) =>
+      Promise.resolve(
+        new Map(
+          names.map((name) => [name, { id: store.topicId(name), partitions: store.topic(name).length }] as const),
+        ),
+      ),
+    bounds(topic, partition) {
+      const log = logOf(topic, partition);
+      return Promise.resolve({ beginning: log.beginning(), end: log.end() });
+    },
+    cleanupPolicy: () => Promise.resolve(null),
+    readRange({ topic, partition, from, to }, onRecord, until) {
+      readRange(logOf(topic, partition), from, to, onRecord, until);
+      return Promise.resolve();
+    },
   };
 }
 
@@ -115,13 +131,7 @@ function openSession(store: MemoryStore, topology: Topology, partition: number, 
   return {
     restore(onRecord, until) {
       const log = store.topic(topology.changelog)[partition];
-      if (log === undefined) return Promise.resolve();
-      const end = log.end();
-      for (let offset = log.beginning(); offset < end && !until();) {
-        const records = log.slice(offset, RESTORE_RECORDS);
-        for (const record of records) if (record.offset < end) onRecord(record);
-        offset = (records.at(-1)?.offset ?? end - 1) + 1;
-      }
+      if (log !== undefined) readRange(log, log.beginning(), log.end(), onRecord, until);
       return Promise.resolve();
     },
     async commit({ changelog, outputs }, nextOffset) {
@@ -146,4 +156,18 @@ function openSession(store: MemoryStore, topology: Topology, partition: number, 
   };
 }
 
-const RESTORE_RECORDS = 10_000;
+const RANGE_RECORDS = 10_000;
+
+function readRange(
+  log: PartitionLog,
+  from: number,
+  to: number,
+  onRecord: (record: LogRecord) => void,
+  until: () => boolean,
+): void {
+  for (let offset = from; offset < to && !until();) {
+    const records = log.slice(offset, RANGE_RECORDS);
+    for (const record of records) if (record.offset < to && !until()) onRecord(record);
+    offset = (records.at(-1)?.offset ?? to - 1) + 1;
+  }
+}

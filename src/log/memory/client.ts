@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { messageOf } from '../../common';
 import type { Log, OutRecord } from '../port';
 import { RefusedRecordsError } from '../refused';
+import { adoptPartitions } from '../runtime/adopt';
 import { checkCoPartitioned } from '../runtime/co-partitioned';
 import { startSubscription } from '../runtime/subscription';
 import { startTasks } from '../runtime/tasks';
@@ -29,6 +30,11 @@ export function createMemoryClient(store: MemoryStore, options: ClientOptions): 
       checkCoPartitioned(topology, (topic) => store.topic(topic).length);
       const { hooks = {}, metrics } = options;
       return closing(await startTasks({ backend, topology, createTask, hooks, logger, metrics }));
+    },
+    adopt(topology, createTask) {
+      checkCoPartitioned(topology, (topic) => store.topic(topic).length);
+      const partitions = store.topic(topology.input).length;
+      return adoptPartitions({ backend, topology, createTask, partitions, hooks: options.hooks ?? {} });
     },
     async subscribe(subscription) {
       return closing(await startSubscription({ backend, subscription, logger, metrics: options.metrics }));

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Metrics } from '../../ops';
 import { partitionOf } from '../partitioner';
@@ -42,6 +43,12 @@ export interface MemoryCluster {
   connect(options?: ClientOptions): Log;
   /** With another number of partitions than the rest. */
   createTopic(name: string, partitions: number, options?: Pick<MemoryTopicOptions, 'largestRecordBytes'>): void;
+  /** With it goes what it held; the next use makes another one, with another id. For tests. */
+  deleteTopic(name: string): void;
+  /** What lies below `offset`. For tests. */
+  deleteRecords(name: string, partition: number, offset: number): void;
+  /** It keeps what it holds. For tests. */
+  addPartitions(name: string, count: number): void;
   /** Opens the transactional id as another owner would: whoever has it is fenced. For tests. */
   fence(transactionalId: string): void;
   /** As Kafka does after `offsets.retention.minutes`. For tests. */
@@ -54,6 +61,8 @@ export interface MemoryStore {
   readonly groups: Groups;
   readonly maxAhead: number;
   topic(name: string): readonly PartitionLog[];
+  /** Another one for each topic that was made, also under a name that was there before. */
+  topicId(name: string): string;
   append(record: OutRecord, partition?: number): PartitionLog;
   /** Begins a new epoch of the id and answers it. */
   openEpoch(transactionalId: string): number;
@@ -71,6 +80,7 @@ const DEFAULT_MAX_AHEAD = 20_000;
 
 export function createMemoryCluster(options: MemoryLogOptions): MemoryCluster {
   const topics = new Map<string, readonly PartitionLog[]>();
+  const ids = new Map<string, string>();
   const epochs = new Map<string, number>();
   const waiting = new Set<() => void>();
   const limits = new Map<string, number>();
@@ -80,6 +90,7 @@ export function createMemoryCluster(options: MemoryLogOptions): MemoryCluster {
   const createTopic = (name: string, length: number): readonly PartitionLog[] => {
     const created = Array.from({ length }, (_, partition) => createPartitionLog(name, partition));
     topics.set(name, created);
+    ids.set(name, randomUUID());
     return created;
   };
   const topic = (name: string): readonly PartitionLog[] =>
@@ -92,6 +103,10 @@ export function createMemoryCluster(options: MemoryLogOptions): MemoryCluster {
     groups,
     maxAhead,
     topic,
+    topicId(name) {
+      topic(name);
+      return ids.get(name) ?? '';
+    },
     append(record, partition) {
       const logs = topic(record.topic);
       const key = typeof record.key === 'string' ? Buffer.from(record.key) : record.key;
@@ -136,6 +151,13 @@ export function createMemoryCluster(options: MemoryLogOptions): MemoryCluster {
     createTopic: (name, partitions, { largestRecordBytes } = {}) => {
       createTopic(name, partitions);
       if (largestRecordBytes !== undefined) limits.set(name, largestRecordBytes);
+    },
+    deleteTopic: (name) => void topics.delete(name),
+    deleteRecords: (name, partition, offset) => topic(name)[partition]?.trim(offset),
+    addPartitions: (name, count) => {
+      const old = topic(name);
+      const added = Array.from({ length: count - old.length }, (_, i) => createPartitionLog(name, old.length + i));
+      topics.set(name, [...old, ...added]);
     },
     fence: (transactionalId) => void store.openEpoch(transactionalId),
     expireOffsets: groups.expire,

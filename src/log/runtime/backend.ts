@@ -10,6 +10,27 @@ export interface Backend {
   groupOffsets(group: string, topic: string, partitions: readonly number[]): Promise<readonly PartitionOffsets[]>;
   /** The end of one partition (the LSO), fetched now. */
   endOffset(topic: string, partition: number): Promise<number>;
+  /** The topics as they are now. Rejects where one does not exist. */
+  topics(names: readonly string[]): Promise<ReadonlyMap<string, TopicFacts>>;
+  /** Of one partition, now (`end`: the LSO). */
+  bounds(topic: string, partition: number): Promise<{ readonly beginning: number; readonly end: number }>;
+  /** `cleanup.policy` of the topic; null: it is not told. */
+  cleanupPolicy(topic: string): Promise<string | null>;
+  /** Reads committed records of a partition from an offset up to (not including) another. Resolves early when `until()` is true. */
+  readRange(range: Range, onRecord: (record: LogRecord) => void, until: () => boolean): Promise<void>;
+}
+
+export interface TopicFacts {
+  /** Null: the log tells none. */
+  readonly id: string | null;
+  readonly partitions: number;
+}
+
+export interface Range {
+  readonly topic: string;
+  readonly partition: number;
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface PartitionOffsets extends AssignedPartition {

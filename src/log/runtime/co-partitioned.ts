@@ -6,12 +6,23 @@ import type { Topology } from '../port';
  * @throws OperatorError that names topics, counts and the remedy
  */
 export function checkCoPartitioned(topology: Topology, partitionsOf: (topic: string) => number): void {
-  const topics = [...new Set([topology.input, topology.changelog, ...topology.outputs])];
-  const counts = topics.map((topic) => ({ topic, partitions: partitionsOf(topic) }));
-  if (counts.every(({ partitions }) => partitions === counts[0]?.partitions)) return;
+  const problem = differingCounts(topicsOf(topology).map((topic) => ({ topic, partitions: partitionsOf(topic) })));
+  if (problem !== null) throw new OperatorError(problem);
+}
+
+/** Why the counts are not as they must be, with the remedy; null: all are equal. */
+export function differingCounts(
+  counts: readonly { readonly topic: string; readonly partitions: number }[],
+): string | null {
+  if (counts.every(({ partitions }) => partitions === counts[0]?.partitions)) return null;
   const list = counts.map(({ topic, partitions }) => `${topic} has ${partitions}`).join(', ');
-  throw new OperatorError(
+  return (
     `Partition counts differ: ${list}. A task reads and writes the same partition number, so they must be equal. ` +
-      `Counts cannot be changed in place: use a new TOPIC_PREFIX, run \`queuefold setup\` and replay.`,
+    `Counts cannot be changed in place: use a new TOPIC_PREFIX, run \`queuefold setup\` and replay.`
   );
+}
+
+/** Each once. */
+export function topicsOf({ input, changelog, outputs }: Topology): readonly string[] {
+  return [...new Set([input, changelog, ...outputs])];
 }

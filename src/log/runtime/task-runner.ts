@@ -1,10 +1,12 @@
 import type { Logger } from 'pino';
 import { messageOf, OperatorError } from '../../common';
-import type { LogRecord, Task, TaskOutput, TaskState, TaskStatus, Topology } from '../port';
+import type { LogRecord, Task, TaskOutput, TaskState, TaskStatus, TopicMark, Topology } from '../port';
 import { recordBytes } from '../record-size';
 import { RefusedError } from '../refused';
-import { FencedError, type Backend, type Member, type Session, type TaskHooks } from './backend';
+import { FencedError, type Backend, type Member, type Session, type TaskHooks, type TopicFacts } from './backend';
 import { SLOW_MS, type Attempt, type BatchSize } from './batch-size';
+import { lookAround } from './beginning';
+import { judge, refusalOf, type Loss } from './losses';
 import { createRecordQueue } from './record-queue';
 import type { RuntimeMetrics } from './runtime-metrics';
 import { createSignal, jittered } from './signal';
@@ -22,6 +24,8 @@ export interface TaskRunner {
   status(): TaskStatus;
   /** True when a newer owner has fenced this one. */
   isFenced(): boolean;
+  /** The topics as they are now: a task that began with others is thrown away, and another one begins. */
+  compare(now: ReadonlyMap<string, TopicFacts>): void;
   /** Finishes the transaction under way. Resolves when nothing of this task runs any more; never rejects. */
   close(): Promise<void>;
 }
@@ -53,6 +57,20 @@ const LAST_RETRY_MS = 5_000;
 /** A timer that cannot be served (the end offset is not to be had) or that does not move is tried again after this. */
 const TIMER_RETRY_MS = 250;
 
+/** A loss that only seems to be one has passed within this time; it is looked for again at this interval. */
+const APPARENT_MS = 3_000;
+const LOOK_AGAIN_MS = 500;
+
+/** What a task needs is not there any more. */
+class LossFound extends Error {
+  constructor(readonly losses: readonly Loss[]) {
+    super(refusalOf(losses).message);
+  }
+}
+
+/** A topic is another one than when the task began. */
+class TopicsChanged extends Error {}
+
 /** Marks an error of the task's own code: fatal, while all others lead back to FENCING. */
 class TaskFailure extends Error {
   constructor(readonly reason: unknown) {
@@ -74,31 +92,6 @@ async function waitForTask<T>(answer: T | Promise<T>): Promise<T> {
   } catch (error) {
     throw new TaskFailure(error);
   }
-}
-
-/** Why nothing can be read at an offset, in words for a person; null when it can be by now. */
-async function rangeError(
-  backend: Backend,
-  { group, input }: Topology,
-  partition: number,
-  offset: number,
-): Promise<OperatorError | null> {
-  const [bounds] = await backend.groupOffsets(group, input, [partition]);
-  if (bounds === undefined) return null;
-  if (offset < bounds.beginningOffset) {
-    return new OperatorError(
-      `${input}/${partition}: offset ${offset} is needed, but the topic begins at ${bounds.beginningOffset}: records were ` +
-        `deleted (retention.ms) before they were folded. To go on without them: stop every fold, then ` +
-        `kafka-consumer-groups --group ${group} --topic ${input}:${partition} --reset-offsets --to-earliest --execute`,
-    );
-  }
-  if (offset > bounds.endOffset) {
-    return new OperatorError(
-      `${input}/${partition}: offset ${offset} is needed, but the topic ends at ${bounds.endOffset}: it was made anew or lost ` +
-        `records, and the state of group ${group} no longer belongs to it. Use a new TOPIC_PREFIX and replay.`,
-    );
-  }
-  return null;
 }
 
 function attemptOf({ changelog, outputs }: TaskOutput, nextOffset: number, taken: readonly LogRecord[]): Attempt {
@@ -129,6 +122,11 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
   let closing = false;
   let fenced = false;
   let failures = 0;
+  /** The topics that the task began with; null: it has not begun. */
+  let marks: readonly TopicMark[] | null = null;
+  /** Why another task has to begin. */
+  let changed: string | null = null;
+  let lossSince: number | null = null;
   const isClosing = (): boolean => closing;
 
   const lag = (): number | null => (next === null || end === null ? null : Math.max(0, end - next));
@@ -249,11 +247,39 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
     };
 
     while (!isClosing()) {
+      if (changed !== null) throw new TopicsChanged(changed);
       const worked = paused ? false : await takeBatch();
       if (isClosing()) return;
       if (topology.timers && !paused) await runTimer();
       if (!worked) await signal.wait(paused ? undefined : patience());
     }
+  };
+
+  /** Looks for losses, and writes again what the outputs lost. Answers where to go on; null: closing. */
+  const begin = async (task: Task, session: Session): Promise<number | null> => {
+    const checkpoint = await waitForTask(ofTask(() => task.restored()));
+    changed = null;
+    const found = await lookAround(backend, topology, partition, checkpoint);
+    if (isClosing()) return null;
+    const { losses, from, rewrite } = judge(found);
+    if (losses.length > 0) throw new LossFound(losses);
+    lossSince = null;
+    marks = found.topics;
+    end = found.topics.find(({ topic }) => topic === topology.input)?.end ?? null;
+    ofTask(() => task.begin({ topics: found.topics, last: checkpoint?.last ?? null }));
+    if (rewrite.size > 0) {
+      logger.warn({ topics: [...rewrite] }, 'topics were made anew or lost records: all rows are written again');
+      for (const output of ofTask(() => task.rewrite(rewrite, from))) {
+        if (isClosing()) return null;
+        await session.commit(output, from).catch((error: unknown) => {
+          if (!(error instanceof RefusedError)) throw error;
+          throw new TaskFailure(refusedError(topology, partition, from, error.message));
+        });
+        ofTask(() => task.committed());
+      }
+    }
+    logger.debug({ nextOffset: from, checkpoint: checkpoint?.nextOffset, committed: found.committed }, 'task begins');
+    return from;
   };
 
   /** One pass through FENCING, RESTORING and RUNNING; ends when closing, or with an error. */
@@ -268,28 +294,31 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
       const restored = (task = ofTask(() => options.createTask(partition)));
       await session.restore((record) => ofTask(() => restored.restore(record)), isClosing);
       if (isClosing()) return;
-      const checkpoint = await waitForTask(ofTask(() => restored.restored()));
-      const [offsets] = await backend.groupOffsets(topology.group, topology.input, [partition]);
-      if (offsets === undefined || isClosing()) return;
+      const from = await begin(restored, session);
+      if (from === null) return;
       metrics.onRestore(performance.now() - started);
-      // The group's offset may be expired or still the old one; the checkpoint is part of every transaction.
-      const from = Math.max(offsets.committedOffset ?? offsets.beginningOffset, checkpoint ?? 0);
       next = from;
-      end = offsets.endOffset;
       queue.clear();
       isFull = false;
       isHeld = false;
       state.enter('RUNNING');
       options.member.start(partition, from);
       applyFlow();
-      logger.debug({ nextOffset: from, checkpoint, committed: offsets.committedOffset }, 'task runs');
       await fold(restored, session, from);
     } finally {
+      marks = null;
       options.member.pause(partition);
       queue.clear();
       task?.close();
       await session?.close().catch((error: unknown) => logger.debug({ err: error }, 'closing a producer'));
     }
+  };
+
+  /** What only seems to be lost may be seen again in a moment. Answers the error where it is not; null: look again. */
+  const refuse = ({ losses }: LossFound): OperatorError | null => {
+    lossSince ??= Date.now();
+    const isCertain = losses.some(({ certainty }) => certainty === 'certain');
+    return isCertain || Date.now() - lossSince >= APPARENT_MS ? refusalOf(losses) : null;
   };
 
   const run = async (): Promise<void> => {
@@ -302,6 +331,16 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
         if (error instanceof TaskFailure) {
           options.onFatal(error.reason);
           break;
+        }
+        const refused = error instanceof LossFound ? refuse(error) : null;
+        if (refused !== null) {
+          options.onFatal(refused);
+          break;
+        }
+        if (error instanceof LossFound || error instanceof TopicsChanged) {
+          logger.warn({ reason: error.message }, 'the topics are looked at again');
+          if (!isClosing()) await signal.wait(LOOK_AGAIN_MS);
+          continue;
         }
         if (error instanceof FencedError) {
           fenced = true;
@@ -343,14 +382,19 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
     },
     outOfRange(offset) {
       if (closing || state.current() !== 'RUNNING') return;
-      rangeError(backend, topology, partition, offset).then(
-        (error) => {
-          if (closing || state.current() !== 'RUNNING') return;
-          if (error !== null) options.onFatal(error);
-          else options.member.start(partition, offset);
-        },
-        (error: unknown) => options.onFatal(error),
-      );
+      // Deleted before they were read, or the topic was made anew: the next task looks for what was lost.
+      changed = `${topology.input} has nothing at offset ${offset}`;
+      signal.notify();
+    },
+    compare(now) {
+      if (closing || marks === null || state.current() !== 'RUNNING') return;
+      const other = marks.find(({ topic, id, partitions }) => {
+        const fact = now.get(topic);
+        return fact !== undefined && (fact.id !== id || fact.partitions !== partitions);
+      });
+      if (other === undefined) return;
+      changed = `${other.topic} is another topic than before`;
+      signal.notify();
     },
     pause() {
       paused = true;

@@ -3,6 +3,7 @@ import type { Metrics } from '../../ops';
 import type { RunningTasks, Task, Topology } from '../port';
 import type { Backend, TaskHooks } from './backend';
 import { createBatchSize, type BatchSize } from './batch-size';
+import { topicsOf } from './co-partitioned';
 import { createRuntimeMetrics } from './runtime-metrics';
 import { createDeferred, jittered } from './signal';
 import { createTaskRunner, type TaskRunner } from './task-runner';
@@ -22,6 +23,9 @@ export interface TasksOptions {
  * noticed.
  */
 const FENCED_PATIENCE_MS = 3_000;
+
+/** How often the topics are looked at: one may be deleted and made anew between two transactions, which then notice nothing. */
+const COMPARE_EVERY_MS = 5_000;
 
 /** Runs one member of a group: one runner per assigned partition. See design.md, "Exactly once". */
 export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
@@ -86,7 +90,17 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
     }
   };
 
+  const compare = async (): Promise<void> => {
+    try {
+      const now = await backend.topics(topicsOf(topology));
+      for (const runner of runners.values()) runner.compare(now);
+    } catch (error) {
+      logger.debug({ err: error }, 'the topics are not to be seen');
+    }
+  };
+
   const shutDown = async (): Promise<void> => {
+    clearInterval(comparing);
     if (rejoinTimer !== null) clearTimeout(rejoinTimer);
     await Promise.all([...[...runners.values()].map((runner) => runner.close()), ...leaving.values()]);
     await member.leave();
@@ -110,7 +124,14 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
       onFailed: fail,
     },
   });
-  await member.join();
+  const comparing = setInterval(() => void compare(), COMPARE_EVERY_MS);
+  comparing.unref();
+  try {
+    await member.join();
+  } catch (error) {
+    clearInterval(comparing);
+    throw error;
+  }
 
   return {
     done: end.promise,

@@ -9,7 +9,14 @@ import { ownKafkaForTests } from '../../support/services';
 import { createSumTask } from '../../support/sum-task';
 
 const logger = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
-const topology = { group: 'g', input: 'in', changelog: 'changelog', outputs: ['state'], timers: false };
+const topology = {
+  group: 'g',
+  input: 'in',
+  changelog: 'changelog',
+  outputs: ['state'],
+  tables: ['state'],
+  timers: false,
+};
 const KEYS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
 
 describe('a broker that dies', () => {

@@ -11,7 +11,14 @@ import { createSumTask } from '../../support/sum-task';
 
 /** Whether the loop of kafkajs's consumer turns, on a real broker: idle, while the broker is away, and broken. */
 const logger = pino({ level: 'silent' });
-const topology = { group: 'g', input: 'in', changelog: 'changelog', outputs: ['state'], timers: false };
+const topology = {
+  group: 'g',
+  input: 'in',
+  changelog: 'changelog',
+  outputs: ['state'],
+  tables: ['state'],
+  timers: false,
+};
 const SOON_MS = 60_000;
 /** Longer than a fetch and a heartbeat take. */
 const LOOK_MS = 1_000;

@@ -14,6 +14,9 @@ describeLog('on Kafka', async () => {
       admin.createTopic(name, partitions, largest === undefined ? {} : { 'max.message.bytes': String(largest) }),
     fence: admin.fence,
     expireOffsets: admin.deleteGroup,
+    deleteTopic: admin.deleteTopic,
+    deleteRecords: admin.deleteRecords,
+    addPartitions: admin.addPartitions,
     connect(hooks) {
       clients += 1;
       const clientId = `client-${clients}`;

@@ -23,6 +23,22 @@ export async function createStockAdmin(brokers: readonly string[]) {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     },
+    /** Resolves when no broker shows it any more. */
+    async deleteTopic(topic: string) {
+      await admin.deleteTopics({ topics: [topic] });
+      while ((await admin.listTopics()).includes(topic)) await new Promise((resolve) => setTimeout(resolve, 20));
+    },
+    async deleteRecords(topic: string, partition: number, offset: number) {
+      await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] });
+    },
+    async addPartitions(topic: string, count: number) {
+      await admin.createPartitions({ topicPartitions: [{ topic, count }] });
+      for (;;) {
+        const [known] = (await admin.fetchTopicMetadata({ topics: [topic] })).topics;
+        if (known?.partitions.length === count && known.partitions.every(({ leader }) => leader >= 0)) return;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
     /** These become all of the topic's own settings. */
     async alterTopic(topic: string, config: Readonly<Record<string, string>>) {
       const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));

@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { createPartitionFold, DEFAULT_FOLD_SETTINGS } from '../../../src/conversation';
+import type { GoneEvent } from '../../../src/conversation/event';
 import {
   acd,
   aConversation,
@@ -11,6 +13,7 @@ import {
   ended,
   gone,
   kinds,
+  ms,
   participant,
   recordsOf,
   rowAfter,
@@ -19,6 +22,7 @@ import {
   video,
   type Wire,
 } from '../../support/conversation-builders';
+import { eventOf, printed } from '../../support/conversation-fold';
 
 const kindsOf = (...lines: readonly string[]): string[] => kinds(recordsOf(lines));
 const story = aConversation().called().queued();
@@ -230,4 +234,26 @@ describe('section 4, what was never queued is forgotten 7 days after its last ev
     const late = story.with('caller', {}, { provider: 'E' });
     expect(rowAfter(story.at(10), late.at(30 * day))).toMatchObject({ db_when_created: at(10) });
   });
+});
+
+describe('section 4, gone, where the bridge has seen a row', () => {
+  const goneWithRow = (seconds: number): GoneEvent => {
+    const event = { conversationId: 'c1', receivedAt: ms(seconds), source: 'rest', fingerprint: null } as const;
+    return { ...event, gone: true, hasRow: true, participants: [] };
+  };
+  const kindsAfter = (lines: readonly string[]): string[] => {
+    const fold = createPartitionFold(DEFAULT_FOLD_SETTINGS);
+    for (const line of lines) {
+      const event = eventOf(line);
+      if (event !== null) fold.apply(event);
+    }
+    return kinds(fold.apply(goneWithRow(100)).records.map(printed));
+  };
+
+  test('of an unknown conversation the row is removed', () => expect(kindsAfter([])).toEqual(['tombstone']));
+  test('of a known one it is closed, once', () => expect(kindsAfter([story.at(10)])).toEqual(['row', 'tombstone']));
+  test('of one that is known without a row, too', () =>
+    expect(kindsAfter([aConversation().called().at(10)])).toEqual(['tombstone']));
+  test('of one that has ended nothing is written', () =>
+    expect(kindsAfter([story.at(10), story.hungUp(20).at(21)])).toEqual([]));
 });

@@ -43,6 +43,7 @@ beforeAll(async () => {
   codec = events;
   const changelog = await createChangelogCodec(schemas, topics);
   options = {
+    schemas,
     topics,
     events: await createEventReader(schemas, topics),
     rows: await createRowCodec(schemas, topics),
@@ -166,7 +167,7 @@ describe('the fold as a task', () => {
   test('the checkpoint names the next offset', async () => {
     const run = createRun();
     run.feed(await run.open(), [record(41, null, null)]);
-    expect(await (await run.open()).restored()).toBe(42);
+    expect(await (await run.open()).restored()).toMatchObject({ nextOffset: 42, last: { offset: 41 } });
   });
 
   const line = JSON.stringify({ id: 'c1', participants: [{ id: 'p', calls: [{ id: 'k', state: 'connected' }] }] });

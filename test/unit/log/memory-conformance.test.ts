@@ -18,6 +18,18 @@ describeLog('in memory', () => {
       cluster.expireOffsets(group);
       return done;
     },
+    deleteTopic(name) {
+      cluster.deleteTopic(name);
+      return done;
+    },
+    deleteRecords(topic, partition, offset) {
+      cluster.deleteRecords(topic, partition, offset);
+      return done;
+    },
+    addPartitions(topic, count) {
+      cluster.addPartitions(topic, count);
+      return done;
+    },
     close: () => done,
   });
 });

@@ -1,0 +1,26 @@
+import { OperatorError } from '../common';
+import { requireGroups } from '../config';
+import { adoptFold } from '../fold';
+import { connectKafka, foldSettingsOf, kafkaConnection, withKafkaAdmin } from '../wiring';
+import type { Context } from './context';
+
+/**
+ * After a loss that the fold refuses: a state of what is left, and where to go on. Answers what was done, a line each.
+ * @throws OperatorError while a fold runs
+ */
+export async function adoptLosses({ config, logger, metrics, shutdown }: Context): Promise<readonly string[]> {
+  const { kafka } = requireGroups(config, ['kafka', 'registry']);
+  const { log, schemas, topics } = connectKafka(config, logger, metrics);
+  shutdown.onStop('Kafka clients', () => log.close());
+  const connection = kafkaConnection(config, kafka.brokers, logger);
+  if (await withKafkaAdmin(connection, (admin) => admin.groupIsActive(topics.foldGroup))) {
+    throw new OperatorError(`Group ${topics.foldGroup} has members: a fold runs. Stop every fold, then try again.`);
+  }
+  const done = await adoptFold({
+    ...{ log, schemas, topics, metrics },
+    settings: foldSettingsOf(config),
+    deadLetterLimits: config.deadLetters,
+    timers: false,
+  });
+  return done.length === 0 ? ['nothing was lost: nothing to adopt'] : done;
+}

@@ -1,0 +1,178 @@
+import { OperatorError } from '../../common';
+import type { Checkpoint, TopicMark, Topology } from '../port';
+import { differingCounts } from './co-partitioned';
+
+/** What there is of one partition when a task begins: read after its fence, so nobody else changes it. */
+export interface Found {
+  readonly topology: Topology;
+  readonly partition: number;
+  /** All topics of the topology as they are now. */
+  readonly topics: readonly TopicMark[];
+  /** `cleanup.policy` of the changelog; null: it is not told. */
+  readonly changelogPolicy: string | null;
+  /** The next offset by the group; null: none is committed. */
+  readonly committed: number | null;
+  readonly checkpoint: Checkpoint | null;
+  /** Without a checkpoint and a committed offset: a topic that nevertheless holds records of this topology. */
+  readonly strangeTopic: string | null;
+  /** Of the last record that was folded; `moved`: another one, or none, stands at its offset now. */
+  readonly lastRecord: 'same' | 'moved' | 'unknown';
+}
+
+/** Records that a task needs are not there any more, or not where they were. */
+export interface Loss {
+  /** Which way out there is: a state made of the tables, another place in the input, or neither. */
+  readonly kind: 'state' | 'input' | 'neither';
+  /**
+   * For certain; or so it seems: after the leader of a partition has changed, a broker may for a moment show less than was
+   * acknowledged.
+   */
+  readonly certainty: 'certain' | 'apparent';
+  /** For a person, with what to do. */
+  readonly message: string;
+}
+
+export interface Judgement {
+  readonly losses: readonly Loss[];
+  /** Where to go on, if nothing was lost. */
+  readonly from: number;
+  /** Tables that lost records which the task can write again. */
+  readonly rewrite: ReadonlySet<string>;
+}
+
+const ADOPT = 'stop every fold, then `queuefold setup --adopt`';
+
+/** What was lost since the checkpoint was written (docs/design.md, "Losses"). Pure. */
+export function judge(found: Found): Judgement {
+  const { checkpoint, committed } = found;
+  const input = markOf(found.topics, found.topology.input);
+  // The group's offset may have expired or gone back; the checkpoint is part of every transaction, and counts while its
+  // next record is there. After that an operator may have moved the group's offset on.
+  const from =
+    checkpoint !== null && checkpoint.nextOffset >= input.beginning
+      ? checkpoint.nextOffset
+      : Math.max(committed ?? input.beginning, checkpoint?.nextOffset ?? 0);
+  return {
+    losses: [...lossesOfCounts(found), ...lossesOfState(found, input), ...lossesOfInput(found, input, from)],
+    from,
+    rewrite: checkpoint === null ? new Set() : tablesToRewrite(found, checkpoint),
+  };
+}
+
+export function refusalOf(losses: readonly Loss[]): OperatorError {
+  return new OperatorError(losses.map(({ message }) => message).join('\n'));
+}
+
+function lossesOfCounts({ topics, checkpoint }: Found): readonly Loss[] {
+  const differing = differingCounts(topics);
+  if (differing !== null) return [{ kind: 'neither', certainty: 'certain', message: differing }];
+  const before = new Map(checkpoint?.topics.map(({ topic, partitions }) => [topic, partitions]));
+  return topics.flatMap(({ topic, partitions }): Loss[] => {
+    const were = before.get(topic) ?? partitions;
+    if (were === partitions) return [];
+    const message =
+      `${topic} has ${partitions} partitions and had ${were}: keys now go to other partitions than their state. Kafka ` +
+      `cannot take partitions away: use a new TOPIC_PREFIX (docs/operations.md, "More partitions, or another prefix").`;
+    return [{ kind: 'neither', certainty: 'certain', message }];
+  });
+}
+
+function lossesOfState(found: Found, input: TopicMark): readonly Loss[] {
+  const { topology, partition, topics, checkpoint, committed } = found;
+  const { changelog, tables, group } = topology;
+  const now = markOf(topics, changelog);
+  const place = `${changelog}/${partition}`;
+  const ways =
+    `Two ways out: ${ADOPT} takes the rows of ${tables.join(', ')} for the state, which is enough where a bridge asks ` +
+    `Genesys for what is missing; or use a new TOPIC_PREFIX, whose fold begins anew.`;
+  const loss = (what: string, certainty: Loss['certainty'] = 'certain'): Loss => ({
+    ...{ kind: 'state', certainty },
+    message: `${place}: ${what}. The state of the fold is not complete: rows that end could stay for ever. ${ways}`,
+  });
+  const losses: Loss[] = [];
+  if (found.changelogPolicy?.split(',').some((policy) => policy.trim() === 'delete') === true) {
+    losses.push({
+      ...{ kind: 'neither', certainty: 'certain' },
+      message:
+        `${changelog}: cleanup.policy is ${found.changelogPolicy}, so Kafka deletes the state of the fold. First ` +
+        `kafka-configs --alter --topic ${changelog} --add-config cleanup.policy=compact, then start again.`,
+    });
+  }
+  if (checkpoint === null) {
+    if (committed !== null) {
+      losses.push(loss(`it was deleted or emptied: group ${group} has folded up to offset ${committed}`, 'apparent'));
+    } else if (found.strangeTopic !== null) {
+      losses.push(
+        loss(`there is neither a checkpoint nor an offset of group ${group}, but ${found.strangeTopic} has records`),
+      );
+    }
+    return losses;
+  }
+  const then = checkpoint.topics.find(({ topic }) => topic === changelog);
+  if (isAnother(then, now)) losses.push(loss('it was deleted and made anew while a fold wrote to it'));
+  else if (now.beginning > (then?.beginning ?? 0)) {
+    losses.push(
+      loss(`its records below offset ${now.beginning} were deleted (kafka-delete-records, or cleanup.policy=delete)`),
+    );
+  }
+  if (committed !== null && committed > checkpoint.nextOffset && checkpoint.nextOffset >= input.beginning) {
+    const what =
+      `its last checkpoint is at offset ${checkpoint.nextOffset} of ${topology.input}, but group ${group} has folded up to ` +
+      `${committed}: it lost its last records`;
+    losses.push(loss(what, 'apparent'));
+  }
+  return losses;
+}
+
+function lossesOfInput(found: Found, input: TopicMark, from: number): readonly Loss[] {
+  const { partition, checkpoint } = found;
+  const then = checkpoint?.topics.find(({ topic }) => topic === input.topic);
+  const loss = (what: string, certainty: Loss['certainty'] = 'certain'): Loss => ({
+    ...{ kind: 'input', certainty },
+    message:
+      `${input.topic}/${partition}: ${what}. To fold what is there now, from offset ${input.beginning} on: ${ADOPT}; the ` +
+      `state stays, and the bridge asks for what is missing.`,
+  });
+  if (isAnother(then, input)) {
+    return [loss(`it was deleted and made anew, and the state is that of offset ${from} of the topic before`)];
+  }
+  if (from < input.beginning) {
+    return [
+      loss(
+        `offset ${from} is needed, but the topic begins at ${input.beginning}: records were deleted (retention.ms) ` +
+          `before they were folded`,
+      ),
+    ];
+  }
+  if (from > input.end) {
+    const what = `offset ${from} is needed, but the topic ends at ${input.end}: it was made anew or lost records`;
+    return [loss(what, 'apparent')];
+  }
+  if (found.lastRecord === 'moved') {
+    const offset = checkpoint?.last?.offset ?? from - 1;
+    return [
+      loss(`the record at offset ${offset} is not the one that was folded: the topic went back, and on from there`),
+    ];
+  }
+  return [];
+}
+
+/** A table that was made anew, or lost records at either end. */
+function tablesToRewrite({ topology, topics }: Found, checkpoint: Checkpoint): ReadonlySet<string> {
+  const lost = topology.tables.filter((table) => {
+    const then = checkpoint.topics.find(({ topic }) => topic === table);
+    const now = markOf(topics, table);
+    return then !== undefined && (isAnother(then, now) || now.beginning > then.beginning || now.end < then.end);
+  });
+  return new Set(lost);
+}
+
+function isAnother(then: TopicMark | undefined, now: TopicMark): boolean {
+  return then !== undefined && then.id !== null && now.id !== null && then.id !== now.id;
+}
+
+export function markOf(marks: readonly TopicMark[], topic: string): TopicMark {
+  const mark = marks.find((one) => one.topic === topic);
+  if (mark === undefined) throw new Error(`${topic}: not looked at`);
+  return mark;
+}

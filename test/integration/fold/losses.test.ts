@@ -1,0 +1,330 @@
+import { cp, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { DEFAULT_FOLD_SETTINGS, type ConversationEvent, type QueueConversation } from '../../../src/conversation';
+import { adoptFold, startFold } from '../../../src/fold';
+import {
+  createEventCodec,
+  createKafkaAdmin,
+  createKafkaLog,
+  createLocalSchemas,
+  createRowCodec,
+  type Log,
+  type OutRecord,
+  type RunningTasks,
+  type SchemaSource,
+  topicDefinitions,
+  topicNames,
+  type TopicNames,
+  type ValueCodec,
+} from '../../../src/log';
+import { createMetrics } from '../../../src/ops';
+import { aConversation, ms } from '../../support/conversation-builders';
+import { eventOf } from '../../support/conversation-fold';
+import { createStockAdmin } from '../../support/log/kafka-admin';
+import { eventually } from '../../support/log-conformance';
+import { ownKafkaForTests } from '../../support/services';
+
+/** The fold itself, on a broker with Kafka's default limits, of which somebody takes topics and records away. */
+const schemas = createLocalSchemas();
+const logger = pino({ enabled: false });
+let kafka: Awaited<ReturnType<typeof ownKafkaForTests>>;
+let admin: Awaited<ReturnType<typeof createStockAdmin>>;
+let log: Log;
+let scenes = 0;
+
+beforeAll(async () => {
+  kafka = await ownKafkaForTests({ overrides: { 'message.max.bytes': 1_048_588 } });
+  await open();
+});
+afterAll(async () => {
+  await log.close();
+  await admin.close();
+  await kafka.dispose();
+});
+
+async function open(): Promise<void> {
+  admin = await createStockAdmin(kafka.brokers);
+  log = createKafkaLog({ brokers: kafka.brokers, clientId: 'test', logger });
+}
+
+async function setUp(topics: TopicNames): Promise<void> {
+  const setup = await createKafkaAdmin({ brokers: kafka.brokers, clientId: 'setup', logger });
+  const definitions = topicDefinitions(topics, 1);
+  await setup.setupTopics({ definitions, partitions: 1, replicationFactor: 1, dryRun: false });
+  await setup.close();
+}
+
+interface Scene {
+  readonly topics: TopicNames;
+  readonly rows: ValueCodec<QueueConversation>;
+  readonly events: ValueCodec<ConversationEvent>;
+}
+
+/** Topics of one partition. */
+async function newScene(): Promise<Scene> {
+  const topics = topicNames(`losses${++scenes}`);
+  await setUp(topics);
+  return { topics, rows: await createRowCodec(schemas, topics), events: await createEventCodec(schemas, topics) };
+}
+
+async function send(...records: readonly OutRecord[]): Promise<void> {
+  const producer = await log.createProducer();
+  await producer.send(records);
+  await producer.close();
+}
+
+const recordOf = ({ topics, events }: Scene, event: ConversationEvent): OutRecord => ({
+  topic: topics.events,
+  key: event.conversationId,
+  value: events.encode(event),
+  timestamp: event.receivedAt,
+});
+
+function read(line: string): ConversationEvent {
+  const event = eventOf(line);
+  if (event === null) throw new Error('no event');
+  return event;
+}
+
+/** A caller who waits since second 2. */
+const waiting = (id: string) => aConversation(id).called().queued();
+
+async function wait(scene: Scene, ...ids: readonly string[]): Promise<void> {
+  await send(...ids.map((id) => recordOf(scene, read(waiting(id).at(5)))));
+}
+
+async function hangUp(scene: Scene, ...ids: readonly string[]): Promise<void> {
+  await send(...ids.map((id) => recordOf(scene, read(waiting(id).hungUp(60).at(61)))));
+}
+
+async function goneWith(scene: Scene, conversationId: string, hasRow: boolean) {
+  const event = { conversationId, receivedAt: ms(70), source: 'rest', fingerprint: null, participants: [] } as const;
+  await send(recordOf(scene, { ...event, gone: true, hasRow }));
+}
+
+const foldOf = ({ topics }: Scene, source: SchemaSource = schemas) => ({
+  ...{ log, schemas: source, topics, timers: false },
+  settings: DEFAULT_FOLD_SETTINGS,
+  deadLetterLimits: { maxConsecutive: 0, maxRatio: 0 },
+  metrics: createMetrics(),
+});
+
+const adopt = (scene: Scene): Promise<readonly string[]> => adoptFold(foldOf(scene));
+
+async function refusal(scene: Scene, source?: SchemaSource): Promise<string> {
+  const tasks = await startFold(foldOf(scene, source));
+  return tasks.done.then(
+    () => 'ended without an error',
+    (error: unknown) => (error as Error).message,
+  );
+}
+
+/** Runs a fold until it has folded all that is there, and something. */
+async function foldAll(scene: Scene): Promise<void> {
+  const tasks = await startFold(foldOf(scene));
+  await folded(scene, tasks);
+  await tasks.stop();
+}
+
+async function folded({ topics }: Scene, tasks: RunningTasks): Promise<void> {
+  const end = (await log.endOffsets(topics.events)).get(0) ?? 0;
+  await Promise.race([tasks.done, eventually(() => tasks.ready() && tasks.status()[0]?.nextOffset === end)]);
+}
+
+/** What the state topic makes of each conversation: its state, null for one that ended. */
+async function table({ topics, rows }: Scene): Promise<Record<string, string | null>> {
+  const records = new Map<string, string | null>();
+  const reading = await log.read({
+    topics: [topics.state],
+    follow: false,
+    onRecord: ({ key, value }) => {
+      const row = value === null ? null : rows.decode(value);
+      records.set(String(key), row === null ? null : row.ok ? row.value.queue_id : 'unreadable');
+    },
+  });
+  await reading.caughtUp;
+  await reading.stop();
+  return Object.fromEntries([...records].sort());
+}
+
+async function remake({ topics }: Scene, topic: keyof TopicNames): Promise<void> {
+  await admin.deleteTopic(topics[topic]);
+  await setUp(topics);
+}
+
+const ids = (from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, i) => `c${String(from + i).padStart(3, '0')}`);
+
+test('rows of a fold whose changelog was deleted end all the same, once its rows are adopted', async () => {
+  const scene = await newScene();
+  await wait(scene, 'a', 'b');
+  await foldAll(scene);
+  await remake(scene, 'changelog');
+  await hangUp(scene, 'a');
+  expect(await refusal(scene)).toMatch(/changelog\.v1\/0: it was deleted or emptied.*queuefold setup --adopt/);
+  expect(await table(scene)).toEqual({ a: 'Q1', b: 'Q1' });
+  expect(await adopt(scene)).toEqual([expect.stringMatching(/goes on at offset 2, with the state of 2 rows/)]);
+  await foldAll(scene);
+  expect(await table(scene)).toEqual({ a: null, b: 'Q1' });
+  await goneWith(scene, 'b', false);
+  await foldAll(scene);
+  expect(await table(scene)).toEqual({ a: null, b: null });
+});
+
+test('a changelog that Kafka is told to delete from is refused before it does', async () => {
+  const scene = await newScene();
+  await wait(scene, 'a');
+  await foldAll(scene);
+  await admin.alterTopic(scene.topics.changelog, { 'cleanup.policy': 'compact,delete' });
+  expect(await refusal(scene)).toMatch(/cleanup.policy is compact,delete.*kafka-configs --alter --topic losses/);
+  await admin.alterTopic(scene.topics.changelog, { 'cleanup.policy': 'compact' });
+  await foldAll(scene);
+});
+
+test('a gone removes a row that the fold does not know, if the bridge has seen one', async () => {
+  const scene = await newScene();
+  await wait(scene, 'a');
+  await foldAll(scene);
+  const [row] = await rowsOf(scene);
+  if (row === undefined) throw new Error('no row');
+  const strange = (id: string) => ({
+    ...{ topic: scene.topics.state, key: id },
+    value: scene.rows.encode({ ...row, conversation_id: id }),
+  });
+  await send(strange('seen'), strange('unseen'));
+  await goneWith(scene, 'seen', true);
+  await goneWith(scene, 'unseen', false);
+  await foldAll(scene);
+  expect(await table(scene)).toEqual({ a: 'Q1', seen: null, unseen: 'Q1' });
+});
+
+async function rowsOf({ topics, rows }: Scene): Promise<readonly QueueConversation[]> {
+  const found: QueueConversation[] = [];
+  const reading = await log.read({
+    topics: [topics.state],
+    follow: false,
+    onRecord: ({ value }) => {
+      const row = value === null ? null : rows.decode(value);
+      if (row?.ok === true) found.push(row.value);
+    },
+  });
+  await reading.caughtUp;
+  await reading.stop();
+  return found;
+}
+
+test('a state topic that was made anew has all live conversations at once, without any change of theirs', async () => {
+  const scene = await newScene();
+  await wait(scene, ...ids(0, 50));
+  await hangUp(scene, ...ids(0, 10));
+  await foldAll(scene);
+  const before = new Map((await rowsOf(scene)).map((row) => [row.conversation_id, row]));
+  await remake(scene, 'state');
+  await foldAll(scene);
+  const after = await rowsOf(scene);
+  expect(after.map((row) => row.conversation_id).sort()).toEqual(ids(10, 50));
+  for (const row of after) expect(row).toEqual(before.get(row.conversation_id));
+});
+
+test('an events topic that was made anew is not folded from the old offset on', async () => {
+  const scene = await newScene();
+  await wait(scene, ...ids(0, 60));
+  await foldAll(scene);
+  await remake(scene, 'events');
+  await wait(scene, ...ids(100, 200));
+  for (const start of [1, 2]) {
+    const said = await refusal(scene);
+    expect({ start, said }).toEqual({
+      start,
+      said: expect.stringMatching(/events\.v1\/0: it was deleted and made anew/),
+    });
+  }
+  expect(await adopt(scene)).toEqual([expect.stringMatching(/goes on at offset 0$/)]);
+  await foldAll(scene);
+  expect(Object.keys(await table(scene))).toEqual([...ids(0, 60), ...ids(100, 200)]);
+});
+
+test('a fold whose group was deleted goes on at its checkpoint', async () => {
+  const scene = await newScene();
+  await wait(scene, 'a');
+  await foldAll(scene);
+  await admin.deleteGroup(scene.topics.foldGroup);
+  await wait(scene, 'b');
+  await foldAll(scene);
+  expect(await rowsOf(scene)).toHaveLength(2);
+});
+
+test('a registry that means other schemas by the ids is refused, and named', async () => {
+  const scene = await newScene();
+  await wait(scene, 'a');
+  await foldAll(scene);
+  const subjects = new Map<string, number>();
+  const replaced: SchemaSource = {
+    idOf: async (subject, schema) => {
+      const id = 1_000 - (await schemas.idOf(subject, schema));
+      subjects.set(subject, id);
+      return id;
+    },
+    writerOf: async (id) => schemas.writerOf(1_000 - id),
+  };
+  expect(await refusal(scene, replaced)).toMatch(/the registry has (no|another) schema.* under id \d+/);
+  await foldAll(scene);
+});
+
+/** What Kafka keeps of a topic's only partition. */
+async function folderOf(topic: string): Promise<string> {
+  const paths = await readdir(kafka.dataDir, { recursive: true });
+  return join(kafka.dataDir, paths.find((path) => path.endsWith(`${topic}-0`)) ?? topic);
+}
+
+/** While the broker is down. */
+async function whileDown(work: () => Promise<void>): Promise<void> {
+  await log.close();
+  await admin.close();
+  await kafka.kill9();
+  await work();
+  await kafka.restart();
+  await open();
+}
+
+test('an events topic that went back to an older copy is refused, also when it has grown since', async () => {
+  const scene = await newScene();
+  await wait(scene, 'a', 'b');
+  const folder = await folderOf(scene.topics.events);
+  const copy = join(kafka.dataDir, 'copy');
+  await whileDown(() => cp(folder, copy, { recursive: true }));
+  await wait(scene, 'c', 'd');
+  await foldAll(scene);
+  await whileDown(async () => {
+    await rm(folder, { recursive: true });
+    await cp(copy, folder, { recursive: true });
+  });
+  expect(await refusal(scene)).toMatch(/offset 4 is needed, but the topic ends at 2/);
+  await wait(scene, 'e', 'f', 'g');
+  expect(await refusal(scene)).toMatch(/the record at offset 3 is not the one that was folded/);
+  expect(await adopt(scene)).toEqual([expect.stringMatching(/goes on at offset 0$/)]);
+  await foldAll(scene);
+  expect(Object.keys(await table(scene))).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g']);
+});
+
+test('a state topic that went back to an older copy gets all rows again', async () => {
+  const scene = await newScene();
+  await wait(scene, 'a');
+  await foldAll(scene);
+  const folder = await folderOf(scene.topics.state);
+  const copy = join(kafka.dataDir, 'copy-of-state');
+  await whileDown(() => cp(folder, copy, { recursive: true }));
+  await wait(scene, 'b');
+  await foldAll(scene);
+  await wait(scene, 'c');
+  await foldAll(scene);
+  await whileDown(async () => {
+    await rm(folder, { recursive: true });
+    await cp(copy, folder, { recursive: true });
+  });
+  expect(await table(scene)).toEqual({ a: 'Q1' });
+  await foldAll(scene);
+  expect(await table(scene)).toEqual({ a: 'Q1', b: 'Q1', c: 'Q1' });
+});
