@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { startBridgeRole } from '../../../src/bridge';
+import { loadConfig } from '../../../src/config';
+import { startFoldRole } from '../../../src/fold';
+import { createRowCodec, type LogRecord, readStateRecord } from '../../../src/log';
+import { createMetrics } from '../../../src/ops';
+import { startSimulator, type Simulator } from '../../../src/simulator';
+import { connectKafka } from '../../../src/wiring';
+import { until } from '../../chaos/until';
+import { startGenesysFront } from '../../support/genesys-front';
+import { type Gateway, startGateway, startQueuefold, type Environment } from '../../support/pipeline-processes';
+import { kafkaForTests, registryForTests } from '../../support/services';
+
+/** A bridge and a fold on a real Kafka, and what others put in their way. */
+const LIMIT_MS = 120_000;
+const FIXTURE = join(__dirname, '..', '..', 'fixtures', 'genesys', 'late-second-socket.input.ndjson');
+const ID = 'b1000000-0000-4000-8000-000000000002';
+const disposers: (() => Promise<unknown>)[] = [];
+let env: Environment;
+
+/** The notifications of the fixture: connected, parked, connected, and the parked one again. */
+const frames = readFileSync(FIXTURE, 'utf8')
+  .split('\n')
+  .filter((line) => line !== '')
+  .map((line) => (JSON.parse(line) as { event: { eventBody: unknown } }).event);
+
+beforeAll(async () => {
+  env = {
+    KAFKA_BROKERS: (await kafkaForTests()).brokers.join(),
+    SCHEMA_REGISTRY_URL: (await registryForTests()).url,
+    ...{ REPLICATION_FACTOR: '1', PARTITIONS: '2', TOPIC_PREFIX: `trust-${Date.now()}` },
+  };
+  await startQueuefold(['setup'], env).done();
+});
+afterAll(async () => {
+  for (const dispose of disposers.reverse()) await dispose();
+});
+
+/** A simulated organisation, in front of which stands who answers for one conversation and adds frames to the sockets. */
+async function anOrganisation() {
+  const added: string[] = [];
+  const asked: string[] = [];
+  const simulator: Simulator = await startSimulator({ seed: 7, queues: 1, speed: 20, conversationsPerSecond: 1 });
+  disposers.push(simulator.stop);
+  const gateway: Gateway = await startGateway(simulator, (frame) => [frame, ...added.splice(0)]);
+  disposers.push(gateway.stop);
+  const front = await startGenesysFront(gateway.url, (method, path) => {
+    if (method !== 'GET' || path !== `/api/v2/conversations/${ID}`) return null;
+    asked.push(path);
+    return { status: 200, body: frames[2]?.eventBody };
+  });
+  disposers.push(front.stop);
+  return { simulator, front, asked, send: (frame: unknown) => void added.push(JSON.stringify(frame)) };
+}
+
+async function start() {
+  const organisation = await anOrganisation();
+  const { simulator, front } = organisation;
+  const [config, logger, metrics] = [loadConfig({ env }), pino({ level: 'silent' }), createMetrics()];
+  const connected = connectKafka(config, logger, metrics);
+  disposers.push(() => connected.log.close());
+  const parts = { config, logger, metrics, ...connected };
+  const fold = await startFoldRole(parts);
+  disposers.push(() => fold.stop());
+  const credentials = { clientId: simulator.clientId, clientSecret: simulator.clientSecret };
+  const genesys = { credentials, urls: { loginUrl: front.url, apiUrl: front.url } };
+  const bridge = await startBridgeRole({ ...parts, genesys });
+  disposers.push(() => bridge.stop());
+  const states = async (): Promise<readonly (string | null)[]> => {
+    const { log, schemas, topics } = connected;
+    const codec = await createRowCodec(schemas, topics);
+    const records: LogRecord[] = [];
+    const onRecord = (record: LogRecord): void => {
+      if (String(record.key) === ID) records.push(record);
+    };
+    const reading = await log.read({ topics: [topics.state], follow: false, onRecord });
+    await reading.caughtUp;
+    await reading.stop();
+    await codec.prepare(records.map(({ value }) => value));
+    return records.map((record) => readStateRecord(record, codec).row?.state ?? null);
+  };
+  const value = async (name: string): Promise<string> => metrics.registry.getSingleMetricAsString(`queuefold_${name}`);
+  return { ...organisation, ...connected, bridge, states, value };
+}
+
+describe('a bridge', () => {
+  test('reads over what it cannot read in the state topic, and takes in events all the same', async () => {
+    const { log, topics } = connectKafka(loadConfig({ env }), pino({ level: 'silent' }), createMetrics());
+    const producer = await log.createProducer();
+    const unknownSchema = Buffer.from([0, 0x7f, 0xff, 0xff, 0xf0, 1, 2]);
+    for (const value of [Buffer.from('garbage'), unknownSchema]) {
+      await producer.send([{ topic: topics.state, key: `unreadable-${value.length}`, value }]);
+    }
+    await log.close();
+    const { bridge, value } = await start();
+    await until('the table to be read', LIMIT_MS, async () => / 1\n?$/.test(await value('bridge_table_read')));
+    await until('rows beside them', LIMIT_MS, () => [...bridge.rows()].length > 0);
+    const counted = await value('bridge_unreadable_rows_total');
+    expect(counted).toMatch(/reason="not-avro"\} 1/);
+    expect(counted).toMatch(/reason="unknown-schema"\} 1/);
+  });
+
+  test('asks again for a row that a snapshot of a late socket turned back', async () => {
+    const { send, asked, states } = await start();
+    const last = async (state: string): Promise<void> =>
+      until(`the row to be ${state}`, LIMIT_MS, async () => (await states()).at(-1) === state);
+    send(frames[0]);
+    await last('connected');
+    send(frames[1]);
+    await last('parked');
+    send(frames[2]);
+    await last('connected');
+    // Beyond the window of duplicates, as the other socket was late.
+    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    send(frames[3]);
+    await last('parked');
+    await last('connected');
+    expect(await states()).toEqual(['connected', 'parked', 'connected', 'parked', 'connected']);
+    expect(asked.length).toBeGreaterThan(0);
+    expect(asked.length).toBeLessThanOrEqual(3);
+  });
+});
