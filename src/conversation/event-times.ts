@@ -12,6 +12,7 @@ export function hasRealTimes(event: ConversationEvent): boolean {
   for (const { connectedTime, communications } of event.participants) {
     if (!isTimeOrNull(connectedTime)) return false;
     for (const leg of communications) {
+      if (!isTimeOrNull(leg.startAlertingTime)) return false;
       if (!isTimeOrNull(leg.connectedTime) || !isTimeOrNull(leg.disconnectedTime)) return false;
       const work = leg.afterCallWork;
       if (work !== null && !(isTimeOrNull(work.startTime) && isTimeOrNull(work.endTime))) return false;

@@ -186,6 +186,16 @@ describe('the fold as a task', () => {
     [
       'wrong-time',
       () => {
+        const participants = decoded(line).participants.map((participant) => ({
+          ...participant,
+          communications: participant.communications.map((leg) => ({ ...leg, startAlertingTime: 9e15 })),
+        }));
+        return record(0, Buffer.from('c1'), encodeEvent({ participants }));
+      },
+    ],
+    [
+      'wrong-time',
+      () => {
         const message = { messageTime: -1e15, messageStatus: 'sent' };
         const participants = decoded(line).participants.map((participant) => ({
           ...participant,
