@@ -153,8 +153,9 @@ export function describeTaskFailures(open: OpenScene): void {
     it('whose refusal the log refuses, too, end', async () => {
       const { produce, harness, connect, topology } = await open(1);
       const small = `${topology.input}-small`;
-      await harness.createTopic(small, 1, 10);
-      await produce(['a', '1']);
+      // Room for the marker of a transaction (78 bytes), and for no record.
+      await harness.createTopic(small, 1, 85);
+      await produce(['a'.repeat(100), '1']);
       const log = await connect();
       const tasks = await log.runTasks({ ...topology, outputs: [small] }, () =>
         createSumTask({ stateTopic: small, refuses: true }),
