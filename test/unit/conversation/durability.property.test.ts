@@ -93,7 +93,8 @@ describe.each(['disconnect', 'acw'] as const)('the fold with CLOSE_AFTER=%s', (c
     const written = (state: ConversationState): ConversationState => {
       const decoded = changelog.decode(changelog.encode({ state, checkpoint: null }));
       if (!decoded.ok || decoded.value.state === null) throw new Error('cannot be read back');
-      expect(decoded.value.state).toEqual(state);
+      // What an absent field means is written out by the codec.
+      expect(decoded.value.state).toEqual(state.kind === 'ended' ? { erased: false, ...state } : state);
       return decoded.value.state;
     };
     fc.assert(
@@ -117,7 +118,7 @@ describe('what goes through Kafka', () => {
           if (event === null) continue;
           const { source, ...read } = event;
           expect(source).not.toBe('');
-          const value = { ...read, parts: [], hasRow: false };
+          const value = { ...read, parts: [], hasRow: false, erase: false };
           expect(events.decode(events.encode(event))).toEqual({ ok: true, value });
           const applied = partition.apply(event);
           for (const { visit } of applied.visits) {
