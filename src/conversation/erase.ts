@@ -11,5 +11,5 @@ export function erasedState({ receivedAt }: GoneEvent): EndedConversation {
 
 /** Erased, and not so long ago that it may be a conversation like any other again. */
 export function isErased(state: ConversationState | null, now: number): boolean {
-  return state?.kind === 'ended' && state.erased === true && now <= state.endedAt + ERASED_FOR_MS;
+  return state?.kind === 'ended' && state.erased && now <= state.endedAt + ERASED_FOR_MS;
 }

@@ -107,11 +107,7 @@ export function fold(known: ConversationState | null, event: ConversationEvent, 
 function foldFitting(known: ConversationState | null, event: ConversationEvent, settings: FoldSettings): Folded {
   if (event.gone && event.erase === true) return foldErase(event);
   if (isErased(known, event.receivedAt)) return { state: known, records: [], outcome: 'after-the-end' };
-  if (
-    known?.kind === 'ended' &&
-    known.erased !== true &&
-    event.receivedAt <= known.endedAt + settings.endedRetentionMs
-  ) {
+  if (known?.kind === 'ended' && !known.erased && event.receivedAt <= known.endedAt + settings.endedRetentionMs) {
     return foldAfterTheEnd(known, event, settings);
   }
   const open = known?.kind === 'open' ? known : null;
@@ -367,7 +363,7 @@ function endedState(open: OpenConversation, endedAt: number, event: Conversation
     .filter(({ supervisor }) => !supervisor)
     .flatMap(({ communications }) => communications);
   const ids = [...ended, ...shown].map(({ id }) => id);
-  return { kind: 'ended', endedAt, communicationIds: [...new Set([...open.endedBefore, ...ids])] };
+  return { kind: 'ended', endedAt, communicationIds: [...new Set([...open.endedBefore, ...ids])], erased: false };
 }
 
 /** The places that it takes in the window of duplicates: one, or of a merged event those of what went into it. */
@@ -439,8 +435,7 @@ function lengthOf(text: string | null): number {
  * closing a row past its deadline, forgetting a marker or what was never queued. Null: nothing.
  */
 export function dueAfter(state: ConversationState, settings: FoldSettings): number | null {
-  if (state.kind === 'ended')
-    return state.endedAt + (state.erased === true ? ERASED_FOR_MS : 2 * settings.endedRetentionMs);
+  if (state.kind === 'ended') return state.endedAt + (state.erased ? ERASED_FOR_MS : 2 * settings.endedRetentionMs);
   if (state.row === null) return state.lastReceivedAt + FORGET_AFTER_MS;
   return rowDeadline(state, settings);
 }

@@ -26,8 +26,8 @@ export interface EndedConversation {
   readonly endedAt: number;
   /** The ids of its ended communications. */
   readonly communicationIds: readonly string[];
-  /** It was erased (erase.ts). Absent: not. */
-  readonly erased?: boolean;
+  /** It was erased, see erase.ts. */
+  readonly erased: boolean;
 }
 
 export interface RecentEvent {
