@@ -38,6 +38,8 @@ export interface GoneEvent extends EventBase {
   readonly participants: readonly [];
   /** An operator wants it erased (erase.ts): row, knowledge and all, and that it stays so. Absent: not. */
   readonly erase?: boolean;
+  /** Of one to erase: participants of whose visits the topic has records, for the fold may have forgotten them. Absent: none. */
+  readonly visitsOf?: readonly string[];
 }
 
 export interface ParticipantSnapshot {

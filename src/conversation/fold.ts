@@ -86,6 +86,8 @@ export interface Folded {
   readonly records: readonly StateRecord[];
   /** Of the topic of visits, after them, in this order. Absent: none. */
   readonly visits?: readonly VisitRecord[];
+  /** The participants whose visits get a tombstone, with the time of the event. Absent: none. */
+  readonly erasedVisits?: readonly string[];
   readonly outcome: FoldOutcome;
 }
 
@@ -105,7 +107,7 @@ export function fold(known: ConversationState | null, event: ConversationEvent, 
 
 /** … but for the size of its records. */
 function foldFitting(known: ConversationState | null, event: ConversationEvent, settings: FoldSettings): Folded {
-  if (event.gone && event.erase === true) return foldErase(event);
+  if (event.gone && event.erase === true) return foldErase(known, event, settings);
   if (isErased(known, event.receivedAt)) return { state: known, records: [], outcome: 'after-the-end' };
   if (known?.kind === 'ended' && !known.erased && event.receivedAt <= known.endedAt + settings.endedRetentionMs) {
     return foldAfterTheEnd(known, event, settings);
@@ -159,10 +161,13 @@ function tombstone(conversationId: string, timestamp: number): StateRecord {
 }
 
 /** Always a tombstone: the state topic may have a row of what the fold has forgotten. No closing row: it would say it all again. */
-function foldErase(event: GoneEvent): Folded {
-  const { conversationId, receivedAt: timestamp } = event;
+function foldErase(known: ConversationState | null, event: GoneEvent, settings: FoldSettings): Folded {
+  const { conversationId, receivedAt: timestamp, visitsOf = [] } = event;
   const tombstone = { conversationId, row: null, timestamp, erased: true };
-  return { state: erasedState(event), records: [tombstone], outcome: 'folded' };
+  const erased = { state: erasedState(event), records: [tombstone], outcome: 'folded' } as const;
+  if (settings.visits === 'off') return erased;
+  const shown = known?.kind === 'open' ? visits(conversationId, counted(known.participants)) : [];
+  return { ...erased, erasedVisits: [...new Set([...shown.map((visit) => visit.participant_id), ...visitsOf])] };
 }
 
 function disconnected(communication: Communication): Communication {

@@ -14,6 +14,7 @@ import { createSchedule } from './schedule';
 import type { ConversationState } from './state';
 
 const NO_VISITS: readonly VisitRecord[] = [];
+const NOBODY: readonly string[] = [];
 
 /**
  * All conversations of one partition, and what becomes due among them as its receive times go on (specification,
@@ -50,6 +51,8 @@ export interface Applied {
   readonly records: readonly StateRecord[];
   /** Of the event itself: a row that its deadline closed writes none. */
   readonly visits: readonly VisitRecord[];
+  /** The participants whose visits get a tombstone, with the time of the event. */
+  readonly erasedVisits: readonly string[];
   readonly outcome: FoldOutcome;
 }
 
@@ -112,6 +115,7 @@ export function createPartitionFold(settings: FoldSettings): PartitionFold {
       return {
         records: records.length === 0 ? folded.records : [...records, ...folded.records],
         visits: folded.visits ?? NO_VISITS,
+        erasedVisits: folded.erasedVisits ?? NOBODY,
         outcome: folded.outcome,
       };
     },

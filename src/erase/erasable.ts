@@ -21,7 +21,7 @@ interface ErasableTopic {
 
 /**
  * THE list of the topics that know something of conversations: a new one belongs here. The tables: src/store/erasure.ts.
- * (Dead letters have an id at most, and nothing personal.)
+ * Visits have keys of their own: visits.ts. (Dead letters have an id at most, and nothing personal.)
  */
 async function erasableTopics(schemas: SchemaSource, topics: TopicNames): Promise<readonly ErasableTopic[]> {
   const [events, rows, changelog] = await Promise.all([

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { matchAddress } from '../conversation';
-import { createEventCodec, type Log, type OutRecord, saysErased } from '../log';
+import { createEventCodec, type Log, type LogRecord, type OutRecord, saysErased, visitKey } from '../log';
 import {
   claimEpoch,
   countErasable,
@@ -14,6 +14,7 @@ import {
 import { maskOf, type RoleParts } from '../wiring';
 import { searchTopics, type Wanted } from './erasable';
 import { eraseRecord } from './event';
+import { watchVisits } from './visits';
 
 export type EraseTarget = { readonly conversations: readonly string[] } | { readonly address: string };
 
@@ -44,11 +45,18 @@ export async function findErasable(
   const inTopics = await searchTopics({ log, schemas, topics, wanted, onTopic });
   const inTables = matcher === null || store === null ? [] : await findByAddress(store, matcher.parts, matcher.matches);
   const ids = [...new Set([...named, ...inTopics.keys(), ...inTables])].sort();
+  onTopic(topics.visits);
+  const visits = await watchVisits(log, topics.visits, new Set(ids));
+  await visits.stop();
   const stored = new Set(inTables);
   return {
     conversations: ids.map((id) => ({
       id,
-      in: [...(inTopics.get(id) ?? []), ...(stored.has(id) ? ['ClickHouse'] : [])],
+      in: [
+        ...(inTopics.get(id) ?? []),
+        ...(visits.of(id).length > 0 ? [topics.visits] : []),
+        ...(stored.has(id) ? ['ClickHouse'] : []),
+      ],
     })),
     rows: store === null ? null : await countErasable(store, ids),
   };
@@ -59,11 +67,15 @@ export interface EraseResult {
   readonly erased: readonly string[];
   /** No fold has done so in time; it will when it runs. */
   readonly pending: readonly string[];
+  /** How many visits of those that were erased still have a record: the fold writes no visits, or is an older one. */
+  readonly visits: number;
   /** Table → rows that are still there of those that were erased; null without a store. */
   readonly remaining: Readonly<Record<string, number>> | null;
 }
 
 const WAIT_MS = 60_000;
+/** What is committed with the tombstone may become visible a little later. */
+const SETTLE_MS = 10_000;
 const POLL_MS = 50;
 const SWEEP_WITHIN_MS = 60 * 60_000;
 
@@ -75,35 +87,12 @@ const SWEEP_WITHIN_MS = 60 * 60_000;
 export async function erase(
   { log, schemas, topics, store }: Omit<EraseParts, 'config'>,
   ids: readonly string[],
-  wait: { readonly signal: AbortSignal; readonly ms?: number },
+  wait: Wait,
 ): Promise<EraseResult> {
-  const ends = await log.endOffsets(topics.state);
-  const tombstones = new Map<string, { readonly offset: number; readonly timestamp: number }>();
-  const wanted = new Set(ids);
-  const reading = await log.read({
-    topics: [topics.state],
-    from: ends,
-    follow: true,
-    onRecord: (record) => {
-      const key = record.key?.toString();
-      if (key !== undefined && wanted.has(key) && saysErased(record)) tombstones.set(key, record);
-    },
-  });
-  try {
-    const events = await createEventCodec(schemas, topics);
-    const now = Date.now();
-    await send(
-      log,
-      ids.map((id) => eraseRecord(topics.events, events, id, now)),
-    );
-    const until = now + (wait.ms ?? WAIT_MS);
-    while (tombstones.size < wanted.size && Date.now() < until && !wait.signal.aborted) await sleep(POLL_MS);
-  } finally {
-    await reading.stop();
-  }
+  const { tombstones, visits } = await askFold({ log, schemas, topics }, ids, wait);
   const erased = ids.filter((id) => tombstones.has(id));
   const pending = ids.filter((id) => !tombstones.has(id));
-  if (store === null || erased.length === 0) return { erased, pending, remaining: store === null ? null : {} };
+  if (store === null || erased.length === 0) return { erased, pending, visits, remaining: store === null ? null : {} };
 
   const epoch = await claimEpoch(store, { topic: topics.state, id: await log.topicId(topics.state) });
   const erasures = [...tombstones].map(([conversationId, { offset, timestamp }]): Erasure => ({
@@ -111,7 +100,72 @@ export async function erase(
   }));
   await noteErasures(store, erasures);
   await sweepErasures(store, SWEEP_WITHIN_MS);
-  return { erased, pending, remaining: await countErasable(store, erased) };
+  return { erased, pending, visits, remaining: await countErasable(store, erased) };
+}
+
+interface Wait {
+  readonly signal: AbortSignal;
+  readonly ms?: number;
+}
+
+interface Asked {
+  /** Its tombstones, by conversation. */
+  readonly tombstones: ReadonlyMap<string, { readonly offset: number; readonly timestamp: number }>;
+  /** @see EraseResult.visits */
+  readonly visits: number;
+}
+
+async function askFold(
+  { log, schemas, topics }: Pick<EraseParts, 'log' | 'schemas' | 'topics'>,
+  ids: readonly string[],
+  { signal, ms = WAIT_MS }: Wait,
+): Promise<Asked> {
+  const wanted = new Set(ids);
+  const tombstones = new Map<string, LogRecord>();
+  const visits = await watchVisits(log, topics.visits, wanted);
+  const reading = await log.read({
+    topics: [topics.state],
+    from: await log.endOffsets(topics.state),
+    follow: true,
+    onRecord: (record) => {
+      const key = record.key?.toString();
+      if (key !== undefined && wanted.has(key) && saysErased(record)) tombstones.set(key, record);
+    },
+  });
+  const asked = new Set<string>();
+  const ask = async (some: readonly string[]): Promise<void> => {
+    const events = await createEventCodec(schemas, topics);
+    const requests = some.map((id) => eraseRecord(topics.events, events, id, visits.of(id), Date.now()));
+    for (const id of some) for (const participant of visits.of(id)) asked.add(visitOf(id, participant));
+    await send(log, requests);
+  };
+  const left = (): readonly string[] =>
+    ids.flatMap((id) => (tombstones.has(id) ? visits.of(id).map((participant) => visitOf(id, participant)) : []));
+  const settle = () => waitFor(() => left().length === 0, Math.min(ms, SETTLE_MS), signal);
+  try {
+    await ask(ids);
+    await waitFor(() => tombstones.size === wanted.size, ms, signal);
+    await settle();
+    // Visits that were written after the topic was read, of a conversation that had ended when the fold read the request.
+    // Of an erased conversation none are written any more.
+    const late = ids.filter((id) => tombstones.has(id) && visits.of(id).some((one) => !asked.has(visitOf(id, one))));
+    if (late.length > 0) {
+      await ask(late);
+      await settle();
+    }
+  } finally {
+    await Promise.all([reading.stop(), visits.stop()]);
+  }
+  return { tombstones, visits: left().length };
+}
+
+function visitOf(conversationId: string, participantId: string): string {
+  return visitKey({ conversation_id: conversationId, participant_id: participantId });
+}
+
+async function waitFor(isDone: () => boolean, ms: number, signal: AbortSignal): Promise<void> {
+  const until = Date.now() + ms;
+  while (!isDone() && Date.now() < until && !signal.aborted) await sleep(POLL_MS);
 }
 
 async function send(log: Pick<Log, 'createProducer'>, records: readonly OutRecord[]): Promise<void> {

@@ -3,17 +3,21 @@ import { newTraceparent } from '../common';
 import type { EventSource, GoneEvent } from '../conversation';
 import { cloudEventHeaders, type OutRecord, type ValueCodec } from '../log';
 
-/** Asks the fold, through its own topic, to erase a conversation: nobody else may write what it writes. */
+/**
+ * Asks the fold, through its own topic, to erase a conversation: nobody else may write what it writes.
+ * @param visitsOf the participants of whose visits there are records
+ */
 export function eraseRecord(
   topic: string,
   events: Pick<ValueCodec<GoneEvent>, 'encode'>,
   conversationId: string,
+  visitsOf: readonly string[],
   now: number,
 ): OutRecord {
   const source = 'operator' satisfies EventSource;
   const event: GoneEvent = {
     ...{ conversationId, source, receivedAt: now, fingerprint: null },
-    ...{ gone: true, participants: [], erase: true },
+    ...{ gone: true, participants: [], erase: true, visitsOf },
   };
   const headers = cloudEventHeaders({
     id: randomUUID(),

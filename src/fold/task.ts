@@ -27,6 +27,7 @@ import {
   deadLetterRecord,
   digestOf,
   ERASED_TYPE,
+  ERASED_VISIT_TYPE,
   type FoldCheckpoint,
   type LogRecord,
   type OutRecord,
@@ -110,6 +111,24 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
         traceparent,
       });
       return { topic: topics.visits, key: visitKey(visit), value: codec.encode(visit), timestamp, headers };
+    });
+
+  const visitTombstones = (
+    { conversationId, receivedAt: timestamp }: ConversationEvent,
+    participants: readonly string[],
+    id: string,
+    traceparent: string | null,
+  ): readonly Omit<OutRecord, 'partition'>[] =>
+    participants.map((participant, index) => {
+      const key = visitKey({ conversation_id: conversationId, participant_id: participant });
+      const headers = cloudEventHeaders({
+        id: `${id}-v${index}`,
+        source: 'queuefold/fold',
+        type: ERASED_VISIT_TYPE,
+        time: timestamp,
+        traceparent,
+      });
+      return { topic: topics.visits, key, value: null, timestamp, headers };
     });
 
   const budget = createBudget();
@@ -256,8 +275,10 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
         spans?.processed(record, applied.outcome);
         if (CHANGING.has(applied.outcome)) budget.change(read.conversationId, record.value?.length ?? 0);
         for (const each of applied.records) emit(each, ids(), trace());
-        if (visits !== null && applied.visits.length > 0) {
-          for (const output of visitRecords(visits, applied.visits, `${partition}-${record.offset}`, trace())) {
+        if (visits !== null && applied.visits.length + applied.erasedVisits.length > 0) {
+          const id = `${partition}-${record.offset}`;
+          const written = visitRecords(visits, applied.visits, id, trace());
+          for (const output of [...written, ...visitTombstones(read, applied.erasedVisits, id, trace())]) {
             budget.spend(recordBytes(output));
             outputs.push(output);
           }

@@ -50,8 +50,8 @@ export function aclsOf(role: AclRole, names: TopicNames): readonly Acl[] {
     case 'rebuild':
       return storing(names.rebuildGroup);
     case 'erase':
-      // It looks for addresses, asks the fold by an event, and waits for its tombstone.
-      return [topic(events, 'Read', 'Write'), topic(state, 'Read'), topic(changelog, 'Read')];
+      // It looks for addresses and visits, asks the fold by an event, and waits for its tombstones.
+      return [topic(events, 'Read', 'Write'), topic(state, 'Read'), topic(changelog, 'Read'), topic(visits, 'Read')];
     case 'setup':
       return allTopics(names).map((name) => topic(name, 'Create', 'Describe', 'AlterConfigs'));
     case 'replay': {

@@ -45,10 +45,17 @@ export type {
 export { recordBytes } from './record-size';
 export { RefusedRecordsError } from './refused';
 export { deadLetterRecord, unreadable } from './records/dead-letter';
-export { type CloudEvent, cloudEventHeaders, continueTrace, ERASED_TYPE, saysErased } from './records/headers';
+export {
+  type CloudEvent,
+  cloudEventHeaders,
+  continueTrace,
+  ERASED_TYPE,
+  ERASED_VISIT_TYPE,
+  saysErased,
+} from './records/headers';
 export { createFoldSpans, reportSent, reportStored } from './records/spans';
 export { printableRecord, readStateRecord } from './records/state-records';
-export { readVisitRecord, visitKey } from './records/visit-records';
+export { readVisitKey, readVisitRecord, visitKey } from './records/visit-records';
 export { createDeferred } from './runtime/signal';
 export { digestOf } from './runtime/digest';
 export {

@@ -4,6 +4,9 @@ import type { Headers, LogRecord } from '../port';
 /** Of a tombstone of the state topic: the conversation was erased, and older records of it are to be deleted wherever they are kept. */
 export const ERASED_TYPE = 'queuefold.queue-conversation.erased';
 
+/** Of a tombstone of the topic of visits: only an erasure makes one. */
+export const ERASED_VISIT_TYPE = 'queuefold.queue-visit.erased';
+
 /** CloudEvents 1.0 in binary mode, for Kafka. */
 export interface CloudEvent {
   /** Unique within the source. */
@@ -14,7 +17,8 @@ export interface CloudEvent {
     | 'queuefold.queue-conversation.row'
     | 'queuefold.queue-conversation.tombstone'
     | 'queuefold.queue-visit'
-    | typeof ERASED_TYPE;
+    | typeof ERASED_TYPE
+    | typeof ERASED_VISIT_TYPE;
   /** Epoch ms. */
   readonly time: number;
   /** W3C trace context: what a consumer's tracing goes on with. Null: of no trace. */

@@ -3,20 +3,34 @@ import type { QueueVisit, Visit } from '../../conversation';
 import type { ValueCodec } from '../codec/value-codec';
 import type { LogRecord } from '../port';
 
+/** What tells a visit from all others. */
+type VisitId = Pick<Visit, 'conversation_id' | 'participant_id'>;
+
 /** `conversation_id/participant_id`, with `%` and `/` within an id percent-encoded. */
-export function visitKey({ conversation_id, participant_id }: Visit): string {
+export function visitKey({ conversation_id, participant_id }: VisitId): string {
   return `${encoded(conversation_id)}/${encoded(participant_id)}`;
+}
+
+/** Of which visit a key is; null: it is none's. */
+export function readVisitKey(key: string): VisitId | null {
+  const [conversation, participant, ...rest] = key.split('/');
+  if (conversation === undefined || participant === undefined || rest.length > 0) return null;
+  return { conversation_id: decoded(conversation), participant_id: decoded(participant) };
 }
 
 function encoded(id: string): string {
   return id.replaceAll('%', '%25').replaceAll('/', '%2F');
 }
 
+function decoded(id: string): string {
+  return id.replaceAll('%2F', '/').replaceAll('%25', '%');
+}
+
 /** A record of the topic of visits as it was read. Its schema id must have been prepared. */
 export function readVisitRecord(record: LogRecord, visits: ValueCodec<QueueVisit>): QueueVisit {
   const place = `${record.topic}[${record.partition}]@${record.offset}`;
   if (record.value === null) throw new OperatorError(`${place}: no value; only the fold may write to this topic`);
-  const decoded = visits.decode(record.value);
-  if (!decoded.ok) throw new OperatorError(`${place}: ${decoded.message}; only the fold may write to this topic`);
-  return decoded.value;
+  const read = visits.decode(record.value);
+  if (!read.ok) throw new OperatorError(`${place}: ${read.message}; only the fold may write to this topic`);
+  return read.value;
 }

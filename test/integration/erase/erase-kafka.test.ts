@@ -64,6 +64,7 @@ async function ids(table: string, database = services.env.CLICKHOUSE_DATABASE): 
 const inTable = (id: string) =>
   until(`${id} in the table`, LIMIT_MS, async () => (await ids('queue_conversation')).includes(id));
 const HISTORY = 'queue_conversation_history';
+const VISITS = `${PREFIX}.queue-visit.v1`;
 
 test('what is erased stays erased: by later events, after a restart of fold and sink, and after a rebuild', async () => {
   await run(['setup']);
@@ -79,15 +80,21 @@ test('what is erased stays erased: by later events, after a restart of fold and 
   expect(JSON.parse(looked.stdout())).toMatchObject({
     dryRun: true,
     conversations: [
-      { id: 'a', in: expect.arrayContaining(['ClickHouse', `${PREFIX}.conversation.events.v1`]) },
-      { id: 'b', in: expect.arrayContaining(['ClickHouse']) },
+      { id: 'a', in: expect.arrayContaining(['ClickHouse', `${PREFIX}.conversation.events.v1`, VISITS]) },
+      { id: 'b', in: expect.arrayContaining(['ClickHouse', VISITS]) },
     ],
   });
   expect(looked.stderr()).toMatch(/Nothing was changed\. With --yes, 2 conversations would be erased/);
   expect(await ids(HISTORY)).toEqual(['a', 'b', 'c']);
 
   const erased = await run(['erase', '--address', NUMBER, '--yes']);
-  expect(JSON.parse(erased.stdout())).toMatchObject({ dryRun: false, erased: ['a', 'b'], pending: [], remaining: {} });
+  expect(JSON.parse(erased.stdout())).toMatchObject({
+    dryRun: false,
+    erased: ['a', 'b'],
+    pending: [],
+    visits: 0,
+    remaining: {},
+  });
   for (const output of [looked, erased]) expect(output.stdout() + output.stderr()).not.toContain(NUMBER.slice(1));
   await until('the history without them', LIMIT_MS, async () => (await ids(HISTORY)).join() === 'c');
 
@@ -103,6 +110,15 @@ test('what is erased stays erased: by later events, after a restart of fold and 
   await inTable('g');
   expect(await ids('queue_conversation')).toEqual(['c', 'd', 'e', 'f', 'g']);
   for (const role of roles) await role.stop();
+
+  // Nothing more of visits, neither of the live one nor of the one that the fold had forgotten.
+  const again = await run(['erase', '--conversation', 'a', 'b', 'c']);
+  const { conversations } = JSON.parse(again.stdout()) as { conversations: { id: string; in: string[] }[] };
+  expect(conversations.map((one) => [one.id, one.in.includes(VISITS)])).toEqual([
+    ['a', false],
+    ['b', false],
+    ['c', true],
+  ]);
 
   const another = services.newDatabase();
   const rebuilt = await run(['rebuild'], { CLICKHOUSE_DATABASE: another });

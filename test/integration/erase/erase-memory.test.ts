@@ -41,7 +41,11 @@ const configOf = (env: Record<string, string> = {}): Config => loadConfig({ env:
 const MASKED = configOf({ PRIVACY_MASK: 'ani', PRIVACY_KEY: 'the key of this test, of 32 bytes' });
 
 async function start(...names: readonly ('fold' | 'sink')[]): Promise<void> {
-  const parts = { config: configOf(), logger: QUIET, metrics: createMetrics(), log, schemas, topics };
+  await startWith(configOf(), ...names);
+}
+
+async function startWith(config: Config, ...names: readonly ('fold' | 'sink')[]): Promise<void> {
+  const parts = { config, logger: QUIET, metrics: createMetrics(), log, schemas, topics };
   for (const name of names) {
     roles.push(
       name === 'fold'
@@ -87,6 +91,11 @@ async function lastOf(topic: string): Promise<ReadonlyMap<string, LogRecord>> {
   return last;
 }
 
+/** The keys that compaction leaves. */
+async function visitsInTopic(): Promise<readonly string[]> {
+  return [...(await lastOf(topics.visits))].flatMap(([key, { value }]) => (value === null ? [] : [key])).sort();
+}
+
 const parts = (config = configOf()) => ({ config, log, schemas, topics, store: tests.store });
 const look = (address: string, config?: Config) => findErasable(parts(config), { address }, () => undefined);
 
@@ -102,7 +111,13 @@ describe('erasing, on the log in memory', () => {
     );
     const found = await look(`+${PERSON.slice(0, 2)} ${PERSON.slice(2)}`);
     expect(found.conversations.map(({ id }) => id)).toEqual(['a', 'b']);
-    expect(found.conversations[0]?.in).toEqual([topics.events, topics.state, topics.changelog, 'ClickHouse']);
+    expect(found.conversations[0]?.in).toEqual([
+      topics.events,
+      topics.state,
+      topics.changelog,
+      topics.visits,
+      'ClickHouse',
+    ]);
     expect(found.rows?.[HISTORY]).toBeGreaterThanOrEqual(2);
     expect((await look('+4412345')).conversations).toEqual([]);
     expect(await ids(HISTORY)).toEqual(['a', 'b', 'c']);
@@ -119,7 +134,10 @@ describe('erasing, on the log in memory', () => {
     const [a, b] = [calling('a', `tel:+${PERSON}`), calling('b', 'tel:+1')];
     await send(configOf(), a.at(1), b.at(1));
     await inTable('a', 'b');
-    expect(await erase(parts(), ['a'], { signal: never })).toEqual({ erased: ['a'], pending: [], remaining: {} });
+    expect(await erase(parts(), ['a'], { signal: never })).toEqual({
+      ...{ erased: ['a'], pending: [], visits: 0, remaining: {} },
+    });
+    expect(await visitsInTopic()).toEqual(['b/queue Q1']);
     await until(
       () => countErasable(tests.store, ['a']),
       (rows) => Object.keys(rows).length === 0,
@@ -138,6 +156,7 @@ describe('erasing, on the log in memory', () => {
     await start('fold', 'sink');
     await inTable('d');
     expect(await ids()).toEqual(['b', 'c', 'd']);
+    expect(await visitsInTopic()).toEqual(['b/queue Q1', 'c/queue Q1', 'd/queue Q1']);
     expect(await ids(HISTORY)).toEqual(['b', 'c', 'd']);
   });
 
@@ -173,6 +192,7 @@ describe('erasing, on the log in memory', () => {
     expect(await erase(parts(), ['a'], { signal: never, ms: 100 })).toEqual({
       erased: [],
       pending: ['a'],
+      visits: 0,
       remaining: {},
     });
     await start('fold', 'sink');
@@ -183,6 +203,60 @@ describe('erasing, on the log in memory', () => {
       (found) => !found.includes('a'),
     );
     expect(await ids()).toEqual(['b', 'c']);
+  });
+
+  test('visits of a conversation that has ended are found in their topic, told of, and erased', async () => {
+    await start('fold', 'sink');
+    const [a, b] = [calling('a/1', `tel:+${PERSON}`), calling('b', 'tel:+1')];
+    await send(configOf(), a.at(1), a.hungUp(2).at(3), b.at(1), b.hungUp(2).at(3));
+    await until(
+      () => ids(HISTORY),
+      (found) => found.length === 2,
+    );
+    await until(visitsInTopic, (found) => found.length === 2);
+    const [found] = (await look(`+${PERSON}`)).conversations;
+    expect(found?.id).toBe('a/1');
+    expect(found?.in).toContain(topics.visits);
+    expect(await visitsInTopic()).toEqual(['a%2F1/queue Q1', 'b/queue Q1']);
+    expect(await erase(parts(), ['a/1'], { signal: never })).toMatchObject({ erased: ['a/1'], visits: 0 });
+    expect(await visitsInTopic()).toEqual(['b/queue Q1']);
+    const again = await findErasable(parts(), { conversations: ['a/1', 'b'] }, () => undefined);
+    expect(again.conversations.map((one) => one.in.includes(topics.visits))).toEqual([false, true]);
+  });
+
+  test('visits that the request came too early to name, and too late for the fold to know, are erased by a second one', async () => {
+    await start('fold', 'sink');
+    const a = calling('a', 'tel:+1');
+    let requests = 0;
+    const createProducer = async () => {
+      requests++;
+      // The whole conversation between the look at the topic and the request.
+      if (requests === 1) await send(configOf(), a.at(1), a.hungUp(2).at(3));
+      return log.createProducer();
+    };
+    const asking = { ...parts(), log: { ...log, createProducer } };
+    expect(await erase(asking, ['a'], { signal: never })).toMatchObject({ erased: ['a'], visits: 0 });
+    expect(requests).toBe(2);
+    expect((await lastOf(topics.visits)).get('a/queue Q1')?.value).toBeNull();
+  });
+
+  test('a fold that writes no visits leaves those that there are, and the answer says so', async () => {
+    await start('fold', 'sink');
+    const a = calling('a', 'tel:+1');
+    await send(configOf(), a.at(1));
+    await inTable('a');
+    for (const role of roles.reverse()) await role.stop();
+    roles = [];
+    await startWith(configOf({ VISITS: 'off' }), 'fold', 'sink');
+    const answer = await erase(parts(), ['a'], { signal: never });
+    expect(answer).toMatchObject({ erased: ['a'], visits: 1 });
+    expect(await visitsInTopic()).toEqual(['a/queue Q1']);
+    // Run again with a fold that writes them.
+    for (const role of roles.reverse()) await role.stop();
+    roles = [];
+    await start('fold', 'sink');
+    expect(await erase(parts(), ['a'], { signal: never })).toMatchObject({ erased: ['a'], visits: 0 });
+    expect(await visitsInTopic()).toEqual([]);
   });
 
   test('a conversation that nobody knows can be erased beforehand', async () => {

@@ -117,7 +117,7 @@ describe('what goes through Kafka', () => {
           if (event === null) continue;
           const { source, ...read } = event;
           expect(source).not.toBe('');
-          const value = { ...read, parts: [], hasRow: false, erase: false };
+          const value = { ...read, parts: [], hasRow: false, erase: false, visitsOf: [] };
           expect(events.decode(events.encode(event))).toEqual({ ok: true, value });
           const applied = partition.apply(event);
           for (const { visit } of applied.visits) {

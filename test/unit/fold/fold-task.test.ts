@@ -256,6 +256,39 @@ describe('the fold as a task', () => {
     expect(written).toEqual([topics.state, topics.visits, 'too-large', topics.state, topics.visits]);
   });
 
+  test('an erasure writes a tombstone of each visit beside that of the row, in one transaction', () => {
+    const queued = JSON.stringify({
+      receivedAt: '2026-03-02T09:00:00Z',
+      event: {
+        id: 'c/1',
+        participants: [{ id: 'p%', purpose: 'acd', queueId: 'q', calls: [{ id: 'a', state: 'connected' }] }],
+      },
+    });
+    const receivedAt = Date.parse('2026-03-02T09:01:00Z');
+    const value = codec.encode({
+      ...{ conversationId: 'c/1', receivedAt, source: 'operator', fingerprint: null },
+      ...{ gone: true, participants: [], erase: true, visitsOf: ['earlier'] },
+    });
+    const task = createFoldTask(0, options);
+    const before = task.process(inputOf([queued]), 1);
+    expect(before.outputs.map(({ key }) => key)).toEqual(['c/1', 'c%2F1/p%25']);
+    const { outputs } = task.process([record(1, Buffer.from('c/1'), value)], 2);
+    expect(outputs).toMatchObject([
+      { topic: topics.state, key: 'c/1', value: null },
+      { topic: topics.visits, key: 'c%2F1/p%25', value: null, timestamp: receivedAt },
+      { topic: topics.visits, key: 'c%2F1/earlier', value: null, timestamp: receivedAt },
+    ]);
+    expect(outputs.map(({ headers }) => [headers?.['ce_id'], headers?.['ce_type']])).toEqual([
+      ['0-1-0', 'queuefold.queue-conversation.erased'],
+      ['0-1-v0', 'queuefold.queue-visit.erased'],
+      ['0-1-v1', 'queuefold.queue-visit.erased'],
+    ]);
+    const off = createFoldTask(0, { ...options, visits: null, settings: { ...options.settings, visits: 'off' } });
+    expect(off.process([record(1, Buffer.from('c/1'), value)], 2).outputs.map(({ topic }) => topic)).toEqual([
+      topics.state,
+    ]);
+  });
+
   test('an event whose row the state topic would not take is dead-lettered, and changes nothing else', async () => {
     const fits = fitsInto(options.rows, 20_000);
     const settings = {
