@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ConversationState } from '../../src/conversation';
-import { createChangelogCodec, createKafkaLog, createLocalSchemas, type TopicNames } from '../../src/log';
+import { CHECKPOINT_KEY, createChangelogCodec, createKafkaLog, createLocalSchemas, type TopicNames } from '../../src/log';
 import type { BenchCluster } from './cluster';
 import { startFoldProcess } from './fold';
 
@@ -32,6 +32,12 @@ export async function measureRestore(
       value: values[(done + index) % values.length] ?? null,
     }));
     await producer.send(records);
+  }
+  // Without a checkpoint the fold takes the changelog for one that has lost records.
+  const checkpoint = { nextOffset: 0, receivedAt: null, topics: [], last: null };
+  for (const partition of (await log.endOffsets(topics.changelog)).keys()) {
+    const value = codec.encode({ state: null, checkpoint });
+    await producer.send([{ topic: topics.changelog, key: CHECKPOINT_KEY, value, partition }]);
   }
   await log.close();
   const fold = startFoldProcess(cluster, topics);

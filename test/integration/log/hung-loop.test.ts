@@ -31,7 +31,8 @@ let watch: LoopWatch;
 beforeAll(async () => {
   kafka = await ownKafkaForTests();
   const admin = await createStockAdmin(kafka.brokers);
-  for (const topic of ['in', 'changelog', 'state']) await admin.createTopic(topic, 1);
+  for (const topic of ['in', 'state']) await admin.createTopic(topic, 1);
+  await admin.createTopic('changelog', 1, { 'cleanup.policy': 'compact' });
   await admin.close();
   log = createKafkaLog({ brokers: kafka.brokers, clientId: 'watched', logger });
   tasks = await log.runTasks(topology, () => createSumTask({ stateTopic: 'state' }));

@@ -11,7 +11,11 @@ describeLog('on Kafka', async () => {
   let clients = 0;
   return {
     createTopic: (name, partitions, largest) =>
-      admin.createTopic(name, partitions, largest === undefined ? {} : { 'max.message.bytes': String(largest) }),
+      admin.createTopic(name, partitions, {
+        ...(largest === undefined ? {} : { 'max.message.bytes': String(largest) }),
+        // A changelog that Kafka deletes from is refused.
+        ...(name.endsWith('-changelog') ? { 'cleanup.policy': 'compact' } : {}),
+      }),
     fence: admin.fence,
     expireOffsets: admin.deleteGroup,
     deleteTopic: admin.deleteTopic,
