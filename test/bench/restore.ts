@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { ConversationState } from '../../src/conversation';
-import { CHECKPOINT_KEY, createChangelogCodec, createKafkaLog, createLocalSchemas, type TopicNames } from '../../src/log';
+import {
+  CHECKPOINT_KEY,
+  createChangelogCodec,
+  createKafkaLog,
+  createLocalSchemas,
+  type TopicNames,
+} from '../../src/log';
 import type { BenchCluster } from './cluster';
 import { startFoldProcess } from './fold';
 
