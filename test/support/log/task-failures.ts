@@ -131,7 +131,9 @@ export function describeTaskFailures(open: OpenScene): void {
       const keys = Array.from({ length: 40 }, (_, n) => (n === 13 || n === 29 ? `k${n}`.repeat(500) : `k${n}`));
       await produce(...keys.map((key) => [key, '1'] as const));
       const log = await connect();
-      const tasks = await log.runTasks({ ...topology, outputs: [small] }, () => createSumTask(refusing));
+      const tasks = await log.runTasks({ ...topology, outputs: [small], tables: [small] }, () =>
+        createSumTask(refusing),
+      );
       await eventually(() => tasks.status()[0]?.nextOffset === keys.length);
       expect(await rows(small)).toEqual(
         keys.map((key, n) => (key.length > 10 ? `refused=${n} MESSAGE_TOO_LARGE` : `${key}=1`)),
@@ -145,7 +147,9 @@ export function describeTaskFailures(open: OpenScene): void {
       await harness.createTopic(small, 1, 1_000);
       await produce(['a', '1'], ['b'.repeat(2_000), '1']);
       const log = await connect();
-      const tasks = await log.runTasks({ ...topology, outputs: [small] }, () => createSumTask({ stateTopic: small }));
+      const tasks = await log.runTasks({ ...topology, outputs: [small], tables: [small] }, () =>
+        createSumTask({ stateTopic: small }),
+      );
       await expect(tasks.done).rejects.toThrow(/\[0\]@1: .*MESSAGE_TOO_LARGE.*queuefold setup/s);
       expect(await rows(small)).toEqual(['a=1']);
     });
@@ -157,7 +161,7 @@ export function describeTaskFailures(open: OpenScene): void {
       await harness.createTopic(small, 1, 85);
       await produce(['a'.repeat(100), '1']);
       const log = await connect();
-      const tasks = await log.runTasks({ ...topology, outputs: [small] }, () =>
+      const tasks = await log.runTasks({ ...topology, outputs: [small], tables: [small] }, () =>
         createSumTask({ stateTopic: small, refuses: true }),
       );
       await expect(tasks.done).rejects.toThrow(/\[0\]@0: .*MESSAGE_TOO_LARGE/s);
@@ -183,7 +187,9 @@ export function describeTaskFailures(open: OpenScene): void {
       expect(await rows()).toEqual(Array.from({ length: 10 }, (_, n) => `k${n}=1`));
       expect(sizes).toEqual([3, 3, 3, 1]);
       const checkpoints = (await all(changelog)).filter(({ key }) => key?.toString().startsWith('\0'));
-      expect(checkpoints.map(({ value }) => Number(value?.toString()))).toEqual([3, 6, 9, 10]);
+      expect(checkpoints.map(({ value }) => (JSON.parse(String(value)) as { nextOffset: number }).nextOffset)).toEqual([
+        3, 6, 9, 10,
+      ]);
     });
 
     it('stop finishes the transaction under way', async () => {
