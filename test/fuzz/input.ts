@@ -11,9 +11,11 @@ import {
   createEventCodec,
   createLocalSchemas,
   createRowCodec,
+  type Log,
   type LogRecord,
   type OutRecord,
   partitionOf,
+  type RunningSubscription,
   topicNames,
   type ValueCodec,
 } from '../../src/log';
@@ -102,6 +104,7 @@ async function openWorld(size: typeof SMALL_BATCH) {
     topics: {
       [topics.events]: { retention: 'consumed' },
       [topics.state]: { retention: 'consumed' },
+      [topics.visits]: { retention: 'consumed' },
       [topics.changelog]: { retention: 'latest' },
       [topics.deadLetters]: { retention: 'consumed' },
     },
@@ -114,16 +117,7 @@ async function openWorld(size: typeof SMALL_BATCH) {
   });
   const producer = await log.createProducer();
   const letters = createLetters();
-  const reading = await log.subscribe({
-    group: 'letters',
-    topic: topics.deadLetters,
-    onAssigned: () => Promise.resolve(new Map()),
-    onRevoked: () => undefined,
-    onRecords: (partition, records, nextOffset) => {
-      for (const record of records) letters.add(record);
-      void reading.commit([{ partition, offset: nextOffset }]);
-    },
-  });
+  const followers = [await follow(log, topics.deadLetters, letters.add)];
   const tasks = await startFold({
     ...{ log, schemas, topics, metrics, timers: false },
     settings: { ...DEFAULT_FOLD_SETTINGS, limits: DEFAULT_LIMITS },
@@ -138,16 +132,7 @@ async function openWorld(size: typeof SMALL_BATCH) {
   });
   failure.catch(() => undefined);
   const live = createLiveKeys();
-  const following = await log.subscribe({
-    group: 'live',
-    topic: topics.state,
-    onAssigned: () => Promise.resolve(new Map()),
-    onRevoked: () => undefined,
-    onRecords: (partition, records, nextOffset) => {
-      for (const record of records) live.see(record);
-      void following.commit([{ partition, offset: nextOffset }]);
-    },
-  });
+  followers.push(await follow(log, topics.state, live.see), await follow(log, topics.visits, () => undefined));
 
   const lines = { event: 0, skip: 0, invalid: 0, blank: 0 };
   const records = { readable: 0, invalid: 0 };
@@ -270,8 +255,7 @@ async function openWorld(size: typeof SMALL_BATCH) {
       if (heap > MOST_HEAP) throw new Error(`${heap} bytes of heap after a batch`);
     },
     async close(): Promise<void> {
-      await following.stop();
-      await reading.stop();
+      for (const follower of followers) await follower.stop();
       await sink.stop();
       await tasks.stop();
       await producer.close();
@@ -279,6 +263,21 @@ async function openWorld(size: typeof SMALL_BATCH) {
       await store.close();
     },
   };
+}
+
+/** Sees every record of the topic; what it has seen leaves the log. */
+async function follow(log: Log, topic: string, see: (record: LogRecord) => void): Promise<RunningSubscription> {
+  const running = await log.subscribe({
+    group: `follows-${topic}`,
+    topic,
+    onAssigned: () => Promise.resolve(new Map()),
+    onRevoked: () => undefined,
+    onRecords: (partition, records, nextOffset) => {
+      records.forEach(see);
+      void running.commit([{ partition, offset: nextOffset }]);
+    },
+  });
+  return running;
 }
 
 /** What the fold must be able to read, by the rules of docs/design.md. */
