@@ -136,10 +136,9 @@ describe('ClickHouse behind TLS', () => {
 
 describe('the registry behind TLS', () => {
   const schema = loadSchema('queue-conversation');
-  const optionsOf = (url: string, tls: TlsMaterial) => ({
-    ...{ url, tls, logger },
-    ...{ username: 'setup', password: PASSWORD },
-  });
+  const basic = (password: string) => () =>
+    Promise.resolve(`Basic ${Buffer.from(`setup:${password}`).toString('base64')}`);
+  const optionsOf = (url: string, tls: TlsMaterial) => ({ url, tls, logger, authorization: basic(PASSWORD) });
 
   test('is used with the authority, the user and the password: registered, looked up, examined', async () => {
     const { url: target } = await registryForTests();
@@ -150,7 +149,7 @@ describe('the registry behind TLS', () => {
     expect(await createRegistrySchemas(options).idOf(subject, schema)).toBeGreaterThan(0);
     const findings = await checkRegistry({ registry: options, subjects: [{ subject, schema }] });
     expect(findings.map(({ outcome }) => outcome)).toEqual(['ok', 'ok']);
-    const wrong = { ...options, password: 'another' };
+    const wrong = { ...options, authorization: basic('another') };
     expect(await problemOf(() => registerSchema(wrong, subject, schema, 'apply'))).toEqual([
       expect.stringContaining('refuses us (HTTP 401). Check SCHEMA_REGISTRY_USERNAME'),
       2,
