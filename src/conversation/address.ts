@@ -11,7 +11,8 @@ export function normaliseAddress(address: string): string {
   const [, sip, number = '', parameters = '', host] = NUMBER.exec(address.replace(ENCODED_PLUS, '$1+')) ?? [];
   if (number === '' || (host !== undefined && sip === undefined)) return address;
   const [, extension = ''] = /;ext=([\d.()-]+)(?:;|$)/i.exec(parameters) ?? [];
-  return `+${digitsOf(number)}${extension === '' ? '' : `;ext=${digitsOf(extension)}`}`;
+  const inner = digitsOf(extension);
+  return `+${digitsOf(number)}${inner === '' ? '' : `;ext=${inner}`}`;
 }
 
 function digitsOf(text: string): string {

@@ -85,6 +85,7 @@ describe('section 2, PRIVACY_MASK', () => {
           expect(normaliseAddress(normaliseAddress(text))).toBe(normaliseAddress(text));
         },
       ),
+      { numRuns: 2_000, examples: [['+0;ext=-']] },
     ));
 
   test('subject masks subjects only', () => {
