@@ -181,7 +181,7 @@ export function describeTasks(open: OpenScene): void {
       const { harness, topology, log } = await open(2);
       const other = `${topology.input}-other`;
       await harness.createTopic(other, 3);
-      const start = log.runTasks({ ...topology, outputs: [other] }, () => {
+      const start = log.runTasks({ ...topology, outputs: [other], tables: [other] }, () => {
         throw new Error('no task');
       });
       await expect(start).rejects.toThrow(OperatorError);
