@@ -16,7 +16,7 @@ import { boundsOf, writtenOffsetsOf } from './reader';
 import { readKafka } from './reading';
 import { openSession, partitionBounds, readRange } from './session';
 import { settingOf, topicNumber } from './topic-config';
-import { topicIdOf } from './topic-id';
+import { askTopic, topicIdOf } from './topic-id';
 import { explainUnreachable, isPassing } from './unreachable';
 
 export interface KafkaLogOptions extends KafkaConnection {
@@ -169,10 +169,8 @@ function createBackend(connection: KafkaConnection, service: Service): Backend {
     topics: async (names) => {
       const facts = names.map(async (topic) => {
         const { length } = await partitionsOf(service, topic);
-        return [
-          topic,
-          { id: await service.ask([topic], (cluster) => topicIdOf(cluster, topic)), partitions: length },
-        ] as const;
+        const { id, partitions } = await service.ask([topic], (cluster) => askTopic(cluster, topic));
+        return [topic, { id, partitions: partitions ?? length }] as const;
       });
       return new Map(await Promise.all(facts));
     },

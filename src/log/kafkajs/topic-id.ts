@@ -31,35 +31,45 @@ interface Decoder {
   readTaggedFields(): unknown;
 }
 
-/**
- * Null where the brokers tell no ids: they are older than Kafka 2.8.
- * @throws an error of type UNKNOWN_TOPIC_OR_PARTITION when there is no such topic
- */
+export interface ToldTopic {
+  /** Null where the brokers tell no ids: they are older than Kafka 2.8. */
+  readonly id: string | null;
+  /** As the broker says now, while kafkajs's own metadata may be minutes old. Null with the id. */
+  readonly partitions: number | null;
+}
+
+/** @throws an error of type UNKNOWN_TOPIC_OR_PARTITION when there is no such topic */
 export async function topicIdOf(cluster: Cluster, topic: string): Promise<string | null> {
+  return (await askTopic(cluster, topic)).id;
+}
+
+/** @throws an error of type UNKNOWN_TOPIC_OR_PARTITION when there is no such topic */
+export async function askTopic(cluster: Cluster, topic: string): Promise<ToldTopic> {
   const leader = cluster.findTopicPartitionMetadata(topic)[0]?.leader;
   if (leader === undefined) throw new Error(`${topic}: no leader known`);
   const broker = await cluster.findBroker({ nodeId: leader });
   const supported = broker.versions?.[API_KEY];
-  if (supported === undefined || supported.maxVersion < API_VERSION) return null;
+  if (supported === undefined || supported.maxVersion < API_VERSION) return { id: null, partitions: null };
   const encode = () => Promise.resolve(encodeRequest(topic));
   return broker.connectionPool.send({
     request: { apiKey: API_KEY, apiVersion: API_VERSION, apiName: 'Metadata', encode },
-    response: { decode: (payload) => Promise.resolve(decodeAnswer(payload)), parse: toId },
+    response: { decode: (payload) => Promise.resolve(decodeAnswer(payload)), parse: toTold },
   });
 }
 
 interface Answer {
   readonly errorCode: number;
   readonly id: Buffer;
+  readonly partitions: number;
 }
 
-function toId({ errorCode, id }: Answer): Promise<string | null> {
+function toTold({ errorCode, id, partitions }: Answer): Promise<ToldTopic> {
   const { failure, createErrorFromCode } = requireInternal('protocol/error') as {
     failure(code: number): boolean;
     createErrorFromCode(code: number): Error;
   };
   if (failure(errorCode)) return Promise.reject(createErrorFromCode(errorCode));
-  return Promise.resolve(id.equals(NO_ID) ? null : id.toString('hex'));
+  return Promise.resolve({ id: id.equals(NO_ID) ? null : id.toString('hex'), partitions });
 }
 
 function encodeRequest(topic: string): Encoder {
@@ -90,10 +100,10 @@ function decodeAnswer(payload: Buffer): Answer {
     one.readUVarIntString(); // name
     const id = Buffer.from(Array.from({ length: ID_BYTES }, () => one.readInt8() & 0xff));
     one.readBoolean(); // internal
-    one.readUVarIntArray(skipPartition);
+    const partitions = one.readUVarIntArray(skipPartition)?.length ?? 0;
     one.readInt32(); // authorized operations
     one.readTaggedFields();
-    return { errorCode, id };
+    return { errorCode, id, partitions };
   });
   const topic = topics?.[0];
   if (topic === undefined) throw new Error('Metadata: an answer without the topic that was asked for');
