@@ -12,10 +12,11 @@ async function produce(brokers: readonly string[], topic: string, values: string
   await producer.disconnect();
 }
 
-async function createTopic(brokers: readonly string[], topic: string) {
+async function createTopic(brokers: readonly string[], topic: string, settings: Readonly<Record<string, string>> = {}) {
   const admin = client(brokers).admin();
+  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: true });
   await admin.disconnect();
 }
 
@@ -59,8 +60,8 @@ describe('an embedded Kafka', () => {
   });
   afterAll(() => kafka.dispose());
 
-  test('takes a record of 8 MiB', async () => {
-    await createTopic(kafka.brokers, 'large');
+  test('takes a record of 8 MiB where the topic does, with limits of its own as every broker has them', async () => {
+    await createTopic(kafka.brokers, 'large', { 'max.message.bytes': String(9 * 1024 * 1024) });
     await produce(kafka.brokers, 'large', ['x'.repeat(8 * 1024 * 1024)]);
     expect((await consume(kafka.brokers, 'large', 1))[0]).toHaveLength(8 * 1024 * 1024);
   });

@@ -13,7 +13,7 @@ test('the simulator is watched and steered over HTTP: truth, pause, resume, drop
   const truth = async () => (await (await fetch(`${simulator.apiUrl}/truth`)).json()) as Truth;
   const control = (name: string) => fetch(`${simulator.apiUrl}/control/${name}`, { method: 'POST' });
   await until(feed.ready);
-  expect(await truth()).toEqual({ events: 0, conversations: [] });
+  expect(await truth()).toEqual({ events: 0, conversations: [], visits: [] });
 
   await control('resume');
   await until(async () => (await truth()).conversations.length > 0);

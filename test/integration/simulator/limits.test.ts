@@ -17,7 +17,8 @@ const NONE = {
 
 describe('the limits of the organisation', () => {
   test('300 requests in a window; who waits as long as told is served again', async () => {
-    const simulator = await stage.simulate({ acceleration: 20, startPaused: true });
+    // A window of 10 s: 301 requests fit into it on a busy machine, too.
+    const simulator = await stage.simulate({ acceleration: 6, startPaused: true });
     const client = await aClient(simulator);
     const ask = () => client.send('GET', '/api/v2/routing/queues');
     const answers = await Promise.all(Array.from({ length: 301 }, ask));
@@ -27,8 +28,8 @@ describe('the limits of the organisation', () => {
     expect(answer).toMatchObject({ status: 429, body: { code: 'too.many.requests' } });
     expect(answer.headers.get('inin-ratelimit-allowed')).toBe('300');
     expect(answer.headers.get('inin-ratelimit-count')).toBe('301');
-    // A twentieth of a minute, told as Genesys tells it: whole seconds, never too few.
-    expect(answer.headers.get('retry-after')).toMatch(/^[123]$/);
+    // A sixth of a minute, told as Genesys tells it: whole seconds, never too few.
+    expect(answer.headers.get('retry-after')).toMatch(/^([1-9]|10)$/);
     expect(answer.headers.get('inin-ratelimit-reset')).toBe(answer.headers.get('retry-after'));
     await sleep(Number(answer.headers.get('retry-after')) * 1_000);
     expect((await ask()).status).toBe(200);
