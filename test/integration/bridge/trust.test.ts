@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { startBridgeRole } from '../../../src/bridge';
@@ -116,10 +117,12 @@ describe('a bridge', () => {
     await last('connected');
     send(frames[1]);
     await last('parked');
+    // Beyond the window of duplicates: the conversation looks again as it did at first.
+    await sleep(12_000);
     send(frames[2]);
     await last('connected');
-    // Beyond the window of duplicates, as the other socket was late.
-    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    // And again, as the other socket was late.
+    await sleep(12_000);
     send(frames[3]);
     await last('parked');
     await last('connected');
