@@ -50,7 +50,7 @@ export class ContainerEngine {
       await promisify(execFile)('bash', ['-c', '"$0" >"$1"', join(__dirname, 'base-image'), base]);
     } catch (error) {
       rmSync(folder, { recursive: true });
-      return [`the base image cannot be made here: ${lastLine((error as Outcome).stderr)}`];
+      return [`the base image cannot be made here: ${lastLine((error as Outcome).stderr) || String(error)}`];
     }
     for (const way of await ways(folder)) {
       const engine = new ContainerEngine(way, folder);
