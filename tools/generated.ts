@@ -7,7 +7,7 @@ import { metricsPage } from './metrics-page';
 /** Files of the repository that are made from its sources, by their paths: `npm run docs` writes them, a test compares. */
 export function generatedFiles(): Readonly<Record<string, string>> {
   return {
-    'docs/metrics.md': metricsPage(createMetrics().definitions),
+    'docs/reference/metrics.md': metricsPage(createMetrics().definitions),
     'helm/queuefold/dashboards/pipeline-health.json': dashboardJson(PIPELINE_HEALTH),
     'helm/queuefold/dashboards/queues-live.json': dashboardJson(QUEUES_LIVE),
   };

@@ -17,10 +17,10 @@ Each role serves its own at \`/metrics\`, \`queuefold start\` all of them: Prome
 \`process_*\` and \`nodejs_*\`: CPU, memory, event loop, garbage collection.
 
 Counters whose labels are listed below are there as zeros from the start. A gauge of a time is absent until it is known, one of a partition while another process has it.
-The alerts on them are in \`helm/queuefold/rules/\`, what to do then in [the runbook](operations.md#runbook).
+The alerts on them are in \`helm/queuefold/rules/\`, what to do then in [the runbook](alerts.md).
 `;
 
-/** docs/metrics.md: every metric with its labels, their values and its meaning. */
+/** docs/reference/metrics.md: every metric with its labels, their values and its meaning. */
 export function metricsPage(definitions: readonly MetricDefinition[]): string {
   const sections = SECTIONS.map(({ title, roles }) => {
     const rows = definitions.filter((one) => one.roles.join() === roles.join()).map(row);

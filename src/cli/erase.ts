@@ -56,7 +56,7 @@ export async function runErase(context: Context, flags: EraseFlags): Promise<num
 
 const REMAINS =
   'For some days copies remain in Kafka: the events topic keeps its records until their retention is over, the compacted ' +
-  'topics theirs until they are compacted. What remains where, and for how long: docs/operations.md, “Erasure”.';
+  'topics theirs until they are compacted. What remains where, and for how long: docs/how-to/erase.md.';
 
 function dryRunText(count: number): string {
   const what = count === 1 ? '1 conversation' : `${count} conversations`;

@@ -15,7 +15,7 @@ import { isEnded, type Communication, type CommunicationVersion, type Participan
  *
  * Knowledge is a join, and can be merged blindly; what the lifecycle makes of it on the way cannot. So nothing is merged
  * across a moment that the table remembers: an end (of either), a connection to a queue, a connected time that changes;
- * nor where the later one is no plain continuation of the earlier (docs/design.md, "Into Kafka").
+ * nor where the later one is no plain continuation of the earlier (docs/explanation/bridge.md, "Into Kafka").
  *
  * The merged event keeps the earlier one's place in the log, and so its receive time: deadlines are as they were.
  * Its `parts` take the places in the window of duplicates; whether either is a duplicate, the caller knows.

@@ -3,7 +3,7 @@ import { NAME_KINDS } from '../common';
 import { allSeries, createMetricBuilder, type MetricRole } from './metric-builder';
 
 /**
- * Every metric of queuefold, in one place: docs/metrics.md is made from it (`npm run docs`). Base units; the values of a
+ * Every metric of queuefold, in one place: docs/reference/metrics.md is made from it (`npm run docs`). Base units; the values of a
  * label are listed, or it is said what bounds them.
  */
 export type Metrics = ReturnType<typeof createMetrics>;

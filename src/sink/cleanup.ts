@@ -58,8 +58,8 @@ export function createCleanup(options: CleanupOptions & { readonly eraser: Pick<
  * Removes tombstones that were stored longer than the grace ago, after the rows that they hide. Answers how many; null
  * when there is still something that they hide.
  * DO NOT BREAK: a tombstone goes only when nothing older of its key is in the table or can still come. The first is
- * looked at; OPTIMIZE alone promises nothing (a part that is being merged is left out). The second: see docs/design.md,
- * "The store". `OPTIMIZE … CLEANUP` would take all tombstones, those of a moment ago too.
+ * looked at; OPTIMIZE alone promises nothing (a part that is being merged is left out). The second: see
+ * docs/explanation/store.md, "The clean-up". `OPTIMIZE … CLEANUP` would take all tombstones, those of a moment ago too.
  */
 export async function cleanUp({ store, graceMs }: CleanupOptions): Promise<number | null> {
   const table = `${identifier(store.database)}.queue_conversation_state`;

@@ -280,7 +280,7 @@ async function follow(log: Log, topic: string, see: (record: LogRecord) => void)
   return running;
 }
 
-/** What the fold must be able to read, by the rules of docs/design.md. */
+/** What the fold must be able to read, by the rules of docs/explanation/bad-input.md. */
 function canBeRead({ key, value }: Pick<OutRecord, 'key' | 'value'>, events: ValueCodec<ConversationEvent>): boolean {
   if (value === null || key === null || value.length < 5 || value[0] !== 0) return false;
   if (value.readInt32BE(1) !== events.encode(ANY_EVENT).readInt32BE(1)) return false;

@@ -1,10 +1,10 @@
 import type { QueueConversation, StateRecord } from '../../src/conversation';
 import type { StoreRow } from '../../src/store';
 
-/** From when a record holds, docs/design.md: a row's own db_last_updated, a tombstone's timestamp. */
+/** From when a record holds, docs/explanation/store.md: a row's own db_last_updated, a tombstone's timestamp. */
 export const timeOf = ({ row, timestamp }: StateRecord): number => row?.db_last_updated ?? timestamp;
 
-/** The rule, as it stands in docs/design.md: the records whose time is not after the instant, compacted. */
+/** The rule, as it stands in docs/explanation/store.md: the records whose time is not after the instant, compacted. */
 export function tableAt(records: readonly StateRecord[], instant: number): ReadonlyMap<string, QueueConversation> {
   const table = new Map<string, QueueConversation>();
   for (const record of records.filter((each) => timeOf(each) <= instant)) {

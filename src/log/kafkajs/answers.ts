@@ -21,7 +21,7 @@ export interface Answer {
   readonly name: string;
   readonly verdict: Verdict;
   readonly of: readonly WriteRequest[];
-  /** What it means here, for the table in docs/design.md. */
+  /** What it means here, for the table in docs/reference/kafka-errors.md. */
   readonly means: string;
 }
 

@@ -129,7 +129,7 @@ async function partitionsOf(service: Service, topic: string): Promise<readonly n
     if (protocolTypes(error).includes('TOPIC_AUTHORIZATION_FAILED')) {
       throw new UsageError(
         `Topic ${topic}: the broker does not let this user see it (TOPIC_AUTHORIZATION_FAILED). Give it the ACLs of ` +
-          'its role (docs/operations.md), or check the KAFKA_SASL_… and KAFKA_SSL_… settings.',
+          'its role (docs/how-to/secure.md), or check the KAFKA_SASL_… and KAFKA_SSL_… settings.',
         { cause: error },
       );
     }

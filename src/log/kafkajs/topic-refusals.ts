@@ -7,8 +7,8 @@ const MADE_BY_OTHERS =
 const REMEDIES: Readonly<Record<string, string>> = {
   INVALID_REPLICATION_FACTOR: 'Set REPLICATION_FACTOR to what the cluster has brokers for.',
   INVALID_PARTITIONS: 'Set PARTITIONS to what the broker allows.',
-  TOPIC_AUTHORIZATION_FAILED: 'Allow this user to create and alter the topic (docs/operations.md, Security).',
-  CLUSTER_AUTHORIZATION_FAILED: 'Allow this user to create topics (docs/operations.md, Security).',
+  TOPIC_AUTHORIZATION_FAILED: 'Allow this user to create and alter the topic (docs/how-to/secure.md).',
+  CLUSTER_AUTHORIZATION_FAILED: 'Allow this user to create topics (docs/how-to/secure.md).',
 };
 
 /** A sentence for a person with the topic, the setting and the broker's own reason. */

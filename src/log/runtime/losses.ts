@@ -42,7 +42,7 @@ export interface Judgement {
 
 const ADOPT = 'stop every fold, then `queuefold setup --adopt`';
 
-/** What was lost since the checkpoint was written (docs/design.md, "Losses"). Pure. */
+/** What was lost since the checkpoint was written (docs/reference/losses.md). Pure. */
 export function judge(found: Found): Judgement {
   const { checkpoint, committed } = found;
   const input = markOf(found.topics, found.topology.input);
@@ -72,7 +72,7 @@ function lossesOfCounts({ topics, checkpoint }: Found): readonly Loss[] {
     if (were === partitions) return [];
     const message =
       `${topic} has ${partitions} partitions and had ${were}: keys now go to other partitions than their state. Kafka ` +
-      `cannot take partitions away: use a new TOPIC_PREFIX (docs/operations.md, "More partitions, or another prefix").`;
+      `cannot take partitions away: use a new TOPIC_PREFIX (docs/how-to/scale.md, "More partitions, or another prefix").`;
     return [{ kind: 'neither', certainty: 'certain', message }];
   });
 }

@@ -27,7 +27,7 @@ const FENCED_PATIENCE_MS = 3_000;
 /** How often the topics are looked at: one may be deleted and made anew between two transactions, which then notice nothing. */
 const COMPARE_EVERY_MS = 5_000;
 
-/** Runs one member of a group: one runner per assigned partition. See design.md, "Exactly once". */
+/** Runs one member of a group: one runner per assigned partition. See docs/explanation/exactly-once.md. */
 export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
   const { backend, topology } = options;
   const logger = options.logger.child({ group: topology.group, topic: topology.input });

@@ -4,13 +4,13 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
 import { storeForTests, type TestStore } from '../../support/store';
 
-/** docs/data-dictionary.md against the database that the migrations make. */
+/** docs/reference/data-dictionary.md against the database that the migrations make. */
 interface Column {
   readonly name: string;
   readonly type: string;
 }
 
-const page = readFileSync(join(packageRoot(), 'docs', 'data-dictionary.md'), 'utf8');
+const page = readFileSync(join(packageRoot(), 'docs', 'reference', 'data-dictionary.md'), 'utf8');
 const cellsOf = (line: string): string[] =>
   line
     .slice(1, -1)
@@ -68,7 +68,7 @@ async function actual(): Promise<Map<string, readonly Column[]>> {
   return new Map(await Promise.all(entries));
 }
 
-describe('docs/data-dictionary.md', () => {
+describe('docs/reference/data-dictionary.md', () => {
   test('has every table and view that the migrations make, and no other', async () => {
     expect([...documented.keys()].sort()).toEqual([...(await actual()).keys()].sort());
   });

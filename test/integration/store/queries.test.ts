@@ -9,8 +9,8 @@ import { storeForTests, type TestStore } from '../../support/store';
 import { writerInto } from '../../support/store-rows';
 import { truthLog, type TruthStep } from '../../support/truth-log';
 
-/** The statements of docs/queries.md on simulated conversations, against what the simulator knows of them. */
-const page = readFileSync(join(packageRoot(), 'docs', 'queries.md'), 'utf8');
+/** The statements of docs/how-to/query.md on simulated conversations, against what the simulator knows of them. */
+const page = readFileSync(join(packageRoot(), 'docs', 'how-to', 'query.md'), 'utf8');
 const STATEMENTS = new Map(
   [...page.matchAll(/^### (\d+)\. [^\n]+\n(?:(?!^###)[\s\S])*?```sql\n([\s\S]*?)```/gm)].map(([, number, sql = '']) => [
     Number(number),
@@ -106,7 +106,7 @@ async function isTrue(number: number, expected: readonly unknown[], params = {})
   expect(expected.length).toBeGreaterThan(0);
 }
 
-test('docs/queries.md numbers its questions, and each has a test', () => {
+test('docs/how-to/query.md numbers its questions, and each has a test', () => {
   expect(STATEMENTS.size).toBeGreaterThanOrEqual(22);
   expect([...STATEMENTS.keys()]).toEqual(Array.from({ length: STATEMENTS.size }, (_, index) => index + 1));
   const source = readFileSync(__filename, 'utf8');

@@ -40,7 +40,7 @@ describe('queue_live', () => {
     },
   );
 
-  test('shows a consulted queue, and that it rings there, while the consult lasts (docs/data-dictionary.md)', async () => {
+  test('shows a consulted queue, and that it rings there, while the consult lasts (docs/reference/data-dictionary.md)', async () => {
     const counts = { conversations: '1', talking: '0', alerting: '0', waiting_now: '0' };
     await writerInto(tests.store).put(...storeRows(recordsOf('cases', '16c-consult-answered', 2)));
     expect(await board()).toEqual([{ ...counts, queue_id: 'Q2', waiting_now: '1' }]);

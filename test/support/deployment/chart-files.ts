@@ -98,7 +98,7 @@ export function chartReadme(): string {
   return `# queuefold on Kubernetes
 
 One Deployment each for \`bridge\` (with several shares a StatefulSet), \`fold\` and \`sink\`, and \`queuefold setup\` before every installation and upgrade.
-How to install, upgrade and size it: [Deployment](../../docs/operations.md#deployment). This page is written by \`npm run chart\`
+How to install, upgrade and size it: [Deploy on Kubernetes with the chart](../../docs/how-to/deploy-with-the-chart.md). This page is written by \`npm run chart\`
 from values.yaml.
 
 | value | default | what |

@@ -64,9 +64,9 @@ describe('section 1, values outside their lists are counted by column', () => {
     expect(unlistedIn(queue, agent('ann', call('k', { provider: 'Anybody' })))).toEqual([]));
 });
 
-test('docs/data-dictionary.md names each known value that the table does not list, with its source', () => {
+test('docs/reference/data-dictionary.md names each known value that the table does not list, with its source', () => {
   const [table] = KNOWN_VALUES.map(({ source }) => source);
-  const page = readFileSync(join(packageRoot(), 'docs', 'data-dictionary.md'), 'utf8');
+  const page = readFileSync(join(packageRoot(), 'docs', 'reference', 'data-dictionary.md'), 'utf8');
   const beyond = KNOWN_VALUES.filter(({ source }) => source !== table);
   expect(beyond).toHaveLength(6);
   for (const { column, value, source } of beyond) expect(page).toContain(`| ${column} | \`${value}\` | ${source} |`);

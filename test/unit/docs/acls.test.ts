@@ -7,7 +7,7 @@ import { ACL_ROLES, aclFlags, aclsOf } from '../../../src/log/acls';
 import { grantText, SETUP_GRANTS, SINK_GRANTS, type Grant } from '../../../src/store/grants';
 
 test('the ACLs to copy are those of the code, which the tests run with: no more, no less', () => {
-  const text = readFileSync(join(packageRoot(), 'docs', 'operations.md'), 'utf8');
+  const text = readFileSync(join(packageRoot(), 'docs', 'how-to', 'secure.md'), 'utf8');
   const documented = text.split('\n').filter((line) => /^acl [a-z]/.test(line));
   const names = topicNames('genesys');
   const wanted = ACL_ROLES.flatMap((role) => aclsOf(role, names).map((acl) => `acl ${role} ${aclFlags(acl)}`));
@@ -15,7 +15,7 @@ test('the ACLs to copy are those of the code, which the tests run with: no more,
 });
 
 test('the GRANTs to copy are those of the code', () => {
-  const text = readFileSync(join(packageRoot(), 'docs', 'operations.md'), 'utf8');
+  const text = readFileSync(join(packageRoot(), 'docs', 'how-to', 'secure.md'), 'utf8');
   const documented = text.split('\n').filter((line) => /^GRANT .* TO (setup|sink)_user;$/.test(line));
   const render = (grants: readonly Grant[], user: string) =>
     grants.map((grant) => `${grantText(grant, 'queuefold').replaceAll('`', '')} TO ${user};`);

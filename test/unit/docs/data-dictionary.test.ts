@@ -12,7 +12,7 @@ interface Field {
 
 const read = (...path: string[]): string => readFileSync(join(packageRoot(), ...path), 'utf8');
 const { fields } = JSON.parse(read('schemas', 'avro', 'queue-conversation.avsc')) as { fields: readonly Field[] };
-const rows = read('docs', 'data-dictionary.md')
+const rows = read('docs', 'reference', 'data-dictionary.md')
   .split('\n')
   .filter((line) => /^\| \d+ \|/.test(line))
   .map((line) =>
@@ -27,7 +27,7 @@ function avroType(type: unknown): string {
   return typeof type === 'string' ? type : 'timestamp-millis';
 }
 
-describe('docs/data-dictionary.md', () => {
+describe('docs/reference/data-dictionary.md', () => {
   test('lists the columns of the schema in their order, with type and meaning', () => {
     const expected = fields.map(({ name, type, doc }, index) => [String(index + 1), name, avroType(type), doc]);
     expect(rows.map(([number, name, type, , meaning]) => [number, name, type, meaning])).toEqual(expected);

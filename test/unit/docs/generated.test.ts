@@ -11,7 +11,7 @@ test.each(Object.entries(generatedFiles()))('%s is what `npm run docs` makes', (
 });
 
 test('every metric is on the page, and on the dashboard of the pipeline', () => {
-  const page = generatedFiles()['docs/metrics.md'] ?? '';
+  const page = generatedFiles()['docs/reference/metrics.md'] ?? '';
   const shown = dashboards()
     .flatMap(({ targets }) => targets.flatMap(({ query }) => selectorsOf(query)))
     .map(({ metric }) => metric.replace(/_bucket$/, ''));

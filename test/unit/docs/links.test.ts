@@ -5,11 +5,13 @@ import { packageRoot } from '../../../src/common';
 import { relativeLinks } from '../../support/markdown';
 
 const root = packageRoot();
-const documents = [root, join(root, 'docs')].flatMap((folder) =>
-  readdirSync(folder)
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => join(folder, name)),
-);
+const documents = [
+  ...readdirSync(root),
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name)),
+  join('helm', 'queuefold', 'README.md'),
+]
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => join(root, name));
 
 /** As GitHub makes them of headings. */
 function anchorsOf(markdown: string): readonly string[] {

@@ -56,20 +56,19 @@ describe('what alerts, recording rules and the dashboard ask Prometheus for', ()
 });
 
 describe('alerts', () => {
-  const operations = readFileSync(join(root, 'docs', 'operations.md'), 'utf8');
+  const page = readFileSync(join(root, 'docs', 'reference', 'alerts.md'), 'utf8');
 
   test.each(ALERTS)(
     '$alert says what is wrong, how bad it is and where to read on',
     ({ alert, labels, annotations }) => {
       expect(labels?.['severity']).toMatch(/^(critical|warning)$/);
       expect(Object.keys(annotations ?? {}).sort()).toEqual(['description', 'runbook_url', 'summary']);
-      expect(annotations?.['runbook_url']).toBe(`docs/operations.md#${alert.toLowerCase()}`);
+      expect(annotations?.['runbook_url']).toBe(`docs/reference/alerts.md#${alert.toLowerCase()}`);
     },
   );
 
   test('the runbook has an entry for each, with the four answers, and for nothing else', () => {
-    const runbook = /\n## Runbook\n([\s\S]*?)\n## /.exec(operations)?.[1] ?? '';
-    const entries = [...runbook.matchAll(/### (\w+)\n([\s\S]*?)(?=\n### |$)/g)].map(([, title = '', text = '']) => ({
+    const entries = [...page.matchAll(/^## (Queuefold\w+)\n([\s\S]*?)(?=\n## |$(?![\s\S]))/gm)].map(([, title = '', text = '']) => ({
       title,
       answers: [...text.matchAll(/^- \*\*([^*]+):\*\* /gm)].map(([, answer]) => answer),
     }));

@@ -76,11 +76,11 @@ describe('what brokers answer to writes', () => {
     expect(gravest([refused, away, fenced])).toBe(fenced);
   });
 
-  test('stands in the table of the design', () => {
-    const design = readFileSync(join(root, 'docs', 'design.md'), 'utf8');
+  test('stands in the table of the reference', () => {
+    const page = readFileSync(join(root, 'docs', 'reference', 'kafka-errors.md'), 'utf8');
     const table = ANSWERS.map(
       ({ code, name, verdict, of, means }) => `| ${code} | ${name} | ${of.join(', ')} | ${verdict} | ${means} |`,
     );
-    expect(design.split('\n').filter((line) => /^\| -?\d+ \| [A-Z_]+ \|/.test(line))).toEqual(table);
+    expect(page.split('\n').filter((line) => /^\| -?\d+ \| [A-Z_]+ \|/.test(line))).toEqual(table);
   });
 });
