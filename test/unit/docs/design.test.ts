@@ -9,7 +9,11 @@ const sources = readdirSync(join(root, 'test'), { recursive: true, encoding: 'ut
   .map((file) => readFileSync(join(root, 'test', file), 'utf8'))
   .join('\n');
 
-const pages = ['design.md', 'reference/losses.md', ...readdirSync(join(root, 'docs', 'explanation')).map((name) => `explanation/${name}`)];
+const pages = [
+  'design.md',
+  'reference/losses.md',
+  ...readdirSync(join(root, 'docs', 'explanation')).map((name) => `explanation/${name}`),
+];
 
 test.each(pages)('every test that docs/%s names exists', (page) => {
   const guarantees = readFileSync(join(root, 'docs', page), 'utf8');

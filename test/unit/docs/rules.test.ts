@@ -68,10 +68,12 @@ describe('alerts', () => {
   );
 
   test('the runbook has an entry for each, with the four answers, and for nothing else', () => {
-    const entries = [...page.matchAll(/^## (Queuefold\w+)\n([\s\S]*?)(?=\n## |$(?![\s\S]))/gm)].map(([, title = '', text = '']) => ({
-      title,
-      answers: [...text.matchAll(/^- \*\*([^*]+):\*\* /gm)].map(([, answer]) => answer),
-    }));
+    const entries = [...page.matchAll(/^## (Queuefold\w+)\n([\s\S]*?)(?=\n## |$(?![\s\S]))/gm)].map(
+      ([, title = '', text = '']) => ({
+        title,
+        answers: [...text.matchAll(/^- \*\*([^*]+):\*\* /gm)].map(([, answer]) => answer),
+      }),
+    );
     expect(entries.map(({ title }) => title).sort()).toEqual(ALERTS.map(({ alert }) => alert).sort());
     for (const { answers } of entries) expect(answers).toEqual(['Means', 'Users notice', 'Look at', 'Do']);
   });
