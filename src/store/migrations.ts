@@ -130,23 +130,26 @@ async function readRecorded(client: ClickHouseClient, database: string): Promise
   }
 }
 
+/** A database of another version is left as it is: an older program cannot put an older schema back. */
 function checkRecorded(recorded: ReadonlyMap<string, string>, files: readonly MigrationFile[], database: string): void {
   const checksums = new Map(files.map(({ name, checksum }) => [name, checksum]));
+  const [unknown] = [...recorded.keys()].filter((name) => !checksums.has(name)).sort();
+  if (unknown !== undefined) {
+    throw new OperatorError(
+      `ClickHouse database ${database}: migration ${unknown} was applied by another version of queuefold and is ` +
+        'unknown to this one. Run the version that applied it, or a later one. Or let this version make new tables, ' +
+        'which the sink fills from Kafka: drop the database or choose another CLICKHOUSE_DATABASE, then run ' +
+        '`queuefold setup`; of `queuefold start` remove the folder clickhouse of DATA_DIR, or choose another DATA_DIR.',
+    );
+  }
   for (const [name, checksum] of recorded) {
     const ours = checksums.get(name);
-    if (ours === undefined) {
-      throw new OperatorError(
-        `ClickHouse database ${database}: migration ${name} was applied by another version of queuefold and is ` +
-          'unknown to this one. Run the version that applied it, or a later one, or choose another CLICKHOUSE_DATABASE.',
-      );
-    }
-    if (ours !== checksum) {
-      throw new OperatorError(
-        `ClickHouse database ${database}: schemas/clickhouse/${name} has changed since it was applied ` +
-          `(checksum ${ours.slice(0, 12)}, applied ${checksum.slice(0, 12)}). Restore the file and put the change ` +
-          'into a new one.',
-      );
-    }
+    if (ours === undefined || ours === checksum) continue;
+    throw new OperatorError(
+      `ClickHouse database ${database}: schemas/clickhouse/${name} has changed since it was applied ` +
+        `(checksum ${ours.slice(0, 12)}, applied ${checksum.slice(0, 12)}). Restore the file and put the change ` +
+        'into a new one.',
+    );
   }
 }
 

@@ -4,8 +4,8 @@ import { codeOf, describeStoreError } from './errors';
 import { grantText, SETUP_GRANTS } from './grants';
 
 /**
- * The oldest release that has all that the schema uses (the last of it: minOrNull as a window function, SETTINGS of
- * INSERT … SELECT, CTEs as sets in views with parameters). Tested on 26.7.
+ * The oldest release that has all that the schema uses (the last of it: minOrNull as a window function,
+ * CTEs as sets in views with parameters). Tested on 26.7.
  */
 const OLDEST: readonly [number, number] = [24, 8];
 

@@ -15,7 +15,7 @@ export interface HistoryWishes {
 
 const HISTORY = 'queue_conversation_history';
 const LIVES = 'queue_conversation_lives';
-/** The history's parts are of a month and go as a whole; see schemas/clickhouse/020_lives.sql. */
+/** The history's parts are of a month and go as a whole; see schemas/clickhouse/004_lives.sql. */
 const LIVES_OUTLAST_MS = 31 * 86_400_000;
 /** What the migrations set, for tables that are not there yet. */
 const DEFAULT_RETENTION_MS = 90 * 86_400_000;

@@ -7,7 +7,11 @@ const released = JSON.parse(
   readFileSync(join(__dirname, '..', 'fixtures', 'clickhouse', 'released.json'), 'utf8'),
 ) as Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-export const RELEASES = Object.entries(released).map(([version, checksums]) => ({ version, checksums }));
+/** And this checkout, which will be one. */
+export const RELEASES = [
+  ...Object.entries(released),
+  ['this checkout', Object.fromEntries(readMigrations().map(({ name, checksum }) => [name, checksum]))] as const,
+].map(([version, checksums]) => ({ version, checksums }));
 
 /** As they are in this checkout: files of a release never change. */
 export function filesOf(checksums: Readonly<Record<string, string>>): readonly MigrationFile[] {

@@ -69,9 +69,25 @@ describe('migrate', () => {
   test('refuses an applied file that has changed, and one that it does not know', async () => {
     const files = readMigrations();
     await run();
-    const changed = files.map((file) => (file.name === '005_queue_live.sql' ? { ...file, checksum: 'other' } : file));
-    await expect(run({ files: changed })).rejects.toThrow(/005_queue_live\.sql has changed since it was applied/);
+    const changed = files.map((file) => (file.name === '014_queue_live.sql' ? { ...file, checksum: 'other' } : file));
+    await expect(run({ files: changed })).rejects.toThrow(/014_queue_live\.sql has changed since it was applied/);
     await expect(run({ files: files.slice(0, 5) })).rejects.toThrow(/006_progress\.sql was applied by another version/);
+    expect(outcomes(await run())).toEqual(['unchanged']);
+  });
+
+  test('refuses tables of an earlier version, as they are in a data directory say, and tells the ways out', async () => {
+    const [first, ...others] = readMigrations();
+    if (first === undefined) throw new Error('no migrations');
+    // Files with the same names had other contents then.
+    const earlier = [
+      first,
+      ...others.map((file) => ({ ...file, checksum: 'other' })),
+      { ...first, name: '020_lives.sql' },
+    ];
+    await run({ files: earlier });
+    await expect(run()).rejects.toThrow(
+      /migration 020_lives\.sql was applied by another version .*CLICKHOUSE_DATABASE, then run `queuefold setup`; of `queuefold start` remove the folder clickhouse of DATA_DIR/,
+    );
   });
 
   test('two files that replace one view: the later one is what counts, and a run that is behind cannot put the older back', async () => {
@@ -121,7 +137,7 @@ describe('migrate', () => {
       expect(
         await tests.rows(`SELECT conversation_id AS id FROM \`${tests.store.database}\`.queue_conversation`),
       ).toEqual([{ id: 'c2' }]);
-      // What was there before the lives is found by them.
+      // What was there before is found by all views.
       const at = `SELECT conversation_id AS id FROM \`${tests.store.database}\`.queue_conversation_at(at = '2026-03-01 12:00:06') ORDER BY id`;
       expect(await tests.rows(at)).toEqual([{ id: 'c1' }, { id: 'c2' }]);
     },

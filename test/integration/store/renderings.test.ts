@@ -85,10 +85,7 @@ describe.each(PLACES)('what setup runs at $name', (place) => {
   });
 
   test('reaches the whole cluster where there is one to be named, and names none elsewhere', () => {
-    // Rows go to all replicas by themselves.
-    const definitions = all().filter((sql) => !sql.startsWith('INSERT'));
-    expect(definitions).toHaveLength(statements.size - 1);
-    expect(definitions.filter((sql) => sql.includes('ON CLUSTER') !== place.onCluster)).toEqual([]);
+    expect(all().filter((sql) => sql.includes('ON CLUSTER') !== place.onCluster)).toEqual([]);
     if (place.onCluster) expect(all()[0]).toContain(`ON CLUSTER \`${place.cluster}\``);
   });
 
@@ -103,7 +100,7 @@ describe.each(PLACES)('what setup runs at $name', (place) => {
 
   test('may be run again', () => {
     const forms =
-      /^(CREATE (DATABASE|TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS|CREATE OR REPLACE VIEW|DROP VIEW IF EXISTS|INSERT INTO \S*queue_conversation_lives|ALTER TABLE .*(ADD COLUMN IF NOT EXISTS|MODIFY (TTL|SETTING)))/;
+      /^(CREATE (DATABASE|TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS|CREATE OR REPLACE VIEW|DROP VIEW IF EXISTS|ALTER TABLE .*(ADD COLUMN IF NOT EXISTS|MODIFY (TTL|SETTING)))/;
     expect(all().filter((sql) => !forms.test(sql))).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 -- The live board: one row per queue and medium, with the queue's name beside its id. A plain view: the live set is small.
-CREATE OR REPLACE VIEW {{database}}.queue_live {{onCluster}}
+CREATE VIEW IF NOT EXISTS {{database}}.queue_live {{onCluster}}
 AS WITH
     (SELECT (groupArray(id), groupArray(name)) FROM {{database}}.names FINAL WHERE kind = 'queue' AND name != '') AS queues
 SELECT
