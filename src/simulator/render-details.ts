@@ -1,6 +1,7 @@
 import type { Conversation, Leg, Medium, Party } from './model';
 import type { Json } from './render';
 import { isoTime, present, SUPERVISION_FIELD } from './render';
+import { sessionMetrics, type SessionMetric } from './session-metrics';
 
 /** Analytics' words for the media (the SDK's enum of a session's mediaType). */
 export const ANALYTICS_MEDIA_TYPE: Readonly<Record<Medium, string>> = {
@@ -21,6 +22,7 @@ export function conversationEnd({ parties, startedAt }: Conversation): number | 
 /** The conversation as analytics tells it: the SDK's AnalyticsConversationWithoutAttributes. */
 export function renderDetails(conversation: Conversation): Json {
   const end = conversationEnd(conversation);
+  const metrics = sessionMetrics(conversation);
   const direction = conversation.parties.flatMap(({ legs }) => legs).find((leg) => leg.direction !== null)?.direction;
   return present({
     conversationId: conversation.id,
@@ -28,20 +30,22 @@ export function renderDetails(conversation: Conversation): Json {
     conversationEnd: end === null ? null : isoTime(end),
     originatingDirection: direction ?? 'inbound',
     divisionIds: ['00000000-0000-4000-8000-000000000000'],
-    participants: conversation.parties.map(renderParticipant),
+    participants: conversation.parties.map((party) => renderParticipant(party, metrics)),
   });
 }
 
-function renderParticipant(party: Party): Json {
+type MetricsBySession = ReadonlyMap<string, readonly SessionMetric[]>;
+
+function renderParticipant(party: Party, metrics: MetricsBySession): Json {
   return present({
     participantId: party.id,
     purpose: party.purpose,
     userId: party.userId,
-    sessions: party.legs.map((leg) => renderSession(party, leg)),
+    sessions: party.legs.map((leg) => renderSession(party, leg, metrics.get(leg.id) ?? [])),
   });
 }
 
-function renderSession(party: Party, leg: Leg): Json {
+function renderSession(party: Party, leg: Leg, metrics: readonly SessionMetric[]): Json {
   return present({
     sessionId: leg.id,
     mediaType: ANALYTICS_MEDIA_TYPE[leg.medium],
@@ -53,6 +57,10 @@ function renderSession(party: Party, leg: Leg): Json {
     party.supervises?.how === 'barged'
       ? { [SUPERVISION_FIELD[party.supervises.how]]: party.supervises.partyId }
       : {}),
+    metrics:
+      metrics.length === 0
+        ? null
+        : metrics.map(({ name, value, emittedAt }) => ({ name, value, emitDate: isoTime(emittedAt) })),
     segments: segmentsOf(party, leg),
   });
 }
