@@ -1,12 +1,18 @@
 import { createMetrics } from '../src/ops';
+import { commandsPage } from './commands-page';
 import { dashboardJson } from './dashboards/grafana';
 import { PIPELINE_HEALTH } from './dashboards/pipeline-health';
 import { QUEUES_LIVE } from './dashboards/queues-live';
 import { metricsPage } from './metrics-page';
+import { settingsPage } from './settings-page';
+import { topicsPage } from './topics-page';
 
 /** Files of the repository that are made from its sources, by their paths: `npm run docs` writes them, a test compares. */
 export function generatedFiles(): Readonly<Record<string, string>> {
   return {
+    'docs/reference/commands.md': commandsPage(),
+    'docs/reference/settings.md': settingsPage(),
+    'docs/reference/topics.md': topicsPage(),
     'docs/reference/metrics.md': metricsPage(createMetrics().definitions),
     'helm/queuefold/dashboards/pipeline-health.json': dashboardJson(PIPELINE_HEALTH),
     'helm/queuefold/dashboards/queues-live.json': dashboardJson(QUEUES_LIVE),

@@ -10,14 +10,18 @@ const SECTIONS: readonly { readonly title: string; readonly roles: readonly Metr
 
 const INTRODUCTION = `# Metrics
 
-Made from \`src/ops/metrics.ts\` by \`npm run docs\`; do not edit.
+\`npm run docs\` writes this page from \`src/ops/metrics.ts\`; do not edit it.
 
-Each role serves its own at \`/metrics\`, \`queuefold start\` all of them: Prometheus text, or OpenMetrics when the scraper asks for it
-(\`Accept: application/openmetrics-text\`). Histograms then carry exemplars: the trace id of the slowest event of a batch. Besides, there are
-\`process_*\` and \`nodejs_*\`: CPU, memory, event loop, garbage collection.
+Each role serves its metrics at \`/metrics\`, and \`queuefold start\` serves those of all roles. The format is Prometheus
+text, or OpenMetrics when the scraper asks for it (\`Accept: application/openmetrics-text\`). In OpenMetrics, histograms
+carry exemplars: the trace id of the slowest event of a batch. Node.js adds \`process_*\` and \`nodejs_*\`: CPU, memory,
+event loop and garbage collection.
 
-Counters whose labels are listed below are there as zeros from the start. A gauge of a time is absent until it is known, one of a partition while another process has it.
-The alerts on them are in \`helm/queuefold/rules/\`, what to do then in [the runbook](alerts.md).
+- Counters with listed labels start as zeros.
+- A gauge of a time is absent until the time is known.
+- A gauge of a partition is absent while another process has the partition.
+
+\`helm/queuefold/rules/\` has the alerts on these metrics, and the [runbook](alerts.md) says what to do.
 `;
 
 /** docs/reference/metrics.md: every metric with its labels, their values and its meaning. */

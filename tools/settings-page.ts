@@ -1,0 +1,72 @@
+import { SETTING_KEYS, SETTINGS, type SettingKey } from '../src/config/settings';
+
+const SECTIONS: readonly { readonly title: string; readonly of: RegExp }[] = [
+  { title: 'Kafka', of: /^KAFKA_/ },
+  { title: 'Schema registry', of: /^SCHEMA_REGISTRY_/ },
+  { title: 'ClickHouse', of: /^(CLICKHOUSE_|HISTORY_RETENTION$)/ },
+  { title: 'Genesys Cloud', of: /^(GENESYS_|QUEUES|NAMES_|SHARD)/ },
+  { title: 'Events over HTTP', of: /^EVENTS_/ },
+  { title: 'Topics', of: /^(TOPIC_PREFIX|PARTITIONS|REPLICATION_FACTOR)$/ },
+  { title: 'What the fold writes', of: /^(CLOSE_AFTER|ACW_TIMEOUT|ENDED_RETENTION|VISITS|FOLD_|PRIVACY_)/ },
+  { title: 'Limits', of: /^(BRIDGE_|LIMIT_|DLQ_)/ },
+  { title: 'Sink', of: /^SINK_/ },
+  { title: 'Simulated organization', of: /^SIM_/ },
+  { title: 'Board', of: /^BOARD_/ },
+  { title: 'Every process', of: /./ },
+];
+
+/** What somebody who deploys for the first time decides. The compiler knows whether each of them exists. */
+const FIRST: readonly (readonly [SettingKey, string])[] = [
+  ['KAFKA_BROKERS', 'your brokers'],
+  ['SCHEMA_REGISTRY_URL', 'your schema registry'],
+  ['CLICKHOUSE_URL', 'your ClickHouse'],
+  ['GENESYS_REGION', 'the region of your organization'],
+  ['GENESYS_CLIENT_ID', 'your OAuth client'],
+  ['GENESYS_CLIENT_SECRET', 'its secret; better `GENESYS_CLIENT_SECRET_FILE`'],
+  ['PARTITIONS', 'decide once: it never changes for a prefix. 12 are enough for 300,000 events/s'],
+  ['PRIVACY_MASK', 'decide before the first event: what reached Kafka unmasked stays so'],
+  ['CLOSE_AFTER', 'whether a row ends with the last hang-up or with the after-call work'],
+  ['HISTORY_RETENTION', 'how far back you want to look'],
+];
+
+const INTRODUCTION = `# Settings
+
+\`npm run docs\` writes this page from \`src/config/settings.ts\`; do not edit it.
+
+A setting is an environment variable, or the same key in a YAML file that \`--config\` or \`QUEUEFOLD_CONFIG\` names.
+The environment wins. Settings marked *file* can come from a file: \`PRIVACY_KEY_FILE=/run/secrets/key\` names the file
+that holds the key. \`queuefold config\` prints every value and where it came from.
+
+Every role checks all settings when it starts. An unknown or wrong one ends it with exit code 2 and a message that names
+the setting, its value and what is allowed.
+
+## For a first deployment
+
+| setting | decide |
+|---|---|
+${FIRST.map(([key, what]) => `| \`${key}\` | ${what} |`).join('\n')}
+
+The default of every other setting is right for most deployments.
+`;
+
+/** docs/reference/settings.md: every setting with its default, what is allowed, and what it does. */
+export function settingsPage(): string {
+  const left = new Set<SettingKey>(SETTING_KEYS);
+  const sections = SECTIONS.flatMap(({ title, of }) => {
+    const keys = SETTING_KEYS.filter((key) => left.has(key) && of.test(key));
+    for (const key of keys) left.delete(key);
+    if (keys.length === 0) return [];
+    return `## ${title}\n\n| setting | default | allowed | |\n|---|---|---|---|\n${keys.map(row).join('\n')}\n`;
+  });
+  return [INTRODUCTION, ...sections].join('\n');
+}
+
+function row(key: SettingKey): string {
+  const { fallback, fromFile, allowed, help } = SETTINGS[key];
+  const value = fallback === undefined ? '–' : `\`${fallback}\``;
+  return `| \`${key}\`${fromFile ? ' *file*' : ''} | ${value} | ${cell(allowed)} | ${cell(help)} |`;
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
