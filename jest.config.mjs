@@ -13,13 +13,13 @@ const common = {
   transformIgnorePatterns: [`/node_modules/(?!${OTLP_EXPORTER})`],
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
-  setupFilesAfterEnv: ['<rootDir>/test/support/patience.ts'],
+  setupFilesAfterEnv: ['<rootDir>/test/support/jest/patience.ts'],
 };
 
 const withServices = {
   ...common,
-  globalSetup: '<rootDir>/test/support/services-setup.ts',
-  globalTeardown: '<rootDir>/test/support/services-teardown.ts',
+  globalSetup: '<rootDir>/test/support/services/services-setup.ts',
+  globalTeardown: '<rootDir>/test/support/services/services-teardown.ts',
 };
 
 export default {

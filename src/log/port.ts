@@ -1,6 +1,6 @@
 /**
  * The log as this project needs it: partitioned topics of keyed records, transactions, consumer groups. Two adapters
- * implement it and pass one conformance suite (test/support/log-conformance.ts): kafkajs/ and memory/.
+ * implement it and pass one conformance suite (test/support/log/log-conformance.ts): kafkajs/ and memory/.
  * All readers see committed records only. Offsets are numbers (exact to 2^53).
  */
 export interface Log {

@@ -8,7 +8,7 @@ import { cleanUp } from '../../src/sink/cleanup';
 import type { SinkLog } from '../../src/sink/options';
 import { createSink } from '../../src/sink/sink';
 import { connectStore, createWriter, migrate, type Store, type StoreRow } from '../../src/store';
-import { aRow } from '../support/store-rows';
+import { aRow } from '../support/clickhouse/store-rows';
 import { heard, report } from './child';
 import { connectionTo, PARTITIONS } from './cluster';
 import { measureQueries, type QueryFigures } from './store-queries';

@@ -5,14 +5,14 @@ import { loadConfig } from '../../src/config';
 import { createMetrics } from '../../src/ops';
 import { connectStore, createProgress, type Store } from '../../src/store';
 import { type Connected, connectKafka } from '../../src/wiring';
-import { createStockAdmin } from '../support/log/kafka-admin';
+import { createStockAdmin } from '../support/kafka/kafka-admin';
+import { createRandom } from '../support/processes/random';
+import type { Environment, Role } from '../support/processes/role-process';
+import { until } from '../support/processes/until';
 import { compare, type Comparison } from './check';
 import { readAll } from './expected';
 import { allReady, inflict, planRound, type Fault, type Sighting } from './faults';
-import { createRandom } from './random';
-import type { Environment, Role } from './role-process';
 import { setStage, type Stage, type StageOptions } from './stage';
-import { until } from './until';
 
 export interface ChaosOptions extends StageOptions {
   /** SIGKILLs a round. */

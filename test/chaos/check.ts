@@ -3,8 +3,8 @@ import { printableRow, TABLE_COLUMNS, TIME_COLUMNS } from '../../src/conversatio
 import { createRowCodec, type LogRecord, readStateRecord } from '../../src/log';
 import { identifier, type Store } from '../../src/store';
 import type { Connected } from '../../src/wiring';
+import type { Environment } from '../support/processes/role-process';
 import { foldedInMemory, readAll, type Written } from './expected';
-import type { Environment } from './role-process';
 
 export interface Comparison {
   readonly events: number;

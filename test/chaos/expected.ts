@@ -5,7 +5,7 @@ import { createChangelogCodec, createEventReader, createRowCodec, createVisitCod
 import type { Headers, Log, LogRecord } from '../../src/log/port';
 import { createMetrics } from '../../src/ops';
 import { type Connected, foldSettingsOf } from '../../src/wiring';
-import type { Environment } from './role-process';
+import type { Environment } from '../support/processes/role-process';
 
 /** A record of the topics of rows and of visits, without its offset. */
 export interface Written {

@@ -1,7 +1,7 @@
-import type { Random } from './random';
-import type { Role } from './role-process';
+import type { Random } from '../support/processes/random';
+import type { Role } from '../support/processes/role-process';
+import { until } from '../support/processes/until';
 import { PARTITIONS, type Stage } from './stage';
-import { until } from './until';
 
 export type Fault =
   'kill-bridge' | 'kill-fold-1' | 'kill-fold-2' | 'kill-sink' | 'zombie' | 'early-zombie' | 'kill-broker';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { EmbeddedKafka } from '../../src/embedded/kafka';
 import { type Simulator, startSimulator } from '../../src/simulator';
-import { clickHouseProcess } from '../support/clickhouse-process';
-import { setServices } from '../support/own-services';
-import { createRole, type Environment, type Role } from './role-process';
+import { clickHouseProcess } from '../support/clickhouse/clickhouse-process';
+import { createRole, type Environment, type Role } from '../support/processes/role-process';
+import { setServices } from '../support/services/own-services';
 
 export const PARTITIONS = 8;
 

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { packageRoot } from '../../src/common';
 import { connectStore, migrate, type Store } from '../../src/store';
-import { clickHouseProcess, type ClickHouseProcess } from '../support/clickhouse-process';
-import { asGrafanaSends, dashboards } from '../support/monitoring';
+import { clickHouseProcess, type ClickHouseProcess } from '../support/clickhouse/clickhouse-process';
+import { asGrafanaSends, dashboards } from '../support/monitoring/monitoring';
 
 const compose = parse(readFileSync(join(packageRoot(), 'docker-compose.yml'), 'utf8'), { merge: true }) as {
   readonly services: Readonly<Record<string, { readonly environment?: Readonly<Record<string, string>> }>>;

@@ -8,7 +8,7 @@ import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import { parse } from 'yaml';
 import { packageRoot } from '../../src/common';
 import { configOfContainer } from '../support/deployment/container-config';
-import { kafkaForTests, registryForTests } from '../support/services';
+import { kafkaForTests, registryForTests } from '../support/services/services';
 
 interface Service {
   readonly image: string;

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { packageRoot } from '../../src/common';
 import { freePorts } from '../../src/embedded/ports';
 import { ContainerEngine, type Container } from '../support/deployment/container-engine';
-import { kafkaForTests, registryForTests } from '../support/services';
+import { kafkaForTests, registryForTests } from '../support/services/services';
 
 // Three installations and a compilation for the two images, on a small and busy machine.
 jest.setTimeout(1_200_000);

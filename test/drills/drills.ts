@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Role } from '../chaos/role-process';
-import { until } from '../chaos/until';
-import { createStockAdmin } from '../support/log/kafka-admin';
+import { createStockAdmin } from '../support/kafka/kafka-admin';
+import type { Role } from '../support/processes/role-process';
+import { until } from '../support/processes/until';
 import { doctorSays, firing, healthOf, logged, metric, ready, unready, type Sign, type Watched } from './signs';
 import type { DrillStage } from './stage';
 

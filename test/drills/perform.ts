@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until } from '../chaos/until';
-import { ruleFiles } from '../support/monitoring';
-import { startPrometheus } from '../support/prometheus';
+import { ruleFiles } from '../support/monitoring/monitoring';
+import { startPrometheus } from '../support/monitoring/prometheus';
+import { until } from '../support/processes/until';
 import type { Drill } from './drills';
 import { shortened } from './shortened';
 import { alertsOf, healthOf, type View, type Watched } from './signs';

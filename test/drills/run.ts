@@ -1,7 +1,7 @@
 import { quietAndCompared } from '../chaos/chaos';
 import type { Comparison } from '../chaos/check';
-import { until } from '../chaos/until';
-import { MountError } from '../support/small-disk';
+import { MountError } from '../support/files/small-disk';
+import { until } from '../support/processes/until';
 import { DRILLS } from './drills';
 import { drillFullDisk, FULL_DISK } from './full-disk';
 import { isReady, perform, watching, type DrillReport } from './perform';

@@ -1,6 +1,6 @@
-import type { Environment, Role } from '../chaos/role-process';
-import { startQueuefold } from '../support/pipeline-processes';
-import type { Prometheus } from '../support/prometheus';
+import type { Prometheus } from '../support/monitoring/prometheus';
+import { startQueuefold } from '../support/processes/pipeline-processes';
+import type { Environment, Role } from '../support/processes/role-process';
 
 /** Processes of queuefold, and where to look at them. */
 export interface Watched {

@@ -3,13 +3,13 @@ import type { EmbeddedKafka } from '../../src/embedded/kafka';
 import { freePorts } from '../../src/embedded/ports';
 import type { EmbeddedRegistry } from '../../src/embedded/registry';
 import { type Simulator, startSimulator } from '../../src/simulator';
-import { createRole, type Role } from '../chaos/role-process';
-import { createAuthority, type Certificate } from '../support/certificates';
-import { clickHouseProcess } from '../support/clickhouse-process';
-import { startConnectProxy } from '../support/connect-proxy';
-import { startGate, type Gate } from '../support/gate';
-import { startHttpsFront, type HttpsFront } from '../support/http-front';
-import { setServices } from '../support/own-services';
+import { clickHouseProcess } from '../support/clickhouse/clickhouse-process';
+import { createAuthority, type Certificate } from '../support/network/certificates';
+import { startConnectProxy } from '../support/network/connect-proxy';
+import { startGate, type Gate } from '../support/network/gate';
+import { startHttpsFront, type HttpsFront } from '../support/network/http-front';
+import { createRole, type Role } from '../support/processes/role-process';
+import { setServices } from '../support/services/own-services';
 import type { Watched } from './signs';
 
 /** A running system, two processes of each role, with everything that they depend on to be broken. */

@@ -4,8 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Finding } from '../../src/common';
 import { type Simulator, startSimulator } from '../../src/simulator';
-import { startConnectProxy, type ConnectProxy } from '../support/connect-proxy';
-import { servicesForProcesses, type Environment, type ServicesForProcesses } from '../support/pipeline-processes';
+import { startConnectProxy, type ConnectProxy } from '../support/network/connect-proxy';
+import {
+  servicesForProcesses,
+  type Environment,
+  type ServicesForProcesses,
+} from '../support/processes/pipeline-processes';
 
 const BIN = join(__dirname, '..', '..', 'bin', 'queuefold.js');
 const SECRETS = {

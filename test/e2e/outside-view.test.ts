@@ -7,9 +7,9 @@ import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import { ConfigResourceTypes, Kafka, logLevel, type Admin } from 'kafkajs';
 import { STATE_COLUMNS, TABLE_COLUMNS } from '../../src/conversation';
 import { generateEvents } from '../../src/simulator';
-import { until } from '../chaos/until';
-import { startQueuefold } from '../support/pipeline-processes';
-import { ownKafkaForTests, registryForTests } from '../support/services';
+import { startQueuefold } from '../support/processes/pipeline-processes';
+import { until } from '../support/processes/until';
+import { ownKafkaForTests, registryForTests } from '../support/services/services';
 
 /**
  * What others see who know Kafka, Avro and the README, and nothing of queuefold: the clients are kafkajs and the registry

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../src/common';
-import { relativeLinks } from '../support/markdown';
+import { relativeLinks } from '../support/files/markdown';
 
 /** `npm pack` of a copy of the tree, so that the build does not change dist/ under other tests; then its installation. */
 

@@ -8,8 +8,6 @@ import { TABLE_COLUMNS } from '../../src/conversation';
 import { createKafkaLog, type LogRecord } from '../../src/log';
 import { type Behaviour, type Simulator, startSimulator } from '../../src/simulator';
 import { readAll } from '../chaos/expected';
-import { until } from '../chaos/until';
-import { createStockAdmin } from '../support/log/kafka-admin';
 import {
   addressesAndSubjects,
   ALL_REASONS,
@@ -21,7 +19,8 @@ import {
   recorded,
   skipped,
   type Json,
-} from '../support/personal-frames';
+} from '../support/genesys/personal-frames';
+import { createStockAdmin } from '../support/kafka/kafka-admin';
 import {
   servicesForProcesses,
   startGateway,
@@ -29,8 +28,9 @@ import {
   type Environment,
   type QueuefoldProcess,
   type ServicesForProcesses,
-} from '../support/pipeline-processes';
-import { outputsOf, place, placesWith, topicPlace, type Place } from '../support/places';
+} from '../support/processes/pipeline-processes';
+import { outputsOf, place, placesWith, topicPlace, type Place } from '../support/processes/places';
+import { until } from '../support/processes/until';
 
 /**
  * What somebody who may read everything of queuefold's gets to see of people: all topics, tables, logs and metrics of the

@@ -9,8 +9,8 @@ import { createIngest } from '../../src/ingest';
 import { createEventCodec, createLocalSchemas, topicNames } from '../../src/log';
 import { recordMinimised } from '../../src/record';
 import { type Simulator, startSimulator } from '../../src/simulator';
-import { until } from '../chaos/until';
-import { startQueuefold, type Environment, type QueuefoldProcess } from '../support/pipeline-processes';
+import { startQueuefold, type Environment, type QueuefoldProcess } from '../support/processes/pipeline-processes';
+import { until } from '../support/processes/until';
 
 const MARK = 'zzPRIVATEzz';
 const LIMIT_MS = 60_000;

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { TABLE_COLUMNS } from '../../src/conversation';
 import { generateEvents, type Truth } from '../../src/simulator';
-import { linesOf as visitLinesOf, visitCases } from '../support/visit-cases';
+import { linesOf as visitLinesOf, visitCases } from '../support/conversation/visit-cases';
 
 const bin = join(__dirname, '../../bin/queuefold.js');
 const folder = mkdtempSync(join(tmpdir(), 'queuefold-e2e-'));

@@ -9,17 +9,17 @@ import { checkKafka, createKafkaLog, type KafkaConnection, topicDefinitions, top
 import { ACL_ROLES, aclsOf, type Acl, type AclRole } from '../../src/log/acls';
 import { type Simulator, startSimulator } from '../../src/simulator';
 import { readAll } from '../chaos/expected';
-import { until } from '../chaos/until';
-import { clickHouseProcess, type ClickHouseProcess } from '../support/clickhouse-process';
-import { aConversation } from '../support/conversation-builders';
-import { admitting, startHttpsFront, type HttpFront } from '../support/http-front';
-import { aclEntries } from '../support/log/acls';
-import { createStockAdmin } from '../support/log/kafka-admin';
-import { startQueuefold, type Environment, type QueuefoldProcess } from '../support/pipeline-processes';
-import { outputsOf, place, placesWith, topicPlace, type Place } from '../support/places';
-import { secureKafkaForTests, type SecureKafka } from '../support/secure-kafka';
-import { registryForTests } from '../support/services';
-import { receiveSpans, type SpanReceiver } from '../support/span-receiver';
+import { clickHouseProcess, type ClickHouseProcess } from '../support/clickhouse/clickhouse-process';
+import { aConversation } from '../support/conversation/conversation-builders';
+import { aclEntries } from '../support/kafka/acls';
+import { createStockAdmin } from '../support/kafka/kafka-admin';
+import { secureKafkaForTests, type SecureKafka } from '../support/kafka/secure-kafka';
+import { receiveSpans, type SpanReceiver } from '../support/monitoring/span-receiver';
+import { admitting, startHttpsFront, type HttpFront } from '../support/network/http-front';
+import { startQueuefold, type Environment, type QueuefoldProcess } from '../support/processes/pipeline-processes';
+import { outputsOf, place, placesWith, topicPlace, type Place } from '../support/processes/places';
+import { until } from '../support/processes/until';
+import { registryForTests } from '../support/services/services';
 
 /**
  * Every role with a user of its own, which may do what the documentation says and nothing else, over TLS everywhere; and

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { TABLE_COLUMNS } from '../../src/conversation';
 import { endsWithin, identify, isRunning, readIdentity, type ProcessIdentity } from '../../src/embedded/identity';
 import type { Truth } from '../../src/simulator';
-import { EndedError, until } from '../chaos/until';
+import { EndedError, until } from '../support/processes/until';
 
 const BIN = join(__dirname, '..', '..', 'bin', 'queuefold.js');
 const SOON_MS = 60_000;

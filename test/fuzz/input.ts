@@ -24,9 +24,9 @@ import { aloneBytes } from '../../src/log/record-size';
 import { createMetrics } from '../../src/ops';
 import { generateEvents } from '../../src/simulator';
 import { startSinkRole } from '../../src/sink';
-import { createRandom, type Random } from '../chaos/random';
-import { storeForTests } from '../support/store';
-import { QUIET } from '../support/store-rows';
+import { storeForTests } from '../support/clickhouse/store';
+import { QUIET } from '../support/clickhouse/store-rows';
+import { createRandom, type Random } from '../support/processes/random';
 import { damaged, mutatedLine } from './mutations';
 
 /**

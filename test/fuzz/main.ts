@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/common';
-import { numberOf } from '../support/number-flag';
+import { numberOf } from '../support/processes/number-flag';
 import { runInputFuzz } from './input';
 import { runSqlFuzz } from './sql';
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { OutRecord } from '../../src/log';
-import type { Random } from '../chaos/random';
+import type { Random } from '../support/processes/random';
 
 /** A line of the corpus, as a recording received at `at` (epoch ms), whole or mutated; or anything. */
 export function mutatedLine(random: Random, corpus: readonly string[], at: number): Buffer {

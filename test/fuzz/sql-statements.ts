@@ -1,4 +1,4 @@
-import { createRandom, type Random } from '../chaos/random';
+import { createRandom, type Random } from '../support/processes/random';
 
 /** What must never be reached, as statements name it. */
 export interface Bait {

@@ -8,7 +8,7 @@ import { bearing, serveClickHouseHttp } from '../../src/embedded';
 import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../src/embedded/clickhouse';
 import { allowedInStatements } from '../../src/embedded/clickhouse-allowed';
 import { connectStore, migrate } from '../../src/store';
-import { createRandom } from '../chaos/random';
+import { createRandom } from '../support/processes/random';
 import { statements, type Bait, type Names, type Statement } from './sql-statements';
 
 export interface SqlFuzzReport {

@@ -5,9 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/common';
-import { clickHouseProcess } from '../support/clickhouse-process';
-import { namedServer, type ServerAddress } from '../support/clickhouse-server';
-import { admitting, startHttpFront } from '../support/http-front';
+import { clickHouseProcess } from '../support/clickhouse/clickhouse-process';
+import { namedServer, type ServerAddress } from '../support/clickhouse/clickhouse-server';
+import { admitting, startHttpFront } from '../support/network/http-front';
 
 /**
  * jest, with its arguments, whose store tests find a server in `CLICKHOUSE_URL`. Where none is named, the embedded

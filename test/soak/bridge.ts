@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import type { Environment } from '../chaos/role-process';
-import { WITH_TYPESCRIPT } from '../support/run-typescript';
+import type { Environment } from '../support/processes/role-process';
+import { WITH_TYPESCRIPT } from '../support/processes/run-typescript';
 import type { BridgeReport } from './bridge-process';
 
 /** A place that one bridge at a time fills. One that ends by itself, as at a start without an answer, is started again, as any supervisor does. */

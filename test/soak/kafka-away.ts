@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until } from '../chaos/until';
+import { until } from '../support/processes/until';
 import { createDifferences, type Difference } from './differences';
 import { setStage } from './stage';
 

@@ -4,10 +4,10 @@ import { loadConfig } from '../../src/config';
 import { createRowCodec } from '../../src/log';
 import { createMetrics } from '../../src/ops';
 import { connectKafka } from '../../src/wiring';
-import { until } from '../chaos/until';
-import { setServices } from '../support/own-services';
-import { startQueuefold } from '../support/pipeline-processes';
-import { aRow } from '../support/store-rows';
+import { aRow } from '../support/clickhouse/store-rows';
+import { startQueuefold } from '../support/processes/pipeline-processes';
+import { until } from '../support/processes/until';
+import { setServices } from '../support/services/own-services';
 import { conversationIdOf, queueIdOf, sessionIdOf, startLargeOrganisation } from './large-organisation';
 
 export interface ScaleResult {

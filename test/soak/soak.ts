@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FAULT_KINDS, type FaultKind } from '../../src/simulator';
-import { createRandom, type Random } from '../chaos/random';
-import { until } from '../chaos/until';
+import { createRandom, type Random } from '../support/processes/random';
+import { until } from '../support/processes/until';
 import { createDifferences, type Difference } from './differences';
 import { setStage, type Stage } from './stage';
 

@@ -6,9 +6,9 @@ import { createRowCodec } from '../../src/log';
 import { createMetrics } from '../../src/ops';
 import { type Simulator, startSimulator } from '../../src/simulator';
 import { connectKafka } from '../../src/wiring';
-import { createRole, type Role } from '../chaos/role-process';
-import { until } from '../chaos/until';
-import { setServices } from '../support/own-services';
+import { createRole, type Role } from '../support/processes/role-process';
+import { until } from '../support/processes/until';
+import { setServices } from '../support/services/own-services';
 import { createSoakBridge, type SoakBridge } from './bridge';
 import { SOAK_RECONCILIATION } from './timings';
 

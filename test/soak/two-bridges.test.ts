@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { DEFAULT_RECONCILIATION } from '../../src/genesys/reconciler';
-import { createRandom } from '../chaos/random';
-import { until } from '../chaos/until';
+import { createRandom } from '../support/processes/random';
+import { until } from '../support/processes/until';
 import { createDifferences } from './differences';
 import { setStage } from './stage';
 

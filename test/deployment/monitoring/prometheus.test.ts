@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
-import { until } from '../../chaos/until';
-import { dashboards, ruleFiles } from '../../support/monitoring';
-import { promtool, startPrometheus, type Prometheus } from '../../support/prometheus';
+import { dashboards, ruleFiles } from '../../support/monitoring/monitoring';
+import { promtool, startPrometheus, type Prometheus } from '../../support/monitoring/prometheus';
+import { until } from '../../support/processes/until';
 
 /** The rules and the dashboard on a real Prometheus, which scrapes all roles at work on simulated conversations. */
 const SOON_MS = 100_000;

@@ -4,8 +4,8 @@ import { expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
 import { collectProcessMetrics, renderMetrics } from '../../../src/ops/exposition';
 import { createMetrics } from '../../../src/ops/metrics';
-import { ruleFiles } from '../../support/monitoring';
-import { promtool } from '../../support/prometheus';
+import { ruleFiles } from '../../support/monitoring/monitoring';
+import { promtool } from '../../support/monitoring/prometheus';
 
 test.each(['bridge', 'fold', 'sink'] as const)('what a %s serves passes promtool’s check of metrics', async (role) => {
   const metrics = createMetrics();

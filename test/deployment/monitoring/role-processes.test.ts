@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Simulator, startSimulator } from '../../../src/simulator';
-import { until } from '../../chaos/until';
+import { promtool, startPrometheus, type Prometheus } from '../../support/monitoring/prometheus';
 import {
   servicesForProcesses,
   startQueuefold,
   type QueuefoldProcess,
   type ServicesForProcesses,
-} from '../../support/pipeline-processes';
-import { promtool, startPrometheus, type Prometheus } from '../../support/prometheus';
+} from '../../support/processes/pipeline-processes';
+import { until } from '../../support/processes/until';
 
 /** What each role serves as a process of its own, on a real Kafka under traffic, and what a real Prometheus makes of it. */
 const SOON_MS = 60_000;

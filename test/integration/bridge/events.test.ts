@@ -6,10 +6,10 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createKafkaLog, type LogRecord, topicNames } from '../../../src/log';
-import { until } from '../../chaos/until';
-import { aConversation } from '../../support/conversation-builders';
-import { startQueuefold, type Environment, type QueuefoldProcess } from '../../support/pipeline-processes';
-import { ownKafkaForTests, registryForTests } from '../../support/services';
+import { aConversation } from '../../support/conversation/conversation-builders';
+import { startQueuefold, type Environment, type QueuefoldProcess } from '../../support/processes/pipeline-processes';
+import { until } from '../../support/processes/until';
+import { ownKafkaForTests, registryForTests } from '../../support/services/services';
 
 const SECRET = 'the secret of this test';
 const LIMIT_MS = 60_000;

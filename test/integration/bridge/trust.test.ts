@@ -10,10 +10,15 @@ import { createRowCodec, type LogRecord, readStateRecord } from '../../../src/lo
 import { createMetrics } from '../../../src/ops';
 import { startSimulator, type Simulator } from '../../../src/simulator';
 import { connectKafka } from '../../../src/wiring';
-import { until } from '../../chaos/until';
-import { startGenesysFront } from '../../support/genesys-front';
-import { type Gateway, startGateway, startQueuefold, type Environment } from '../../support/pipeline-processes';
-import { kafkaForTests, registryForTests } from '../../support/services';
+import { startGenesysFront } from '../../support/genesys/genesys-front';
+import {
+  type Gateway,
+  startGateway,
+  startQueuefold,
+  type Environment,
+} from '../../support/processes/pipeline-processes';
+import { until } from '../../support/processes/until';
+import { kafkaForTests, registryForTests } from '../../support/services/services';
 
 /** A bridge and a fold on a real Kafka, and what others put in their way. */
 const LIMIT_MS = 120_000;

@@ -19,7 +19,7 @@ import { identify } from '../../../src/embedded/identity';
 import { inspect } from '../../../src/embedded/inventory';
 import { fetchPart } from '../../../src/embedded/maven';
 import { cacheDir, readPart } from '../../../src/embedded/parts';
-import { temporaryFolders } from '../../support/folders';
+import { temporaryFolders } from '../../support/files/folders';
 
 // A stand-in for mvn hands out the files that the real one fetched once, counts how often it is called and fails on demand.
 const newFolder = temporaryFolders();

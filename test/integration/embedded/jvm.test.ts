@@ -5,8 +5,8 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { endsWithin, identify, isRunning, type ProcessIdentity } from '../../../src/embedded/identity';
 import { startJvm } from '../../../src/embedded/jvm';
-import { temporaryFolders } from '../../support/folders';
-import { runTypeScript } from '../../support/run-typescript';
+import { temporaryFolders } from '../../support/files/folders';
+import { runTypeScript } from '../../support/processes/run-typescript';
 
 // Any program stands in for the JVM here; orphan.test.ts does the same with a real Kafka.
 const newFolder = temporaryFolders();

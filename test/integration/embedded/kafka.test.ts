@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Kafka, logLevel } from 'kafkajs';
-import { kafkaForTests, ownKafkaForTests } from '../../support/services';
+import { kafkaForTests, ownKafkaForTests } from '../../support/services/services';
 
 const client = (brokers: readonly string[]) =>
   new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING, retry: { retries: 20, initialRetryTime: 50 } });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
-import { WITH_TYPESCRIPT } from '../../support/run-typescript';
+import { WITH_TYPESCRIPT } from '../../support/processes/run-typescript';
 
 /** As a container has it: pids of its own. */
 const CONTAINER = ['--user', '--map-root-user', '--pid', '--fork', '--kill-child', '--mount-proc'];

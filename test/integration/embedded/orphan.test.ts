@@ -3,8 +3,8 @@ import { expect, test } from '@jest/globals';
 import { OperatorError } from '../../../src/common';
 import { endsWithin, identify } from '../../../src/embedded/identity';
 import { startKafka } from '../../../src/embedded/kafka';
-import { temporaryFolders } from '../../support/folders';
-import { runTypeScript } from '../../support/run-typescript';
+import { temporaryFolders } from '../../support/files/folders';
+import { runTypeScript } from '../../support/processes/run-typescript';
 
 const newFolder = temporaryFolders();
 

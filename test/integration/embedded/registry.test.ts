@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ownRegistryForTests, registryForTests } from '../../support/services';
+import { ownRegistryForTests, registryForTests } from '../../support/services/services';
 
 const JSON_TYPE = { 'content-type': 'application/vnd.schemaregistry.v1+json' };
 

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { startKafka } from '../../../src/embedded/kafka';
 import { freePorts } from '../../../src/embedded/ports';
-import { temporaryFolders } from '../../support/folders';
+import { temporaryFolders } from '../../support/files/folders';
 
 const newFolder = temporaryFolders();
 

@@ -1,15 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { until } from '../../chaos/until';
-import { aConversation } from '../../support/conversation-builders';
+import { aConversation } from '../../support/conversation/conversation-builders';
 import {
   servicesForProcesses,
   startQueuefold,
   type Environment,
   type QueuefoldProcess,
   type ServicesForProcesses,
-} from '../../support/pipeline-processes';
+} from '../../support/processes/pipeline-processes';
+import { until } from '../../support/processes/until';
 
 /** The program as operators run it, on a real broker: conversations are erased, and everything tries to bring them back. */
 

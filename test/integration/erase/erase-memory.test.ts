@@ -9,10 +9,10 @@ import { createMetrics } from '../../../src/ops';
 import { startSinkRole } from '../../../src/sink';
 import { countErasable } from '../../../src/store';
 import { inputLimitsOf, limitsOf, maskOf, type RunningRole } from '../../../src/wiring';
-import { aConversation } from '../../support/conversation-builders';
-import { until } from '../../support/sink';
-import { storeForTests, type TestStore } from '../../support/store';
-import { QUIET } from '../../support/store-rows';
+import { until } from '../../support/clickhouse/sink';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
+import { QUIET } from '../../support/clickhouse/store-rows';
+import { aConversation } from '../../support/conversation/conversation-builders';
 
 const topics = topicNames('erase');
 const schemas = createLocalSchemas();

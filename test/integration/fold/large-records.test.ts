@@ -16,11 +16,11 @@ import {
 } from '../../../src/log';
 import type { TaskHooks } from '../../../src/log/runtime/backend';
 import { createMetrics } from '../../../src/ops';
-import { acd, at, call, connected, email } from '../../support/conversation-builders';
-import { createStockAdmin } from '../../support/log/kafka-admin';
-import { eventually } from '../../support/log-conformance';
-import { kafkaForTests } from '../../support/services';
-import { QUIET } from '../../support/store-rows';
+import { QUIET } from '../../support/clickhouse/store-rows';
+import { acd, at, call, connected, email } from '../../support/conversation/conversation-builders';
+import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { eventually } from '../../support/log/log-conformance';
+import { kafkaForTests } from '../../support/services/services';
 
 /** Kafka's own default of `max.message.bytes`. */
 const DEFAULT_LARGEST = 1_048_588;

@@ -20,11 +20,11 @@ import {
   type ValueCodec,
 } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
-import { aConversation, ms } from '../../support/conversation-builders';
-import { eventOf } from '../../support/conversation-fold';
-import { createStockAdmin } from '../../support/log/kafka-admin';
-import { eventually } from '../../support/log-conformance';
-import { ownKafkaForTests } from '../../support/services';
+import { aConversation, ms } from '../../support/conversation/conversation-builders';
+import { eventOf } from '../../support/conversation/conversation-fold';
+import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { eventually } from '../../support/log/log-conformance';
+import { ownKafkaForTests } from '../../support/services/services';
 
 /** The fold itself, on a broker with Kafka's default limits, of which somebody takes topics and records away. */
 const schemas = createLocalSchemas();

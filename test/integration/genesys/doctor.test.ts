@@ -2,8 +2,8 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { type Finding, NAME_KINDS } from '../../../src/common';
 import { checkGenesys, type GenesysCheckOptions } from '../../../src/genesys';
 import type { Simulator, SimulatorOptions } from '../../../src/simulator';
-import { startConnectProxy } from '../../support/connect-proxy';
-import { startGenesysFront, type FrontAnswer } from '../../support/genesys-front';
+import { startGenesysFront, type FrontAnswer } from '../../support/genesys/genesys-front';
+import { startConnectProxy } from '../../support/network/connect-proxy';
 import { createStage } from './support';
 
 const stage = createStage();

@@ -4,8 +4,8 @@ import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { WebSocketServer } from 'ws';
-import { startConnectProxy, type ConnectProxyOptions } from '../../support/connect-proxy';
-import { runTypeScript } from '../../support/run-typescript';
+import { startConnectProxy, type ConnectProxyOptions } from '../../support/network/connect-proxy';
+import { runTypeScript } from '../../support/processes/run-typescript';
 import { createStage, until } from './support';
 
 const stage = createStage();
@@ -142,7 +142,7 @@ describe('TLS through a proxy', () => {
 
   /** What a client says that goes through the proxy; Node reads extra authorities only when a process starts. */
   async function client(host: string, env: Record<string, string>) {
-    const file = join(__dirname, '../../support/tls-client.ts');
+    const file = join(__dirname, '../../support/network/tls-client.ts');
     const line = await runTypeScript(file, [host], { PATH: process.env['PATH'], ...env }).firstLine;
     return JSON.parse(line) as { rest: string; socket: string };
   }

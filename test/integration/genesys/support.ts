@@ -79,4 +79,4 @@ export function createStage() {
 
 export const topicOf = ({ bytes }: Frame): string => (JSON.parse(bytes.toString()) as { topicName: string }).topicName;
 
-export { aClient } from '../../support/genesys-client';
+export { aClient } from '../../support/genesys/genesys-client';

@@ -4,8 +4,8 @@ import { OperatorError } from '../../../src/common';
 import { createKafkaAdmin, type KafkaAdmin } from '../../../src/log/kafkajs/admin';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import { topicDefinitions, topicNames } from '../../../src/log/topics';
-import { eventually } from '../../support/log-conformance';
-import { kafkaForTests } from '../../support/services';
+import { eventually } from '../../support/log/log-conformance';
+import { kafkaForTests } from '../../support/services/services';
 
 const logger = pino({ enabled: false });
 const names = topicNames(`admin-${Date.now().toString(36)}`);

@@ -3,10 +3,10 @@ import { pino } from 'pino';
 import { OperatorError } from '../../../src/common';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import type { Log, LogRecord } from '../../../src/log/port';
-import { createStockAdmin } from '../../support/log/kafka-admin';
-import { eventually } from '../../support/log-conformance';
-import { ownKafkaForTests } from '../../support/services';
-import { createSumTask } from '../../support/sum-task';
+import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { eventually } from '../../support/log/log-conformance';
+import { createSumTask } from '../../support/log/sum-task';
+import { ownKafkaForTests } from '../../support/services/services';
 
 const logger = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
 const topology = {

@@ -13,9 +13,9 @@ import { checkKafka } from '../../../src/log/kafkajs/doctor';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import { topicDefinitions, topicNames, type TopicNames } from '../../../src/log/topics';
 import { createMetrics } from '../../../src/ops';
-import { startGenesysFront } from '../../support/genesys-front';
-import { createStockAdmin } from '../../support/log/kafka-admin';
-import { kafkaForTests, ownKafkaForTests, registryForTests } from '../../support/services';
+import { startGenesysFront } from '../../support/genesys/genesys-front';
+import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { kafkaForTests, ownKafkaForTests, registryForTests } from '../../support/services/services';
 
 const logger = pino({ enabled: false });
 let prefixes = 0;

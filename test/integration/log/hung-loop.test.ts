@@ -4,10 +4,10 @@ import { requireInternal } from '../../../src/log/kafkajs/internals';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import type { Log, RunningTasks } from '../../../src/log/port';
 import { watchLoop, type LoopWatch } from '../../../src/wiring/loop-watch';
-import { until } from '../../chaos/until';
-import { createStockAdmin } from '../../support/log/kafka-admin';
-import { ownKafkaForTests } from '../../support/services';
-import { createSumTask } from '../../support/sum-task';
+import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { createSumTask } from '../../support/log/sum-task';
+import { until } from '../../support/processes/until';
+import { ownKafkaForTests } from '../../support/services/services';
 
 /** Whether the loop of kafkajs's consumer turns, on a real broker: idle, while the broker is away, and broken. */
 const logger = pino({ level: 'silent' });

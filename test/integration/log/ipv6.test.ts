@@ -2,11 +2,11 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freePorts } from '../../../src/embedded/ports';
-import { until } from '../../chaos/until';
-import { serverForTests, type TestServer } from '../../support/clickhouse-server';
-import { startQueuefold, type Environment } from '../../support/pipeline-processes';
-import { ownKafkaForTests, registryForTests } from '../../support/services';
-import { receiveSpans, type SpanReceiver } from '../../support/span-receiver';
+import { serverForTests, type TestServer } from '../../support/clickhouse/clickhouse-server';
+import { receiveSpans, type SpanReceiver } from '../../support/monitoring/span-receiver';
+import { startQueuefold, type Environment } from '../../support/processes/pipeline-processes';
+import { until } from '../../support/processes/until';
+import { ownKafkaForTests, registryForTests } from '../../support/services/services';
 
 /** Four events of one conversation. */
 const EVENTS = join(__dirname, '../../fixtures/consult-of-four-events.ndjson');

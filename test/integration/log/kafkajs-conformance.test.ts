@@ -1,8 +1,8 @@
 import { pino } from 'pino';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
-import { createStockAdmin } from '../../support/log/kafka-admin';
-import { describeLog } from '../../support/log-conformance';
-import { kafkaForTests } from '../../support/services';
+import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { describeLog } from '../../support/log/log-conformance';
+import { kafkaForTests } from '../../support/services/services';
 
 describeLog('on Kafka', async () => {
   const kafka = await kafkaForTests();

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { oldKafka, type OldKafka } from '../../support/old-kafka';
-import { startQueuefold, type Environment } from '../../support/pipeline-processes';
-import { registryForTests } from '../../support/services';
+import { oldKafka, type OldKafka } from '../../support/kafka/old-kafka';
+import { startQueuefold, type Environment } from '../../support/processes/pipeline-processes';
+import { registryForTests } from '../../support/services/services';
 
 /**
  * The oldest Kafka that queuefold works with; the newest one runs all other tests. Others, by hand:

@@ -4,10 +4,10 @@ import type { Kafka, Message, Producer } from 'kafkajs';
 import { pino } from 'pino';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import type { Log } from '../../../src/log/port';
-import { createStockAdmin } from '../../support/log/kafka-admin';
-import { openKafkajs, type OpenedVariant, type Variant } from '../../support/log/stock-kafkajs';
-import { eventually } from '../../support/log-conformance';
-import { ownKafkaForTests } from '../../support/services';
+import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { openKafkajs, type OpenedVariant, type Variant } from '../../support/kafka/stock-kafkajs';
+import { eventually } from '../../support/log/log-conformance';
+import { ownKafkaForTests } from '../../support/services/services';
 
 /** The bugs that show only against a broker, in kafkajs as npm installed it, and their absence with the repairs. */
 const variants = [['stock'], ['repaired']] as const;

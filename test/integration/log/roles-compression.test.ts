@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { kafkajs } from '../../../src/log/kafkajs/client';
 import { topicNames } from '../../../src/log/topics';
-import { until } from '../../chaos/until';
-import { serverForTests, type TestServer } from '../../support/clickhouse-server';
-import { createStockAdmin } from '../../support/log/kafka-admin';
-import { startQueuefold, type Environment } from '../../support/pipeline-processes';
-import { ownKafkaForTests, registryForTests } from '../../support/services';
+import { serverForTests, type TestServer } from '../../support/clickhouse/clickhouse-server';
+import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { startQueuefold, type Environment } from '../../support/processes/pipeline-processes';
+import { until } from '../../support/processes/until';
+import { ownKafkaForTests, registryForTests } from '../../support/services/services';
 
 /** Four events of one conversation, which are in no end yet: one row is left. */
 const EVENTS = join(__dirname, '../../fixtures/consult-of-four-events.ndjson');

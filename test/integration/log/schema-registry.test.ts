@@ -12,9 +12,9 @@ import type { SchemaSource } from '../../../src/log/codec/schema-source';
 import { loadSchema, type AvroSchema } from '../../../src/log/codec/schemas';
 import { createValueCodec, type ValueCodec } from '../../../src/log/codec/value-codec';
 import { topicNames, valueSubject, type TopicNames } from '../../../src/log/topics';
-import { startHttpFront } from '../../support/http-front';
-import { ownRegistryForTests, registryForTests } from '../../support/services';
-import { aRow } from '../../support/store-rows';
+import { aRow } from '../../support/clickhouse/store-rows';
+import { startHttpFront } from '../../support/network/http-front';
+import { ownRegistryForTests, registryForTests } from '../../support/services/services';
 
 const logger = pino({ enabled: false });
 const current = loadSchema('queue-conversation');

@@ -8,10 +8,10 @@ import { loadConfig, requireKafka } from '../../../src/config';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import type { LogProducer } from '../../../src/log/port';
 import { kafkaConnection, logAnswers } from '../../../src/wiring';
-import { until } from '../../chaos/until';
-import { createAuthority, type Certificate } from '../../support/certificates';
-import { createStockAdmin } from '../../support/log/kafka-admin';
-import { secureKafkaForTests, type SecureKafka } from '../../support/secure-kafka';
+import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { secureKafkaForTests, type SecureKafka } from '../../support/kafka/secure-kafka';
+import { createAuthority, type Certificate } from '../../support/network/certificates';
+import { until } from '../../support/processes/until';
 
 const logger = pino({ enabled: false });
 const TOPIC = 'secured';

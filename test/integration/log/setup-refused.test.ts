@@ -5,8 +5,8 @@ import { createKafkaAdmin, type KafkaAdmin } from '../../../src/log/kafkajs/admi
 import { kafkajs } from '../../../src/log/kafkajs/client';
 import { checkKafka } from '../../../src/log/kafkajs/doctor';
 import { topicDefinitions, topicNames, type TopicDefinition } from '../../../src/log/topics';
-import { createStockAdmin } from '../../support/log/kafka-admin';
-import { ownKafkaForTests } from '../../support/services';
+import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { ownKafkaForTests } from '../../support/services/services';
 
 /** A broker with test/fixtures/kafka/ManagedPolicy.java. */
 const POLICY = 'ManagedPolicy';

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import type { Log } from '../../../src/log/port';
-import { createStockAdmin } from '../../support/log/kafka-admin';
-import { ownKafkaForTests } from '../../support/services';
+import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { ownKafkaForTests } from '../../support/services/services';
 
 type Kafka = Awaited<ReturnType<typeof ownKafkaForTests>>;
 let kafka: Kafka;

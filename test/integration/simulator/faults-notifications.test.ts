@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Simulator } from '../../../src/simulator';
-import type { PlainChannel } from '../../support/genesys-client';
+import type { PlainChannel } from '../../support/genesys/genesys-client';
 import { aClient, createStage, until } from '../genesys/support';
 
 const stage = createStage();

@@ -9,7 +9,7 @@ import {
 } from 'purecloud-platform-client-v2';
 import { WebSocket } from 'undici';
 import type { Simulator } from '../../../src/simulator';
-import { deviations, eventModels, sdkModels } from '../../support/wire-models';
+import { deviations, eventModels, sdkModels } from '../../support/genesys/wire-models';
 import { createStage, until } from '../genesys/support';
 
 /**

@@ -4,8 +4,8 @@ import { saysErased, ERASED_TYPE } from '../../../src/log/records/headers';
 import type { RunningSink } from '../../../src/sink/sink';
 import type { Store } from '../../../src/store/client';
 import { countErasable, ERASABLE_TABLES, findByAddress, sweepErasures } from '../../../src/store/erasure';
-import { aStateTopic, decodeJson, STATE_TOPIC, startTestSink, tableOf, until } from '../../support/sink';
-import { storeForTests, type TestStore } from '../../support/store';
+import { aStateTopic, decodeJson, STATE_TOPIC, startTestSink, tableOf, until } from '../../support/clickhouse/sink';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
 
 const DAY_MS = 86_400_000;
 let tests: TestStore;

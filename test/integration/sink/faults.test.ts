@@ -2,11 +2,11 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { LogRecord } from '../../../src/log';
 import type { RunningSink } from '../../../src/sink/sink';
 import { migrate, type Store } from '../../../src/store';
-import { createRandom } from '../../chaos/random';
-import { serverForTests, type TestServer } from '../../support/clickhouse-server';
-import { FAULTS, startFaultyProxy, type Fault, type FaultyProxy } from '../../support/faulty-proxy';
-import { aStateTopic, startTestSink, STATE_TOPIC, until } from '../../support/sink';
-import type { TestStore } from '../../support/store';
+import { serverForTests, type TestServer } from '../../support/clickhouse/clickhouse-server';
+import { aStateTopic, startTestSink, STATE_TOPIC, until } from '../../support/clickhouse/sink';
+import type { TestStore } from '../../support/clickhouse/store';
+import { FAULTS, startFaultyProxy, type Fault, type FaultyProxy } from '../../support/network/faulty-proxy';
+import { createRandom } from '../../support/processes/random';
 
 /** `STORE_FAULTS=500 STORE_SEED=7` for more of them. */
 const FAULTS_WANTED = Number(process.env['STORE_FAULTS'] ?? 60);

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { createKafkaLog, type Log, type LogRecord } from '../../../src/log';
 import type { SinkOptions } from '../../../src/sink/options';
-import { createStockAdmin } from '../../support/log/kafka-admin';
-import { ownKafkaForTests } from '../../support/services';
-import { noteAsOf, startTestSink, tableOf, until } from '../../support/sink';
-import { storeForTests, type TestStore } from '../../support/store';
-import { QUIET } from '../../support/store-rows';
+import { noteAsOf, startTestSink, tableOf, until } from '../../support/clickhouse/sink';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
+import { QUIET } from '../../support/clickhouse/store-rows';
+import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { ownKafkaForTests } from '../../support/services/services';
 
 /** What happens to a topic at a real broker, and the sink behind it. */
 const MINUTE_MS = 60_000;

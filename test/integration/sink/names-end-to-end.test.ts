@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Simulator, startSimulator } from '../../../src/simulator';
-import { until } from '../../chaos/until';
 import {
   servicesForProcesses,
   startQueuefold,
   type Environment,
   type QueuefoldProcess,
   type ServicesForProcesses,
-} from '../../support/pipeline-processes';
+} from '../../support/processes/pipeline-processes';
+import { until } from '../../support/processes/until';
 
 const PREFIX = `names-${Date.now().toString(36)}`;
 const LIMIT_MS = 60_000;

@@ -4,9 +4,9 @@ import type { Log } from '../../../src/log';
 import { createMemoryCluster, type MemoryCluster } from '../../../src/log/memory/cluster';
 import { createMetrics } from '../../../src/ops';
 import { followNames, type NamesCodec, type NamesOptions } from '../../../src/sink/names';
-import { compacted, until } from '../../support/sink';
-import { storeForTests, type TestStore } from '../../support/store';
-import { QUIET } from '../../support/store-rows';
+import { compacted, until } from '../../support/clickhouse/sink';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
+import { QUIET } from '../../support/clickhouse/store-rows';
 
 const TOPIC = 'names';
 let tests: TestStore;

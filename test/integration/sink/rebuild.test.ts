@@ -14,12 +14,12 @@ import {
   topicNames,
 } from '../../../src/log';
 import type { Store } from '../../../src/store';
-import { serverForTests } from '../../support/clickhouse-server';
-import { createStockAdmin } from '../../support/log/kafka-admin';
-import { startQueuefold, type Environment } from '../../support/pipeline-processes';
-import { kafkaForTests, registryForTests } from '../../support/services';
-import { until } from '../../support/sink';
-import { aRow, QUIET } from '../../support/store-rows';
+import { serverForTests } from '../../support/clickhouse/clickhouse-server';
+import { until } from '../../support/clickhouse/sink';
+import { aRow, QUIET } from '../../support/clickhouse/store-rows';
+import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { startQueuefold, type Environment } from '../../support/processes/pipeline-processes';
+import { kafkaForTests, registryForTests } from '../../support/services/services';
 
 const topics = topicNames(`rebuild-${Date.now()}`);
 const BIN = join(packageRoot(), 'bin', 'queuefold.js');

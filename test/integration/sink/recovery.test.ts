@@ -12,9 +12,9 @@ import {
   tableOf,
   until,
   type StartedSink,
-} from '../../support/sink';
-import { storeForTests, type TestStore } from '../../support/store';
-import { QUIET, tombstone, upsert, writerInto } from '../../support/store-rows';
+} from '../../support/clickhouse/sink';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
+import { QUIET, tombstone, upsert, writerInto } from '../../support/clickhouse/store-rows';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;

@@ -5,8 +5,8 @@ import { createMetrics } from '../../../src/ops';
 import type { SinkOptions } from '../../../src/sink/options';
 import type { RunningSink } from '../../../src/sink/sink';
 import type { Store } from '../../../src/store';
-import { STATE_TOPIC, decodeJson, startTestSink, tableOf, until } from '../../support/sink';
-import { storeForTests, type TestStore } from '../../support/store';
+import { STATE_TOPIC, decodeJson, startTestSink, tableOf, until } from '../../support/clickhouse/sink';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
 
 let tests: TestStore;
 const running: RunningSink[] = [];

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createKafkaLog, createRegistrySchemas, createRowCodec, topicNames } from '../../../src/log';
-import { createRandom } from '../../chaos/random';
-import { serverForTests } from '../../support/clickhouse-server';
-import { FAULTS, startFaultyProxy, type FaultyProxy } from '../../support/faulty-proxy';
-import { startQueuefold, type Environment } from '../../support/pipeline-processes';
-import { kafkaForTests, registryForTests } from '../../support/services';
-import { until } from '../../support/sink';
-import { aRow, QUIET } from '../../support/store-rows';
+import { serverForTests } from '../../support/clickhouse/clickhouse-server';
+import { until } from '../../support/clickhouse/sink';
+import { aRow, QUIET } from '../../support/clickhouse/store-rows';
+import { FAULTS, startFaultyProxy, type FaultyProxy } from '../../support/network/faulty-proxy';
+import { startQueuefold, type Environment } from '../../support/processes/pipeline-processes';
+import { createRandom } from '../../support/processes/random';
+import { kafkaForTests, registryForTests } from '../../support/services/services';
 
 const topics = topicNames(`sinks-${Date.now()}`);
 const disposers: (() => Promise<unknown>)[] = [];

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { asGrafanaSends, dashboards } from '../../support/monitoring';
-import { storeRows } from '../../support/naive-history';
-import { storeForTests, type TestStore } from '../../support/store';
-import { writerInto } from '../../support/store-rows';
-import { truthLog } from '../../support/truth-log';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
+import { writerInto } from '../../support/clickhouse/store-rows';
+import { truthLog } from '../../support/conversation/truth-log';
+import { asGrafanaSends, dashboards } from '../../support/monitoring/monitoring';
+import { storeRows } from '../../support/naive/naive-history';
 
 /** Every query of the dashboard of the queues, on simulated conversations. */
 const dashboard = dashboards().find(({ file }) => file === 'queues-live.json');

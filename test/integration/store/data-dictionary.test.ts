@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
-import { storeForTests, type TestStore } from '../../support/store';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
 
 /** docs/reference/data-dictionary.md against the database that the migrations make. */
 interface Column {

@@ -3,8 +3,8 @@ import { connectStore, type Store } from '../../../src/store/client';
 import { checkClickHouse } from '../../../src/store/doctor';
 import { migrate } from '../../../src/store/migrations';
 import { readMigrations } from '../../../src/store/sql-files';
-import { answeringClickHouse } from '../../support/answering-clickhouse';
-import { serverForTests, type TestServer } from '../../support/clickhouse-server';
+import { answeringClickHouse } from '../../support/clickhouse/answering-clickhouse';
+import { serverForTests, type TestServer } from '../../support/clickhouse/clickhouse-server';
 
 const named = async (store: Store) => {
   const findings = await checkClickHouse({ store });

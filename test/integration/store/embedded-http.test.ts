@@ -12,8 +12,8 @@ import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../../src/em
 import { serveClickHouseHttp, type ClickHouseHttp } from '../../../src/embedded/clickhouse-http';
 import { connectStore } from '../../../src/store/client';
 import { migrate } from '../../../src/store/migrations';
-import { clickHouseProcess } from '../../support/clickhouse-process';
-import { upsert, writerInto } from '../../support/store-rows';
+import { clickHouseProcess } from '../../support/clickhouse/clickhouse-process';
+import { upsert, writerInto } from '../../support/clickhouse/store-rows';
 
 const run = promisify(execFile);
 let folder: string;

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { claimEpoch } from '../../../src/store/epochs';
-import { storeForTests, type TestStore } from '../../support/store';
-import { upsert, writerInto } from '../../support/store-rows';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
+import { upsert, writerInto } from '../../support/clickhouse/store-rows';
 
 let tests: TestStore;
 beforeAll(async () => {

@@ -11,7 +11,7 @@ import { claimEpoch } from '../../../src/store/epochs';
 import { grantText, SETUP_GRANTS, SINK_GRANTS, type Grant } from '../../../src/store/grants';
 import { migrate } from '../../../src/store/migrations';
 import { createProgress } from '../../../src/store/progress';
-import { clickHouseProcess, type ClickHouseProcess } from '../../support/clickhouse-process';
+import { clickHouseProcess, type ClickHouseProcess } from '../../support/clickhouse/clickhouse-process';
 
 const DATABASE = 'granted';
 const logger = pino({ enabled: false });

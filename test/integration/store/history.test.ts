@@ -9,11 +9,11 @@ import {
   TABLE_COLUMNS,
 } from '../../../src/conversation';
 import type { StoreRow } from '../../../src/store/encode';
-import { ORIGIN, stream } from '../../support/conversation-arbitraries';
-import { eventOf } from '../../support/conversation-fold';
-import { storeRows, tableAt, timeOf } from '../../support/naive-history';
-import { storeForTests, type TestStore } from '../../support/store';
-import { aRow, writerInto, type TestWriter } from '../../support/store-rows';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
+import { aRow, writerInto, type TestWriter } from '../../support/clickhouse/store-rows';
+import { ORIGIN, stream } from '../../support/conversation/conversation-arbitraries';
+import { eventOf } from '../../support/conversation/conversation-fold';
+import { storeRows, tableAt, timeOf } from '../../support/naive/naive-history';
 
 let tests: TestStore;
 let writer: TestWriter;

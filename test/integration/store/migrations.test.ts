@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { TABLE_COLUMNS } from '../../../src/conversation';
 import { migrate, type MigrationStep } from '../../../src/store/migrations';
 import { readMigrations } from '../../../src/store/sql-files';
-import { RELEASES, filesOf } from '../../support/released-schemas';
-import { storeForTests, type TestStore } from '../../support/store';
-import { tombstone, upsert, writerInto } from '../../support/store-rows';
+import { RELEASES, filesOf } from '../../support/clickhouse/released-schemas';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
+import { tombstone, upsert, writerInto } from '../../support/clickhouse/store-rows';
 
 describe('migrate', () => {
   let tests: TestStore;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { TABLE_COLUMNS } from '../../../src/conversation';
 import type { StoreRow } from '../../../src/store/encode';
-import { storeForTests, type TestStore } from '../../support/store';
-import { tombstone, upsert, writerInto } from '../../support/store-rows';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
+import { tombstone, upsert, writerInto } from '../../support/clickhouse/store-rows';
 
 let tests: TestStore;
 beforeAll(async () => {

@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { checkStore } from '../../../src/store';
 import { migrate } from '../../../src/store/migrations';
-import { serverForTests, type TestServer } from '../../support/clickhouse-server';
-import { startQueuefold } from '../../support/pipeline-processes';
-import { upsert, writerInto } from '../../support/store-rows';
+import { serverForTests, type TestServer } from '../../support/clickhouse/clickhouse-server';
+import { upsert, writerInto } from '../../support/clickhouse/store-rows';
+import { startQueuefold } from '../../support/processes/pipeline-processes';
 
 /** As nginx with `location /click/house/ { proxy_pass http://clickhouse:8123/; }`: elsewhere there is nothing. */
 const PATH = '/click/house';

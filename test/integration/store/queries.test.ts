@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
 import type { TruthRow } from '../../../src/simulator';
-import type { Wire } from '../../support/conversation-builders';
-import { storeRows } from '../../support/naive-history';
-import { storeForTests, type TestStore } from '../../support/store';
-import { writerInto } from '../../support/store-rows';
-import { truthLog, type TruthStep } from '../../support/truth-log';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
+import { writerInto } from '../../support/clickhouse/store-rows';
+import type { Wire } from '../../support/conversation/conversation-builders';
+import { truthLog, type TruthStep } from '../../support/conversation/truth-log';
+import { storeRows } from '../../support/naive/naive-history';
 
 /** The statements of docs/how-to/query.md on simulated conversations, against what the simulator knows of them. */
 const page = readFileSync(join(packageRoot(), 'docs', 'how-to', 'query.md'), 'utf8');

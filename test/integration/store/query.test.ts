@@ -7,9 +7,9 @@ import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../../src/em
 import { serveClickHouseHttp, type ClickHouseHttp } from '../../../src/embedded/clickhouse-http';
 import { connectStore, type Store } from '../../../src/store/client';
 import { migrate } from '../../../src/store/migrations';
-import { serverForTests, type TestServer } from '../../support/clickhouse-server';
-import { queryWith, type Query } from '../../support/query';
-import { upsert, writerInto } from '../../support/store-rows';
+import { serverForTests, type TestServer } from '../../support/clickhouse/clickhouse-server';
+import { queryWith, type Query } from '../../support/clickhouse/query';
+import { upsert, writerInto } from '../../support/clickhouse/store-rows';
 
 async function fill(store: Store): Promise<void> {
   await migrate(store.client, { database: store.database, dryRun: false });

@@ -3,7 +3,7 @@ import type { Store } from '../../../src/store/client';
 import { literal } from '../../../src/store/literal';
 import { migrate } from '../../../src/store/migrations';
 import { readMigrations } from '../../../src/store/sql-files';
-import { storeForTests, type TestStore } from '../../support/store';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
 
 /** Everything that setup would run in each kind of place, as ClickHouse's own parser reads it. */
 let tests: TestStore;

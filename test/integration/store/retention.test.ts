@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { migrate, type MigrationStep } from '../../../src/store/migrations';
 import type { HistoryWishes } from '../../../src/store/retention';
-import { storeForTests, type TestStore } from '../../support/store';
-import { upsert, writerInto } from '../../support/store-rows';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
+import { upsert, writerInto } from '../../support/clickhouse/store-rows';
 
 const DAY_MS = 86_400_000;
 

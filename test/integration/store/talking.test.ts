@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createPartitionFold, DEFAULT_FOLD_SETTINGS } from '../../../src/conversation';
-import { eventOf } from '../../support/conversation-fold';
-import { storeRows } from '../../support/naive-history';
-import { storeForTests, type TestStore } from '../../support/store';
-import { writerInto } from '../../support/store-rows';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
+import { writerInto } from '../../support/clickhouse/store-rows';
+import { eventOf } from '../../support/conversation/conversation-fold';
+import { storeRows } from '../../support/naive/naive-history';
 
 /** Consults and conferences of public reports: agent and caller go on talking when a colleague or a queue is out again. */
 const recordsOf = (folder: string, name: string, lines?: number) => {

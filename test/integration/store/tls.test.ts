@@ -3,11 +3,16 @@ import { pino } from 'pino';
 import { OperatorError, type TlsMaterial } from '../../../src/common';
 import { checkRegistry, createRegistrySchemas, loadSchema, registerSchema } from '../../../src/log';
 import { checkStore, connectStore } from '../../../src/store/client';
-import { answeringClickHouse } from '../../support/answering-clickhouse';
-import { createAuthority, type Authority, type Certificate, type CertificateWishes } from '../../support/certificates';
-import { admitting, startHttpsFront, type HttpFront, type HttpsFrontOptions } from '../../support/http-front';
-import { queryWith } from '../../support/query';
-import { registryForTests } from '../../support/services';
+import { answeringClickHouse } from '../../support/clickhouse/answering-clickhouse';
+import { queryWith } from '../../support/clickhouse/query';
+import {
+  createAuthority,
+  type Authority,
+  type Certificate,
+  type CertificateWishes,
+} from '../../support/network/certificates';
+import { admitting, startHttpsFront, type HttpFront, type HttpsFrontOptions } from '../../support/network/http-front';
+import { registryForTests } from '../../support/services/services';
 
 const EXPIRED = { notBefore: new Date('2024-01-01'), notAfter: new Date('2024-02-01') };
 const PASSWORD = 'marked-password';

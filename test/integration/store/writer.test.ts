@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { printableRow, type QueueConversation, STATE_COLUMNS } from '../../../src/conversation';
 import type { Store } from '../../../src/store/client';
 import type { StoreRow } from '../../../src/store/encode';
-import { storeForTests, type TestStore } from '../../support/store';
-import { aRow, tombstone, upsert, writerInto } from '../../support/store-rows';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
+import { aRow, tombstone, upsert, writerInto } from '../../support/clickhouse/store-rows';
 
 let tests: TestStore;
 beforeAll(async () => {

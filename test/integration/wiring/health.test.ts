@@ -12,9 +12,9 @@ import { startSinkRole } from '../../../src/sink';
 import type { Store } from '../../../src/store';
 import { logAnswers } from '../../../src/wiring/reach';
 import type { RunningRole } from '../../../src/wiring/role';
-import { until } from '../../chaos/until';
-import { runTypeScript } from '../../support/run-typescript';
-import { storeForTests, type TestStore } from '../../support/store';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
+import { runTypeScript } from '../../support/processes/run-typescript';
+import { until } from '../../support/processes/until';
 
 /** Each part of a role's health, by breaking what it stands for. */
 const SOON_MS = 30_000;
@@ -136,7 +136,7 @@ describe('live', () => {
       process: child,
       firstLine,
       exited,
-    } = runTypeScript(join(__dirname, '..', '..', 'support', 'blocked-process.ts'), []);
+    } = runTypeScript(join(__dirname, '..', '..', 'support', 'processes', 'blocked-process.ts'), []);
     try {
       const url = await firstLine;
       expect((await fetch(`${url}/health/live`)).status).toBe(200);

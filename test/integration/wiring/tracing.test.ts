@@ -8,10 +8,10 @@ import { startFoldRole } from '../../../src/fold';
 import { createLocalSchemas, createMemoryLog, topicNames } from '../../../src/log';
 import { createMetrics, startTracing } from '../../../src/ops';
 import { startSinkRole } from '../../../src/sink';
-import { until } from '../../support/sink';
-import { receiveSpans, type ReceivedSpan } from '../../support/span-receiver';
-import { storeForTests, type TestStore } from '../../support/store';
-import { QUIET } from '../../support/store-rows';
+import { until } from '../../support/clickhouse/sink';
+import { storeForTests, type TestStore } from '../../support/clickhouse/store';
+import { QUIET } from '../../support/clickhouse/store-rows';
+import { receiveSpans, type ReceivedSpan } from '../../support/monitoring/span-receiver';
 
 const topics = topicNames('traced');
 const disposers: (() => Promise<unknown>)[] = [];

@@ -3,13 +3,13 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { until } from '../../chaos/until';
-import { answeringClickHouse } from '../../support/answering-clickhouse';
-import { createAuthority } from '../../support/certificates';
-import { serverForTests, type TestServer } from '../../support/clickhouse-server';
-import { startQueuefold, type Environment, type QueuefoldProcess } from '../../support/pipeline-processes';
-import { secureKafkaForTests, type SecureKafka } from '../../support/secure-kafka';
-import { ownKafkaForTests, registryForTests } from '../../support/services';
+import { answeringClickHouse } from '../../support/clickhouse/answering-clickhouse';
+import { serverForTests, type TestServer } from '../../support/clickhouse/clickhouse-server';
+import { secureKafkaForTests, type SecureKafka } from '../../support/kafka/secure-kafka';
+import { createAuthority } from '../../support/network/certificates';
+import { startQueuefold, type Environment, type QueuefoldProcess } from '../../support/processes/pipeline-processes';
+import { until } from '../../support/processes/until';
+import { ownKafkaForTests, registryForTests } from '../../support/services/services';
 
 /** Roles as processes, whose Kafka, registry or ClickHouse is away when they start, or when they are told to stop. */
 const LIMIT_MS = 120_000;

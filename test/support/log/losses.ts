@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { OperatorError } from '../../../src/common';
 import type { RunningTasks } from '../../../src/log';
-import { eventually, type OpenScene, type Scene } from '../log-conformance';
-import { createSumTask } from '../sum-task';
+import { eventually, type OpenScene, type Scene } from './log-conformance';
+import { createSumTask } from './sum-task';
 
 /** What ended the tasks; they must be refused, not end by themselves. */
 async function refusal(tasks: RunningTasks): Promise<string> {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { OperatorError } from '../../../src/common';
 import { createDeferred } from '../../../src/log';
 import type { AssignedPartition, Log, Subscription } from '../../../src/log/port';
-import { eventually, type OpenScene } from '../log-conformance';
+import { eventually, type OpenScene } from './log-conformance';
 
 /** A subscriber that remembers what happened to it. */
 async function subscribe(log: Log, group: string, topic: string, options: Partial<Subscription> = {}) {

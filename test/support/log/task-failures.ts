@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Task, TaskState } from '../../../src/log/port';
-import { createGate, eventually, type OpenScene } from '../log-conformance';
-import { createSumTask } from '../sum-task';
+import { createGate, eventually, type OpenScene } from './log-conformance';
+import { createSumTask } from './sum-task';
 
 export function describeTaskFailures(open: OpenScene): void {
   describe('tasks in trouble', () => {

@@ -8,7 +8,7 @@ import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/
 import { createIngest, type Ingest, type OriginatedLine } from '../../../src/ingest';
 import { createEventCodec, createLocalSchemas, type OutRecord, topicNames, type ValueCodec } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
-import { aConversation } from '../../support/conversation-builders';
+import { aConversation } from '../../support/conversation/conversation-builders';
 
 const topics = topicNames('test');
 const logger = pino({ level: 'silent' });

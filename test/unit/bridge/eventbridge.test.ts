@@ -9,7 +9,7 @@ import { startFoldRole } from '../../../src/fold';
 import { createLocalSchemas, createMemoryLog, createRowCodec, topicNames } from '../../../src/log';
 import { createMetrics, startOpsHttp } from '../../../src/ops';
 import { generateEvents, type Truth } from '../../../src/simulator';
-import { aConversation } from '../../support/conversation-builders';
+import { aConversation } from '../../support/conversation/conversation-builders';
 
 type Row = Readonly<Record<string, unknown>>;
 

@@ -7,7 +7,7 @@ import { createIngest, type Ingest, type Ingested } from '../../../src/ingest';
 import { createEventCodec, createLocalSchemas, topicNames } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { startOpsHttp, type OpsHttp } from '../../../src/ops/http';
-import { aConversation, type Wire } from '../../support/conversation-builders';
+import { aConversation, type Wire } from '../../support/conversation/conversation-builders';
 
 const SECRET = 'a secret of this test';
 const topics = topicNames('test');

@@ -5,7 +5,7 @@ import type { QueueConversation } from '../../../src/conversation';
 import { createLocalSchemas, createRowCodec, type Log, topicNames, type ValueCodec } from '../../../src/log';
 import { createMemoryCluster } from '../../../src/log/memory/cluster';
 import { createMetrics } from '../../../src/ops';
-import { aRow } from '../../support/store-rows';
+import { aRow } from '../../support/clickhouse/store-rows';
 
 const topics = topicNames('live');
 const disposers: (() => Promise<unknown>)[] = [];

@@ -10,7 +10,7 @@ import {
   type ValueCodec,
 } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
-import { QUIET } from '../../support/store-rows';
+import { QUIET } from '../../support/clickhouse/store-rows';
 
 const topics = topicNames('test');
 const DAY_MS = 86_400_000;

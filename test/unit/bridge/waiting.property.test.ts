@@ -10,11 +10,20 @@ import {
 } from '../../../src/conversation';
 import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
 import { createEventCodec, createLocalSchemas, topicNames, type ValueCodec } from '../../../src/log';
-import { acd, at, call, connected, customer, ended, snapshot, type Wire } from '../../support/conversation-builders';
-import { eventOf, printed } from '../../support/conversation-fold';
-import { histories } from '../../support/history-arbitraries';
-import { naiveEventOf } from '../../support/naive-events';
-import { content, naivePartition } from '../../support/naive-model';
+import {
+  acd,
+  at,
+  call,
+  connected,
+  customer,
+  ended,
+  snapshot,
+  type Wire,
+} from '../../support/conversation/conversation-builders';
+import { eventOf, printed } from '../../support/conversation/conversation-fold';
+import { histories } from '../../support/conversation/history-arbitraries';
+import { naiveEventOf } from '../../support/naive/naive-events';
+import { content, naivePartition } from '../../support/naive/naive-model';
 
 /** `COALESCE_RUNS=20000` looks further. */
 const RUNS = Number(process.env['COALESCE_RUNS'] ?? 300);

@@ -3,8 +3,8 @@ import {
   answeringClickHouse,
   type ClickHouseAnswer,
   type ClickHouseQuestion,
-} from '../../support/answering-clickhouse';
-import { queryWith } from '../../support/query';
+} from '../../support/clickhouse/answering-clickhouse';
+import { queryWith } from '../../support/clickhouse/query';
 
 /** As src/Access/SettingsConstraints.cpp and src/Access/ContextAccess.cpp of ClickHouse have it. */
 const refused = (words: string): ClickHouseAnswer => ({

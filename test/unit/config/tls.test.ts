@@ -4,8 +4,8 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { UsageError } from '../../../src/common';
 import { describeConfig, loadConfig, secretValues } from '../../../src/config';
 import { checkCertificates } from '../../../src/config/doctor';
-import { createAuthority, type Certificate } from '../../support/certificates';
-import { temporaryFolders } from '../../support/folders';
+import { temporaryFolders } from '../../support/files/folders';
+import { createAuthority, type Certificate } from '../../support/network/certificates';
 
 const folder = temporaryFolders();
 let [one, another]: readonly Certificate[] = [];

@@ -19,8 +19,8 @@ import {
   snapshot,
   type ConversationStory,
   type Wire,
-} from '../../support/conversation-builders';
-import { printed, type PrintedRecord } from '../../support/conversation-fold';
+} from '../../support/conversation/conversation-builders';
+import { printed, type PrintedRecord } from '../../support/conversation/conversation-fold';
 
 function overdue(partition: PartitionFold, now: number): readonly StateRecord[] {
   const closed: StateRecord[] = [];

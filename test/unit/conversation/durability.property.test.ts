@@ -11,8 +11,8 @@ import {
   createVisitCodec,
   topicNames,
 } from '../../../src/log';
-import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation-arbitraries';
-import { eventOf, printed, type PrintedRecord } from '../../support/conversation-fold';
+import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation/conversation-arbitraries';
+import { eventOf, printed, type PrintedRecord } from '../../support/conversation/conversation-fold';
 
 /** Architecture: any process may be killed at any time, and goes on from the changelog as if nothing had happened. */
 const schemas = createLocalSchemas();

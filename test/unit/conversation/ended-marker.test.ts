@@ -16,7 +16,7 @@ import {
   snapshot,
   type Row,
   type Wire,
-} from '../../support/conversation-builders';
+} from '../../support/conversation/conversation-builders';
 
 const kindsOf = (...lines: readonly string[]): string[] => kinds(recordsOf(lines));
 const OPENED_AND_CLOSED = ['row', 'row', 'tombstone'];

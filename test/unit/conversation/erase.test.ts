@@ -9,9 +9,9 @@ import {
   type StateRecord,
 } from '../../../src/conversation';
 import { ERASED_FOR_MS } from '../../../src/conversation/erase';
-import { stream } from '../../support/conversation-arbitraries';
-import { aConversation, acd, call, connected, gone, HOUR, ms } from '../../support/conversation-builders';
-import { eventOf } from '../../support/conversation-fold';
+import { stream } from '../../support/conversation/conversation-arbitraries';
+import { aConversation, acd, call, connected, gone, HOUR, ms } from '../../support/conversation/conversation-builders';
+import { eventOf } from '../../support/conversation/conversation-fold';
 
 const DAY = 24 * HOUR;
 

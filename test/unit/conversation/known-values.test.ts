@@ -16,8 +16,8 @@ import {
   snapshot,
   video,
   type Wire,
-} from '../../support/conversation-builders';
-import { eventOf } from '../../support/conversation-fold';
+} from '../../support/conversation/conversation-builders';
+import { eventOf } from '../../support/conversation/conversation-fold';
 
 function unlistedIn(...participants: readonly Wire[]): readonly ListedColumn[] {
   const event = eventOf(snapshot(10, participants));

@@ -21,8 +21,8 @@ import {
   snapshot,
   video,
   type Wire,
-} from '../../support/conversation-builders';
-import { eventOf, printed } from '../../support/conversation-fold';
+} from '../../support/conversation/conversation-builders';
+import { eventOf, printed } from '../../support/conversation/conversation-fold';
 
 const kindsOf = (...lines: readonly string[]): string[] => kinds(recordsOf(lines));
 const story = aConversation().called().queued();

@@ -5,9 +5,18 @@ import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/fold';
 import { mergeParticipants } from '../../../src/conversation/merge';
 import { createPartitionFold } from '../../../src/conversation/partition';
 import { field, isEnded, type Communication, type Participant } from '../../../src/conversation/state';
-import { RETENTION_MS, stream } from '../../support/conversation-arbitraries';
-import { agent, at, chat, connected, legIn, snapshot, type Leg, type Wire } from '../../support/conversation-builders';
-import { eventOf } from '../../support/conversation-fold';
+import { RETENTION_MS, stream } from '../../support/conversation/conversation-arbitraries';
+import {
+  agent,
+  at,
+  chat,
+  connected,
+  legIn,
+  snapshot,
+  type Leg,
+  type Wire,
+} from '../../support/conversation/conversation-builders';
+import { eventOf } from '../../support/conversation/conversation-fold';
 
 const eventsOf = (lines: readonly string[]): ConversationEvent[] =>
   lines.map((line) => eventOf(line)).filter((event) => event !== null);

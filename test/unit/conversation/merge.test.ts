@@ -21,7 +21,7 @@ import {
   type Leg,
   type Row,
   type Wire,
-} from '../../support/conversation-builders';
+} from '../../support/conversation/conversation-builders';
 
 const story = aConversation().called().queued();
 const waiting = (fields: Wire = {}): Wire => acd('queue', 'Q1', call('leg of queue', { ...connected(2), ...fields }));

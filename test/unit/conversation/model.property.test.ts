@@ -2,16 +2,16 @@ import { readdirSync, readFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation-arbitraries';
-import { foldedRecords, foldedVisits } from '../../support/conversation-fold';
-import { naiveRecords, naiveVisitRecords } from '../../support/naive-model';
-import { stays } from '../../support/stay-arbitraries';
-import { lastVisits, linesOf, visitCases } from '../../support/visit-cases';
+import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation/conversation-arbitraries';
+import { foldedRecords, foldedVisits } from '../../support/conversation/conversation-fold';
+import { stays } from '../../support/conversation/stay-arbitraries';
+import { lastVisits, linesOf, visitCases } from '../../support/conversation/visit-cases';
+import { naiveRecords, naiveVisitRecords } from '../../support/naive/naive-model';
 
 /** Streams a mode; `MODEL_RUNS=50000` looks further, for half an hour. */
 const RUNS = Number(process.env['MODEL_RUNS'] ?? 250);
 
-/** The fold against an independent model that was written from the specification alone (test/support/naive-*.ts). */
+/** The fold against an independent model that was written from the specification alone (test/support/naive/naive-*.ts). */
 const cases = join(__dirname, '../../fixtures/cases');
 
 describe('the naive model gives the worked cases', () => {

@@ -13,7 +13,7 @@ import {
   participant,
   type Leg,
   type Wire,
-} from '../../support/conversation-builders';
+} from '../../support/conversation/conversation-builders';
 
 function participantsOf(...participants: readonly Wire[]): readonly ParticipantSnapshot[] {
   const outcome = readWire({ id: 'c1', participants }, 0);

@@ -6,7 +6,15 @@ import type { CommunicationSnapshot, ConversationEvent } from '../../../src/conv
 import { maskAddress, maskEvent, type MaskedColumn } from '../../../src/conversation/privacy';
 import { withoutPersonalData } from '../../../src/conversation/scrub';
 import { readWire } from '../../../src/conversation/wire';
-import { at, call, callback, customer, email, message, notification } from '../../support/conversation-builders';
+import {
+  at,
+  call,
+  callback,
+  customer,
+  email,
+  message,
+  notification,
+} from '../../support/conversation/conversation-builders';
 
 const KEY = 'key of this test';
 const hmac = (value: string): string => `hmac-sha256:${createHmac('sha256', KEY).update(value).digest('hex')}`;

@@ -19,7 +19,7 @@ import {
   type Leg,
   type Row,
   type Wire,
-} from '../../support/conversation-builders';
+} from '../../support/conversation/conversation-builders';
 
 const queue = acd('queue', 'Q1', call('leg of queue', connected(2)));
 const rowOf = (...participants: readonly Wire[]): Row => rowAfter(snapshot(200, participants));

@@ -6,9 +6,9 @@ import {
   type QueueConversation,
   stateOfRow,
 } from '../../../src/conversation';
-import { stream } from '../../support/conversation-arbitraries';
-import { aConversation, gone, kinds } from '../../support/conversation-builders';
-import { eventOf, printed } from '../../support/conversation-fold';
+import { stream } from '../../support/conversation/conversation-arbitraries';
+import { aConversation, gone, kinds } from '../../support/conversation/conversation-builders';
+import { eventOf, printed } from '../../support/conversation/conversation-fold';
 
 /** All rows that are live after the lines, of a fold that forgot nothing. */
 function foldOf(lines: readonly string[]) {

@@ -7,7 +7,7 @@ import { createPartitionFold, type PartitionFold } from '../../../src/conversati
 import { withoutPersonalData } from '../../../src/conversation/scrub';
 import type { ConversationState } from '../../../src/conversation/state';
 import { readWire } from '../../../src/conversation/wire';
-import { RETENTION_MS, stream } from '../../support/conversation-arbitraries';
+import { RETENTION_MS, stream } from '../../support/conversation/conversation-arbitraries';
 import {
   acd,
   aConversation,
@@ -19,8 +19,8 @@ import {
   ms,
   rowAfter,
   snapshot,
-} from '../../support/conversation-builders';
-import { eventOf } from '../../support/conversation-fold';
+} from '../../support/conversation/conversation-builders';
+import { eventOf } from '../../support/conversation/conversation-fold';
 
 const KINDS = ['event', 'skip', 'invalid'];
 

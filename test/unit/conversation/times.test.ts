@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { time } from '../../../src/conversation/values';
-import { naiveTime } from '../../support/naive-wire';
+import { naiveTime } from '../../support/naive/naive-wire';
 
 const iso = (value: unknown): string | null => {
   const read = time(value);

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { ConversationEvent } from '../../../src/conversation/event';
 import type { Outcome } from '../../../src/conversation/outcome';
 import { readWire } from '../../../src/conversation/wire';
-import { aConversation, at, ms, notification, type Wire } from '../../support/conversation-builders';
+import { aConversation, at, ms, notification, type Wire } from '../../support/conversation/conversation-builders';
 
 const NOW = ms(500);
 const body = aConversation('c1').called().body;

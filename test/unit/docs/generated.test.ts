@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
 import { createMetrics } from '../../../src/ops';
 import { generatedFiles } from '../../../tools/generated';
-import { dashboards, selectorsOf } from '../../support/monitoring';
+import { dashboards, selectorsOf } from '../../support/monitoring/monitoring';
 
 test.each(Object.entries(generatedFiles()))('%s is what `npm run docs` makes', (path, text) => {
   expect(readFileSync(join(packageRoot(), path), 'utf8')).toBe(text);

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
-import { relativeLinks } from '../../support/markdown';
+import { relativeLinks } from '../../support/files/markdown';
 
 const root = packageRoot();
 const documents = [

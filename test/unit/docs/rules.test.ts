@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
 import { createMetrics } from '../../../src/ops';
 import type { MetricDefinition } from '../../../src/ops/metric-builder';
-import { dashboards, groupingsOf, rules, selectorsOf, type Selector } from '../../support/monitoring';
+import { dashboards, groupingsOf, rules, selectorsOf, type Selector } from '../../support/monitoring/monitoring';
 
 const root = packageRoot();
 const ALL = rules();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { containerEngineAnswers, startKafkaContainer, startRegistryContainer } from '../../../src/embedded/containers';
-import { engineApi, type EngineApi } from '../../support/engine-api';
+import { engineApi, type EngineApi } from '../../support/deployment/engine-api';
 
 const folder = mkdtempSync(join(tmpdir(), 'queuefold-containers-'));
 const before = { ...process.env };

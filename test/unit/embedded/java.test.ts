@@ -2,7 +2,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { findJava, parseJavaVersion } from '../../../src/embedded/java';
-import { temporaryFolders } from '../../support/folders';
+import { temporaryFolders } from '../../support/files/folders';
 
 const newFolder = temporaryFolders();
 const ALTERNATIVES =

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { identify } from '../../../src/embedded/identity';
 import { acquireDataDir, tryLock } from '../../../src/embedded/lock';
-import { temporaryFolders } from '../../support/folders';
+import { temporaryFolders } from '../../support/files/folders';
 
 const newFolder = temporaryFolders();
 

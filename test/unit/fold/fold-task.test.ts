@@ -30,7 +30,7 @@ import {
 } from '../../../src/log';
 import { aloneBytes } from '../../../src/log/record-size';
 import { createMetrics } from '../../../src/ops';
-import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation-arbitraries';
+import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation/conversation-arbitraries';
 
 const topics = topicNames('test');
 const schemas = createLocalSchemas();

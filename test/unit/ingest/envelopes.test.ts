@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
 import { createIngest, documentsIn, type Ingest, type Ingested, readInput } from '../../../src/ingest';
 import { createEventCodec, createLocalSchemas, topicNames } from '../../../src/log';
-import { aConversation } from '../../support/conversation-builders';
+import { aConversation } from '../../support/conversation/conversation-builders';
 
 const topics = topicNames('test');
 const NOW = Date.parse('2026-03-02T12:00:00Z');

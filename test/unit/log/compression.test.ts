@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { compressionOf } from '../../../src/log/kafkajs/client';
 import { BatchTooLarge, codecOf, type Compression } from '../../../src/log/kafkajs/compression';
-import { ZSTD_OF_QUEUEFOLD } from '../../support/log/zstd-frames';
+import { ZSTD_OF_QUEUEFOLD } from '../../support/kafka/zstd-frames';
 
 const ALL: readonly Compression[] = ['gzip', 'snappy', 'lz4', 'zstd'];
 /** Node before 22.15 only reads zstd. */

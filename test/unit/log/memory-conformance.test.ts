@@ -1,5 +1,5 @@
 import { createMemoryCluster } from '../../../src/log/memory/cluster';
-import { describeLog } from '../../support/log-conformance';
+import { describeLog } from '../../support/log/log-conformance';
 
 describeLog('in memory', () => {
   const cluster = createMemoryCluster({ partitions: 2 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { DecodeRecordBatch } from '../../../src/log/kafkajs/repairs/r3-empty-batches';
 import { readVarint, sizeOfVarint, writeVarint } from '../../../src/log/kafkajs/repairs/varint';
-import { openKafkajs, type Variant } from '../../support/log/stock-kafkajs';
+import { openKafkajs, type Variant } from '../../support/kafka/stock-kafkajs';
 
 const text = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }));
 /** Of these names stock kafkajs makes a mess. */

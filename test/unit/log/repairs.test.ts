@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { GroupMessagesPerPartition } from '../../../src/log/kafkajs/repairs/r2-quadratic-grouping';
 import type { DecodeRecordBatch } from '../../../src/log/kafkajs/repairs/r3-empty-batches';
 import type { FetchedMessage, FilterAbortedMessages } from '../../../src/log/kafkajs/repairs/r4-interleaved-aborts';
-import { openKafkajs } from '../../support/log/stock-kafkajs';
+import { openKafkajs } from '../../support/kafka/stock-kafkajs';
 
 /** Each bug in kafkajs as npm installed it, and its absence with the repair. The rest: test/integration/log/repairs.test.ts */
 const variants = [['stock'], ['repaired']] as const;

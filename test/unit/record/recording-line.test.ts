@@ -6,9 +6,9 @@ import { createIngest, type IngestOptions } from '../../../src/ingest/ingest';
 import { createEventCodec, createLocalSchemas, topicNames, type ValueCodec } from '../../../src/log';
 import { recordMinimised, recordRaw, type RecordFrame } from '../../../src/record/recording-line';
 import { generateEvents } from '../../../src/simulator';
-import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation-arbitraries';
-import { aConversation, notification } from '../../support/conversation-builders';
-import { foldedRecords } from '../../support/conversation-fold';
+import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation/conversation-arbitraries';
+import { aConversation, notification } from '../../support/conversation/conversation-builders';
+import { foldedRecords } from '../../support/conversation/conversation-fold';
 import {
   broken,
   marksEverywhere,
@@ -16,7 +16,7 @@ import {
   MOST_PARTICIPANTS,
   skipped,
   type Json,
-} from '../../support/personal-frames';
+} from '../../support/genesys/personal-frames';
 
 const AT = Date.parse('2026-03-02T09:00:00.123Z');
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { connectStore } from '../../../src/store';
-import { answeringClickHouse } from '../../support/answering-clickhouse';
+import { answeringClickHouse } from '../../support/clickhouse/answering-clickhouse';
 
 const ROW = '{"id":"c1","partition":0,"version":"1"}\n';
 const WORDS = 'Code: 241. DB::Exception: Memory limit exceeded. (MEMORY_LIMIT_EXCEEDED) (version 25.8.1.1)';

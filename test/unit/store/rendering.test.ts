@@ -3,8 +3,8 @@ import { INSERT_COLUMNS, encodeLines, encodeRow, offsetOf, versionOf, type Store
 import { codeOf, isDataError, reasonOf } from '../../../src/store/errors';
 import { dropDatabase, migrate } from '../../../src/store/migrations';
 import { readMigrations, renderSql } from '../../../src/store/sql-files';
-import { RELEASES, filesOf } from '../../support/released-schemas';
-import { tombstone, upsert } from '../../support/store-rows';
+import { RELEASES, filesOf } from '../../support/clickhouse/released-schemas';
+import { tombstone, upsert } from '../../support/clickhouse/store-rows';
 
 describe('migration files', () => {
   test('render for a single server without a trace of a cluster, and for a cluster', () => {

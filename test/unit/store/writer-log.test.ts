@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { connectStore, type Store } from '../../../src/store/client';
-import { upsert, writerInto } from '../../support/store-rows';
+import { upsert, writerInto } from '../../support/clickhouse/store-rows';
 
 const withCode = (code: string) => Object.assign(new Error(`it is ${code}`), { code });
 

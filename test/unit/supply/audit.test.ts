@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
-import { temporaryFolders } from '../../support/folders';
+import { temporaryFolders } from '../../support/files/folders';
 
 const newFolder = temporaryFolders();
 const servers: Server[] = [];

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
-import { temporaryFolders } from '../../support/folders';
+import { temporaryFolders } from '../../support/files/folders';
 
 const LICENCES = join(packageRoot(), 'tools', 'licences.mjs');
 const newFolder = temporaryFolders();

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { runTypeScript } from '../../../support/run-typescript';
+import { runTypeScript } from '../../../support/processes/run-typescript';
 
 /** What of OpenTelemetry a process has loaded that starts tracing as the roles do. */
 async function loadedWith(...endpoint: readonly string[]): Promise<readonly string[]> {

@@ -4,8 +4,8 @@ import { inSpan, isSampled, newSpanId } from '../../../../src/common';
 import { createMetrics, type Metrics } from '../../../../src/ops/metrics';
 import { startTracing, type TracingOptions } from '../../../../src/ops/tracing/otlp';
 import type { Span, Tracing } from '../../../../src/ops/tracing/port';
-import { until } from '../../../support/sink';
-import { receiveSpans, type SpanReceiver } from '../../../support/span-receiver';
+import { until } from '../../../support/clickhouse/sink';
+import { receiveSpans, type SpanReceiver } from '../../../support/monitoring/span-receiver';
 
 let receiver: SpanReceiver;
 let metrics: Metrics;

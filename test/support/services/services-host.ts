@@ -1,0 +1,54 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { messageOf } from '../../../src/common';
+import { provideKafka, provideRegistry } from '../../../src/embedded';
+
+/** Where the tests of this run find the host. */
+export const SERVICES_URL = 'QUEUEFOLD_TEST_SERVICES';
+
+/** The name under which globalSetup leaves, on jest's global object, what globalTeardown calls. */
+export const STOP_SERVICES = 'stopQueuefoldServices';
+
+/**
+ * Starts Kafka and the registry for a run of jest, each when it is first asked for and only once, and says where they
+ * are: `GET /kafka` → brokers, `GET /registry` → url. The run's processes end with it.
+ */
+export async function startServicesHost(): Promise<{ url: string; stop(): Promise<void> }> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'queuefold-test-'));
+  const provided: { stop(): Promise<void> }[] = [];
+  const onProgress = (text: string) => process.stderr.write(`${text}\n`);
+  const common = { dataDir, onProgress, data: 'forget' } as const;
+  const onlyOnce = <T extends { stop(): Promise<void> }>(provide: () => Promise<T>) => {
+    let first: Promise<T> | undefined;
+    return () =>
+      (first ??= provide().then((service) => {
+        provided.push(service);
+        return service;
+      }));
+  };
+  const kafka = onlyOnce(() => provideKafka({ ...common, configured: process.env['KAFKA_BROKERS'] }));
+  const registry = onlyOnce(() => provideRegistry({ ...common, configured: process.env['SCHEMA_REGISTRY_URL'] }));
+  const answers: Readonly<Record<string, () => Promise<string>>> = {
+    '/kafka': async () => (await kafka()).brokers.join(','),
+    '/registry': async () => (await registry()).url,
+  };
+
+  const server = createServer((request, response) => {
+    const answer = answers[request.url ?? ''] ?? (() => Promise.reject(new Error(`unknown: ${request.url ?? ''}`)));
+    void answer().then(
+      (text) => response.end(text),
+      (error: unknown) => response.writeHead(500).end(messageOf(error)),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const stop = async () => {
+    server.closeAllConnections();
+    server.close();
+    await Promise.all(provided.map((service) => service.stop()));
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, stop };
+}
