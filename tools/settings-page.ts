@@ -10,7 +10,6 @@ const SECTIONS: readonly { readonly title: string; readonly of: RegExp }[] = [
   { title: 'What the fold writes', of: /^(CLOSE_AFTER|ACW_TIMEOUT|ENDED_RETENTION|VISITS|FOLD_|PRIVACY_)/ },
   { title: 'Limits', of: /^(BRIDGE_|LIMIT_|DLQ_)/ },
   { title: 'Sink', of: /^SINK_/ },
-  { title: 'Simulated organization', of: /^SIM_/ },
   { title: 'Board', of: /^BOARD_/ },
   { title: 'Every process', of: /./ },
 ];

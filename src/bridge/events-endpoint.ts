@@ -12,11 +12,23 @@ export interface EventsEndpoint {
   close(): void;
 }
 
-export interface EventsEndpointOptions {
+export interface EventsLimits {
+  /** Of the body of a request. */
+  readonly maxBytes: number;
+  /** Events, by all requests together. */
+  readonly perSecond: number;
+}
+
+/**
+ * EventBridge sends events of 256 KiB at most, SNS of as many, batches of somebody else are cut as their sender likes.
+ * A second of 1,000 events is several times what a large organization says, and ten times what a bridge needs to catch up;
+ * whoever sends faster hears 429 and comes again.
+ */
+export const EVENTS_LIMITS: EventsLimits = { maxBytes: 1024 * 1024, perSecond: 1_000 };
+
+export interface EventsEndpointOptions extends EventsLimits {
   /** `EVENTS_SECRET` */
   readonly secret: string;
-  readonly maxBytes: number;
-  readonly perSecond: number;
   readonly ingest: Ingest;
   readonly intake: Intake;
   readonly metrics: Metrics;

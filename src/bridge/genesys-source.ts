@@ -61,7 +61,7 @@ export async function startGenesysSource(parts: GenesysSourceParts): Promise<Gen
     queues: config.genesys.queues,
     shard: config.genesys.shard,
     channels: config.genesys.channels,
-    timings: { ...parts.timings, queuesEveryMs: config.genesys.queuesEveryMs },
+    ...(parts.timings === undefined ? {} : { timings: parts.timings }),
     ...namesOf(parts),
     metrics,
     logger,
@@ -107,15 +107,14 @@ export async function startGenesysSource(parts: GenesysSourceParts): Promise<Gen
 /** One bridge is enough for the names of the organisation: those of the first share ask for them. */
 function namesOf(parts: GenesysSourceParts): { readonly names?: NamesWanted } {
   const { log, schemas, topics, metrics, logger } = parts;
-  const { names, shard } = parts.config.genesys;
-  const { of: kinds, everyMs } = names;
-  if (everyMs === null || shard.index !== 0) return {};
+  const { namesOf: kinds, shard } = parts.config.genesys;
+  if (kinds.length === 0 || shard.index !== 0) return {};
   const keeper = createNamesKeeper({
     ...{ log, topic: topics.names, kinds, metrics, logger },
     codec: () => createNameCodec(schemas, topics),
     keepGoneMs: parts.config.clickhouse.historyRetentionMs,
   });
-  return { names: { kinds, everyMs, keep: keeper.keep } };
+  return { names: { kinds, keep: keeper.keep } };
 }
 
 function liveRowOf({ row, readAt }: KnownRow): LiveRow {

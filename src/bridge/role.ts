@@ -1,11 +1,11 @@
-import { invalid, type QueueConversation } from '../conversation';
+import { DEFAULT_INPUT_LIMITS, invalid, type QueueConversation } from '../conversation';
 import type { Credentials, GenesysUrls, ReconciliationTimings, Timings } from '../genesys';
 import { createIngest, type OriginatedLine } from '../ingest';
 import { createEventCodec, type OutRecord, reportSent, unreadable } from '../log';
 import { observeLatency, type Received } from '../ops';
-import { inputLimitsOf, limitsOf, logAnswers, maskOf, type RoleParts, type RunningRole } from '../wiring';
+import { limitsOf, logAnswers, maskOf, type RoleParts, type RunningRole } from '../wiring';
 import { sendEventLines } from './event-lines';
-import { createEventsEndpoint } from './events-endpoint';
+import { createEventsEndpoint, EVENTS_LIMITS, type EventsLimits } from './events-endpoint';
 import { startGenesysSource, type GenesysSource } from './genesys-source';
 import { createIntake, type IntakeCounts } from './intake';
 import { createSender } from './sender';
@@ -14,6 +14,7 @@ export interface BridgeParts extends RoleParts {
   /** Tests shorten them. */
   readonly reconciliation?: Partial<ReconciliationTimings>;
   readonly timings?: Partial<Timings>;
+  readonly eventsLimits?: Partial<EventsLimits>;
   /** Null: events come by file or over HTTP only. */
   readonly genesys: { readonly credentials: Credentials; readonly urls: GenesysUrls } | null;
   /** Events of files and stdin, read once. */
@@ -46,7 +47,7 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
   await log.reach([topics.events]);
   const events = await createEventCodec(schemas, topics);
   const limits = limitsOf(config);
-  const input = inputLimitsOf(config);
+  const input = DEFAULT_INPUT_LIMITS;
   const ingest = createIngest({
     stage: 'bridge',
     topics,
@@ -104,12 +105,12 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
   });
   const intake = createIntake(sender, metrics, logger);
   const unavailable = (): string | null => sender.problem() ?? (full ? 'Kafka is too slow, too much waits' : null);
-  const { secret, maxBytes, perSecond } = config.events;
+  const { secret } = config.events;
   const endpoint =
     secret === undefined
       ? null
       : createEventsEndpoint({
-          ...{ secret: secret.reveal(), maxBytes, perSecond },
+          ...{ secret: secret.reveal(), ...EVENTS_LIMITS, ...parts.eventsLimits },
           ...{ ingest, intake, metrics, available: () => unavailable() === null, flushed: sender.flushed },
           onConfirm: (confirmAt) =>
             logger.warn({ confirmAt }, 'Amazon SNS asks whether it may send: open this address to confirm'),

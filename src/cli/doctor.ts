@@ -67,7 +67,7 @@ function linesOf(findings: Findings): string {
 
 async function genesysFindings(config: Config): Promise<Findings> {
   if (config.genesys.clientId === undefined) return [skipped('genesys', notConfigured('GENESYS_CLIENT_ID'))];
-  const { clientId, clientSecret, loginUrl, apiUrl, queues, shard, channels, names } = requireGenesys(config);
+  const { clientId, clientSecret, loginUrl, apiUrl, queues, shard, channels, namesOf } = requireGenesys(config);
   return checkGenesys({
     urls: { loginUrl, apiUrl },
     credentials: { clientId, clientSecret: clientSecret.reveal() },
@@ -75,7 +75,7 @@ async function genesysFindings(config: Config): Promise<Findings> {
     shard,
     channels,
     // Those of the first share ask for them.
-    names: names.everyMs === null || shard.index !== 0 ? [] : names.of,
+    names: shard.index === 0 ? namesOf : [],
   });
 }
 

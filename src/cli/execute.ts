@@ -17,9 +17,8 @@ const STOP_DEADLINE_MS = 10_000;
 export async function execute(kind: CommandKind, globals: GlobalOptions, body: CommandBody, io: Io): Promise<number> {
   let config: Config;
   try {
-    const { overrides = {} } = kind;
     const file = globals.config === undefined ? {} : { file: globals.config };
-    config = loadConfig({ env: process.env, overrides, ...file });
+    config = loadConfig({ env: process.env, ...file });
   } catch (error) {
     return printError(error, io, { secrets: () => proxySecrets(process.env), stack: globals.debug === true });
   }

@@ -1,5 +1,4 @@
 import { Command, Option } from 'commander';
-import type { Override, SettingKey } from '../config';
 import type { AclRole } from '../log';
 import type { BridgeFlags } from './bridge';
 import type { Context } from './context';
@@ -9,6 +8,7 @@ import type { QueryFlags } from './query';
 import type { RecordFlags } from './record';
 import type { ReplayFlags } from './replay';
 import type { SetupFlags } from './setup';
+import { addSimulationFlags, START_SIMULATION, type SimulationFlags } from './simulation-flags';
 import type { StartFlags } from './start';
 import { packageVersion } from './version';
 
@@ -16,11 +16,7 @@ import { packageVersion } from './version';
 export interface CommandKind {
   /** Runs until it is told to stop: a signal is then a success (0), else 130 or 143. */
   readonly longRunning: boolean;
-  /** Settings that its flags set; absent: none. */
-  readonly overrides?: Overrides;
 }
-
-export type Overrides = Readonly<Partial<Record<SettingKey, Override>>>;
 
 export interface GlobalOptions {
   readonly config?: string;
@@ -74,19 +70,20 @@ export function createProgram(run: RunCommand): Command {
       .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}\n`).join('')}`);
   const start = (kind: CommandKind, body: CommandBody) => run(kind, program.opts<GlobalOptions>(), body);
 
-  command('start', 'everything on one machine: Kafka, ClickHouse, a simulated organisation, and all roles', [
-    'queuefold start',
-    'queuefold start --log memory',
-    'GENESYS_REGION=mypurecloud.ie GENESYS_CLIENT_ID=… GENESYS_CLIENT_SECRET_FILE=secret queuefold start',
-  ])
-    .addOption(
+  addSimulationFlags(
+    command('start', 'everything on one machine: Kafka, ClickHouse, a simulated organisation, and all roles', [
+      'queuefold start',
+      'queuefold start --log memory --rate 10 --agents 300',
+      'GENESYS_REGION=mypurecloud.ie GENESYS_CLIENT_ID=… GENESYS_CLIENT_SECRET_FILE=secret queuefold start',
+    ]).addOption(
       new Option('--log <log>', 'kafka: configured, container or embedded; memory: without Kafka and Java')
         .choices(['kafka', 'memory'])
         .default('kafka'),
-    )
-    .action((flags: StartFlags) =>
-      start(RUNS, async (context) => (await import('./start.js')).runStart(context, flags)),
-    );
+    ),
+    START_SIMULATION,
+  ).action((flags: StartFlags) =>
+    start(RUNS, async (context) => (await import('./start.js')).runStart(context, flags)),
+  );
 
   command('bridge', 'Genesys’s notifications, and events of files and over HTTP, into the events topic', [
     'queuefold bridge --config queuefold.yaml',
@@ -205,30 +202,15 @@ export function createProgram(run: RunCommand): Command {
       start(RUNS, async (context) => (await import('./record.js')).runRecord(context, flags)),
     );
 
-  command('simulate', 'a simulated Genesys Cloud organisation: OAuth, REST and websocket, for any client', [
-    'queuefold simulate --port 9480 --rate 5',
-    'GENESYS_LOGIN_URL=http://127.0.0.1:9480 GENESYS_API_URL=http://127.0.0.1:9480 … queuefold bridge',
-    'curl http://127.0.0.1:9480/truth',
-  ])
-    .option('--port <port>', 'where it listens on loopback; 0: a free one (SIM_PORT)')
-    .option('--seed <n>', 'same seed, same conversations (SIM_SEED)')
-    .option('--rate <n>', 'new conversations a second (SIM_CONVERSATIONS_PER_SECOND)')
-    .option('--queues <n>', 'number of queues (SIM_QUEUES)')
-    .option('--agents <n>', 'number of agents (SIM_AGENTS)')
-    .option('--acceleration <n>', 'how many times as fast it runs, limits included (SIM_ACCELERATION)')
-    .option('--faults-seed <n>', 'one thing after another goes wrong (SIM_FAULTS_SEED)')
-    .action((flags: Readonly<Record<string, string>>) => {
-      const overrides = overridesOf(flags, {
-        port: 'SIM_PORT',
-        seed: 'SIM_SEED',
-        rate: 'SIM_CONVERSATIONS_PER_SECOND',
-        queues: 'SIM_QUEUES',
-        agents: 'SIM_AGENTS',
-        acceleration: 'SIM_ACCELERATION',
-        faultsSeed: 'SIM_FAULTS_SEED',
-      });
-      return start({ ...RUNS, overrides }, async (context) => (await import('./simulate.js')).runSimulate(context));
-    });
+  addSimulationFlags(
+    command('simulate', 'a simulated Genesys Cloud organisation: OAuth, REST and websocket, for any client', [
+      'queuefold simulate --sim-port 9480 --rate 5',
+      'GENESYS_LOGIN_URL=http://127.0.0.1:9480 GENESYS_API_URL=http://127.0.0.1:9480 … queuefold bridge',
+      'curl http://127.0.0.1:9480/truth',
+    ]),
+  ).action((flags: SimulationFlags) =>
+    start(RUNS, async (context) => (await import('./simulate.js')).runSimulate(context, flags)),
+  );
 
   command('query', 'run SQL against the ClickHouse in use, also the embedded one; without SQL the live table', [
     'queuefold query --watch',
@@ -247,17 +229,4 @@ export function createProgram(run: RunCommand): Command {
     });
 
   return program.showHelpAfterError('Run "queuefold --help" for what is allowed.');
-}
-
-/** Flags that are settings by another name: checked like these, and named in errors as they were written. */
-function overridesOf(
-  flags: Readonly<Record<string, string | undefined>>,
-  settings: Readonly<Record<string, SettingKey>>,
-): Overrides {
-  return Object.fromEntries(
-    Object.entries(settings).flatMap(([name, key]) => {
-      const value = flags[name];
-      return value === undefined ? [] : [[key, { value, flag: `--${name}` }]];
-    }),
-  );
 }

@@ -1,5 +1,6 @@
 import { UsageError } from '../common';
-import { requireGenesys, size } from '../config';
+import { readFlag, requireGenesys, size } from '../config';
+import { DEFAULT_INPUT_LIMITS } from '../conversation';
 import { type GenesysFeed, startGenesysFeed } from '../genesys';
 import { createIngest, type Ingest } from '../ingest';
 import { createEventCodec, createLocalSchemas, topicNames } from '../log';
@@ -13,7 +14,7 @@ import {
   type Rotation,
   startRecordingWriter,
 } from '../record';
-import { inputLimitsOf, limitsOf, maskOf } from '../wiring';
+import { limitsOf, maskOf } from '../wiring';
 import type { Context } from './context';
 
 export interface RecordFlags {
@@ -86,7 +87,7 @@ async function ingestOf({ config }: Context): Promise<Ingest> {
   const topics = topicNames(config.topics.prefix);
   const events = await createEventCodec(createLocalSchemas(), topics);
   const limits = limitsOf(config);
-  return createIngest({ stage: 'bridge', topics, events, limits, input: inputLimitsOf(config), mask: maskOf(config) });
+  return createIngest({ stage: 'bridge', topics, events, limits, input: DEFAULT_INPUT_LIMITS, mask: maskOf(config) });
 }
 
 async function openTarget({ io }: Context, flags: RecordFlags, format: 'plain' | 'gzip'): Promise<RecordingTarget> {
@@ -100,16 +101,9 @@ async function openTarget({ io }: Context, flags: RecordFlags, format: 'plain' |
 
 function rotationOf({ rotateBytes, rotateMinutes }: RecordFlags): Rotation {
   return {
-    bytes: rotateBytes === undefined ? null : bytesOf(rotateBytes),
+    bytes: rotateBytes === undefined ? null : readFlag('--rotate-bytes', size(1, Number.MAX_SAFE_INTEGER), rotateBytes),
     afterMs: rotateMinutes === undefined ? null : minutesOf(rotateMinutes) * 60_000,
   };
-}
-
-function bytesOf(flag: string): number {
-  const { schema, allowed } = size(1, Number.MAX_SAFE_INTEGER);
-  const parsed = schema.safeParse(flag);
-  if (parsed.success) return parsed.data;
-  throw new UsageError(`--rotate-bytes: ${parsed.error.issues[0]?.message ?? flag}; allowed: ${allowed}`);
 }
 
 function minutesOf(flag: string): number {

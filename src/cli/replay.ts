@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { UsageError, write } from '../common';
 import {
   compareIds,
+  DEFAULT_INPUT_LIMITS,
   printableRow,
   printableVisit,
   type QueueConversation,
@@ -11,7 +12,7 @@ import {
 } from '../conversation';
 import { printableRecord } from '../log';
 import { checkRecordings, recordedLines, replay, type ReplaySummary } from '../replay';
-import { foldSettingsOf, inputLimitsOf, limitsOf, maskOf } from '../wiring';
+import { foldSettingsOf, limitsOf, maskOf } from '../wiring';
 import type { Context } from './context';
 import { openReplayLog, openReplayStore, startReplaySink, storedRows, type ReplayPlace } from './replay-parts';
 
@@ -62,7 +63,7 @@ export async function runReplay(command: Context, files: readonly string[], flag
     topics,
     settings: foldSettingsOf(config),
     limits: limitsOf(config),
-    input: inputLimitsOf(config),
+    input: DEFAULT_INPUT_LIMITS,
     mask: maskOf(config),
     deadLetterLimits: config.deadLetters,
     metrics: context.metrics,

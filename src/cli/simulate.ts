@@ -1,12 +1,13 @@
 import { messageOf, OperatorError, write } from '../common';
-import { type Simulator, startSimulator } from '../simulator';
+import { type Simulator, type SimulatorOptions, startSimulator } from '../simulator';
 import type { Context } from './context';
+import { simulationOf } from './simulation';
+import type { SimulationFlags } from './simulation-flags';
 
 /** `queuefold simulate`: runs until it is told to stop; stdout is what a client needs, as settings. */
-export async function runSimulate(context: Context): Promise<void> {
-  const { config, io, quiet, shutdown } = context;
-  const { port } = config.simulator;
-  const simulator = await listening(port, () => startSimulator(config.simulator));
+export async function runSimulate(context: Context, flags: SimulationFlags): Promise<void> {
+  const { io, quiet, shutdown } = context;
+  const simulator = await startListening(simulationOf(flags));
   shutdown.onStop('simulator', () => simulator.stop());
   await write(io.stdout, settingsFor(simulator));
   if (!quiet) {
@@ -30,13 +31,14 @@ function settingsFor({ loginUrl, apiUrl, clientId, clientSecret }: Simulator): s
     .join('');
 }
 
-async function listening(port: number, start: () => Promise<Simulator>): Promise<Simulator> {
+/** @throws OperatorError where the port is taken */
+export async function startListening(simulation: SimulatorOptions): Promise<Simulator> {
   try {
-    return await start();
+    return await startSimulator(simulation);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     throw new OperatorError(
-      `SIM_PORT: port ${port} is taken (${messageOf(error)}). Set SIM_PORT or --port to another one, or to 0 for a free one.`,
+      `--sim-port: port ${simulation.port} is taken (${messageOf(error)}). Name another one, or 0 for a free one.`,
     );
   }
 }

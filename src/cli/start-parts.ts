@@ -16,11 +16,12 @@ import {
 import type { Credentials, GenesysUrls } from '../genesys';
 import { createLocalSchemas, createMemoryLog, discard, NAMES_PARTITIONS, topicNames } from '../log';
 import type { Shutdown } from '../ops';
-import { startSimulator } from '../simulator';
+import type { SimulatorOptions } from '../simulator';
 import { connectStore, type Store } from '../store';
 import { type Connected, connectKafka, kafkaConnection, registryOptions, setUp, setUpTables } from '../wiring';
 import type { Context } from './context';
 import { configuredStore } from './role';
+import { startListening } from './simulate';
 
 /** Label and address, for people. */
 export type Where = readonly (readonly [label: string, value: string])[];
@@ -139,7 +140,7 @@ export interface GenesysPart {
 }
 
 /** The configured organisation, else a simulated one. */
-export async function openGenesys({ config, shutdown }: Context): Promise<GenesysPart> {
+export async function openGenesys({ config, shutdown }: Context, simulation: SimulatorOptions): Promise<GenesysPart> {
   if (config.genesys.clientId !== undefined) {
     const { clientId, clientSecret, loginUrl, apiUrl } = requireGenesys(config);
     return {
@@ -149,7 +150,7 @@ export async function openGenesys({ config, shutdown }: Context): Promise<Genesy
     };
   }
   // What an earlier start has seen to its end does not begin again under the same id.
-  const simulator = await startSimulator({ ...config.simulator, port: 0, day: Date.now() });
+  const simulator = await startListening({ ...simulation, day: Date.now() });
   shutdown.onStop('simulated organisation', () => simulator.stop());
   const { clientId, clientSecret, loginUrl, apiUrl } = simulator;
   return {

@@ -7,9 +7,11 @@ import { livenessOf, startOpsHttp } from '../ops';
 import { startSinkRole } from '../sink';
 import { boardModel, startLiveView } from './board';
 import { tracingOf, type Context } from './context';
+import { refuseForRealGenesys, simulationOf } from './simulation';
+import { START_SIMULATION, type SimulationFlags } from './simulation-flags';
 import { memoryDir, openGenesys, openKafka, openMemoryLog, openStore, progressOf, type Where } from './start-parts';
 
-export interface StartFlags {
+export interface StartFlags extends SimulationFlags {
   readonly log: 'kafka' | 'memory';
 }
 
@@ -22,6 +24,8 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
       'CLICKHOUSE_URL: not with --log memory, whose offsets begin anew with every start; unset it, or use --log kafka',
     );
   }
+  refuseForRealGenesys(config, flags);
+  const simulation = simulationOf(flags, START_SIMULATION);
   // Before anything is made: where it is not installed, that is what has to be said.
   if (config.clickhouse.url === undefined) loadEngine();
   keepPrivate();
@@ -43,7 +47,7 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
       : await openKafka(started, store, (brokers, registry) => withUrls(config, brokers, registry));
   const { log, schemas, topics } = kafka;
   progress('Genesys');
-  const genesys = await openGenesys(started);
+  const genesys = await openGenesys(started, simulation);
   if (shutdown.signal.aborted) return;
 
   const tracing = await tracingOf(started);

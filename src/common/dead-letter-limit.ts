@@ -2,13 +2,20 @@ import { OperatorError } from './errors';
 
 /** When a task or a sink stops instead of draining its topic into the dead letters (same idea: Sentry's arroyo, DlqLimit). */
 export interface DeadLetterLimits {
-  /** `DLQ_MAX_CONSECUTIVE`: so many unreadable records in a row; 0: no limit. */
+  /** So many unreadable records in a row; 0: no limit. */
   readonly maxConsecutive: number;
-  /** `DLQ_MAX_RATIO`: this part of the last 1,000 records; 0: no limit. */
+  /** This part of the last 1,000 records; 0: no limit. */
   readonly maxRatio: number;
 }
 
 const WINDOW = 1_000;
+/** A topic of which every other record cannot be read has a wrong producer, not a few bad records. */
+const MAX_RATIO = 0.5;
+
+/** @param maxConsecutive `DLQ_MAX_CONSECUTIVE`; 0: neither of the two limits */
+export function deadLetterLimits(maxConsecutive: number): DeadLetterLimits {
+  return { maxConsecutive, maxRatio: maxConsecutive === 0 ? 0 : MAX_RATIO };
+}
 
 export interface DeadLetterLimit {
   readable(): void;
@@ -31,7 +38,7 @@ export function tooManyDeadLetters(
   return new OperatorError(
     `${topic}[${partition}]: ${why} cannot ${cannot}, the first at offset ${firstOffset} (${reason}: ${message}). ` +
       'Stopped, so as not to drain the topic into the dead letters. Remove the cause (a wrong producer or schema registry?), ' +
-      'or let them go to the dead letters with DLQ_MAX_CONSECUTIVE=0 and DLQ_MAX_RATIO=0.',
+      'or let them go to the dead letters with DLQ_MAX_CONSECUTIVE=0.',
   );
 }
 

@@ -3,6 +3,7 @@ export {
   createDeadLetterLimit,
   type DeadLetterLimit,
   type DeadLetterLimits,
+  deadLetterLimits,
   tooManyDeadLetters,
 } from './dead-letter-limit';
 export { AwayError, messageOf, OperatorError, UsageError } from './errors';

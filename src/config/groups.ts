@@ -1,4 +1,4 @@
-import type { NameKind } from '../common';
+import { type DeadLetterLimits, deadLetterLimits, type NameKind } from '../common';
 import type { ResolvedSettings } from './resolve';
 import type { LiveText, Secret } from './secret';
 import type { SettingValue } from './settings';
@@ -10,7 +10,7 @@ export interface Config {
   readonly clickhouse: ClickHouseConfig;
   readonly genesys: GenesysConfig;
   /** Secret undefined: no `POST /events`. */
-  readonly events: { readonly secret: Secret | undefined; readonly maxBytes: number; readonly perSecond: number };
+  readonly events: { readonly secret: Secret | undefined };
   readonly topics: {
     readonly prefix: string;
     readonly partitions: number;
@@ -23,34 +23,13 @@ export interface Config {
     readonly visits: 'on' | 'off';
   };
   readonly bridge: { readonly pendingBytes: number };
-  readonly limits: {
-    readonly frameBytes: number;
-    readonly frameDepth: number;
-    readonly textBytes: number;
-    readonly snapshotBytes: number;
-    readonly participants: number;
-    readonly communications: number;
-  };
-  /** 0: no limit. */
-  readonly deadLetters: { readonly maxConsecutive: number; readonly maxRatio: number };
+  readonly limits: { readonly snapshotBytes: number };
+  readonly deadLetters: DeadLetterLimits;
   /** Undefined: nothing is masked. */
   readonly privacy: { readonly mask: readonly ('ani' | 'dnis' | 'subject')[]; readonly key: Secret } | undefined;
   readonly sink: {
     readonly flushMs: number;
-    readonly flushRows: number;
-    readonly flushBytes: number;
-    readonly cleanupIntervalMs: number;
     readonly cleanupGraceMs: number;
-  };
-  readonly simulator: {
-    readonly seed: number;
-    readonly conversationsPerSecond: number;
-    readonly queues: number;
-    readonly agents: number;
-    readonly acceleration: number;
-    /** Undefined: nothing goes wrong. */
-    readonly faultsSeed: number | undefined;
-    readonly port: number;
   };
   readonly http: { readonly host: string; readonly port: number };
   /** Endpoint undefined: nothing is traced. */
@@ -130,9 +109,8 @@ export interface GenesysConfig {
   readonly apiUrl: string | undefined;
   /** Ids or names; `['*']`: all. */
   readonly queues: readonly string[];
-  readonly queuesEveryMs: number;
-  /** Null `everyMs`: names are not asked for. */
-  readonly names: { readonly of: readonly NameKind[]; readonly everyMs: number | null };
+  /** None: names are not asked for. */
+  readonly namesOf: readonly NameKind[];
   readonly shard: { readonly index: number; readonly count: number };
   readonly channels: number;
 }
@@ -169,17 +147,13 @@ export function groupSettings(settings: ResolvedSettings): Config {
       loginUrl: settings.GENESYS_LOGIN_URL.value,
       apiUrl: settings.GENESYS_API_URL.value,
       queues: settings.QUEUES.value,
-      queuesEveryMs: settings.QUEUES_EVERY.value,
-      names: { of: settings.NAMES_OF.value.map((kinds) => NAME_KIND[kinds]), everyMs: settings.NAMES_EVERY.value },
-      shard: { index: settings.SHARD.value, count: settings.SHARDS.value },
+      namesOf: (settings.NAMES_OF.value ?? []).map((kinds) => NAME_KIND[kinds]),
+      // Pods of one StatefulSet count on from share to share: they are each share's bridges in turn.
+      shard: { index: settings.SHARD.value % settings.SHARDS.value, count: settings.SHARDS.value },
       // Genesys gives an OAuth client 20, of which two are left to replace others.
       channels: settings.GENESYS_CHANNELS.value ?? Math.max(1, Math.floor(18 / settings.SHARDS.value)),
     },
-    events: {
-      secret: settings.EVENTS_SECRET.value,
-      maxBytes: settings.EVENTS_MAX_BYTES.value,
-      perSecond: settings.EVENTS_PER_SECOND.value,
-    },
+    events: { secret: settings.EVENTS_SECRET.value },
     topics: {
       prefix: settings.TOPIC_PREFIX.value,
       partitions: settings.PARTITIONS.value,
@@ -192,34 +166,12 @@ export function groupSettings(settings: ResolvedSettings): Config {
       visits: settings.VISITS.value,
     },
     bridge: { pendingBytes: settings.BRIDGE_PENDING_BYTES.value },
-    limits: {
-      frameBytes: settings.LIMIT_FRAME_BYTES.value,
-      frameDepth: settings.LIMIT_FRAME_DEPTH.value,
-      textBytes: settings.LIMIT_TEXT_BYTES.value,
-      snapshotBytes: settings.LIMIT_SNAPSHOT_BYTES.value,
-      participants: settings.LIMIT_PARTICIPANTS.value,
-      communications: settings.LIMIT_COMMUNICATIONS.value,
-    },
-    deadLetters: {
-      maxConsecutive: settings.DLQ_MAX_CONSECUTIVE.value,
-      maxRatio: settings.DLQ_MAX_RATIO.value,
-    },
+    limits: { snapshotBytes: settings.LIMIT_SNAPSHOT_BYTES.value },
+    deadLetters: deadLetterLimits(settings.DLQ_MAX_CONSECUTIVE.value),
     privacy: privacyConfig(settings),
     sink: {
       flushMs: settings.SINK_FLUSH_MS.value,
-      flushRows: settings.SINK_FLUSH_ROWS.value,
-      flushBytes: settings.SINK_FLUSH_BYTES.value,
-      cleanupIntervalMs: settings.SINK_CLEANUP_INTERVAL.value,
       cleanupGraceMs: settings.SINK_CLEANUP_GRACE.value,
-    },
-    simulator: {
-      seed: settings.SIM_SEED.value,
-      conversationsPerSecond: settings.SIM_CONVERSATIONS_PER_SECOND.value,
-      queues: settings.SIM_QUEUES.value,
-      agents: settings.SIM_AGENTS.value,
-      acceleration: settings.SIM_ACCELERATION.value,
-      faultsSeed: settings.SIM_FAULTS_SEED.value,
-      port: settings.SIM_PORT.value,
     },
     http: { host: settings.HTTP_HOST.value, port: settings.HTTP_PORT.value },
     tracing: {

@@ -11,7 +11,8 @@ export type {
   RegistryConfig,
   TlsConfig,
 } from './groups';
-export { size } from './kinds';
+export { readFlag } from './flag';
+export { integer, number, size } from './kinds';
 export { type ConfigSources, isSet, loadConfig, withDefaults } from './load';
 export {
   requireClickHouse,
@@ -21,6 +22,5 @@ export {
   requireKafka,
   requireRegistry,
 } from './require';
-export type { Override } from './resolve';
 export { createSecret, type Secret } from './secret';
 export type { SettingKey } from './settings';

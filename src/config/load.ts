@@ -2,7 +2,7 @@ import { UsageError } from '../common';
 import { readConfigFile } from './file';
 import { groupSettings, type Config } from './groups';
 import { isChosen } from './origin';
-import { resolveSettings, withFallbacks, type Override, type ParsedSettings, type ResolvedSettings } from './resolve';
+import { resolveSettings, withFallbacks, type ParsedSettings, type ResolvedSettings } from './resolve';
 import { crossProblems } from './rules';
 import type { SettingKey } from './settings';
 
@@ -10,16 +10,14 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The YAML file of `--config`; absent: `QUEUEFOLD_CONFIG`, else none. */
   readonly file?: string;
-  /** What flags of the command line say. */
-  readonly overrides?: Readonly<Partial<Record<SettingKey, Override>>>;
 }
 
 /** Reads and checks everything at once. UsageError lists every problem; it never shows a secret. */
-export function loadConfig({ env, file, overrides = {} }: ConfigSources): Config {
+export function loadConfig({ env, file }: ConfigSources): Config {
   const path = file ?? (env['QUEUEFOLD_CONFIG'] || undefined);
   const configFile = path === undefined ? null : readConfigFile(path);
   const problems = [...(configFile?.problems ?? [])];
-  const settings = resolveSettings({ env, file: configFile, overrides }, problems);
+  const settings = resolveSettings({ env, file: configFile }, problems);
   return finish(settings, problems);
 }
 
@@ -48,7 +46,7 @@ function finish(settings: ParsedSettings, problems: readonly string[]): Config {
     throw new UsageError([`${all.length} problems with the configuration:`, ...all].join('\n  '));
   }
   // Without a problem every setting has its value.
-  return groupSettings(withShard(withGenesysUrls(settings as ResolvedSettings)));
+  return groupSettings(withGenesysUrls(settings as ResolvedSettings));
 }
 
 /** `GENESYS_LOGIN_URL` and `GENESYS_API_URL` follow from the region. */
@@ -62,12 +60,4 @@ function withGenesysUrls(settings: ResolvedSettings): ResolvedSettings {
     GENESYS_LOGIN_URL: derived(`https://login.${region}`),
     GENESYS_API_URL: derived(`https://api.${region}`),
   };
-}
-
-/** `SHARD` follows from `SHARD_ORDINAL`: the pods of one StatefulSet are each shard's bridges in turn. */
-function withShard(settings: ResolvedSettings): ResolvedSettings {
-  const ordinal = settings.SHARD_ORDINAL.value;
-  if (ordinal === undefined) return settings;
-  const value = ordinal % settings.SHARDS.value;
-  return { ...settings, SHARD: { raw: String(value), value, origin: { kind: 'derived', from: 'SHARD_ORDINAL' } } };
 }

@@ -6,8 +6,7 @@ export type Origin =
   | { readonly kind: 'derived'; readonly from: string }
   | { readonly kind: 'config-file'; readonly path: string }
   | { readonly kind: 'environment'; readonly variable: string }
-  | { readonly kind: 'secret-file'; readonly variable: string; readonly path: string }
-  | { readonly kind: 'flag'; readonly flag: string };
+  | { readonly kind: 'secret-file'; readonly variable: string; readonly path: string };
 
 export function originText(origin: Origin): string {
   switch (origin.kind) {
@@ -23,8 +22,6 @@ export function originText(origin: Origin): string {
       return `environment ${origin.variable}`;
     case 'secret-file':
       return `file ${origin.path} (${origin.variable})`;
-    case 'flag':
-      return `flag ${origin.flag}`;
   }
 }
 

@@ -22,14 +22,6 @@ export type ParsedSettings = { readonly [K in SettingKey]: Resolved<SettingValue
 export interface Sources {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly file: ConfigFile | null;
-  /** From flags of the command line: they win over everything. */
-  readonly overrides: Readonly<Partial<Record<SettingKey, Override>>>;
-}
-
-export interface Override {
-  readonly value: string;
-  /** As people wrote it, e.g. `--prefix`. */
-  readonly flag: string;
 }
 
 interface Found {
@@ -37,7 +29,7 @@ interface Found {
   readonly origin: Origin;
 }
 
-/** Flags win over the environment, the environment over the file, the file over defaults. */
+/** The environment wins over the file, the file over defaults. */
 export function resolveSettings(sources: Sources, problems: string[]): ParsedSettings {
   const entries = SETTING_KEYS.map((key) => {
     const found = find(key, sources, problems);
@@ -66,9 +58,7 @@ function fallbackOf(key: SettingKey): Found | null {
   return fallback === undefined ? null : { raw: fallback, origin: { kind: 'default' } };
 }
 
-function find(key: SettingKey, { env, file, overrides }: Sources, problems: string[]): Found | null {
-  const override = overrides[key];
-  if (override !== undefined) return { raw: override.value, origin: { kind: 'flag', flag: override.flag } };
+function find(key: SettingKey, { env, file }: Sources, problems: string[]): Found | null {
   // An empty variable is an unset one: `VAR=${VAR}` in a compose file makes such.
   const inEnvironment = inLayer(
     key,
@@ -130,7 +120,6 @@ function parseSetting(key: SettingKey, found: Found | null, problems: string[]):
     return { raw: secret ? MASK : raw, value, origin };
   }
   const wrong = parsed.error.issues.map((issue) => issue.message).join(', ');
-  const name = found.origin.kind === 'flag' ? found.origin.flag : key;
-  problems.push(`${name}: ${wrong} (${originText(found.origin)}); allowed: ${allowed}`);
+  problems.push(`${key}: ${wrong} (${originText(found.origin)}); allowed: ${allowed}`);
   return { raw: undefined, value: undefined, origin: found.origin };
 }

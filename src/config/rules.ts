@@ -48,13 +48,6 @@ export function crossProblems(settings: ParsedSettings): readonly string[] {
       `KAFKA_COMPRESSION: zstd needs Node.js 22.15, this is ${process.version}; allowed here: lz4, snappy, gzip`,
     );
   }
-  const { SHARD: shard, SHARDS: shards } = settings;
-  if (shard.value !== undefined && shards.value !== undefined && shard.value >= shards.value) {
-    problems.push(`SHARD: ${shard.value}; allowed with SHARDS=${shards.value}: 0 to ${shards.value - 1}`);
-  }
-  if (isSet('SHARD_ORDINAL') && isChosen(shard.origin) && shard.origin.kind !== 'derived') {
-    problems.push('SHARD: set together with SHARD_ORDINAL, from which it follows; allowed: one of the two');
-  }
   const queues = settings.QUEUES.value;
   if (queues?.includes('*') && queues.length > 1) {
     problems.push('QUEUES: * stands beside others; allowed: either * alone or ids and names');

@@ -12,7 +12,7 @@ export {
   type VisitRecord,
 } from './fold';
 export { type ListedColumn, unlistedColumns } from './known-values';
-export { type InputLimits, isDeeperThan, type Limits } from './limits';
+export { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS, type InputLimits, isDeeperThan, type Limits } from './limits';
 export { parseLine, readLine } from './line';
 export { invalid, type Invalid, type InvalidReason, type Outcome, type SkipReason } from './outcome';
 export { createPartitionFold, type OnDone } from './partition';

@@ -9,6 +9,10 @@ export interface Limits {
   readonly bytes: number;
 }
 
+/**
+ * Conferences of Genesys have hundreds of participants, a transferred call a communication for each step: what has more is
+ * an attack or an error of its source. Only the bytes are a setting (LIMIT_SNAPSHOT_BYTES): brokers differ in them.
+ */
 export const DEFAULT_LIMITS: Limits = { participants: 2_000, communications: 10_000, bytes: 4 * MIB };
 
 /** What is refused of an input before, or beside, what it says. */
@@ -21,6 +25,10 @@ export interface InputLimits {
   readonly textBytes: number;
 }
 
+/**
+ * No settings: a real notification has some 10 KB, a dozen levels and subjects of a line, so nobody needs more; and what is
+ * below costs a bridge of 256 MiB no more than it has.
+ */
 export const DEFAULT_INPUT_LIMITS: InputLimits = { bytes: 16 * MIB, depth: 500, textBytes: 256 * KIB };
 
 const QUOTE = 0x22;

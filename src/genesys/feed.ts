@@ -110,7 +110,12 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
   logger.info({ queues: watch.queues().size, channels: channels.size() }, 'Genesys queues are subscribed');
   const stopping = new AbortController();
   const polling = pollQueues({ rest, watch, channels, metrics, logger, reconciler, signal: stopping.signal, timings });
-  const naming = options.names && pollNames({ ...options.names, rest, metrics, logger, signal: stopping.signal });
+  const naming =
+    options.names &&
+    pollNames({
+      ...{ ...options.names, everyMs: timings.namesEveryMs },
+      ...{ rest, metrics, logger, signal: stopping.signal },
+    });
 
   return {
     ready: () => channels.state() === 'ready',

@@ -10,13 +10,13 @@ export type NameLists = ReadonlyMap<NameKind, readonly Named[]>;
 
 export interface NamesWanted {
   readonly kinds: readonly NameKind[];
-  /** Between two looks. */
-  readonly everyMs: number;
   /** Takes what a look has found. What it throws is logged, and the next look makes up for it. */
   readonly keep: (lists: NameLists) => Promise<void>;
 }
 
 export interface NamesPolling extends NamesWanted {
+  /** Between two looks. */
+  readonly everyMs: number;
   readonly rest: Rest;
   readonly metrics: Metrics;
   readonly logger: Logger;

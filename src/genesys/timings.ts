@@ -23,8 +23,10 @@ export interface Timings {
   readonly deadAfterMs: number;
   /** A channel is replaced when so much of its life has passed (of the real 24 h: after about 21.5 h). */
   readonly renewAtFraction: number;
-  /** Between two looks at the list of queues. */
+  /** Between two looks at the list of queues: a new one is heard after half of it on average, for a request or two each time. */
   readonly queuesEveryMs: number;
+  /** Between two looks at names, which may be hundreds of requests; people rename things rarely. */
+  readonly namesEveryMs: number;
   /** How long an old socket is still read when its successor is open: what is under way arrives. */
   readonly overlapMs: number;
 }
@@ -44,6 +46,7 @@ export const DEFAULT_TIMINGS: Timings = {
   deadAfterMs: 35_000,
   renewAtFraction: 0.9,
   queuesEveryMs: 5 * 60_000,
+  namesEveryMs: 15 * 60_000,
   overlapMs: 2_000,
 };
 

@@ -30,6 +30,15 @@ export interface SinkRoleOptions {
   readonly names?: 'followed' | 'left-out';
 }
 
+/**
+ * A batch ends at whichever of them comes first. ClickHouse makes a part of each: larger ones gain nothing any more, and
+ * are the more to be sent again after an error. How old its first row may become is a setting (SINK_FLUSH_MS).
+ */
+const FLUSH_ROWS = 10_000;
+const FLUSH_BYTES = 8 * 1024 * 1024;
+/** Ended conversations wait for SINK_CLEANUP_GRACE, which is 10 minutes at least: looking more often finds nothing new. */
+const CLEANUP_INTERVAL_MS = 10 * 60_000;
+
 /** The sink: the state topic into ClickHouse, at least once, made exact by versions. */
 export async function startSinkRole(
   parts: RoleParts & { readonly store: Store },
@@ -58,7 +67,7 @@ export async function startSinkRole(
     await producer.send([deadLetterRecord(topics.deadLetters, { stage: 'sink', reason, message, key, origin, body })]);
   };
 
-  const { flushMs, flushRows, flushBytes, cleanupIntervalMs, cleanupGraceMs } = config.sink;
+  const { flushMs, cleanupGraceMs } = config.sink;
   const identity = { topic: topics.state, id: await log.topicId(topics.state) };
   if (identity.id === null) logger.info('the log tells no topic ids: a state topic that is made anew is not noticed');
   const place = { table: HISTORY_TABLE, database: store.database };
@@ -74,11 +83,11 @@ export async function startSinkRole(
     deadLetterLimits: config.deadLetters,
     receivedOf,
     onStored: tracing && ((batch) => reportStored(tracing, batch, { group, ...place })),
-    flush: { ms: flushMs, rows: flushRows, bytes: flushBytes },
+    flush: { ms: flushMs, rows: FLUSH_ROWS, bytes: FLUSH_BYTES },
     epoch: await claimEpoch(store, identity),
     topicId: identity.id,
     tombstoneRetentionMs: await tombstoneRetention(parts),
-    cleanup: { intervalMs: cleanupIntervalMs, graceMs: cleanupGraceMs },
+    cleanup: { intervalMs: CLEANUP_INTERVAL_MS, graceMs: cleanupGraceMs },
     metrics,
     logger,
   });

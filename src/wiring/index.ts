@@ -3,5 +3,5 @@ export { type Connected, connectKafka, kafkaConnection, registryOptions, tlsMate
 export { watchLoop } from './loop-watch';
 export { logAnswers, storeAnswers } from './reach';
 export type { RoleParts, RunningRole } from './role';
-export { foldSettingsOf, inputLimitsOf, limitsOf, maskOf } from './settings';
+export { foldSettingsOf, limitsOf, maskOf } from './settings';
 export { minInsyncReplicas, setUp, type SetupOptions, setUpTables, topicSchemas } from './setup';

@@ -1,18 +1,10 @@
 import type { Config } from '../config';
-import type { FoldChoices, InputLimits, Limits, PrivacyMask } from '../conversation';
+import { DEFAULT_LIMITS, type FoldChoices, type Limits, type PrivacyMask } from '../conversation';
 
 /** The configuration in the words of the modules that it is for. */
 
 export function limitsOf({ limits }: Config): Limits {
-  return {
-    participants: limits.participants,
-    communications: limits.communications,
-    bytes: limits.snapshotBytes,
-  };
-}
-
-export function inputLimitsOf({ limits }: Config): InputLimits {
-  return { bytes: limits.frameBytes, depth: limits.frameDepth, textBytes: limits.textBytes };
+  return { ...DEFAULT_LIMITS, bytes: limits.snapshotBytes };
 }
 
 export function foldSettingsOf(config: Config): FoldChoices {

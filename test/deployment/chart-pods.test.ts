@@ -116,7 +116,7 @@ describe('the bridge', () => {
   test('of one share is a Deployment, which replaces a pod on a lost node after a minute', async () => {
     const bridge = podOf(await renderedWith({}), 'bridge');
     expect([bridge.of, bridge.replicas]).toEqual(['Deployment live-queuefold-bridge', 1]);
-    expect(bridge.spec.containers[0]?.env?.map(({ name }) => name)).not.toContain('SHARD_ORDINAL');
+    expect(bridge.spec.containers[0]?.env?.map(({ name }) => name)).not.toContain('SHARD');
     expect(bridge.spec).toMatchObject({
       tolerations: ['unreachable', 'not-ready'].map((state) => ({
         key: `node.kubernetes.io/${state}`,
@@ -135,7 +135,7 @@ describe('the bridge', () => {
   test('of several shares is a StatefulSet, whose ordinals say which is whose', async () => {
     const bridge = podOf(await renderedWith({ bridge: { shards: 2 } }), 'bridge');
     expect([bridge.of, bridge.replicas]).toEqual(['StatefulSet live-queuefold-bridge', 2]);
-    expect(bridge.spec.containers[0]?.env?.map(({ name }) => name)).toContain('SHARD_ORDINAL');
+    expect(bridge.spec.containers[0]?.env?.map(({ name }) => name)).toContain('SHARD');
   });
 });
 

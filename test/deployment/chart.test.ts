@@ -180,9 +180,9 @@ describe('values', () => {
       ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name.endsWith('-bridge'),
     );
     expect(bridge?.data).toMatchObject({
-      EVENTS_MAX_BYTES: '2097152',
+      LIMIT_SNAPSHOT_BYTES: '2097152',
       PARTITIONS: '24',
-      DLQ_MAX_RATIO: '0.25',
+      TRACE_RATIO: '0.25',
       KAFKA_SSL: 'true',
     });
   });

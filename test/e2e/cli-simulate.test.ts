@@ -29,7 +29,7 @@ async function settingsOf(stdout: NodeJS.ReadableStream): Promise<ReadonlyMap<st
 }
 
 test('prints the settings of a client that can log in, and a signal is its regular end', async () => {
-  const { child, ended } = simulate('--port', '0', '--queues', '3');
+  const { child, ended } = simulate('--sim-port', '0', '--queues', '3');
   const settings = await settingsOf(child.stdout);
   const credentials = [settings.get('GENESYS_CLIENT_ID'), settings.get('GENESYS_CLIENT_SECRET')].join(':');
   const answer = await fetch(`${settings.get('GENESYS_LOGIN_URL') ?? ''}/oauth/token`, {
@@ -47,14 +47,14 @@ test('prints the settings of a client that can log in, and a signal is its regul
   expect(stderr).toContain('3 queues');
 });
 
-test('a taken port is named with its setting and its flag', async () => {
-  const first = simulate('--port', '0');
+test('a taken port is named with its flag', async () => {
+  const first = simulate('--sim-port', '0');
   const url = new URL((await settingsOf(first.child.stdout)).get('GENESYS_API_URL') ?? '');
-  const second = await simulate('--port', url.port).ended;
+  const second = await simulate('--sim-port', url.port).ended;
   first.child.kill('SIGTERM');
   await first.ended;
   expect(second.code).toBe(1);
-  expect(second.stderr).toMatch(new RegExp(`^queuefold: SIM_PORT: port ${url.port} is taken .*--port`));
+  expect(second.stderr).toMatch(new RegExp(`^queuefold: --sim-port: port ${url.port} is taken `));
 });
 
 test('a flag that is wrong is named as it was written', async () => {

@@ -15,7 +15,6 @@ import {
   brokenRecordings,
   marksEverywhere,
   MOST_BYTES,
-  MOST_PARTICIPANTS,
   recorded,
   skipped,
   type Json,
@@ -42,7 +41,6 @@ const SETTINGS: Environment = {
   PARTITIONS: '4',
   LOG_LEVEL: 'trace',
   SINK_FLUSH_MS: '100',
-  LIMIT_PARTICIPANTS: String(MOST_PARTICIPANTS),
   LIMIT_SNAPSHOT_BYTES: String(MOST_BYTES),
 };
 const LIMIT_MS = 30_000;

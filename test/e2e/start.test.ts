@@ -61,7 +61,7 @@ function given(...names: readonly string[]): Readonly<Record<string, string>> {
 /** The command, its output piped, with data on its stdin, a careless umask, and nothing in its environment but these. */
 function launch(args: readonly string[], dataDir: string, tools: Readonly<Record<string, string>> = TOOLS): Launched {
   const child = spawn('/bin/sh', ['-c', 'umask 000; exec "$@"', 'sh', process.execPath, BIN, ...args], {
-    env: { ...NO_ENGINE, ...tools, DATA_DIR: dataDir, HTTP_PORT: '0', SIM_CONVERSATIONS_PER_SECOND: '10' },
+    env: { ...NO_ENGINE, ...tools, DATA_DIR: dataDir, HTTP_PORT: '0' },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   // Somebody who reads it would take it for data.
@@ -90,7 +90,7 @@ interface Started extends Launched {
 
 /** `queuefold start`, when it has said where to look. */
 async function start(dataDir: string, flags: readonly string[], tools = TOOLS): Promise<Started> {
-  const running = launch(['start', ...flags], dataDir, tools);
+  const running = launch(['start', '--rate', '10', ...flags], dataDir, tools);
   await until('the addresses, the last of which is that of Genesys', FIRST_START_MS, () => {
     if (running.isOver()) throw new EndedError(`start ended: ${running.stderr()}`);
     return /^Genesys .*\n/m.test(running.stderr());

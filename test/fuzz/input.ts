@@ -96,7 +96,7 @@ async function openWorld(size: typeof SMALL_BATCH) {
   const schemas = createLocalSchemas();
   const store = await storeForTests();
   const config = loadConfig({
-    env: { SINK_FLUSH_MS: '20', DLQ_MAX_CONSECUTIVE: '0', DLQ_MAX_RATIO: '0', TOPIC_PREFIX: topics.prefix },
+    env: { SINK_FLUSH_MS: '20', DLQ_MAX_CONSECUTIVE: '0', TOPIC_PREFIX: topics.prefix },
   });
   const metrics = createMetrics();
   const cluster = createMemoryCluster({

@@ -49,7 +49,8 @@ async function main(): Promise<void> {
       credentials: { clientId, clientSecret: clientSecret?.reveal() ?? '' },
       urls: { loginUrl, apiUrl },
     },
-    timings: scaled(DEFAULT_TIMINGS, acceleration),
+    // Half a minute of the organisation's time: a new queue is found while a round recovers.
+    timings: scaled({ ...DEFAULT_TIMINGS, queuesEveryMs: 30_000 }, acceleration),
     reconciliation: scaled(SOAK_RECONCILIATION, acceleration),
   });
   const sum = async (counter: { get(): Promise<{ values: { value: number }[] }> }): Promise<number> =>

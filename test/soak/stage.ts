@@ -48,8 +48,6 @@ export async function setStage({ seed, acceleration, conversationsPerSecond }: S
       GENESYS_CLIENT_SECRET: simulator.clientSecret,
       GENESYS_LOGIN_URL: simulator.loginUrl,
       GENESYS_API_URL: simulator.apiUrl,
-      // Half a minute of the organisation's time: a new queue is found while a round recovers.
-      QUEUES_EVERY: `${Math.max(1, Math.round(30 / acceleration))}s`,
     });
     const bridge = createSoakBridge(env, acceleration);
     services.own(bridge, bridge.kill);

@@ -78,7 +78,7 @@ spec:
       {{- if or $secrets $ordinal $env }}
       env:
         {{- if $ordinal }}
-        - name: SHARD_ORDINAL
+        - name: SHARD
           valueFrom: { fieldRef: { fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']" } }
         {{- end }}
         {{- range $name, $from := $secrets }}

@@ -26,10 +26,14 @@ let url = '';
 let prometheus: Prometheus;
 
 beforeAll(async () => {
-  queuefold = spawn(process.execPath, [join(packageRoot(), 'bin', 'queuefold.js'), 'start', '--log', 'memory'], {
-    env: { PATH: process.env['PATH'], DATA_DIR: folder, HTTP_PORT: '0', SIM_CONVERSATIONS_PER_SECOND: '10' },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  queuefold = spawn(
+    process.execPath,
+    [join(packageRoot(), 'bin', 'queuefold.js'), 'start', '--log', 'memory', '--rate', '10'],
+    {
+      env: { PATH: process.env['PATH'], DATA_DIR: folder, HTTP_PORT: '0' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
   let said = '';
   queuefold.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
   const address = (): string => /^Metrics +http:\/\/(\S+)\/metrics$/m.exec(said)?.[1] ?? '';

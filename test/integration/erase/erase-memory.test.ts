@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { loadConfig, type Config } from '../../../src/config';
+import { DEFAULT_INPUT_LIMITS } from '../../../src/conversation';
 import { erase, findErasable } from '../../../src/erase';
 import { startFoldRole } from '../../../src/fold';
 import { createIngest } from '../../../src/ingest';
@@ -8,7 +9,7 @@ import { createMemoryCluster, type MemoryCluster } from '../../../src/log/memory
 import { createMetrics } from '../../../src/ops';
 import { startSinkRole } from '../../../src/sink';
 import { countErasable } from '../../../src/store';
-import { inputLimitsOf, limitsOf, maskOf, type RunningRole } from '../../../src/wiring';
+import { limitsOf, maskOf, type RunningRole } from '../../../src/wiring';
 import { until } from '../../support/clickhouse/sink';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
 import { QUIET } from '../../support/clickhouse/store-rows';
@@ -57,7 +58,7 @@ async function startWith(config: Config, ...names: readonly ('fold' | 'sink')[])
 
 async function send(config: Config, ...lines: readonly string[]): Promise<void> {
   const events = await createEventCodec(schemas, topics);
-  const settings = { limits: limitsOf(config), input: inputLimitsOf(config), mask: maskOf(config) };
+  const settings = { limits: limitsOf(config), input: DEFAULT_INPUT_LIMITS, mask: maskOf(config) };
   const ingest = createIngest({ stage: 'bridge', topics, events, ...settings });
   const producer = await log.createProducer();
   const records = lines.map((line) => {

@@ -11,11 +11,11 @@ import { topicDefinitions, topicNames } from '../../../src/log';
 export const CHART = join(packageRoot(), 'helm', 'queuefold');
 
 /** The chart gives these itself, or they are for another way of running queuefold. */
-const NOT_IN_THE_CHART = /^(SHARDS?|SHARD_ORDINAL|HTTP_PORT|DATA_DIR|SIM_.*)$/;
+const NOT_IN_THE_CHART = /^(SHARDS?|HTTP_PORT|DATA_DIR)$/;
 
 /** Read by some roles only; everything else by all of them. */
 const READERS: readonly (readonly [pattern: RegExp, roles: readonly string[]])[] = [
-  [/^(GENESYS|NAMES|EVENTS|BRIDGE|PRIVACY)_|^QUEUES|^HTTPS?_PROXY$|^NO_PROXY$/, ['bridge']],
+  [/^(GENESYS|NAMES|EVENTS|BRIDGE|PRIVACY)_|^QUEUES$|^HTTPS?_PROXY$|^NO_PROXY$/, ['bridge']],
   [/^SINK_/, ['sink']],
   [/^CLICKHOUSE_/, ['sink', 'setup']],
   // So long the bridge keeps names of what is gone.

@@ -1,8 +1,9 @@
+import { DEFAULT_LIMITS } from '../../../src/conversation';
+
 /** Frames and lines with personal data in every place where there can be any, valid and not. */
 
 export type Json = Readonly<Record<string, unknown>>;
 
-export const MOST_PARTICIPANTS = 40;
 export const MOST_BYTES = 16 * 1024;
 
 export const ALL_REASONS = [
@@ -148,7 +149,7 @@ export function broken(frame: Json, mark: string): readonly string[] {
     withParticipant({ calls: [mark] }),
     withParticipant({ calls: [{ ...aCall, id: { name: mark } }] }),
     withParticipant({ emails: [{ ...aCall, id: null }] }),
-    withBody({ participants: Array.from({ length: MOST_PARTICIPANTS + 1 }, () => first) }),
+    withBody({ participants: [first, ...Array.from({ length: DEFAULT_LIMITS.participants }, () => ({ id: 'p' }))] }),
     withParticipant({ queueId: `${mark} `.repeat(MOST_BYTES / mark.length), calls: [aCall] }),
   ];
   return [
@@ -174,10 +175,11 @@ export function skipped(frame: Json, mark: string): readonly string[] {
 /** What a file can hold and no socket sends. */
 export function brokenRecordings(frame: Json, mark: string): readonly (string | Buffer)[] {
   const receivedAt = '2026-03-02T09:00:00.000Z';
+  // Each has three quarters of the bytes that are allowed, two together have too many.
   const crowd = (from: number): Json => ({
     id: 'crowded',
-    participants: Array.from({ length: MOST_PARTICIPANTS - 10 }, (_, index) => ({
-      id: `p${from + index}`,
+    participants: Array.from({ length: 45 }, (_, index) => ({
+      id: `p${from + index}`.padEnd(200, '-'),
       name: mark,
       calls: [{ id: `k${from + index}`, state: 'connected', name: mark }],
     })),

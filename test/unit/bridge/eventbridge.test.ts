@@ -50,7 +50,7 @@ function envelope(at: number, eventBody: unknown): string {
 
 /** The bridge without Genesys and the fold, in this process, and who posts to it. */
 async function start(settings: Record<string, string>) {
-  const config = loadConfig({ env: { EVENTS_SECRET: SECRET, EVENTS_PER_SECOND: '100000', ...settings } });
+  const config = loadConfig({ env: { EVENTS_SECRET: SECRET, ...settings } });
   const metrics = createMetrics();
   const logger = pino({ level: 'silent' });
   const topics = topicNames(config.topics.prefix);
@@ -58,7 +58,7 @@ async function start(settings: Record<string, string>) {
   const schemas = createLocalSchemas();
   const parts = { config, logger, metrics, log, schemas, topics };
   const fold = await startFoldRole(parts);
-  const bridge = await startBridgeRole({ ...parts, genesys: null });
+  const bridge = await startBridgeRole({ ...parts, genesys: null, eventsLimits: { perSecond: 100_000 } });
   const { registry } = metrics;
   const routes = bridge.routes ?? {};
   const http = await startOpsHttp({ host: '127.0.0.1', port: 0, registry, ready: bridge.ready, routes, logger });

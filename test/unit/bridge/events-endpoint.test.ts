@@ -237,7 +237,7 @@ describe('POST /events, the hops', () => {
 });
 
 describe('POST /events, how much', () => {
-  test('a body over EVENTS_MAX_BYTES is a 413, whether it says its length or not', async () => {
+  test('a body over its limit is a 413, whether it says its length or not', async () => {
     const { http, post, taken } = await serve({ maxBytes: 1_000 });
     const padded = (bytes: number): string => JSON.stringify({ ...envelope('c1'), pad: 'x'.repeat(bytes) });
     expect((await post(padded(1_000))).status).toBe(413);
@@ -253,7 +253,7 @@ describe('POST /events, how much', () => {
     expect((await post('{"message":1}\n'.repeat(1_000))).status).toBe(200);
   });
 
-  test('faster than EVENTS_PER_SECOND is a 429 that tells when to come again', async () => {
+  test('faster than its limit is a 429 that tells when to come again', async () => {
     const { post, taken } = await serve({ perSecond: 10 });
     expect((await post('{"message":1}\n'.repeat(40))).status).toBe(200);
     const answer = await post(JSON.stringify(envelope('c1')));

@@ -62,14 +62,7 @@ describe('defaults', () => {
       visits: 'on',
     });
     expect(config.bridge).toEqual({ pendingBytes: 67_108_864 });
-    expect(config.limits).toEqual({
-      frameBytes: 16_777_216,
-      frameDepth: 500,
-      textBytes: 262_144,
-      snapshotBytes: 4_194_304,
-      participants: 2000,
-      communications: 10_000,
-    });
+    expect(config.limits).toEqual({ snapshotBytes: 4_194_304 });
     expect(config.deadLetters).toEqual({ maxConsecutive: 100, maxRatio: 0.5 });
     expect(config.http).toEqual({ host: '::', port: 9464 });
     expect(config.logLevel).toBe('info');
@@ -102,8 +95,13 @@ describe('values', () => {
     expect(problemIn({ PARTITIONS: '0' })).toContain('"0" is too small');
     expect(problemIn({ HTTP_PORT: '65536' })).toContain('a whole number from 0 to 65535');
     expect(problemIn({ PARTITIONS: '1e3' })).toContain('is not a whole number');
-    expect(problemIn({ DLQ_MAX_RATIO: '1.5' })).toContain('a number from 0 to 1');
-    expect(fromEnv({ DLQ_MAX_RATIO: '.25' }).deadLetters.maxRatio).toBe(0.25);
+    expect(problemIn({ TRACE_RATIO: '1.5' })).toContain('a number from 0 to 1');
+    expect(fromEnv({ TRACE_RATIO: '.25' }).tracing.ratio).toBe(0.25);
+  });
+
+  test('without a limit of unreadable records in a row there is none of their share either', () => {
+    expect(fromEnv({ DLQ_MAX_CONSECUTIVE: '7' }).deadLetters).toEqual({ maxConsecutive: 7, maxRatio: 0.5 });
+    expect(fromEnv({ DLQ_MAX_CONSECUTIVE: '0' }).deadLetters).toEqual({ maxConsecutive: 0, maxRatio: 0 });
   });
 
   test('sizes may have a unit', () => {
@@ -120,15 +118,14 @@ describe('values', () => {
   });
 
   test('what can be off says so by a word or a 0', () => {
-    const every = (NAMES_EVERY: string) => fromEnv({ NAMES_EVERY }).genesys.names.everyMs;
-    expect([every('off'), every('Off'), every('0'), every('90s')]).toEqual([null, null, null, 90_000]);
-    expect(problemIn({ NAMES_EVERY: 'never' })).toContain('"never" is not a duration');
-    expect(problemIn({ NAMES_EVERY: '2d' })).toMatch(/"2d" is too large.*; or off/);
+    const kinds = (NAMES_OF: string) => fromEnv({ NAMES_OF }).genesys.namesOf;
+    expect([kinds('off'), kinds('Off'), kinds('0'), kinds('users')]).toEqual([[], [], [], ['user']]);
+    expect(problemIn({ NAMES_OF: 'agents' })).toMatch(/"agents" is not one of them.*; or off/);
   });
 
   test('users’ names are wanted only when they are asked for', () => {
-    expect(fromEnv({}).genesys.names).toEqual({ of: ['queue', 'skill'], everyMs: 900_000 });
-    expect(fromEnv({ NAMES_OF: 'users,queues' }).genesys.names.of).toEqual(['user', 'queue']);
+    expect(fromEnv({}).genesys.namesOf).toEqual(['queue', 'skill']);
+    expect(fromEnv({ NAMES_OF: 'users,queues' }).genesys.namesOf).toEqual(['user', 'queue']);
     expect(problemIn({ NAMES_OF: 'user' })).toContain('any of queues,users,skills');
   });
 
@@ -182,12 +179,11 @@ describe('what settings ask of one another', () => {
   });
 
   test('the share of a bridge follows from its number among all, also for a command with its own defaults', () => {
-    const shardOf = (ordinal: string) => {
-      const config = fromEnv({ SHARDS: '3', SHARD_ORDINAL: ordinal });
+    const shardOf = (SHARD: string) => {
+      const config = fromEnv({ SHARDS: '3', SHARD });
       return [config, withDefaults(config, 'start', { PARTITIONS: '4' })].map(({ genesys }) => genesys.shard.index);
     };
     expect(['0', '2', '3', '5'].map(shardOf)).toEqual([[0, 0], [2, 2], [0, 0], [2, 2]]); // prettier-ignore
-    expect(problemIn({ SHARDS: '3', SHARD: '1', SHARD_ORDINAL: '1' })).toContain('SHARD: set together with');
   });
 
   test('masking has its columns and its key', () => {
@@ -222,7 +218,7 @@ describe('what settings ask of one another', () => {
   );
 
   test('the secret of POST /events is too long to be guessed, and is not shown', () => {
-    expect(fromEnv({}).events).toEqual({ secret: undefined, maxBytes: 1_048_576, perSecond: 1_000 });
+    expect(fromEnv({}).events).toEqual({ secret: undefined });
     expect(fromEnv({ EVENTS_SECRET: '0123456789abcdef' }).events.secret?.reveal()).toBe('0123456789abcdef');
     const problem = problemIn({ EVENTS_SECRET: 'hunter2' });
     expect(problem).toMatch(/^EVENTS_SECRET: too short .*allowed: a text of at least 16 characters/);
@@ -251,11 +247,6 @@ describe('problems', () => {
     expect(problem).toContain('PRIVACY_MASK: needs PRIVACY_KEY');
   });
 
-  test('of a flag name the flag', () => {
-    const overrides = { TOPIC_PREFIX: { value: 'a b', flag: '--prefix' } };
-    expect(problemOf({ env: {}, overrides })).toMatch(/^--prefix: "a b" is not allowed/);
-  });
-
   test('what a command needs and is not set is named, of all groups', () => {
     expect(() => requireGroups(fromEnv({}), ['kafka', 'registry', 'clickhouse'])).toThrow(
       'KAFKA_BROKERS, SCHEMA_REGISTRY_URL, CLICKHOUSE_URL: not set',
@@ -265,18 +256,14 @@ describe('problems', () => {
 });
 
 describe('the config file', () => {
-  test('has the same keys; the environment wins over it, flags over both', () => {
+  test('has the same keys; the environment wins over it', () => {
     const file = aFile('a.yaml', 'PARTITIONS: 6\nTOPIC_PREFIX: file\nREPLICATION_FACTOR: 1\n');
-    const config = loadConfig({
-      env: { TOPIC_PREFIX: 'env', REPLICATION_FACTOR: '2' },
-      file,
-      overrides: { REPLICATION_FACTOR: { value: '5', flag: '--replication' } },
-    });
-    expect(config.topics).toEqual({ prefix: 'env', partitions: 6, replicationFactor: 5 });
+    const config = loadConfig({ env: { TOPIC_PREFIX: 'env', REPLICATION_FACTOR: '2' }, file });
+    expect(config.topics).toEqual({ prefix: 'env', partitions: 6, replicationFactor: 2 });
     const origins = new Map(describeConfig(config).map(({ key, origin }) => [key, origin]));
     expect(origins.get('PARTITIONS')).toBe(`config file ${file}`);
     expect(origins.get('TOPIC_PREFIX')).toBe('environment TOPIC_PREFIX');
-    expect(origins.get('REPLICATION_FACTOR')).toBe('flag --replication');
+    expect(origins.get('REPLICATION_FACTOR')).toBe('environment REPLICATION_FACTOR');
     expect(origins.get('CLOSE_AFTER')).toBe('default');
   });
 

@@ -9,14 +9,7 @@ import { generateEvents } from '../../../src/simulator';
 import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation/conversation-arbitraries';
 import { aConversation, notification } from '../../support/conversation/conversation-builders';
 import { foldedRecords } from '../../support/conversation/conversation-fold';
-import {
-  broken,
-  marksEverywhere,
-  MOST_BYTES,
-  MOST_PARTICIPANTS,
-  skipped,
-  type Json,
-} from '../../support/genesys/personal-frames';
+import { broken, marksEverywhere, MOST_BYTES, skipped, type Json } from '../../support/genesys/personal-frames';
 
 const AT = Date.parse('2026-03-02T09:00:00.123Z');
 
@@ -89,7 +82,7 @@ describe('a minimised recording', () => {
 
   test('holds nothing personal that the table does not use, of whatever is sent', () => {
     const [mark, word] = ['zzPRIVATEzz', 'somebodysownfield'];
-    const record = minimiseWith({ limits: { ...DEFAULT_LIMITS, participants: MOST_PARTICIPANTS, bytes: MOST_BYTES } });
+    const record = minimiseWith({ limits: { ...DEFAULT_LIMITS, bytes: MOST_BYTES } });
     let count = 0;
     for (const { frame } of generateEvents({ seed: 3, conversations: 20, personalData: true, mark })) {
       const marked = marksEverywhere(frame as unknown as Json, { mark, word });
