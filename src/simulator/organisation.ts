@@ -102,6 +102,8 @@ interface Life {
 
 const DAY_START = Date.UTC(2026, 2, 2, 9);
 const HOUR_MS = 3_600_000;
+/** So many conversations wait for days at once. */
+const LONGEST_BACKLOG = 20;
 
 export function createOrganisation(options: OrganisationOptions): Organisation {
   const { seed, day = 0, conversationsPerSecond = 2, startAt = DAY_START, forgetAfterMs = HOUR_MS } = options;
@@ -114,6 +116,7 @@ export function createOrganisation(options: OrganisationOptions): Organisation {
   const counts = Object.fromEntries(BEHAVIOURS.map((behaviour) => [behaviour, 0])) as Record<Behaviour, number>;
   let now = startAt;
   let begun = 0;
+  let backlog = 0;
   let events = 0;
 
   const world: World = {
@@ -124,6 +127,12 @@ export function createOrganisation(options: OrganisationOptions): Organisation {
     parkAtLeastMs: options.parkAtLeastMs ?? 12_000,
     now: () => now,
     note: (behaviour) => void (counts[behaviour] += 1),
+    enterBacklog() {
+      if (backlog >= LONGEST_BACKLOG) return false;
+      backlog += 1;
+      return true;
+    },
+    leaveBacklog: () => void (backlog -= 1),
   };
 
   function planArrival(): void {

@@ -26,6 +26,9 @@ export interface World {
   readonly parkAtLeastMs: number;
   now(): number;
   note(behaviour: Behaviour): void;
+  /** A conversation will wait for days. False: as many as may do so already. */
+  enterBacklog(): boolean;
+  leaveBacklog(): void;
 }
 
 export type Scene = ReturnType<typeof createScene>;
@@ -198,6 +201,8 @@ export function createScene(
     later,
     now: world.now,
     note: world.note,
+    enterBacklog: world.enterBacklog,
+    leaveBacklog: world.leaveBacklog,
     parkAtLeastMs: world.parkAtLeastMs,
     touch: (party: Party): void => void (party.version += 1),
     someQueue: (otherThan: string | null = null): string => anotherOf(world.queueIds, otherThan),

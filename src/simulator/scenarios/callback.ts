@@ -1,5 +1,25 @@
 import type { Scene, Script } from '../scene';
-import { beAnswered, leave, seconds } from './handling';
+import { alert, beAnswered, leave, seconds } from './handling';
+
+/** Nobody takes a callback that is due, and it is given up. */
+export function* abandonedCallback(scene: Scene): Script {
+  scene.note('callback');
+  const customer = scene.join('customer', { queueId: scene.someQueue() });
+  scene.open(customer, { medium: 'callback', state: 'connected' });
+  const acd = scene.enterQueue(customer.queueId ?? scene.someQueue(), { medium: 'callback', state: 'connected' });
+  for (let missed = scene.random.integer(1, 3); missed > 0; missed -= 1) {
+    yield seconds(scene, 1, 20);
+    const agent = alert(scene, acd, 'callback', null);
+    yield seconds(scene, 10, 30);
+    scene.endParty(agent, 'system');
+    scene.note('missed-alert');
+  }
+  yield seconds(scene, 60, 600);
+  scene.note('abandoned-callback');
+  scene.endParty(acd, 'client');
+  scene.endParty(customer, 'client');
+  yield 100;
+}
 
 /** A callback: perhaps scheduled, offered like a call; the agent then calls, as a second session beside the callback. */
 export function* callback(scene: Scene): Script {

@@ -3,6 +3,8 @@ import type { Passage, Scene, Script } from '../scene';
 import type { Handled } from './handling';
 import { abandon, arrive, beAnswered, blindTransfer, finish, leave, seconds, throughFlow } from './handling';
 
+const DAY_MS = 24 * 3_600_000;
+
 interface Queued {
   readonly customer: Party;
   readonly acd: Party;
@@ -69,6 +71,35 @@ export function* message(scene: Scene): Script {
   const { customer, acd } = yield* intoQueue(scene, 'message');
   const handled = yield* beAnswered(scene, acd, 'message');
   yield* converse(scene, customer, handled);
+  yield* finish(scene, customer);
+}
+
+/**
+ * Nobody has time for it for days. Whoever wrote a message asks again meanwhile. Only so many wait like that at once,
+ * so that an organisation that runs for long has a bounded backlog; when it is full, agents answer soon.
+ */
+export function* waitsForDays(scene: Scene): Script {
+  const medium = scene.random.pick(['email', 'message'] as const);
+  const { customer, acd } = yield* intoQueue(scene, medium);
+  const [own] = customer.legs;
+  if (scene.enterBacklog()) {
+    scene.note('waits-for-days');
+    try {
+      for (let days = scene.random.integer(1, 4); days > 0; days -= 1) {
+        yield DAY_MS + seconds(scene, 0, 3_600);
+        if (medium === 'message' && own) scene.say(customer, own, 'received');
+      }
+    } finally {
+      // Also when the conversation is cut off while it waits.
+      scene.leaveBacklog();
+    }
+    if (scene.random.chance(0.2)) {
+      yield* abandon(scene, customer, acd, medium);
+      return;
+    }
+  }
+  yield* beAnswered(scene, acd, medium);
+  yield seconds(scene, 20, 120);
   yield* finish(scene, customer);
 }
 

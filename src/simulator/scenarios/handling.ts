@@ -36,6 +36,7 @@ export function* beAnswered(scene: Scene, acd: Party, medium: Medium): Passage<H
   for (let attempt = 0; ; attempt += 1) {
     yield seconds(scene, 1, 15);
     const agent = alert(scene, acd, medium, refused);
+    if (refused !== null) scene.note('offered-again');
     const [leg] = agent.legs;
     if (!leg) throw new Error('an alerting agent has a leg');
     yield seconds(scene, 2, 12);
@@ -113,12 +114,26 @@ export function* abandon(scene: Scene, customer: Party, acd: Party, medium: Medi
   yield seconds(scene, 5, 60);
   if (scene.random.chance(0.3)) {
     alert(scene, acd, medium, null);
+    scene.note('abandoned-while-alerting');
     yield seconds(scene, 1, 8);
   }
   scene.note('abandoned');
   scene.endParty(customer, scene.random.pick(['endpoint', 'transport.failure', 'error']));
   for (const party of scene.conversation.parties) if (party !== customer) scene.endParty(party, 'peer');
   yield 100;
+}
+
+/**
+ * The queue's flow sends the customer elsewhere, in the moment in which the queue lets go.
+ * @returns who has the customer now
+ */
+export function flowOut(scene: Scene, acd: Party, medium: Medium, purpose: 'voicemail' | 'workflow'): Party {
+  scene.endParty(acd, 'transfer');
+  if (acd.stay) acd.stay.flowedOut = true;
+  const next = scene.join(purpose, {});
+  scene.open(next, { medium, state: 'connected' });
+  scene.note(purpose === 'voicemail' ? 'voicemail' : 'flow-out-workflow');
+  return next;
 }
 
 /** The agent hands over to another queue and leaves at once. */

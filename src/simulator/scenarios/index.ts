@@ -1,12 +1,13 @@
 import type { Random } from '../random';
 import type { Scene, Script } from '../scene';
-import { callback } from './callback';
-import { chat, email, message, reopenedMessage } from './digital';
+import { abandonedCallback, callback } from './callback';
+import { chat, email, message, reopenedMessage, waitsForDays } from './digital';
 import {
   abandonedCall,
   answeredCall,
   callBackToSameAgent,
   callToVoicemail,
+  callToWorkflow,
   consultedCall,
   consultedOutside,
   outboundCall,
@@ -17,19 +18,22 @@ import {
 /** How often each happens, in parts. */
 const SCENARIOS: readonly (readonly [parts: number, play: (scene: Scene) => Script])[] = [
   [8, abandonedCall],
-  [18, answeredCall],
+  [16, answeredCall],
   [7, transferredCall],
   [5, callBackToSameAgent],
   [6, consultedCall],
   [4, consultedOutside],
   [6, supervisedCall],
   [3, callToVoicemail],
+  [2, callToWorkflow],
   [2, outboundCall],
-  [12, callback],
+  [11, callback],
+  [1, abandonedCallback],
   [9, chat],
-  [10, email],
+  [9, email],
   [9, message],
   [6, reopenedMessage],
+  [1, waitsForDays],
 ];
 const ALL_PARTS = SCENARIOS.reduce((sum, [parts]) => sum + parts, 0);
 

@@ -9,6 +9,7 @@ import {
   beAnswered,
   blindTransfer,
   finish,
+  flowOut,
   leave,
   seconds,
   throughFlow,
@@ -187,14 +188,36 @@ export function* supervisedCall(scene: Scene): Script {
 export function* callToVoicemail(scene: Scene): Script {
   const { customer, acd } = yield* callIntoQueue(scene);
   yield seconds(scene, 20, 90);
-  scene.endParty(acd, 'transfer');
-  if (acd.stay) acd.stay.flowedOut = true;
-  const voicemail = scene.join('voicemail', {});
-  scene.open(voicemail, CALL);
-  scene.note('voicemail');
+  const voicemail = flowOut(scene, acd, 'call', 'voicemail');
   yield seconds(scene, 5, 60);
   scene.endParty(customer, 'endpoint');
   scene.endParty(voicemail, 'peer');
+  yield 100;
+}
+
+/** The queue's flow sends the caller to a workflow, which ends the call or puts it into another queue. */
+export function* callToWorkflow(scene: Scene): Script {
+  const { customer, acd } = yield* callIntoQueue(scene);
+  if (scene.random.chance(0.5)) {
+    // Somebody was tried first: a missed offer of a visit that flows out.
+    const agent = alert(scene, acd, 'call', null);
+    yield seconds(scene, 5, 12);
+    scene.endParty(agent, 'system');
+    scene.note('missed-alert');
+  }
+  yield seconds(scene, 20, 90);
+  const workflow = flowOut(scene, acd, 'call', 'workflow');
+  yield seconds(scene, 5, 30);
+  if (scene.random.chance(0.5)) {
+    scene.endParty(workflow, 'transfer');
+    const next = scene.enterQueue(scene.someQueue(acd.queueId), CALL);
+    yield* beAnswered(scene, next, 'call');
+    yield seconds(scene, 10, 90);
+    yield* finish(scene, customer);
+    return;
+  }
+  scene.endParty(workflow, 'system');
+  scene.endParty(customer, 'peer');
   yield 100;
 }
 

@@ -10,7 +10,35 @@ import {
 import { DEFAULT_FOLD_SETTINGS, fold } from '../../../src/conversation/fold';
 import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
 import { normaliseConversation } from '../../../src/conversation/normalise';
-import { generateEvents, type EventStream, type TruthRow } from '../../../src/simulator';
+import { type Behaviour, BEHAVIOURS, generateEvents, type EventStream, type TruthRow } from '../../../src/simulator';
+import { createOrganisation } from '../../../src/simulator/organisation';
+import { type TruthVisit } from '../../../src/simulator/visit-truth';
+
+/** What the truth has to say of the visits of a conversation that did this. */
+const TOLD: Partial<Record<Behaviour, (visits: readonly TruthVisit[]) => boolean>> = {
+  abandoned: (visits) => visits.at(-1)?.outcome === 'abandoned',
+  'abandoned-while-alerting': (visits) => {
+    const last = visits.at(-1);
+    return last?.outcome === 'abandoned' && last.offers > 0 && last.offers_missed === last.offers;
+  },
+  'abandoned-callback': ([visit]) => visit?.outcome === 'abandoned' && visit.media_type === 'Callback',
+  voicemail: ([visit]) => visit?.outcome === 'flowed_out' && visit.disconnect_type === 'transfer',
+  'flow-out-workflow': ([visit]) => visit?.outcome === 'flowed_out' && visit.disconnect_type === 'transfer',
+  'blind-transfer': (visits) => visits.length >= 2 && visits[0]?.outcome === 'answered' && !visits.some(isConsult),
+  'same-agent-again': ([one, other]) =>
+    one?.agent_participant_id === other?.agent_participant_id &&
+    one?.agent_communication_id !== other?.agent_communication_id,
+  'consult-queue': ([one, other]) => one?.outcome === 'answered' && isConsult(other) && other?.outcome === 'answered',
+  'consult-queue-left': ([, other]) => isConsult(other) && other?.outcome === 'answered',
+  'consult-queue-cancelled': ([, other]) => isConsult(other) && other?.outcome === 'abandoned',
+  'missed-alert': (visits) => visits.some((visit) => visit.offers_missed > 0),
+  'offered-again': (visits) => visits.some((visit) => visit.offers > 1 && visit.outcome === 'answered'),
+  'waits-for-days': ([visit]) => lasted(visit) > 24 * 3_600_000,
+};
+
+const isConsult = (visit: TruthVisit | undefined): boolean => visit?.consult === true;
+const lasted = (visit: TruthVisit | undefined): number =>
+  visit?.left_time == null ? 0 : Date.parse(visit.left_time) - Date.parse(visit.entered_time);
 
 const COLUMNS = STATE_COLUMNS.filter((column) => column !== 'db_last_updated' && column !== 'db_when_created');
 
@@ -73,6 +101,32 @@ describe("the simulator's truth", () => {
     }
     expect([...outcomes.keys()].sort()).toEqual(['abandoned', 'answered', 'flowed_out', 'waiting']);
     for (const count of [...outcomes.values(), missed, consults]) expect(count).toBeGreaterThan(10);
+  });
+
+  test('knows how each visit ends that the story plays', () => {
+    // A step changes one conversation: what it notes is that one's.
+    const organisation = createOrganisation({ seed: 46, conversations: 3_000, agents: 50, personalData: false });
+    const did = new Map<string, Set<string>>();
+    const visits = new Map<string, readonly TruthVisit[]>();
+    for (let noted = organisation.behaviours(); organisation.nextAt() !== null;) {
+      const sent = organisation.step();
+      const now = organisation.behaviours();
+      for (const { conversationId: id } of sent) {
+        const known = did.get(id) ?? new Set<string>();
+        did.set(id, known);
+        for (const behaviour of BEHAVIOURS) if (now[behaviour] > noted[behaviour]) known.add(behaviour);
+        visits.set(id, organisation.visitsOf(id));
+      }
+      noted = now;
+    }
+    for (const [behaviour, isTold] of Object.entries(TOLD)) {
+      const played = [...did].filter(([, behaviours]) => behaviours.has(behaviour)).map(([id]) => id);
+      expect([behaviour, played.length > 5]).toEqual([behaviour, true]);
+      const untold = played.filter((id) => !isTold(visits.get(id) ?? []));
+      expect([behaviour, untold]).toEqual([behaviour, []]);
+    }
+    const all = [...visits.values()].flat();
+    expect(all.filter(({ outcome }) => outcome === 'waiting' || outcome === 'unknown')).toEqual([]);
   });
 
   test('has rows that wait and rows that do not, of every medium', () => {
