@@ -17,11 +17,13 @@ export interface ApiOptions {
   readonly meddling: Meddling;
   /** By how much the clock that answers tell is wrong. */
   readonly skewMs: () => number;
+  /** How far the organisation's time is ahead of its clients', ms. */
+  readonly aheadMs: () => number;
 }
 
 /** The part of the public API that a bridge needs, as the SDK describes it. */
 export function apiRoutes(options: ApiOptions): readonly Route[] {
-  const { organisation, access, channels, streamingUrl, meddling, skewMs } = options;
+  const { organisation, access, channels, streamingUrl, meddling, skewMs, aheadMs } = options;
   const channelBody = ({ id, expiresAt }: Channel) => ({
     connectUri: `${streamingUrl()}/channels/${id}`,
     id,
@@ -62,7 +64,7 @@ export function apiRoutes(options: ApiOptions): readonly Route[] {
     {
       method: 'POST',
       path: '/api/v2/analytics/conversations/details/query',
-      handle: detailsQuery(organisation.conversations),
+      handle: detailsQuery(organisation.conversations, aheadMs),
     },
     { method: 'GET', path: '/api/v2/notifications/availabletopics', handle: availableTopics },
     {

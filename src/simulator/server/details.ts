@@ -46,11 +46,16 @@ const Query = z.object({
   segmentFilters: z.array(Filter).default([]),
 });
 
-/** `POST …/details/query`: conversations of an interval, by queue and without an end if asked; no other filters. */
-export function detailsQuery(all: () => readonly Conversation[]): Handler {
+/**
+ * `POST …/details/query`: conversations of an interval, by queue and without an end if asked; no other filters.
+ * @param aheadMs how far conversations are ahead of the clients' clock, by which these name the interval
+ */
+export function detailsQuery(all: () => readonly Conversation[], aheadMs: () => number): Handler {
   return ({ body }) => {
     const query = Query.safeParse(parseJson(body));
-    const [from = NaN, to = NaN] = query.success ? query.data.interval.split('/').map((time) => Date.parse(time)) : [];
+    const [from = NaN, to = NaN] = query.success
+      ? query.data.interval.split('/').map((time) => Date.parse(time) + aheadMs())
+      : [];
     if (!query.success || !(from <= to)) {
       return apiError(400, 'bad.request', 'A query needs an interval "from/to" of ISO times; pages have at most 100.');
     }

@@ -4,6 +4,8 @@ export interface Player {
   pause(): void;
   resume(): void;
   readonly isPaused: boolean;
+  /** How far the organisation's time is ahead of the clock, ms; below 0: behind. */
+  aheadMs(): number;
   stop(): void;
 }
 
@@ -48,6 +50,7 @@ export function play(
     get isPaused() {
       return paused;
     },
+    aheadMs: () => (paused ? virtualBase : virtualNow()) - clock(),
     pause() {
       if (paused) return;
       paused = true;

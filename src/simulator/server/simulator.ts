@@ -141,6 +141,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       ...{ organisation, access, channels, meddling },
       streamingUrl: () => `ws://${address()}`,
       skewMs: () => skewMs,
+      aheadMs: () => player.aheadMs(),
     }),
     ...faultControl.routes,
     ...controlRoutes({ organisation, access, breaches, player: () => player, sockets: () => sockets }),

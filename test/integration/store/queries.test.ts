@@ -389,6 +389,8 @@ describe('who started it, who ended it', () => {
     );
     const last = legs.toSorted((a, b) => order(String(a['disconnectedTime']), String(b['disconnectedTime']))).at(-1);
     const how = String(last?.['disconnectType']);
+    // The other side of a workflow that ends the call is no agent.
+    if (how === 'peer' && before?.purpose === 'workflow') return 'system';
     return { peer: 'agent', endpoint: 'caller' }[how] ?? 'system';
   }
 
