@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 const compiled = (syntax) => [
   '@swc/jest',
   { jsc: { parser: { syntax }, target: 'es2023' }, module: { type: 'commonjs' } },
@@ -16,21 +18,24 @@ const common = {
   setupFilesAfterEnv: ['<rootDir>/test/support/jest/patience.ts'],
 };
 
-const withServices = {
-  ...common,
+const project = (name) => ({ ...common, displayName: name, testMatch: [`<rootDir>/test/${name}/**/*.test.ts`] });
+/** Kafka and the registry, shared by all files and started when the first of them asks. */
+const withServices = (name) => ({
+  ...project(name),
   globalSetup: '<rootDir>/test/support/services/services-setup.ts',
   globalTeardown: '<rootDir>/test/support/services/services-teardown.ts',
-};
+});
 
+/** Sorted by what they need: CONTRIBUTING.md says what each project is. */
 export default {
   projects: [
-    { ...common, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },
-    {
-      ...withServices,
-      displayName: 'integration',
-      testMatch: ['<rootDir>/test/{integration,e2e,chaos,soak}/**/*.test.ts'],
-    },
-    // What needs more than Node.js and Kafka: test/deployment/main.ts says what, and leaves out what this machine lacks.
-    { ...withServices, displayName: 'deployment', testMatch: ['<rootDir>/test/{deployment,drills}/**/*.test.ts'] },
+    project('unit'),
+    withServices('integration'),
+    withServices('e2e'),
+    withServices('deployment'),
+    withServices('system'),
   ],
+  testSequencer: '<rootDir>/test/support/jest/sequencer.mjs',
+  // Most tests with services wait most of the time.
+  maxWorkers: availableParallelism() + 1,
 };

@@ -7,7 +7,6 @@ import { pino } from 'pino';
 import { TABLE_COLUMNS } from '../../src/conversation';
 import { createKafkaLog, type LogRecord } from '../../src/log';
 import { type Behaviour, type Simulator, startSimulator } from '../../src/simulator';
-import { readAll } from '../chaos/expected';
 import {
   addressesAndSubjects,
   ALL_REASONS,
@@ -30,6 +29,7 @@ import {
 } from '../support/processes/pipeline-processes';
 import { outputsOf, place, placesWith, topicPlace, type Place } from '../support/processes/places';
 import { until } from '../support/processes/until';
+import { readAll } from '../system/chaos/expected';
 
 /**
  * What somebody who may read everything of queuefold's gets to see of people: all topics, tables, logs and metrics of the

@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { packageRoot } from '../../../src/common';
 import { collectProcessMetrics, renderMetrics } from '../../../src/ops/exposition';
 import { createMetrics } from '../../../src/ops/metrics';
 import { ruleFiles } from '../../support/monitoring/monitoring';
@@ -21,7 +20,7 @@ test('the rules have no error and nothing that its lint finds', async () => {
 });
 
 test('each alert fires when it should, with the words it should, and not otherwise', async () => {
-  const folder = join(packageRoot(), 'test', 'rules');
+  const folder = join(__dirname, 'rules');
   const files = readdirSync(folder).map((file) => join(folder, file));
   expect(await promtool(['test', 'rules', ...files])).toContain('SUCCESS');
 });

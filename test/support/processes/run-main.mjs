@@ -1,4 +1,4 @@
-// `run-main.mjs soak …` runs test/soak/main.ts of this checkout as it is, without a build of the tests.
+// `run-main.mjs system/soak …` runs test/system/soak/main.ts of this checkout as it is, without a build of the tests.
 import { createRequire } from 'node:module';
 
 const load = createRequire(import.meta.url);

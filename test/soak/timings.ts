@@ -1,7 +1,0 @@
-import { DEFAULT_RECONCILIATION, type ReconciliationTimings } from '../../src/genesys/reconciler';
-
-/** Digital conversations are asked for as soon as calls: 2 hours of silence would make every soak as long. */
-export const SOAK_RECONCILIATION: ReconciliationTimings = {
-  ...DEFAULT_RECONCILIATION,
-  silentDigitalMs: DEFAULT_RECONCILIATION.silentVoiceMs,
-};

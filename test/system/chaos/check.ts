@@ -1,0 +1,115 @@
+import { isDeepStrictEqual } from 'node:util';
+import { printableRow, TABLE_COLUMNS, TIME_COLUMNS } from '../../../src/conversation/row';
+import { createRowCodec, type LogRecord, readStateRecord } from '../../../src/log';
+import { identifier, type Store } from '../../../src/store';
+import type { Connected } from '../../../src/wiring';
+import type { Environment } from '../../support/processes/role-process';
+import { foldedInMemory, readAll, type Written } from './expected';
+
+export interface Comparison {
+  readonly events: number;
+  readonly records: number;
+  readonly tombstones: number;
+  readonly liveRows: number;
+  /** Empty: all is as it should be. The first ones, in words. */
+  readonly differences: readonly string[];
+}
+
+const MOST_DIFFERENCES = 10;
+
+/** The topics of rows and of visits against the fold in memory of the same events, and ClickHouse against the state topic. */
+export async function compare(connected: Connected, store: Store, env: Environment): Promise<Comparison> {
+  const { log, schemas, topics } = connected;
+  const [events, state] = [await readAll(log, topics.events), await readAll(log, topics.state)];
+  const visits = await readAll(log, topics.visits);
+  const differences: string[] = [];
+  const partitions = [...new Set([...events.keys(), ...state.keys()])].sort((a, b) => a - b);
+  for (const partition of partitions) {
+    const expected = await foldedInMemory(connected, env, partition, events.get(partition) ?? []);
+    for (const [topic, found] of [
+      [topics.state, state],
+      [topics.visits, visits],
+    ] as const) {
+      const wanted = expected.filter((record) => record.topic === topic);
+      const difference = firstDifference(wanted, (found.get(partition) ?? []).map(writtenOf));
+      if (difference !== null) differences.push(`${topic}, partition ${partition}: ${difference}`);
+    }
+  }
+
+  const rows = await createRowCodec(schemas, topics);
+  const records = [...state.values()].flat();
+  await rows.prepare(records.map(({ value }) => value));
+  const table = new Map<string, Record<string, unknown>>();
+  for (const record of records) {
+    const { conversationId, row } = readStateRecord(record, rows);
+    if (row === null) table.delete(conversationId);
+    else table.set(conversationId, printableRow(row, TABLE_COLUMNS));
+  }
+  differences.push(...tableDifferences(table, await storedTable(store)));
+  return {
+    events: [...events.values()].flat().length,
+    records: records.length,
+    tombstones: records.filter(({ value }) => value === null).length,
+    liveRows: table.size,
+    differences: differences.slice(0, MOST_DIFFERENCES),
+  };
+}
+
+function writtenOf({ topic, key, value, timestamp, headers }: LogRecord): Written {
+  return { topic, key: String(key), value, timestamp, headers };
+}
+
+function firstDifference(expected: readonly Written[], found: readonly Written[]): string | null {
+  for (let at = 0; at < Math.max(expected.length, found.length); at++) {
+    const [wanted, got] = [expected[at], found[at]];
+    if (!isSame(wanted, got)) {
+      return (
+        `record ${at} of ${expected.length} expected and ${found.length} found\n` +
+        `  expected ${describe(wanted)}\n  found    ${describe(got)}`
+      );
+    }
+  }
+  return null;
+}
+
+function isSame(a: Written | undefined, b: Written | undefined): boolean {
+  if (a === undefined || b === undefined) return false;
+  const sameValue = a.value === null || b.value === null ? a.value === b.value : a.value.equals(b.value);
+  return sameValue && a.key === b.key && a.timestamp === b.timestamp && isDeepStrictEqual(a.headers, b.headers);
+}
+
+function describe(record: Written | undefined): string {
+  if (record === undefined) return 'nothing';
+  const { key, value, timestamp, headers } = record;
+  return JSON.stringify({ key, timestamp, value: value?.toString('base64') ?? null, headers });
+}
+
+async function storedTable({ client, database }: Store): Promise<ReadonlyMap<string, Record<string, unknown>>> {
+  const result = await client.query({
+    query: `SELECT * FROM ${identifier(database)}.queue_conversation`,
+    format: 'JSONEachRow',
+  });
+  const rows = await result.json<Record<string, unknown>>();
+  return new Map(rows.map((row) => [String(row['conversation_id']), withIsoTimes(row)]));
+}
+
+/** A server that is for reading only lets nobody set `date_time_output_format`. */
+function withIsoTimes(row: Record<string, unknown>): Record<string, unknown> {
+  const iso = (value: unknown): unknown => (typeof value === 'string' ? `${value.replace(' ', 'T')}Z` : value);
+  return Object.fromEntries(
+    Object.entries(row).map(([column, value]) => [column, TIME_COLUMNS.has(column) ? iso(value) : value]),
+  );
+}
+
+function tableDifferences(
+  expected: ReadonlyMap<string, Record<string, unknown>>,
+  found: ReadonlyMap<string, Record<string, unknown>>,
+): readonly string[] {
+  const ids = new Set([...expected.keys(), ...found.keys()]);
+  return [...ids]
+    .filter((id) => !isDeepStrictEqual(expected.get(id), found.get(id)))
+    .map((id) => {
+      const words = (row: unknown) => (row === undefined ? 'no row' : JSON.stringify(row));
+      return `ClickHouse, ${id}:\n  expected ${words(expected.get(id))}\n  found    ${words(found.get(id))}`;
+    });
+}

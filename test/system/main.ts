@@ -1,0 +1,3 @@
+import { mainOfProject, PROMETHEUS } from '../support/deployment/project';
+
+mainOfProject('system', [{ ...PROMETHEUS, what: 'drills', tests: '/test/system/drills/' }]);

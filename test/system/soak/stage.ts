@@ -1,0 +1,79 @@
+import { pino } from 'pino';
+import { followLiveRows, type LiveRows } from '../../../src/bridge/live-rows';
+import { loadConfig } from '../../../src/config';
+import type { EmbeddedKafka } from '../../../src/embedded/kafka';
+import { createRowCodec } from '../../../src/log';
+import { createMetrics } from '../../../src/ops';
+import { type Simulator, startSimulator } from '../../../src/simulator';
+import { connectKafka } from '../../../src/wiring';
+import { createRole, type Role } from '../../support/processes/role-process';
+import { until } from '../../support/processes/until';
+import { setServices } from '../../support/services/own-services';
+import { createSoakBridge, type SoakBridge } from './bridge';
+import { SOAK_RECONCILIATION } from './timings';
+
+/** The organisation, a bridge to be killed, a fold, and the table as anybody reads it from the topic. */
+export interface Stage {
+  readonly kafka: EmbeddedKafka;
+  readonly simulator: Simulator;
+  readonly bridge: SoakBridge;
+  /** A second one on the same queues, for whoever starts it. */
+  readonly peer: SoakBridge;
+  readonly fold: Role;
+  readonly table: LiveRows;
+  /** Until what was lost without a gap has been asked for, ms of the organisation's time. */
+  readonly slowestMs: number;
+  start(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+export interface StageOptions {
+  readonly seed: number;
+  readonly acceleration: number;
+  readonly conversationsPerSecond: number;
+}
+
+const LIMIT_MS = 60_000;
+
+export async function setStage({ seed, acceleration, conversationsPerSecond }: StageOptions): Promise<Stage> {
+  const services = await setServices('soak');
+  try {
+    const simulator = await startSimulator({
+      ...{ seed, acceleration, conversationsPerSecond, queues: 8, agents: 200, startPaused: true },
+    });
+    services.own(simulator, simulator.stop);
+    const env = await services.environment({
+      PARTITIONS: '4',
+      GENESYS_CLIENT_ID: simulator.clientId,
+      GENESYS_CLIENT_SECRET: simulator.clientSecret,
+      GENESYS_LOGIN_URL: simulator.loginUrl,
+      GENESYS_API_URL: simulator.apiUrl,
+    });
+    const bridge = createSoakBridge(env, acceleration);
+    services.own(bridge, bridge.kill);
+    const peer = createSoakBridge(env, acceleration);
+    services.own(peer, peer.kill);
+    const fold = createRole('fold', 'fold', env);
+    services.own(fold, fold.kill);
+    const [logger, metrics] = [pino({ enabled: false }), createMetrics()];
+    const { log, schemas, topics } = connectKafka(loadConfig({ env }), logger, metrics);
+    services.own(log, () => log.close());
+    const codec = () => createRowCodec(schemas, topics);
+    const table = followLiveRows({ log, topic: topics.state, codec, metrics, logger });
+    services.own(table, () => table.stop());
+    const { silentDigitalMs, compareEveryMs, graceMs } = SOAK_RECONCILIATION;
+    return {
+      kafka: services.kafka,
+      ...{ simulator, bridge, peer, fold, table, dispose: services.dispose },
+      slowestMs: silentDigitalMs + compareEveryMs + 2 * graceMs,
+      async start() {
+        fold.start();
+        bridge.start();
+        await until('fold and bridge to be ready', LIMIT_MS, async () => (await fold.ready()) && bridge.last().ready);
+      },
+    };
+  } catch (error) {
+    await services.dispose();
+    throw error;
+  }
+}

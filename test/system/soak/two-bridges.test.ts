@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import { DEFAULT_RECONCILIATION } from '../../../src/genesys/reconciler';
+import { createRandom } from '../../support/processes/random';
+import { until } from '../../support/processes/until';
+import { createDifferences } from './differences';
+import { setStage } from './stage';
+
+const SEED = 4;
+const KILLS = 6;
+const ACCELERATION = 10;
+const LIMIT_MS = 200_000;
+/** Half of the time after which a bridge compares its lists without a gap (accelerated as all is). */
+const UNRECONCILED_MS = DEFAULT_RECONCILIATION.compareEveryMs / ACCELERATION / 2;
+
+test(
+  'of two bridges on the same queues one is killed at random: the table is true without it, and the other had no gap',
+  async () => {
+    const stage = await setStage({ seed: SEED, acceleration: ACCELERATION, conversationsPerSecond: 3 });
+    const { simulator, bridge, peer } = stage;
+    try {
+      await stage.start();
+      peer.start();
+      await until('the second bridge to be ready', LIMIT_MS, () => peer.last().ready);
+      const random = createRandom(SEED);
+      simulator.resume();
+      let before = simulator.truth().events;
+      for (let kill = 0; kill < KILLS; kill += 1) {
+        await sleep(1_000 + random.below(2_000));
+        const [victim, survivor] = random.below(2) === 0 ? [bridge, peer] : [peer, bridge];
+        const gaps = survivor.last().gaps;
+        await victim.kill();
+        await sleep(random.below(1_000));
+        simulator.pause();
+        expect(simulator.truth().events).toBeGreaterThan(before + 20);
+        before = simulator.truth().events;
+        // The victim is still dead: what comes true does so by the survivor's notifications.
+        const differences = createDifferences(stage);
+        await until('the table to be true', UNRECONCILED_MS, () => differences.now().length === 0).catch(
+          () => undefined,
+        );
+        expect(differences.now()).toEqual([]);
+        expect(survivor.last().gaps).toBe(gaps);
+        simulator.resume();
+        victim.start();
+        await until('the killed bridge to be back', LIMIT_MS, () => victim.last().ready);
+      }
+    } finally {
+      await stage.dispose();
+    }
+  },
+  LIMIT_MS,
+);
