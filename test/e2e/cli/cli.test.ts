@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 
 const BIN = join(__dirname, '..', '..', '..', 'bin', 'queuefold.js');
-const VERSION = (JSON.parse(readFileSync(join(__dirname, '..', '..', '..', 'package.json'), 'utf8')) as { version: string })
-  .version;
+const VERSION = (
+  JSON.parse(readFileSync(join(__dirname, '..', '..', '..', 'package.json'), 'utf8')) as { version: string }
+).version;
 
 const folder = mkdtempSync(join(tmpdir(), 'queuefold-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -79,7 +79,8 @@ describe('alerts', () => {
   });
 
   test('each has a promtool test that fires it and one that does not', () => {
-    const read = (name: string): string => readFileSync(join(root, 'test', 'deployment', 'monitoring', 'rules', `${name}.test.yaml`), 'utf8');
+    const read = (name: string): string =>
+      readFileSync(join(root, 'test', 'deployment', 'monitoring', 'rules', `${name}.test.yaml`), 'utf8');
     const names = [...`${read('alerts')}\n${read('latency-objective')}`.matchAll(/^ {2}- name: (.*)$/gm)];
     for (const { alert } of ALERTS) {
       const mine = names.map(([, name = '']) => name).filter((name) => name.startsWith(`${alert} `));
