@@ -1,4 +1,5 @@
-import { cp, readdir, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
@@ -24,7 +25,8 @@ import { aConversation, ms } from '../../support/conversation/conversation-build
 import { eventOf } from '../../support/conversation/conversation-fold';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { eventually } from '../../support/log/log-conformance';
-import { ownKafkaForTests } from '../../support/services/services';
+import { type Environment, startQueuefold } from '../../support/processes/pipeline-processes';
+import { ownKafkaForTests, registryForTests } from '../../support/services/services';
 
 /** The fold itself, on a broker with Kafka's default limits, of which somebody takes topics and records away. */
 const schemas = createLocalSchemas();
@@ -147,6 +149,19 @@ async function table({ topics, rows }: Scene): Promise<Record<string, string | n
   await reading.caughtUp;
   await reading.stop();
   return Object.fromEntries([...records].sort());
+}
+
+/** The conversations of the state topic, whatever the registry calls the schema of their rows. */
+async function keysOf({ topics }: Scene): Promise<readonly string[]> {
+  const keys = new Set<string>();
+  const reading = await log.read({
+    topics: [topics.state],
+    follow: false,
+    onRecord: ({ key }) => void keys.add(String(key)),
+  });
+  await reading.caughtUp;
+  await reading.stop();
+  return [...keys].sort();
 }
 
 async function remake({ topics }: Scene, topic: keyof TopicNames): Promise<void> {
@@ -327,4 +342,69 @@ test('a state topic that went back to an older copy gets all rows again', async 
   expect(await table(scene)).toEqual({ a: 'Q1' });
   await foldAll(scene);
   expect(await table(scene)).toEqual({ a: 'Q1', b: 'Q1', c: 'Q1' });
+});
+
+/** `queuefold`, and what it ended with. */
+async function command(args: readonly string[], env: Environment): Promise<{ code: number; said: string }> {
+  const running = startQueuefold(args, env);
+  const failure = await running.done().then(
+    () => null,
+    (error: unknown) => String(error),
+  );
+  const code = failure === null ? 0 : Number(/ended with (\d+)/.exec(failure)?.[1]);
+  return { code, said: `${running.stdout()}${running.stderr()}` };
+}
+
+test('the command in the refusal of a fold is the one that lets it go on', async () => {
+  const scene = await newScene();
+  const env: Environment = {
+    ...{ KAFKA_BROKERS: kafka.brokers.join(), SCHEMA_REGISTRY_URL: (await registryForTests()).url },
+    ...{ TOPIC_PREFIX: scene.topics.prefix, PARTITIONS: '1', REPLICATION_FACTOR: '1' },
+    ...{ HTTP_PORT: '0', HTTP_HOST: '127.0.0.1' },
+  };
+  const folder = await mkdtemp(join(tmpdir(), 'queuefold-adopt-'));
+  const feed = async (...conversations: readonly string[]): Promise<void> => {
+    const file = join(folder, `${conversations.join('-')}.ndjson`);
+    await writeFile(file, conversations.map((id) => waiting(id).at(5)).join('\n'));
+    expect(await command(['bridge', '--events', file], env)).toMatchObject({ code: 0 });
+  };
+  const hasRows = async (...conversations: readonly string[]): Promise<void> =>
+    eventually(async () => (await keysOf(scene)).join() === conversations.join());
+  expect(await command(['setup'], env)).toMatchObject({ code: 0 });
+  await feed('a', 'b');
+  const first = startQueuefold(['fold'], env);
+  try {
+    await hasRows('a', 'b');
+    const meanwhile = await command(['setup', '--adopt'], env);
+    expect(meanwhile).toMatchObject({ code: 1, said: expect.stringContaining('has members: a fold runs') as unknown });
+  } finally {
+    await first.stop();
+  }
+  expect(await command(['setup', '--adopt'], env)).toMatchObject({
+    code: 0,
+    said: expect.stringContaining('nothing was lost: nothing to adopt') as unknown,
+  });
+
+  await admin.deleteTopic(scene.topics.events);
+  expect(await command(['setup'], env)).toMatchObject({ code: 0 });
+  await feed('c');
+  const refused = await command(['fold'], env);
+  expect(refused).toMatchObject({
+    code: 1,
+    said: expect.stringContaining(`${scene.topics.events}/0: it was deleted and made anew`) as unknown,
+  });
+  const printed = /`queuefold ([^`]+)`/.exec(refused.said)?.[1] ?? '';
+  expect(await command(printed.split(' '), env)).toMatchObject({
+    code: 0,
+    said: expect.stringContaining(`${scene.topics.events}/0: the fold goes on at offset 0`) as unknown,
+  });
+
+  const again = startQueuefold(['fold'], env);
+  try {
+    await feed('d');
+    await hasRows('a', 'b', 'c', 'd');
+  } finally {
+    await again.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
 });
