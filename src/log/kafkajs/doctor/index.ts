@@ -169,13 +169,7 @@ function judgeTopic(name: string, inspected: InspectedTopic, wantedReplicas: num
     const detail = `${size}, but ${inSync} in sync in a partition where ${inSyncNeeded} are needed: nothing can be written there`;
     return failed(name, detail, 'Bring the brokers back.');
   }
-  if (plan.needed.length > 0) {
-    const changes = `${size}; other settings than wanted: ${plan.needed.map(changeText).join(', ')}`;
-    const refused = brokersRefusal(inspected);
-    return refused === null
-      ? warning(name, changes, 'Run `queuefold setup`.')
-      : warning(name, changes, `The broker refuses the change (${reason(refused)}): have it allowed there.`);
-  }
+  if (plan.needed.length > 0) return judgeSettings(name, size, inspected);
   if (replicas < wantedReplicas) {
     const detail = `${size}, fewer than REPLICATION_FACTOR ${wantedReplicas}`;
     return warning(name, detail, 'kafka-reassign-partitions adds replicas; setup does not.');
@@ -189,6 +183,23 @@ function judgeTopic(name: string, inspected: InspectedTopic, wantedReplicas: num
   );
   return ok(name, `${size}, settings as needed; ${wishes.join(', ')}.${left.join('')}`);
 }
+
+/** Settings that are not as needed. Below our largest record the topic refuses some: the others only weaken a guarantee. */
+function judgeSettings(name: string, size: string, inspected: InspectedTopic): Finding {
+  const { needed } = inspected.plan;
+  const changes = `${size}; other settings than wanted: ${needed.map(changeText).join(', ')}`;
+  const refused = brokersRefusal(inspected);
+  const remedy =
+    refused === null
+      ? 'Run `queuefold setup`.'
+      : `The broker refuses the change (${reason(refused)}): have it allowed there.`;
+  if (needed.some((change) => change.name === LARGEST_MESSAGE)) {
+    return failed(name, `${changes}. Larger records become dead letters (too-large)`, remedy);
+  }
+  return warning(name, changes, remedy);
+}
+
+const LARGEST_MESSAGE = 'max.message.bytes';
 
 function judgeMissing(name: string, inspected: InspectedTopic, left: string): Finding {
   const { plan, negotiated } = inspected;
