@@ -8,6 +8,7 @@ import {
   createKafkaLog,
   createLocalSchemas,
   createRowCodec,
+  createVisitCodec,
   type Log,
   type LogRecord,
   type RunningTasks,
@@ -126,6 +127,30 @@ describe('on a broker with the default limits', () => {
     await eventually(async () => (await written()).length === 2 && (await letters()).length === 2);
     expect((await written()).map((row) => row?.routing_skill_id?.split(',').length)).toEqual([2, 3]);
     expect(await letters()).toEqual(['too-large 1', 'too-large 2']);
+  });
+
+  test('a visit beyond what its topic takes makes its event a dead letter, and changes nothing else', async () => {
+    const { topics, log, fold, sendEvent, written, letters } = await openScene();
+    // The state topic takes the row: only the visit is too large.
+    await alter(topics.visits, { 'cleanup.policy': 'compact,delete' });
+    await fold();
+    await sendEvent(1, 'a', skilled(2));
+    await sendEvent(2, 'a', skilled(35_000));
+    await sendEvent(3, 'a', skilled(3));
+    await sendEvent(4, 'b', acd('queue', 'Q1', call('k', connected(4))));
+    await eventually(async () => (await written()).length === 3 && (await letters()).length === 1);
+    expect((await written()).map((row) => row?.routing_skill_id?.split(',').length)).toEqual([2, 3, undefined]);
+    expect(await letters()).toEqual(['too-large 1']);
+    const codec = await createVisitCodec(schemas, topics);
+    const visits = (await readAll(log, topics.visits)).flatMap(({ value }) => {
+      const decoded = value === null ? null : codec.decode(value);
+      return decoded?.ok === true ? [decoded.value] : [];
+    });
+    expect(visits.map((visit) => [visit.conversation_id, visit.routing_skill_id?.split(',').length])).toEqual([
+      ['a', 2],
+      ['a', 3],
+      ['b', undefined],
+    ]);
   });
 
   test('a record with a key of 1.5 MB that nobody can read is a dead letter, and its partition goes on', async () => {
