@@ -1,4 +1,4 @@
-import { parseTree, type ParseError } from 'jsonc-parser';
+import { visit } from 'jsonc-parser';
 import type { Limits } from './limits';
 import { invalid, type Invalid, type Outcome } from './outcome';
 import { readWire } from './wire';
@@ -33,12 +33,24 @@ export function parseLine(line: Uint8Array): { readonly value: unknown } | Inval
   }
 }
 
+/** Reads no further than the error: the input may be long. */
 function placeOfError(text: string): string {
-  const errors: ParseError[] = [];
+  let place = text.length;
   try {
-    parseTree(text, errors, { disallowComments: true });
-  } catch {
-    return 'unknown (nested too deeply)';
+    visit(
+      text,
+      {
+        onError: (_, offset) => {
+          place = offset;
+          throw FOUND;
+        },
+      },
+      { disallowComments: true },
+    );
+  } catch (error) {
+    if (error !== FOUND) return 'unknown (nested too deeply)';
   }
-  return String(errors[0]?.offset ?? text.length);
+  return String(place);
 }
+
+const FOUND = new Error('the first error of a text');
