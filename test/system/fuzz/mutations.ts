@@ -1,19 +1,19 @@
-import { randomBytes } from 'node:crypto';
 import type { OutRecord } from '../../../src/log';
 import type { Random } from '../../support/processes/random';
+import type { Frame } from './input-corpus';
 
-/** A line of the corpus, as a recording received at `at` (epoch ms), whole or mutated; or anything. */
-export function mutatedLine(random: Random, corpus: readonly string[], at: number): Buffer {
-  const frame = corpus[random.below(corpus.length)] ?? '{}';
-  const recording = `{"receivedAt":"${new Date(at).toISOString()}","event":${frame}}`;
+/** A frame, as a recording received at `at` (epoch ms), whole or mutated; or anything. */
+export function mutatedLine(random: Random, frame: Frame, at: number): Buffer {
+  const receivedAt = new Date(at).toISOString();
+  const recording = `{"receivedAt":"${receivedAt}","event":${frame.text}}`;
   switch (random.below(8)) {
     case 0:
     case 1:
       return Buffer.from(recording);
     case 2:
-      return Buffer.from(JSON.stringify(mutatedValue(random, JSON.parse(recording), 4)));
+      return Buffer.from(JSON.stringify(mutatedValue(random, { receivedAt, event: frame.value }, 4)));
     case 3:
-      return Buffer.from(JSON.stringify(mutatedValue(random, JSON.parse(frame), 4)));
+      return Buffer.from(JSON.stringify(mutatedValue(random, frame.value, 4)));
     case 4:
       return mutatedBytes(random, Buffer.from(recording));
     case 5:
@@ -25,10 +25,15 @@ export function mutatedLine(random: Random, corpus: readonly string[], at: numbe
   }
 }
 
+/** Of the seed, as all is here. */
+function randomBytes(random: Random, length: number): Buffer {
+  return Buffer.from(Array.from({ length }, () => random.below(256)));
+}
+
 function anything(random: Random): Buffer {
   switch (random.below(6)) {
     case 0:
-      return randomBytes(random.below(300));
+      return randomBytes(random, random.below(300));
     case 1:
       return Buffer.from('['.repeat(random.below(2_000)));
     case 2:
@@ -88,7 +93,7 @@ function scalar(random: Random): unknown {
     case 12:
       return {};
     default:
-      return randomBytes(random.below(20)).toString('latin1');
+      return randomBytes(random, random.below(20)).toString('latin1');
   }
 }
 
@@ -124,7 +129,7 @@ export function damaged(
   random: Random,
   record: Pick<OutRecord, 'key' | 'value'> | null,
 ): Pick<OutRecord, 'key' | 'value'> {
-  if (record?.value == null) return { key: randomBytes(4), value: randomBytes(random.below(64)) };
+  if (record?.value == null) return { key: randomBytes(random, 4), value: randomBytes(random, random.below(64)) };
   const { key, value } = record;
   switch (random.below(9)) {
     case 0:
@@ -138,9 +143,9 @@ export function damaged(
     case 4:
       return { key, value: value.subarray(0, random.below(value.length)) };
     case 5:
-      return { key, value: randomBytes(random.below(200)) };
+      return { key, value: randomBytes(random, random.below(200)) };
     case 6:
-      return { key, value: Buffer.concat([value, randomBytes(1 + random.below(8))]) };
+      return { key, value: Buffer.concat([value, randomBytes(random, 1 + random.below(8))]) };
     default:
       return { key, value: mutatedBytes(random, value) };
   }
