@@ -7,7 +7,7 @@ const layers = [
   ['conversation', 'ops', 'config'],
   ['log', 'store', 'genesys', 'simulator', 'embedded'],
   ['ingest', 'wiring'],
-  ['bridge', 'fold', 'sink'],
+  ['bridge', 'fold', 'sink', 'client'],
   ['replay', 'record', 'erase'],
   ['cli'],
 ];

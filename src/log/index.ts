@@ -8,16 +8,25 @@ export {
   createEventReader,
   createNameCodec,
   createRowCodec,
+  createRowReader,
   createVisitCodec,
+  createVisitReader,
   type FoldCheckpoint,
 } from './codec/codecs';
 export { checkRegistry } from './codec/doctor';
-export { createRegistrySchemas, registerSchema, type RegistryOptions } from './codec/registry';
+export { checkSubject, createRegistrySchemas, registerSchema, type RegistryOptions } from './codec/registry';
 export { checkSchemaMarks, schemaMarks } from './codec/schema-marks';
 export { createLocalSchemas, type SchemaSource } from './codec/schema-source';
 export { type AvroSchema, loadSchema } from './codec/schemas';
-export type { ValueCodec } from './codec/value-codec';
+export type { ValueCodec, ValueReader } from './codec/value-codec';
 export { discard } from './discard';
+export {
+  type FollowedTable,
+  followTable,
+  type Picture,
+  type TableListener,
+  type UnreadableRecord,
+} from './follow-table';
 export { createKafkaAdmin, type KafkaAdmin } from './kafkajs/admin';
 export type { KafkaConnection } from './kafkajs/client';
 export { checkKafka } from './kafkajs/doctor';

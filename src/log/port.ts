@@ -264,6 +264,11 @@ export interface ReadRequest {
   /** Of a single topic: only these partitions, each from this offset on. Absent: all, from their beginnings. */
   readonly from?: ReadonlyMap<number, number>;
   readonly follow: boolean;
+  /**
+   * A place that the topic no longer has (it was made anew, or records were deleted): `skip` (default) goes on at the
+   * beginning, `end` rejects `done`, for who must not miss a tombstone.
+   */
+  readonly onGap?: 'skip' | 'end';
   /** Called in the order of each partition. Must not block. */
   onRecord(record: LogRecord): void;
 }
@@ -276,5 +281,16 @@ export interface Reading {
    * receiver that threw, a log that no longer answers. Nothing more is handed over then. Nobody has to listen.
    */
   readonly done: Promise<void>;
+  /** How it is going. */
+  progress(): ReadProgress;
   stop(): Promise<void>;
+}
+
+export interface ReadProgress {
+  /** Everything that was committed by then has been handed over, in every partition. Epoch ms; null: not yet. */
+  readonly asOf: number | null;
+  /** When the log last answered, epoch ms. */
+  readonly answeredAt: number;
+  /** Why the last attempt to read failed; null: it did not. */
+  readonly problem: string | null;
 }

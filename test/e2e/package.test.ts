@@ -68,8 +68,10 @@ describe('the package', () => {
     );
   });
 
-  test('has a module for each source file and no other: no tests, no types, no maps', () => {
-    const modules = paths.filter((path) => path.startsWith('dist/'));
+  test('has a module for each source file and no other: no tests, no maps, and types of the client alone', () => {
+    const types = paths.filter((path) => path.endsWith('.d.ts'));
+    expect([...types].sort()).toEqual(['index', 'open', 'types'].map((name) => `dist/client/${name}.d.ts`));
+    const modules = paths.filter((path) => path.startsWith('dist/') && !types.includes(path));
     expect(modules.length).toBeGreaterThan(200);
     const sources = modules.map((path) => path.replace(/^dist\/(.*)\.js$/, 'src/$1.ts'));
     expect(sources.filter((path) => !existsSync(join(root, path)))).toEqual([]);
@@ -102,6 +104,56 @@ describe('installed into an empty folder, without optional packages', () => {
     const input = join(root, 'test', 'fixtures', 'cases', '04-answered.input.ndjson');
     const { stdout } = await queuefold('replay', input, '--quiet');
     expect(JSON.parse(stdout)).toMatchObject({ purpose: 'agent', state: 'connected' });
+  });
+
+  describe('queuefold/client', () => {
+    /** Opens a table with a broker that is none: what says so is the client itself. */
+    const USE = `openQueueTable({ brokers: ['localhost'], registry: 'http://localhost:8081' })
+      .catch((error) => console.log(typeof openVisits, error.name, error.message));`;
+    const SAID = 'function UsageError brokers[0]: "localhost". Write host:port, such as localhost:9092.\n';
+    const node = (...args: readonly string[]) => run(process.execPath, args, { cwd: folder });
+
+    test.each([
+      ['an ES module imports it', 'program.mjs', `import { openQueueTable, openVisits } from 'queuefold/client';`],
+      [
+        'a CommonJS module requires it',
+        'program.cjs',
+        `const { openQueueTable, openVisits } = require('queuefold/client');`,
+      ],
+    ])('%s', async (_, name, line) => {
+      writeFileSync(join(folder, name), `${line}\n${USE}\n`);
+      expect((await node(name)).stdout).toBe(SAID);
+    });
+
+    test('a TypeScript program is checked against its types, and needs those of no dependency', async () => {
+      const program = `
+        import { openQueueTable, openVisits, type Change, type QueueConversation } from 'queuefold/client';
+        const table = await openQueueTable({ brokers: ['a:1'], registry: { url: 'http://b', username: 'c', password: 'd' } });
+        const since: Date | undefined = table.get('x')?.queue_connected_time;
+        for await (const change of table.changes()) { const known: Change<QueueConversation> = change; void known; }
+        const visits = await openVisits({ brokers: ['a:1'], registry: 'http://b', since: () => new Date() });
+        const outcome: 'waiting' | 'answered' | 'abandoned' | 'flowed_out' | 'unknown' | undefined = visits.get('x', 'y')?.outcome;
+        void [since, outcome, table.freshness().ageMs];
+      `;
+      const wrong = `
+        import { openQueueTable } from 'queuefold/client';
+        await openQueueTable({ brokers: 'a:1', registry: 'http://b' });
+      `;
+      writeFileSync(join(folder, 'program.mts'), program);
+      writeFileSync(join(folder, 'wrong.mts'), wrong);
+      const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+      const flags = ['--noEmit', '--strict', '--module', 'node16', '--target', 'es2023'];
+      await node(tsc, ...flags, 'program.mts');
+      const stdout = expect.stringMatching(/^wrong\.mts\(3,32\): error TS2322/);
+      await expect(node(tsc, ...flags, 'wrong.mts')).rejects.toMatchObject({ stdout });
+    });
+
+    test('what is behind its face cannot be imported', async () => {
+      writeFileSync(join(folder, 'past.mjs'), `await import('queuefold/dist/log/index.js');\n`);
+      await expect(node('past.mjs')).rejects.toMatchObject({
+        stderr: expect.stringContaining('ERR_PACKAGE_PATH_NOT_EXPORTED'),
+      });
+    });
   });
 
   test('what needs an optional package says which one', async () => {

@@ -12,7 +12,7 @@ import type { Checkpoint } from '../port';
 import { valueSubject, type TopicNames } from '../topics';
 import type { SchemaSource } from './schema-source';
 import { loadSchema, typeOf } from './schemas';
-import { createValueCodec, type ValueCodec } from './value-codec';
+import { createValueCodec, createValueReader, type ValueCodec, type ValueReader } from './value-codec';
 
 /** The changelog's record under the reserved key. */
 export interface FoldCheckpoint extends Checkpoint {
@@ -82,6 +82,18 @@ export function createVisitCodec(schemas: SchemaSource, topics: TopicNames): Pro
     toAvro: (visit) => visit,
     fromAvro: (decoded) => decoded as QueueVisit,
   });
+}
+
+/** For who only reads the table: it asks nothing of the registry but the schemas that records name. */
+export function createRowReader(schemas: Pick<SchemaSource, 'writerOf'>): ValueReader<QueueConversation> {
+  const reader = typeOf(loadSchema('queue-conversation').text);
+  return createValueReader({ schemas, reader, fromAvro: (decoded) => decoded as QueueConversation });
+}
+
+/** The same of visits. */
+export function createVisitReader(schemas: Pick<SchemaSource, 'writerOf'>): ValueReader<QueueVisit> {
+  const reader = typeOf(loadSchema('queue-visit').text);
+  return createValueReader({ schemas, reader, fromAvro: (decoded) => decoded as QueueVisit });
 }
 
 export function createNameCodec(schemas: SchemaSource, topics: TopicNames): Promise<ValueCodec<Name>> {

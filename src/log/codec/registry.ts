@@ -22,6 +22,8 @@ export interface RegistryOptions extends RegistryAddress {
   readonly logger: Logger;
   /** How often it is asked for a schema at the start before it counts as away. Default 10, a second apart. */
   readonly triesAtStart?: number;
+  /** Ends the waiting for a registry that is away. */
+  readonly signal?: AbortSignal;
 }
 
 /** What may be wrong where the registry refuses us. */
@@ -37,6 +39,7 @@ const TRIES_AT_START = 10;
 export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
   const registry = clientOf(options);
   const { triesAtStart = TRIES_AT_START } = options;
+  const pause = () => sleep(RETRY_MS, undefined, options.signal === undefined ? {} : { signal: options.signal });
   const ask = askRegistry(options);
   return {
     idOf: async (subject, schema) => {
@@ -55,7 +58,7 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
           if (error instanceof OperatorError) throw error;
           if (isFinal(error) || tries >= triesAtStart) throw await unreachable(options, error);
           if (tries === 1) options.logger.warn({ error: messageOf(error) }, 'schema registry away, trying again');
-          await sleep(RETRY_MS);
+          await pause();
         }
       }
     },
@@ -68,11 +71,30 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
           if (isNotThere(error)) return null;
           // Also refused credentials: what the registry does not show is not what it does not have.
           options.logger.warn({ schemaId: id, error: messageOf(error) }, 'schema registry away, trying again');
-          await sleep(RETRY_MS);
+          await pause();
         }
       }
     },
   };
+}
+
+/**
+ * For who only reads: whether the registry answers and knows the subject.
+ * @throws AwayError when it does not answer, UsageError where it refuses us, OperatorError when it has no such subject
+ */
+export async function checkSubject(options: Omit<RegistryOptions, 'logger'>, subject: string): Promise<void> {
+  const path = `/subjects/${encodeURIComponent(subject)}/versions/latest`;
+  let reply: RegistryReply;
+  try {
+    reply = await askRegistry(options)('GET', path);
+    if (reply.status !== 200 && reply.status !== 404) throw new ReplyError(reply, `GET ${path}`);
+  } catch (error) {
+    throw await unreachable(options, error);
+  }
+  if (reply.status === 200) return;
+  throw new OperatorError(
+    `SCHEMA_REGISTRY_URL: ${options.url} knows no subject ${subject}. Is it the registry of this Kafka, and is TOPIC_PREFIX right?`,
+  );
 }
 
 export type RegistryChange = 'unchanged' | 'registered';
@@ -170,7 +192,7 @@ function isFinal(error: unknown): boolean {
   return status !== undefined && status > 400 && status < 500 && status !== 408 && status !== 429;
 }
 
-async function unreachable(options: RegistryOptions, error: unknown): Promise<Error> {
+async function unreachable(options: Omit<RegistryOptions, 'logger'>, error: unknown): Promise<Error> {
   if (error instanceof OperatorError) return error;
   const { url } = options;
   const status = statusOf(error);
@@ -189,7 +211,7 @@ async function unreachable(options: RegistryOptions, error: unknown): Promise<Er
 }
 
 /** The client makes of every network error a text, with the status 400: what it was is asked for once more. */
-async function tlsProblem(options: RegistryOptions): Promise<TlsProblem | null> {
+async function tlsProblem(options: RegistryAddress): Promise<TlsProblem | null> {
   try {
     await fetchWith(options.tls ?? null)(options.url, { signal: AbortSignal.timeout(PROBE_MS) });
     return null;

@@ -6,12 +6,16 @@ import { typeOf, type AvroSchema } from './schemas';
  * Values in Confluent's wire format: a zero byte, the schema's id (4 bytes, big-endian), Avro. The projecting reader of
  * each writer schema is compiled once; per value no promise is made.
  */
-export interface ValueCodec<T> {
+export interface ValueCodec<T> extends ValueReader<T> {
   /** The schema by which `encode` writes: its id in the registry and its fingerprint (hex). */
   readonly writer: { readonly id: number; readonly fingerprint: string };
   encode(value: T): Buffer;
   /** The size of the value as Avro, in bytes. */
   sizeOf(value: T): number;
+}
+
+/** The half of it that reads. */
+export interface ValueReader<T> {
   decode(bytes: Buffer): Decoded<T>;
   /** Null: the writer schemas of all these values are known. Else resolves when they are. */
   prepare(values: Iterable<Buffer | null>): Promise<void> | null;
@@ -40,11 +44,47 @@ const MOST_UNKNOWN = 1_000;
 export async function createValueCodec<T>(options: ValueCodecOptions<T>): Promise<ValueCodec<T>> {
   const { schemas, toAvro, fromAvro } = options;
   const type = typeOf(options.schema.text);
-  const reader = options.reader ?? type;
   const id = await schemas.idOf(options.subject, options.schema);
-  const readers = new Map<number, ReturnType<Type['createResolver']> | null>();
+  const { learn, decode, prepare } = createValueReader({ schemas, reader: options.reader ?? type, fromAvro });
   let scratch = Buffer.allocUnsafe(64 * 1024);
+  await learn(id);
 
+  const encodeIntoScratch = (value: T): number => {
+    const avro = toAvro(value);
+    let end = type.encode(avro, scratch, HEADER_BYTES);
+    if (end < 0) {
+      scratch = Buffer.allocUnsafe(2 * (scratch.length - end));
+      end = type.encode(avro, scratch, HEADER_BYTES);
+    }
+    return end;
+  };
+
+  return {
+    writer: { id, fingerprint: type.fingerprint().toString('hex') },
+    encode: (value) => {
+      const end = encodeIntoScratch(value);
+      scratch[0] = 0;
+      scratch.writeInt32BE(id, 1);
+      return Buffer.from(scratch.subarray(0, end));
+    },
+    sizeOf: (value) => encodeIntoScratch(value) - HEADER_BYTES,
+    decode,
+    prepare,
+  };
+}
+
+export interface ValueReaderOptions<T> {
+  readonly schemas: Pick<SchemaSource, 'writerOf'>;
+  readonly reader: Type;
+  readonly fromAvro: (decoded: object) => T;
+}
+
+/**
+ * Reads values whatever version wrote them, as long as its schema fits the reader's. Needs no schema of its own in the
+ * registry, only those that the values name.
+ */
+export function createValueReader<T>({ schemas, reader, fromAvro }: ValueReaderOptions<T>) {
+  const readers = new Map<number, ReturnType<Type['createResolver']> | null>();
   const learning = new Map<number, Promise<void>>();
   /** Ids that the registry does not know, the oldest first: records of others may name any number of them. */
   const unknown = new Set<number>();
@@ -69,55 +109,35 @@ export async function createValueCodec<T>(options: ValueCodecOptions<T>): Promis
     learning.set(writerId, asked);
     return asked;
   };
-  await learn(id);
 
-  const encodeIntoScratch = (value: T): number => {
-    const avro = toAvro(value);
-    let end = type.encode(avro, scratch, HEADER_BYTES);
-    if (end < 0) {
-      scratch = Buffer.allocUnsafe(2 * (scratch.length - end));
-      end = type.encode(avro, scratch, HEADER_BYTES);
+  const decode = (bytes: Buffer): Decoded<T> => {
+    if (bytes.length < HEADER_BYTES || bytes[0] !== 0)
+      return unreadable('not-avro', 'no Avro in Confluent’s wire format');
+    const writerId = bytes.readInt32BE(1);
+    const resolver = readers.get(writerId);
+    // Forgotten again already, among very many that nobody knows.
+    const isForgotten = resolver === undefined && unknown.size === MOST_UNKNOWN;
+    if (resolver === undefined && !isForgotten) throw new Error(`decode before prepare: schema id ${writerId}`);
+    if (resolver === undefined || resolver === null)
+      return unreadable('unknown-schema', `the registry knows no schema of id ${writerId} that fits`);
+    try {
+      const decoded: { value: unknown; offset: number } = reader.decode(bytes, HEADER_BYTES, resolver);
+      if (decoded.offset !== bytes.length) return unreadable('not-avro', `bytes do not match schema id ${writerId}`);
+      return { ok: true, value: fromAvro(decoded.value as object) };
+    } catch {
+      return unreadable('not-avro', `bytes do not match schema id ${writerId}`);
     }
-    return end;
   };
-
-  return {
-    writer: { id, fingerprint: type.fingerprint().toString('hex') },
-    encode: (value) => {
-      const end = encodeIntoScratch(value);
-      scratch[0] = 0;
-      scratch.writeInt32BE(id, 1);
-      return Buffer.from(scratch.subarray(0, end));
-    },
-    sizeOf: (value) => encodeIntoScratch(value) - HEADER_BYTES,
-    decode: (bytes) => {
-      if (bytes.length < HEADER_BYTES || bytes[0] !== 0)
-        return unreadable('not-avro', 'no Avro in Confluent’s wire format');
+  const prepare = (values: Iterable<Buffer | null>): Promise<void> | null => {
+    let missing: Set<number> | null = null;
+    for (const bytes of values) {
+      if (bytes === null || bytes.length < HEADER_BYTES || bytes[0] !== 0) continue;
       const writerId = bytes.readInt32BE(1);
-      const resolver = readers.get(writerId);
-      // Forgotten again already, among very many that nobody knows.
-      const isForgotten = resolver === undefined && unknown.size === MOST_UNKNOWN;
-      if (resolver === undefined && !isForgotten) throw new Error(`decode before prepare: schema id ${writerId}`);
-      if (resolver === undefined || resolver === null)
-        return unreadable('unknown-schema', `the registry knows no schema of id ${writerId} that fits`);
-      try {
-        const decoded: { value: unknown; offset: number } = reader.decode(bytes, HEADER_BYTES, resolver);
-        if (decoded.offset !== bytes.length) return unreadable('not-avro', `bytes do not match schema id ${writerId}`);
-        return { ok: true, value: fromAvro(decoded.value as object) };
-      } catch {
-        return unreadable('not-avro', `bytes do not match schema id ${writerId}`);
-      }
-    },
-    prepare: (values) => {
-      let missing: Set<number> | null = null;
-      for (const bytes of values) {
-        if (bytes === null || bytes.length < HEADER_BYTES || bytes[0] !== 0) continue;
-        const writerId = bytes.readInt32BE(1);
-        if (!readers.has(writerId)) (missing ??= new Set()).add(writerId);
-      }
-      return missing === null ? null : Promise.all([...missing].map(learn)).then(() => undefined);
-    },
+      if (!readers.has(writerId)) (missing ??= new Set()).add(writerId);
+    }
+    return missing === null ? null : Promise.all([...missing].map(learn)).then(() => undefined);
   };
+  return { learn, decode, prepare };
 }
 
 /** Null: it is one that ours cannot read. */

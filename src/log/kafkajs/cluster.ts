@@ -80,6 +80,8 @@ export interface RequestBroker {
 /** One partition of a fetch's answer, as kafkajs's batch takes it. */
 export interface FetchedPartition {
   readonly partition: number;
+  /** The end of what is committed. */
+  readonly lastStableOffset: string;
 }
 
 interface Coordinator {

@@ -1,4 +1,4 @@
-import type { LogRecord } from '../port';
+import type { LogRecord, ReadRequest } from '../port';
 import { jittered } from '../runtime/signal';
 import { batchClass, READ_COMMITTED, READ_UNCOMMITTED, type Cluster, type FetchedBatch } from './cluster';
 import { protocolTypes, type KafkajsError } from './internals';
@@ -21,6 +21,19 @@ export interface ReaderOptions {
   readonly isStopped: () => boolean;
   /** Failures in a row after which the reader gives up. */
   readonly attempts: number;
+  /** @see ReadRequest.onGap */
+  readonly onGap?: ReadRequest['onGap'];
+  /** All leaders have answered and their records were handed over. */
+  readonly onRound?: (round: ReadRound) => void;
+  /** It is tried again, on fresh metadata. */
+  readonly onFailure?: (error: unknown) => void;
+}
+
+export interface ReadRound {
+  /** When the leaders were asked, epoch ms. */
+  readonly askedAt: number;
+  /** There was nothing committed beyond what was handed over. */
+  readonly isAtEnd: boolean;
 }
 
 /** Large, for catching up: the restore of a task or the first read of a topic. */
@@ -37,7 +50,8 @@ export async function readPositions(options: ReaderOptions): Promise<void> {
   for (;;) {
     const open = positions.filter(({ position, until }) => until === null || position < until);
     if (open.length === 0 || isStopped()) return;
-    let batches: readonly FetchedBatch[] = [];
+    let batches: readonly Fetched[] | null = null;
+    const askedAt = Date.now();
     try {
       const leaders = groupBy(open, (one) => leaderOf(cluster, one));
       const fetches = [...leaders].map(([nodeId, mine]) => fetchFrom(cluster, nodeId, mine));
@@ -47,23 +61,43 @@ export async function readPositions(options: ReaderOptions): Promise<void> {
       failures += 1;
       // A batch that cannot be decompressed does not become another one.
       if (failures >= attempts || isStopped() || unreadableIn(error) !== null) throw error;
+      options.onFailure?.(error);
       const { name, host, port } = error as KafkajsError & { host?: string; port?: number };
       if (name === 'KafkaJSConnectionClosedError' && host !== undefined && port !== undefined) {
         cluster.removeBroker({ host, port });
       }
-      if (protocolTypes(error).includes('OFFSET_OUT_OF_RANGE')) await backToBeginning(cluster, open);
+      if (protocolTypes(error).includes('OFFSET_OUT_OF_RANGE')) {
+        if (options.onGap === 'end') throw error;
+        await backToBeginning(cluster, open);
+      }
       const wait = jittered(Math.min(LAST_RETRY_MS, RETRY_MS * 2 ** Math.min(failures, 8)));
       await new Promise((resolve) => setTimeout(resolve, wait));
       await cluster.refreshMetadata().catch(() => undefined);
     }
     // Outside of the try: an error of the receiver is not one of the log, and must not be tried again.
     if (isStopped()) return;
-    for (const batch of batches) deliver(batch, open, options.onBatch);
+    if (batches === null) continue;
+    for (const { batch } of batches) deliver(batch, open, options.onBatch);
+    options.onRound?.({ askedAt, isAtEnd: batches.every(({ batch, end }) => positionOf(batch, open) >= end) });
   }
 }
 
+/** One partition's part of an answer, and the partition's end (the LSO) when it was given. */
+interface Fetched {
+  readonly batch: FetchedBatch;
+  readonly end: number;
+}
+
+function findPosition({ topic, partition }: FetchedBatch, open: readonly ReadPosition[]): ReadPosition | undefined {
+  return open.find((one) => one.topic === topic && one.partition === partition);
+}
+
+function positionOf(batch: FetchedBatch, open: readonly ReadPosition[]): number {
+  return findPosition(batch, open)?.position ?? Infinity;
+}
+
 function deliver(batch: FetchedBatch, open: readonly ReadPosition[], onBatch: ReaderOptions['onBatch']): void {
-  const one = open.find(({ topic, partition }) => topic === batch.topic && partition === batch.partition);
+  const one = findPosition(batch, open);
   if (one === undefined || batch.rawMessages.length === 0) return;
   const { position, until } = one;
   one.position = Math.max(position, Number(batch.lastOffset()) + 1);
@@ -77,11 +111,7 @@ function leaderOf(cluster: Cluster, { topic, partition }: ReadPosition): number 
   return found.leader;
 }
 
-async function fetchFrom(
-  cluster: Cluster,
-  nodeId: number,
-  open: readonly ReadPosition[],
-): Promise<readonly FetchedBatch[]> {
+async function fetchFrom(cluster: Cluster, nodeId: number, open: readonly ReadPosition[]): Promise<readonly Fetched[]> {
   const broker = await cluster.findBroker({ nodeId });
   const positions = new Map(open.map(({ topic, partition, position }) => [`${partition} ${topic}`, String(position)]));
   const { responses } = await broker.fetch({
@@ -100,7 +130,10 @@ async function fetchFrom(
   });
   const Batch = batchClass();
   return responses.flatMap(({ topicName, partitions }) =>
-    partitions.map((data) => new Batch(topicName, positions.get(`${data.partition} ${topicName}`) ?? '0', data)),
+    partitions.map((data) => ({
+      batch: new Batch(topicName, positions.get(`${data.partition} ${topicName}`) ?? '0', data),
+      end: Number(data.lastStableOffset),
+    })),
   );
 }
 

@@ -1,4 +1,5 @@
-import type { Reading, ReadRequest } from '../port';
+import { messageOf } from '../../common';
+import type { Reading, ReadProgress, ReadRequest } from '../port';
 import { atMost, createDeferred, jittered } from '../runtime/signal';
 import { createClient, PATIENT, type KafkaConnection } from './client';
 import { createCluster, isUnknownTopic } from './cluster';
@@ -16,6 +17,7 @@ export async function readKafka(connection: KafkaConnection, request: ReadReques
   const caughtUp = createDeferred<undefined>();
   const done = createDeferred<undefined>();
   let isStopped = false;
+  let progress: ReadProgress = { asOf: null, answeredAt: Date.now(), problem: null };
   try {
     await cluster.connect();
     await cluster.addMultipleTargetTopics(request.topics);
@@ -30,6 +32,11 @@ export async function readKafka(connection: KafkaConnection, request: ReadReques
     positions,
     isStopped: () => isStopped,
     attempts: request.follow ? Infinity : ATTEMPTS,
+    onGap: request.onGap,
+    onRound({ askedAt, isAtEnd }) {
+      progress = { asOf: isAtEnd ? askedAt : progress.asOf, answeredAt: Date.now(), problem: null };
+    },
+    onFailure: (error) => (progress = { ...progress, problem: messageOf(error) }),
     onBatch(one, records) {
       for (const record of records) if (!isStopped) request.onRecord(record);
       if (one.position >= (ends.get(one) ?? Infinity)) {
@@ -94,6 +101,7 @@ export async function readKafka(connection: KafkaConnection, request: ReadReques
   return {
     caughtUp: caughtUp.promise,
     done: done.promise,
+    progress: () => progress,
     async stop() {
       isStopped = true;
       caughtUp.resolve(undefined);

@@ -60,6 +60,7 @@ export function readMemory(store: MemoryStore, request: ReadRequest): Reading {
   return {
     caughtUp: caughtUp.promise,
     done: done.promise,
+    progress: () => ({ asOf: open > 0 ? null : Date.now(), answeredAt: Date.now(), problem: null }),
     stop() {
       end(() => {
         caughtUp.resolve(undefined);
