@@ -28,10 +28,11 @@ FROM manifest AS dependencies-embedded
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
   && npm uninstall --no-save --omit=dev --ignore-scripts --no-audit --no-fund testcontainers
 
-# What the roles need: not the embedded parts either. Not by --omit=optional: that would leave out the binaries of Kafka's
-# codecs, too, which are optional for every platform but one.
+# What the roles need: not the embedded parts either. Not by --omit=optional: that would leave out the signer of Amazon MSK
+# and the binaries of Kafka's codecs, too, which are optional for every platform but one.
 FROM dependencies-embedded AS dependencies
-RUN npm pkg delete optionalDependencies && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
+RUN npm pkg delete optionalDependencies.chdb optionalDependencies.testcontainers \
+  && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM manifest AS program
 COPY bin ./bin

@@ -12,18 +12,18 @@ const PACKAGE = 'aws-msk-iam-sasl-signer-js';
 const RENEW_BEFORE_MS = 60_000;
 
 /**
- * Tokens for SASL OAUTHBEARER at Amazon MSK, signed with the credentials that AWS's own chain finds: environment, shared
- * files, web identity (EKS), container (ECS) or instance role.
+ * Tokens for SASL OAUTHBEARER at Amazon MSK. AWS's SDK finds the credentials that sign them: environment, shared files, web
+ * identity (EKS), container (ECS) or instance role. The token is signed here: AWS is not asked for it.
  * Rejects with UsageError where the package is not installed, OperatorError where there are no credentials.
  */
 export function createMskTokenProvider(
   region: string,
-  loadSigner: () => Promise<Signer> = importSigner,
+  load: (name: string) => Promise<unknown> = (name) => import(name),
 ): () => Promise<{ readonly value: string }> {
   let current: { readonly value: string; readonly renewAt: number } | null = null;
   return async () => {
     if (current !== null && Date.now() < current.renewAt) return { value: current.value };
-    const signer = await loadSigner();
+    const signer = await loadSigner(load);
     try {
       const { token, expiryTime } = await signer.generateAuthToken({ region });
       current = { value: token, renewAt: expiryTime - RENEW_BEFORE_MS };
@@ -38,14 +38,14 @@ export function createMskTokenProvider(
   };
 }
 
-/** Optional, for it brings AWS's SDK with it: only who uses MSK with IAM installs it. */
-async function importSigner(): Promise<Signer> {
+/** Loaded where it is needed, for it brings AWS's SDK with it; and optional, so that an installation may leave it out. */
+async function loadSigner(load: (name: string) => Promise<unknown>): Promise<Signer> {
   try {
-    return (await import(PACKAGE)) as Signer;
+    return (await load(PACKAGE)) as Signer;
   } catch (error) {
     throw new UsageError(
       `KAFKA_SASL_MECHANISM: aws_msk_iam needs the package ${PACKAGE} (${messageOf(error).split('\n', 1)[0] ?? ''}). ` +
-        `Install it beside queuefold: npm install ${PACKAGE}`,
+        `It is an optional dependency that this installation left out. Install it beside queuefold: npm install ${PACKAGE}`,
       { cause: error },
     );
   }

@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { OperatorError, UsageError } from '../../../src/common';
 import { createMskTokenProvider } from '../../../src/log/kafkajs/msk-iam';
+import { runTypeScript } from '../../support/processes/run-typescript';
 
 const signer = (lifeMs: number) => {
   const regions: string[] = [];
@@ -29,8 +31,47 @@ describe('tokens for Amazon MSK with IAM', () => {
   });
 
   test('without the optional package name it', async () => {
-    const provider = createMskTokenProvider('eu-west-1');
+    const provider = createMskTokenProvider('eu-west-1', (name) => Promise.reject(new Error(`Cannot find ${name}`)));
     await expect(provider()).rejects.toThrow(UsageError);
     await expect(provider()).rejects.toThrow(/npm install aws-msk-iam-sasl-signer-js/);
+  });
+
+  test('of the real signer are presigned requests to connect, made without asking anybody', async () => {
+    // A process of its own: the SDK loads its parts by dynamic imports, which jest has only under a flag.
+    const {
+      process: child,
+      firstLine,
+      exited,
+    } = runTypeScript(join(__dirname, 'msk-iam-token.ts'), ['eu-west-1'], {
+      PATH: process.env['PATH'],
+      AWS_ACCESS_KEY_ID: 'AKIAEXAMPLE',
+      AWS_SECRET_ACCESS_KEY: 'a secret of nobody',
+      AWS_EC2_METADATA_DISABLED: 'true',
+      // Nothing answers there: a request would fail.
+      HTTPS_PROXY: 'http://127.0.0.1:1',
+    });
+    try {
+      const before = Date.now();
+      const url = new URL(Buffer.from(await firstLine, 'base64url').toString());
+      expect(url.origin).toBe('https://kafka.eu-west-1.amazonaws.com');
+      const query = Object.fromEntries(url.searchParams);
+      expect(query).toMatchObject({
+        Action: 'kafka-cluster:Connect',
+        'X-Amz-Algorithm': 'AWS4-HMAC-SHA256',
+        'X-Amz-Credential': expect.stringMatching(
+          /^AKIAEXAMPLE\/\d{8}\/eu-west-1\/kafka-cluster\/aws4_request$/,
+        ) as unknown,
+        'X-Amz-Expires': '900',
+        'X-Amz-SignedHeaders': 'host',
+        'X-Amz-Signature': expect.stringMatching(/^[0-9a-f]{64}$/) as unknown,
+      });
+      const signedAt = Date.parse(
+        (query['X-Amz-Date'] ?? '').replace(/^(....)(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5'),
+      );
+      expect(Math.abs(signedAt - before)).toBeLessThan(5 * 60_000);
+    } finally {
+      child.kill();
+      await exited;
+    }
   });
 });
