@@ -71,7 +71,7 @@ export function createProgram(run: RunCommand): Command {
   const start = (kind: CommandKind, body: CommandBody) => run(kind, program.opts<GlobalOptions>(), body);
 
   addSimulationFlags(
-    command('start', 'everything on one machine: Kafka, ClickHouse, a simulated organisation, and all roles', [
+    command('start', 'everything on one machine: Kafka, ClickHouse, a simulated organization, and all roles', [
       'queuefold start',
       'queuefold start --log memory --rate 10 --agents 300',
       'GENESYS_REGION=mypurecloud.ie GENESYS_CLIENT_ID=… GENESYS_CLIENT_SECRET_FILE=secret queuefold start',
@@ -203,7 +203,7 @@ export function createProgram(run: RunCommand): Command {
     );
 
   addSimulationFlags(
-    command('simulate', 'a simulated Genesys Cloud organisation: OAuth, REST and websocket, for any client', [
+    command('simulate', 'a simulated Genesys Cloud organization: OAuth, REST and websocket, for any client', [
       'queuefold simulate --sim-port 9480 --rate 5',
       'GENESYS_LOGIN_URL=http://127.0.0.1:9480 GENESYS_API_URL=http://127.0.0.1:9480 … queuefold bridge',
       'curl http://127.0.0.1:9480/truth',

@@ -106,7 +106,7 @@ export const SETTINGS = {
   CLICKHOUSE_STORAGE_POLICY: optional(text('the name of a storage policy', /^[\w.-]+$/), 'where the history is stored'),
   HISTORY_RETENTION: setting(duration(HOUR_MS, 3_650 * DAY_MS), '90d', 'how long the history is kept'),
 
-  GENESYS_REGION: optional(genesysRegion(), 'region of the organisation'),
+  GENESYS_REGION: optional(genesysRegion(), 'region of the organization'),
   GENESYS_CLIENT_ID: optional(text(), 'OAuth client (client credentials)'),
   GENESYS_CLIENT_SECRET: confidential(secret(), 'secret of the OAuth client'),
   GENESYS_LOGIN_URL: optional(url(), 'login service; from the region'),

@@ -64,7 +64,7 @@ const agents = () =>
 const changeQueues = (body: object) =>
   fetch(`${simulator.apiUrl}/control/queues`, { method: 'POST', body: JSON.stringify(body) });
 
-test('names of the organisation stand beside the ids, follow it, and go when they are no longer wanted', async () => {
+test('names of the organization stand beside the ids, follow it, and go when they are no longer wanted', async () => {
   await start('setup').done();
   const [fold, sink] = [start('fold'), start('sink')];
   const first = start('bridge');
