@@ -43,7 +43,7 @@ export type SinkDeadLetterReason = (typeof DEAD_LETTER_REASONS)['sink'][number];
 const RECONCILED = ['snapshot', 'gone', 'heard', 'overtaken', 'failed'] as const;
 export type ReconciliationOutcome = (typeof RECONCILED)[number];
 
-const SINK_TABLES = ['queue_conversation_history', 'names'] as const;
+const SINK_TABLES = ['queue_conversation_history', 'queue_visit_state', 'names'] as const;
 export type SinkTable = (typeof SINK_TABLES)[number];
 
 /** So many series of a counter are there from the beginning, as zeros: `increase` does not see the first of a new one. */

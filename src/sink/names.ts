@@ -6,11 +6,11 @@ import type { Metrics } from '../ops';
 import {
   claimEpoch,
   codeOf,
-  createTableWriter,
   describeStoreError,
   identifier,
   offsetOf,
   type Store,
+  TableWriter,
   type TableWriterOptions,
   text,
   versionOf,
@@ -191,7 +191,7 @@ async function readTable({ client, database }: Store): Promise<ReadonlyMap<strin
 }
 
 function writerOf({ store, metrics, logger, backOff }: NamesOptions, epoch: number): Writer<NameRow> {
-  return createTableWriter<NameRow>({
+  return new TableWriter<NameRow>({
     ...{ store, metrics, logger, table: 'names', columns: COLUMNS },
     lineOf: ({ kind, id, name, goneSince, offset, deleted }) =>
       `[${text(kind)},${text(id)},${text(name)},${goneSince},"${versionOf(epoch, offset)}",${deleted}]\n`,

@@ -1,4 +1,4 @@
-import { type QueueConversation, STATE_COLUMNS } from '../conversation';
+import { type QueueConversation, type QueueVisit, STATE_COLUMNS, VISIT_COLUMNS } from '../conversation';
 
 /** A record of the state topic, as the store takes it. */
 export type StoreRow =
@@ -18,8 +18,18 @@ export type StoreRow =
       readonly offset: number;
     };
 
+/** A record of the topic of visits, as the store takes it. */
+export interface VisitRow {
+  readonly visit: QueueVisit;
+  readonly partition: number;
+  readonly offset: number;
+}
+
 /** The columns of an INSERT, in the order in which `encodeRow` writes them. */
 export const INSERT_COLUMNS = [...STATE_COLUMNS, '_version', '_deleted', '_partition'] as const;
+
+/** The same of `encodeVisit`. */
+export const VISIT_INSERT_COLUMNS = [...VISIT_COLUMNS, '_version', '_partition'] as const;
 
 const OFFSET_BITS = 48n;
 export const MAX_EPOCH = 0xffff;
@@ -101,6 +111,19 @@ export function encodeRow(record: StoreRow, epoch: number): string {
 
 /** A tombstone's other columns: 1970 for times, nothing for texts. Nobody reads them; none may be null or "now". */
 const EMPTY_REST = ['0,0,""', ...Array<string>(17).fill('null'), '0,false'].join(',');
+
+/** A line of the visits. */
+export function encodeVisit({ visit, partition, offset }: VisitRow, epoch: number): string {
+  return (
+    `[${text(visit.conversation_id)},${text(visit.participant_id)},${text(visit.queue_id)},` +
+    `${textOrNull(visit.media_type)},${textOrNull(visit.direction)},${visit.consult},` +
+    `${visit.entered_time},${visit.left_time},${text(visit.outcome)},${textOrNull(visit.disconnect_type)},` +
+    `${textOrNull(visit.routing_skill_id)},${visit.offers},${visit.offers_missed},` +
+    `${visit.answered_time},${textOrNull(visit.user_id)},${textOrNull(visit.agent_participant_id)},` +
+    `${textOrNull(visit.agent_communication_id)},${visit.agent_left_time},${visit.db_last_updated},` +
+    `"${versionOf(epoch, offset)}",${partition}]\n`
+  );
+}
 
 /** What JSON must escape, and surrogates: a lone one has no UTF-8, and ClickHouse refuses its escape (code 25). */
 const NEEDS_ESCAPE = /[^ !#-[\]-\uD7FF\uE000-\uFFFF]/;

@@ -12,15 +12,25 @@ export interface Erasure {
 
 interface ErasableTable {
   readonly table: string;
-  /** In SQL, the version of a row. */
-  readonly versionOf: string;
+  /** In SQL, which rows of erased conversations go. */
+  readonly goes: (limits: Limits) => string;
   /** In SQL, the rows that tell something: a tombstone has the id and a time. */
   readonly tells: string;
-  /** Whether the tombstone itself goes, too. */
-  readonly tombstone: 'goes' | 'stays';
   /** Columns with an address. */
   readonly addresses: readonly string[];
 }
+
+/** In SQL, of the conversation of a row. */
+interface Limits {
+  readonly version: string;
+  readonly erasedAt: string;
+}
+
+/**
+ * Visits have versions of another topic, so their receive times count. All clocks agree within a day, and the fold takes
+ * nothing new of an erased conversation for 30 days.
+ */
+const byTime = ({ erasedAt }: Limits): string => `db_last_updated < ${erasedAt} + INTERVAL 1 DAY`;
 
 /**
  * THE list of the tables that know something of a conversation: a new one belongs here. Its topics: src/erase/erasable.ts.
@@ -29,25 +39,24 @@ interface ErasableTable {
 export const ERASABLE_TABLES: readonly ErasableTable[] = [
   {
     table: 'queue_conversation_history',
-    versionOf: '_version',
+    goes: ({ version }) => `_version <= ${version}`,
     tells: 'true',
-    tombstone: 'goes',
     addresses: ['ani', 'dnis'],
   },
   {
     table: 'queue_conversation_state',
-    versionOf: '_version',
+    goes: ({ version }) => `_version < ${version}`,
     tells: '_deleted = 0',
-    tombstone: 'stays',
     addresses: ['ani', 'dnis'],
   },
   {
     table: 'queue_conversation_lives',
-    versionOf: 'greatest(last_row, last_tombstone)',
+    goes: ({ version }) => `greatest(last_row, last_tombstone) <= ${version}`,
     tells: 'true',
-    tombstone: 'goes',
     addresses: [],
   },
+  { table: 'queue_visit_state', goes: byTime, tells: 'true', addresses: [] },
+  { table: 'queue_visit_days', goes: byTime, tells: 'true', addresses: [] },
 ];
 
 const ERASURES = 'queue_conversation_erasures';
@@ -77,10 +86,10 @@ export async function noteErasures(store: Store, erasures: readonly Erasure[]): 
  * @param withinMs only of erasures that were noted within so long
  */
 export async function sweepErasures(store: Store, withinMs: number): Promise<number> {
-  const noted = await ask<{ id: string; version: string }>(
+  const noted = await ask<Noted>(
     store,
-    `SELECT conversation_id AS id, toString(max(version)) AS version FROM ${tableOf(store, ERASURES)} ` +
-      `WHERE _ingested_at > now() - ${Math.ceil(withinMs / 1_000)} GROUP BY conversation_id SETTINGS ${UNLOGGED}`,
+    'SELECT conversation_id AS id, toString(max(version)) AS version, ' +
+      `toString(toUnixTimestamp64Milli(max(erased_at))) AS erasedAt FROM ${tableOf(store, ERASURES)} WHERE _ingested_at > now() - ${Math.ceil(withinMs / 1_000)} GROUP BY conversation_id SETTINGS ${UNLOGGED}`,
   );
   let deleted = 0;
   for (const some of chunked(noted)) {
@@ -89,17 +98,28 @@ export async function sweepErasures(store: Store, withinMs: number): Promise<num
   return deleted;
 }
 
-async function deleteFrom(
-  store: Store,
-  { table, versionOf, tombstone }: ErasableTable,
-  erasures: readonly { readonly id: string; readonly version: string }[],
-): Promise<number> {
+interface Noted {
+  readonly id: string;
+  readonly version: string;
+  /** Epoch ms. */
+  readonly erasedAt: string;
+}
+
+async function deleteFrom(store: Store, { table, goes }: ErasableTable, erasures: readonly Noted[]): Promise<number> {
   const ids = erasures.map(({ id }) => literal(id)).join(', ');
-  const versions = erasures.map(({ version }) => `toUInt64(${version})`).join(', ');
-  const isOlder = tombstone === 'goes' ? '<=' : '<';
-  const condition =
-    `conversation_id IN (${ids}) AND ` +
-    `${versionOf} ${isOlder} transform(conversation_id, [${ids}], [${versions}], toUInt64(0))`;
+  const limitOf = (values: readonly string[], type: string) =>
+    `transform(conversation_id, [${ids}], [${values.map((value) => `${type}(${value})`).join(', ')}], ${type}(0))`;
+  const limits = {
+    version: limitOf(
+      erasures.map(({ version }) => version),
+      'toUInt64',
+    ),
+    erasedAt: `fromUnixTimestamp64Milli(${limitOf(
+      erasures.map(({ erasedAt }) => erasedAt),
+      'toInt64',
+    )}, 'UTC')`,
+  };
+  const condition = `conversation_id IN (${ids}) AND ${goes(limits)}`;
   const name = tableOf(store, table);
   const [found] = await ask<{ n: string }>(
     store,

@@ -16,6 +16,8 @@ export const SINK_GRANTS: readonly Grant[] = [
   // What was erased.
   { privileges: ['ALTER DELETE'], table: 'queue_conversation_history' },
   { privileges: ['ALTER DELETE'], table: 'queue_conversation_lives' },
+  { privileges: ['ALTER DELETE'], table: 'queue_visit_state' },
+  { privileges: ['ALTER DELETE'], table: 'queue_visit_days' },
 ];
 
 export const SETUP_GRANTS: readonly Grant[] = [

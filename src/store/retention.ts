@@ -14,11 +14,26 @@ export interface HistoryWishes {
 }
 
 const HISTORY = 'queue_conversation_history';
-const LIVES = 'queue_conversation_lives';
-/** The history's parts are of a month and go as a whole; see schemas/clickhouse/004_lives.sql. */
-const LIVES_OUTLAST_MS = 31 * 86_400_000;
+const VISITS = 'queue_visit_state';
+/** Parts of a month go as a whole; what says where they begin and end stays longer (schemas/clickhouse/004_lives.sql). */
+const OUTLAST_MS = 31 * 86_400_000;
 /** What the migrations set, for tables that are not there yet. */
 const DEFAULT_RETENTION_MS = 90 * 86_400_000;
+
+interface KeptTable {
+  readonly table: string;
+  /** Longer than HISTORY_RETENTION. */
+  readonly outlastMs: number;
+  /** What an operator would miss if it were deleted; null: nothing but what the others have. */
+  readonly holds: string | null;
+}
+
+const KEPT: readonly KeptTable[] = [
+  { table: HISTORY, outlastMs: 0, holds: 'versions' },
+  { table: 'queue_conversation_lives', outlastMs: OUTLAST_MS, holds: null },
+  { table: VISITS, outlastMs: 0, holds: 'visits' },
+  { table: 'queue_visit_days', outlastMs: OUTLAST_MS, holds: null },
+];
 
 interface TableSettings {
   /** All of `TTL …`, as ClickHouse writes it; empty: none. */
@@ -27,43 +42,38 @@ interface TableSettings {
 }
 
 /**
- * The statements that bring the history to what is wished for; none where it is so already. Throws an OperatorError
- * where versions would be lost, or the storage policy is unknown.
+ * The statements that bring history and visits to what is wished for; none where it is so already. Throws an
+ * OperatorError where something would be lost, or the storage policy is unknown.
  */
 export async function historyChanges(
   client: ClickHouseClient,
   rendering: Rendering,
   wishes: HistoryWishes,
 ): Promise<readonly { readonly name: string; readonly statement: string }[]> {
-  const { retentionMs, storagePolicy } = wishes;
-  const history = await settingsOf(client, rendering.database, HISTORY);
-  const lives = await settingsOf(client, rendering.database, LIVES);
+  const { retentionMs, storagePolicy, loss } = wishes;
+  const { database } = rendering;
   const alter = (table: string, change: string) =>
     renderSql(`ALTER TABLE {{database}}.${table} {{onCluster}} ${change}`, rendering);
   const changes: { name: string; statement: string }[] = [];
 
-  const kept = history === null ? DEFAULT_RETENTION_MS : keptMs(history.ttl);
-  if (kept !== retentionMs) {
-    if (history !== null && wishes.loss !== 'allow')
-      await assertNothingLost(client, rendering.database, kept, retentionMs);
-    const ttl = withRetention(history?.ttl ?? '', retentionMs);
+  for (const { table, outlastMs, holds } of KEPT) {
+    const settings = await settingsOf(client, database, table);
+    const wantedMs = retentionMs + outlastMs;
+    const kept = settings === null ? DEFAULT_RETENTION_MS + outlastMs : keptMs(settings.ttl);
+    if (kept === wantedMs) continue;
+    if (settings !== null && holds !== null && loss !== 'allow') {
+      await assertNothingLost(client, { table: `${identifier(database)}.${table}`, holds, keptMs: kept }, retentionMs);
+    }
     changes.push({
-      name: `${HISTORY}: kept ${inDays(retentionMs)} (was ${inDays(kept)})`,
-      statement: alter(HISTORY, ttl),
+      name: `${table}: kept ${inDays(wantedMs)} (was ${inDays(kept)})`,
+      statement: alter(table, withRetention(settings?.ttl ?? '', wantedMs)),
     });
   }
-  const livesMs = retentionMs + LIVES_OUTLAST_MS;
-  if ((lives === null ? DEFAULT_RETENTION_MS + LIVES_OUTLAST_MS : keptMs(lives.ttl)) !== livesMs) {
-    const statement = alter(LIVES, withRetention(lives?.ttl ?? '', livesMs));
-    changes.push({ name: `${LIVES}: kept ${inDays(livesMs)}`, statement });
-  }
-  if (storagePolicy !== undefined && storagePolicy !== history?.policy) {
+  const policy = storagePolicy === undefined ? undefined : (await settingsOf(client, database, HISTORY))?.policy;
+  if (storagePolicy !== undefined && storagePolicy !== policy) {
     await assertPolicy(client, storagePolicy);
     const statement = alter(HISTORY, `MODIFY SETTING storage_policy = '${storagePolicy.replace(/['\\]/g, '\\$&')}'`);
-    changes.push({
-      name: `${HISTORY}: storage policy ${storagePolicy} (was ${history?.policy ?? 'default'})`,
-      statement,
-    });
+    changes.push({ name: `${HISTORY}: storage policy ${storagePolicy} (was ${policy ?? 'default'})`, statement });
   }
   return changes;
 }
@@ -119,23 +129,22 @@ function withRetention(ttl: string, retentionMs: number): string {
 
 async function assertNothingLost(
   client: ClickHouseClient,
-  database: string,
-  keptMs: number,
+  { table, holds, keptMs }: { readonly table: string; readonly holds: string; readonly keptMs: number },
   retentionMs: number,
 ): Promise<void> {
   if (retentionMs > keptMs) return;
   const result = await client.query({
     query:
-      `SELECT count() AS versions FROM ${identifier(database)}.${HISTORY} ` +
+      `SELECT count() AS lost FROM ${table} ` +
       `WHERE _ingested_at < now() - toIntervalSecond(${Math.round(retentionMs / 1_000)})`,
     format: 'JSONEachRow',
   });
-  const [row] = await result.json<{ versions: string }>();
-  const versions = Number(row?.versions ?? 0);
-  if (versions === 0) return;
+  const [row] = await result.json<{ lost: string }>();
+  const lost = Number(row?.lost ?? 0);
+  if (lost === 0) return;
   throw new OperatorError(
-    `HISTORY_RETENTION: ${inDays(retentionMs)} would delete ${versions} versions of ${database}.${HISTORY}, which is kept ` +
-      `${inDays(keptMs)} now. Set HISTORY_RETENTION to that, or run "queuefold setup --allow-data-loss" once.`,
+    `HISTORY_RETENTION: ${inDays(retentionMs)} would delete ${lost} ${holds} of ${table.replaceAll('`', '')}, which is ` +
+      `kept ${inDays(keptMs)} now. Set HISTORY_RETENTION to that, or run "queuefold setup --allow-data-loss" once.`,
   );
 }
 

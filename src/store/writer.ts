@@ -1,17 +1,12 @@
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from 'pino';
-import { OperatorError } from '../common';
-import type { Metrics, SinkTable } from '../ops';
-import { explainStoreError, identifier, type Store } from './client';
+import type { SinkTable } from '../ops';
+import { Attempts, type AttemptLimits, type AttemptsOptions, type WriterState } from './attempts';
+import { identifier } from './client';
 import { INSERT_COLUMNS, encodeLines, encodeRow, part, type EncodedRows, type StoreRow } from './encode';
-import { codeOf, isDataError, reasonOf } from './errors';
+import { codeOf, reasonOf } from './errors';
 
-export interface TableWriterOptions<R> {
-  readonly store: Store;
-  readonly metrics: Metrics;
-  readonly logger: Logger;
+export interface TableWriterOptions<R> extends AttemptsOptions {
   readonly table: SinkTable;
   /** In the order in which `lineOf` writes them. */
   readonly columns: readonly string[];
@@ -22,21 +17,11 @@ export interface TableWriterOptions<R> {
    * ClickHouse is broken. It is sent until it is taken.
    */
   readonly isSound: (row: R) => boolean;
-  /** Between attempts: from `firstMs`, doubled up to `maxMs`. Default 200 and 15,000. */
-  readonly backOff?: { readonly firstMs: number; readonly maxMs: number };
 }
 
-export interface WriterOptions extends Pick<TableWriterOptions<StoreRow>, 'store' | 'metrics' | 'logger' | 'backOff'> {
-  /** Of the state topic, see `versionOf`. Default 0. */
+export interface WriterOptions extends AttemptsOptions {
+  /** Of the topic, see `versionOf`. Default 0. */
   readonly epoch?: number;
-}
-
-export interface WriterState {
-  readonly available: boolean;
-  /** Why it is not, in ClickHouse's words; of a refused certificate also what to do. */
-  readonly error: string | null;
-  /** Since when, epoch ms. */
-  readonly since: number;
 }
 
 /** A row that ClickHouse does not take, however often it is sent. */
@@ -74,18 +59,17 @@ const SETTINGS = [
   'materialized_views_ignore_errors = 0',
 ].join(', ');
 
-/** Everything else follows from it. */
+/** Everything else of a conversation follows from it. */
 export const HISTORY_TABLE = 'queue_conversation_history';
-const BACK_OFF = { firstMs: 200, maxMs: 15_000 };
 /**
  * Refusals one after the other, of a row that is sent alone, that make it a bad one: half a request that was cut on its
- * way looks like wrong data too, and a good row must not be given up for that. With BACK_OFF, 3 s.
+ * way looks like wrong data too, and a good row must not be given up for that. With the usual delays, 3 s.
  */
 const REFUSALS = 5;
 
 /** Of the history, which feeds the state. An end is never given up: its conversation would be live for ever. */
 export function createWriter({ epoch = 0, ...options }: WriterOptions): Writer {
-  return createTableWriter<StoreRow>({
+  return new TableWriter<StoreRow>({
     ...options,
     table: HISTORY_TABLE,
     columns: INSERT_COLUMNS,
@@ -94,19 +78,101 @@ export function createWriter({ epoch = 0, ...options }: WriterOptions): Writer {
   });
 }
 
-export function createTableWriter<R>(options: TableWriterOptions<R>): Writer<R> {
-  const { store, metrics, logger, table, columns, lineOf, isSound, backOff = BACK_OFF } = options;
-  const statement =
-    `INSERT INTO ${identifier(store.database)}.${table} (${columns.join(', ')}) ` +
-    `SETTINGS ${SETTINGS} FORMAT JSONCompactEachRow`;
-  let state: WriterState = { available: true, error: null, since: Date.now() };
-  /** The reason that was logged last of what goes on: a server that starts anew, say, may come back with another one. */
-  let told: string | null = null;
+interface Suspect extends Refusal {
+  readonly encoded: EncodedRows;
+}
 
-  const send = async ({ bytes, ends }: EncodedRows): Promise<void> => {
+/** Finds the rows that are refused by bisecting. */
+export class TableWriter<R> implements Writer<R> {
+  readonly #options: TableWriterOptions<R>;
+  readonly #statement: string;
+  readonly attempts: Attempts;
+
+  constructor(options: TableWriterOptions<R>) {
+    const { store, table, columns } = options;
+    this.#options = options;
+    this.attempts = new Attempts(options);
+    this.#statement =
+      `INSERT INTO ${identifier(store.database)}.${table} (${columns.join(', ')}) ` +
+      `SETTINGS ${SETTINGS} FORMAT JSONCompactEachRow`;
+  }
+
+  async insert(rows: Iterable<R>, signal: AbortSignal, notAfterMs = Infinity): Promise<readonly Refusal[]> {
+    const { isSound, lineOf } = this.#options;
+    const sound: boolean[] = [];
+    const encoded = encodeLines(rows, (row) => {
+      sound.push(isSound(row));
+      return lineOf(row);
+    });
+    if (sound.length === 0) return [];
+    const limits = { signal, notAfterMs };
+    return this.#badOnesOf(await this.#bisect(encoded, 0, limits), ({ index }) => sound[index] === true, limits);
+  }
+
+  state(): WriterState {
+    return this.attempts.state();
+  }
+
+  /** Stores the rows, and answers those that are refused alone. */
+  async #bisect(encoded: EncodedRows, first: number, limits: AttemptLimits): Promise<readonly Suspect[]> {
+    const error = await this.#sendUntilAnswered(encoded, limits);
+    if (error === null) return [];
+    const count = encoded.ends.length;
+    if (count === 1) return [{ index: first, error, encoded }];
+    const middle = count >> 1;
+    return [
+      ...(await this.#bisect(part(encoded, 0, middle), first, limits)),
+      ...(await this.#bisect(part(encoded, middle, count), first + middle, limits)),
+    ];
+  }
+
+  /** Answers the bad ones among the suspects; all others are stored then. */
+  async #badOnesOf(
+    suspects: readonly Suspect[],
+    isSound: (suspect: Suspect) => boolean,
+    limits: AttemptLimits,
+  ): Promise<readonly Suspect[]> {
+    const { logger, table } = this.#options;
+    let left = suspects;
+    let bad: readonly Suspect[] = [];
+    let refusals = 0;
+    for (const delayMs of this.attempts.delays()) {
+      if (++refusals === REFUSALS) {
+        bad = left.filter((suspect) => !isSound(suspect));
+        left = left.filter(isSound);
+        for (const { error } of left.slice(0, 1)) {
+          const said = { code: codeOf(error), table, rows: left.length };
+          logger.warn(said, 'ClickHouse refuses what it never can; trying again');
+        }
+      }
+      if (left.length === 0) return bad;
+      await this.attempts.pause(delayMs, limits.signal);
+      left = await this.#sendAgain(left, limits);
+    }
+    return bad;
+  }
+
+  async #sendAgain(suspects: readonly Suspect[], limits: AttemptLimits): Promise<readonly Suspect[]> {
+    const left: Suspect[] = [];
+    for (const suspect of suspects) {
+      const error = await this.#sendUntilAnswered(suspect.encoded, limits);
+      if (error === null) continue;
+      this.#options.metrics.sinkRetries.inc({ reason: reasonOf(error) });
+      left.push({ ...suspect, error });
+    }
+    return left;
+  }
+
+  /** Answers the error of the data, null when all is stored. */
+  #sendUntilAnswered(encoded: EncodedRows, limits: AttemptLimits): Promise<unknown> {
+    return this.attempts.untilAnswered(() => this.#send(encoded), encoded.ends.length, limits);
+  }
+
+  async #send({ bytes, ends }: EncodedRows): Promise<void> {
+    const { store, metrics, table } = this.#options;
     const started = process.hrtime.bigint();
     const { stream } = await store.client.exec({
-      query: statement,
+      query: this.#statement,
       values: Readable.from([bytes], { objectMode: false }),
     });
     // The answer is empty, but the connection is free for the next statement only when it was read to its end.
@@ -114,122 +180,5 @@ export function createTableWriter<R>(options: TableWriterOptions<R>): Writer<R> 
     metrics.sinkInsertDuration.observe({}, Number(process.hrtime.bigint() - started) / 1e9);
     metrics.sinkRows.inc({ table }, ends.length);
     metrics.sinkLastSuccess.set(Date.now() / 1000);
-  };
-
-  const available = (): void => {
-    if (state.available) return;
-    logger.info({ downMs: Date.now() - state.since }, 'ClickHouse takes rows again');
-    state = { available: true, error: null, since: Date.now() };
-    told = null;
-  };
-
-  /** Jitter: several sinks do not come back at the same moment. */
-  const pause = async (delayMs: number, signal: AbortSignal): Promise<void> => {
-    await sleep(delayMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => signal.throwIfAborted());
-  };
-  const longer = (delayMs: number): number => Math.min(2 * delayMs, backOff.maxMs);
-
-  /** Answers the error of the data, null when all is stored. */
-  const sendUntilAnswered = async (encoded: EncodedRows, { signal, notAfterMs }: Limits): Promise<unknown> => {
-    for (let delayMs = backOff.firstMs; ; delayMs = longer(delayMs)) {
-      signal.throwIfAborted();
-      if (Date.now() > notAfterMs) throw tooLate(state.error);
-      try {
-        await send(encoded);
-        available();
-        return null;
-      } catch (error) {
-        if (isDataError(error)) {
-          available();
-          return error;
-        }
-        const said = await explainStoreError(store, error);
-        const reason = reasonOf(error);
-        metrics.sinkRetries.inc({ reason });
-        if (reason !== told)
-          logger.warn({ error: said, rows: encoded.ends.length }, 'ClickHouse took no rows; trying again');
-        told = reason;
-        state = { available: false, error: said, since: state.available ? Date.now() : state.since };
-      }
-      await pause(delayMs, signal);
-    }
-  };
-
-  /** Stores the rows, and answers those that are refused alone. */
-  const bisect = async (encoded: EncodedRows, first: number, limits: Limits): Promise<readonly Suspect[]> => {
-    const error = await sendUntilAnswered(encoded, limits);
-    if (error === null) return [];
-    const count = encoded.ends.length;
-    if (count === 1) return [{ index: first, error, encoded }];
-    const middle = count >> 1;
-    return [
-      ...(await bisect(part(encoded, 0, middle), first, limits)),
-      ...(await bisect(part(encoded, middle, count), first + middle, limits)),
-    ];
-  };
-
-  const sendAgain = async (suspects: readonly Suspect[], limits: Limits): Promise<readonly Suspect[]> => {
-    const left: Suspect[] = [];
-    for (const suspect of suspects) {
-      const error = await sendUntilAnswered(suspect.encoded, limits);
-      if (error === null) continue;
-      metrics.sinkRetries.inc({ reason: reasonOf(error) });
-      left.push({ ...suspect, error });
-    }
-    return left;
-  };
-
-  /** Answers the bad ones among the suspects; all others are stored then. */
-  const badOnesOf = async (
-    suspects: readonly Suspect[],
-    sound: (suspect: Suspect) => boolean,
-    limits: Limits,
-  ): Promise<readonly Suspect[]> => {
-    let left = suspects;
-    let bad: readonly Suspect[] = [];
-    for (let refusals = 1, delayMs = backOff.firstMs; ; refusals++, delayMs = longer(delayMs)) {
-      if (refusals === REFUSALS) {
-        bad = left.filter((suspect) => !sound(suspect));
-        left = left.filter(sound);
-        for (const { error } of left.slice(0, 1)) {
-          const said = { code: codeOf(error), table, rows: left.length };
-          logger.warn(said, 'ClickHouse refuses what it never can; trying again');
-        }
-      }
-      if (left.length === 0) return bad;
-      await pause(delayMs, limits.signal);
-      left = await sendAgain(left, limits);
-    }
-  };
-
-  return {
-    insert: async (rows, signal, notAfterMs = Infinity) => {
-      const sound: boolean[] = [];
-      const encoded = encodeLines(rows, (row) => {
-        sound.push(isSound(row));
-        return lineOf(row);
-      });
-      if (sound.length === 0) return [];
-      const limits = { signal, notAfterMs };
-      return badOnesOf(await bisect(encoded, 0, limits), ({ index }) => sound[index] === true, limits);
-    },
-    state: () => state,
-  };
-}
-
-interface Limits {
-  readonly signal: AbortSignal;
-  readonly notAfterMs: number;
-}
-
-interface Suspect extends Refusal {
-  readonly encoded: EncodedRows;
-}
-
-function tooLate(error: string | null): OperatorError {
-  return new OperatorError(
-    'Rows could not be stored for so long that the clean-up may have removed the tombstones that hide them ' +
-      `(${error ?? 'this process was paused'}). Start again: they are read anew, behind their tombstones. ` +
-      'SINK_CLEANUP_GRACE says how long that may take; half of it counts.',
-  );
+  }
 }

@@ -45,6 +45,10 @@ const withoutNull = (type: string): string => bare(type).replace(/^Nullable\((.*
 const isNumbered = ({ name, type }: Column): boolean =>
   numbered.some((one) => one.name === name && one.type === withoutNull(type));
 
+/** Of views, in the order in which they are documented. */
+const PARAMETERS = ['at', 'conversation_id', 'from', 'to', 'minutes', 'target_seconds', 'short_abandon_seconds'];
+const TEXTS: ReadonlySet<string> = new Set(['at', 'conversation_id', 'from', 'to']);
+
 let tests: TestStore;
 beforeAll(async () => {
   tests = await storeForTests();
@@ -57,11 +61,14 @@ async function actual(): Promise<Map<string, readonly Column[]>> {
     `SELECT name, create_table_query AS sql FROM system.tables WHERE database = '${database}' AND engine != 'MaterializedView' ORDER BY name`,
   );
   const entries = tables.map(async ({ name, sql }): Promise<[string, readonly Column[]]> => {
-    const parameter = /\{(\w+):String\}/.exec(String(sql))?.[1];
-    const call = parameter === undefined ? '' : `(${parameter} = '2026-01-01')`;
-    const columns = await tests.rows(`DESCRIBE TABLE (SELECT * FROM \`${database}\`.${String(name)}${call})`);
+    const parameters = PARAMETERS.filter((parameter) => String(sql).includes(`{${parameter}:`));
+    const call = (value: (parameter: string) => string): string =>
+      parameters.length === 0 ? '' : `(${parameters.map((one) => `${one} = ${value(one)}`).join(', ')})`;
+    const columns = await tests.rows(
+      `DESCRIBE TABLE (SELECT * FROM \`${database}\`.${String(name)}${call((one) => (TEXTS.has(one) ? "'2026-01-01'" : '30'))})`,
+    );
     return [
-      parameter === undefined ? String(name) : `${String(name)}(${parameter} = …)`,
+      `${String(name)}${call(() => '…')}`,
       columns.map((column) => ({ name: String(column['name']), type: String(column['type']) })),
     ];
   });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { TABLE_COLUMNS } from '../../../src/conversation';
+import { TABLE_COLUMNS, VISIT_COLUMNS } from '../../../src/conversation';
 import { migrate, type MigrationStep } from '../../../src/store/migrations';
 import { readMigrations } from '../../../src/store/sql-files';
 import { RELEASES, filesOf } from '../../support/clickhouse/released-schemas';
@@ -38,7 +38,13 @@ describe('migrate', () => {
       'queue_conversation_progress',
       'queue_conversation_state',
       'queue_conversation_state_mv',
+      'queue_intervals',
       'queue_live',
+      'queue_visit',
+      'queue_visit_days',
+      'queue_visit_days_mv',
+      'queue_visit_named',
+      'queue_visit_state',
     ]);
     expect(outcomes(await run())).toEqual(['unchanged']);
   });
@@ -143,11 +149,14 @@ describe('migrate', () => {
     },
   );
 
-  test('the view has exactly the 22 columns of the specification, in its order', async () => {
+  test.each([
+    ['queue_conversation', TABLE_COLUMNS],
+    ['queue_visit', VISIT_COLUMNS],
+  ])('%s has exactly the columns of the specification, in its order', async (view, specified) => {
     await run();
     const columns = await tests.rows(
-      `SELECT name FROM system.columns WHERE database = '${tests.store.database}' AND table = 'queue_conversation' ORDER BY position`,
+      `SELECT name FROM system.columns WHERE database = '${tests.store.database}' AND table = '${view}' ORDER BY position`,
     );
-    expect(columns.map(({ name }) => name)).toEqual(TABLE_COLUMNS);
+    expect(columns.map(({ name }) => name)).toEqual(specified);
   });
 });

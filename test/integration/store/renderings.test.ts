@@ -80,6 +80,8 @@ describe.each(PLACES)('what setup runs at $name', (place) => {
       ...readMigrations().map(({ name }) => name),
       expect.stringMatching(/^queue_conversation_history: kept/),
       expect.stringMatching(/^queue_conversation_lives: kept/),
+      expect.stringMatching(/^queue_visit_state: kept/),
+      expect.stringMatching(/^queue_visit_days: kept/),
       expect.stringMatching(/^queue_conversation_history: storage policy default/),
     ]);
   });

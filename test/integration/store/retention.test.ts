@@ -46,11 +46,15 @@ describe('how long the history is kept', () => {
     const wishes = { retentionMs: 400 * DAY_MS };
     expect(await setUp(wishes, true)).toEqual([
       'would apply: queue_conversation_history: kept 400 days (was 90 days)',
-      'would apply: queue_conversation_lives: kept 431 days',
+      'would apply: queue_conversation_lives: kept 431 days (was 121 days)',
+      'would apply: queue_visit_state: kept 400 days (was 90 days)',
+      'would apply: queue_visit_days: kept 431 days (was 121 days)',
     ]);
-    expect(await setUp(wishes)).toHaveLength(2);
+    expect(await setUp(wishes)).toHaveLength(4);
     expect(await ttlOf('queue_conversation_history')).toBe('_ingested_at + toIntervalSecond(34560000)');
     expect(await ttlOf('queue_conversation_lives')).toBe('_ingested_at + toIntervalSecond(37238400)');
+    expect(await ttlOf('queue_visit_state')).toBe('_ingested_at + toIntervalSecond(34560000)');
+    expect(await ttlOf('queue_visit_days')).toBe('_ingested_at + toIntervalSecond(37238400)');
     expect(await setUp(wishes)).toEqual([]);
   });
 
@@ -61,8 +65,8 @@ describe('how long the history is kept', () => {
       /HISTORY_RETENTION: 30 days would delete 1 versions of .*kept 90 days now.*--allow-data-loss/,
     );
     expect(await ttlOf('queue_conversation_history')).toBe('_ingested_at + toIntervalDay(90)');
-    expect(await setUp({ retentionMs: 60 * DAY_MS })).toHaveLength(2);
-    expect(await setUp({ retentionMs: 30 * DAY_MS, loss: 'allow' })).toHaveLength(2);
+    expect(await setUp({ retentionMs: 60 * DAY_MS })).toHaveLength(4);
+    expect(await setUp({ retentionMs: 30 * DAY_MS, loss: 'allow' })).toHaveLength(4);
     expect(await count()).toBe(2);
   });
 

@@ -1,10 +1,18 @@
 import { pino } from 'pino';
-import type { QueueConversation } from '../../../src/conversation';
+import type { QueueConversation, QueueVisit } from '../../../src/conversation';
 import { createMetrics, type Metrics } from '../../../src/ops';
-import { createWriter, type Store, type StoreRow, type Writer, type WriterOptions } from '../../../src/store';
+import {
+  createVisitWriter,
+  createWriter,
+  type Store,
+  type StoreRow,
+  type VisitRow,
+  type Writer,
+  type WriterOptions,
+} from '../../../src/store';
 
 export const QUIET = pino({ level: 'silent' });
-const NOON = Date.UTC(2026, 2, 1, 12);
+export const NOON = Date.UTC(2026, 2, 1, 12);
 
 /** A conversation that waits for an agent, with the given differences. */
 export function aRow(differences: Partial<QueueConversation> = {}): QueueConversation {
@@ -45,6 +53,49 @@ export function tombstone(offset: number, conversationId = 'c1', partition = 0):
   return { kind: 'tombstone', conversationId, timestamp: NOON + 9_000, partition, offset };
 }
 
+/** A visit that still waits, with the given differences. */
+export function aVisit(differences: Partial<QueueVisit> = {}): QueueVisit {
+  return {
+    conversation_id: 'c1',
+    participant_id: 'p1',
+    queue_id: 'q1',
+    media_type: 'Voice',
+    direction: 'inbound',
+    consult: false,
+    entered_time: NOON,
+    left_time: null,
+    outcome: 'waiting',
+    disconnect_type: null,
+    routing_skill_id: null,
+    offers: 0,
+    offers_missed: 0,
+    answered_time: null,
+    user_id: null,
+    agent_participant_id: null,
+    agent_communication_id: null,
+    agent_left_time: null,
+    db_last_updated: NOON + 500,
+    ...differences,
+  };
+}
+
+export function visitRow(offset: number, differences: Partial<QueueVisit> = {}, partition = 0): VisitRow {
+  return { visit: aVisit(differences), partition, offset };
+}
+
+/** Stores the rows as one INSERT; none may be refused. */
+export async function putVisits(store: Store, rows: readonly VisitRow[], epoch = 0): Promise<void> {
+  const writer = createVisitWriter({
+    store,
+    metrics: createMetrics(),
+    logger: QUIET,
+    epoch,
+    backOff: { firstMs: 1, maxMs: 5 },
+  });
+  const refusals = await writer.insert(rows, new AbortController().signal);
+  if (refusals.length > 0) throw refusals[0]?.error;
+}
+
 export interface TestWriter extends Writer {
   readonly metrics: Metrics;
   readonly refused: StoreRow[];
@@ -62,7 +113,8 @@ export function writerInto(store: Store, options: Partial<WriterOptions> = {}): 
     ...options,
   });
   return {
-    ...writer,
+    insert: (...insert) => writer.insert(...insert),
+    state: () => writer.state(),
     metrics,
     refused,
     put: async (...rows) => {

@@ -1,0 +1,70 @@
+import type { AttemptLimits } from './attempts';
+import { identifier, type Store } from './client';
+import { encodeVisit, VISIT_INSERT_COLUMNS, type VisitRow } from './encode';
+import { literal } from './literal';
+import { TableWriter, type Writer, type WriterOptions } from './writer';
+
+export const VISIT_TABLE = 'queue_visit_state';
+/** Two ids each: a statement of so many is well below ClickHouse's longest. */
+const VISITS_A_STATEMENT = 1_000;
+
+/**
+ * Of the visits. The table is ordered by the day on which a visit entered, and a later version may say another day. So
+ * after each INSERT the visits of it are looked up in `queue_visit_days`: in each day that a visit has left it gets a row
+ * with _deleted = 1 and the version of the later one. Of two INSERTs at once, by two sinks say, the one that ends last
+ * sees both; and whoever is stopped between the two steps has committed nothing, and does both again.
+ */
+export function createVisitWriter({ epoch = 0, ...options }: WriterOptions): Writer<VisitRow> {
+  const { store } = options;
+  const writer = new TableWriter<VisitRow>({
+    ...options,
+    table: VISIT_TABLE,
+    columns: VISIT_INSERT_COLUMNS,
+    lineOf: (row) => encodeVisit(row, epoch),
+    isSound: () => false,
+  });
+
+  const leaveDays = async (visits: readonly string[], limits: AttemptLimits): Promise<void> => {
+    for (let at = 0; at < visits.length; at += VISITS_A_STATEMENT) {
+      const query = leftDays(store, visits.slice(at, at + VISITS_A_STATEMENT));
+      const work = async (): Promise<void> => {
+        await store.client.command({ query });
+      };
+      const error = await writer.attempts.untilAnswered(work, visits.length, limits);
+      if (error !== null) throw error;
+    }
+  };
+
+  return {
+    insert: async (rows, signal, notAfterMs = Infinity) => {
+      const visits = new Set<string>();
+      function* noted(): Generator<VisitRow> {
+        for (const row of rows) {
+          const { conversation_id, participant_id } = row.visit;
+          visits.add(`(${literal(conversation_id.toWellFormed())}, ${literal(participant_id.toWellFormed())})`);
+          yield row;
+        }
+      }
+      const refusals = await writer.insert(noted(), signal, notAfterMs);
+      await leaveDays([...visits], { signal, notAfterMs });
+      return refusals;
+    },
+    state: () => writer.state(),
+  };
+}
+
+/** Of these visits, as pairs of ids in SQL. */
+function leftDays({ database }: Store, visits: readonly string[]): string {
+  const table = (name: string) => `${identifier(database)}.${name}`;
+  return (
+    `INSERT INTO ${table(VISIT_TABLE)} (conversation_id, participant_id, entered_time, _version, _deleted) ` +
+    "SELECT conversation_id, participant_id, toDateTime64(day.1, 3, 'UTC'), latest, 1 FROM (" +
+    'SELECT conversation_id, participant_id, max(stored) AS latest, groupArray((entered_day, stored)) AS days FROM (' +
+    `SELECT conversation_id, participant_id, entered_day, max(version) AS stored FROM ${table('queue_visit_days')} ` +
+    `WHERE (conversation_id, participant_id) IN (${visits.join(', ')}) ` +
+    'GROUP BY conversation_id, participant_id, entered_day) ' +
+    'GROUP BY conversation_id, participant_id HAVING count() > 1) ' +
+    'ARRAY JOIN arrayFilter(one -> one.2 < latest, days) AS day ' +
+    'SETTINGS async_insert = 0, insert_deduplicate = 0'
+  );
+}
