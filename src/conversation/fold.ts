@@ -28,7 +28,7 @@ import {
   type RecentEvent,
   type RowFacts,
 } from './state';
-import type { QueueVisit, Visit } from './visit';
+import type { QueueVisit } from './visit';
 import { changedVisits, visits } from './visits';
 
 export interface FoldSettings {
@@ -88,6 +88,8 @@ export interface Folded {
   readonly visits?: readonly VisitRecord[];
   /** The participants whose visits get a tombstone, with the time of the event. Absent: none. */
   readonly erasedVisits?: readonly string[];
+  /** All visits of the conversation as they are now, to be handed over with its next event. Absent: not known. */
+  readonly shown?: readonly QueueVisit[];
   readonly outcome: FoldOutcome;
 }
 
@@ -97,24 +99,35 @@ export type FoldOutcome = 'folded' | 'duplicate' | 'after-the-end' | 'unknown-go
 /**
  * One event into one conversation: the pure heart of queuefold (specification, sections 3 to 5). No clock, no I/O.
  * What is due by then (`dueAt`) must have been done before: see partition.ts.
+ * @param shown what the event before it left in `Folded.shown`, so that it need not be projected again; null: not known
  */
-export function fold(known: ConversationState | null, event: ConversationEvent, settings: FoldSettings): Folded {
-  const folded = foldFitting(known, event, settings);
+export function fold(
+  known: ConversationState | null,
+  event: ConversationEvent,
+  settings: FoldSettings,
+  shown: readonly QueueVisit[] | null = null,
+): Folded {
+  const folded = foldFitting(known, event, settings, shown);
   const { records, visits = [] } = folded;
   if (records.every(settings.fits) && visits.every(settings.fits)) return folded;
   return { state: known, records: [], outcome: 'too-large' };
 }
 
 /** … but for the size of its records. */
-function foldFitting(known: ConversationState | null, event: ConversationEvent, settings: FoldSettings): Folded {
+function foldFitting(
+  known: ConversationState | null,
+  event: ConversationEvent,
+  settings: FoldSettings,
+  shown: readonly QueueVisit[] | null,
+): Folded {
   if (event.gone && event.erase === true) return foldErase(known, event, settings);
   if (isErased(known, event.receivedAt)) return { state: known, records: [], outcome: 'after-the-end' };
   if (known?.kind === 'ended' && !known.erased && event.receivedAt <= known.endedAt + settings.endedRetentionMs) {
     return foldAfterTheEnd(known, event, settings);
   }
   const open = known?.kind === 'open' ? known : null;
-  if (event.gone) return foldGone(open, known, event, settings);
-  return foldSnapshot(open ?? UNKNOWN, known, event, settings);
+  if (event.gone) return foldGone(open, known, event, settings, shown);
+  return foldSnapshot(open ?? UNKNOWN, known, event, settings, open === null ? null : shown);
 }
 
 function foldSnapshot(
@@ -122,6 +135,7 @@ function foldSnapshot(
   known: ConversationState | null,
   event: SnapshotEvent,
   settings: FoldSettings,
+  shown: readonly QueueVisit[] | null,
 ): Folded {
   const parts = partsOf(event);
   if (isDuplicate(open.recent, parts)) return { state: known, records: [], outcome: 'duplicate' };
@@ -132,7 +146,7 @@ function foldSnapshot(
     lastReceivedAt: Math.max(open.lastReceivedAt, latestReceivedAt(event)),
   };
   if (isTooLarge(merged, settings)) return { state: known, records: [], outcome: 'too-large' };
-  return advance(open, merged, event, settings, anyQueued);
+  return advance(open, merged, event, settings, anyQueued, shown);
 }
 
 /**
@@ -144,6 +158,7 @@ function foldGone(
   known: ConversationState | null,
   event: GoneEvent,
   settings: FoldSettings,
+  shown: readonly QueueVisit[] | null,
 ): Folded {
   const lost = event.hasRow === true ? [tombstone(event.conversationId, event.receivedAt)] : [];
   if (open === null) return { state: known, records: lost, outcome: 'unknown-gone' };
@@ -152,7 +167,7 @@ function foldGone(
     communications: participant.communications.map(disconnected),
   }));
   const merged = { ...open, participants, lastReceivedAt: Math.max(open.lastReceivedAt, event.receivedAt) };
-  const folded = advance(open, merged, event, settings, anyQueued);
+  const folded = advance(open, merged, event, settings, anyQueued, shown);
   return open.row === null ? { ...folded, records: [...folded.records, ...lost] } : folded;
 }
 
@@ -166,7 +181,7 @@ function foldErase(known: ConversationState | null, event: GoneEvent, settings: 
   const tombstone = { conversationId, row: null, timestamp, erased: true };
   const erased = { state: erasedState(event), records: [tombstone], outcome: 'folded' } as const;
   if (settings.visits === 'off') return erased;
-  const shown = known?.kind === 'open' ? visits(conversationId, counted(known.participants)) : [];
+  const shown = known?.kind === 'open' ? visits(conversationId, counted(known.participants), timestamp) : [];
   return { ...erased, erasedVisits: [...new Set([...shown.map((visit) => visit.participant_id), ...visitsOf])] };
 }
 
@@ -196,7 +211,7 @@ function foldAfterTheEnd(known: EndedConversation, event: ConversationEvent, set
     legs.communications(participant).some((leg) => !endedIds.has(leg.id));
   if (isLive(legs) && withQueued.some((p) => isQueued(p) && queuedAnew(p))) {
     if (isTooLarge(alone, settings)) return { state: known, records: [], outcome: 'too-large' };
-    return advance(UNKNOWN, alone, event, settings, queuedAnew);
+    return advance(UNKNOWN, alone, event, settings, queuedAnew, null);
   }
 
   const news = event.participants
@@ -223,13 +238,12 @@ function visitsUnknownTo(endedIds: ReadonlySet<string>, event: SnapshotEvent, al
     return legs.length > 0 && legs.every((leg) => !endedIds.has(leg.id));
   };
   const unknown = new Set(alone.participants.filter(isUnknown).map(({ id }) => id));
-  const shown = visits(event.conversationId, alone).filter((visit) => unknown.has(visit.participant_id));
+  const shown = visits(event.conversationId, alone, latestReceivedAt(event)).filter((visit) => unknown.has(visit.participant_id));
   return visitRecords(shown, event);
 }
 
-function visitRecords(written: readonly Visit[], event: ConversationEvent): readonly VisitRecord[] {
-  const db_last_updated = latestReceivedAt(event);
-  return written.map((visit) => ({ visit: { ...visit, db_last_updated }, timestamp: event.receivedAt }));
+function visitRecords(written: readonly QueueVisit[], event: ConversationEvent): readonly VisitRecord[] {
+  return written.map((visit) => ({ visit, timestamp: event.receivedAt }));
 }
 
 /** What a merge makes of the row, and of the visits. */
@@ -239,12 +253,21 @@ function advance(
   event: ConversationEvent,
   settings: FoldSettings,
   first: (participant: QueuedParticipant) => boolean,
+  shown: readonly QueueVisit[] | null,
 ): Folded {
   const participants = markQueued(counted(merged.participants), event.receivedAt);
-  const folded = advanceRow(before, { ...merged, participants }, event, settings, first);
-  if (settings.visits === 'off' || participants === before.participants) return folded;
-  const changed = changedVisits(event.conversationId, counted(before.participants), counted(participants));
-  return changed.length === 0 ? folded : { ...folded, visits: visitRecords(changed, event) };
+  const legs = counted(participants);
+  const folded = advanceRow(before, { ...merged, participants }, legs, event, settings, first);
+  if (settings.visits === 'off') return folded;
+  const { state, records, outcome } = folded;
+  if (participants === before.participants) return shown === null ? folded : { state, records, outcome, shown };
+  const id = event.conversationId;
+  const updatedAt = latestReceivedAt(event);
+  const now = visits(id, legs, updatedAt);
+  if (now.length === 0) return folded;
+  const changed = changedVisits(shown ?? visits(id, counted(before.participants), updatedAt), now);
+  if (changed.length === 0) return { state, records, outcome, shown: now };
+  return { state, records, visits: visitRecords(changed, event), outcome, shown: now };
 }
 
 /**
@@ -254,19 +277,19 @@ function advance(
 function advanceRow(
   before: OpenConversation,
   merged: OpenConversation,
+  legs: Counted,
   event: ConversationEvent,
   settings: FoldSettings,
   first: (participant: QueuedParticipant) => boolean,
 ): Folded {
   const now = event.receivedAt;
   const { participants } = merged;
-  const legs = counted(participants);
   const live = isLive(legs);
   const open: OpenConversation = { ...merged, endedAt: live ? null : (before.endedAt ?? now) };
 
   if (open.row === null) {
     const origin = live ? participants.find((p): p is QueuedParticipant => isQueued(p) && first(p)) : undefined;
-    if (origin !== undefined) return withRow({ ...open, row: createRow(legs, origin, now) }, before, event);
+    if (origin !== undefined) return withRow({ ...open, row: createRow(legs, origin, now) }, legs, before, event);
     // Never queued and live: no row. What ended leaves its marker all the same.
     if (hasEnded(legs)) return { state: endedState(open, now, event), records: [], outcome: 'folded' };
     return { state: { ...open, endedAt: null }, records: [], outcome: 'folded' };
@@ -279,7 +302,7 @@ function advanceRow(
     hasPendingWork(legs) &&
     now <= workDeadline(legs, open.endedAt ?? now, settings.acwTimeoutMs);
   if (!live && !waitsForWork) return close({ ...open, row }, event.conversationId, now, event);
-  return withRow({ ...open, row }, before, event);
+  return withRow({ ...open, row }, legs, before, event);
 }
 
 function anyQueued(): boolean {
@@ -306,6 +329,7 @@ function withRealConnectedTime(row: RowFacts, legs: Counted): RowFacts {
 /** "A record is written only if a column other than db_last_updated changed." */
 function withRow(
   open: OpenConversation & { readonly row: RowFacts },
+  legs: Counted,
   before: OpenConversation,
   event: ConversationEvent,
 ): Folded {
@@ -313,7 +337,7 @@ function withRow(
   if (open.participants === before.participants && open.row === before.row) {
     return { state: open, records: [], outcome: 'folded' };
   }
-  const projected = project(id, counted(open.participants), open.row);
+  const projected = project(id, legs, open.row);
   if (before.row !== null && sameRow(project(id, counted(before.participants), before.row), projected)) {
     return { state: open, records: [], outcome: 'folded' };
   }

@@ -76,6 +76,10 @@ export function workDeadline(of: Counted, endedAt: number, acwTimeoutMs: number)
   return (latest ?? endedAt) + acwTimeoutMs;
 }
 
-export function purposeOf(participant: Participant): string | null {
-  return participant.purpose === null ? null : participant.purpose.toLowerCase();
+const SPELLED: ReadonlySet<string> = new Set(['customer', 'external', 'acd', 'agent', 'user', 'ivr', 'workflow']);
+
+/** In lower case. */
+export function purposeOf({ purpose }: Participant): string | null {
+  // Nearly all are: asking is cheaper than converting, and this runs for every participant of every event.
+  return purpose === null || SPELLED.has(purpose) ? purpose : purpose.toLowerCase();
 }

@@ -12,6 +12,7 @@ import {
 } from './fold';
 import { createSchedule } from './schedule';
 import type { ConversationState } from './state';
+import type { QueueVisit } from './visit';
 
 const NO_VISITS: readonly VisitRecord[] = [];
 const NOBODY: readonly string[] = [];
@@ -56,45 +57,51 @@ export interface Applied {
   readonly outcome: FoldOutcome;
 }
 
+interface Known {
+  readonly state: ConversationState;
+  /** Its visits as they were projected last; null: not since it was restored, or none. */
+  readonly shown: readonly QueueVisit[] | null;
+}
+
 export function createPartitionFold(settings: FoldSettings): PartitionFold {
-  const states = new Map<string, ConversationState>();
+  const conversations = new Map<string, Known>();
   /** Two schedules: a timer closes rows, and only rows. */
   const deadlines = createSchedule((id) => {
-    const state = states.get(id);
-    return state === undefined ? null : rowDeadline(state, settings);
+    const known = conversations.get(id);
+    return known === undefined ? null : rowDeadline(known.state, settings);
   });
   const forgetting = createSchedule((id) => {
-    const state = states.get(id);
-    return state === undefined || hasRow(state) ? null : dueAfter(state, settings);
+    const known = conversations.get(id);
+    return known === undefined || hasRow(known.state) ? null : dueAfter(known.state, settings);
   });
   let changes = new Map<string, ConversationState | null>();
   let live = 0;
 
-  const put = (id: string, state: ConversationState | null): void => {
-    const before = states.get(id);
-    live += Number(hasRow(state)) - Number(hasRow(before ?? null));
+  const put = (
+    id: string,
+    before: ConversationState | null,
+    state: ConversationState | null,
+    shown: readonly QueueVisit[] | null,
+  ): void => {
+    live += Number(hasRow(state)) - Number(hasRow(before));
     if (state === null) {
-      states.delete(id);
+      conversations.delete(id);
       return;
     }
-    states.set(id, state);
+    conversations.set(id, { state, shown });
     const due = dueAfter(state, settings);
     if (due !== null) (hasRow(state) ? deadlines : forgetting).add(id, due);
-  };
-
-  const change = (id: string, state: ConversationState | null): void => {
-    put(id, state);
-    changes.set(id, state);
   };
 
   const doDue = (schedule: typeof deadlines, now: number, onDone: OnDone, isFull?: () => boolean): boolean =>
     schedule.drain(
       now,
       (id) => {
-        const state = states.get(id);
-        if (state === undefined) return;
-        const done = whenDue(id, state, settings);
-        change(id, done.state);
+        const known = conversations.get(id);
+        if (known === undefined) return;
+        const done = whenDue(id, known.state, settings);
+        put(id, known.state, done.state, null);
+        changes.set(id, done.state);
         onDone(id, done.records);
       },
       isFull,
@@ -103,15 +110,19 @@ export function createPartitionFold(settings: FoldSettings): PartitionFold {
     doDue(deadlines, now, onDone, isFull) && doDue(forgetting, now, onDone, isFull);
 
   return {
-    restore: put,
+    restore: (id, state) => put(id, conversations.get(id)?.state ?? null, state, null),
     advance,
     apply: (event) => {
       const records: StateRecord[] = [];
       advance(event.receivedAt, (_, done) => void records.push(...done));
       const id = event.conversationId;
-      const known = states.get(id) ?? null;
-      const folded = fold(known, event, settings);
-      if (folded.state !== known) change(id, folded.state);
+      const known = conversations.get(id);
+      const before = known === undefined ? null : known.state;
+      const folded = fold(before, event, settings, known === undefined ? null : known.shown);
+      if (folded.state !== before) {
+        put(id, before, folded.state, folded.state?.kind === 'open' ? (folded.shown ?? null) : null);
+        changes.set(id, folded.state);
+      }
       return {
         records: records.length === 0 ? folded.records : [...records, ...folded.records],
         visits: folded.visits ?? NO_VISITS,
@@ -127,12 +138,13 @@ export function createPartitionFold(settings: FoldSettings): PartitionFold {
       return taken;
     },
     reclaim: (id, state) => {
-      if (states.has(id)) return false;
-      change(id, state);
+      if (conversations.has(id)) return false;
+      put(id, null, state, null);
+      changes.set(id, state);
       return true;
     },
     *rows() {
-      for (const [id, state] of states) {
+      for (const [id, { state }] of conversations) {
         const record = rowOf(id, state);
         if (record !== null) yield record;
       }

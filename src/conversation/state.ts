@@ -115,10 +115,10 @@ export interface MessagesState {
 export type CommunicationField = keyof Omit<CommunicationVersion, keyof Rank>;
 
 /** A field's value: the present one of the greatest-ranked version that has it. */
-export function field<F extends CommunicationField>(of: Communication, name: F): CommunicationVersion[F] {
-  for (const version of of.versions) {
-    if (version[name] !== null) return version[name];
-  }
+export function field<F extends CommunicationField>({ versions }: Communication, name: F): CommunicationVersion[F] {
+  const value = versions[0]?.[name] ?? null;
+  if (value !== null || versions.length < 2) return value;
+  for (const version of versions) if (version[name] !== null) return version[name];
   return null;
 }
 

@@ -59,11 +59,26 @@ const TIMES: ReadonlySet<string> = new Set([
   'db_last_updated',
 ] satisfies (keyof QueueVisit)[]);
 
-const COMPARED = VISIT_COLUMNS.slice(2, -1) as readonly Exclude<keyof Visit, 'conversation_id' | 'participant_id'>[];
-
-/** Whether two versions of one visit are the same in the columns that make a new record. */
+/** Whether two versions of one visit are the same in the columns that make a new record: 3 to 18. Written out, for it runs for most events. */
 export function sameVisit(a: Visit, b: Visit): boolean {
-  return COMPARED.every((column) => a[column] === b[column]);
+  return (
+    a.queue_id === b.queue_id &&
+    a.media_type === b.media_type &&
+    a.direction === b.direction &&
+    a.consult === b.consult &&
+    a.entered_time === b.entered_time &&
+    a.left_time === b.left_time &&
+    a.outcome === b.outcome &&
+    a.disconnect_type === b.disconnect_type &&
+    a.routing_skill_id === b.routing_skill_id &&
+    a.offers === b.offers &&
+    a.offers_missed === b.offers_missed &&
+    a.answered_time === b.answered_time &&
+    a.user_id === b.user_id &&
+    a.agent_participant_id === b.agent_participant_id &&
+    a.agent_communication_id === b.agent_communication_id &&
+    a.agent_left_time === b.agent_left_time
+  );
 }
 
 /** As people read it: times as ISO-8601 with milliseconds and `Z`. */

@@ -1,57 +1,64 @@
 import type { Counted } from './counted';
 import { byPlace, isAgent, latestCommunication } from './latest';
-import { connectedTime, isQueued, purposeOf, realConnectedTime, type QueuedParticipant } from './lifecycle';
+import { isQueued, purposeOf, realConnectedTime, type QueuedParticipant } from './lifecycle';
 import { later } from './merge';
 import { directionOf } from './project';
 import { field, isEnded, type Communication, type Participant, RECLAIMED } from './state';
-import { sameVisit, type Visit } from './visit';
+import { sameVisit, type QueueVisit } from './visit';
 
 /**
  * What became of each visit to a queue (specification of queue_visit, section 3): a pure function of what is known of
  * the conversation. A visit is the stay of one queued acd participant. In the order of the participants.
+ *
+ * It runs for most events of the fold, so it loops where it could map, and fills its stays in.
+ * @param updatedAt the time that they have if they are written, epoch ms
  */
-export function visits(conversationId: string, of: Counted): readonly Visit[] {
-  const queued = of.participants.filter(isQueued).filter(({ id }) => id !== RECLAIMED);
-  if (queued.length === 0) return [];
-  const stays = queued.map((participant) => stayOf(of, participant));
+export function visits(conversationId: string, of: Counted, updatedAt: number): readonly QueueVisit[] {
+  const stays = staysOf(of);
+  if (stays.length === 0) return NO_VISITS;
   const legs = agentLegs(of);
-  const answers = answersOf(stays, legs);
-  const offers = offersOf(stays, legs, answers);
-  return stays.map((stay): Visit => {
-    const { participant, latest } = stay;
-    const answer = answers.get(stay) ?? null;
-    return {
-      conversation_id: conversationId,
-      participant_id: participant.id,
-      queue_id: participant.queueId,
-      media_type: stay.medium,
-      direction: directionOf(of, latest),
-      consult: participant.consult,
-      entered_time: stay.entered,
-      left_time: stay.left,
-      outcome: outcomeOf(of, stay, answer),
-      disconnect_type: stay.disconnectType,
-      routing_skill_id: participant.skills?.join(',') ?? null,
-      offers: offers.get(stay)?.all ?? 0,
-      offers_missed: offers.get(stay)?.missed ?? 0,
-      answered_time: answer?.connected ?? null,
-      user_id: answer?.agent.userId ?? null,
-      agent_participant_id: answer?.agent.id ?? null,
-      agent_communication_id: answer?.leg.id ?? null,
-      agent_left_time: answer?.ended === true ? answer.disconnected : null,
-    };
-  });
+  findAnswers(stays, legs);
+  countOffers(stays, legs);
+  return stays.map((stay) => visitOf(conversationId, of, stay, updatedAt));
+}
+
+const NO_VISITS: readonly QueueVisit[] = [];
+
+function visitOf(conversationId: string, of: Counted, stay: Stay, updatedAt: number): QueueVisit {
+  const { participant, answer } = stay;
+  return {
+    conversation_id: conversationId,
+    participant_id: participant.id,
+    queue_id: participant.queueId,
+    media_type: stay.medium,
+    direction: directionOf(of, stay.latest),
+    consult: participant.consult,
+    entered_time: stay.entered,
+    left_time: stay.left,
+    outcome: outcomeOf(of, stay),
+    disconnect_type: stay.disconnectType,
+    routing_skill_id: participant.skills?.join(',') ?? null,
+    offers: stay.offers,
+    offers_missed: stay.offersMissed,
+    answered_time: answer === null ? null : answer.connected,
+    user_id: answer === null ? null : answer.agent.userId,
+    agent_participant_id: answer === null ? null : answer.agent.id,
+    agent_communication_id: answer === null ? null : answer.leg.id,
+    agent_left_time: answer?.ended === true ? answer.disconnected : null,
+    db_last_updated: updatedAt,
+  };
 }
 
 /** The visits whose columns differ from before, and new ones. */
-export function changedVisits(conversationId: string, before: Counted, after: Counted): readonly Visit[] {
-  const now = visits(conversationId, after);
-  if (now.length === 0) return now;
-  const known = new Map(visits(conversationId, before).map((visit) => [visit.participant_id, visit]));
-  return now.filter((visit) => {
-    const same = known.get(visit.participant_id);
-    return same === undefined || !sameVisit(same, visit);
-  });
+export function changedVisits(before: readonly QueueVisit[], now: readonly QueueVisit[]): readonly QueueVisit[] {
+  const changed: QueueVisit[] = [];
+  for (const [index, visit] of now.entries()) {
+    const { participant_id: id } = visit;
+    let same = before[index];
+    if (same?.participant_id !== id) same = before.find((each) => each.participant_id === id);
+    if (same === undefined || !sameVisit(same, visit)) changed.push(visit);
+  }
+  return changed;
 }
 
 /** How far apart the end of the queue's communication and the beginning of the agent's may be. */
@@ -68,22 +75,42 @@ interface Stay {
   readonly waiting: boolean;
   readonly left: number | null;
   readonly disconnectType: string | null;
+  /** Found after all stays and all communications of agents are known. */
+  answer: Answer | null;
+  offers: number;
+  offersMissed: number;
+}
+
+function staysOf(of: Counted): readonly Stay[] {
+  const stays: Stay[] = [];
+  for (const participant of of.participants) {
+    if (isQueued(participant) && participant.id !== RECLAIMED) stays.push(stayOf(of, participant));
+  }
+  return stays;
 }
 
 function stayOf(of: Counted, participant: QueuedParticipant): Stay {
   const legs = of.communications(participant);
   const latest = latestCommunication(legs);
-  const waiting = legs.some((leg) => !isEnded(leg));
-  const left = legs.reduce<number | null>((last, leg) => later(last, field(leg, 'disconnectedTime')), null);
+  const real = realConnectedTime(of, participant);
+  let waiting = false;
+  let left: number | null = null;
+  for (const leg of legs) {
+    if (!isEnded(leg)) waiting = true;
+    left = later(left, field(leg, 'disconnectedTime'));
+  }
   return {
     participant,
     latest,
     medium: latest === null ? null : latest.medium,
-    entered: connectedTime(of, participant),
-    provisional: realConnectedTime(of, participant) === null,
+    entered: real ?? participant.queuedAt,
+    provisional: real === null,
     waiting,
     left: waiting ? null : left,
     disconnectType: latest === null ? null : field(latest, 'disconnectType'),
+    answer: null,
+    offers: 0,
+    offersMissed: 0,
   };
 }
 
@@ -99,18 +126,22 @@ interface AgentLeg {
 
 /** Of agents and users who are no supervisors and no queued acd participants; in the order of participants and places. */
 function agentLegs(of: Counted): readonly AgentLeg[] {
-  return of.participants.filter(isAgentParticipant).flatMap((agent) => {
+  const found: AgentLeg[] = [];
+  for (const agent of of.participants) {
+    if (!isAgentParticipant(agent)) continue;
     const legs = of.communications(agent);
-    const ordered = legs.length > 1 ? legs.toSorted(byPlace) : legs;
-    return ordered.map((leg) => ({
-      agent,
-      leg,
-      ended: isEnded(leg),
-      alerting: field(leg, 'startAlertingTime'),
-      connected: field(leg, 'connectedTime'),
-      disconnected: field(leg, 'disconnectedTime'),
-    }));
-  });
+    for (const leg of legs.length > 1 ? legs.toSorted(byPlace) : legs) {
+      found.push({
+        agent,
+        leg,
+        ended: isEnded(leg),
+        alerting: field(leg, 'startAlertingTime'),
+        connected: field(leg, 'connectedTime'),
+        disconnected: field(leg, 'disconnectedTime'),
+      });
+    }
+  }
+  return found;
 }
 
 function isAgentParticipant(participant: Participant): boolean {
@@ -127,16 +158,13 @@ interface Answer extends AgentLeg {
   readonly connected: number;
 }
 
-function answersOf(stays: readonly Stay[], legs: readonly AgentLeg[]): ReadonlyMap<Stay, Answer> {
-  const answers = new Map<Stay, Answer>();
+/** Gives each stay its answer. */
+function findAnswers(stays: readonly Stay[], legs: readonly AgentLeg[]): void {
   for (const candidate of legs) {
     if (!isCandidate(candidate)) continue;
     const stay = answeredBy(candidate, stays);
-    if (stay === null) continue;
-    const other = answers.get(stay);
-    if (other === undefined || isBetter(stay, candidate, other)) answers.set(stay, candidate);
+    if (stay !== null && (stay.answer === null || isBetter(stay, candidate, stay.answer))) stay.answer = candidate;
   }
-  return answers;
 }
 
 function isCandidate(leg: AgentLeg): leg is Answer {
@@ -178,9 +206,9 @@ function isBetter(stay: Stay, candidate: Answer, other: Answer): boolean {
 
 // ------------------------------------------------------------------------------------------------------ the outcome
 
-function outcomeOf(of: Counted, stay: Stay, answer: Answer | null): Visit['outcome'] {
+function outcomeOf(of: Counted, stay: Stay): QueueVisit['outcome'] {
   if (stay.waiting) return 'waiting';
-  if (answer !== null) return 'answered';
+  if (stay.answer !== null) return 'answered';
   if (stay.left === null) return 'unknown';
   if (stay.disconnectType?.startsWith('transfer') === true) return 'flowed_out';
   return stay.disconnectType === null && isTakenOver(of, stay, stay.left) ? 'flowed_out' : 'abandoned';
@@ -201,39 +229,32 @@ function isTakenOver(of: Counted, stay: Stay, left: number): boolean {
 
 // ------------------------------------------------------------------------------------------------------- the offers
 
-interface Offers {
-  readonly all: number;
-  readonly missed: number;
+/** Counts each stay's offers. The communication that answered a visit is an offer of that visit, and of no other. */
+function countOffers(stays: readonly Stay[], legs: readonly AgentLeg[]): void {
+  for (const leg of legs) {
+    const stay = answeredOf(leg, stays) ?? offeredTo(leg, stays);
+    if (stay === null) continue;
+    stay.offers++;
+    if (leg.ended && leg.connected === null) stay.offersMissed++;
+  }
 }
 
-function offersOf(
-  stays: readonly Stay[],
-  legs: readonly AgentLeg[],
-  answers: ReadonlyMap<Stay, Answer>,
-): ReadonlyMap<Stay, Offers> {
-  const offers = new Map<Stay, Offers>();
-  const answered = new Map([...answers].map(([stay, answer]) => [answer as AgentLeg, stay]));
-  for (const leg of legs) {
-    const stay = answered.get(leg) ?? offeredTo(leg, stays);
-    if (stay === null) continue;
-    const { all, missed } = offers.get(stay) ?? { all: 0, missed: 0 };
-    offers.set(stay, { all: all + 1, missed: missed + Number(leg.ended && leg.connected === null) });
-  }
-  return offers;
+function answeredOf(leg: AgentLeg, stays: readonly Stay[]): Stay | null {
+  for (const stay of stays) if (stay.answer === leg) return stay;
+  return null;
 }
 
 /** The visit that an offer counts for. */
 function offeredTo(offer: AgentLeg, stays: readonly Stay[]): Stay | null {
-  const known = stays.filter((stay) => knows(stay, offer.leg));
   const time = offer.alerting ?? offer.connected ?? offer.disconnected;
   if (time === null) {
-    const last = latestEntered(known);
+    const last = latestEntered(offer, stays);
     return last !== null && isOpen(last) ? last : null;
   }
   const stay =
-    (offer.alerting === null && offer.connected === null ? leftJustBefore(time, known) : null) ??
-    latestEntered(known.filter(({ entered }) => entered <= time)) ??
-    latestEntered(known.filter(({ provisional }) => provisional));
+    (offer.alerting === null && offer.connected === null ? leftJustBefore(time, offer, stays) : null) ??
+    latestEntered(offer, stays, time) ??
+    latestProvisional(offer, stays);
   if (stay === null || isOpen(stay)) return stay;
   const grace = offer.alerting === null ? TOLERANCE_MS : 0;
   return stay.left !== null && time <= stay.left + grace ? stay : null;
@@ -244,19 +265,34 @@ function isOpen({ left }: Stay): boolean {
   return left === null;
 }
 
+// Below, of equal ones the one whose participant has the greater position, then id: the later.
+
 /** An alert that ends with the visit, or just after it, was an offer of that visit, whatever was entered meanwhile. */
-function leftJustBefore(time: number, stays: readonly Stay[]): Stay | null {
-  const near = stays.filter(({ left }) => left !== null && left <= time && time - left <= TOLERANCE_MS);
-  return greatest(near, ({ left }) => left ?? -Infinity);
-}
-
-function latestEntered(stays: readonly Stay[]): Stay | null {
-  return greatest(stays, ({ entered }) => entered);
-}
-
-/** Of equal ones the one whose participant has the greater position, then id: the later. */
-function greatest(stays: readonly Stay[], timeOf: (stay: Stay) => number): Stay | null {
+function leftJustBefore(time: number, { leg }: AgentLeg, stays: readonly Stay[]): Stay | null {
   let found: Stay | null = null;
-  for (const stay of stays) if (found === null || timeOf(stay) >= timeOf(found)) found = stay;
+  let greatest = time - TOLERANCE_MS;
+  for (const stay of stays) {
+    if (stay.left === null || stay.left > time || stay.left < greatest || !knows(stay, leg)) continue;
+    found = stay;
+    greatest = stay.left;
+  }
+  return found;
+}
+
+function latestEntered({ leg }: AgentLeg, stays: readonly Stay[], notAfter = Infinity): Stay | null {
+  let found: Stay | null = null;
+  for (const stay of stays) {
+    if (stay.entered > notAfter || !knows(stay, leg)) continue;
+    if (found === null || stay.entered >= found.entered) found = stay;
+  }
+  return found;
+}
+
+function latestProvisional({ leg }: AgentLeg, stays: readonly Stay[]): Stay | null {
+  let found: Stay | null = null;
+  for (const stay of stays) {
+    if (!stay.provisional || !knows(stay, leg)) continue;
+    if (found === null || stay.entered >= found.entered) found = stay;
+  }
   return found;
 }

@@ -246,11 +246,11 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
     process: (records, nextOffset, mostBytes = Infinity) => {
       const outputs: Omit<OutRecord, 'partition'>[] = [];
       const isFull = budget.begin(mostBytes);
-      const emit = (record: StateRecord, id: string, trace: string | null): void => {
-        const output = stateRecord(record, id, trace);
+      const push = (output: Omit<OutRecord, 'partition'>): void => {
         budget.spend(recordBytes(output));
         outputs.push(output);
       };
+      const emit = (record: StateRecord, id: string, trace: string | null): void => push(stateRecord(record, id, trace));
       /** False: not all that is due before the record fits, so it waits. */
       const take = (record: LogRecord): boolean => {
         const read = readEvent(record, events);
@@ -259,7 +259,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
           spans?.processed(record, 'dead-letter', read.reason);
           return true;
         }
-        const trace = () => continueTrace(record.headers['traceparent'], partition, record.offset);
+        const trace = once(() => continueTrace(record.headers['traceparent'], partition, record.offset));
         const ids = idsOf(record.offset);
         const onDone: OnDone = (id, due) => {
           budget.change(id, 0);
@@ -277,11 +277,8 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
         for (const each of applied.records) emit(each, ids(), trace());
         if (visits !== null && applied.visits.length + applied.erasedVisits.length > 0) {
           const id = `${partition}-${record.offset}`;
-          const written = visitRecords(visits, applied.visits, id, trace());
-          for (const output of [...written, ...visitTombstones(read, applied.erasedVisits, id, trace())]) {
-            budget.spend(recordBytes(output));
-            outputs.push(output);
-          }
+          for (const output of visitRecords(visits, applied.visits, id, trace())) push(output);
+          for (const output of visitTombstones(read, applied.erasedVisits, id, trace())) push(output);
         }
         if (applied.outcome === 'too-large') {
           const message = `conversation ${read.conversationId}: what is known of it, or its row, would exceed the limits`;
@@ -370,6 +367,12 @@ function readEvent(record: LogRecord, events: ValueCodec<ConversationEvent>): Co
   }
   if (!hasRealTimes(decoded.value)) return { reason: 'wrong-time', message: 'a time outside of 1900 to 2299' };
   return decoded.value;
+}
+
+/** Computes it when it is first asked for. */
+function once<T>(compute: () => T): () => T {
+  let known: { readonly value: T } | null = null;
+  return () => (known ??= { value: compute() }).value;
 }
 
 function* valuesOf(records: Iterable<LogRecord>): Generator<Buffer | null> {

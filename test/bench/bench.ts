@@ -13,6 +13,7 @@ import { measureRestore } from './restore';
 import { measureSink, type SinkFigures } from './sink';
 import { measureStore } from './store';
 import type { StoreFigures } from './store-process';
+import { measureVisitCost, type VisitCost } from './visits';
 
 const LATENCY_EVENTS = 35_000;
 
@@ -25,7 +26,7 @@ const { values: flags } = parseArgs({
     ended: { type: 'string', default: '1000000' },
     /** Conversations in the history that is asked for a moment. */
     history: { type: 'string', default: '1000000' },
-    /** `sink`, `store` or `compression`: these figures alone, as JSON. */
+    /** `visits`, `sink`, `store` or `compression`: these figures alone, as JSON. */
     only: { type: 'string' },
     json: { type: 'boolean', default: false },
     /** A folder for CPU profiles of the bridge, the fold and the sink. */
@@ -33,6 +34,8 @@ const { values: flags } = parseArgs({
   },
 });
 
+/** As many as fit into memory, decoded and not. */
+const visitSizes = { events: Math.min(Number(flags.events), 40_000), live: Number(flags.live) };
 const storeSizes = { ended: Number(flags.ended), conversations: Number(flags.history) };
 
 function say(text: string): void {
@@ -65,15 +68,21 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
     say(`${name}: ${JSON.stringify(result)}`);
     return result;
   };
+  const visitCost = await step('visits', () => measureVisitCost(visitSizes));
   const bridge = await step('bridge', () => measureBridge(cluster, bridged, profile));
   const loaded = await load(cluster, one);
   const { events, meanJsonBytes, meanAvroBytes, live } = loaded;
+  const consumePerSecond = await step('raw consume', () => measureConsume(cluster, one, events, 'raw'));
+  const decodePerSecond = await step('consume + decode', () => measureConsume(cluster, one, events, 'decode'));
+  const foldOne = await step('fold, one process', () => measureFold(cluster, one, 1, profile));
+  const kafkaBytes = (await cluster.bytesOf(one.visits)) / loaded.visits;
   return {
     input: { events, live, meanJsonBytes, meanAvroBytes },
     bridge,
-    consumePerSecond: await step('raw consume', () => measureConsume(cluster, one, events, 'raw')),
-    decodePerSecond: await step('consume + decode', () => measureConsume(cluster, one, events, 'decode')),
-    foldOne: await step('fold, one process', () => measureFold(cluster, one, 1, profile)),
+    consumePerSecond,
+    decodePerSecond,
+    foldOne,
+    visits: { ...visitCost, kafkaBytes },
     foldTwo: await step('fold, two processes', () => measureFold(cluster, two, 2, profile)),
     latency: await step('latency', () => measureLatency(cluster, late, loaded.first)),
     restore: await step('restore', () => measureRestore(cluster, restored, loaded.states, Number(flags.restore))),
@@ -83,16 +92,15 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
   };
 }
 
-async function measureOnly(
-  cluster: BenchCluster,
-  only: string,
-): Promise<SinkFigures | StoreFigures | readonly CompressionFigures[]> {
+type Part = SinkFigures | StoreFigures | readonly CompressionFigures[];
+
+async function measureOnly(cluster: BenchCluster, only: string): Promise<Part> {
   if (only === 'compression') {
     return measureCompression(cluster, { events: Number(flags.events), live: Number(flags.live) });
   }
   const topics = await cluster.createTopics(only);
   if (only === 'store') return measureStore(cluster, topics, storeSizes);
-  if (only !== 'sink') throw new Error(`--only ${only}: no such part; known are sink, store and compression`);
+  if (only !== 'sink') throw new Error(`--only ${only}: no such part; known are visits, sink, store and compression`);
   const profile = flags.profile ?? null;
   await load(cluster, topics);
   await measureFold(cluster, topics, 1, null);
@@ -100,6 +108,11 @@ async function measureOnly(
 }
 
 async function main(): Promise<void> {
+  if (flags.only === 'visits') {
+    const cost: VisitCost = await measureVisitCost(visitSizes);
+    process.stdout.write(`${JSON.stringify(cost, null, 2)}\n`);
+    return;
+  }
   say('Kafka starts');
   const cluster = await startCluster();
   const interrupted = (): void => {

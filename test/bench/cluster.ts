@@ -1,6 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import pino from 'pino';
 import { startKafka } from '../../src/embedded/kafka';
 import { createKafkaAdmin, type KafkaConnection, topicDefinitions, topicNames, type TopicNames } from '../../src/log';
@@ -15,6 +15,8 @@ export interface BenchCluster {
   readonly folder: string;
   /** The topics of one measurement; with `events`, it reads another one's events. */
   createTopics(prefix: string, events?: string): Promise<TopicNames>;
+  /** What the topic's partitions take on the broker's disk, bytes. */
+  bytesOf(topic: string): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -39,9 +41,19 @@ export async function startCluster(): Promise<BenchCluster> {
       await admin.close();
       return events === undefined ? names : { ...names, events };
     },
+    bytesOf: (topic) => bytesOf(folder, topic),
     stop: async () => {
       await kafka.stop();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function bytesOf(folder: string, topic: string): Promise<number> {
+  const files = await readdir(folder, { recursive: true, withFileTypes: true });
+  const segments = files.filter(
+    ({ name, parentPath }) => name.endsWith('.log') && basename(parentPath).replace(/-\d+$/, '') === topic,
+  );
+  const sizes = await Promise.all(segments.map(({ name, parentPath }) => stat(join(parentPath, name))));
+  return sizes.reduce((sum, { size }) => sum + size, 0);
 }

@@ -16,6 +16,8 @@ export interface Loaded {
   readonly events: number;
   /** Conversations with a row at the end. */
   readonly live: number;
+  /** Versions of visits that the fold writes for them. */
+  readonly visits: number;
   readonly meanJsonBytes: number;
   readonly meanAvroBytes: number;
   /** The first events, for the measurement of latency. */
@@ -41,6 +43,7 @@ export async function loadEvents(
   const json = { bytes: 0, count: 0 };
   let avroBytes = 0;
   let events = 0;
+  let visits = 0;
   let chunk: OutRecord[] = [];
 
   const flush = async (): Promise<void> => {
@@ -72,7 +75,7 @@ export async function loadEvents(
     events += 1;
     if (first.length < options.keep) first.push(record);
     chunk.push(record);
-    fold.apply(event);
+    visits += fold.apply(event).visits.length;
     if (chunk.length >= CHUNK) await flush();
   }
   await flush();
@@ -80,6 +83,7 @@ export async function loadEvents(
   return {
     events,
     live: states.size,
+    visits,
     meanJsonBytes: Math.round(json.bytes / Math.max(1, json.count)),
     meanAvroBytes: Math.round(avroBytes / Math.max(1, events)),
     first,

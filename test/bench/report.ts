@@ -5,6 +5,7 @@ import type { Loaded } from './load';
 import type { RestoreResult } from './restore';
 import type { SinkFigures } from './sink';
 import type { StoreFigures } from './store-process';
+import type { VisitCost } from './visits';
 
 export interface BenchResult {
   readonly input: Pick<Loaded, 'events' | 'live' | 'meanJsonBytes' | 'meanAvroBytes'>;
@@ -13,6 +14,8 @@ export interface BenchResult {
   readonly decodePerSecond: number;
   readonly foldOne: FoldResult;
   readonly foldTwo: FoldResult;
+  /** `kafkaBytes`: of one version of a visit on the broker's disk, with its headers and its share of the batch. */
+  readonly visits: VisitCost & { readonly kafkaBytes: number };
   readonly latency: LatencyResult;
   readonly restore: RestoreResult;
   readonly sink: SinkFigures;
@@ -23,6 +26,7 @@ export interface BenchResult {
 
 export function formatResult(result: BenchResult): string {
   const { input, bridge, consumePerSecond: raw, foldOne, foldTwo, latency, restore, sink, store } = result;
+  const { visits } = result;
   const rows: readonly (readonly [string, string, string])[] = [
     [
       `bridge, frames of ${whole(bridge.meanFrameBytes)} bytes → Kafka`,
@@ -40,6 +44,11 @@ export function formatResult(result: BenchResult): string {
     ['fold exactly once, two processes', rate(foldTwo.eventsPerSecond, 'events'), ratio(foldTwo.eventsPerSecond, raw)],
     ['  two against one', '', ratio(foldTwo.eventsPerSecond, foldOne.eventsPerSecond)],
     ['  CPU for each event, one process', `${foldOne.cpuMicroseconds.toFixed(1)} µs`, ''],
+    ['  an event in the fold, without Kafka', `${visits.task.withMicroseconds.toFixed(1)} µs`, ''],
+    ['  … against VISITS=off, in turns', '', visits.task.ratio.toFixed(2)],
+    ['  … folded alone, not read and not written', '', visits.apply.ratio.toFixed(2)],
+    ['  versions of visits for each event', (visits.visits / visits.events).toFixed(2), ''],
+    ['  a version of a visit in Kafka', `${whole(visits.kafkaBytes)} bytes`, ''],
     ['send → read_committed, p50', `${latency.p50Ms.toFixed(1)} ms`, ''],
     ['send → read_committed, p99', `${latency.p99Ms.toFixed(1)} ms`, ''],
     [`restore of ${whole(restore.conversations)} live conversations`, `${restore.seconds.toFixed(2)} s`, ''],

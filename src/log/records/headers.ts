@@ -31,10 +31,18 @@ export function cloudEventHeaders({ id, source, type, time, traceparent }: Cloud
     ce_id: id,
     ce_source: source,
     ce_type: type,
-    ce_time: new Date(time).toISOString(),
+    ce_time: isoTime(time),
     'content-type': 'application/avro',
     ...(traceparent === null ? {} : { traceparent }),
   };
+}
+
+/** The last one, for what comes of one event has one time. */
+let last = { time: 0, text: new Date(0).toISOString() };
+
+function isoTime(time: number): string {
+  if (time !== last.time) last = { time, text: new Date(time).toISOString() };
+  return last.text;
 }
 
 /** Whether a record of the state topic says that its conversation was erased. */

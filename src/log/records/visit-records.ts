@@ -18,8 +18,11 @@ export function readVisitKey(key: string): VisitId | null {
   return { conversation_id: decoded(conversation), participant_id: decoded(participant) };
 }
 
+/** Genesys's ids are UUIDs and have neither. */
+const TO_ENCODE = /[%/]/;
+
 function encoded(id: string): string {
-  return id.replaceAll('%', '%25').replaceAll('/', '%2F');
+  return TO_ENCODE.test(id) ? id.replaceAll('%', '%25').replaceAll('/', '%2F') : id;
 }
 
 function decoded(id: string): string {

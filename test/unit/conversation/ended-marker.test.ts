@@ -17,6 +17,7 @@ import {
   type Row,
   type Wire,
 } from '../../support/conversation/conversation-builders';
+import { foldedVisits } from '../../support/conversation/conversation-fold';
 
 const kindsOf = (...lines: readonly string[]): string[] => kinds(recordsOf(lines));
 const OPENED_AND_CLOSED = ['row', 'row', 'tombstone'];
@@ -140,6 +141,13 @@ describe('section 4, how long the marker holds', () => {
 
   test('later the conversation is unknown again: a straggler makes a row', () =>
     expect(after(straggler.at(100 + HOUR + 0.001))).toEqual(['row']));
+
+  test('… and writes its visits again, also those that are as they were', () => {
+    const late = before.hungUp(99).with('caller', {}, { provider: 'late' }).at(101 + HOUR);
+    const versions = foldedVisits([...over, late]).map(({ outcome, left_time }) => [outcome, left_time]);
+    expect(versions).toHaveLength(3);
+    expect(versions[2]).toEqual(versions[1]);
+  });
 
   test('a straggler does not prolong it', () =>
     expect(after(straggler.at(100 + HOUR), straggler.with('caller', {}, { provider: 'x' }).at(101 + HOUR))).toEqual([

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { newTraceparent } from '../../src/common';
+import { type ConversationEvent, createPartitionFold, DEFAULT_FOLD_SETTINGS, type FoldSettings } from '../../src/conversation';
+import { createFoldTask, type FoldTaskOptions } from '../../src/fold/task';
+import {
+  cloudEventHeaders,
+  createChangelogCodec,
+  createEventCodec,
+  createEventReader,
+  createLocalSchemas,
+  createRowCodec,
+  createVisitCodec,
+  type LogRecord,
+  topicNames,
+} from '../../src/log';
+import { createMetrics } from '../../src/ops';
+import { benchEvents, type EventsOptions } from './events';
+import { medianOf } from './throughput';
+
+const ROUNDS = 11;
+/** As many records as a transaction of the fold takes. */
+const BATCH = 500;
+
+export interface VisitCost {
+  readonly events: number;
+  /** Versions of visits that these events write. */
+  readonly visits: number;
+  /** Of an event as it is folded alone, microseconds of CPU, with visits and without; and the median of the rounds' ratios. */
+  readonly apply: Paired;
+  /** … with reading the event and making the records of all that is written. */
+  readonly task: Paired;
+}
+
+export interface Paired {
+  readonly withMicroseconds: number;
+  readonly withoutMicroseconds: number;
+  readonly ratio: number;
+}
+
+/** What visits cost the fold, without Kafka: the same events with and without them, in turns. */
+export async function measureVisitCost(options: EventsOptions): Promise<VisitCost> {
+  const events = [...benchEvents(options)].map(({ event }) => event);
+  const topics = topicNames('bench');
+  const schemas = createLocalSchemas();
+  const codec = await createEventCodec(schemas, topics);
+  const records = events.map((event, offset): LogRecord => {
+    const key = Buffer.from(event.conversationId);
+    const headers = cloudEventHeaders({
+      id: randomUUID(),
+      source: 'queuefold/bridge',
+      type: 'queuefold.conversation.event',
+      time: event.receivedAt,
+      traceparent: newTraceparent(),
+    });
+    return { topic: topics.events, partition: 0, offset, key, value: codec.encode(event), timestamp: 0, headers };
+  });
+  const visits = await createVisitCodec(schemas, topics);
+  const taskOptions = {
+    schemas,
+    topics,
+    events: await createEventReader(schemas, topics),
+    rows: await createRowCodec(schemas, topics),
+    changelog: await createChangelogCodec(schemas, topics),
+    deadLetterLimits: { maxConsecutive: 100, maxRatio: 0.5 },
+    metrics: createMetrics(),
+  };
+  const task = (setting: FoldSettings['visits']): number =>
+    runTask(records, {
+      ...taskOptions,
+      settings: { ...DEFAULT_FOLD_SETTINGS, visits: setting },
+      visits: setting === 'on' ? visits : null,
+    });
+  return {
+    events: events.length,
+    visits: countVisits(events),
+    apply: inTurns(events.length, (setting) => runApply(events, setting)),
+    task: inTurns(events.length, task),
+  };
+}
+
+function inTurns(events: number, run: (setting: FoldSettings['visits']) => number): Paired {
+  // Once for the compiler.
+  run('on');
+  run('off');
+  const rounds = Array.from({ length: ROUNDS }, (_, round) => {
+    const first = round % 2 === 0 ? 'on' : 'off';
+    const one = run(first);
+    const other = run(first === 'on' ? 'off' : 'on');
+    return first === 'on' ? { on: one, off: other } : { on: other, off: one };
+  });
+  return {
+    withMicroseconds: medianOf(rounds.map(({ on }) => on)) / events,
+    withoutMicroseconds: medianOf(rounds.map(({ off }) => off)) / events,
+    ratio: medianOf(rounds.map(({ on, off }) => on / off)),
+  };
+}
+
+function runApply(events: readonly ConversationEvent[], visits: FoldSettings['visits']): number {
+  const fold = createPartitionFold({ ...DEFAULT_FOLD_SETTINGS, visits });
+  return cpuOf(() => {
+    for (const [index, event] of events.entries()) {
+      fold.apply(event);
+      if (index % BATCH === 0) fold.takeChanges();
+    }
+  });
+}
+
+function runTask(records: readonly LogRecord[], options: FoldTaskOptions): number {
+  const task = createFoldTask(0, options);
+  return cpuOf(() => {
+    for (let from = 0; from < records.length; from += BATCH) {
+      const batch = records.slice(from, from + BATCH);
+      task.process(batch, from + batch.length);
+      task.committed();
+    }
+  });
+}
+
+/** Microseconds. */
+function cpuOf(work: () => void): number {
+  globalThis.gc?.();
+  const before = process.cpuUsage();
+  work();
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
+}
+
+function countVisits(events: readonly ConversationEvent[]): number {
+  const fold = createPartitionFold(DEFAULT_FOLD_SETTINGS);
+  return events.reduce((sum, event) => sum + fold.apply(event).visits.length, 0);
+}
