@@ -238,7 +238,9 @@ function visitsUnknownTo(endedIds: ReadonlySet<string>, event: SnapshotEvent, al
     return legs.length > 0 && legs.every((leg) => !endedIds.has(leg.id));
   };
   const unknown = new Set(alone.participants.filter(isUnknown).map(({ id }) => id));
-  const shown = visits(event.conversationId, alone, latestReceivedAt(event)).filter((visit) => unknown.has(visit.participant_id));
+  const shown = visits(event.conversationId, alone, latestReceivedAt(event)).filter((visit) =>
+    unknown.has(visit.participant_id),
+  );
   return visitRecords(shown, event);
 }
 

@@ -250,7 +250,8 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
         budget.spend(recordBytes(output));
         outputs.push(output);
       };
-      const emit = (record: StateRecord, id: string, trace: string | null): void => push(stateRecord(record, id, trace));
+      const emit = (record: StateRecord, id: string, trace: string | null): void =>
+        push(stateRecord(record, id, trace));
       /** False: not all that is due before the record fits, so it waits. */
       const take = (record: LogRecord): boolean => {
         const read = readEvent(record, events);

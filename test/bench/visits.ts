@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { newTraceparent } from '../../src/common';
-import { type ConversationEvent, createPartitionFold, DEFAULT_FOLD_SETTINGS, type FoldSettings } from '../../src/conversation';
+import {
+  type ConversationEvent,
+  createPartitionFold,
+  DEFAULT_FOLD_SETTINGS,
+  type FoldSettings,
+} from '../../src/conversation';
 import { createFoldTask, type FoldTaskOptions } from '../../src/fold/task';
 import {
   cloudEventHeaders,

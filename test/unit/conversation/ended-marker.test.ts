@@ -143,7 +143,10 @@ describe('section 4, how long the marker holds', () => {
     expect(after(straggler.at(100 + HOUR + 0.001))).toEqual(['row']));
 
   test('… and writes its visits again, also those that are as they were', () => {
-    const late = before.hungUp(99).with('caller', {}, { provider: 'late' }).at(101 + HOUR);
+    const late = before
+      .hungUp(99)
+      .with('caller', {}, { provider: 'late' })
+      .at(101 + HOUR);
     const versions = foldedVisits([...over, late]).map(({ outcome, left_time }) => [outcome, left_time]);
     expect(versions).toHaveLength(3);
     expect(versions[2]).toEqual(versions[1]);
