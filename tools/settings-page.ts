@@ -1,6 +1,7 @@
 import { SETTING_KEYS, SETTINGS, type SettingKey } from '../src/config/settings';
 
 const SECTIONS: readonly { readonly title: string; readonly of: RegExp }[] = [
+  { title: 'TLS', of: /^TLS_/ },
   { title: 'Kafka', of: /^KAFKA_/ },
   { title: 'Schema registry', of: /^SCHEMA_REGISTRY_/ },
   { title: 'ClickHouse', of: /^(CLICKHOUSE_|HISTORY_RETENTION$)/ },
@@ -48,6 +49,24 @@ ${FIRST.map(([key, what]) => `| \`${key}\` | ${what} |`).join('\n')}
 The default of every other setting is right for most deployments.
 `;
 
+/** What people look for as a setting. The numbers stand, with their reasons, in the rooms that use them. */
+const CONSTANTS = `## What is no setting
+
+A setting exists only where two deployments need different values. These are constants:
+
+| constant | why nobody needs another one |
+|---|---|
+| an input of 16 MiB, 500 levels, a text of 256 KiB | a real notification has about 10 KB and a dozen levels |
+| 2,000 participants, 10,000 communications of a conversation | more is an attack, or an error of the sender |
+| \`POST /events\`: a body of 1 MiB, 1,000 events a second | EventBridge sends 256 KiB; a faster sender gets 429 and comes again |
+| a batch of 10,000 rows or 8 MiB in the sink | larger batches gain nothing; \`SINK_FLUSH_MS\` decides how old a row becomes |
+| a clean-up of the state table every 10 minutes | rows wait for \`SINK_CLEANUP_GRACE\` anyway, which is longer |
+| a look at the list of queues every 5 minutes, at names every 15 | it costs a few requests of the 300 a minute |
+| half of 1,000 records unreadable stops a fold or sink | \`DLQ_MAX_CONSECUTIVE=0\` switches this off as well |
+
+Flags choose the simulated organization: \`queuefold simulate --help\`.
+`;
+
 /** docs/reference/settings.md: every setting with its default, what is allowed, and what it does. */
 export function settingsPage(): string {
   const left = new Set<SettingKey>(SETTING_KEYS);
@@ -57,7 +76,7 @@ export function settingsPage(): string {
     if (keys.length === 0) return [];
     return `## ${title}\n\n| setting | default | allowed | |\n|---|---|---|---|\n${keys.map(row).join('\n')}\n`;
   });
-  return [INTRODUCTION, ...sections].join('\n');
+  return [INTRODUCTION, ...sections, CONSTANTS].join('\n');
 }
 
 function row(key: SettingKey): string {

@@ -83,11 +83,13 @@ function pass(logger: ClientLogger | undefined, line: string): void {
 
 /** Messages of the rooms below name the settings of the command line: here options are meant. The longer names first. */
 const OPTION_NAMES: readonly (readonly [RegExp, string | ((name: string, part: string) => string)])[] = [
-  [/SCHEMA_REGISTRY_SSL_(CA|CERT|KEY)(?:_FILE)?/g, (_, part) => `registry.tls.${part.toLowerCase()}`],
+  [/\bTLS_CA(?:_FILE)?/g, 'registry.tls.ca'],
+  // On the command line the registry gets the certificate of Kafka.
+  [/(?<=SCHEMA_REGISTRY_URL.*)KAFKA_SSL_(CERT|KEY)(?:_FILE)?/g, (_, part) => `registry.tls.${part.toLowerCase()}`],
   [/KAFKA_SSL_(CA|CERT|KEY)(?:_FILE)?/g, (_, part) => `tls.${part.toLowerCase()}`],
-  [/ or SCHEMA_REGISTRY_OAUTH_…/g, ''],
+  [/ \(with SCHEMA_REGISTRY_OAUTH_TOKEN_URL those of the client\)/g, ''],
   [/SCHEMA_REGISTRY_(USERNAME|PASSWORD|TOKEN)/g, (_, part) => `registry.${part.toLowerCase()}`],
-  [/the KAFKA_SASL_OAUTH_… settings/g, 'sasl.token'],
+  [/KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and the KAFKA_SASL_OAUTH_… settings/g, 'sasl.token'],
   [/the KAFKA_SASL_… and KAFKA_SSL_… settings/g, 'the options sasl and tls'],
   [/KAFKA_SASL_(MECHANISM|USERNAME|PASSWORD)/g, (_, part) => `sasl.${part.toLowerCase()}`],
   [/SCHEMA_REGISTRY_URL/g, 'registry'],

@@ -12,8 +12,10 @@ export interface TlsMaterial {
 export interface TlsSettings {
   /** Names the server, e.g. `KAFKA_BROKERS`. */
   readonly address: string;
-  /** Its settings begin so: `KAFKA` for `KAFKA_SSL_CA`. */
-  readonly prefix: string;
+  /** The authorities that are trusted. */
+  readonly ca: 'KAFKA_SSL_CA' | 'TLS_CA';
+  /** Our certificate and its key begin so: `KAFKA_SSL` for `KAFKA_SSL_CERT` and `KAFKA_SSL_KEY`. */
+  readonly pair: 'KAFKA_SSL' | 'CLICKHOUSE_SSL';
   /** False: none was shown, so one that is refused is one that is missing. */
   readonly hasCertificate: boolean;
   /** The server, to be asked for the dates of a certificate that is refused because of them; null: it is not known. */
@@ -31,21 +33,21 @@ export interface TlsProblem {
 
 type Explain = (settings: TlsSettings) => Omit<TlsProblem, 'detail'> & { readonly what: string };
 
-const UNKNOWN_AUTHORITY: Explain = ({ prefix }) => ({
+const UNKNOWN_AUTHORITY: Explain = ({ ca }) => ({
   what: 'its certificate is signed by an authority that is not trusted here',
-  remedy: `Set ${prefix}_SSL_CA_FILE to the PEM file of that authority’s certificate (a self-signed one: to itself), with the intermediate ones if the server does not send them.`,
+  remedy: `Set ${ca}_FILE to the PEM file of that authority’s certificate (a self-signed one: to itself), with the intermediate ones if the server does not send them.`,
   isConfiguration: true,
 });
-const CLIENT_MISSING: Explain = ({ prefix }) => ({
+const CLIENT_MISSING: Explain = ({ pair }) => ({
   what: 'it wants a client certificate',
-  remedy: `Set ${prefix}_SSL_CERT_FILE and ${prefix}_SSL_KEY_FILE.`,
+  remedy: `Set ${pair}_CERT_FILE and ${pair}_KEY_FILE.`,
   isConfiguration: true,
 });
 const CLIENT_REFUSED: Explain = (settings) =>
   settings.hasCertificate
     ? {
         what: 'it does not accept our client certificate',
-        remedy: `${settings.prefix}_SSL_CERT has to be valid, for client authentication, and of an authority that the server trusts; ${settings.prefix}_SSL_KEY is its key.`,
+        remedy: `${settings.pair}_CERT has to be valid, for client authentication, and of an authority that the server trusts; ${settings.pair}_KEY is its key.`,
         isConfiguration: true,
       }
     : CLIENT_MISSING(settings);
@@ -56,9 +58,9 @@ const DATED: Explain = () => ({
   remedy: 'Renew it at the server, or set this machine’s clock right.',
   isConfiguration: false,
 });
-const CLIENT_DATED: Explain = ({ prefix }) => ({
+const CLIENT_DATED: Explain = ({ pair }) => ({
   what: 'it says that our client certificate has expired',
-  remedy: `Renew ${prefix}_SSL_CERT.`,
+  remedy: `Renew ${pair}_CERT.`,
   isConfiguration: true,
 });
 
@@ -92,9 +94,9 @@ const KNOWN: Readonly<Record<string, Explain>> = {
   ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE: CLIENT_REFUSED,
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: CLIENT_DATED,
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: CLIENT_REFUSED,
-  ERR_SSL_WRONG_VERSION_NUMBER: ({ address, prefix }) => ({
+  ERR_SSL_WRONG_VERSION_NUMBER: ({ address, ca }) => ({
     what: 'it does not speak TLS',
-    remedy: `${address} names a port without TLS: name the one with TLS, or ${prefix === 'KAFKA' ? 'set KAFKA_SSL=false' : 'begin the URL with http:'}.`,
+    remedy: `${address} names a port without TLS: name the one with TLS, or ${ca === 'KAFKA_SSL_CA' ? 'set KAFKA_SSL=false' : 'begin the URL with http:'}.`,
     isConfiguration: true,
   }),
   [ENDED_WITHIN]: ENDED,

@@ -49,9 +49,10 @@ const SOON_MS = 14 * DAY_MS;
 
 /** Our own certificates, where there are any: when they end. */
 export function checkCertificates({ kafka, registry, clickhouse }: Config, now = Date.now()): Findings {
-  const own = { KAFKA: kafka.ssl, SCHEMA_REGISTRY: registry.tls, CLICKHOUSE: clickhouse.tls };
-  return Object.entries(own).flatMap(([group, tls]) =>
-    tls?.cert === undefined ? [] : [checkCertificate(`${group}_SSL_CERT`, tls.cert.current(), now)],
+  // The registry gets Kafka's, also where Kafka is reached without TLS.
+  const own = { KAFKA_SSL_CERT: kafka.ssl ?? registry.tls, CLICKHOUSE_SSL_CERT: clickhouse.tls };
+  return Object.entries(own).flatMap(([name, { cert }]) =>
+    cert === undefined ? [] : [checkCertificate(name, cert.current(), now)],
   );
 }
 

@@ -1,57 +1,16 @@
-import { type DeadLetterLimits, deadLetterLimits, type NameKind } from '../common';
+import tls from 'node:tls';
+import { deadLetterLimits, type NameKind } from '../common';
 import type { ResolvedSettings } from './resolve';
 import type { LiveText, Secret } from './secret';
-import type { SettingValue } from './settings';
+
+type Groups = ReturnType<typeof groupsOf>;
 
 /** The configuration in force, by what it is about. Deeply frozen. */
-export interface Config {
-  readonly kafka: KafkaConfig;
-  readonly registry: RegistryConfig;
-  readonly clickhouse: ClickHouseConfig;
-  readonly genesys: GenesysConfig;
-  /** Secret undefined: no `POST /events`. */
-  readonly events: { readonly secret: Secret | undefined };
-  readonly topics: {
-    readonly prefix: string;
-    readonly partitions: number;
-    readonly replicationFactor: number;
-  };
-  readonly fold: {
-    readonly closeAfter: 'disconnect' | 'acw';
-    readonly acwTimeoutMs: number;
-    readonly endedRetentionMs: number;
-    readonly visits: 'on' | 'off';
-  };
-  readonly bridge: { readonly pendingBytes: number };
-  readonly limits: { readonly snapshotBytes: number };
-  readonly deadLetters: DeadLetterLimits;
-  /** Undefined: nothing is masked. */
-  readonly privacy: { readonly mask: readonly ('ani' | 'dnis' | 'subject')[]; readonly key: Secret } | undefined;
-  readonly sink: {
-    readonly flushMs: number;
-    readonly cleanupGraceMs: number;
-  };
-  readonly http: { readonly host: string; readonly port: number };
-  /** Endpoint undefined: nothing is traced. */
-  readonly tracing: {
-    readonly endpoint: string | undefined;
-    readonly headers: Secret | undefined;
-    readonly ratio: number;
-  };
-  readonly logLevel: SettingValue<'LOG_LEVEL'>;
-  readonly dataDir: string;
-  /** Every setting with its origin. */
-  readonly settings: ResolvedSettings;
-}
-
-export interface KafkaConfig {
-  readonly brokers: readonly string[] | undefined;
-  readonly clientId: string;
-  /** Undefined: no TLS. */
-  readonly ssl: TlsConfig | undefined;
-  readonly sasl: KafkaSasl | undefined;
-  readonly compression: SettingValue<'KAFKA_COMPRESSION'>;
-}
+export type Config = { readonly [G in keyof Groups]: Readonly<Groups[G]> };
+export type KafkaConfig = Config['kafka'];
+export type RegistryConfig = Config['registry'];
+export type ClickHouseConfig = Config['clickhouse'];
+export type GenesysConfig = Config['genesys'];
 
 /** Undefined: the authorities of Node, no client certificate. */
 export interface TlsConfig {
@@ -76,83 +35,64 @@ export type KafkaSasl =
       readonly password: Secret;
     }
   | (OAuthConfig & { readonly mechanism: 'oauthbearer' })
-  | { readonly mechanism: 'aws_msk_iam'; readonly region: string };
-
-export interface RegistryConfig {
-  readonly url: string | undefined;
-  readonly username: string | undefined;
-  readonly password: Secret | undefined;
-  /** A bearer token. */
-  readonly token: Secret | undefined;
-  /** Where bearer tokens are given. */
-  readonly oauth: OAuthConfig | undefined;
-  readonly tls: TlsConfig;
-}
-
-export interface ClickHouseConfig {
-  readonly url: string | undefined;
-  readonly username: string;
-  readonly password: Secret | undefined;
-  readonly tls: TlsConfig;
-  readonly database: string;
-  readonly cluster: string | undefined;
-  /** Undefined: as it is. */
-  readonly storagePolicy: string | undefined;
-  readonly historyRetentionMs: number;
-}
-
-export interface GenesysConfig {
-  readonly region: string | undefined;
-  readonly clientId: string | undefined;
-  readonly clientSecret: Secret | undefined;
-  readonly loginUrl: string | undefined;
-  readonly apiUrl: string | undefined;
-  /** Ids or names; `['*']`: all. */
-  readonly queues: readonly string[];
-  /** None: names are not asked for. */
-  readonly namesOf: readonly NameKind[];
-  readonly shard: { readonly index: number; readonly count: number };
-  readonly channels: number;
-}
+  /** Region undefined: the brokers’ names do not tell it. */
+  | { readonly mechanism: 'aws_msk_iam'; readonly region: string | undefined };
 
 const NAME_KIND = { queues: 'queue', users: 'user', skills: 'skill' } as const satisfies Record<string, NameKind>;
 
 /** @param settings parsed without a problem */
 export function groupSettings(settings: ResolvedSettings): Config {
-  const { SCHEMA_REGISTRY_URL, CLICKHOUSE_URL, GENESYS_REGION } = settings;
-  const config: Config = {
-    kafka: kafkaConfig(settings),
+  return deepFreeze(groupsOf(settings));
+}
+
+/** The place of each setting: what is written here is all that `Config` is. */
+function groupsOf(settings: ResolvedSettings) {
+  return {
+    kafka: {
+      brokers: settings.KAFKA_BROKERS.value,
+      clientId: settings.KAFKA_CLIENT_ID.value,
+      /** Undefined: no TLS. */
+      ssl: kafkaTls(settings),
+      sasl: saslConfig(settings),
+      compression: settings.KAFKA_COMPRESSION.value,
+    },
     registry: {
-      url: SCHEMA_REGISTRY_URL.value,
+      url: settings.SCHEMA_REGISTRY_URL.value,
       username: settings.SCHEMA_REGISTRY_USERNAME.value,
       password: settings.SCHEMA_REGISTRY_PASSWORD.value,
+      /** A bearer token. */
       token: settings.SCHEMA_REGISTRY_TOKEN.value,
-      oauth: oauthConfig(settings, 'SCHEMA_REGISTRY_OAUTH'),
-      tls: tlsConfig(settings, 'SCHEMA_REGISTRY'),
+      /** Where bearer tokens are given. */
+      oauth: oauthConfig(settings, 'SCHEMA_REGISTRY'),
+      tls: tlsConfig(settings, 'KAFKA'),
     },
     clickhouse: {
-      url: CLICKHOUSE_URL.value,
+      url: settings.CLICKHOUSE_URL.value,
       username: settings.CLICKHOUSE_USERNAME.value,
       password: settings.CLICKHOUSE_PASSWORD.value,
       tls: tlsConfig(settings, 'CLICKHOUSE'),
       database: settings.CLICKHOUSE_DATABASE.value,
       cluster: settings.CLICKHOUSE_CLUSTER.value,
+      /** Undefined: as it is. */
       storagePolicy: settings.CLICKHOUSE_STORAGE_POLICY.value,
       historyRetentionMs: settings.HISTORY_RETENTION.value,
     },
     genesys: {
-      region: GENESYS_REGION.value,
+      region: settings.GENESYS_REGION.value,
       clientId: settings.GENESYS_CLIENT_ID.value,
       clientSecret: settings.GENESYS_CLIENT_SECRET.value,
       loginUrl: settings.GENESYS_LOGIN_URL.value,
       apiUrl: settings.GENESYS_API_URL.value,
+      /** Ids or names; `['*']`: all. */
       queues: settings.QUEUES.value,
-      namesOf: (settings.NAMES_OF.value ?? []).map((kinds) => NAME_KIND[kinds]),
+      /** None: names are not asked for. */
+      namesOf: (settings.NAMES_OF.value ?? []).map((kinds) => NAME_KIND[kinds]) as readonly NameKind[],
       // Pods of one StatefulSet count on from share to share: they are each share's bridges in turn.
       shard: { index: settings.SHARD.value % settings.SHARDS.value, count: settings.SHARDS.value },
       // Genesys gives an OAuth client 20, of which two are left to replace others.
       channels: settings.GENESYS_CHANNELS.value ?? Math.max(1, Math.floor(18 / settings.SHARDS.value)),
     },
+    /** Secret undefined: no `POST /events`. */
     events: { secret: settings.EVENTS_SECRET.value },
     topics: {
       prefix: settings.TOPIC_PREFIX.value,
@@ -168,12 +108,11 @@ export function groupSettings(settings: ResolvedSettings): Config {
     bridge: { pendingBytes: settings.BRIDGE_PENDING_BYTES.value },
     limits: { snapshotBytes: settings.LIMIT_SNAPSHOT_BYTES.value },
     deadLetters: deadLetterLimits(settings.DLQ_MAX_CONSECUTIVE.value),
+    /** Undefined: nothing is masked. */
     privacy: privacyConfig(settings),
-    sink: {
-      flushMs: settings.SINK_FLUSH_MS.value,
-      cleanupGraceMs: settings.SINK_CLEANUP_GRACE.value,
-    },
+    sink: { flushMs: settings.SINK_FLUSH_MS.value, cleanupGraceMs: settings.SINK_CLEANUP_GRACE.value },
     http: { host: settings.HTTP_HOST.value, port: settings.HTTP_PORT.value },
+    /** Endpoint undefined: nothing is traced. */
     tracing: {
       endpoint: settings.OTEL_EXPORTER_OTLP_ENDPOINT.value,
       headers: settings.OTEL_EXPORTER_OTLP_HEADERS.value,
@@ -181,39 +120,50 @@ export function groupSettings(settings: ResolvedSettings): Config {
     },
     logLevel: settings.LOG_LEVEL.value,
     dataDir: settings.DATA_DIR.value,
+    /** Every setting with its origin. */
     settings,
   };
-  return deepFreeze(config);
 }
 
-function kafkaConfig(settings: ResolvedSettings): KafkaConfig {
+function kafkaTls(settings: ResolvedSettings): TlsConfig | undefined {
+  if (!settings.KAFKA_SSL.value) return undefined;
+  const { ca, ...pair } = tlsConfig(settings, 'KAFKA');
+  return { ca: settings.KAFKA_SSL_CA.value ?? ca, ...pair };
+}
+
+/** @param pair whose certificate and key */
+function tlsConfig(settings: ResolvedSettings, pair: 'KAFKA' | 'CLICKHOUSE'): TlsConfig {
   return {
-    brokers: settings.KAFKA_BROKERS.value,
-    clientId: settings.KAFKA_CLIENT_ID.value,
-    ssl: settings.KAFKA_SSL.value ? tlsConfig(settings, 'KAFKA') : undefined,
-    sasl: saslConfig(settings),
-    compression: settings.KAFKA_COMPRESSION.value,
+    ca: trusted(settings),
+    cert: settings[`${pair}_SSL_CERT`].value,
+    key: settings[`${pair}_SSL_KEY`].value,
   };
 }
 
-function tlsConfig(settings: ResolvedSettings, group: 'KAFKA' | 'SCHEMA_REGISTRY' | 'CLICKHOUSE'): TlsConfig {
-  return {
-    ca: settings[`${group}_SSL_CA`].value,
-    cert: settings[`${group}_SSL_CERT`].value,
-    key: settings[`${group}_SSL_KEY`].value,
-  };
+/** Those of Node, as far as it tells them, and ours; undefined: those of Node alone. */
+function trusted({ TLS_CA: { value } }: ResolvedSettings): LiveText | undefined {
+  return value && { current: () => [value.current(), ...publicAuthorities()].join('\n') };
+}
+
+interface Authorities {
+  readonly rootCertificates: readonly string[];
+  /** From Node.js 22.15 on. */
+  readonly getCACertificates?: (type: 'default') => readonly string[];
+}
+
+/** Node.js 20 does not tell those of NODE_EXTRA_CA_CERTS. */
+function publicAuthorities(): readonly string[] {
+  const { getCACertificates, rootCertificates } = tls as Authorities;
+  return getCACertificates?.('default') ?? rootCertificates;
 }
 
 /** What a mechanism needs is there: rules.ts. */
 function saslConfig(settings: ResolvedSettings): KafkaSasl | undefined {
   const mechanism = settings.KAFKA_SASL_MECHANISM.value;
   if (mechanism === undefined) return undefined;
-  if (mechanism === 'aws_msk_iam') {
-    const region = settings.KAFKA_SASL_AWS_REGION.value;
-    return region === undefined ? undefined : { mechanism, region };
-  }
+  if (mechanism === 'aws_msk_iam') return { mechanism, region: regionOf(settings.KAFKA_BROKERS.value) };
   if (mechanism === 'oauthbearer') {
-    const oauth = oauthConfig(settings, 'KAFKA_SASL_OAUTH');
+    const oauth = oauthConfig(settings, 'KAFKA_SASL');
     return oauth === undefined ? undefined : { mechanism, ...oauth };
   }
   const username = settings.KAFKA_SASL_USERNAME.value;
@@ -221,19 +171,20 @@ function saslConfig(settings: ResolvedSettings): KafkaSasl | undefined {
   return username === undefined || password === undefined ? undefined : { mechanism, username, password };
 }
 
-function oauthConfig(
-  settings: ResolvedSettings,
-  group: 'KAFKA_SASL_OAUTH' | 'SCHEMA_REGISTRY_OAUTH',
-): OAuthConfig | undefined {
-  const tokenUrl = settings[`${group}_TOKEN_URL`].value;
-  const clientId = settings[`${group}_CLIENT_ID`].value;
-  const clientSecret = settings[`${group}_CLIENT_SECRET`].value;
-  if (tokenUrl === undefined || clientId === undefined || clientSecret === undefined) return undefined;
-  const scope = settings[`${group}_SCOPE`].value;
-  return { tokenUrl, clientId, clientSecret, scope, ca: settings[`${group}_SSL_CA`].value };
+/** Amazon names its brokers `b-1.cluster.a1b2c3.c4.kafka.eu-west-1.amazonaws.com:9098`. */
+function regionOf(brokers: readonly string[] = []): string | undefined {
+  return brokers.map((broker) => /\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?:\d+$/.exec(broker)?.[1]).find(Boolean);
 }
 
-function privacyConfig(settings: ResolvedSettings): Config['privacy'] {
+function oauthConfig(settings: ResolvedSettings, group: 'KAFKA_SASL' | 'SCHEMA_REGISTRY'): OAuthConfig | undefined {
+  const tokenUrl = settings[`${group}_OAUTH_TOKEN_URL`].value;
+  const clientId = settings[`${group}_USERNAME`].value;
+  const clientSecret = settings[`${group}_PASSWORD`].value;
+  if (tokenUrl === undefined || clientId === undefined || clientSecret === undefined) return undefined;
+  return { tokenUrl, clientId, clientSecret, scope: settings[`${group}_OAUTH_SCOPE`].value, ca: trusted(settings) };
+}
+
+function privacyConfig(settings: ResolvedSettings) {
   const mask = settings.PRIVACY_MASK.value;
   const key = settings.PRIVACY_KEY.value;
   return mask !== undefined && key !== undefined ? { mask, key } : undefined;

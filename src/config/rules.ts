@@ -21,28 +21,13 @@ export function crossProblems(settings: ParsedSettings): readonly string[] {
   needs('GENESYS_LOGIN_URL', 'GENESYS_API_URL');
   needs('GENESYS_API_URL', 'GENESYS_LOGIN_URL');
   needs('OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_ENDPOINT');
-  const mechanism = settings.KAFKA_SASL_MECHANISM.value;
-  if (mechanism === 'oauthbearer') needs('KAFKA_SASL_MECHANISM', ...OAUTH);
-  else if (mechanism === 'aws_msk_iam') needs('KAFKA_SASL_MECHANISM', 'KAFKA_SASL_AWS_REGION');
-  else needs('KAFKA_SASL_MECHANISM', ...PASSWORD);
-  if (mechanism === 'aws_msk_iam' && settings.KAFKA_SSL.value === false) {
-    problems.push('KAFKA_SASL_MECHANISM: aws_msk_iam needs KAFKA_SSL=true');
-  }
-  for (const key of [...PASSWORD, ...OAUTH, 'KAFKA_SASL_AWS_REGION'] as const) needs(key, 'KAFKA_SASL_MECHANISM');
-  const [tokenUrl, ...client] = REGISTRY_OAUTH;
-  needs(tokenUrl, ...client);
-  for (const key of [...client, 'SCHEMA_REGISTRY_OAUTH_SCOPE', 'SCHEMA_REGISTRY_OAUTH_SSL_CA'] as const)
-    needs(key, tokenUrl);
-  const ways = (['SCHEMA_REGISTRY_USERNAME', 'SCHEMA_REGISTRY_TOKEN', tokenUrl] as const).filter(isSet);
-  if (ways.length > 1)
-    problems.push(`${ways.join(', ')}: set together; allowed: one way to authenticate at the registry`);
-  needs('KAFKA_SASL_OAUTH_SCOPE', 'KAFKA_SASL_OAUTH_TOKEN_URL');
-  needs('KAFKA_SASL_OAUTH_SSL_CA', 'KAFKA_SASL_OAUTH_TOKEN_URL');
-  for (const group of TLS_GROUPS) {
+  problems.push(...saslProblems(settings, needs), ...registryProblems(needs, isSet));
+  for (const group of ['KAFKA', 'CLICKHOUSE'] as const) {
     needs(`${group}_SSL_CERT`, `${group}_SSL_KEY`);
     needs(`${group}_SSL_KEY`, `${group}_SSL_CERT`);
-    problems.push(...tlsProblems(settings, group, isSet));
+    problems.push(...pairProblems(settings, group));
   }
+  problems.push(...plainProblems(settings, isSet));
   if (settings.KAFKA_COMPRESSION.value === 'zstd' && !('zstdCompressSync' in zlib)) {
     problems.push(
       `KAFKA_COMPRESSION: zstd needs Node.js 22.15, this is ${process.version}; allowed here: lz4, snappy, gzip`,
@@ -55,32 +40,60 @@ export function crossProblems(settings: ParsedSettings): readonly string[] {
   return problems;
 }
 
-const PASSWORD = ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const;
-const OAUTH = ['KAFKA_SASL_OAUTH_TOKEN_URL', 'KAFKA_SASL_OAUTH_CLIENT_ID', 'KAFKA_SASL_OAUTH_CLIENT_SECRET'] as const;
-const REGISTRY_OAUTH = [
-  'SCHEMA_REGISTRY_OAUTH_TOKEN_URL',
-  'SCHEMA_REGISTRY_OAUTH_CLIENT_ID',
-  'SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET',
-] as const;
-const TLS_GROUPS = ['KAFKA', 'SCHEMA_REGISTRY', 'CLICKHOUSE'] as const;
+type Needs = (key: SettingKey, ...others: readonly SettingKey[]) => void;
+type IsSet = (key: SettingKey) => boolean;
 
-/** Certificates without TLS, and a key of another certificate. */
-function tlsProblems(
-  settings: ParsedSettings,
-  group: (typeof TLS_GROUPS)[number],
-  isSet: (key: SettingKey) => boolean,
-): readonly string[] {
-  const problems: string[] = [];
-  const url = group === 'KAFKA' ? undefined : settings[`${group}_URL`].value;
-  const isPlain = group === 'KAFKA' ? settings.KAFKA_SSL.value === false : url?.startsWith('http:') === true;
-  const wanted = group === 'KAFKA' ? 'KAFKA_SSL=true' : `${group}_URL to begin with https:`;
-  for (const key of [`${group}_SSL_CA`, `${group}_SSL_CERT`] as const) {
-    if (isPlain && isSet(key)) problems.push(`${key}: needs ${wanted}`);
-  }
+function saslProblems(settings: ParsedSettings, needs: Needs): readonly string[] {
+  const user = ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const;
+  const mechanism = settings.KAFKA_SASL_MECHANISM.value;
+  if (mechanism === 'oauthbearer') needs('KAFKA_SASL_MECHANISM', 'KAFKA_SASL_OAUTH_TOKEN_URL', ...user);
+  else if (mechanism !== 'aws_msk_iam') needs('KAFKA_SASL_MECHANISM', ...user);
+  for (const key of [...user, 'KAFKA_SASL_OAUTH_TOKEN_URL'] as const) needs(key, 'KAFKA_SASL_MECHANISM');
+  needs('KAFKA_SASL_OAUTH_SCOPE', 'KAFKA_SASL_OAUTH_TOKEN_URL');
+  return mechanism === 'aws_msk_iam' && settings.KAFKA_SSL.value === false
+    ? ['KAFKA_SASL_MECHANISM: aws_msk_iam needs KAFKA_SSL=true']
+    : [];
+}
+
+function registryProblems(needs: Needs, isSet: IsSet): readonly string[] {
+  needs('SCHEMA_REGISTRY_OAUTH_TOKEN_URL', 'SCHEMA_REGISTRY_USERNAME', 'SCHEMA_REGISTRY_PASSWORD');
+  needs('SCHEMA_REGISTRY_OAUTH_SCOPE', 'SCHEMA_REGISTRY_OAUTH_TOKEN_URL');
+  const others = (['SCHEMA_REGISTRY_USERNAME', 'SCHEMA_REGISTRY_OAUTH_TOKEN_URL'] as const).filter(isSet);
+  return isSet('SCHEMA_REGISTRY_TOKEN') && others.length > 0
+    ? [
+        `SCHEMA_REGISTRY_TOKEN: set together with ${others.join(' and ')}; allowed: one way to authenticate at the registry`,
+      ]
+    : [];
+}
+
+/** A key of another certificate. */
+function pairProblems(settings: ParsedSettings, group: 'KAFKA' | 'CLICKHOUSE'): readonly string[] {
   const cert = settings[`${group}_SSL_CERT`].value?.current();
   const key = settings[`${group}_SSL_KEY`].value?.reveal();
-  if (cert !== undefined && key !== undefined && !new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
-    problems.push(`${group}_SSL_KEY: not the key of the certificate in ${group}_SSL_CERT; allowed: its own key`);
-  }
-  return problems;
+  if (cert === undefined || key === undefined) return [];
+  if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return [];
+  return [`${group}_SSL_KEY: not the key of the certificate in ${group}_SSL_CERT; allowed: its own key`];
+}
+
+/** Certificates without TLS. */
+function plainProblems(settings: ParsedSettings, isSet: IsSet): readonly string[] {
+  const isPlain = (
+    key: 'SCHEMA_REGISTRY_URL' | 'CLICKHOUSE_URL' | `${'KAFKA_SASL' | 'SCHEMA_REGISTRY'}_OAUTH_TOKEN_URL`,
+  ) => settings[key].value?.startsWith('http:');
+  const kafka = settings.KAFKA_SSL.value === false;
+  const registry = isPlain('SCHEMA_REGISTRY_URL');
+  const urls = [
+    'SCHEMA_REGISTRY_URL',
+    'CLICKHOUSE_URL',
+    'KAFKA_SASL_OAUTH_TOKEN_URL',
+    'SCHEMA_REGISTRY_OAUTH_TOKEN_URL',
+  ] as const;
+  const all = urls.map(isPlain).filter((each) => each !== undefined);
+  const useless: readonly (readonly [SettingKey, boolean, wanted: string])[] = [
+    ['KAFKA_SSL_CA', kafka, 'KAFKA_SSL=true'],
+    ['KAFKA_SSL_CERT', kafka && registry !== false, 'KAFKA_SSL=true, or SCHEMA_REGISTRY_URL to begin with https:'],
+    ['CLICKHOUSE_SSL_CERT', isPlain('CLICKHOUSE_URL') === true, 'CLICKHOUSE_URL to begin with https:'],
+    ['TLS_CA', kafka && all.length > 0 && all.every(Boolean), 'KAFKA_SSL=true, or a URL that begins with https:'],
+  ];
+  return useless.flatMap(([key, isUseless, wanted]) => (isUseless && isSet(key) ? [`${key}: needs ${wanted}`] : []));
 }

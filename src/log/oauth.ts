@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { explainTls, messageOf, OperatorError, peerOf, UsageError } from '../common';
 
 export interface ClientCredentials {
-  /** The settings begin so, for messages: `…_TOKEN_URL`, `…_CLIENT_ID`. */
-  readonly settings: 'KAFKA_SASL_OAUTH' | 'SCHEMA_REGISTRY_OAUTH';
+  /** The settings begin so, for messages: `…_OAUTH_TOKEN_URL`, `…_USERNAME` (the client id). */
+  readonly settings: 'KAFKA_SASL' | 'SCHEMA_REGISTRY';
   /** The token endpoint of the identity provider. */
   readonly url: string;
   readonly clientId: string;
@@ -72,7 +72,7 @@ function tokenOf({ access_token: value, expires_in: seconds = 0 }: z.infer<typeo
 }
 
 async function askForToken({ settings, url, clientId, clientSecret, scope, ca }: ClientCredentials) {
-  const name = `${settings}_TOKEN_URL: ${url}`;
+  const name = `${settings}_OAUTH_TOKEN_URL: ${url}`;
   // RFC 6749, 2.3.1: both are form-encoded before they become Basic.
   const basic = [clientId, clientSecret()].map(encodeURIComponent).join(':');
   const form = new URLSearchParams({ grant_type: 'client_credentials', ...(scope === undefined ? {} : { scope }) });
@@ -93,8 +93,8 @@ async function askForToken({ settings, url, clientId, clientSecret, scope, ca }:
     const text = await body.text();
     if ([400, 401, 403].includes(statusCode)) {
       throw new UsageError(
-        `${name} refuses the client (HTTP ${statusCode}${errorIn(text)}). Check ${settings}_CLIENT_ID, ` +
-          `${settings}_CLIENT_SECRET and ${settings}_SCOPE.`,
+        `${name} refuses the client (HTTP ${statusCode}${errorIn(text)}). Check ${settings}_USERNAME (the client id), ` +
+          `${settings}_PASSWORD (the client secret) and ${settings}_OAUTH_SCOPE.`,
       );
     }
     const token = statusCode === 200 ? Answer.safeParse(parse(text)) : null;
@@ -105,7 +105,7 @@ async function askForToken({ settings, url, clientId, clientSecret, scope, ca }:
   } catch (error) {
     if (error instanceof OperatorError) throw error;
     const tls = await explainTls(error, {
-      ...{ address: `${settings}_TOKEN_URL`, prefix: settings, hasCertificate: false },
+      ...{ address: `${settings}_OAUTH_TOKEN_URL`, ca: 'TLS_CA', pair: 'KAFKA_SSL', hasCertificate: false },
       peer: peerOf(url),
     });
     if (tls !== null) {

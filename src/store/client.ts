@@ -52,7 +52,7 @@ export function connectStore(options: ServerOptions | EmbeddedOptions): Store {
     database: options.database,
     where: 'connection' in options ? options.where : options.url,
     tls: {
-      ...{ address: 'CLICKHOUSE_URL', prefix: 'CLICKHOUSE' },
+      ...{ address: 'CLICKHOUSE_URL', ca: 'TLS_CA', pair: 'CLICKHOUSE_SSL' },
       hasCertificate: 'tls' in options && options.tls.cert !== undefined,
       peer: 'url' in options ? peerOf(options.url) : null,
     },

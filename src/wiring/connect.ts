@@ -1,5 +1,5 @@
 import type { SASLOptions } from 'kafkajs';
-import type { TlsMaterial } from '../common';
+import { type TlsMaterial, UsageError } from '../common';
 import {
   type Config,
   type KafkaSasl,
@@ -74,10 +74,10 @@ export function tlsMaterial({ ca, cert, key }: TlsConfig): TlsMaterial {
 
 function saslOptions(sasl: KafkaSasl): SASLOptions {
   if (sasl.mechanism === 'aws_msk_iam') {
-    return { mechanism: 'oauthbearer', oauthBearerProvider: createMskTokenProvider(sasl.region) };
+    return { mechanism: 'oauthbearer', oauthBearerProvider: createMskTokenProvider(regionOf(sasl)) };
   }
   if (sasl.mechanism === 'oauthbearer') {
-    return { mechanism: 'oauthbearer', oauthBearerProvider: tokensOf(sasl, 'KAFKA_SASL_OAUTH') };
+    return { mechanism: 'oauthbearer', oauthBearerProvider: tokensOf(sasl, 'KAFKA_SASL') };
   }
   return {
     mechanism: sasl.mechanism,
@@ -88,9 +88,18 @@ function saslOptions(sasl: KafkaSasl): SASLOptions {
   };
 }
 
+/** As AWS's own tools find it where the brokers' names do not tell it (a private link with names of one's own). */
+function regionOf({ region }: { readonly region: string | undefined }): string {
+  const found = region ?? (process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION']);
+  if (found !== undefined && found !== '') return found;
+  throw new UsageError(
+    'KAFKA_SASL_MECHANISM: aws_msk_iam needs the region of the cluster, and the names in KAFKA_BROKERS do not tell it. Set AWS_REGION.',
+  );
+}
+
 function tokensOf(
   { tokenUrl, clientId, clientSecret, scope, ca }: OAuthConfig,
-  settings: 'KAFKA_SASL_OAUTH' | 'SCHEMA_REGISTRY_OAUTH',
+  settings: 'KAFKA_SASL' | 'SCHEMA_REGISTRY',
 ): ReturnType<typeof createTokenProvider> {
   const secret = clientSecret.reveal;
   return createTokenProvider({
@@ -127,7 +136,7 @@ export function registryOptions({ registry }: Config, url: string, logger: Logge
 /** What stands in `Authorization`, as files and tokens are now; null: nothing. */
 function registryAuthorization({ username, password, token, oauth }: RegistryConfig): () => Promise<string | null> {
   if (oauth !== undefined) {
-    const tokens = tokensOf(oauth, 'SCHEMA_REGISTRY_OAUTH');
+    const tokens = tokensOf(oauth, 'SCHEMA_REGISTRY');
     return async () => `Bearer ${(await tokens()).value}`;
   }
   if (token !== undefined) return () => Promise.resolve(`Bearer ${token.reveal()}`);

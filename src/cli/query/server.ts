@@ -56,7 +56,10 @@ export function serverTarget({ name, url, database, ask, user }: ServerOptions):
   };
   const unreachable = async (error: unknown): Promise<OperatorError> => {
     const hasCertificate = !isEmbedded && user.hasCertificate;
-    const tls = await explainTls(error, { address: name, prefix: 'CLICKHOUSE', hasCertificate, peer: peerOf(url) });
+    const tls = await explainTls(error, {
+      ...{ address: name, ca: 'TLS_CA', pair: 'CLICKHOUSE_SSL', hasCertificate },
+      peer: peerOf(url),
+    });
     const Problem = tls?.isConfiguration === false ? OperatorError : UsageError;
     if (tls !== null) return new Problem(`${name}: ${url}: ${tls.detail}. ${tls.remedy}`);
     return new OperatorError(`${name}: cannot reach ClickHouse at ${url} (${causeOf(error)}).`);

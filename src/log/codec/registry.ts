@@ -28,7 +28,7 @@ export interface RegistryOptions extends RegistryAddress {
 
 /** What may be wrong where the registry refuses us. */
 export const REGISTRY_CREDENTIALS =
-  'SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, SCHEMA_REGISTRY_TOKEN or SCHEMA_REGISTRY_OAUTH_…';
+  'SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD (with SCHEMA_REGISTRY_OAUTH_TOKEN_URL those of the client), or SCHEMA_REGISTRY_TOKEN';
 
 const RETRY_MS = 1_000;
 const PROBE_MS = 10_000;
@@ -222,7 +222,7 @@ async function tlsProblem(options: RegistryAddress): Promise<TlsProblem | null> 
 
 export function registryTls({ url, tls }: Pick<RegistryOptions, 'url' | 'tls'>): TlsSettings {
   return {
-    ...{ address: 'SCHEMA_REGISTRY_URL', prefix: 'SCHEMA_REGISTRY' },
+    ...{ address: 'SCHEMA_REGISTRY_URL', ca: 'TLS_CA', pair: 'KAFKA_SSL' },
     hasCertificate: tls?.cert !== undefined,
     peer: peerOf(url),
   };

@@ -14,7 +14,7 @@ export interface Unreachable {
 /** What kafkajs's failure to connect means to who runs this: certificates and credentials are told from the rest. */
 export async function explainUnreachable({ ssl, sasl }: KafkaConnection, error: unknown): Promise<Unreachable> {
   const tls = await explainTls(error, {
-    ...{ address: 'KAFKA_BROKERS', prefix: 'KAFKA' },
+    ...{ address: 'KAFKA_BROKERS', ca: 'KAFKA_SSL_CA', pair: 'KAFKA_SSL' },
     hasCertificate: ssl?.cert !== undefined,
     peer: brokerOf(error),
   });
@@ -26,7 +26,7 @@ export async function explainUnreachable({ ssl, sasl }: KafkaConnection, error: 
   if (isAuthentication(error)) {
     const set =
       sasl?.mechanism === 'oauthbearer'
-        ? 'the KAFKA_SASL_OAUTH_… settings'
+        ? 'KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and the KAFKA_SASL_OAUTH_… settings'
         : 'KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD';
     return { detail, remedy: `Check KAFKA_SASL_MECHANISM, ${set}.`, isConfiguration: true };
   }

@@ -98,8 +98,8 @@ const oauth = (): Environment => ({
   KAFKA_BROKERS: kafka.sasl,
   KAFKA_SASL_MECHANISM: 'oauthbearer',
   KAFKA_SASL_OAUTH_TOKEN_URL: kafka.tokens.tokenUrl,
-  KAFKA_SASL_OAUTH_CLIENT_ID: 'someone',
-  KAFKA_SASL_OAUTH_CLIENT_SECRET: kafka.passwordOf('someone'),
+  KAFKA_SASL_USERNAME: 'someone',
+  KAFKA_SASL_PASSWORD: kafka.passwordOf('someone'),
   KAFKA_SASL_OAUTH_SCOPE: 'kafka',
 });
 
@@ -121,7 +121,7 @@ describe('a broker lets in', () => {
   });
 
   test('who authenticates anew before a token ends, on connections that stay open', async () => {
-    const client = { KAFKA_SASL_OAUTH_CLIENT_ID: 'brief', KAFKA_SASL_OAUTH_CLIENT_SECRET: kafka.passwordOf('brief') };
+    const client = { KAFKA_SASL_USERNAME: 'brief', KAFKA_SASL_PASSWORD: kafka.passwordOf('brief') };
     const config = loadConfig({ env: { ...oauth(), ...client } });
     const log = createKafkaLog(kafkaConnection(config, requireKafka(config).brokers, logger));
     const producer = await log.createProducer();
@@ -234,9 +234,9 @@ describe('who is not let in is told why, and what to do', () => {
     ],
     [
       'a wrong client secret',
-      () => ({ ...oauth(), KAFKA_SASL_OAUTH_CLIENT_SECRET: 'wrong-one' }),
+      () => ({ ...oauth(), KAFKA_SASL_PASSWORD: 'wrong-one' }),
       2,
-      /refuses the client \(HTTP 401, invalid_client\)\. Check KAFKA_SASL_OAUTH_CLIENT_ID/,
+      /refuses the client \(HTTP 401, invalid_client\)\. Check KAFKA_SASL_USERNAME/,
     ],
     [
       'no token endpoint',

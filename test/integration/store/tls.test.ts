@@ -59,7 +59,7 @@ const NEVER_TRUSTED = { ca: undefined, cert: undefined, key: undefined };
 
 /** What both have to say of certificates. */
 const PROBLEMS: readonly (readonly [string, Partial<CertificateWishes>, () => TlsMaterial, number, RegExp])[] = [
-  ['an authority that is not known', {}, () => NEVER_TRUSTED, 2, /not trusted here \(\w+\)\. Set \w+_SSL_CA_FILE/],
+  ['an authority that is not known', {}, () => NEVER_TRUSTED, 2, /not trusted here \(\w+\)\. Set TLS_CA_FILE/],
   [
     'an expired certificate',
     EXPIRED,
@@ -119,10 +119,10 @@ describe('ClickHouse behind TLS', () => {
       ...{ target: server.url, ...mutual() },
       admits: ({ headers }) => shown.push(headers['x-clickhouse-ssl-certificate-auth']) > 0,
     });
-    const tls = { CA: authority.cert, CERT: client.cert, KEY: client.key };
+    const tls = { TLS_CA: authority.cert, CLICKHOUSE_SSL_CERT: client.cert, CLICKHOUSE_SSL_KEY: client.key };
     for (const password of [PASSWORD, '']) {
       const query = queryWith(() => ({
-        ...Object.fromEntries(Object.entries(tls).map(([name, pem]) => [`CLICKHOUSE_SSL_${name}`, pem])),
+        ...tls,
         ...{ CLICKHOUSE_URL: url, CLICKHOUSE_PASSWORD: password },
       }));
       expect(await query('SELECT version() AS version', { format: 'ndjson' })).toMatchObject({

@@ -63,7 +63,7 @@ export async function setStage(seed: number): Promise<DrillStage> {
     });
     const env = await services.environment({
       CLICKHOUSE_URL: `https://127.0.0.1:${gates.clickHouse.port}`,
-      CLICKHOUSE_SSL_CA: authority.cert,
+      TLS_CA: authority.cert,
       GENESYS_CLIENT_ID: simulator.clientId,
       GENESYS_CLIENT_SECRET: simulator.clientSecret,
       GENESYS_LOGIN_URL: simulator.loginUrl,

@@ -110,8 +110,8 @@ function kafkaOf(role: AclRole): Environment {
       KAFKA_BROKERS: kafka.sasl,
       KAFKA_SASL_MECHANISM: 'oauthbearer',
       KAFKA_SASL_OAUTH_TOKEN_URL: kafka.tokens.tokenUrl,
-      KAFKA_SASL_OAUTH_CLIENT_ID: role,
-      KAFKA_SASL_OAUTH_CLIENT_SECRET_FILE: secret,
+      KAFKA_SASL_USERNAME: role,
+      KAFKA_SASL_PASSWORD_FILE: secret,
     };
   }
   const user = { KAFKA_SASL_USERNAME: role, KAFKA_SASL_PASSWORD_FILE: secret };
@@ -124,11 +124,10 @@ function environmentOf(role: AclRole): Environment {
     SCHEMA_REGISTRY_URL: fronts[0].url,
     SCHEMA_REGISTRY_USERNAME: 'queuefold',
     SCHEMA_REGISTRY_PASSWORD_FILE: files['registry'] ?? '',
-    SCHEMA_REGISTRY_SSL_CA_FILE: files['ca.crt'] ?? '',
+    TLS_CA_FILE: files['ca.crt'] ?? '',
     CLICKHOUSE_URL: fronts[1].url,
     CLICKHOUSE_USERNAME: 'queuefold',
     CLICKHOUSE_PASSWORD_FILE: files['clickhouse'] ?? '',
-    CLICKHOUSE_SSL_CA_FILE: files['ca.crt'] ?? '',
     CLICKHOUSE_DATABASE: database,
     GENESYS_CLIENT_ID: simulator.clientId,
     GENESYS_CLIENT_SECRET_FILE: files['genesys'] ?? '',

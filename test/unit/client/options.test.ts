@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { openQueueTable, openVisits, type VisitsOptions } from '../../../src/client';
 import { inOptions, loggerFor } from '../../../src/client/options';
 import { AwayError, UsageError } from '../../../src/common';
+import { REGISTRY_CREDENTIALS } from '../../../src/log/codec/registry';
 
 const RIGHT = { brokers: ['127.0.0.1:1'], registry: 'http://127.0.0.1:1' };
 const PEM = '-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n';
@@ -58,11 +59,10 @@ describe('options of the client', () => {
       'KAFKA_BROKERS: cannot reach a:1 (x). Set KAFKA_SSL_CA_FILE to it.',
       'brokers: cannot reach a:1 (x). Set tls.ca to it.',
     ],
-    ['SCHEMA_REGISTRY_URL: no. Set SCHEMA_REGISTRY_SSL_CERT_FILE.', 'registry: no. Set registry.tls.cert.'],
-    [
-      'Check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, SCHEMA_REGISTRY_TOKEN or SCHEMA_REGISTRY_OAUTH_….',
-      'Check registry.username and registry.password, registry.token.',
-    ],
+    ['SCHEMA_REGISTRY_URL: no. Set KAFKA_SSL_CERT_FILE.', 'registry: no. Set registry.tls.cert.'],
+    ['SCHEMA_REGISTRY_URL: no. Set TLS_CA_FILE.', 'registry: no. Set registry.tls.ca.'],
+    ['KAFKA_BROKERS: no. Set KAFKA_SSL_CERT_FILE.', 'brokers: no. Set tls.cert.'],
+    [`Check ${REGISTRY_CREDENTIALS}.`, 'Check registry.username and registry.password, or registry.token.'],
     ['Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME.', 'Check sasl.mechanism, sasl.username.'],
     [
       'Topic a does not exist. Create the topics: queuefold setup',

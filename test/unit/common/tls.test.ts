@@ -1,7 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { explainTls, tlsCodeOf } from '../../../src/common/tls';
 
-const SETTINGS = { address: 'CLICKHOUSE_URL', prefix: 'CLICKHOUSE', hasCertificate: false, peer: null };
+const SETTINGS = {
+  address: 'CLICKHOUSE_URL',
+  ca: 'TLS_CA',
+  pair: 'CLICKHOUSE_SSL',
+  hasCertificate: false,
+  peer: null,
+} as const;
 const withCode = (code: string, message = 'x') => Object.assign(new Error(message), { code });
 
 describe('an error of TLS is explained', () => {
@@ -16,9 +22,7 @@ describe('an error of TLS is explained', () => {
   });
 
   test('with the setting to look at', async () => {
-    expect((await explainTls(withCode('SELF_SIGNED_CERT_IN_CHAIN'), SETTINGS))?.remedy).toContain(
-      'CLICKHOUSE_SSL_CA_FILE',
-    );
+    expect((await explainTls(withCode('SELF_SIGNED_CERT_IN_CHAIN'), SETTINGS))?.remedy).toContain('TLS_CA_FILE');
     expect((await explainTls(withCode('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'), SETTINGS))?.remedy).toContain(
       'CLICKHOUSE_SSL_CERT_FILE and CLICKHOUSE_SSL_KEY_FILE',
     );

@@ -33,7 +33,6 @@ describe('certificates', () => {
     const [first, second] = certificates();
     for (const [group, env] of Object.entries({
       KAFKA: { KAFKA_SSL: 'true' },
-      SCHEMA_REGISTRY: { SCHEMA_REGISTRY_URL: 'https://r' },
       CLICKHOUSE: { CLICKHOUSE_URL: 'https://c' },
     })) {
       const pair = (key: string) => ({ ...env, [`${group}_SSL_CERT`]: first.cert, [`${group}_SSL_KEY`]: key });
@@ -55,9 +54,15 @@ describe('certificates', () => {
   test('need TLS', () => {
     const [{ cert }] = certificates();
     expect(problemIn({ KAFKA_SSL_CA: cert })).toBe('KAFKA_SSL_CA: needs KAFKA_SSL=true');
-    expect(problemIn({ CLICKHOUSE_URL: 'http://c:8123', CLICKHOUSE_SSL_CA: cert })).toBe(
-      'CLICKHOUSE_SSL_CA: needs CLICKHOUSE_URL to begin with https:',
+    const { cert: CLICKHOUSE_SSL_CERT, key: CLICKHOUSE_SSL_KEY } = certificates()[0];
+    expect(problemIn({ CLICKHOUSE_URL: 'http://c:8123', CLICKHOUSE_SSL_CERT, CLICKHOUSE_SSL_KEY })).toBe(
+      'CLICKHOUSE_SSL_CERT: needs CLICKHOUSE_URL to begin with https:',
     );
+    const plain = { CLICKHOUSE_URL: 'http://c:8123', SCHEMA_REGISTRY_URL: 'http://r', TLS_CA: cert };
+    expect(problemIn(plain)).toBe('TLS_CA: needs KAFKA_SSL=true, or a URL that begins with https:');
+    for (const more of [{ KAFKA_SSL: 'true' }, { CLICKHOUSE_URL: 'https://c' }]) {
+      expect(() => loadConfig({ env: { ...plain, ...more } })).not.toThrow();
+    }
   });
 });
 
@@ -75,11 +80,11 @@ describe('OAUTHBEARER', () => {
   const OAUTH = {
     KAFKA_SASL_MECHANISM: 'OAUTHBEARER',
     KAFKA_SASL_OAUTH_TOKEN_URL: 'https://login.example/token',
-    KAFKA_SASL_OAUTH_CLIENT_ID: 'me',
-    KAFKA_SASL_OAUTH_CLIENT_SECRET: 'hidden',
+    KAFKA_SASL_USERNAME: 'me',
+    KAFKA_SASL_PASSWORD: 'hidden',
   };
 
-  test('has a token URL and a client, no user', () => {
+  test('has a token URL and a client', () => {
     const { sasl } = loadConfig({ env: { ...OAUTH, KAFKA_SASL_OAUTH_SCOPE: 'kafka' } }).kafka;
     expect(sasl).toMatchObject({ mechanism: 'oauthbearer', clientId: 'me', scope: 'kafka' });
   });
@@ -87,7 +92,7 @@ describe('OAUTHBEARER', () => {
   test('is nothing without them, and they are nothing without it', () => {
     const { KAFKA_SASL_MECHANISM, ...others } = OAUTH;
     expect(problemIn({ KAFKA_SASL_MECHANISM })).toContain(
-      'needs KAFKA_SASL_OAUTH_TOKEN_URL and KAFKA_SASL_OAUTH_CLIENT_ID and KAFKA_SASL_OAUTH_CLIENT_SECRET',
+      'needs KAFKA_SASL_OAUTH_TOKEN_URL and KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD',
     );
     expect(problemIn(others)).toContain('KAFKA_SASL_OAUTH_TOKEN_URL: needs KAFKA_SASL_MECHANISM');
   });
