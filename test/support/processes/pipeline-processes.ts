@@ -38,7 +38,7 @@ export interface QueuefoldProcess {
 const BIN = join(packageRoot(), 'bin', 'queuefold.js');
 /** Ends a process with the one that started it. */
 const HOOK = pathToFileURL(join(__dirname, 'role-hook.mjs')).href;
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 120_000;
 
 /** Starts `queuefold <args>` with nothing in its environment but what is given. */
 export function startQueuefold(args: readonly string[], env: Environment): QueuefoldProcess {
