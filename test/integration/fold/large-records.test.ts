@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { DEFAULT_FOLD_SETTINGS, type QueueConversation, readLine } from '../../../src/conversation';
-import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { DEFAULT_FOLD_SETTINGS, type QueueConversation, readLine, DEFAULT_LIMITS } from '../../../src/conversation';
 import { startFold } from '../../../src/fold';
 import {
   createEventCodec,

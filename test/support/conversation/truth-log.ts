@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { createPartitionFold, DEFAULT_FOLD_SETTINGS, type StateRecord } from '../../../src/conversation';
-import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { createPartitionFold, DEFAULT_FOLD_SETTINGS, type StateRecord, DEFAULT_LIMITS } from '../../../src/conversation';
 import { normaliseConversation } from '../../../src/conversation/normalise';
 import { generateEvents, type GeneratorOptions, type TruthRow } from '../../../src/simulator';
 

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ConversationEvent, QueueConversation } from '../../../src/conversation';
-import { hasRealTimes } from '../../../src/conversation/event-times';
+import { type ConversationEvent, type QueueConversation, hasRealTimes } from '../../../src/conversation';
 import { type OutRecord, partitionOf, type ValueCodec } from '../../../src/log';
 import type { Random } from '../../support/processes/random';
 import type { Corpus } from './input-corpus';

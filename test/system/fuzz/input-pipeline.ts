@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadConfig } from '../../../src/config/load';
-import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation';
-import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { loadConfig } from '../../../src/config';
+import { DEFAULT_FOLD_SETTINGS, DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
 import { startFold } from '../../../src/fold';
 import { createIngest } from '../../../src/ingest';
 import {

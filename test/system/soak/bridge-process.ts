@@ -34,7 +34,7 @@ function scaled<T extends object>(timings: T, acceleration: number): T {
 
 /** A bridge whose timings are accelerated like the organisation's: `queuefold bridge` has no setting for that. */
 async function main(): Promise<void> {
-  const acceleration = Number(process.argv[2]);
+  const [acceleration, compareEveryMs] = [Number(process.argv[2]), Number(process.argv[3])];
   const config = loadConfig({ env: process.env });
   const metrics = createMetrics();
   const { logger } = createLogging({
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     },
     // Half a minute of the organisation's time: a new queue is found while a round recovers.
     timings: scaled({ ...DEFAULT_TIMINGS, queuesEveryMs: 30_000 }, acceleration),
-    reconciliation: scaled(SOAK_RECONCILIATION, acceleration),
+    reconciliation: scaled({ ...SOAK_RECONCILIATION, compareEveryMs }, acceleration),
   });
   const sum = async (counter: { get(): Promise<{ values: { value: number }[] }> }): Promise<number> =>
     (await counter.get()).values.reduce((total, { value }) => total + value, 0);

@@ -25,7 +25,8 @@ const NOTHING: BridgeReport = {
 const TAIL_LINES = 200;
 const RESTART_AFTER_MS = 300;
 
-export function createSoakBridge(env: Environment, acceleration: number): SoakBridge {
+/** @param compareEveryMs between two looks at the organisation without a gap, in its time */
+export function createSoakBridge(env: Environment, acceleration: number, compareEveryMs: number): SoakBridge {
   const reports: BridgeReport[] = [];
   const tail: string[] = [];
   let peakRssBytes = 0;
@@ -34,10 +35,14 @@ export function createSoakBridge(env: Environment, acceleration: number): SoakBr
 
   function launch(): void {
     const file = join(__dirname, 'bridge-process.ts');
-    const launched = spawn(process.execPath, ['-e', WITH_TYPESCRIPT, file, String(acceleration)], {
-      env: { PATH: process.env['PATH'] ?? '', ...env },
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    });
+    const launched = spawn(
+      process.execPath,
+      ['-e', WITH_TYPESCRIPT, file, String(acceleration), String(compareEveryMs)],
+      {
+        env: { PATH: process.env['PATH'] ?? '', ...env },
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      },
+    );
     child = launched;
     const place = reports.push(NOTHING) - 1;
     launched.on('message', (report: BridgeReport) => {

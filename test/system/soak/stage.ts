@@ -31,11 +31,16 @@ export interface StageOptions {
   readonly seed: number;
   readonly acceleration: number;
   readonly conversationsPerSecond: number;
+  /** Between two looks of a bridge at the organisation without a gap, in its time. */
+  readonly compareEveryMs?: number;
 }
 
 const LIMIT_MS = 60_000;
 
-export async function setStage({ seed, acceleration, conversationsPerSecond }: StageOptions): Promise<Stage> {
+export async function setStage(options: StageOptions): Promise<Stage> {
+  const { seed, acceleration, conversationsPerSecond } = options;
+  const { silentDigitalMs, graceMs } = SOAK_RECONCILIATION;
+  const { compareEveryMs = SOAK_RECONCILIATION.compareEveryMs } = options;
   const services = await setServices('soak');
   try {
     const simulator = await startSimulator({
@@ -49,9 +54,9 @@ export async function setStage({ seed, acceleration, conversationsPerSecond }: S
       GENESYS_LOGIN_URL: simulator.loginUrl,
       GENESYS_API_URL: simulator.apiUrl,
     });
-    const bridge = createSoakBridge(env, acceleration);
+    const bridge = createSoakBridge(env, acceleration, compareEveryMs);
     services.own(bridge, bridge.kill);
-    const peer = createSoakBridge(env, acceleration);
+    const peer = createSoakBridge(env, acceleration, compareEveryMs);
     services.own(peer, peer.kill);
     const fold = createRole('fold', 'fold', env);
     services.own(fold, fold.kill);
@@ -61,7 +66,6 @@ export async function setStage({ seed, acceleration, conversationsPerSecond }: S
     const codec = () => createRowCodec(schemas, topics);
     const table = followLiveRows({ log, topic: topics.state, codec, metrics, logger });
     services.own(table, () => table.stop());
-    const { silentDigitalMs, compareEveryMs, graceMs } = SOAK_RECONCILIATION;
     return {
       kafka: services.kafka,
       ...{ simulator, bridge, peer, fold, table, dispose: services.dispose },

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createEventsEndpoint, type EventsEndpointOptions } from '../../../src/bridge/events-endpoint';
-import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
 import { createIngest, type Ingest, type Ingested } from '../../../src/ingest';
 import { createEventCodec, createLocalSchemas, topicNames } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';

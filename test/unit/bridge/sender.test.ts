@@ -1,8 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createSender } from '../../../src/bridge/sender';
-import type { ConversationEvent } from '../../../src/conversation';
-import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { type ConversationEvent, DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
 import { createIngest, type Ingest } from '../../../src/ingest';
 import {
   createEventCodec,

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
 import { createIngest, documentsIn, type Ingest, type Ingested, readInput } from '../../../src/ingest';
 import { createEventCodec, createLocalSchemas, topicNames } from '../../../src/log';
 import { aConversation } from '../../support/conversation/conversation-builders';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
 import { createIngest, type Ingest, type IngestOptions } from '../../../src/ingest/ingest';
 import { createEventCodec, createLocalSchemas, topicNames } from '../../../src/log';
 import { generateEvents } from '../../../src/simulator';

@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type ConversationEvent, maskEvent, type PrivacyMask, readLine } from '../../../src/conversation';
-import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation/limits';
+import { type ConversationEvent, maskEvent, type PrivacyMask, readLine, DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
 import { createIngest, type IngestOptions } from '../../../src/ingest/ingest';
 import { createEventCodec, createLocalSchemas, topicNames, type ValueCodec } from '../../../src/log';
 import { recordMinimised, recordRaw, type RecordFrame } from '../../../src/record/recording-line';
