@@ -1,5 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { createPartitionFold, DEFAULT_FOLD_SETTINGS, type StateRecord, DEFAULT_LIMITS } from '../../../src/conversation';
+import {
+  createPartitionFold,
+  DEFAULT_FOLD_SETTINGS,
+  type StateRecord,
+  DEFAULT_LIMITS,
+} from '../../../src/conversation';
 import { normaliseConversation } from '../../../src/conversation/normalise';
 import { generateEvents, type GeneratorOptions, type TruthRow } from '../../../src/simulator';
 

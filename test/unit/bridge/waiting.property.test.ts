@@ -1,7 +1,14 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { createWaiting } from '../../../src/bridge/waiting';
-import { type ConversationEvent, createPartitionFold, DEFAULT_FOLD_SETTINGS, type FoldSettings, withFingerprint, DEFAULT_LIMITS } from '../../../src/conversation';
+import {
+  type ConversationEvent,
+  createPartitionFold,
+  DEFAULT_FOLD_SETTINGS,
+  type FoldSettings,
+  withFingerprint,
+  DEFAULT_LIMITS,
+} from '../../../src/conversation';
 import { createEventCodec, createLocalSchemas, topicNames, type ValueCodec } from '../../../src/log';
 import {
   acd,

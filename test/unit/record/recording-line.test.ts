@@ -1,6 +1,13 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type ConversationEvent, maskEvent, type PrivacyMask, readLine, DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
+import {
+  type ConversationEvent,
+  maskEvent,
+  type PrivacyMask,
+  readLine,
+  DEFAULT_INPUT_LIMITS,
+  DEFAULT_LIMITS,
+} from '../../../src/conversation';
 import { createIngest, type IngestOptions } from '../../../src/ingest/ingest';
 import { createEventCodec, createLocalSchemas, topicNames, type ValueCodec } from '../../../src/log';
 import { recordMinimised, recordRaw, type RecordFrame } from '../../../src/record/recording-line';
