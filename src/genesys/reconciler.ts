@@ -84,6 +84,11 @@ const HEARD_WITHIN_MS = 30_000;
 const IDLE_MS = 250;
 /** A gap is taken to have begun so much earlier: a socket is found dead late, and analytics is behind. */
 const GAP_MARGIN_MS = 2 * 60_000;
+/**
+ * Ended conversations whose last snapshot is asked for at a time: about four minutes of the request budget. When more
+ * have ended, the rest is *gone* at once, so that the table does not show for longer what is over.
+ */
+const MOST_LAST_SNAPSHOTS = 1_000;
 /** Of the conversations that do something in a gap: as many pages of 100 are read. */
 const MOST_PAGES = 100;
 
@@ -106,6 +111,10 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   let lookedAt = new Map<string, number>();
   /** Answers that became events, until it is known that nothing newer was before them in the log. */
   const told = new Map<string, { readonly sentAt: number; readonly at: number }>();
+  /** Ended conversations whose last snapshot is still to be asked for. */
+  const lastWanted = new Set<string>();
+  /** Ended conversations whose last snapshot came: if the table has a row all the same, the next look ends it. */
+  const lastTold = new Set<string>();
   let activity: Activity | null = null;
   let compareAt = Infinity;
   /** When gaps may be looked at: later after a failure. */
@@ -170,6 +179,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     if (now < forgetAt) return;
     forgetAt = now + Math.min(timings.compareEveryMs, timings.silentVoiceMs);
     for (const [id, at] of heardAt) if (now - at > timings.silentVoiceMs && row(id) === null) heardAt.delete(id);
+    for (const id of lastTold) if (row(id) === null) lastTold.delete(id);
     for (const [id, { at }] of asked) {
       if (now - at > timings.silentVoiceMs && row(id) === null && activity?.conversations.has(id) !== true)
         asked.delete(id);
@@ -217,6 +227,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
 
   function done({ conversationId }: Work, outcome: ReconciliationOutcome): void {
     work.delete(conversationId);
+    lastWanted.delete(conversationId);
     metrics.reconciliations.inc({ outcome });
   }
 
@@ -260,6 +271,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       if (answer.kind === 'snapshot') {
         onSnapshot(answer.body, sentAt);
         told.set(conversationId, { sentAt, at: Date.now() });
+        if (lastWanted.has(conversationId)) lastTold.add(conversationId);
       } else onGone(conversationId, sentAt);
       done(one, answer.kind);
     } catch (error) {
@@ -269,7 +281,19 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     }
   }
 
-  /** Those that have ended are done with; of the others the whole is asked. */
+  /**
+   * Whether an ended conversation is asked for as a whole: its last snapshot tells how each visit to a queue ended, which
+   * *gone* does not (queue_visit, section 4).
+   */
+  const isLastWanted = ({ conversationId }: Work): boolean =>
+    lastWanted.size < MOST_LAST_SNAPSHOTS && !lastTold.has(conversationId);
+
+  function askForAll(one: Work): void {
+    work.delete(one.conversationId);
+    add({ ...one, ask: 'whole' });
+  }
+
+  /** Those that have not ended are asked for as a whole, and so are those that have, as far as the budget allows. */
   async function askEnds(many: readonly Work[]): Promise<void> {
     let sentAt = Date.now();
     const ids = many.map(({ conversationId }) => conversationId);
@@ -282,10 +306,12 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     if (signal.aborted) return;
     for (const one of many) {
       if (ended === null && !detailsDenied) failed(one);
-      else if (ended?.has(one.conversationId) !== true) {
-        work.delete(one.conversationId);
-        add({ ...one, ask: 'whole' });
-      } else if (!isOvertaken(one, sentAt)) {
+      else if (ended?.has(one.conversationId) !== true) askForAll(one);
+      else if (isOvertaken(one, sentAt)) continue;
+      else if (isLastWanted(one)) {
+        lastWanted.add(one.conversationId);
+        askForAll(one);
+      } else {
         asked.set(one.conversationId, { at: sentAt, activity: activityWord(undefined) });
         onGone(one.conversationId, sentAt);
         done(one, 'gone');

@@ -104,6 +104,7 @@ function aWorld() {
         ...{ afterCallWork: false, updatedAt: Date.now() - 1_000 },
         ...more,
       }),
+    noRow: (conversationId: string) => void rows.delete(conversationId),
     isActive: (conversationId: string, metric = 'oInteracting') => void active.set(conversationId, metric),
     answers: (next: typeof answer) => void (answer = next),
     details: (next: typeof details) => void (details = next),
@@ -160,7 +161,41 @@ describe('what ended while nobody listened', () => {
     world.start().gap([QUEUE], null);
     await until(() => world.outcomes.length === 3);
     expect(world.asksForEnds).toEqual(['a,b,c']);
-    expect(world.outcomes).toEqual(['gone a', 'gone b', 'snapshot c']);
+    expect(world.outcomes).toEqual(['snapshot a', 'snapshot b', 'snapshot c']);
+  });
+
+  test('is gone if Genesys knows it no more', async () => {
+    const world = aWorld();
+    for (const id of ['kept', 'forgotten']) world.aRow(id);
+    world.ended.add('kept').add('forgotten');
+    world.answers((id) => (id === 'forgotten' ? refusal(404, 'not.found') : { id }));
+    world.start().gap([QUEUE], null);
+    await until(() => world.outcomes.length === 2);
+    expect(world.outcomes).toEqual(['snapshot kept', 'gone forgotten']);
+  });
+
+  test('is gone at the second look, if its last snapshot did not end its row', async () => {
+    const world = aWorld();
+    world.aRow('a', { updatedAt: Date.now() - 10_000 });
+    world.ended.add('a');
+    world.start({ compareEveryMs: 20, graceMs: 40 }).gap([QUEUE], null);
+    await until(() => world.outcomes.length === 2);
+    expect(world.outcomes).toEqual(['snapshot a', 'gone a']);
+    expect(world.asked).toEqual(['a']);
+  });
+
+  test('is gone at once where more ended than the request budget has snapshots for', async () => {
+    const world = aWorld();
+    for (let n = 0; n < 1_100; n += 1) {
+      world.aRow(`c${n}`);
+      world.ended.add(`c${n}`);
+    }
+    world.start().gap([QUEUE], null);
+    await until(() => world.outcomes.length === 1_100);
+    const gone = world.outcomes.filter((outcome) => outcome.startsWith('gone'));
+    expect(gone).toHaveLength(100);
+    expect(world.asked).toHaveLength(1_000);
+    expect(world.asksForEnds).toHaveLength(11);
   });
 
   test('is asked for one by one where analytics may not be read', async () => {
@@ -183,7 +218,7 @@ describe('what ended while nobody listened', () => {
     world.start().gap([QUEUE], null);
     await until(() => world.outcomes.length === 1);
     expect(tries).toBe(2);
-    expect(world.outcomes).toEqual(['gone a']);
+    expect(world.outcomes).toEqual(['snapshot a']);
   });
 
   test('is asked again when a notification overtakes the answer', async () => {
@@ -227,7 +262,7 @@ test('what was in the log before a gap and only then comes into the table is loo
   world.isActive('answered', 'oInteracting');
   world.aRow('new', { updatedAt: Date.now() + 10_000 });
   await until(() => world.outcomes.length === 3);
-  expect(world.outcomes.sort()).toEqual(['gone ended', 'snapshot answered', 'snapshot asked']);
+  expect(world.outcomes.sort()).toEqual(['snapshot answered', 'snapshot asked', 'snapshot ended']);
   const { values } = await world.metrics.missedByNotifications.get();
   expect(values.map(({ value }) => value)).toEqual([0]);
 });
@@ -457,6 +492,19 @@ describe('the clocks of others', () => {
     await soon();
     expect(world.asked).toEqual(['a']);
   });
+});
+
+test('an erased conversation that is still live at Genesys is asked for once, not at each comparison', async () => {
+  const world = aWorld();
+  world.aRow('erased');
+  world.isActive('erased');
+  world.start({ compareEveryMs: 10, graceMs: 5 }).gap([QUEUE], null);
+  await until(() => world.outcomes.length === 1);
+  // The fold drops what comes within the marker of the erasure: there is no row, whatever Genesys answers.
+  world.noRow('erased');
+  const looks = world.looks();
+  await until(() => world.looks() >= looks + 5);
+  expect(world.asked).toEqual(['erased']);
 });
 
 describe('what is remembered', () => {
