@@ -3,10 +3,17 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { startBridgeRole } from '../../../src/bridge';
 import { followLiveRows } from '../../../src/bridge/live-rows';
 import { loadConfig } from '../../../src/config';
-import { printableRow, STATE_COLUMNS } from '../../../src/conversation';
+import { printableRow, printableVisit, STATE_COLUMNS, VISIT_COLUMNS } from '../../../src/conversation';
 import { startFoldRole } from '../../../src/fold';
 import type { ReconciliationTimings } from '../../../src/genesys';
-import { createLocalSchemas, createMemoryLog, createRowCodec, topicNames } from '../../../src/log';
+import {
+  createLocalSchemas,
+  createMemoryLog,
+  createRowCodec,
+  createVisitCodec,
+  type LogRecord,
+  topicNames,
+} from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import type { Simulator } from '../../../src/simulator';
 import { createStage, quietLogger, until } from './support';
@@ -47,6 +54,21 @@ async function aPipeline() {
   });
   return {
     metrics,
+    /** The last version of each visit, by its participant, without when it was written. */
+    visits: async (): Promise<ReadonlyMap<string, PrintedVisit>> => {
+      const records: LogRecord[] = [];
+      const onRecord = (record: LogRecord) => void records.push(record);
+      const reading = await log.read({ topics: [topics.visits], follow: false, onRecord });
+      await reading.caughtUp;
+      await reading.stop();
+      const codec = await createVisitCodec(schemas, topics);
+      await codec.prepare(records.map(({ value }) => value));
+      const visits = records.flatMap(({ value }) => {
+        const decoded = value === null ? null : codec.decode(value);
+        return decoded?.ok === true ? [decoded.value] : [];
+      });
+      return new Map(visits.map((visit) => [visit.participant_id, withoutWritten(printableVisit(visit))]));
+    },
     bridge: async (simulator: Simulator) => {
       const genesys = { credentials: simulator, urls: simulator };
       const timings = { backgroundEveryMs: 1 };
@@ -61,6 +83,14 @@ async function aPipeline() {
         .map((row) => printableRow(row, COLUMNS))
         .sort((a, b) => (String(a['conversation_id']) < String(b['conversation_id']) ? -1 : 1)),
   };
+}
+
+type PrintedVisit = Readonly<Record<string, unknown>>;
+
+function withoutWritten(visit: PrintedVisit): PrintedVisit {
+  return Object.fromEntries(
+    VISIT_COLUMNS.filter((name) => name !== 'db_last_updated').map((name) => [name, visit[name]]),
+  );
 }
 
 async function untilTrue(pipeline: Awaited<ReturnType<typeof aPipeline>>, simulator: Simulator): Promise<void> {
@@ -103,6 +133,34 @@ describe('what happened while nobody listened', () => {
     expect([...has].filter((id) => !had.has(id)).length).toBeGreaterThan(0);
     await pipeline.bridge(simulator);
     await untilTrue(pipeline, simulator);
+  });
+
+  test('what became of the visits of conversations that ended, which Genesys still knows', async () => {
+    const simulator = await stage.simulate({ ...BUSY, forgetAfterMs: 30 * 24 * 3_600_000 });
+    const pipeline = await aPipeline();
+    const first = await pipeline.bridge(simulator);
+    await until(() => simulator.channels().some(({ isOpen }) => isOpen));
+    await goOn(simulator, 300);
+    await untilTrue(pipeline, simulator);
+    await first.stop();
+    const before = await pipeline.visits();
+    await goOn(simulator, 300);
+    await pipeline.bridge(simulator);
+    await untilTrue(pipeline, simulator);
+
+    const { visits } = (await (await fetch(`${simulator.apiUrl}/truth`)).json()) as {
+      readonly visits: readonly PrintedVisit[];
+    };
+    const truth = new Map(visits.map((visit) => [visit['participant_id'], withoutWritten(visit)]));
+    const after = await pipeline.visits();
+    expect([...after.values()].filter(({ outcome }) => outcome === 'unknown')).toEqual([]);
+    for (const [id, visit] of after) expect(visit).toEqual(truth.get(id));
+    // In the gap: callers who waited before it were answered, or left.
+    const ended = [...after].filter(
+      ([id, { outcome }]) => before.get(id)?.['outcome'] === 'waiting' && outcome !== 'waiting',
+    );
+    expect(ended.length).toBeGreaterThan(0);
+    expect(ended.filter(([, visit]) => visit['left_time'] === null)).toEqual([]);
   });
 
   test('while a socket was lost', async () => {
