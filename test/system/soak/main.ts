@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../../src/common';
 import { numberOf } from '../../support/processes/number-flag';
+import { runClientSoak } from './client';
 import { runKafkaAway } from './kafka-away';
 import { runScale } from './scale';
 import { runSoak } from './soak';
@@ -9,13 +10,14 @@ import { runSoak } from './soak';
  * `npm run soak -- --minutes N --seed S [--accelerated]`: 2 conversations a second under the real limits, or 20 with
  * clock and limits accelerated tenfold. `npm run soak -- --scale`: a bridge that starts on 5,000 queues and 100,000
  * conversations, which takes as long as the limit of requests makes it. `--kafka-away SECONDS`: Kafka is killed under load
- * and comes back.
+ * and comes back. `--client --minutes N`: the client's table, while the broker is killed and its topic is made anew.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       ...{ minutes: { type: 'string' }, seed: { type: 'string' } },
       ...{ accelerated: { type: 'boolean' }, scale: { type: 'boolean' }, 'kafka-away': { type: 'string' } },
+      client: { type: 'boolean' },
     },
   });
   const minutes = numberOf('--minutes', values.minutes ?? '5');
@@ -29,6 +31,12 @@ async function main(): Promise<void> {
     return;
   }
   say(`seed ${seed}`);
+  if (values.client === true) {
+    const result = await runClientSoak({ seed, minutes, say });
+    process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+    if (result.differences.length > 0) process.exitCode = 1;
+    return;
+  }
   if (values['kafka-away'] !== undefined) {
     const awaySeconds = numberOf('--kafka-away', values['kafka-away']);
     process.stdout.write(`${JSON.stringify(await runKafkaAway({ seed, awaySeconds, say }), null, 2)}\n`);
