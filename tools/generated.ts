@@ -1,4 +1,6 @@
+import { version } from '../package.json';
 import { createMetrics } from '../src/ops';
+import { asyncApi } from './asyncapi';
 import { commandsPage } from './commands-page';
 import { dashboardJson } from './dashboards/grafana';
 import { PIPELINE_HEALTH } from './dashboards/pipeline-health';
@@ -10,6 +12,7 @@ import { topicsPage } from './topics-page';
 /** Files of the repository that are made from its sources, by their paths: `npm run docs` writes them, a test compares. */
 export function generatedFiles(): Readonly<Record<string, string>> {
   return {
+    'schemas/asyncapi.yaml': asyncApi(version),
     'docs/reference/commands.md': commandsPage(),
     'docs/reference/settings.md': settingsPage(),
     'docs/reference/topics.md': topicsPage(),
