@@ -64,7 +64,7 @@ describe('the package', () => {
     const folders = new Set(paths.map((path) => (path.includes('/') ? path.slice(0, path.indexOf('/')) : path)));
     const documents = ['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md'];
     expect([...folders].sort()).toEqual(
-      [...documents, 'bin', 'dist', 'docs', 'embedded', 'package.json', 'schemas'].sort(),
+      [...documents, 'bin', 'dist', 'docs', 'embedded', 'examples', 'package.json', 'schemas'].sort(),
     );
   });
 

@@ -1,0 +1,58 @@
+/**
+ * Calls a webhook when somebody has waited in a queue for longer than a limit, and again when nobody has any more.
+ *
+ *   KAFKA_BROKERS=localhost:9092 SCHEMA_REGISTRY_URL=http://localhost:8081 \
+ *   WEBHOOK_URL=https://hooks.example/… LIMIT_SECONDS=120 node examples/alert-longest-wait.mjs
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openQueueTable } from 'queuefold/client';
+
+const { KAFKA_BROKERS, SCHEMA_REGISTRY_URL, TOPIC_PREFIX, WEBHOOK_URL, LIMIT_SECONDS = '120' } = process.env;
+const CHECK_MS = 1_000;
+/** Older than this, a picture says nothing about now. */
+const STALE_MS = 15_000;
+
+const table = await openQueueTable({
+  brokers: KAFKA_BROKERS.split(','),
+  registry: SCHEMA_REGISTRY_URL,
+  prefix: TOPIC_PREFIX,
+  logger: console,
+});
+
+/** The longest wait of each queue, in seconds. */
+function longestWaits() {
+  const longest = new Map();
+  for (const { waiting, queue_id: queue, queue_connected_time: since } of table.rows()) {
+    const seconds = Math.floor((Date.now() - since.getTime()) / 1_000);
+    if (waiting) longest.set(queue, Math.max(longest.get(queue) ?? 0, seconds));
+  }
+  return longest;
+}
+
+async function tell(alert) {
+  const response = await fetch(WEBHOOK_URL, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(alert),
+  });
+  if (!response.ok) throw new Error(`HTTP ${response.status}`);
+}
+
+const alerting = new Set();
+for (;;) {
+  const longest = longestWaits();
+  const isStale = table.freshness().ageMs > STALE_MS;
+  for (const queue of isStale ? [] : new Set([...longest.keys(), ...alerting])) {
+    const seconds = longest.get(queue) ?? 0;
+    const isOver = seconds > Number(LIMIT_SECONDS);
+    if (isOver === alerting.has(queue)) continue;
+    try {
+      await tell({ queue, seconds, status: isOver ? 'over the limit' : 'fine again' });
+      if (isOver) alerting.add(queue);
+      else alerting.delete(queue);
+    } catch (error) {
+      console.error(`${WEBHOOK_URL}: ${error.message}; trying again`);
+    }
+  }
+  await sleep(CHECK_MS);
+}
