@@ -20,7 +20,7 @@ const zones = layers.flatMap((rooms, layer) =>
         target: `./src/${room}`,
         from: './src',
         except: allowed.map((name) => `./${name}`),
-        message: `src/${room}/ may import only: ${allowed.join(', ')} (see CONTRIBUTING.md, "Layers").`,
+        message: `src/${room}/ may import only: ${allowed.join(', ')} (see CONTRIBUTING.md, "Map of the source").`,
       },
       {
         target: others.map((other) => `./src/${other}`),

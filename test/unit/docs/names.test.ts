@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
@@ -17,12 +17,12 @@ const schemas = (folder: string): string =>
 /** Of Kafka, ClickHouse, Node.js, npm and others: names in capitals that are no settings of queuefold. */
 const FOREIGN_VARIABLES = [
   ...['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'NO_COLOR', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'],
-  ...['OTEL_RESOURCE_ATTRIBUTES', 'QUEUEFOLD_CONFIG', 'KAFKA_RELEASES', 'STORE_FAULTS'],
+  ...['OTEL_RESOURCE_ATTRIBUTES', 'AWS_REGION', 'QUEUEFOLD_CONFIG', 'KAFKA_RELEASES', 'STORE_FAULTS'],
   ...['GRAFANA_PASSWORD', 'GRAFANA_CLICKHOUSE_PASSWORD'],
 ];
 /** Constants that are spelled like variables: of errors, compatibility, tests. */
 const CONSTANTS =
-  /^(FULL_TRANSITIVE|CERT_HAS_EXPIRED|TOO_MANY_PARTS|ERASABLE_TABLES|MESSAGE_TOO_LARGE|INVALID_RECORD)$/;
+  /^(FULL_TRANSITIVE|CERT_HAS_EXPIRED|TOO_MANY_PARTS|[A-Z]+_TABLES|[A-Z]+_COLUMNS|MESSAGE_TOO_LARGE|INVALID_RECORD)$/;
 /** Answers of Kafka have such names, too; and the changelog names what was taken away. */
 const OF_OTHERS = ['docs/reference/kafka-errors.md', 'CHANGELOG.md'];
 
@@ -92,6 +92,15 @@ describe('what the documents name exists', () => {
       .filter((name) => !name.startsWith('queuefold_') && !FOREIGN_NAMES.has(name))
       .filter((name) => !new RegExp(`\\b${name}\\b`).test(known));
     expect([...new Set(unknown)]).toEqual([]);
+  });
+});
+
+describe('paths', () => {
+  test.each(documents().filter((path) => path !== 'CHANGELOG.md'))('of the repository in %s exist', (path) => {
+    const named = codeSpans(documentText(path)).filter((code) =>
+      /^(?:src|test|docs|schemas|helm|tools|embedded|examples)\/[\w./-]+$/.test(code),
+    );
+    expect(named.filter((name) => !existsSync(join(packageRoot(), name)))).toEqual([]);
   });
 });
 
