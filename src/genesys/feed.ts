@@ -9,14 +9,8 @@ import type { Credentials } from './oauth';
 import { pollQueues } from './queue-poll';
 import { watchQueues, type QueueWatch } from './queue-watch';
 import { listQueues, type GenesysQueue } from './queues';
-import {
-  DEFAULT_RECONCILIATION,
-  startReconciler,
-  type ReconciliationPorts,
-  type ReconciliationTimings,
-  type Reconciler,
-  type WentBack,
-} from './reconciler';
+import { startReconciler, type Reconciler, type WentBack } from './reconciler';
+import { DEFAULT_RECONCILIATION, type ReconciliationPorts, type ReconciliationTimings } from './reconciliation-options';
 import type { GenesysUrls } from './regions';
 import { createRest, type Rest } from './rest';
 import { isInShard, WHOLE, type Shard } from './shards';

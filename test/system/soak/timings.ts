@@ -1,4 +1,4 @@
-import { DEFAULT_RECONCILIATION, type ReconciliationTimings } from '../../../src/genesys/reconciler';
+import { DEFAULT_RECONCILIATION, type ReconciliationTimings } from '../../../src/genesys/reconciliation-options';
 
 /** Digital conversations are asked for as soon as calls: 2 hours of silence would make every soak as long. */
 export const SOAK_RECONCILIATION: ReconciliationTimings = {

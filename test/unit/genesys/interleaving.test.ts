@@ -3,7 +3,8 @@ import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createPartitionFold, DEFAULT_FOLD_SETTINGS, readLine } from '../../../src/conversation';
 import type { LiveRow } from '../../../src/genesys/comparison';
-import { DEFAULT_RECONCILIATION, startReconciler } from '../../../src/genesys/reconciler';
+import { startReconciler } from '../../../src/genesys/reconciler';
+import { DEFAULT_RECONCILIATION } from '../../../src/genesys/reconciliation-options';
 import type { Rest, RestRequest } from '../../../src/genesys/rest';
 import { createMetrics } from '../../../src/ops';
 

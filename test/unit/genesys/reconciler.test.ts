@@ -2,7 +2,8 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import type { LiveRow } from '../../../src/genesys/comparison';
 import { GenesysError } from '../../../src/genesys/errors';
-import { DEFAULT_RECONCILIATION, startReconciler, type Reconciler } from '../../../src/genesys/reconciler';
+import { startReconciler, type Reconciler } from '../../../src/genesys/reconciler';
+import { DEFAULT_RECONCILIATION } from '../../../src/genesys/reconciliation-options';
 import type { Rest, RestRequest } from '../../../src/genesys/rest';
 import { createMetrics } from '../../../src/ops';
 

@@ -1,0 +1,145 @@
+import { messageOf } from '../common';
+import type { ReconciliationOutcome } from '../ops';
+import { activityWord } from './comparison';
+import { getConversation, isAskable } from './conversations';
+import { askEnded } from './details';
+import { GenesysError } from './errors';
+import type { ReconciliationMemory } from './reconciliation-memory';
+import type { ReconcilerOptions } from './reconciliation-options';
+import type { Work, WorkList } from './reconciliation-work';
+
+/**
+ * Ended conversations whose last snapshot is asked for at a time: about four minutes of the request budget. When more
+ * have ended, the rest is *gone* at once, so that the table does not show for longer what is over.
+ */
+const MOST_LAST_SNAPSHOTS = 1_000;
+
+/** Asks Genesys for conversations, and hands over the answers that nothing newer overtook. */
+export class ReconciliationAsker {
+  /** The client may not read analytics' details: every end costs a request of its own. */
+  detailsDenied = false;
+
+  constructor(
+    private readonly options: ReconcilerOptions,
+    private readonly memory: ReconciliationMemory,
+    private readonly work: WorkList,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  add(one: Work): void {
+    if (isAskable(one.conversationId)) this.work.add(one);
+  }
+
+  async askWhole(one: Work): Promise<void> {
+    const { conversationId } = one;
+    const { memory, options } = this;
+    let sentAt = Date.now();
+    try {
+      const answer = await getConversation(options.rest, conversationId, (at) => (sentAt = at));
+      const activity = activityWord(memory.activity?.conversations.get(conversationId));
+      memory.asked.set(conversationId, { at: sentAt, activity });
+      if (this.#isOvertaken(one, sentAt)) return;
+      if (answer.kind === 'snapshot') {
+        options.onSnapshot(answer.body, sentAt);
+        memory.told.set(conversationId, { sentAt, at: Date.now() });
+        if (memory.lastWanted.has(conversationId)) memory.lastTold.add(conversationId);
+      } else options.onGone(conversationId, sentAt);
+      this.done(one, answer.kind);
+    } catch (error) {
+      if (this.signal.aborted) return;
+      this.#failed(one);
+      this.tell(error, 'a conversation cannot be asked for', 'conversation:communication:view');
+    }
+  }
+
+  /** Those that have not ended are asked for as a whole, and so are those that have, as far as the budget allows. */
+  async askEnds(many: readonly Work[]): Promise<void> {
+    let sentAt = Date.now();
+    const ids = many.map(({ conversationId }) => conversationId);
+    const ended = this.detailsDenied
+      ? new Set<string>()
+      : await askEnded(this.options.rest, ids, (at) => (sentAt = at)).catch((error: unknown) => {
+          this.deny(error, 'every conversation that ended while nobody listened costs a request of its own');
+          return null;
+        });
+    if (this.signal.aborted) return;
+    for (const one of many) {
+      const { conversationId } = one;
+      if (ended === null && !this.detailsDenied) this.#failed(one);
+      else if (ended?.has(conversationId) !== true) this.#askForAll(one);
+      else if (this.#isOvertaken(one, sentAt)) continue;
+      else if (this.#isLastWanted(one)) {
+        this.memory.lastWanted.add(conversationId);
+        this.#askForAll(one);
+      } else {
+        this.memory.asked.set(conversationId, { at: sentAt, activity: activityWord(undefined) });
+        this.options.onGone(conversationId, sentAt);
+        this.done(one, 'gone');
+      }
+    }
+  }
+
+  /**
+   * What another bridge heard after the request was sent may have been in the log before the answer, and not yet in the
+   * table when it was looked at: then the answer took it back.
+   */
+  checkTold(now: number): void {
+    const { memory, options } = this;
+    for (const [conversationId, { sentAt, at }] of memory.told) {
+      if (now - at < options.timings.againAfterMs) return;
+      memory.told.delete(conversationId);
+      const isOutrun =
+        (options.row(conversationId)?.updatedAt ?? 0) > sentAt && memory.lastHeardAt(conversationId) < at;
+      if (isOutrun) this.add({ conversationId, importance: 'changed', ask: 'whole', since: Infinity, notBefore: 0 });
+    }
+  }
+
+  done({ conversationId }: Work, outcome: ReconciliationOutcome): void {
+    this.work.delete(conversationId);
+    this.memory.lastWanted.delete(conversationId);
+    this.options.metrics.reconciliations.inc({ outcome });
+  }
+
+  deny(error: unknown, what: string): void {
+    if (!this.detailsDenied) this.tell(error, what, 'analytics:conversationDetail:view');
+    this.detailsDenied ||= isDenied(error);
+  }
+
+  tell(error: unknown, what: string, permission: string): void {
+    if (this.signal.aborted) return;
+    const { status = null, correlationId = null } = error instanceof GenesysError ? error.facts : {};
+    const missing = status === 403 ? { permission } : {};
+    this.options.logger.warn({ reason: messageOf(error), correlationId, ...missing }, what);
+  }
+
+  /**
+   * Whether an ended conversation is asked for as a whole: its last snapshot tells how each visit to a queue ended, which
+   * *gone* does not (queue_visit, section 4).
+   */
+  #isLastWanted({ conversationId }: Work): boolean {
+    const { lastWanted, lastTold } = this.memory;
+    return lastWanted.size < MOST_LAST_SNAPSHOTS && !lastTold.has(conversationId);
+  }
+
+  #askForAll(one: Work): void {
+    this.work.delete(one.conversationId);
+    this.add({ ...one, ask: 'whole' });
+  }
+
+  /** Whether something newer than the answer is known; then it is asked for again. */
+  #isOvertaken(one: Work, sentAt: number): boolean {
+    const { conversationId } = one;
+    const updatedAt = this.options.row(conversationId)?.updatedAt ?? 0;
+    if (Math.max(this.memory.lastHeardAt(conversationId), updatedAt) < sentAt) return false;
+    this.done(one, 'overtaken');
+    this.add({ ...one, since: Infinity, notBefore: Date.now() + this.options.timings.againAfterMs });
+    return true;
+  }
+
+  #failed(one: Work): void {
+    this.done(one, 'failed');
+    this.add({ ...one, notBefore: Date.now() + this.options.timings.againAfterMs });
+  }
+}
+
+export const isDenied = (error: unknown): boolean => error instanceof GenesysError && error.facts.status === 403;
