@@ -1,12 +1,13 @@
 import { counted, type Counted } from './counted';
+import { DUPLICATE_WINDOW } from './duplicates';
 import type { CommunicationSnapshot, EventPart, ParticipantSnapshot, SnapshotEvent } from './event';
 import { fingerprint } from './fingerprint';
-import { DUPLICATE_WINDOW } from './fold';
 import { isLive, isQueuedNow, purposeOf, realConnectedTime } from './lifecycle';
 import type { Limits } from './limits';
 import { isPrimary } from './media';
-import { FIELDS, mergeParticipants, outranks, versionOf } from './merge';
+import { mergeParticipants } from './merge';
 import { isEnded, type Communication, type CommunicationVersion, type Participant } from './state';
+import { FIELDS, outranks, versionOf } from './versions';
 
 /**
  * Two snapshots of one conversation, neighbours in the log, as one event that tells the fold all that both told it

@@ -10,12 +10,12 @@ export {
   type FoldSettings,
   type StateRecord,
   type VisitRecord,
-} from './fold';
+} from './folded';
 export { type ListedColumn, unlistedColumns } from './known-values';
 export { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS, type InputLimits, isDeeperThan, type Limits } from './limits';
 export { parseLine, readLine } from './line';
 export { invalid, type Invalid, type InvalidReason, type Outcome, type SkipReason } from './outcome';
-export { createPartitionFold, type OnDone } from './partition';
+export { type Applied, createPartitionFold, type OnDone } from './partition';
 export { maskEvent, matchAddress, type PrivacyMask } from './privacy';
 export { stateOfRow } from './reclaim';
 export { createRecentEvents } from './recent-events';

@@ -1,9 +1,9 @@
 import { hasLiveCommunication, type Counted } from './counted';
 import { purposeOf } from './lifecycle';
 import { mediumOrder } from './media';
-import { later } from './merge';
 import { field, isEnded, type Communication, type Participant } from './state';
 import { compareIds } from './values';
+import { later } from './versions';
 
 /**
  * Who acted last in a conversation, and on which communication (specification, section 5).

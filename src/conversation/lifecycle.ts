@@ -1,6 +1,6 @@
 import { hasLiveCommunication, type Counted } from './counted';
-import { later } from './merge';
 import { field, type Participant } from './state';
+import { later } from './versions';
 
 /** Specification, section 4: when a conversation is queued, live, ended; and its connected times. */
 

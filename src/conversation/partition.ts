@@ -1,15 +1,8 @@
+import { rowOf } from './advance';
+import { dueAfter, rowDeadline, whenDue } from './due';
 import type { ConversationEvent } from './event';
-import {
-  dueAfter,
-  fold,
-  rowDeadline,
-  rowOf,
-  whenDue,
-  type FoldOutcome,
-  type FoldSettings,
-  type StateRecord,
-  type VisitRecord,
-} from './fold';
+import { fold } from './fold';
+import type { FoldOutcome, FoldSettings, StateRecord, VisitRecord } from './folded';
 import { createSchedule } from './schedule';
 import type { ConversationState } from './state';
 import type { QueueVisit } from './visit';

@@ -1,8 +1,8 @@
+import { DUPLICATE_WINDOW, DUPLICATE_WITHIN_MS } from './duplicates';
 import type { SnapshotEvent } from './event';
 import { fingerprint } from './fingerprint';
-import { DUPLICATE_WINDOW, DUPLICATE_WITHIN_MS } from './fold';
 import { isPrimary } from './media';
-import { saysEnded } from './merge';
+import { saysEnded } from './versions';
 
 /**
  * What the fold will say of an event that has not reached it yet: `duplicate` of one of the last ones (specification,

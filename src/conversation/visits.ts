@@ -1,9 +1,9 @@
 import type { Counted } from './counted';
 import { byPlace, isAgent, latestCommunication } from './latest';
 import { isQueued, purposeOf, realConnectedTime, type QueuedParticipant } from './lifecycle';
-import { later } from './merge';
 import { directionOf } from './project';
 import { field, isEnded, type Communication, type Participant, RECLAIMED } from './state';
+import { later } from './versions';
 import { sameVisit, type QueueVisit } from './visit';
 
 /**

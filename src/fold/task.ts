@@ -1,36 +1,26 @@
 import { createDeadLetterLimit, type DeadLetterLimits, OperatorError, tooManyDeadLetters } from '../common';
 import {
+  type Applied,
   type ConversationEvent,
   createPartitionFold,
   type FoldOutcome,
   type FoldSettings,
-  hasRealTimes,
-  type ListedColumn,
-  type QueueConversation,
   type OnDone,
+  type QueueConversation,
   type QueueVisit,
   stateOfRow,
   type StateRecord,
-  type VisitOutcome,
-  type VisitRecord,
-  unlistedColumns,
   withoutPersonalData,
 } from '../conversation';
 import {
   type ChangelogValue,
   CHECKPOINT_KEY,
   checkSchemaMarks,
-  type CloudEvent,
-  cloudEventHeaders,
   continueTrace,
   createFoldSpans,
-  deadLetterRecord,
   digestOf,
-  ERASED_TYPE,
-  ERASED_VISIT_TYPE,
   type FoldCheckpoint,
   type LogRecord,
-  type OutRecord,
   recordBytes,
   type RecordMark,
   schemaMarks,
@@ -41,10 +31,12 @@ import {
   type TopicNames,
   unreadable,
   type ValueCodec,
-  visitKey,
 } from '../log';
-import { type FoldDeadLetterReason, type Metrics, observeLatency, type Received, type Tracing } from '../ops';
+import { type Metrics, observeLatency, type Tracing } from '../ops';
 import { createBudget } from './budget';
+import { type Problem, readEvent } from './read-event';
+import { countTally, newTally } from './tally';
+import { deadLetterOutput, type Output, stateOutput, visitOutputs, visitTombstones } from './task-records';
 import { inTransactions, type Written } from './transactions';
 
 export interface FoldTaskOptions {
@@ -66,309 +58,279 @@ const TIMER_GRACE_MS = 10_000;
 
 /** The fold of one partition of the events topic: bytes in, bytes out, everything in between is src/conversation. */
 export function createFoldTask(partition: number, options: FoldTaskOptions): Task {
-  const { topics, events, rows, visits, changelog, metrics, tracing } = options;
-  const fold = createPartitionFold(options.settings);
-  const limit = createDeadLetterLimit(options.deadLetterLimits);
-  const spans = tracing && createFoldSpans(tracing, { topic: topics.events, partition, group: topics.foldGroup });
-  const marks = schemaMarks([events, rows, changelog]);
-  let greatestReceivedAt: number | null = null;
-  let checkpoint: FoldCheckpoint | null = null;
-  let topicMarks: readonly TopicMark[] = [];
-  let last: RecordMark | null = null;
-  let tally = newTally();
+  return new FoldTask(partition, options);
+}
 
-  const stateRecord = (record: StateRecord, id: string, traceparent: string | null): Omit<OutRecord, 'partition'> => {
-    tally.records[record.row === null ? 'tombstone' : 'upsert']++;
-    if (record.row !== null) for (const column of unlistedColumns(record.row)) tally.unlisted.push(column);
-    return {
-      topic: topics.state,
-      key: record.conversationId,
-      value: record.row === null ? null : rows.encode(record.row),
-      timestamp: record.timestamp,
-      headers: cloudEventHeaders({
-        id,
-        source: 'queuefold/fold',
-        type: typeOf(record),
-        time: record.timestamp,
-        traceparent,
-      }),
-    };
-  };
-
-  const visitRecords = (
-    codec: ValueCodec<QueueVisit>,
-    records: readonly VisitRecord[],
-    id: string,
-    traceparent: string | null,
-  ): readonly Omit<OutRecord, 'partition'>[] =>
-    records.map(({ visit, timestamp }, index) => {
-      tally.visits.push(visit.outcome);
-      const headers = cloudEventHeaders({
-        id: `${id}-v${index}`,
-        source: 'queuefold/fold',
-        type: 'queuefold.queue-visit',
-        time: timestamp,
-        traceparent,
-      });
-      return { topic: topics.visits, key: visitKey(visit), value: codec.encode(visit), timestamp, headers };
-    });
-
-  const visitTombstones = (
-    { conversationId, receivedAt: timestamp }: ConversationEvent,
-    participants: readonly string[],
-    id: string,
-    traceparent: string | null,
-  ): readonly Omit<OutRecord, 'partition'>[] =>
-    participants.map((participant, index) => {
-      const key = visitKey({ conversation_id: conversationId, participant_id: participant });
-      const headers = cloudEventHeaders({
-        id: `${id}-v${index}`,
-        source: 'queuefold/fold',
-        type: ERASED_VISIT_TYPE,
-        time: timestamp,
-        traceparent,
-      });
-      return { topic: topics.visits, key, value: null, timestamp, headers };
-    });
-
-  const budget = createBudget();
+class FoldTask implements Task {
+  readonly #partition: number;
+  readonly #options: FoldTaskOptions;
+  readonly #fold: ReturnType<typeof createPartitionFold>;
+  readonly #limit: ReturnType<typeof createDeadLetterLimit>;
+  readonly #spans: ReturnType<typeof createFoldSpans> | undefined;
+  readonly #marks: ReturnType<typeof schemaMarks>;
+  readonly #budget = createBudget();
+  #greatestReceivedAt: number | null = null;
+  #checkpoint: FoldCheckpoint | null = null;
+  #topicMarks: readonly TopicMark[] = [];
+  /** Of the last record that was folded. */
+  #last: RecordMark | null = null;
+  #tally = newTally();
   /** Numbers the outputs of a record, also where what is due before it takes several transactions. */
-  let numbered = { offset: -1, next: 0 };
-  const idsOf = (offset: number) => {
-    if (numbered.offset !== offset) numbered = { offset, next: 0 };
-    return (): string => `${partition}-${offset}-${numbered.next++}`;
-  };
+  #numbered = { offset: -1, next: 0 };
+  /** While restoring: the changelog's last word on each key; only that is decoded. */
+  readonly #latest = new Map<string, LogRecord>();
 
-  function* changes(): Generator<TaskOutput['changelog'][number]> {
-    for (const [key, state] of fold.takeChanges()) {
-      const value = state === null ? null : changelog.encode({ state, checkpoint: null });
-      budget.written(key, value);
-      yield { key, value };
-    }
+  constructor(partition: number, options: FoldTaskOptions) {
+    const { topics, tracing, events, rows, changelog } = options;
+    this.#partition = partition;
+    this.#options = options;
+    this.#fold = createPartitionFold(options.settings);
+    this.#limit = createDeadLetterLimit(options.deadLetterLimits);
+    this.#spans = tracing && createFoldSpans(tracing, { topic: topics.events, partition, group: topics.foldGroup });
+    this.#marks = schemaMarks([events, rows, changelog]);
   }
 
-  /** The last one that was folded. */
-  const remember = (record: LogRecord | undefined): void => {
-    if (record !== undefined) last = { offset: record.offset, digest: digestOf(record) };
-  };
+  // -------------------------------------------------------------------------------------------------- the beginning
 
-  const checkpointRecord = (nextOffset: number): TaskOutput['changelog'][number] => {
-    const value: FoldCheckpoint = { nextOffset, receivedAt: greatestReceivedAt, topics: topicMarks, last };
-    return { key: CHECKPOINT_KEY, value: changelog.encode({ state: null, checkpoint: value }), headers: marks };
-  };
-
-  const finish = (outputs: readonly Omit<OutRecord, 'partition'>[], nextOffset: number): TaskOutput => {
-    return { outputs, changelog: [...changes(), checkpointRecord(nextOffset)] };
-  };
-
-  /** All that the given outputs should hold, and what was reclaimed. */
-  function* everything(lost: ReadonlySet<string>, nextOffset: number): Generator<Written> {
-    for (const record of changes()) yield { to: 'changelog', record };
-    if (!lost.has(topics.state)) return;
-    let index = 0;
-    for (const each of fold.rows()) {
-      const record = stateRecord(each, `${partition}-${nextOffset}-again-${index++}`, null);
-      yield { to: 'output', record };
-    }
+  prepare(records: readonly LogRecord[]): Promise<void> | null {
+    return this.#options.events.prepare(valuesOf(records));
   }
 
-  const deadLetter = (
-    record: LogRecord,
-    reason: FoldDeadLetterReason,
-    message: string,
-    body: unknown,
-  ): Omit<OutRecord, 'partition'> => {
-    tally.deadLetters.push(reason);
-    const { topic, offset, key } = record;
-    const origin = { topic, partition, offset };
-    return deadLetterRecord(topics.deadLetters, { stage: 'fold', reason, message, key, origin, body });
-  };
+  restore(record: LogRecord): void {
+    if (record.key !== null) this.#latest.set(record.key.toString(), record);
+  }
 
-  const refuseUnreadable = (record: LogRecord, problem: Problem): Omit<OutRecord, 'partition'> => {
-    const stop = limit.unreadable(record.offset);
-    if (stop !== null) throw tooManyDeadLetters(record, stop, { ...problem, cannot: 'be read' });
-    return deadLetter(record, problem.reason, problem.message, unreadable(record.value));
-  };
+  async restored(): Promise<FoldCheckpoint | null> {
+    const { schemas, topics, changelog, metrics } = this.#options;
+    const written = this.#latest.get(CHECKPOINT_KEY)?.headers;
+    if (written !== undefined) await checkSchemaMarks(written, schemas, topics.changelog);
+    await changelog.prepare(valuesOf(this.#latest.values()));
+    for (const [key, record] of this.#latest) this.#restoreValue(key, record);
+    this.#latest.clear();
+    metrics.liveConversations.set({ partition: this.#partition }, this.#fold.live);
+    return this.#checkpoint;
+  }
 
-  /** The changelog's last word on each key: only that is decoded. */
-  const latest = new Map<string, LogRecord>();
-  const restoreValue = (key: string, { topic, offset, value }: LogRecord): void => {
+  #restoreValue(key: string, { topic, offset, value }: LogRecord): void {
     if (value === null) return;
-    const decoded = changelog.decode(value);
+    const decoded = this.#options.changelog.decode(value);
     if (!decoded.ok) {
       throw new OperatorError(
-        `${topic}[${partition}]@${offset}: cannot read the fold's own state (${decoded.message}). Was it written by a newer version of queuefold?`,
+        `${topic}[${this.#partition}]@${offset}: cannot read the fold's own state (${decoded.message}). Was it written by a newer version of queuefold?`,
       );
     }
     const { state, checkpoint: restored } = decoded.value;
     if (restored === null) {
-      budget.written(key, value);
-      fold.restore(key, state);
+      this.#budget.written(key, value);
+      this.#fold.restore(key, state);
       return;
     }
-    checkpoint = restored;
-    greatestReceivedAt = restored.receivedAt;
-  };
+    this.#checkpoint = restored;
+    this.#greatestReceivedAt = restored.receivedAt;
+  }
 
-  return {
-    prepare: (records) => events.prepare(valuesOf(records)),
-    restore: (record) => {
-      if (record.key !== null) latest.set(record.key.toString(), record);
-    },
-    restored: async () => {
-      const written = latest.get(CHECKPOINT_KEY)?.headers;
-      if (written !== undefined) await checkSchemaMarks(written, options.schemas, topics.changelog);
-      await changelog.prepare(valuesOf(latest.values()));
-      for (const [key, record] of latest) restoreValue(key, record);
-      latest.clear();
-      metrics.liveConversations.set({ partition }, fold.live);
-      return checkpoint;
-    },
-    begin: (begun) => {
-      topicMarks = begun.topics;
-      last = begun.last;
-    },
-    *rewrite(lost, nextOffset) {
-      yield* inTransactions(everything(lost, nextOffset));
-      yield finish([], nextOffset);
-    },
-    reclaim: async (records) => {
-      const kept = [...records];
-      await rows.prepare(valuesOf(kept));
-      let reclaimed = 0;
-      for (const { key, value } of kept) {
-        // A row that cannot be read is nobody's: the bridge's *gone* removes it.
-        const row = key === null || value === null ? null : rows.decode(value);
-        if (row?.ok === true && fold.reclaim(row.value.conversation_id, stateOfRow(row.value))) reclaimed++;
+  begin({ topics, last }: Parameters<Task['begin']>[0]): void {
+    this.#topicMarks = topics;
+    this.#last = last;
+  }
+
+  *rewrite(lost: ReadonlySet<string>, nextOffset: number): Generator<TaskOutput> {
+    yield* inTransactions(this.#everything(lost, nextOffset));
+    yield this.#finish([], nextOffset);
+  }
+
+  /** All that the given outputs should hold, and what was reclaimed. */
+  *#everything(lost: ReadonlySet<string>, nextOffset: number): Generator<Written> {
+    for (const record of this.#changes()) yield { to: 'changelog', record };
+    if (!lost.has(this.#options.topics.state)) return;
+    let index = 0;
+    for (const each of this.#fold.rows()) {
+      const id = `${this.#partition}-${nextOffset}-again-${index++}`;
+      yield { to: 'output', record: stateOutput(this.#options, this.#tally, each, id, null) };
+    }
+  }
+
+  async reclaim(records: Iterable<LogRecord>): Promise<number> {
+    const { rows } = this.#options;
+    const kept = [...records];
+    await rows.prepare(valuesOf(kept));
+    let reclaimed = 0;
+    for (const { key, value } of kept) {
+      // A row that cannot be read is nobody's: the bridge's *gone* removes it.
+      const row = key === null || value === null ? null : rows.decode(value);
+      if (row?.ok === true && this.#fold.reclaim(row.value.conversation_id, stateOfRow(row.value))) reclaimed++;
+    }
+    return reclaimed;
+  }
+
+  // ------------------------------------------------------------------------------------------------------- the events
+
+  process(records: readonly LogRecord[], nextOffset: number, mostBytes = Infinity): TaskOutput {
+    const outputs: Output[] = [];
+    const isFull = this.#budget.begin(mostBytes);
+    for (const [index, record] of records.entries()) {
+      // At least one of them, unless what is due before it is enough.
+      if ((index > 0 && isFull()) || !this.#take(record, outputs, isFull)) {
+        this.#remember(records[index - 1]);
+        return { ...this.#finish(outputs, record.offset), taken: index };
       }
-      return reclaimed;
-    },
-    process: (records, nextOffset, mostBytes = Infinity) => {
-      const outputs: Omit<OutRecord, 'partition'>[] = [];
-      const isFull = budget.begin(mostBytes);
-      const push = (output: Omit<OutRecord, 'partition'>): void => {
-        budget.spend(recordBytes(output));
-        outputs.push(output);
-      };
-      const emit = (record: StateRecord, id: string, trace: string | null): void =>
-        push(stateRecord(record, id, trace));
-      /** False: not all that is due before the record fits, so it waits. */
-      const take = (record: LogRecord): boolean => {
-        const read = readEvent(record, events);
-        if ('reason' in read) {
-          outputs.push(refuseUnreadable(record, read));
-          spans?.processed(record, 'dead-letter', read.reason);
-          return true;
-        }
-        const trace = once(() => continueTrace(record.headers['traceparent'], partition, record.offset));
-        const ids = idsOf(record.offset);
-        const onDone: OnDone = (id, due) => {
-          budget.change(id, 0);
-          // A row that its deadline closed before this event was looked at is none of the event's doing.
-          for (const each of due) emit(each, ids(), id === read.conversationId ? trace() : null);
-        };
-        if (!fold.advance(read.receivedAt, onDone, isFull)) return false;
-        limit.readable();
-        greatestReceivedAt = Math.max(greatestReceivedAt ?? -Infinity, read.receivedAt);
-        const applied = fold.apply(read);
-        tally.outcomes[applied.outcome] = (tally.outcomes[applied.outcome] ?? 0) + 1;
-        tally.received.push({ at: read.receivedAt, traceparent: record.headers['traceparent'] });
-        spans?.processed(record, applied.outcome);
-        if (CHANGING.has(applied.outcome)) budget.change(read.conversationId, record.value?.length ?? 0);
-        for (const each of applied.records) emit(each, ids(), trace());
-        if (visits !== null && applied.visits.length + applied.erasedVisits.length > 0) {
-          const id = `${partition}-${record.offset}`;
-          for (const output of visitRecords(visits, applied.visits, id, trace())) push(output);
-          for (const output of visitTombstones(read, applied.erasedVisits, id, trace())) push(output);
-        }
-        if (applied.outcome === 'too-large') {
-          const message = `conversation ${read.conversationId}: what is known of it, or its row, would exceed the limits`;
-          outputs.push(deadLetter(record, 'too-large', message, withoutPersonalData({ id: read.conversationId })));
-        }
-        return true;
-      };
+    }
+    this.#remember(records.at(-1));
+    return this.#finish(outputs, nextOffset);
+  }
 
-      for (const [index, record] of records.entries()) {
-        // At least one of them, unless what is due before it is enough.
-        if ((index > 0 && isFull()) || !take(record)) {
-          remember(records[index - 1]);
-          return { ...finish(outputs, record.offset), taken: index };
-        }
+  /** False: not all that is due before the record fits, so it waits. */
+  #take(record: LogRecord, outputs: Output[], isFull: () => boolean): boolean {
+    const read = readEvent(record, this.#options.events);
+    if ('reason' in read) {
+      outputs.push(this.#refuseUnreadable(record, read));
+      this.#spans?.processed(record, 'dead-letter', read.reason);
+      return true;
+    }
+    const trace = once(() => continueTrace(record.headers['traceparent'], this.#partition, record.offset));
+    const nextId = this.#idsOf(record.offset);
+    const onDone: OnDone = (id, due) => {
+      this.#budget.change(id, 0);
+      // A row that its deadline closed before this event was looked at is none of the event's doing.
+      for (const each of due) this.#emit(outputs, each, nextId(), id === read.conversationId ? trace() : null);
+    };
+    if (!this.#fold.advance(read.receivedAt, onDone, isFull)) return false;
+    this.#limit.readable();
+    this.#greatestReceivedAt = Math.max(this.#greatestReceivedAt ?? -Infinity, read.receivedAt);
+    const applied = this.#fold.apply(read);
+    this.#count(record, read, applied.outcome);
+    for (const each of applied.records) this.#emit(outputs, each, nextId(), trace());
+    if (applied.visits.length + applied.erasedVisits.length > 0)
+      this.#emitVisits(outputs, record, read, applied, trace);
+    if (applied.outcome === 'too-large') {
+      const message = `conversation ${read.conversationId}: what is known of it, or its row, would exceed the limits`;
+      const body = withoutPersonalData({ id: read.conversationId });
+      outputs.push(this.#deadLetter(record, { reason: 'too-large', message, body }));
+    }
+    return true;
+  }
+
+  #count(record: LogRecord, { conversationId, receivedAt: at }: ConversationEvent, outcome: FoldOutcome): void {
+    const tally = this.#tally;
+    tally.outcomes[outcome] = (tally.outcomes[outcome] ?? 0) + 1;
+    tally.received.push({ at, traceparent: record.headers['traceparent'] });
+    this.#spans?.processed(record, outcome);
+    if (CHANGING.has(outcome)) this.#budget.change(conversationId, record.value?.length ?? 0);
+  }
+
+  #emit(outputs: Output[], record: StateRecord, id: string, traceparent: string | null): void {
+    this.#push(outputs, stateOutput(this.#options, this.#tally, record, id, traceparent));
+  }
+
+  #emitVisits(
+    outputs: Output[],
+    { offset }: LogRecord,
+    event: ConversationEvent,
+    { visits, erasedVisits }: Pick<Applied, 'visits' | 'erasedVisits'>,
+    trace: () => string | null,
+  ): void {
+    const { topics, visits: codec } = this.#options;
+    if (codec === null) return;
+    const id = `${this.#partition}-${offset}`;
+    for (const each of visitOutputs(topics.visits, codec, this.#tally, visits, id, trace())) this.#push(outputs, each);
+    for (const each of visitTombstones(topics.visits, event, erasedVisits, id, trace())) this.#push(outputs, each);
+  }
+
+  #push(outputs: Output[], output: Output): void {
+    this.#budget.spend(recordBytes(output));
+    outputs.push(output);
+  }
+
+  #idsOf(offset: number): () => string {
+    if (this.#numbered.offset !== offset) this.#numbered = { offset, next: 0 };
+    return () => `${this.#partition}-${offset}-${this.#numbered.next++}`;
+  }
+
+  #refuseUnreadable(record: LogRecord, problem: Problem): Output {
+    const stop = this.#limit.unreadable(record.offset);
+    if (stop !== null) throw tooManyDeadLetters(record, stop, { ...problem, cannot: 'be read' });
+    return this.#deadLetter(record, { ...problem, body: unreadable(record.value) });
+  }
+
+  #deadLetter(record: LogRecord, letter: Parameters<typeof deadLetterOutput>[3]): Output {
+    return deadLetterOutput(this.#options.topics, this.#tally, record, letter);
+  }
+
+  refuse(record: LogRecord, nextOffset: number, answer: string): TaskOutput {
+    const stop = this.#limit.unreadable(record.offset);
+    const reason = answer.includes('TOO_LARGE') ? 'too-large' : 'refused-by-kafka';
+    const message = `Kafka refuses what comes of it (${answer})`;
+    if (stop !== null) throw tooManyDeadLetters(record, stop, { reason, message, cannot: 'be written' });
+    this.#spans?.processed(record, 'dead-letter', reason);
+    this.#remember(record);
+    return this.#finish([this.#deadLetter(record, { reason, message, body: unreadable(record.value) })], nextOffset);
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- timers
+
+  nextTimer(): number | null {
+    const deadline = this.#fold.nextDeadline();
+    return deadline === null ? null : deadline + TIMER_GRACE_MS;
+  }
+
+  onTimer(at: number, nextOffset: number, mostBytes = Infinity): TaskOutput {
+    const outputs: Output[] = [];
+    const onDone: OnDone = (id, records) => {
+      this.#budget.change(id, 0);
+      for (const each of records) {
+        const eventId = `${this.#partition}-${nextOffset}-timer-${each.timestamp}-${outputs.length}`;
+        this.#emit(outputs, each, eventId, null);
       }
-      remember(records.at(-1));
-      return finish(outputs, nextOffset);
-    },
-    refuse: (record, nextOffset, answer) => {
-      const stop = limit.unreadable(record.offset);
-      const reason = answer.includes('TOO_LARGE') ? 'too-large' : 'refused-by-kafka';
-      const message = `Kafka refuses what comes of it (${answer})`;
-      if (stop !== null) throw tooManyDeadLetters(record, stop, { reason, message, cannot: 'be written' });
-      spans?.processed(record, 'dead-letter', reason);
-      remember(record);
-      return finish([deadLetter(record, reason, message, unreadable(record.value))], nextOffset);
-    },
-    nextTimer: () => {
-      const deadline = fold.nextDeadline();
-      return deadline === null ? null : deadline + TIMER_GRACE_MS;
-    },
-    onTimer: (at, nextOffset, mostBytes = Infinity) => {
-      const outputs: Omit<OutRecord, 'partition'>[] = [];
-      const onDone: OnDone = (id, records) => {
-        budget.change(id, 0);
-        for (const each of records) {
-          const output = stateRecord(
-            each,
-            `${partition}-${nextOffset}-timer-${each.timestamp}-${outputs.length}`,
-            null,
-          );
-          budget.spend(recordBytes(output));
-          outputs.push(output);
-        }
-      };
-      fold.closeOverdue(at - TIMER_GRACE_MS + 1, onDone, budget.begin(mostBytes));
-      return finish(outputs, nextOffset);
-    },
-    committed: () => {
-      countTally(tally, metrics);
-      observeLatency(metrics, 'state', tally.received);
-      metrics.liveConversations.set({ partition }, fold.live);
-      tally = newTally();
-      spans?.committed();
-    },
-    close: () => {
-      metrics.liveConversations.remove({ partition });
-    },
-  };
-}
+    };
+    this.#fold.closeOverdue(at - TIMER_GRACE_MS + 1, onDone, this.#budget.begin(mostBytes));
+    return this.#finish(outputs, nextOffset);
+  }
 
-function typeOf({ row, erased }: StateRecord): CloudEvent['type'] {
-  if (row !== null) return 'queuefold.queue-conversation.row';
-  return erased === true ? ERASED_TYPE : 'queuefold.queue-conversation.tombstone';
+  // ------------------------------------------------------------------------------------------------ the transaction
+
+  #finish(outputs: readonly Output[], nextOffset: number): TaskOutput {
+    return { outputs, changelog: [...this.#changes(), this.#checkpointRecord(nextOffset)] };
+  }
+
+  *#changes(): Generator<TaskOutput['changelog'][number]> {
+    for (const [key, state] of this.#fold.takeChanges()) {
+      const value = state === null ? null : this.#options.changelog.encode({ state, checkpoint: null });
+      this.#budget.written(key, value);
+      yield { key, value };
+    }
+  }
+
+  #remember(record: LogRecord | undefined): void {
+    if (record !== undefined) this.#last = { offset: record.offset, digest: digestOf(record) };
+  }
+
+  #checkpointRecord(nextOffset: number): TaskOutput['changelog'][number] {
+    const checkpoint: FoldCheckpoint = {
+      nextOffset,
+      receivedAt: this.#greatestReceivedAt,
+      topics: this.#topicMarks,
+      last: this.#last,
+    };
+    const value = this.#options.changelog.encode({ state: null, checkpoint });
+    return { key: CHECKPOINT_KEY, value, headers: this.#marks };
+  }
+
+  committed(): void {
+    const { metrics } = this.#options;
+    countTally(this.#tally, metrics);
+    observeLatency(metrics, 'state', this.#tally.received);
+    metrics.liveConversations.set({ partition: this.#partition }, this.#fold.live);
+    this.#tally = newTally();
+    this.#spans?.committed();
+  }
+
+  close(): void {
+    this.#options.metrics.liveConversations.remove({ partition: this.#partition });
+  }
 }
 
 /** The outcomes with which a conversation's state may have changed. */
 const CHANGING: ReadonlySet<FoldOutcome> = new Set<FoldOutcome>(['folded', 'after-the-end']);
-
-interface Problem {
-  readonly reason: FoldDeadLetterReason;
-  readonly message: string;
-}
-
-function readEvent(record: LogRecord, events: ValueCodec<ConversationEvent>): ConversationEvent | Problem {
-  if (record.value === null) return { reason: 'no-value', message: 'a record of the events topic without a value' };
-  const decoded = events.decode(record.value);
-  if (!decoded.ok) return decoded;
-  const id = decoded.value.conversationId;
-  // An empty key is the checkpoint's in the changelog, and no conversation's.
-  if (record.key === null || record.key.length === 0) {
-    return { reason: 'no-key', message: 'a record of the events topic without a key' };
-  }
-  if (record.key.length !== Buffer.byteLength(id) || record.key.toString() !== id) {
-    return { reason: 'wrong-key', message: 'the key is not the conversation id' };
-  }
-  if (!hasRealTimes(decoded.value)) return { reason: 'wrong-time', message: 'a time outside of 1900 to 2299' };
-  return decoded.value;
-}
 
 /** Computes it when it is first asked for. */
 function once<T>(compute: () => T): () => T {
@@ -378,39 +340,4 @@ function once<T>(compute: () => T): () => T {
 
 function* valuesOf(records: Iterable<LogRecord>): Generator<Buffer | null> {
   for (const record of records) yield record.value;
-}
-
-/** What one transaction did, counted when it is committed. */
-interface Tally {
-  readonly outcomes: Partial<Record<FoldOutcome, number>>;
-  readonly records: { upsert: number; tombstone: number };
-  readonly visits: VisitOutcome[];
-  readonly unlisted: ListedColumn[];
-  readonly deadLetters: FoldDeadLetterReason[];
-  readonly received: Received[];
-}
-
-function newTally(): Tally {
-  return {
-    outcomes: {},
-    records: { upsert: 0, tombstone: 0 },
-    visits: [],
-    unlisted: [],
-    deadLetters: [],
-    received: [],
-  };
-}
-
-function countTally(tally: Tally, metrics: Metrics): void {
-  for (const [outcome, count] of Object.entries(tally.outcomes) as [FoldOutcome, number][])
-    metrics.foldEvents.inc({ outcome }, count);
-  for (const kind of ['upsert', 'tombstone'] as const) {
-    if (tally.records[kind] > 0) metrics.foldRecords.inc({ kind }, tally.records[kind]);
-  }
-  for (const outcome of tally.visits) metrics.foldVisits.inc({ outcome });
-  for (const column of tally.unlisted) metrics.unlistedValues.inc({ column });
-  for (const reason of tally.deadLetters) {
-    metrics.foldEvents.inc({ outcome: 'dead-letter' });
-    metrics.deadLetters.inc({ stage: 'fold', reason });
-  }
 }

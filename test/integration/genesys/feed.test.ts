@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { readLine } from '../../../src/conversation';
-import { DEFAULT_FOLD_SETTINGS, fold } from '../../../src/conversation/fold';
+import { fold } from '../../../src/conversation/fold';
+import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/folded';
 import { createStage, topicOf, until } from './support';
 
 const stage = createStage();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { DEFAULT_FOLD_SETTINGS, type StateRecord } from '../../../src/conversation/fold';
+import { DEFAULT_FOLD_SETTINGS, type StateRecord } from '../../../src/conversation/folded';
 import { readLine } from '../../../src/conversation/line';
 import { createPartitionFold, type PartitionFold } from '../../../src/conversation/partition';
 import {

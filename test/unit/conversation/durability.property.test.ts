@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { DEFAULT_FOLD_SETTINGS, type FoldSettings, type VisitRecord } from '../../../src/conversation/fold';
+import { DEFAULT_FOLD_SETTINGS, type FoldSettings, type VisitRecord } from '../../../src/conversation/folded';
 import { createPartitionFold } from '../../../src/conversation/partition';
 import type { ConversationState } from '../../../src/conversation/state';
 import {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
-import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/fold';
+import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/folded';
 import { KNOWN_VALUES, unlistedColumns } from '../../../src/conversation/known-values';
 import type { ListedColumn } from '../../../src/conversation/known-values';
 import { createPartitionFold } from '../../../src/conversation/partition';

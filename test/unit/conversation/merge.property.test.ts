@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { ConversationEvent } from '../../../src/conversation/event';
-import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/fold';
+import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/folded';
 import { mergeParticipants } from '../../../src/conversation/merge';
 import { createPartitionFold } from '../../../src/conversation/partition';
 import { field, isEnded, type Communication, type Participant } from '../../../src/conversation/state';

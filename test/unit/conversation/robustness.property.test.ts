@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { DEFAULT_FOLD_SETTINGS, fold } from '../../../src/conversation/fold';
+import { fold } from '../../../src/conversation/fold';
+import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/folded';
 import { readLine } from '../../../src/conversation/line';
 import type { Outcome } from '../../../src/conversation/outcome';
 import { createPartitionFold, type PartitionFold } from '../../../src/conversation/partition';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type ConversationState, type QueueVisit } from '../../../src/conversation';
-import { DEFAULT_FOLD_SETTINGS, fold } from '../../../src/conversation/fold';
+import { fold } from '../../../src/conversation/fold';
+import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/folded';
 import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
 import { normaliseConversation } from '../../../src/conversation/normalise';
 import { createOrganisation } from '../../../src/simulator/organisation';

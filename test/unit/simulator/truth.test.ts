@@ -7,7 +7,8 @@ import {
   type QueueConversation,
   STATE_COLUMNS,
 } from '../../../src/conversation';
-import { DEFAULT_FOLD_SETTINGS, fold } from '../../../src/conversation/fold';
+import { fold } from '../../../src/conversation/fold';
+import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/folded';
 import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
 import { normaliseConversation } from '../../../src/conversation/normalise';
 import { type Behaviour, BEHAVIOURS, generateEvents, type EventStream, type TruthRow } from '../../../src/simulator';

@@ -1,0 +1,174 @@
+import { counted, type Counted } from './counted';
+import { latestReceivedAt } from './duplicates';
+import type { ConversationEvent } from './event';
+import type { Folded, FoldSettings, StateRecord, VisitRecord } from './folded';
+import {
+  connectedTime,
+  hasEnded,
+  hasPendingWork,
+  isLive,
+  isQueued,
+  markQueued,
+  realConnectedTime,
+  workDeadline,
+  type QueuedParticipant,
+} from './lifecycle';
+import { mergeParticipants } from './merge';
+import { project } from './project';
+import { STATE_COLUMNS, type QueueConversation } from './row';
+import { isEnded, type ConversationState, type EndedConversation, type OpenConversation, type RowFacts } from './state';
+import type { QueueVisit } from './visit';
+import { changedVisits, visits } from './visits';
+
+/** What a merge makes of the row, and of the visits. */
+export function advance(
+  before: OpenConversation,
+  merged: OpenConversation,
+  event: ConversationEvent,
+  settings: FoldSettings,
+  first: (participant: QueuedParticipant) => boolean,
+  shown: readonly QueueVisit[] | null,
+): Folded {
+  const participants = markQueued(counted(merged.participants), event.receivedAt);
+  const legs = counted(participants);
+  const folded = advanceRow(before, { ...merged, participants }, legs, event, settings, first);
+  if (settings.visits === 'off') return folded;
+  const { state, records, outcome } = folded;
+  if (participants === before.participants) return shown === null ? folded : { state, records, outcome, shown };
+  const id = event.conversationId;
+  const updatedAt = latestReceivedAt(event);
+  const now = visits(id, legs, updatedAt);
+  if (now.length === 0) return folded;
+  const changed = changedVisits(shown ?? visits(id, counted(before.participants), updatedAt), now);
+  if (changed.length === 0) return { state, records, outcome, shown: now };
+  return { state, records, visits: visitRecords(changed, event), outcome, shown: now };
+}
+
+/**
+ * The lifecycle after a merge (section 4): creates the row, changes it, or closes it.
+ * @param first which queued participants a new row may take its connected_time from
+ */
+function advanceRow(
+  before: OpenConversation,
+  merged: OpenConversation,
+  legs: Counted,
+  event: ConversationEvent,
+  settings: FoldSettings,
+  first: (participant: QueuedParticipant) => boolean,
+): Folded {
+  const now = event.receivedAt;
+  const { participants } = merged;
+  const live = isLive(legs);
+  const open: OpenConversation = { ...merged, endedAt: live ? null : (before.endedAt ?? now) };
+
+  if (open.row === null) {
+    const origin = live ? participants.find((p): p is QueuedParticipant => isQueued(p) && first(p)) : undefined;
+    if (origin !== undefined) return withRow({ ...open, row: createRow(legs, origin, now) }, legs, before, event);
+    // Never queued and live: no row. What ended leaves its marker all the same.
+    if (hasEnded(legs)) return { state: endedState(open, now, event), records: [], outcome: 'folded' };
+    return { state: { ...open, endedAt: null }, records: [], outcome: 'folded' };
+  }
+
+  const row = withRealConnectedTime(open.row, legs);
+  const waitsForWork =
+    settings.closeAfter === 'acw' &&
+    !event.gone &&
+    hasPendingWork(legs) &&
+    now <= workDeadline(legs, open.endedAt ?? now, settings.acwTimeoutMs);
+  if (!live && !waitsForWork) return close({ ...open, row }, event.conversationId, now, event);
+  return withRow({ ...open, row }, legs, before, event);
+}
+
+function createRow(legs: Counted, origin: QueuedParticipant, now: number): RowFacts {
+  return {
+    createdAt: now,
+    updatedAt: now,
+    connectedTime: connectedTime(legs, origin),
+    provisionalFor: realConnectedTime(legs, origin) === null ? origin.id : null,
+  };
+}
+
+/** connected_time does not move while the row lives, but a receive time is replaced once the real one is known. */
+function withRealConnectedTime(row: RowFacts, legs: Counted): RowFacts {
+  if (row.provisionalFor === null) return row;
+  const origin = legs.participants.find((participant) => participant.id === row.provisionalFor);
+  const real = origin === undefined ? null : realConnectedTime(legs, origin);
+  return real === null ? row : { ...row, connectedTime: real, provisionalFor: null };
+}
+
+/** "A record is written only if a column other than db_last_updated changed." */
+function withRow(
+  open: OpenConversation & { readonly row: RowFacts },
+  legs: Counted,
+  before: OpenConversation,
+  event: ConversationEvent,
+): Folded {
+  const id = event.conversationId;
+  if (open.participants === before.participants && open.row === before.row) {
+    return { state: open, records: [], outcome: 'folded' };
+  }
+  const projected = project(id, legs, open.row);
+  if (before.row !== null && sameRow(project(id, counted(before.participants), before.row), projected)) {
+    return { state: open, records: [], outcome: 'folded' };
+  }
+  const row = { ...open.row, updatedAt: Math.max(open.row.updatedAt, latestReceivedAt(event)) };
+  const record = {
+    conversationId: id,
+    row: { ...projected, db_last_updated: row.updatedAt },
+    timestamp: event.receivedAt,
+  };
+  return { state: { ...open, row }, records: [record], outcome: 'folded' };
+}
+
+function sameRow(a: QueueConversation, b: QueueConversation): boolean {
+  return STATE_COLUMNS.every((column) => column === 'db_last_updated' || a[column] === b[column]);
+}
+
+/** The row that the state topic should have now; null: none. */
+export function rowOf(conversationId: string, state: ConversationState): StateRecord | null {
+  if (state.kind === 'ended' || state.row === null) return null;
+  const row = project(conversationId, counted(state.participants), state.row);
+  return { conversationId, row, timestamp: state.row.updatedAt };
+}
+
+/**
+ * The closing row, always, and the tombstone; then the marker.
+ * @param event that ended it; null: its deadline did
+ */
+export function close(
+  open: OpenConversation & { readonly row: RowFacts },
+  conversationId: string,
+  at: number,
+  event: ConversationEvent | null,
+): Folded {
+  const row = { ...open.row, updatedAt: Math.max(open.row.updatedAt, at) };
+  return {
+    state: endedState(open, at, event),
+    records: [
+      { conversationId, row: project(conversationId, counted(open.participants), row), timestamp: at },
+      tombstone(conversationId, at),
+    ],
+    outcome: 'folded',
+  };
+}
+
+/**
+ * Whoever supervised in an earlier snapshot need not in the one that ended the conversation, which by itself would then
+ * re-open it (section 3, property (a)): the marker holds what that one shows, too (docs/design.md, choice 4).
+ */
+function endedState(open: OpenConversation, endedAt: number, event: ConversationEvent | null): EndedConversation {
+  const ended = open.participants.flatMap((p) => p.communications.filter(isEnded));
+  const shown = mergeParticipants([], event?.participants ?? [], new Set())
+    .filter(({ supervisor }) => !supervisor)
+    .flatMap(({ communications }) => communications);
+  const ids = [...ended, ...shown].map(({ id }) => id);
+  return { kind: 'ended', endedAt, communicationIds: [...new Set([...open.endedBefore, ...ids])], erased: false };
+}
+
+export function tombstone(conversationId: string, timestamp: number): StateRecord {
+  return { conversationId, row: null, timestamp };
+}
+
+export function visitRecords(written: readonly QueueVisit[], event: ConversationEvent): readonly VisitRecord[] {
+  return written.map((visit) => ({ visit, timestamp: event.receivedAt }));
+}

@@ -1,0 +1,34 @@
+import { close } from './advance';
+import { counted } from './counted';
+import { ERASED_FOR_MS } from './erase';
+import type { Folded, FoldSettings } from './folded';
+import { workDeadline } from './lifecycle';
+import type { ConversationState } from './state';
+
+/** What is known of a conversation without row and without end is forgotten so long after its last event. */
+const FORGET_AFTER_MS = 7 * 24 * 60 * 60_000;
+
+/**
+ * The receive time after which (not at which) something is due although the conversation itself has no event:
+ * closing a row past its deadline, forgetting a marker or what was never queued. Null: nothing.
+ */
+export function dueAfter(state: ConversationState, settings: FoldSettings): number | null {
+  if (state.kind === 'ended') return state.endedAt + (state.erased ? ERASED_FOR_MS : 2 * settings.endedRetentionMs);
+  if (state.row === null) return state.lastReceivedAt + FORGET_AFTER_MS;
+  return rowDeadline(state, settings);
+}
+
+/** The deadline of a row that waits for after-call work; null for any other state. */
+export function rowDeadline(state: ConversationState, settings: FoldSettings): number | null {
+  if (state.kind === 'ended' || state.row === null || state.endedAt === null) return null;
+  return workDeadline(counted(state.participants), state.endedAt, settings.acwTimeoutMs);
+}
+
+/** Does what is due: closes the row with its deadline as time, or forgets. */
+export function whenDue(conversationId: string, state: ConversationState, settings: FoldSettings): Folded {
+  const deadline = rowDeadline(state, settings);
+  if (deadline === null || state.kind === 'ended' || state.row === null) {
+    return { state: null, records: [], outcome: 'folded' };
+  }
+  return close({ ...state, row: state.row }, conversationId, deadline, null);
+}
