@@ -114,10 +114,9 @@ export function createMetrics() {
       'Records of the state topic that the bridge cannot read back: they are left out, and it goes on',
       { reason: UNREADABLE },
     ),
-    tableRead: bridge.gauge(
+    tableRead: bridge.unsetGauge(
       'bridge_table_read',
-      '1 while the bridge reads the table back; 0: it cannot, and reconciliation works with what it had',
-      {},
+      '1 while the bridge reads the table back; 0: it cannot, and reconciliation works with what it had. Absent without Genesys',
     ),
     reconciliations: bridge.counter('bridge_reconciliations_total', 'Conversations asked for, by what came of it', {
       outcome: RECONCILED,

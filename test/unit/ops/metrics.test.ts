@@ -24,6 +24,14 @@ describe('what a role serves', () => {
   });
 });
 
+test('a bridge that reads no table back, as without Genesys, is not one that fails to', async () => {
+  const metrics = createMetrics();
+  const served = metrics.served(['bridge']);
+  expect((await renderMetrics(served, undefined)).body).not.toMatch(/^queuefold_bridge_table_read /m);
+  metrics.tableRead.set(0);
+  expect((await renderMetrics(served, undefined)).body).toMatch(/^queuefold_bridge_table_read 0$/m);
+});
+
 describe('the latency of events', () => {
   test('is observed of each; the slowest is the exemplar, in OpenMetrics alone', async () => {
     const metrics = createMetrics();
