@@ -221,6 +221,22 @@ describe('queuefold start', () => {
     expect(metrics).toMatch(/^queuefold_bridge_events_total\{.*outcome="produced".*\} [1-9]/m);
   });
 
+  test('one SELECT that takes long holds up neither readiness nor six readers side by side', async () => {
+    const long = sql(first, 'SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))').catch(
+      String,
+    );
+    let isOver = false;
+    void long.then(() => (isOver = true));
+    const readers = Array.from({ length: 6 }, (_, n) =>
+      sql(first, `SELECT ${n}, count() >= 0 FROM queue_conversation`),
+    );
+    expect(await Promise.all(readers)).toEqual(Array.from({ length: 6 }, (_, n) => `${n}\t1\n`));
+    expect((await fetch(`${first.ops}/health/ready`)).status).toBe(200);
+    expect(isOver).toBe(false);
+    // Its time limit ends it.
+    expect(await long).toMatch(/TIMEOUT_EXCEEDED/);
+  });
+
   test('prints a command of curl that works, and asks everybody else for the token', async () => {
     const { stdout } = await promisify(execFile)('/bin/sh', ['-c', first.places.get('Curl') ?? '']);
     expect(stdout.split('\n').length).toBeGreaterThan(1);

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
+import { OperatorError } from '../../../src/common';
+import { loadEngine } from '../../../src/embedded/clickhouse-engine';
 import { containerEngineAnswers } from '../../../src/embedded/containers';
 import { kafkaProperties, kafkaSettings } from '../../../src/embedded/kafka-settings';
 import { cacheDir, parseChecksums, readPart } from '../../../src/embedded/parts';
@@ -72,6 +74,34 @@ test('a full disk is named with the folder and the remedy', async () => {
   const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
   await expect(namingPath('data directory', '/d', () => Promise.reject(full))).rejects.toThrow(
     'data directory /d: ENOSPC: no space left on device, write. The disk is full: free some space.',
+  );
+});
+
+test.each([
+  ['ENOENT', 'It cannot be made'],
+  ['EACCES', 'This user may not write there'],
+  ['EROFS', 'It is read-only'],
+])(
+  'a data directory that answers %s, as in the plain image, names DATA_DIR and the embedded image',
+  async (code, what) => {
+    const error = Object.assign(new Error(`${code}: mkdir '.queuefold'`), { code });
+    const refused = namingPath('data directory', '.queuefold', () => Promise.reject(error));
+    await expect(refused).rejects.toThrow(OperatorError);
+    await expect(refused).rejects.toThrow(
+      new RegExp(
+        `^data directory \\.queuefold: ${code}: .*${what}.*DATA_DIR.*docker build --target queuefold-embedded`,
+      ),
+    );
+  },
+);
+
+test('an installation without the embedded ClickHouse names the package and the embedded image', () => {
+  const load = (name: string) => {
+    throw new Error(`Cannot find module '${name}'\nRequire stack: …`);
+  };
+  expect(() => loadEngine(load)).toThrow(OperatorError);
+  expect(() => loadEngine(load)).toThrow(
+    /Cannot find module 'chdb'\. Either install it \(npm install chdb@[\d.]+; .*CLICKHOUSE_URL.*docker build --target queuefold-embedded/,
   );
 });
 

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { OperatorError } from '../../../src/common';
 import { compressionOf } from '../../../src/log/kafkajs/client';
 import { BatchTooLarge, codecOf, type Compression } from '../../../src/log/kafkajs/compression';
 import { ZSTD_OF_QUEUEFOLD } from '../../support/kafka/zstd-frames';
@@ -42,6 +43,17 @@ describe('codecs', () => {
       }),
       { numRuns: 60, seed: 3 },
     );
+  });
+
+  test('zstd is written where Node.js can, and elsewhere the error says what to do', () => {
+    const written = () => codec('zstd').compress(Buffer.from('queuefold '.repeat(1_000))) as Buffer;
+    if (WRITTEN.includes('zstd')) {
+      expect(written().readUInt32LE(0)).toBe(0xfd2fb528);
+      expect(written().length).toBeLessThan(200);
+      return;
+    }
+    expect(written).toThrow(OperatorError);
+    expect(written).toThrow(/^KAFKA_COMPRESSION: zstd needs Node\.js 22\.15 or later\. Use lz4/);
   });
 
   test('snappy is read in Java’s blocks as well as in one', () => {
