@@ -4,8 +4,15 @@ import type { TopicDefinition } from '../topics';
 import { createClient, IMPATIENT, kafkajs, type KafkaConnection } from './client';
 import { createService, type Service } from './cluster';
 import { alterTopic, createTopic, negotiateAlter, negotiateCreate, type Negotiated } from './topic-negotiation';
-import { changeText, createdText, planTopic, type ExistingTopic, type TopicPlan } from './topic-plan';
-import { leftOutTexts, notKeptText, refusedAlter, refusedCreate } from './topic-refusals';
+import {
+  changeText,
+  createdText,
+  planTopic,
+  type ExistingTopic,
+  type SettingChange,
+  type TopicPlan,
+} from './topic-plan';
+import { askedForTexts, leftOutTexts, notKeptText, refusedAlter, refusedCreate } from './topic-refusals';
 
 export interface SetupRequest {
   readonly definitions: readonly TopicDefinition[];
@@ -20,6 +27,7 @@ export interface SetupRequest {
 export interface KafkaAdmin {
   /**
    * Creates what is missing and changes settings that differ; idempotent. Answers what was (or would be) done, a sentence each.
+   * A dry run notes what is only wished for: whether the broker keeps it is seen when it is asked.
    * @throws OperatorError, before anything is changed, when partition counts differ, when a change would lose data, or
    * when the broker would refuse something that is needed
    */
@@ -77,7 +85,10 @@ export async function createKafkaAdmin(connection: KafkaConnection): Promise<Kaf
       const refusals = inspected.flatMap(refusalsOf);
       if (refusals.length > 0) throw new OperatorError(refusals.join('\n'));
       for (const { topic, negotiated } of inspected) leftOutTexts(topic, negotiated).forEach(onNote);
-      if (dryRun) return inspected.flatMap((one) => [...createdOf(one), ...changesOf(one)]);
+      if (dryRun) {
+        for (const one of inspected) askedForTexts(one.topic, accepted(one, one.plan.wished)).forEach(onNote);
+        return inspected.flatMap((one) => [...createdOf(one), ...changesOf(one)]);
+      }
       const created = await createAll(service, admin, inspected);
       return [...created, ...(await alterAll(service, admin, inspected, onNote))];
     },
@@ -123,9 +134,15 @@ function createdOf({ plan, negotiated }: InspectedTopic): readonly string[] {
   return plan.create === null ? [] : [createdText({ ...plan.create, config: negotiated.config })];
 }
 
-function changesOf({ topic, plan, negotiated }: InspectedTopic): readonly string[] {
-  const changes = [...plan.needed, ...plan.wished].filter(({ name }) => negotiated.config.has(name));
-  return changes.map((change) => `changed ${topic}: ${changeText(change)}`);
+/** What will be so. A wish is none of it: a broker may take it and keep its own, which nobody knows before. */
+function changesOf(inspected: InspectedTopic): readonly string[] {
+  return accepted(inspected, inspected.plan.needed).map(
+    (change) => `changed ${inspected.topic}: ${changeText(change)}`,
+  );
+}
+
+function accepted({ negotiated }: InspectedTopic, changes: readonly SettingChange[]): readonly SettingChange[] {
+  return changes.filter(({ name }) => negotiated.config.has(name));
 }
 
 async function createAll(

@@ -33,6 +33,14 @@ export function leftOutTexts(topic: string, { left }: Negotiated): readonly stri
   );
 }
 
+/** Of settings that only improve matters, before the broker is asked. */
+export function askedForTexts(topic: string, wished: readonly SettingChange[]): readonly string[] {
+  return wished.map(
+    ({ name, now, wanted }) =>
+      `${topic}: setup asks for ${name}=${wanted}, which is ${now ?? 'unset'}. A managed broker may keep its own value.`,
+  );
+}
+
 export function notKeptText(topic: string, { name, now, wanted }: SettingChange, kind: 'needed' | 'wished'): string {
   const what = `${topic}: ${name} stays ${now ?? 'unset'}: the broker takes ${wanted} and does not keep it.`;
   return kind === 'needed' ? `${what} ${MADE_BY_OTHERS}` : `${what} ${WITHOUT[name] ?? ''}`.trimEnd();
