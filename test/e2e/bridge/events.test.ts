@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { createKafkaLog, type LogRecord, topicNames } from '../../../src/log';
+import type { QueueConversation } from '../../../src/conversation';
+import {
+  createKafkaLog,
+  createRegistrySchemas,
+  createRowCodec,
+  type LogRecord,
+  partitionOf,
+  topicNames,
+} from '../../../src/log';
 import { aConversation } from '../../support/conversation/conversation-builders';
 import { startQueuefold, type Environment, type QueuefoldProcess } from '../../support/processes/pipeline-processes';
 import { until } from '../../support/processes/until';
@@ -114,6 +122,78 @@ describe('POST /events of a bridge without Genesys', () => {
     await until('metrics', LIMIT_MS, () => bridge.stderr().includes('"metrics"'));
     expect(await post(bridge, envelope('h9'))).toMatchObject({ status: 404 });
     await bridge.kill();
+  });
+});
+
+/** Versions of the row of a conversation, null where it is deleted. */
+async function rowsOf(id: string): Promise<readonly (QueueConversation | null)[]> {
+  const logger = pino({ level: 'silent' });
+  const log = createKafkaLog({ brokers: kafka.brokers, clientId: 'reader', logger });
+  const topics = topicNames(env['TOPIC_PREFIX'] ?? '');
+  const codec = await createRowCodec(createRegistrySchemas({ url: env['SCHEMA_REGISTRY_URL'] ?? '', logger }), topics);
+  const values: (Buffer | null)[] = [];
+  const reading = await log.read({
+    topics: [topics.state],
+    follow: false,
+    onRecord: ({ key, value }) => {
+      if (String(key) === id) values.push(value);
+    },
+  });
+  await reading.caughtUp;
+  await reading.stop();
+  await log.close();
+  await codec.prepare(values);
+  return values.map((value) => {
+    const decoded = value === null ? null : codec.decode(value);
+    if (decoded?.ok === false) throw new Error(decoded.reason);
+    return decoded?.value ?? null;
+  });
+}
+
+describe('a receive time in the future', () => {
+  const HOURS_6 = 6 * 3_600_000;
+  const story = (id: string) => aConversation(id).called().queued('Q1');
+  const recorded = (body: unknown, at: number): string =>
+    JSON.stringify({ receivedAt: new Date(at).toISOString(), event: body });
+  const timed = (id: string, at: number): string =>
+    JSON.stringify({
+      detail: {
+        topicName: 'v2.routing.queues.Q1.conversations',
+        eventBody: story(id).body,
+        timestamp: new Date(at).toISOString(),
+      },
+    });
+
+  test('is now, by POST as by lines: no row is of tomorrow, and ended conversations are not forgotten', async () => {
+    const [bridge, fold] = [start(['bridge'], { EVENTS_SECRET: SECRET }), start(['fold'])];
+    await Promise.all([bridge.ready(), fold.ready()]);
+    // All of one partition, whose time is what the markers of its ended conversations live by.
+    const ids = Array.from({ length: 100 }, (_, n) => `t${n}`).filter((id) => partitionOf(id, 2) === 0);
+    const [ended = '', posted = '', enveloped = '', line = '', last = ''] = ids;
+    const sent = Date.now();
+    await post(bridge, recorded(story(ended).body, sent));
+    await post(bridge, recorded(story(ended).hungUp(60).body, sent + 1));
+    await until('the end of a conversation', LIMIT_MS, async () => (await rowsOf(ended)).at(-1) === null);
+    const versions = (await rowsOf(ended)).length;
+
+    expect(await post(bridge, recorded(story(posted).body, sent + HOURS_6))).toMatchObject({ status: 200 });
+    expect(await post(bridge, timed(enveloped, sent + HOURS_6))).toMatchObject({ status: 200 });
+    const file = join(folder, 'future.ndjson');
+    await writeFile(file, recorded(story(line).body, sent + HOURS_6));
+    await start(['bridge', '--events', file]).done();
+    // Late, as of another socket: only a marker tells that it has ended.
+    expect(await post(bridge, recorded(story(ended).body, Date.now()))).toMatchObject({ status: 200 });
+    expect(await post(bridge, recorded(story(last).body, Date.now()))).toMatchObject({ status: 200 });
+    await until('the last one in the table', LIMIT_MS, async () => (await rowsOf(last)).length > 0);
+
+    expect(await rowsOf(ended)).toHaveLength(versions);
+    for (const id of [posted, enveloped, line]) {
+      const [row] = await rowsOf(id);
+      expect(row?.db_last_updated).toBeLessThan(sent + HOURS_6 / 2);
+    }
+    expect(await bridge.get('/metrics')).toMatch(/^queuefold_bridge_future_times_total 2$/m);
+    await bridge.stop();
+    await fold.stop();
   });
 });
 
