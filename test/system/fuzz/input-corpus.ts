@@ -17,13 +17,17 @@ const CONVERSATIONS = 60;
 /** One draw in so many is a frame with everything that Genesys adds to it. */
 const WHOLE_EVERY = 16;
 
+const HEARTBEAT = { topicName: 'channel.metadata', eventBody: { message: 'WebSocket Heartbeat' } };
+
 /**
  * Frames of simulated conversations. Most have only what the table uses: nine tenths of a whole frame are never read, so a
  * mutation of it would mostly change nothing.
  */
 export function createCorpus(seed: number): Corpus {
-  const frames = [...generateEvents({ seed, conversations: CONVERSATIONS })].map(({ frame }) => frame);
-  const whole = frames.map(frameOf);
+  // With heartbeats there would be little else where the conversations of a seed are far apart.
+  const options = { seed, conversations: CONVERSATIONS, heartbeatMs: 0 };
+  const frames = [...generateEvents(options)].map(({ frame }) => frame);
+  const whole = [...frames, HEARTBEAT].map(frameOf);
   const lean = frames.map((frame) => frameOf(withoutTheUnused(frame)));
   return {
     draw: (random) => {

@@ -55,9 +55,18 @@ export async function runInputFuzz({ count, seed, say }: InputFuzz): Promise<Inp
         throw new Error(`input fuzz: seed ${seed}, batch ${batch}: ${String(error)}`, { cause: error });
       }
     }
+    checkShares(batches.fed());
     return report();
   } finally {
     await pipeline.close();
+  }
+}
+
+/** Of lines that are all refused, or all taken, much less is learned: then the corpus of the seed is to blame. */
+function checkShares({ lines }: Fed): void {
+  const all = Object.values(lines).reduce((sum, count) => sum + count, 0);
+  for (const kind of ['event', 'invalid'] as const) {
+    if (lines[kind] < all / 10) throw new Error(`input fuzz: ${lines[kind]} of ${all} lines are of kind ${kind}`);
   }
 }
 
