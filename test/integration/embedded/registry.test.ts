@@ -46,6 +46,25 @@ describe('an embedded registry', () => {
     expect(await register(registry.url, 'c-value', 'c')).toBeGreaterThan(second);
   });
 
+  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'])(
+    'refuses what a web page can send without asking first, as %s',
+    async (type) => {
+      const root = new URL(registry.url).origin;
+      const headers = { 'content-type': type, origin: 'http://page.example', 'sec-fetch-site': 'cross-site' };
+      const paths = [
+        `${registry.url}/subjects/of-a-page-value/versions`,
+        ...['v2', 'v3'].map((version) => `${root}/apis/registry/${version}/groups/default/artifacts`),
+        ...['v2', 'v3'].map((version) => `${root}/apis/registry/${version}/admin/import`),
+      ];
+      for (const path of paths) {
+        const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify({ schema: schema('page') }) });
+        expect([path, answer.status]).toEqual([path, 403]);
+      }
+      expect((await fetch(`${registry.url}/subjects`, { headers: { origin: headers.origin } })).status).toBe(403);
+      expect(await (await fetch(`${registry.url}/subjects`)).json()).not.toContain('of-a-page-value');
+    },
+  );
+
   test('lets a subject be deleted', async () => {
     await register(registry.url, 'd-value', 'd');
     const answer = await fetch(`${registry.url}/subjects/d-value`, { method: 'DELETE' });

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { OperatorError } from '../../../src/common';
+import { loadConfig } from '../../../src/config';
 import { printableRow, type QueueConversation, STATE_COLUMNS } from '../../../src/conversation';
 import { createRowCodec } from '../../../src/log/codec/codecs';
 import { checkRegistry } from '../../../src/log/codec/doctor';
@@ -12,8 +13,11 @@ import type { SchemaSource } from '../../../src/log/codec/schema-source';
 import { loadSchema, type AvroSchema } from '../../../src/log/codec/schemas';
 import { createValueCodec, type ValueCodec } from '../../../src/log/codec/value-codec';
 import { topicNames, valueSubject, type TopicNames } from '../../../src/log/topics';
+import { registryOptions } from '../../../src/wiring';
 import { aRow } from '../../support/clickhouse/store-rows';
+import { eventually } from '../../support/log/log-conformance';
 import { startHttpFront } from '../../support/network/http-front';
+import { startTokenEndpoint, type TokenEndpoint } from '../../support/network/token-endpoint';
 import { ownRegistryForTests, registryForTests } from '../../support/services/services';
 
 const logger = pino({ enabled: false });
@@ -163,6 +167,64 @@ describe('a registry whose schemas others register', () => {
       createRegistrySchemas({ url: front.url, logger }).idOf(valueSubject(topics.state), current),
     ).rejects.toThrow(/refuses us \(HTTP 401\).*SCHEMA_REGISTRY_TOKEN/);
     await front.stop();
+  });
+});
+
+describe('a registry that takes tokens of an identity provider', () => {
+  const CLIENT = { id: 'queuefold', secret: 'the secret of this test' };
+  /** A third of a life is left, but at least 20 s: a token of 21 s is renewed after one. */
+  const LIFE_SECONDS = 21;
+  let provider: TokenEndpoint;
+  beforeAll(async () => {
+    provider = await startTokenEndpoint({
+      clients: { [CLIENT.id]: CLIENT.secret },
+      lifeSeconds: () => LIFE_SECONDS,
+    });
+  });
+  afterAll(() => provider.stop());
+
+  const optionsFor = (url: string, secret: string): RegistryOptions => {
+    const env = {
+      SCHEMA_REGISTRY_URL: url,
+      SCHEMA_REGISTRY_OAUTH_TOKEN_URL: provider.tokenUrl,
+      SCHEMA_REGISTRY_OAUTH_CLIENT_ID: CLIENT.id,
+      SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET: secret,
+      SCHEMA_REGISTRY_OAUTH_SCOPE: 'registry',
+    };
+    return registryOptions(loadConfig({ env }), url, logger);
+  };
+
+  test('gets one with each question, and another before the first has ended', async () => {
+    const { url } = await registryForTests();
+    const seen = new Set<string>();
+    const front = await startHttpFront({
+      target: url,
+      admits: ({ headers: { authorization = '' } }) => {
+        const [, payload = ''] = /^Bearer [\w-]+\.([\w-]+)\.[\w-]+$/.exec(authorization) ?? [];
+        if (payload === '') return false;
+        seen.add(authorization);
+        const { sub, exp } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { sub: string; exp: number };
+        return sub === CLIENT.id && exp * 1_000 > Date.now();
+      },
+    });
+    const options = optionsFor(front.url, CLIENT.secret);
+    const subject = valueSubject(topicNames(`oauth-${randomUUID()}`).state);
+    expect(await registerSchema(options, subject, current, 'apply')).toBe('registered');
+    await eventually(async () => {
+      expect(await registerSchema(options, subject, current, 'apply')).toBe('unchanged');
+      return seen.size > 1;
+    });
+    expect(new Set(provider.given)).toEqual(new Set(['registry']));
+    // While it cannot be renewed it is used to its end.
+    provider.answerWith(503);
+    expect(await registerSchema(options, subject, current, 'apply')).toBe('unchanged');
+    provider.answerWith(null);
+    await front.stop();
+  });
+
+  test('is not asked where the provider refuses the client, and the settings are named', async () => {
+    const attempt = registerSchema(optionsFor('http://127.0.0.1:1', 'wrong'), 'one-value', current, 'apply');
+    await expect(attempt).rejects.toThrow(/SCHEMA_REGISTRY_OAUTH_TOKEN_URL: .*invalid_client.*_CLIENT_SECRET/);
   });
 });
 
