@@ -8,3 +8,4 @@ export type { NotificationFrame } from './render';
 export type { Queue } from './roster';
 export { type Simulator, type SimulatorOptions, startSimulator } from './server/simulator';
 export type { Truth, TruthRow } from './truth';
+export type { TruthVisit } from './visit-truth';

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
-import type { TruthRow } from '../../../src/simulator';
+import { printableVisit, type QueueVisit } from '../../../src/conversation';
+import type { TruthRow, TruthVisit } from '../../../src/simulator';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
 import { writerInto } from '../../support/clickhouse/store-rows';
 import type { Wire } from '../../support/conversation/conversation-builders';
@@ -19,7 +20,7 @@ const STATEMENTS = new Map(
 );
 
 /** In the middle of the day: many are over, and many live. */
-const { steps, records, now } = truthLog(
+const { steps, records, visits, visitRecords, now } = truthLog(
   { seed: 21, conversations: 400, agents: 20, conversationsPerSecond: 1 },
   3_000,
 );
@@ -28,10 +29,32 @@ const ALL = { from: '2026-03-01 00:00:00', to: '2026-03-04 00:00:00' };
 const THEN = { at: new Date(MIDDLE + 5_400_000).toISOString().replace('Z', '+01:30') };
 const iso = (time: number): string => new Date(time).toISOString();
 
+/** Every third conversation had one like it a week before. */
+const WEEK_MS = 7 * 86_400_000;
+const hadOneBefore = (id: string): boolean => Number.parseInt(id.slice(0, 2), 16) % 3 === 0;
+const lastWeek = (): readonly QueueVisit[] =>
+  visitRecords
+    .filter(({ conversation_id: id }) => hadOneBefore(id))
+    .map((visit) => ({
+      ...visit,
+      conversation_id: `${visit.conversation_id}-before`,
+      entered_time: visit.entered_time - WEEK_MS,
+      outcome: 'unknown',
+    }));
+
 let tests: TestStore;
 beforeAll(async () => {
   tests = await storeForTests();
   await writerInto(tests.store).put(...storeRows(records));
+  await tests.store.client.insert({
+    table: `\`${tests.store.database}\`.queue_visit_state`,
+    values: [...visitRecords, ...lastWeek()].map((visit, index) => ({
+      ...printableVisit(visit),
+      ...{ _version: index + 1, _deleted: 0, _partition: 0 },
+    })),
+    format: 'JSONEachRow',
+    clickhouse_settings: { date_time_input_format: 'best_effort' },
+  });
 });
 afterAll(() => tests.close());
 
@@ -401,5 +424,167 @@ describe('who started it, who ended it', () => {
     const expected = grouped(told, (each) => each).map(({ key, items }) => ({ ...key, conversations: items.length }));
     expect(expected.length).toBeGreaterThan(2);
     return isTrue(22, expected, ALL);
+  });
+});
+
+describe('what became of every caller', () => {
+  const ours = visits.filter(({ consult }) => !consult);
+  const waitOf = ({ entered_time: entered, left_time: left }: TruthVisit): number =>
+    Math.max(0, (left === null ? now : Date.parse(left)) - Date.parse(entered));
+  const midnight = Math.floor(now / 86_400_000) * 86_400_000;
+  const today = ours.filter(({ entered_time }) => Date.parse(entered_time) >= midnight);
+
+  test('23: the service level by half-hour', () => {
+    const HALF_HOUR_MS = 30 * 60_000;
+    const expected = grouped(
+      today.filter(({ entered_time }) => Date.parse(entered_time) < Math.floor(now / 1_000) * 1_000),
+      ({ queue_id, entered_time }) => ({
+        queue_id,
+        interval_start: iso(Math.floor(Date.parse(entered_time) / HALF_HOUR_MS) * HALF_HOUR_MS),
+      }),
+    ).map(({ key, items }) => {
+      const answered = items.filter(({ outcome }) => outcome === 'answered');
+      const abandoned = items.filter(({ outcome }) => outcome === 'abandoned');
+      const counted = answered.length + abandoned.filter((visit) => waitOf(visit) >= 5_000).length;
+      const inTarget = answered.filter((visit) => waitOf(visit) <= 20_000).length;
+      return {
+        ...{ ...key, offered: items.length, answered: answered.length, abandoned: abandoned.length },
+        service_level: counted === 0 ? null : rounded(inTarget / counted),
+      };
+    });
+    return isTrue(23, expected, { target: 20, short: 5 });
+  });
+
+  test('24: who gave up after a while', () => {
+    const late = ours.filter((visit) => visit.outcome === 'abandoned' && waitOf(visit) > 30_000);
+    const expected = grouped(late, ({ queue_id }) => ({ queue_id })).map(({ key, items }) => ({
+      ...key,
+      abandoned: items.length,
+    }));
+    expect(late.length).toBeLessThan(ours.filter(({ outcome }) => outcome === 'abandoned').length);
+    return isTrue(24, expected, { ...ALL, seconds: 30 });
+  });
+
+  test('25: the average speed of answer', () => {
+    const answered = ours.filter(({ outcome }) => outcome === 'answered');
+    const expected = grouped(answered, ({ media_type }) => ({ media_type })).map(({ key, items }) => ({
+      ...{ ...key, answered: items.length },
+      seconds: average(items.map((visit) => waitOf(visit) / 1_000)),
+    }));
+    return isTrue(25, expected, ALL);
+  });
+
+  test('26: who missed offers', () => {
+    const shown = steps.flatMap((step) => (step.row?.purpose === 'agent' ? [{ step, row: step.row }] : []));
+    const legs = grouped(shown, ({ row }) => ({
+      ...{ user_id: row.user_id, id: row.conversation_id, participant: row.participant_id, leg: row.communication_id },
+    })).filter(({ items }) => items.some(({ row }) => row.state === 'alerting'));
+    const told = legs.map(({ key, items }) => {
+      const talked = items.some(({ row }) => row.state === 'connected');
+      const last = items.at(-1);
+      const rings = last?.step.until === Infinity && last.row.state === 'alerting';
+      return { user_id: key.user_id, missed: !talked && !rings };
+    });
+    const expected = grouped(told, ({ user_id }) => ({ user_id })).map(({ key, items }) => ({
+      ...{ ...key, offers: items.length },
+      missed: items.filter(({ missed }) => missed).length,
+    }));
+    expect(told.filter(({ missed }) => missed).length).toBeGreaterThan(5);
+    return isTrue(26, expected, ALL);
+  });
+
+  test('27: who waited longest', () => {
+    const expected = today
+      .map((visit) => ({
+        ...{ conversation_id: visit.conversation_id, queue_id: visit.queue_id, outcome: visit.outcome },
+        seconds: waitOf(visit) / 1_000,
+      }))
+      .sort((a, b) => b.seconds - a.seconds || order(a.conversation_id, b.conversation_id))
+      .slice(0, 10);
+    return isTrue(27, expected);
+  });
+
+  test('28: who came back within an hour', () => {
+    const aniOf = new Map(steps.flatMap(({ id, row }) => (row?.ani ? [[id, row.ani] as const] : [])));
+    const calls = grouped(
+      ours.filter(({ conversation_id: id }) => aniOf.has(id)),
+      ({ conversation_id: id }) => ({ id }),
+    )
+      .map(({ key, items }) => ({
+        ...{ id: key.id, ani: aniOf.get(key.id) ?? '' },
+        began: Math.min(...items.map(({ entered_time }) => Date.parse(entered_time))),
+      }))
+      .sort((a, b) => a.began - b.began);
+    const expected = grouped(calls, ({ ani }) => ({ ani }))
+      .map(({ key, items }) => ({
+        caller: key.ani,
+        came_back: items.filter(({ began }, index) => began - (items[index - 1]?.began ?? -Infinity) <= 3_600_000)
+          .length,
+      }))
+      .filter(({ came_back: times }) => times > 0)
+      .sort((a, b) => b.came_back - a.came_back || order(a.caller, b.caller));
+    return isTrue(28, expected, ALL);
+  });
+
+  test('29: where they flowed out to', () => {
+    const flowed = ours.filter(({ outcome }) => outcome === 'flowed_out');
+    const told = flowed.map((visit) => {
+      const left = Date.parse(visit.left_time ?? '') - 1_000;
+      const next = steps.find(
+        ({ id, at, row }) =>
+          id === visit.conversation_id && at >= left && row !== null && row.participant_id !== visit.participant_id,
+      );
+      return { queue_id: visit.queue_id, went_to: next?.row?.purpose ?? 'the end' };
+    });
+    const expected = grouped(told, (each) => each).map(({ key, items }) => ({ ...key, visits: items.length }));
+    return isTrue(29, expected, ALL);
+  });
+
+  test('30: arrivals beside those of last week', () => {
+    const day = iso(midnight).slice(0, 10);
+    const QUARTER_MS = 15 * 60_000;
+    const groups = grouped(today, ({ entered_time }) => ({
+      quarter: iso(Math.floor(Date.parse(entered_time) / QUARTER_MS) * QUARTER_MS).slice(11, 16),
+    }));
+    const expected = groups.map(({ key, items }) => ({
+      ...{ ...key, arrivals: items.length },
+      a_week_before: items.filter(({ conversation_id: id }) => hadOneBefore(id)).length,
+    }));
+    return isTrue(30, expected, { day });
+  });
+
+  test('31: what is stuck', () => {
+    const second = Math.floor(now / 1_000) * 1_000;
+    const stuck = (minutes: number) =>
+      visits
+        .filter(
+          ({ outcome, entered_time }) => outcome === 'waiting' && Date.parse(entered_time) < second - minutes * 60_000,
+        )
+        .sort((a, b) => order(a.entered_time, b.entered_time) || order(a.conversation_id, b.conversation_id))
+        .map(({ conversation_id, queue_id, media_type, entered_time }) => ({
+          ...{ conversation_id, queue_id, media_type },
+          minutes: Math.floor(now / 60_000) - Math.floor(Date.parse(entered_time) / 60_000),
+        }));
+    expect(stuck(1).length).toBeLessThan(visits.filter(({ outcome }) => outcome === 'waiting').length);
+    return isTrue(31, stuck(1), { minutes: 1 });
+  });
+
+  test('32: from which queue to which', () => {
+    const inOrder = ours.toSorted(
+      (a, b) => order(a.entered_time, b.entered_time) || order(a.participant_id, b.participant_id),
+    );
+    const moves = grouped(inOrder, ({ conversation_id: id }) => ({ id })).flatMap(({ items }) =>
+      items.flatMap(({ queue_id: to }, index) => {
+        const from = items[index - 1]?.queue_id;
+        return from === undefined || from === to ? [] : [{ from, to }];
+      }),
+    );
+    const expected = grouped(moves, ({ from }) => ({ from_queue: from })).map(({ key, items }) => ({
+      ...key,
+      went_to: Object.fromEntries(
+        grouped(items, ({ to }) => ({ to })).map(({ key: { to }, items: each }) => [to, each.length]),
+      ),
+    }));
+    return isTrue(32, expected, ALL);
   });
 });

@@ -2,11 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   createPartitionFold,
   DEFAULT_FOLD_SETTINGS,
-  type StateRecord,
   DEFAULT_LIMITS,
+  type QueueVisit,
+  type StateRecord,
 } from '../../../src/conversation';
 import { normaliseConversation } from '../../../src/conversation/normalise';
-import { generateEvents, type GeneratorOptions, type TruthRow } from '../../../src/simulator';
+import { generateEvents, type GeneratorOptions, type TruthRow, type TruthVisit } from '../../../src/simulator';
 
 /** What the simulator knows of a conversation from an instant on; null: it deserves no row. */
 export interface TruthStep {
@@ -25,6 +26,10 @@ export interface TruthLog {
   readonly steps: readonly TruthStep[];
   /** What the fold makes of the same events. */
   readonly records: readonly StateRecord[];
+  /** What the simulator knows of each visit at the end. */
+  readonly visits: readonly TruthVisit[];
+  /** The versions of visits that the fold makes of the same events, in the order of the log. */
+  readonly visitRecords: readonly QueueVisit[];
   /** The time of the last event. */
   readonly now: number;
 }
@@ -36,12 +41,17 @@ export function truthLog(options: GeneratorOptions, events: number): TruthLog {
   const last = new Map<string, TruthStep>();
   const steps: TruthStep[] = [];
   const records: StateRecord[] = [];
+  const visits = new Map<string, readonly TruthVisit[]>();
+  const visitRecords: QueueVisit[] = [];
   let now = 0;
   for (const { at, sequence, conversationId: id, frame } of stream) {
     if (id === null) continue;
     const outcome = normaliseConversation(frame.eventBody, at, 'websocket', DEFAULT_LIMITS);
     if (outcome.kind !== 'event') throw new Error(`a generated event is ${outcome.kind}`);
-    records.push(...partition.apply(outcome.event).records);
+    const folded = partition.apply(outcome.event);
+    records.push(...folded.records);
+    visitRecords.push(...(folded.visits ?? []).map(({ visit }) => visit));
+    visits.set(id, stream.visitsOf(id));
     now = at;
     const row = stream.truthOf(id);
     const previous = last.get(id);
@@ -53,5 +63,5 @@ export function truthLog(options: GeneratorOptions, events: number): TruthLog {
     }
     if (sequence >= events) break;
   }
-  return { steps, records, now };
+  return { steps, records, visits: [...visits.values()].flat(), visitRecords, now };
 }
