@@ -14,7 +14,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
-COPY tools/prune-dist.mjs ./tools/
+COPY tools ./tools
 COPY src ./src
 RUN npm run --silent build
 

@@ -4,6 +4,7 @@ import { asyncApi } from './asyncapi';
 import { commandsPage } from './commands-page';
 import { dashboardJson } from './dashboards/grafana';
 import { PIPELINE_HEALTH } from './dashboards/pipeline-health';
+import { QUEUE_PERFORMANCE } from './dashboards/queue-performance';
 import { QUEUES_LIVE } from './dashboards/queues-live';
 import { metricsPage } from './metrics-page';
 import { settingsPage } from './settings-page';
@@ -18,6 +19,7 @@ export function generatedFiles(): Readonly<Record<string, string>> {
     'docs/reference/topics.md': topicsPage(),
     'docs/reference/metrics.md': metricsPage(createMetrics().definitions),
     'helm/queuefold/dashboards/pipeline-health.json': dashboardJson(PIPELINE_HEALTH),
+    'helm/queuefold/dashboards/queue-performance.json': dashboardJson(QUEUE_PERFORMANCE),
     'helm/queuefold/dashboards/queues-live.json': dashboardJson(QUEUES_LIVE),
   };
 }

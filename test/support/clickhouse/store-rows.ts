@@ -79,6 +79,11 @@ export function aVisit(differences: Partial<QueueVisit> = {}): QueueVisit {
   };
 }
 
+/** In the order of the log. */
+export function visitRows(visits: readonly QueueVisit[], partition = 0): VisitRow[] {
+  return visits.map((visit, offset) => ({ visit, partition, offset }));
+}
+
 export function visitRow(offset: number, differences: Partial<QueueVisit> = {}, partition = 0): VisitRow {
   return { visit: aVisit(differences), partition, offset };
 }

@@ -50,7 +50,7 @@ export function truthLog(options: GeneratorOptions, events: number): TruthLog {
     if (outcome.kind !== 'event') throw new Error(`a generated event is ${outcome.kind}`);
     const folded = partition.apply(outcome.event);
     records.push(...folded.records);
-    visitRecords.push(...(folded.visits ?? []).map(({ visit }) => visit));
+    visitRecords.push(...folded.visits.map(({ visit }) => visit));
     visits.set(id, stream.visitsOf(id));
     now = at;
     const row = stream.truthOf(id);

@@ -90,9 +90,15 @@ export function groupingsOf(promql: string): readonly string[] {
   );
 }
 
-/** A query as Grafana and its ClickHouse plug-in send it: with its variables, and the time that is shown. */
+/** A query as Grafana and its ClickHouse plug-in send it: with its variables, text boxes as they are at first, and all time. */
 export function asGrafanaSends(query: string, database: string, queues: readonly string[]): string {
-  return query
+  const texts = dashboards().flatMap(({ variables }) => variables.filter(({ type }) => type === 'textbox'));
+  const filled = texts
+    .filter(({ name }) => name !== 'database')
+    .reduce((text, { name, query: value }) => text.replaceAll(`\${${name}}`, value), query);
+  return filled
+    .replaceAll('$__fromTime', 'toDateTime(0)')
+    .replaceAll('$__toTime', 'toDateTime(4102444800)')
     .replaceAll('${database}', `\`${database}\``)
     .replaceAll('${queue:singlequote}', queues.map((queue) => `'${queue}'`).join(','))
     .replace(/\$__timeFilter\((\w+)\)/g, "$1 >= toDateTime(0, 'UTC') AND $1 <= toDateTime(4102444800, 'UTC')");
