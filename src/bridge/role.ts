@@ -1,7 +1,7 @@
 import { DEFAULT_INPUT_LIMITS, invalid, type QueueConversation } from '../conversation';
 import type { Credentials, GenesysUrls, ReconciliationTimings, Timings } from '../genesys';
 import { createIngest, type OriginatedLine } from '../ingest';
-import { createEventCodec, type OutRecord, reportSent, unreadable } from '../log';
+import { createEventCodec, reportSent, unreadable } from '../log';
 import { observeLatency, type Received } from '../ops';
 import { limitsOf, logAnswers, maskOf, type RoleParts, type RunningRole } from '../wiring';
 import { sendEventLines } from './event-lines';
@@ -9,6 +9,7 @@ import { createEventsEndpoint, EVENTS_LIMITS, type EventsLimits } from './events
 import { startGenesysSource, type GenesysSource } from './genesys-source';
 import { createIntake, type IntakeCounts } from './intake';
 import { createSender } from './sender';
+import type { Entry } from './waiting';
 
 export interface BridgeParts extends RoleParts {
   /** Tests shorten them. */
@@ -95,9 +96,13 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
       metrics.pendingConversations.set(conversations);
       metrics.pendingBytes.set(bytes);
     },
-    onSent: (records) => {
-      observeLatency(metrics, 'kafka', records.flatMap(receivedOf));
-      if (tracing !== undefined) reportSent(tracing, records);
+    onSent: (entries) => {
+      observeLatency(metrics, 'kafka', entries.flatMap(receivedOf));
+      if (tracing === undefined) return;
+      reportSent(
+        tracing,
+        entries.map(({ record }) => record),
+      );
     },
   });
   metrics.lowWatermark.onScrape(() => {
@@ -163,8 +168,7 @@ async function failureOf(linesSent: Promise<unknown>, told: AbortSignal): Promis
   return new Promise(() => undefined);
 }
 
-/** The receive time of an event stands in its CloudEvents header. A dead letter is none. */
-function receivedOf({ headers }: OutRecord): readonly Received[] {
-  const time = headers?.['ce_time'];
-  return time === undefined ? [] : [{ at: Date.parse(time), traceparent: headers?.['traceparent'] }];
+/** Dead letters have no receive time. */
+function receivedOf({ receivedAt, record }: Entry): readonly Received[] {
+  return receivedAt === null ? [] : [{ at: receivedAt, traceparent: record.headers?.['traceparent'] }];
 }

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { messageOf, OperatorError } from '../common';
 import type { ConversationEvent, Limits } from '../conversation';
 import { RefusedRecordsError, type LogProducer, type OutRecord, type ValueCodec } from '../log';
-import { createWaiting } from './waiting';
+import { createWaiting, type Entry } from './waiting';
 
 /**
  * Records on their way into the log, in order. Bounded: when much waits, snapshots of a conversation are merged, and when
@@ -39,7 +39,7 @@ export interface SenderOptions {
   readonly onFull: () => void;
   /** Half of it has gone. */
   readonly onRoom: () => void;
-  readonly onSent: (records: readonly OutRecord[]) => void;
+  readonly onSent: (entries: readonly Entry[]) => void;
   /**
    * The log will never take this record. Answers what is sent in its place; null: nothing.
    * @param answer the log's, such as MESSAGE_TOO_LARGE
@@ -124,7 +124,7 @@ export function createSender(options: SenderOptions): Sender {
         full = false;
         onRoom();
       }
-      onSent(records);
+      onSent(batch);
     }
   };
 

@@ -29,6 +29,8 @@ export interface Entry {
   /** Counts up; a merged entry has that of the first that went into it. */
   readonly number: number;
   readonly record: OutRecord;
+  /** When the event was received, epoch ms; null: it is no event, but a dead letter. */
+  readonly receivedAt: number | null;
 }
 
 export interface WaitingOptions {
@@ -44,6 +46,7 @@ interface Slot {
   readonly number: number;
   /** When it came, epoch ms. */
   readonly at: number;
+  readonly receivedAt: number | null;
   record: OutRecord;
   readonly conversationId: string | null;
   readonly kind: 'snapshot' | 'duplicate' | 'other';
@@ -160,7 +163,8 @@ export function createWaiting({ events, limits, mergeAbove, onCoalesced }: Waiti
       onCoalesced(1);
       return;
     }
-    append({ number: ++number, at: Date.now(), record, conversationId, kind: KIND[novelty] });
+    const { receivedAt } = event;
+    append({ number: ++number, at: Date.now(), receivedAt, record, conversationId, kind: KIND[novelty] });
   };
 
   return {
@@ -172,6 +176,7 @@ export function createWaiting({ events, limits, mergeAbove, onCoalesced }: Waiti
         append({
           number: ++number,
           at: Date.now(),
+          receivedAt: event?.receivedAt ?? null,
           record,
           conversationId: event?.conversationId ?? null,
           kind: 'other',
