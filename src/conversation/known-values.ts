@@ -4,7 +4,7 @@ import type { QueueConversation } from './row';
 const SOURCES = {
   table: 'the description of the table',
   sdk: "the models QueueConversationEventTopic… of Genesys's SDK (Python 257.1.0, JavaScript 262.0.0)",
-  campaigns: 'organisations with outbound campaigns; no model of the SDK lists purposes',
+  campaigns: 'organizations with outbound campaigns; no model of the SDK lists purposes',
 } as const;
 
 type Source = keyof typeof SOURCES;
