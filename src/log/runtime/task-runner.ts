@@ -1,16 +1,17 @@
 import type { Logger } from 'pino';
-import { messageOf, OperatorError } from '../../common';
-import type { LogRecord, Task, TaskOutput, TaskState, TaskStatus, TopicMark, Topology } from '../port';
-import { recordBytes } from '../record-size';
+import { OperatorError } from '../../common';
+import type { LogRecord, Task, TaskState, TaskStatus, TopicMark, Topology } from '../port';
 import { RefusedError } from '../refused';
 import { FencedError, type Backend, type Member, type Session, type TaskHooks, type TopicFacts } from './backend';
-import { SLOW_MS, type Attempt, type BatchSize } from './batch-size';
+import type { BatchSize } from './batch-size';
 import { lookAround } from './beginning';
-import { judge, refusalOf, type Loss } from './losses';
-import { createRecordQueue } from './record-queue';
+import { Inbox } from './inbox';
+import { judge, refusalOf } from './losses';
 import type { RuntimeMetrics } from './runtime-metrics';
 import { createSignal, jittered } from './signal';
-import { createTaskState } from './task-state';
+import { LossFound, ofTask, refusedError, TaskFailure, TopicsChanged, waitForTask } from './task-errors';
+import { TaskLoop } from './task-loop';
+import { createTaskState, type TaskStateMachine } from './task-state';
 
 /** One input partition's loop: fence, restore, then fold what waits, one transaction after the other. */
 export interface TaskRunner {
@@ -49,369 +50,253 @@ export interface TaskRunnerOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
-/** Back-pressure. A paused reader wakes up to 100 ms later (kafkajs sleeps `maxWaitTimeInMs`), so `low` must last as long. */
-const HIGH = { records: 3_000, bytes: 6 * 1024 * 1024 };
-const LOW = { records: 1_500, bytes: 3 * 1024 * 1024 };
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
-/** A timer that cannot be served (the end offset is not to be had) or that does not move is tried again after this. */
-const TIMER_RETRY_MS = 250;
 
 /** A loss that only seems to be one has passed within this time; it is looked for again at this interval. */
 const APPARENT_MS = 3_000;
 const LOOK_AGAIN_MS = 500;
 
-/** What a task needs is not there any more. */
-class LossFound extends Error {
-  constructor(readonly losses: readonly Loss[]) {
-    super(refusalOf(losses).message);
-  }
-}
-
-/** A topic is another one than when the task began. */
-class TopicsChanged extends Error {}
-
-/** Marks an error of the task's own code: fatal, while all others lead back to FENCING. */
-class TaskFailure extends Error {
-  constructor(readonly reason: unknown) {
-    super(messageOf(reason));
-  }
-}
-
-function ofTask<T>(call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    throw new TaskFailure(error);
-  }
-}
-
-async function waitForTask<T>(answer: T | Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    throw new TaskFailure(error);
-  }
-}
-
-function attemptOf({ changelog, outputs }: TaskOutput, nextOffset: number, taken: readonly LogRecord[]): Attempt {
-  let bytes = 0;
-  for (const record of changelog) bytes += recordBytes(record);
-  for (const record of outputs) bytes += recordBytes(record);
-  return { records: taken.length, bytes, firstOffset: taken[0]?.offset ?? null, nextOffset };
-}
-
-function refusedError({ input, outputs, changelog }: Topology, partition: number, offset: number, answer: string) {
-  return new OperatorError(
-    `${input}[${partition}]@${offset}: the log refuses what comes of this record (${answer}). Compare max.message.bytes, ` +
-      `cleanup.policy and message.timestamp.… of ${[changelog, ...outputs].join(', ')} with \`queuefold doctor\`, and run \`queuefold setup\`.`,
-  );
-}
-
 export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
-  const { topology, partition, backend, size, hooks, metrics } = options;
-  const logger = options.logger.child({ partition });
-  const state = createTaskState(metrics.onTaskState);
-  const queue = createRecordQueue();
-  const signal = createSignal();
-  let next: number | null = null;
-  let end: number | null = null;
-  let paused = options.paused;
-  let isFull = false;
-  let isHeld = false;
-  let closing = false;
-  let fenced = false;
-  let failures = 0;
+  return new Runner(options);
+}
+
+class Runner implements TaskRunner {
+  readonly #options: TaskRunnerOptions;
+  readonly #logger: Logger;
+  readonly #state: TaskStateMachine;
+  readonly #inbox: Inbox;
+  readonly #signal = createSignal();
+  readonly #finished: Promise<void>;
+  /** The next input offset to commit, and where the input ends; null: not known yet. */
+  #next: number | null = null;
+  #end: number | null = null;
+  #closing = false;
+  #fenced = false;
+  #failures = 0;
   /** The topics that the task began with; null: it has not begun. */
-  let marks: readonly TopicMark[] | null = null;
+  #marks: readonly TopicMark[] | null = null;
   /** Why another task has to begin. */
-  let changed: string | null = null;
-  let lossSince: number | null = null;
-  const isClosing = (): boolean => closing;
+  #changed: string | null = null;
+  #lossSince: number | null = null;
 
-  const lag = (): number | null => (next === null || end === null ? null : Math.max(0, end - next));
+  constructor(options: TaskRunnerOptions) {
+    this.#options = options;
+    this.#logger = options.logger.child({ partition: options.partition });
+    this.#state = createTaskState(options.metrics.onTaskState);
+    this.#inbox = new Inbox(options.member, options.partition, options.paused);
+    this.#finished = this.#run().catch((error: unknown) => options.onFatal(error));
+  }
 
-  const applyFlow = (): void => {
-    const wanted = paused || isFull;
-    if (wanted === isHeld) return;
-    isHeld = wanted;
-    if (wanted) options.member.pause(partition);
-    else options.member.resume(partition);
-  };
+  // ------------------------------------------------------------------------------------------- what its owner asks of it
 
-  const updateFull = (): void => {
-    isFull = isFull
-      ? queue.size() > LOW.records || queue.bytes() > LOW.bytes
-      : queue.size() > HIGH.records || queue.bytes() > HIGH.bytes;
-    applyFlow();
-  };
+  deliver(records: readonly LogRecord[], nextOffset: number, endOffset: number): void {
+    if (this.#closing || this.state() !== 'RUNNING') return;
+    this.#end = endOffset;
+    this.#inbox.push(records, nextOffset);
+    this.#options.hooks.onWaiting?.(this.#options.partition, this.#inbox.size());
+    this.#inbox.updateFull();
+    this.#signal.notify();
+  }
 
-  /** What is left to do about a transaction that failed: the error that ends this pass. */
-  const onFailure = (error: unknown, attempt: Attempt): unknown => {
-    if (!(error instanceof RefusedError)) {
-      size.failed(attempt);
-      return error;
-    }
-    if (size.refused(attempt, error.message) !== 'nothing') return error;
-    return new TaskFailure(refusedError(topology, partition, attempt.firstOffset ?? attempt.nextOffset, error.message));
-  };
+  outOfRange(offset: number): void {
+    if (this.#closing || this.state() !== 'RUNNING') return;
+    // Deleted before they were read, or the topic was made anew: the next task looks for what was lost.
+    this.#begunAnew(`${this.#options.topology.input} has nothing at offset ${offset}`);
+  }
 
-  /** Between the restore and the next error: everything that one session may do. */
-  const fold = async (task: Task, session: Session, from: number): Promise<void> => {
-    let position = from;
-    let timer: { readonly at: number; readonly end: number } | null = null;
-    let noTimerBefore = 0;
+  compare(now: ReadonlyMap<string, TopicFacts>): void {
+    if (this.#closing || this.#marks === null || this.state() !== 'RUNNING') return;
+    const other = this.#marks.find(({ topic, id, partitions }) => {
+      const fact = now.get(topic);
+      return fact !== undefined && (fact.id !== id || fact.partitions !== partitions);
+    });
+    if (other !== undefined) this.#begunAnew(`${other.topic} is another topic than before`);
+  }
 
-    const commit = async (output: TaskOutput, nextOffset: number, taken: readonly LogRecord[]): Promise<void> => {
-      const started = performance.now();
+  #begunAnew(reason: string): void {
+    this.#changed = reason;
+    this.#signal.notify();
+  }
+
+  pause(): void {
+    this.#inbox.pause();
+  }
+
+  resume(): void {
+    this.#inbox.resume();
+    this.#signal.notify();
+  }
+
+  state(): TaskState {
+    return this.#state.current();
+  }
+
+  status(): TaskStatus {
+    const lag = this.#next === null || this.#end === null ? null : Math.max(0, this.#end - this.#next);
+    return { partition: this.#options.partition, state: this.state(), nextOffset: this.#next, lag };
+  }
+
+  isFenced(): boolean {
+    return this.#fenced;
+  }
+
+  close(): Promise<void> {
+    this.#closing = true;
+    this.#signal.notify();
+    return this.#finished;
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ its life
+
+  async #run(): Promise<void> {
+    await this.#options.after;
+    while (!this.#closing) {
+      this.#state.enter('FENCING');
       try {
-        await session.commit(output, nextOffset);
-        await hooks.afterCommit?.(partition);
+        await this.#pass();
       } catch (error) {
-        throw onFailure(error, attemptOf(output, nextOffset, taken));
-      }
-      position = nextOffset;
-      next = nextOffset;
-      const tookMs = performance.now() - started;
-      metrics.onTransaction(tookMs);
-      if (tookMs > SLOW_MS) size.failed(attemptOf(output, nextOffset, taken));
-      else size.committed(nextOffset);
-      failures = 0;
-      ofTask(() => task.committed());
-    };
-
-    const process = (records: readonly LogRecord[], nextOffset: number): TaskOutput => {
-      const [first] = records;
-      const answer = first === undefined ? null : size.refusalOf(first.offset);
-      if (first === undefined || answer === null) return task.process(records, nextOffset, size.limit().bytes);
-      if (task.refuse === undefined) throw refusedError(topology, partition, first.offset, answer);
-      return task.refuse(first, nextOffset, answer);
-    };
-
-    const takeBatch = async (): Promise<boolean> => {
-      const taken = queue.take(size.limit().records);
-      if (taken === null) return false;
-      updateFull();
-      let { records } = taken;
-      const first = records[0];
-      // Below `next`: committed by an earlier transaction, read again after a rebalance.
-      if (first !== undefined && first.offset < position) records = records.filter(({ offset }) => offset >= position);
-      let nextOffset = Math.max(position, taken.nextOffset);
-      if (records.length === 0) {
-        position = nextOffset;
-        next = nextOffset;
-        return true;
-      }
-      const preparing = ofTask(() => task.prepare?.(records) ?? null);
-      if (preparing !== null) await waitForTask(preparing);
-      const output = ofTask(() => process(records, nextOffset));
-      const left = output.taken === undefined ? [] : records.slice(output.taken);
-      if (left[0] !== undefined) {
-        queue.putBack(left, nextOffset);
-        records = records.slice(0, output.taken);
-        nextOffset = left[0].offset;
-      }
-      await commit(output, nextOffset, records);
-      return true;
-    };
-
-    const runTimer = async (): Promise<void> => {
-      const due = topology.timers ? ofTask(() => task.nextTimer()) : null;
-      const now = Date.now();
-      if (due === null || due > now || now < noTimerBefore) {
-        timer = null;
-        return;
-      }
-      if (timer === null) {
-        try {
-          timer = { at: now, end: await backend.endOffset(topology.input, partition) };
-        } catch (error) {
-          logger.debug({ err: error }, 'no end offset for a timer yet');
-          noTimerBefore = Date.now() + TIMER_RETRY_MS;
-          return;
-        }
-      }
-      if (position < timer.end || queue.size() > 0) return;
-      const { at } = timer;
-      timer = null;
-      noTimerBefore = Date.now() + TIMER_RETRY_MS;
-      const output = ofTask(() => task.onTimer(at, position, size.limit().bytes));
-      if (output.changelog.length > 0 || output.outputs.length > 0) await commit(output, position, []);
-    };
-
-    /** How long the loop may sleep; undefined: until records come. */
-    const patience = (): number | undefined => {
-      const due = topology.timers ? ofTask(() => task.nextTimer()) : null;
-      if (due === null || timer !== null) return undefined;
-      return Math.max(0, Math.max(due, noTimerBefore) - Date.now());
-    };
-
-    while (!isClosing()) {
-      if (changed !== null) throw new TopicsChanged(changed);
-      const worked = paused ? false : await takeBatch();
-      if (isClosing()) return;
-      if (topology.timers && !paused) await runTimer();
-      if (!worked) await signal.wait(paused ? undefined : patience());
-    }
-  };
-
-  /** Looks for losses, and writes again what the outputs lost. Answers where to go on; null: closing. */
-  const begin = async (task: Task, session: Session): Promise<number | null> => {
-    const checkpoint = await waitForTask(ofTask(() => task.restored()));
-    changed = null;
-    const found = await lookAround(backend, topology, partition, checkpoint);
-    if (isClosing()) return null;
-    const { losses, from, rewrite } = judge(found);
-    if (losses.length > 0) throw new LossFound(losses);
-    lossSince = null;
-    marks = found.topics;
-    end = found.topics.find(({ topic }) => topic === topology.input)?.end ?? null;
-    ofTask(() => task.begin({ topics: found.topics, last: checkpoint?.last ?? null }));
-    if (rewrite.size > 0) {
-      logger.warn({ topics: [...rewrite] }, 'topics were made anew or lost records: all rows are written again');
-      for (const output of ofTask(() => task.rewrite(rewrite, from))) {
-        if (isClosing()) return null;
-        await session.commit(output, from).catch((error: unknown) => {
-          if (!(error instanceof RefusedError)) throw error;
-          throw new TaskFailure(refusedError(topology, partition, from, error.message));
-        });
-        ofTask(() => task.committed());
+        const waitMs = this.#afterError(error);
+        if (waitMs === null) break;
+        if (waitMs > 0 && !this.#isClosing()) await this.#signal.wait(waitMs);
       }
     }
-    logger.debug({ nextOffset: from, checkpoint: checkpoint?.nextOffset, committed: found.committed }, 'task begins');
-    return from;
-  };
+    this.#state.enter('CLOSED');
+    this.#options.metrics.onTaskGone();
+    if (this.#fenced && !this.#isClosing()) this.#options.onFenced();
+  }
+
+  #isClosing(): boolean {
+    return this.#closing;
+  }
+
+  /** How long to wait before the next pass, ms; null: there is none. */
+  #afterError(error: unknown): number | null {
+    const refused = error instanceof LossFound ? this.#refuse(error) : null;
+    if (error instanceof TaskFailure || refused !== null) {
+      this.#options.onFatal(error instanceof TaskFailure ? error.reason : refused);
+      return null;
+    }
+    if (error instanceof LossFound || error instanceof TopicsChanged) {
+      this.#logger.warn({ reason: error.message }, 'the topics are looked at again');
+      return LOOK_AGAIN_MS;
+    }
+    if (error instanceof FencedError) {
+      this.#fenced = true;
+      this.#logger.info('fenced by a newer owner');
+      return null;
+    }
+    if (error instanceof RefusedError) {
+      // Nothing is unknown and nothing gets better by waiting; there are at most eleven of them for a record.
+      const { records } = this.#options.size.limit();
+      this.#logger.warn({ answer: error.message, records }, 'the log refuses a transaction: bisecting');
+      return 0;
+    }
+    if (error instanceof OperatorError) {
+      this.#options.onFatal(error);
+      return null;
+    }
+    this.#failures += 1;
+    const waitMs = jittered(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(this.#failures - 1, 10)));
+    this.#logger.warn({ err: error, waitMs }, 'a transaction has an unknown outcome: fencing and restoring again');
+    return waitMs;
+  }
+
+  /** What only seems to be lost may be seen again in a moment. Answers the error where it is not; null: look again. */
+  #refuse({ losses }: LossFound): OperatorError | null {
+    this.#lossSince ??= Date.now();
+    const isCertain = losses.some(({ certainty }) => certainty === 'certain');
+    return isCertain || Date.now() - this.#lossSince >= APPARENT_MS ? refusalOf(losses) : null;
+  }
 
   /** One pass through FENCING, RESTORING and RUNNING; ends when closing, or with an error. */
-  const pass = async (): Promise<void> => {
+  async #pass(): Promise<void> {
+    const { backend, topology, partition, hooks, metrics, member, createTask } = this.#options;
+    const isClosing = (): boolean => this.#closing;
     let session: Session | null = null;
     let task: Task | null = null;
     try {
       session = await backend.openSession(topology, partition, hooks);
       if (isClosing()) return;
-      state.enter('RESTORING');
+      this.#state.enter('RESTORING');
       const started = performance.now();
-      const restored = (task = ofTask(() => options.createTask(partition)));
+      const restored = (task = ofTask(() => createTask(partition)));
       await session.restore((record) => ofTask(() => restored.restore(record)), isClosing);
       if (isClosing()) return;
-      const from = await begin(restored, session);
+      const from = await this.#begin(restored, session);
       if (from === null) return;
       metrics.onRestore(performance.now() - started);
-      next = from;
-      queue.clear();
-      isFull = false;
-      isHeld = false;
-      state.enter('RUNNING');
-      options.member.start(partition, from);
-      applyFlow();
-      await fold(restored, session, from);
+      this.#next = from;
+      this.#inbox.open();
+      this.#state.enter('RUNNING');
+      member.start(partition, from);
+      this.#inbox.opened();
+      await this.#loop(restored, session, from).run();
     } finally {
-      marks = null;
-      options.member.pause(partition);
-      queue.clear();
+      this.#marks = null;
+      this.#inbox.shut();
       task?.close();
-      await session?.close().catch((error: unknown) => logger.debug({ err: error }, 'closing a producer'));
+      await session?.close().catch((error: unknown) => this.#logger.debug({ err: error }, 'closing a producer'));
     }
-  };
+  }
 
-  /** What only seems to be lost may be seen again in a moment. Answers the error where it is not; null: look again. */
-  const refuse = ({ losses }: LossFound): OperatorError | null => {
-    lossSince ??= Date.now();
-    const isCertain = losses.some(({ certainty }) => certainty === 'certain');
-    return isCertain || Date.now() - lossSince >= APPARENT_MS ? refusalOf(losses) : null;
-  };
+  /** Looks for losses, and writes again what the outputs lost. Answers where to go on; null: closing. */
+  async #begin(task: Task, session: Session): Promise<number | null> {
+    const { backend, topology, partition } = this.#options;
+    const checkpoint = await waitForTask(ofTask(() => task.restored()));
+    this.#changed = null;
+    const found = await lookAround(backend, topology, partition, checkpoint);
+    if (this.#closing) return null;
+    const { losses, from, rewrite } = judge(found);
+    if (losses.length > 0) throw new LossFound(losses);
+    this.#lossSince = null;
+    this.#marks = found.topics;
+    this.#end = found.topics.find(({ topic }) => topic === topology.input)?.end ?? null;
+    ofTask(() => task.begin({ topics: found.topics, last: checkpoint?.last ?? null }));
+    if (rewrite.size > 0 && !(await this.#rewrite(task, session, rewrite, from))) return null;
+    this.#logger.debug(
+      { nextOffset: from, checkpoint: checkpoint?.nextOffset, committed: found.committed },
+      'task begins',
+    );
+    return from;
+  }
 
-  const run = async (): Promise<void> => {
-    await options.after;
-    while (!isClosing()) {
-      state.enter('FENCING');
-      try {
-        await pass();
-      } catch (error) {
-        if (error instanceof TaskFailure) {
-          options.onFatal(error.reason);
-          break;
-        }
-        const refused = error instanceof LossFound ? refuse(error) : null;
-        if (refused !== null) {
-          options.onFatal(refused);
-          break;
-        }
-        if (error instanceof LossFound || error instanceof TopicsChanged) {
-          logger.warn({ reason: error.message }, 'the topics are looked at again');
-          if (!isClosing()) await signal.wait(LOOK_AGAIN_MS);
-          continue;
-        }
-        if (error instanceof FencedError) {
-          fenced = true;
-          logger.info('fenced by a newer owner');
-          break;
-        }
-        if (error instanceof RefusedError) {
-          // Nothing is unknown and nothing gets better by waiting; there are at most eleven of them for a record.
-          logger.warn(
-            { answer: error.message, records: size.limit().records },
-            'the log refuses a transaction: bisecting',
-          );
-          continue;
-        }
-        if (error instanceof OperatorError) {
-          options.onFatal(error);
-          break;
-        }
-        failures += 1;
-        const waitMs = jittered(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10)));
-        logger.warn({ err: error, waitMs }, 'a transaction has an unknown outcome: fencing and restoring again');
-        if (!isClosing()) await signal.wait(waitMs);
-      }
-    }
-    state.enter('CLOSED');
-    metrics.onTaskGone();
-    if (fenced && !isClosing()) options.onFenced();
-  };
-  const finished = run().catch((error: unknown) => options.onFatal(error));
-
-  return {
-    deliver(records, nextOffset, endOffset) {
-      if (closing || state.current() !== 'RUNNING') return;
-      end = endOffset;
-      queue.push(records, nextOffset);
-      hooks.onWaiting?.(partition, queue.size());
-      updateFull();
-      signal.notify();
-    },
-    outOfRange(offset) {
-      if (closing || state.current() !== 'RUNNING') return;
-      // Deleted before they were read, or the topic was made anew: the next task looks for what was lost.
-      changed = `${topology.input} has nothing at offset ${offset}`;
-      signal.notify();
-    },
-    compare(now) {
-      if (closing || marks === null || state.current() !== 'RUNNING') return;
-      const other = marks.find(({ topic, id, partitions }) => {
-        const fact = now.get(topic);
-        return fact !== undefined && (fact.id !== id || fact.partitions !== partitions);
+  /** False: closing. */
+  async #rewrite(task: Task, session: Session, topics: ReadonlySet<string>, from: number): Promise<boolean> {
+    const { topology, partition } = this.#options;
+    this.#logger.warn({ topics: [...topics] }, 'topics were made anew or lost records: all rows are written again');
+    for (const output of ofTask(() => task.rewrite(topics, from))) {
+      if (this.#isClosing()) return false;
+      await session.commit(output, from).catch((error: unknown) => {
+        if (!(error instanceof RefusedError)) throw error;
+        throw new TaskFailure(refusedError(topology, partition, from, error.message));
       });
-      if (other === undefined) return;
-      changed = `${other.topic} is another topic than before`;
-      signal.notify();
-    },
-    pause() {
-      paused = true;
-      applyFlow();
-    },
-    resume() {
-      paused = false;
-      applyFlow();
-      signal.notify();
-    },
-    state: state.current,
-    status: () => ({ partition, state: state.current(), nextOffset: next, lag: lag() }),
-    isFenced: () => fenced,
-    close() {
-      closing = true;
-      signal.notify();
-      return finished;
-    },
-  };
+      ofTask(() => task.committed());
+    }
+    return true;
+  }
+
+  #loop(task: Task, session: Session, from: number): TaskLoop {
+    const { topology, partition, backend, size, hooks, metrics } = this.#options;
+    return new TaskLoop(
+      {
+        topology,
+        partition,
+        backend,
+        task,
+        session,
+        inbox: this.#inbox,
+        signal: this.#signal,
+        size,
+        hooks,
+        logger: this.#logger,
+        metrics,
+        isClosing: () => this.#closing,
+        changed: () => this.#changed,
+        onPosition: (nextOffset) => (this.#next = nextOffset),
+        onCommitted: () => (this.#failures = 0),
+      },
+      from,
+    );
+  }
 }

@@ -1,0 +1,161 @@
+import type { Logger } from 'pino';
+import type { LogRecord, Task, TaskOutput, Topology } from '../port';
+import { RefusedError } from '../refused';
+import type { Backend, Session, TaskHooks } from './backend';
+import { SLOW_MS, type Attempt, type BatchSize } from './batch-size';
+import type { Inbox } from './inbox';
+import type { RuntimeMetrics } from './runtime-metrics';
+import type { Signal } from './signal';
+import { attemptOf, ofTask, refusedError, TaskFailure, TopicsChanged, waitForTask } from './task-errors';
+
+export interface TaskLoopOptions {
+  readonly topology: Topology;
+  readonly partition: number;
+  readonly backend: Backend;
+  readonly task: Task;
+  readonly session: Session;
+  readonly inbox: Inbox;
+  readonly signal: Signal;
+  readonly size: BatchSize;
+  readonly hooks: TaskHooks;
+  readonly logger: Logger;
+  readonly metrics: RuntimeMetrics;
+  readonly isClosing: () => boolean;
+  /** Why another task has to begin; null: it need not. */
+  readonly changed: () => string | null;
+  /** The next offset to commit has moved. */
+  readonly onPosition: (nextOffset: number) => void;
+  readonly onCommitted: () => void;
+}
+
+/** A timer that cannot be served (the end offset is not to be had) or that does not move is tried again after this. */
+const TIMER_RETRY_MS = 250;
+
+/** Between the restore and the next error: everything that one session may do. */
+export class TaskLoop {
+  readonly #options: TaskLoopOptions;
+  #position: number;
+  #timer: { readonly at: number; readonly end: number } | null = null;
+  #noTimerBefore = 0;
+
+  constructor(options: TaskLoopOptions, from: number) {
+    this.#options = options;
+    this.#position = from;
+  }
+
+  /** Ends when closing, or with an error. */
+  async run(): Promise<void> {
+    const { topology, inbox, signal, isClosing, changed } = this.#options;
+    while (!isClosing()) {
+      const reason = changed();
+      if (reason !== null) throw new TopicsChanged(reason);
+      const worked = inbox.paused ? false : await this.#takeBatch();
+      if (isClosing()) return;
+      if (topology.timers && !inbox.paused) await this.#runTimer();
+      if (!worked) await signal.wait(inbox.paused ? undefined : this.#patience());
+    }
+  }
+
+  #moveTo(nextOffset: number): void {
+    this.#position = nextOffset;
+    this.#options.onPosition(nextOffset);
+  }
+
+  async #takeBatch(): Promise<boolean> {
+    const { inbox, size, task } = this.#options;
+    const taken = inbox.take(size.limit().records);
+    if (taken === null) return false;
+    const position = this.#position;
+    let { records } = taken;
+    const first = records[0];
+    // Below `position`: committed by an earlier transaction, read again after a rebalance.
+    if (first !== undefined && first.offset < position) records = records.filter(({ offset }) => offset >= position);
+    let nextOffset = Math.max(position, taken.nextOffset);
+    if (records.length === 0) {
+      this.#moveTo(nextOffset);
+      return true;
+    }
+    const preparing = ofTask(() => task.prepare?.(records) ?? null);
+    if (preparing !== null) await waitForTask(preparing);
+    const output = ofTask(() => this.#process(records, nextOffset));
+    const left = output.taken === undefined ? [] : records.slice(output.taken);
+    if (left[0] !== undefined) {
+      inbox.putBack(left, nextOffset);
+      records = records.slice(0, output.taken);
+      nextOffset = left[0].offset;
+    }
+    await this.#commit(output, nextOffset, records);
+    return true;
+  }
+
+  #process(records: readonly LogRecord[], nextOffset: number): TaskOutput {
+    const { topology, partition, task, size } = this.#options;
+    const [first] = records;
+    const answer = first === undefined ? null : size.refusalOf(first.offset);
+    if (first === undefined || answer === null) return task.process(records, nextOffset, size.limit().bytes);
+    if (task.refuse === undefined) throw refusedError(topology, partition, first.offset, answer);
+    return task.refuse(first, nextOffset, answer);
+  }
+
+  async #commit(output: TaskOutput, nextOffset: number, taken: readonly LogRecord[]): Promise<void> {
+    const { session, hooks, partition, metrics, size, task, onCommitted } = this.#options;
+    const started = performance.now();
+    try {
+      await session.commit(output, nextOffset);
+      await hooks.afterCommit?.(partition);
+    } catch (error) {
+      throw this.#onFailure(error, attemptOf(output, nextOffset, taken));
+    }
+    this.#moveTo(nextOffset);
+    const tookMs = performance.now() - started;
+    metrics.onTransaction(tookMs);
+    if (tookMs > SLOW_MS) size.failed(attemptOf(output, nextOffset, taken));
+    else size.committed(nextOffset);
+    onCommitted();
+    ofTask(() => task.committed());
+  }
+
+  /** What is left to do about a transaction that failed: the error that ends this pass. */
+  #onFailure(error: unknown, attempt: Attempt): unknown {
+    const { topology, partition, size } = this.#options;
+    if (!(error instanceof RefusedError)) {
+      size.failed(attempt);
+      return error;
+    }
+    if (size.refused(attempt, error.message) !== 'nothing') return error;
+    return new TaskFailure(refusedError(topology, partition, attempt.firstOffset ?? attempt.nextOffset, error.message));
+  }
+
+  async #runTimer(): Promise<void> {
+    const { topology, partition, backend, task, inbox, size, logger } = this.#options;
+    const due = ofTask(() => task.nextTimer());
+    const now = Date.now();
+    if (due === null || due > now || now < this.#noTimerBefore) {
+      this.#timer = null;
+      return;
+    }
+    if (this.#timer === null) {
+      try {
+        this.#timer = { at: now, end: await backend.endOffset(topology.input, partition) };
+      } catch (error) {
+        logger.debug({ err: error }, 'no end offset for a timer yet');
+        this.#noTimerBefore = Date.now() + TIMER_RETRY_MS;
+        return;
+      }
+    }
+    if (this.#position < this.#timer.end || inbox.size() > 0) return;
+    const { at } = this.#timer;
+    this.#timer = null;
+    this.#noTimerBefore = Date.now() + TIMER_RETRY_MS;
+    const output = ofTask(() => task.onTimer(at, this.#position, size.limit().bytes));
+    if (output.changelog.length > 0 || output.outputs.length > 0) await this.#commit(output, this.#position, []);
+  }
+
+  /** How long the loop may sleep; undefined: until records come. */
+  #patience(): number | undefined {
+    const { topology, task } = this.#options;
+    const due = topology.timers ? ofTask(() => task.nextTimer()) : null;
+    if (due === null || this.#timer !== null) return undefined;
+    return Math.max(0, Math.max(due, this.#noTimerBefore) - Date.now());
+  }
+}
