@@ -5,11 +5,13 @@ import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { startBridgeRole } from '../../../src/bridge';
 import { loadConfig } from '../../../src/config';
+import { readLine } from '../../../src/conversation';
 import { startFoldRole } from '../../../src/fold';
-import { createRowCodec, type LogRecord, readStateRecord } from '../../../src/log';
+import { createEventCodec, createRowCodec, type LogRecord, readStateRecord } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { startSimulator, type Simulator } from '../../../src/simulator';
 import { connectKafka } from '../../../src/wiring';
+import { aConversation } from '../../support/conversation/conversation-builders';
 import { startGenesysFront } from '../../support/genesys/genesys-front';
 import {
   type Gateway,
@@ -49,17 +51,19 @@ afterEach(async () => {
 async function anOrganisation() {
   const added: string[] = [];
   const asked: string[] = [];
+  const requested: string[] = [];
   const simulator: Simulator = await startSimulator({ seed: 7, queues: 1, speed: 20, conversationsPerSecond: 1 });
   disposers.push(simulator.stop);
   const gateway: Gateway = await startGateway(simulator, (frame) => [frame, ...added.splice(0)]);
   disposers.push(gateway.stop);
   const front = await startGenesysFront(gateway.url, (method, path) => {
+    requested.push(path);
     if (method !== 'GET' || path !== `/api/v2/conversations/${ID}`) return null;
     asked.push(path);
     return { status: 200, body: frames[2]?.eventBody };
   });
   disposers.push(front.stop);
-  return { simulator, front, asked, send: (frame: unknown) => void added.push(JSON.stringify(frame)) };
+  return { simulator, front, asked, requested, send: (frame: unknown) => void added.push(JSON.stringify(frame)) };
 }
 
 async function start() {
@@ -75,12 +79,12 @@ async function start() {
   const genesys = { credentials, urls: { loginUrl: front.url, apiUrl: front.url } };
   const bridge = await startBridgeRole({ ...parts, genesys });
   disposers.push(() => bridge.stop());
-  const states = async (): Promise<readonly (string | null)[]> => {
+  const states = async (id = ID): Promise<readonly (string | null)[]> => {
     const { log, schemas, topics } = connected;
     const codec = await createRowCodec(schemas, topics);
     const records: LogRecord[] = [];
     const onRecord = (record: LogRecord): void => {
-      if (String(record.key) === ID) records.push(record);
+      if (String(record.key) === id) records.push(record);
     };
     const reading = await log.read({ topics: [topics.state], follow: false, onRecord });
     await reading.caughtUp;
@@ -112,6 +116,32 @@ describe('a bridge', () => {
     const counted = await value('bridge_unreadable_rows_total');
     expect(counted).toMatch(/reason="not-avro"\} 1/);
     expect(counted).toMatch(/reason="unknown-schema"\} 1/);
+  });
+
+  test('ends a row whose receive time another writer put into the future, and asks for it once or twice', async () => {
+    const id = 'b1000000-0000-4000-8000-00000000f00d';
+    const { bridge: earlier, log, schemas, topics, states } = await start();
+    await until('the queues', LIMIT_MS, () => earlier.queueNames().size > 0);
+    const [queueId = ''] = earlier.queueNames().keys();
+    await earlier.stop();
+    const events = await createEventCodec(schemas, topics);
+    const read = readLine(Buffer.from(JSON.stringify(aConversation(id).called().queued(queueId).body)), 0);
+    if (read?.kind !== 'event') throw new Error('no event');
+    const receivedAt = Date.now() + 6 * 3_600_000;
+    const producer = await log.createProducer();
+    const value = events.encode({ ...read.event, receivedAt });
+    await producer.send([{ topic: topics.events, key: id, value }]);
+    await producer.close();
+    await until('its row', LIMIT_MS, async () => (await states(id)).length > 0);
+
+    const { bridge, requested, value: metric } = await start();
+    const hasRow = (): boolean => [...bridge.rows()].some((row) => row.conversation_id === id);
+    await until('the row to be read', LIMIT_MS, hasRow);
+    await until('the row to be gone', LIMIT_MS, () => !hasRow());
+    // Longer than what was overtaken waits before it is asked for again.
+    await sleep(15_000);
+    expect(requested.filter((path) => path === `/api/v2/conversations/${id}`).length).toBeLessThanOrEqual(2);
+    expect(await metric('bridge_reconciliations_total')).toMatch(/outcome="gone"\} [1-9]/);
   });
 
   test('asks again for a row that a snapshot of a late socket turned back', async () => {
