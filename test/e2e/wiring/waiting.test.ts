@@ -42,6 +42,15 @@ function start(role: string, more: Environment = {}): QueuefoldProcess {
   disposers.push(() => running.kill());
   return running;
 }
+let isAway = false;
+async function takeAway(): Promise<void> {
+  isAway = true;
+  await kafka.kill9();
+}
+async function bringBack(): Promise<void> {
+  if (isAway) await kafka.restart();
+  isAway = false;
+}
 const waits = (role: QueuefoldProcess): string[] =>
   role
     .stderr()
@@ -59,54 +68,42 @@ async function waitsFor(role: QueuefoldProcess, what: RegExp): Promise<void> {
   expect(await role.get('/health/live')).not.toContain('failing');
 }
 
-/** One outage for all of them: a broker takes long to come back. */
-describe('while Kafka is away', () => {
-  const running = new Map<string, QueuefoldProcess>();
-  const patient = new Map<string, QueuefoldProcess>();
-  const of = (roles: ReadonlyMap<string, QueuefoldProcess>, name: string): QueuefoldProcess => {
-    const role = roles.get(name);
-    if (role === undefined) throw new Error(`no ${name} was started`);
-    return role;
-  };
-
-  beforeAll(async () => {
-    for (const name of ROLES) running.set(name, start(name));
-    await Promise.all([...running.values()].map((role) => role.ready()));
-    await kafka.kill9();
-  });
-
-  test.each(ROLES)('a %s that is told to stop ends with 0, and waits for nothing', async (name) => {
-    const role = of(running, name);
-    await until(`${name} not to be ready`, LIMIT_MS, async () =>
-      (await role.get('/health/ready')).includes('"failing"'),
-    );
-    await role.stop();
-    expect(role.stderr()).not.toContain('stopping took too long');
-  });
-
-  test.each(ROLES)('a %s that starts waits, and SIGTERM ends it meanwhile with 0', async (name) => {
-    patient.set(name, start(name));
-    const stopped = start(name);
-    await waitsFor(stopped, /KAFKA_BROKERS: cannot reach 127\.0\.0\.1/);
-    await stopped.stop();
-    expect(stopped.stderr()).not.toContain('stopping took too long');
-  });
-
-  test('those that have waited are ready when it is back', async () => {
-    await kafka.restart();
-    for (const name of ROLES) {
-      const role = of(patient, name);
-      expect(waits(role)).not.toEqual([]);
-      await role.ready();
-      await role.stop();
+describe.each(ROLES)('a %s', (name) => {
+  test('that starts while Kafka is away waits, is ready when it is back, and SIGTERM ends it meanwhile with 0', async () => {
+    await takeAway();
+    try {
+      const [patient, stopped] = [start(name), start(name)];
+      await waitsFor(stopped, /KAFKA_BROKERS: cannot reach 127\.0\.0\.1/);
+      await stopped.stop();
+      expect(stopped.stderr()).not.toContain('stopping took too long');
+      await bringBack();
+      await patient.ready();
+      await patient.stop();
+    } finally {
+      await bringBack();
     }
   });
-});
 
-test.each(ROLES)('a %s that starts while the registry is away waits, and SIGTERM ends it with 0', async (name) => {
-  const role = start(name, { SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1' });
-  await waitsFor(role, /SCHEMA_REGISTRY_URL: cannot use http:\/\/127\.0\.0\.1:1/);
-  await role.stop();
+  test('that is told to stop while Kafka is away ends with 0, and waits for nothing', async () => {
+    const role = start(name);
+    await role.ready();
+    await takeAway();
+    try {
+      await until(`${name} not to be ready`, LIMIT_MS, async () =>
+        (await role.get('/health/ready')).includes('"failing"'),
+      );
+      await role.stop();
+      expect(role.stderr()).not.toContain('stopping took too long');
+    } finally {
+      await bringBack();
+    }
+  });
+
+  test('that starts while the registry is away waits, and SIGTERM ends it with 0', async () => {
+    const role = start(name, { SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1' });
+    await waitsFor(role, /SCHEMA_REGISTRY_URL: cannot use http:\/\/127\.0\.0\.1:1/);
+    await role.stop();
+  });
 });
 
 test('a role waits for a broker that takes connections and says nothing, and SIGTERM ends it with 0', async () => {
