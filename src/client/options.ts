@@ -83,10 +83,7 @@ function pass(logger: ClientLogger | undefined, line: string): void {
 
 /** Messages of the rooms below name the settings of the command line: here options are meant. The longer names first. */
 const OPTION_NAMES: readonly (readonly [RegExp, string | ((name: string, part: string) => string)])[] = [
-  [/\bTLS_CA(?:_FILE)?/g, 'registry.tls.ca'],
-  // On the command line the registry gets the certificate of Kafka.
-  [/(?<=SCHEMA_REGISTRY_URL.*)KAFKA_SSL_(CERT|KEY)(?:_FILE)?/g, (_, part) => `registry.tls.${part.toLowerCase()}`],
-  [/KAFKA_SSL_(CA|CERT|KEY)(?:_FILE)?/g, (_, part) => `tls.${part.toLowerCase()}`],
+  [/set KAFKA_SSL=false/g, 'leave out the option tls'],
   [/ \(with SCHEMA_REGISTRY_OAUTH_TOKEN_URL those of the client\)/g, ''],
   [/SCHEMA_REGISTRY_(USERNAME|PASSWORD|TOKEN)/g, (_, part) => `registry.${part.toLowerCase()}`],
   [/KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and the KAFKA_SASL_OAUTH_… settings/g, 'sasl.token'],
@@ -100,12 +97,16 @@ const OPTION_NAMES: readonly (readonly [RegExp, string | ((name: string, part: s
     'Is the option prefix that of the pipeline? Create the topics: queuefold setup',
   ],
 ];
+/** On the command line Kafka and the registry share a client certificate; here each has options of its own. */
+const TLS_NAMES = /(?:KAFKA_SSL|TLS)_(CA|CERT|KEY)(?:_FILE)?/g;
 
 /** The error as a program's author reads it, of the same kind. */
 export function inOptions(error: unknown): Error {
+  const message = messageOf(error);
+  const tls = message.startsWith('SCHEMA_REGISTRY_URL') ? 'registry.tls' : 'tls';
   const text = OPTION_NAMES.reduce(
     (said, [name, option]) => (typeof option === 'string' ? said.replace(name, option) : said.replace(name, option)),
-    messageOf(error),
+    message.replace(TLS_NAMES, (_, part: string) => `${tls}.${part.toLowerCase()}`),
   );
   if (error instanceof UsageError) return new UsageError(text, { cause: error });
   return error instanceof OperatorError ? new OperatorError(text, { cause: error }) : new Error(text, { cause: error });

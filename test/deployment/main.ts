@@ -12,6 +12,12 @@ mainOfProject('deployment', [
     lack: () => failureOf(join(packageRoot(), 'test', 'tools', 'install'), []),
   },
   {
+    what: 'consumers',
+    remedy: 'They need Python 3 with venv, Java 17 and Maven, and the registries of both',
+    tests: '/test/deployment/consume\\.',
+    lack: () => failureOf('sh', ['-c', 'python3 -c "import venv, ensurepip" && java -version && mvn -version']),
+  },
+  {
     what: 'images',
     remedy: 'Debian: apt-get install --no-install-recommends podman runc',
     tests: '/test/deployment/image\\.',

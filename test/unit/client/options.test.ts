@@ -3,6 +3,7 @@ import { openQueueTable, openVisits, type VisitsOptions } from '../../../src/cli
 import { inOptions, loggerFor } from '../../../src/client/options';
 import { AwayError, UsageError } from '../../../src/common';
 import { REGISTRY_CREDENTIALS } from '../../../src/log/codec/registry';
+import { REGISTRY_CREDENTIALS } from '../../../src/log/codec/registry';
 
 const RIGHT = { brokers: ['127.0.0.1:1'], registry: 'http://127.0.0.1:1' };
 const PEM = '-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n';
@@ -56,13 +57,17 @@ describe('options of the client', () => {
 
   test.each([
     [
-      'KAFKA_BROKERS: cannot reach a:1 (x). Set KAFKA_SSL_CA_FILE to it.',
-      'brokers: cannot reach a:1 (x). Set tls.ca to it.',
+      'KAFKA_BROKERS: cannot reach a:1 (x). Set KAFKA_SSL_CA_FILE to it, or set KAFKA_SSL=false.',
+      'brokers: cannot reach a:1 (x). Set tls.ca to it, or leave out the option tls.',
     ],
-    ['SCHEMA_REGISTRY_URL: no. Set KAFKA_SSL_CERT_FILE.', 'registry: no. Set registry.tls.cert.'],
-    ['SCHEMA_REGISTRY_URL: no. Set TLS_CA_FILE.', 'registry: no. Set registry.tls.ca.'],
-    ['KAFKA_BROKERS: no. Set KAFKA_SSL_CERT_FILE.', 'brokers: no. Set tls.cert.'],
-    [`Check ${REGISTRY_CREDENTIALS}.`, 'Check registry.username and registry.password, or registry.token.'],
+    [
+      'SCHEMA_REGISTRY_URL: no. Set TLS_CA_FILE, or KAFKA_SSL_CERT_FILE.',
+      'registry: no. Set registry.tls.ca, or registry.tls.cert.',
+    ],
+    [
+      `SCHEMA_REGISTRY_URL: no. Check ${REGISTRY_CREDENTIALS}.`,
+      'registry: no. Check registry.username and registry.password, or registry.token.',
+    ],
     ['Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME.', 'Check sasl.mechanism, sasl.username.'],
     [
       'Topic a does not exist. Create the topics: queuefold setup',
