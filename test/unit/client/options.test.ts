@@ -3,7 +3,6 @@ import { openQueueTable, openVisits, type VisitsOptions } from '../../../src/cli
 import { inOptions, loggerFor } from '../../../src/client/options';
 import { AwayError, UsageError } from '../../../src/common';
 import { REGISTRY_CREDENTIALS } from '../../../src/log/codec/registry';
-import { REGISTRY_CREDENTIALS } from '../../../src/log/codec/registry';
 
 const RIGHT = { brokers: ['127.0.0.1:1'], registry: 'http://127.0.0.1:1' };
 const PEM = '-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n';
