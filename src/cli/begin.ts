@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AwayError, messageOf } from '../common';
+import { AwayError, messageOf, MissingError } from '../common';
 import type { Logger } from '../ops';
 
 export interface Beginning<T> {
-  /** Begins anew each time: what a failed attempt had begun, it has ended. AwayError: another one may succeed. */
+  /** Begins anew each time: what a failed attempt had begun, it has ended. AwayError, MissingError: another one may succeed. */
   attempt(): Promise<T>;
   /** Told to stop: whatever is under way is left to the end of the process. */
   readonly signal: AbortSignal;
@@ -19,7 +19,8 @@ const PAUSE_MS = 3_000;
 const TELL_EVERY_MS = 5_000;
 
 /**
- * Begins what needs others, and waits for those that are away, for as long as it takes: an orchestrator that starts a
+ * Begins what needs others, and waits for those that are away and for what `setup` has yet to make, for as long as it
+ * takes: an orchestrator that starts a
  * process again and again would wait for minutes between two starts. What no waiting can mend is thrown at once.
  * @throws AbortError when it is told to stop meanwhile
  */
@@ -37,7 +38,7 @@ export async function begin<T>(options: Beginning<T>): Promise<T> {
         onWaiting(null);
         return begun;
       } catch (error) {
-        if (!(error instanceof AwayError)) throw error;
+        if (!(error instanceof AwayError || error instanceof MissingError)) throw error;
         const message = messageOf(error);
         onWaiting(message);
         if (waitingFor !== message) {

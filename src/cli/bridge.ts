@@ -34,7 +34,6 @@ export async function runBridge(context: Context, { events: files }: BridgeFlags
         genesys,
         ...(files === undefined ? {} : { lines: recordedLines(files, io.stdin) }),
       }),
-    routes: isOpen ? { '/events': ['POST', 'OPTIONS'] } : {},
   });
   const progress = { allSent: false };
   const imported = bridge.linesSent?.then(

@@ -1,12 +1,12 @@
 import { AwayError, OperatorError } from '../common';
 import { type Config, requireGroups } from '../config';
 import { startFoldRole } from '../fold';
-import { type Answer, checkHealth, type CheckResult, type Checks, livenessOf, type Routes, startOpsHttp } from '../ops';
 import { startSinkRole } from '../sink';
 import { checkStore, connectStore, type ServerOptions, type Store } from '../store';
 import { type Connected, connectKafka, type RoleParts, type RunningRole, tlsMaterial } from '../wiring';
 import { begin } from './begin';
 import { tracingOf, type Context } from './context';
+import { eventsRoutes, serveRoles } from './serve-roles';
 
 /** `queuefold fold` or `sink`: one role, a process each, any number of them. */
 export async function runRole(context: Context, name: 'fold' | 'sink'): Promise<void> {
@@ -23,7 +23,7 @@ export async function runRole(context: Context, name: 'fold' | 'sink'): Promise<
 }
 
 /** ClickHouse may go away between the check and what comes after it, too. */
-async function withStore<R>(store: Store, start: (store: Store) => Promise<R>): Promise<R> {
+export async function withStore<R>(store: Store, start: (store: Store) => Promise<R>): Promise<R> {
   await checkStore(store);
   try {
     return await start(store);
@@ -36,45 +36,26 @@ async function withStore<R>(store: Store, start: (store: Store) => Promise<R>): 
 export interface HostedRole<R extends RunningRole> {
   readonly name: R['name'];
   start(parts: RoleParts): Promise<R>;
-  /** Methods of the paths that the role serves; until it is there, the answer is 503. */
-  readonly routes?: Readonly<Record<string, readonly string[]>>;
 }
 
 /**
  * Starts a role in this process, with its metrics and health; the shutdown stops it. Waits for Kafka, the registry and
- * ClickHouse, not ready meanwhile.
+ * ClickHouse, and for what `setup` has yet to make, not ready meanwhile.
  * @throws AbortError when it is told to stop before
  */
 export async function hostRole<R extends RunningRole>(context: Context, hosted: HostedRole<R>): Promise<R> {
   const { config, logger, metrics, shutdown } = context;
   const { name } = hosted;
   const tracing = await tracingOf(context);
-  // Health answers from the beginning: not ready, until the role is there.
-  let role: R | null = null;
-  let waitingFor: string | null = null;
-  let alive = (): CheckResult => ({ ok: true, detail: 'starting' });
-  const ops = await startOpsHttp({
-    ...config.http,
-    registry: metrics.served([name]),
-    ready: readiness(
-      name,
-      () => role,
-      () => (waitingFor === null ? 'starting' : `waiting: ${waitingFor}`),
-    ),
-    live: { [name]: () => alive() },
-    routes: servedBy(() => role, hosted.routes ?? {}),
-    logger,
-  });
-  shutdown.onStop('metrics and health', () => ops.stop());
-  logger.info({ role: name, metrics: `${ops.url}/metrics` }, 'starting');
+  const served = await serveRoles(context, { names: [name], routes: eventsRoutes(context) });
+  logger.info({ role: name, metrics: `${served.url}/metrics` }, 'starting');
   const running = await begin({
     attempt: () => attempt(context, (connected) => hosted.start({ config, logger, metrics, tracing, ...connected })),
-    onWaiting: (message) => void (waitingFor = message),
+    onWaiting: served.waitsFor,
     signal: shutdown.signal,
     logger: logger.child({ role: name }),
   });
-  role = running;
-  alive = livenessOf(running);
+  served.show(running);
   shutdown.onStop(name, () => running.stop());
   return running;
 }
@@ -101,39 +82,6 @@ async function attempt<R>(
 
 /** Of the registry: it is waited for here. */
 const ONE_TRY = 1;
-/** Below the time-out of the whole answer, so that the check that does not answer is named. */
-const ROLE_CHECK_TIMEOUT_MS = 1_500;
-
-function readiness(name: string, role: () => RunningRole | null, starting: () => string): Checks {
-  return {
-    [name]: async () => {
-      const ready = role()?.ready;
-      if (ready === undefined) return { ok: false, detail: starting() };
-      const { ok, checks } = await checkHealth(ready, ROLE_CHECK_TIMEOUT_MS);
-      const details = Object.entries(checks).map(
-        ([check, { ok: well, detail = well ? 'ok' : 'failing' }]) => `${check}: ${detail}`,
-      );
-      return { ok, detail: details.join('; ') };
-    },
-  };
-}
-
-const STARTING: Answer = {
-  status: 503,
-  contentType: 'application/json',
-  body: '{"error":"starting"}\n',
-  headers: { 'retry-after': '5' },
-};
-
-function servedBy(role: () => RunningRole | null, routes: Readonly<Record<string, readonly string[]>>): Routes {
-  return Object.fromEntries(
-    Object.entries(routes).map(([path, methods]) => [
-      path,
-      { methods, handle: (request) => role()?.routes?.[path]?.handle(request) ?? Promise.resolve(STARTING) },
-    ]),
-  );
-}
-
 export function configuredStore({ config, shutdown }: Pick<Context, 'config' | 'shutdown'>): Store {
   const store = connectStore(storeOptions(config));
   shutdown.onStop('ClickHouse client', () => store.close());

@@ -19,8 +19,9 @@ import type { Shutdown } from '../ops';
 import type { SimulatorOptions } from '../simulator';
 import { connectStore, type Store } from '../store';
 import { type Connected, connectKafka, kafkaConnection, registryOptions, setUp, setUpTables } from '../wiring';
+import { begin } from './begin';
 import type { Context } from './context';
-import { configuredStore } from './role';
+import { configuredStore, withStore } from './role';
 import { startListening } from './simulate';
 
 /** Label and address, for people. */
@@ -63,11 +64,17 @@ export interface LogPart extends Connected {
   readonly ended: Promise<OperatorError | undefined>;
 }
 
+interface KafkaWishes {
+  readonly withUrls: (brokers: readonly string[], registry: string) => Config;
+  /** As of `begin`. */
+  readonly onWaiting: (message: string | null) => void;
+}
+
 /** Kafka and registry: configured, in a container, or embedded; then topics, schemas and tables. */
 export async function openKafka(
   context: Context,
   store: Store,
-  withUrls: (brokers: readonly string[], registry: string) => Config,
+  { withUrls, onWaiting }: KafkaWishes,
 ): Promise<LogPart> {
   const { config, shutdown, logger, metrics } = context;
   const { dataDir } = config;
@@ -79,13 +86,15 @@ export async function openKafka(
   ]);
   const complete = withUrls(kafka.brokers, registry.url);
   onProgress('topics, schemas, tables');
-  await setUp({
+  const setup = {
     config: complete,
     kafka: kafkaConnection(complete, kafka.brokers, logger),
     registry: registryOptions(complete, registry.url, logger),
     store,
     mode: 'apply',
-  });
+  } as const;
+  // What is configured may be away, as for the roles.
+  await begin({ attempt: () => withStore(store, () => setUp(setup)), onWaiting, signal: shutdown.signal, logger });
   const connected = connectKafka(complete, logger, metrics);
   shutdown.onStop('Kafka clients', () => connected.log.close());
   return {

@@ -3,13 +3,24 @@ import { OperatorError, UsageError } from '../common';
 import { type Config, type SettingKey, withDefaults } from '../config';
 import { acquireDataDir, keepPrivate, loadEngine } from '../embedded';
 import { startFoldRole } from '../fold';
-import { livenessOf, startOpsHttp } from '../ops';
 import { startSinkRole } from '../sink';
 import { boardModel, startLiveView } from './board';
 import { tracingOf, type Context } from './context';
+import { eventsRoutes, serveRoles, type ServedRoles } from './serve-roles';
 import { refuseForRealGenesys, simulationOf } from './simulation';
 import { START_SIMULATION, type SimulationFlags } from './simulation-flags';
-import { memoryDir, openGenesys, openKafka, openMemoryLog, openStore, progressOf, type Where } from './start-parts';
+import {
+  type GenesysPart,
+  type LogPart,
+  memoryDir,
+  openGenesys,
+  openKafka,
+  openMemoryLog,
+  openStore,
+  progressOf,
+  type StorePart,
+  type Where,
+} from './start-parts';
 
 export interface StartFlags extends SimulationFlags {
   readonly log: 'kafka' | 'memory';
@@ -18,7 +29,7 @@ export interface StartFlags extends SimulationFlags {
 /** `queuefold start`: everything on one machine; each configured part is used instead of its embedded one. */
 export async function runStart(context: Context, flags: StartFlags): Promise<void> {
   const started = withStartDefaults(context);
-  const { config, logger, metrics, shutdown, io, quiet } = started;
+  const { config, shutdown, io } = started;
   if (flags.log === 'memory' && config.clickhouse.url !== undefined) {
     throw new UsageError(
       'CLICKHOUSE_URL: not with --log memory, whose offsets begin anew with every start; unset it, or use --log kafka',
@@ -33,59 +44,24 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
   io.detachStdin?.('unused');
   const lock = await acquireDataDir(config.dataDir);
   shutdown.onStop('data directory', () => lock.release());
-  const progress = progressOf(started);
+  // Before what takes minutes: a taken port is told at once.
+  const served = await serveRoles(started, { names: ['bridge', 'fold', 'sink'], routes: eventsRoutes(started) });
   // The line of the progress gives way to lines of the log.
   if (io.stderr.isTTY === true) started.redirectLogs((line) => void io.stderr.write(`\r\x1b[K${line}`));
-
-  progress('ClickHouse');
-  const storeDir = flags.log === 'memory' ? memoryDir(config.dataDir) : config.dataDir;
-  const { store, where: storeWhere } = await openStore(started, storeDir);
-  progress(flags.log === 'memory' ? 'tables' : 'Kafka and schema registry');
-  const kafka =
-    flags.log === 'memory'
-      ? await openMemoryLog(started, store)
-      : await openKafka(started, store, (brokers, registry) => withUrls(config, brokers, registry));
-  const { log, schemas, topics } = kafka;
-  progress('Genesys');
+  const { store, kafka } = await openStoreAndLog(started, flags, served);
+  progressOf(started)('Genesys');
   const genesys = await openGenesys(started, simulation);
   if (shutdown.signal.aborted) return;
 
-  const tracing = await tracingOf(started);
-  const parts = { config, logger, metrics, log, schemas, topics, tracing };
-  progress('fold, sink, bridge');
-  const [fold, sink] = await Promise.all([startFoldRole(parts), startSinkRole({ ...parts, store })]);
-  shutdown.onStop('sink', () => sink.stop());
-  shutdown.onStop('fold', () => fold.stop());
-  const bridge = await startBridgeRole({ ...parts, genesys });
-  shutdown.onStop('bridge', () => bridge.stop());
-
-  const ops = await startOpsHttp({
-    ...config.http,
-    registry: metrics.served(['bridge', 'fold', 'sink']),
-    ready: { ...bridge.ready, ...fold.ready, ...sink.ready },
-    live: { bridge: livenessOf(bridge), fold: livenessOf(fold), sink: livenessOf(sink) },
-    routes: bridge.routes ?? {},
-    logger,
-  });
-  shutdown.onStop('metrics and health', () => ops.stop());
-  const where: Where = [
+  const roles = await startRoles(started, { store, kafka, genesys });
+  for (const role of Object.values(roles)) served.show(role);
+  tellWhere(started, roles.bridge, [
     ...kafka.where,
-    ['Topics', `${topics.state} (compacted), ${topics.events}, ${topics.deadLetters}`],
-    ...storeWhere,
-    ['Metrics', `${ops.url}/metrics`],
+    ['Topics', `${kafka.topics.state} (compacted), ${kafka.topics.events}, ${kafka.topics.deadLetters}`],
+    ...store.where,
+    ['Metrics', `${served.url}/metrics`],
     ...genesys.where,
-  ];
-  if (io.stderr.isTTY === true) {
-    io.stderr.write('\r\x1b[K');
-    started.redirectLogs(null);
-  }
-  if (io.stdout.isTTY !== true && !quiet) {
-    io.stderr.write(where.map(([label, value]) => `${label.padEnd(10)} ${value}\n`).join(''));
-  }
-  const view = startLiveView(started, () =>
-    boardModel(bridge.rows(), Date.now(), { where, names: bridge.queueNames() }),
-  );
-  shutdown.onStop('view', () => view.stop());
+  ]);
 
   const lost = lock.lost.then(() => {
     throw new OperatorError(
@@ -97,8 +73,64 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
     return new Promise<void>(() => undefined);
   });
   // `until` waits for everything it is given to end; the parts that never end by themselves are only raced.
-  const ended = Promise.race([lost, failed, bridge.done, fold.done, sink.done]);
+  const ended = Promise.race([lost, failed, ...Object.values(roles).map(({ done }) => done)]);
   await shutdown.until(ended);
+}
+
+interface Parts {
+  readonly store: StorePart;
+  readonly kafka: LogPart;
+  readonly genesys: GenesysPart;
+}
+
+async function openStoreAndLog(
+  context: Context,
+  flags: StartFlags,
+  served: ServedRoles,
+): Promise<Pick<Parts, 'store' | 'kafka'>> {
+  const { config } = context;
+  const inMemory = flags.log === 'memory';
+  const progress = progressOf(context);
+  progress('ClickHouse');
+  const store = await openStore(context, inMemory ? memoryDir(config.dataDir) : config.dataDir);
+  progress(inMemory ? 'tables' : 'Kafka and schema registry');
+  const kafka = inMemory
+    ? await openMemoryLog(context, store.store)
+    : await openKafka(context, store.store, {
+        withUrls: (brokers, registry) => withUrls(config, brokers, registry),
+        onWaiting: served.waitsFor,
+      });
+  return { store, kafka };
+}
+
+async function startRoles(context: Context, { store: { store }, kafka, genesys }: Parts) {
+  const { config, logger, metrics, shutdown } = context;
+  const { log, schemas, topics } = kafka;
+  const tracing = await tracingOf(context);
+  const parts = { config, logger, metrics, log, schemas, topics, tracing };
+  progressOf(context)('fold, sink, bridge');
+  const [fold, sink] = await Promise.all([startFoldRole(parts), startSinkRole({ ...parts, store })]);
+  shutdown.onStop('sink', () => sink.stop());
+  shutdown.onStop('fold', () => fold.stop());
+  const bridge = await startBridgeRole({ ...parts, genesys });
+  shutdown.onStop('bridge', () => bridge.stop());
+  return { bridge, fold, sink };
+}
+
+/** Where to look: lines, or the live table with them beneath. */
+function tellWhere(context: Context, bridge: Awaited<ReturnType<typeof startBridgeRole>>, where: Where): void {
+  const { io, quiet, shutdown } = context;
+  if (io.stderr.isTTY === true) {
+    io.stderr.write('\r\x1b[K');
+    context.redirectLogs(null);
+  }
+  if (io.stdout.isTTY !== true && !quiet) {
+    io.stderr.write(where.map(([label, value]) => `${label.padEnd(10)} ${value}\n`).join(''));
+  }
+  const view = startLiveView(context, () =>
+    boardModel(bridge.rows(), Date.now(), { where, names: bridge.queueNames() }),
+  );
+  shutdown.onStop('view', () => view.stop());
 }
 
 /** A single machine needs less of everything; what simulated conversations go to is never taken for real. */

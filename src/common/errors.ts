@@ -13,6 +13,11 @@ export class AwayError extends OperatorError {
   override readonly name = 'AwayError';
 }
 
+/** What the message names is not there yet, and `queuefold setup` makes it: whoever can wait tries again. */
+export class MissingError extends OperatorError {
+  override readonly name = 'MissingError';
+}
+
 /** Wrong usage or configuration: the message names the variable or flag, what was wrong and what is allowed. */
 export class UsageError extends OperatorError {
   override readonly name = 'UsageError';

@@ -6,7 +6,7 @@ export {
   deadLetterLimits,
   tooManyDeadLetters,
 } from './dead-letter-limit';
-export { AwayError, messageOf, OperatorError, UsageError } from './errors';
+export { AwayError, messageOf, MissingError, OperatorError, UsageError } from './errors';
 export { type Fetch, fetchWith } from './fetch';
 export { check, failed, type Finding, type Findings, ok, type Outcome, skipped, warning } from './finding';
 export { type Io, type OutputStream, processIo, write } from './io';

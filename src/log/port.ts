@@ -29,7 +29,7 @@ export interface Log {
   explain(error: unknown): Promise<string>;
   /**
    * Whether the log answers and has these topics: the first contact of whoever uses it.
-   * @throws AwayError when nobody answers, UsageError where a setting is wrong, OperatorError for a topic that is missing
+   * @throws AwayError when nobody answers, UsageError where a setting is wrong, MissingError for a topic that is not there
    */
   reach(topics: readonly string[]): Promise<void>;
   /** Whether an error of this log may pass by itself: brokers that are away, starting or choosing a leader. */

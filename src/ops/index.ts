@@ -3,7 +3,7 @@ export { checkHttpPort, checkProcess, processFacts } from './doctor';
 export { collectProcessMetrics } from './exposition';
 export { checkHealth, type CheckResult, type Checks, livenessOf } from './health';
 export { readBody } from './http-body';
-export { type Answer, type Route, type Routes, startOpsHttp } from './http';
+export { type Answer, type OpsHttp, type Route, type Routes, startOpsHttp } from './http';
 export { observeLatency, type Received } from './latency';
 export { createLogging, type Logger, type Logging, type LogLevel } from './logging';
 export { foreignRequest } from './loopback';

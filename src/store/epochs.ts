@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OperatorError } from '../common';
+import { MissingError, OperatorError } from '../common';
 import { identifier, type Store } from './client';
 import { MAX_EPOCH } from './encode';
 import { UNKNOWN_TABLE, codeOf } from './errors';
@@ -71,7 +71,7 @@ async function readEpochs(store: Store): Promise<readonly Epoch[]> {
     return await result.json<Epoch>();
   } catch (error) {
     if (codeOf(error) !== UNKNOWN_TABLE) throw error;
-    throw new OperatorError(
+    throw new MissingError(
       `ClickHouse database ${store.database} lacks the table queue_conversation_epochs. Bring the tables to this ` +
         'version: queuefold setup',
     );

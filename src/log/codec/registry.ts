@@ -8,6 +8,7 @@ import {
   explainTls,
   fetchWith,
   messageOf,
+  MissingError,
   OperatorError,
   peerOf,
   type TlsProblem,
@@ -49,7 +50,7 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
           const id = field(reply.body, 'id');
           if (reply.status === 200 && typeof id === 'number') return id;
           if (reply.status === 404) {
-            throw new OperatorError(
+            throw new MissingError(
               `SCHEMA_REGISTRY_URL: ${options.url} does not know this version's schema of subject ${subject}. Run \`queuefold setup\` first.`,
             );
           }

@@ -1,4 +1,4 @@
-import { messageOf, OperatorError, UsageError } from '../../common';
+import { messageOf, MissingError, UsageError } from '../../common';
 import type { Metrics } from '../../ops';
 import type { Log, LogProducer, Topology } from '../port';
 import { adoptPartitions } from '../runtime/adopt';
@@ -119,7 +119,7 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
 /** Whatever is still under way then is ended with the process. */
 const CLOSE_WITHIN_MS = 5_000;
 
-/** @throws OperatorError when the topic does not exist */
+/** @throws MissingError when the topic does not exist */
 async function partitionsOf(service: Service, topic: string): Promise<readonly number[]> {
   try {
     return await service.ask([topic], (cluster) =>
@@ -134,7 +134,7 @@ async function partitionsOf(service: Service, topic: string): Promise<readonly n
       );
     }
     if (!isUnknownTopic(error)) throw error;
-    throw new OperatorError(`Topic ${topic} does not exist. Create the topics: queuefold setup`, { cause: error });
+    throw new MissingError(`Topic ${topic} does not exist. Create the topics: queuefold setup`, { cause: error });
   }
 }
 

@@ -123,6 +123,49 @@ test('a sink that starts while ClickHouse is away waits, and SIGTERM ends it wit
   await role.stop();
 });
 
+test('a role waits for topics that setup has yet to make', async () => {
+  const more = { TOPIC_PREFIX: `later-${Date.now()}` };
+  const role = start('fold', more);
+  await waitsFor(role, /Topic later-\d+\.\S+ does not exist\. Create the topics: queuefold setup/);
+  await startQueuefold(['setup'], { ...env, ...more }).done();
+  await role.ready();
+  await role.stop();
+});
+
+describe('start', () => {
+  let dataDir: string;
+  beforeAll(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'queuefold-waiting-start-'));
+    disposers.push(() => rm(dataDir, { recursive: true }));
+  });
+
+  test('waits for a configured part that is away, and SIGTERM ends it with 0', async () => {
+    const CLICKHOUSE_URL = 'http://127.0.0.1:1';
+    const running = start('start', { CLICKHOUSE_URL, DATA_DIR: dataDir });
+    const what = /CLICKHOUSE_URL: cannot reach ClickHouse at http:\/\/127\.0\.0\.1:1/;
+    await until('it to say twice what it waits for', LIMIT_MS, () => {
+      if (/queuefold: /.test(running.stderr())) throw new Error(running.stderr());
+      return waits(running).filter((line) => what.test(line)).length >= 2;
+    });
+    await running.stop();
+  });
+
+  test('names a taken port before it makes or waits for anything', async () => {
+    const taken: Server = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    disposers.push(() => new Promise((resolve) => taken.close(resolve)));
+    const address = taken.address();
+    const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+    const running = start('start', {
+      CLICKHOUSE_URL: 'http://127.0.0.1:1',
+      DATA_DIR: dataDir,
+      HTTP_PORT: String(port),
+    });
+    await expect(running.done()).rejects.toThrow(new RegExp(`ended with 1\\n(.*\\n)*queuefold: HTTP_PORT: .*${port}`));
+    expect(running.stderr()).not.toContain('starting: ClickHouse');
+  });
+});
+
 describe('what no waiting can mend ends with 2', () => {
   let secure: SecureKafka;
   let folder: string;
