@@ -204,7 +204,7 @@ export async function createSink(options: SinkOptions): Promise<RunningSink> {
   return {
     done,
     ready: () => phase === 'running' && source.ready() && writer.state().available,
-    state: writer.state,
+    state: () => writer.state(),
     turns: source.turns,
     stored: partitions.stored,
     stop: () => (stopping ??= stop()),

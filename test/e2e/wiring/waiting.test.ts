@@ -126,7 +126,7 @@ test('a sink that starts while ClickHouse is away waits, and SIGTERM ends it wit
 test('a role waits for topics that setup has yet to make', async () => {
   const more = { TOPIC_PREFIX: `later-${Date.now()}` };
   const role = start('fold', more);
-  await waitsFor(role, /Topic later-\d+\.\S+ does not exist\. Create the topics: queuefold setup/);
+  await waitsFor(role, /subject later-\d+\.\S+ Run `queuefold setup` first|Topic later-\d+\.\S+ does not exist/);
   await startQueuefold(['setup'], { ...env, ...more }).done();
   await role.ready();
   await role.stop();
