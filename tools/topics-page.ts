@@ -2,7 +2,7 @@ import { topicDefinitions, topicNames, type TopicDefinition, type TopicNames } f
 
 const NAMES = topicNames('genesys');
 
-type Topic = Exclude<keyof TopicNames, 'prefix' | 'foldGroup' | 'sinkGroup' | 'rebuildGroup'>;
+type Topic = Exclude<keyof TopicNames, 'prefix' | `${string}Group`>;
 
 /** Of every topic. The compiler knows whether one is missing. */
 const ABOUT: Readonly<Record<Topic, { readonly what: string; readonly key: string; readonly schema: string }>> = {
@@ -18,7 +18,9 @@ const GROUPS: readonly (readonly [string, string])[] = [
   [NAMES.foldGroup, 'consumer group of the folds'],
   [`${NAMES.foldGroup}-…`, 'transactional ids of the folds, one for each partition of the events topic'],
   [NAMES.sinkGroup, 'consumer group of the sinks'],
+  [NAMES.visitSinkGroup, 'the same for visits'],
   [NAMES.rebuildGroup, 'consumer group of `queuefold rebuild`'],
+  [NAMES.visitRebuildGroup, 'the same for visits'],
 ];
 
 const INTRODUCTION = `# Topics

@@ -115,7 +115,7 @@ async function openConfigured(context: Context, place: ReplayPlace): Promise<Con
   const { kafka } = requireGroups(config, ['kafka', 'registry']);
   const connection = kafkaConnection(config, kafka.brokers, logger);
   const topics = topicNames(place.prefix);
-  for (const group of [topics.foldGroup, topics.sinkGroup]) {
+  for (const group of [topics.foldGroup, topics.sinkGroup, topics.visitSinkGroup]) {
     if (await withKafkaAdmin(connection, (admin) => admin.groupIsActive(group))) {
       throw new UsageError(`--prefix: "${place.prefix}" is used by the running group ${group}; name another prefix`);
     }
@@ -185,8 +185,21 @@ export async function startReplaySink(
   const sink = await startSinkRole({ config: flushing, logger, metrics, ...parts }, { names: 'left-out' });
   shutdown.onStop('sink', () => sink.stop());
   return {
-    stored: (lastOffsets) => Promise.race([untilStored(sink, lastOffsets, shutdown.signal), sink.done]),
+    stored: (lastOffsets) =>
+      Promise.race([
+        untilStored(sink, lastOffsets, shutdown.signal).then(() => untilVisits(sink, parts, shutdown.signal)),
+        sink.done,
+      ]),
   };
+}
+
+/** As far as their topic reaches now: with VISITS=off nobody stores any. */
+async function untilVisits(sink: RunningSinkRole, { log, topics }: Connected, signal: AbortSignal): Promise<void> {
+  if (sink.visitsStored() === null) return;
+  const ends = await log.endOffsets(topics.visits);
+  const isStored = (): boolean =>
+    [...ends].every(([partition, end]) => end === 0 || (sink.visitsStored()?.get(partition) ?? 0) >= end);
+  while (!isStored()) await sleep(20, undefined, { signal });
 }
 
 async function untilStored(

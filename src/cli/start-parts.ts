@@ -127,7 +127,7 @@ export async function openMemoryLog({ config, shutdown, logger, metrics }: Conte
     metrics,
   });
   shutdown.onStop('log', () => log.close());
-  for (const topic of [topics.visits, topics.deadLetters]) await discard(log, topic);
+  await discard(log, topics.deadLetters);
   return {
     log,
     schemas: createLocalSchemas(),

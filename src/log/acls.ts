@@ -17,12 +17,14 @@ export interface Acl {
 /** All that a role needs at Kafka, and nothing more. */
 export function aclsOf(role: AclRole, names: TopicNames): readonly Acl[] {
   const { prefix, events, state, visits, changelog, deadLetters, foldGroup } = names;
-  const storing = (groupName: string): readonly Acl[] => [
+  const storing = (groupName: string, visitGroupName: string): readonly Acl[] => [
     // DescribeConfigs: how long the topic keeps tombstones.
     topic(state, 'Read', 'DescribeConfigs'),
+    topic(visits, 'Read'),
     topic(names.names, 'Read'),
     topic(deadLetters, 'Write'),
     group(groupName),
+    group(visitGroupName),
   ];
   switch (role) {
     case 'bridge':
@@ -46,9 +48,9 @@ export function aclsOf(role: AclRole, names: TopicNames): readonly Acl[] {
         { resource: 'transactional-id', name: `${foldGroup}-`, pattern: 'prefixed', operations: ['Write'] },
       ];
     case 'sink':
-      return storing(names.sinkGroup);
+      return storing(names.sinkGroup, names.visitSinkGroup);
     case 'rebuild':
-      return storing(names.rebuildGroup);
+      return storing(names.rebuildGroup, names.visitRebuildGroup);
     case 'erase':
       // It looks for addresses and visits, asks the fold by an event, and waits for its tombstones.
       return [topic(events, 'Read', 'Write'), topic(state, 'Read'), topic(changelog, 'Read'), topic(visits, 'Read')];

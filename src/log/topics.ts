@@ -13,8 +13,11 @@ export interface TopicNames {
   readonly foldGroup: string;
   /** The consumer group of the sink. */
   readonly sinkGroup: string;
+  /** Of the sink, for the visits. */
+  readonly visitSinkGroup: string;
   /** Of `queuefold rebuild`. */
   readonly rebuildGroup: string;
+  readonly visitRebuildGroup: string;
 }
 
 /** @param prefix `TOPIC_PREFIX`, e.g. `genesys` */
@@ -29,7 +32,9 @@ export function topicNames(prefix: string): TopicNames {
     names: `${prefix}.names.v1`,
     foldGroup: `${prefix}-fold`,
     sinkGroup: `${prefix}-sink`,
+    visitSinkGroup: `${prefix}-sink-visits`,
     rebuildGroup: `${prefix}-sink-rebuild`,
+    visitRebuildGroup: `${prefix}-sink-rebuild-visits`,
   };
 }
 

@@ -260,7 +260,7 @@ export function createMetrics() {
     lowWatermark: all.gauge(
       'low_watermark_timestamp_seconds',
       'Everything that had come in by then is through the stage: goes on without traffic, stands when the stage does',
-      { stage: ['kafka', 'state', 'store'], partition: { bounded: 'partitions; empty for kafka' } },
+      { stage: ['kafka', 'state', 'store', 'visits'], partition: { bounded: 'partitions; empty for kafka' } },
     ),
   };
 

@@ -41,6 +41,7 @@ export function createBatchLoop(options: BatchLoopOptions): BatchLoop {
   let phase: 'running' | 'draining' | 'ended' = 'running';
   let underWay = 0;
   let rowsUnderWay = 0;
+  let toldRows = 0;
   let paused = false;
   let timer: NodeJS.Timeout | undefined;
   /** The end of every batch that was begun: stored and committed, one after the other. */
@@ -56,9 +57,16 @@ export function createBatchLoop(options: BatchLoopOptions): BatchLoop {
       metrics.sinkBatches.inc({ trigger });
       begin(batch);
     }
-    metrics.sinkBufferRows.set(buffer.rows() + rowsUnderWay);
+    tell();
     throttle();
     arm();
+  };
+
+  /** Of all loops of the process together. */
+  const tell = (): void => {
+    const rows = buffer.rows() + rowsUnderWay;
+    metrics.sinkBufferRows.inc(rows - toldRows);
+    toldRows = rows;
   };
 
   const begin = (batch: Batch): void => {
@@ -118,6 +126,8 @@ export function createBatchLoop(options: BatchLoopOptions): BatchLoop {
     end: () => {
       phase = 'ended';
       clearTimeout(timer);
+      metrics.sinkBufferRows.dec(toldRows);
+      toldRows = 0;
     },
   };
 }

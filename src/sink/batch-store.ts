@@ -1,15 +1,16 @@
 import { createDeadLetterLimit, type DeadLetterLimit, tooManyDeadLetters } from '../common';
 import type { LogRecord } from '../log';
 import { observeLatency, type SinkDeadLetterReason } from '../ops';
-import { describeRefusal, type Erasure, type StoreRow, versionOf, type Writer } from '../store';
+import { describeRefusal, type Erasure } from '../store';
 import type { Batch } from './buffer';
-import type { DecodedRecord, SinkOptions } from './options';
+import type { Destination } from './destination';
+import type { SinkOptions } from './options';
 
-export interface BatchStoreOptions extends Pick<
+export interface BatchStoreOptions<R> extends Pick<
   SinkOptions,
-  'epoch' | 'topic' | 'prepare' | 'decode' | 'receivedOf' | 'onInvalid' | 'onStored' | 'deadLetterLimits' | 'metrics'
+  'topic' | 'prepare' | 'decode' | 'receivedOf' | 'onInvalid' | 'onStored' | 'deadLetterLimits' | 'metrics'
 > {
-  readonly writer: Pick<Writer, 'insert'>;
+  readonly destination: Pick<Destination<R>, 'writer' | 'storedOf'>;
   /** See `createTopicGuard`. */
   readonly assertSameTopic: (signal: AbortSignal) => Promise<void>;
   /** It was read once more: that says nothing of how fast events come through. */
@@ -25,8 +26,8 @@ interface Problem {
  * Answers what stores one batch: it resolves when every record is in the tables or was given to `onInvalid`, with the
  * conversations that are to be erased, and rejects with an OperatorError when so many are wrong that something else must be.
  */
-export function createBatchStore(options: BatchStoreOptions) {
-  const { epoch, topic, prepare, decode, receivedOf, onInvalid, deadLetterLimits, writer, metrics } = options;
+export function createBatchStore<R>(options: BatchStoreOptions<R>) {
+  const { topic, prepare, decode, receivedOf, onInvalid, deadLetterLimits, destination, metrics } = options;
   const { assertSameTopic, isReread } = options;
   const limits = new Map<number, DeadLetterLimit>();
   const limitOf = (partition: number): DeadLetterLimit => {
@@ -58,30 +59,25 @@ export function createBatchStore(options: BatchStoreOptions) {
     /** The record of each row. */
     const sources: LogRecord[] = [];
     const problems = new Map<LogRecord, Problem>();
-    const erasures = new Map<LogRecord, Erasure>();
+    const erasures: Erasure[] = [];
     /** One by one, see `Writer.insert`. */
-    function* rows(): Generator<StoreRow> {
+    function* rows(): Generator<R> {
       for (const record of records) {
         const decoded = decode(record);
         if (decoded.kind === 'invalid') {
           problems.set(record, decoded);
           continue;
         }
-        if (decoded.kind === 'tombstone' && decoded.erased === true) {
-          const { conversationId } = decoded;
-          erasures.set(record, {
-            conversationId,
-            version: versionOf(epoch, record.offset),
-            erasedAt: record.timestamp,
-          });
-        }
+        const { row, erasure } = destination.storedOf(decoded, record);
+        if (erasure !== null) erasures.push(erasure);
+        if (row === null) continue;
         sources.push(record);
-        yield storeRow(decoded, record);
+        yield row;
       }
     }
     await assertSameTopic(signal);
     const startedAt = Date.now();
-    for (const { index, error } of await writer.insert(rows(), signal, notAfterMs)) {
+    for (const { index, error } of await destination.writer.insert(rows(), signal, notAfterMs)) {
       const record = sources[index];
       if (record !== undefined) {
         problems.set(record, { reason: 'refused-by-store', message: describeRefusal(error) });
@@ -91,13 +87,6 @@ export function createBatchStore(options: BatchStoreOptions) {
     const received = records.flatMap((record) => (isReread(record) ? [] : (receivedOf?.(record) ?? [])));
     observeLatency(metrics, 'store', received);
     options.onStored?.({ records: records.filter((record) => !isReread(record)), readAt: batch.readAt, startedAt });
-    return [...erasures.values()];
+    return erasures;
   };
-}
-
-function storeRow(decoded: Exclude<DecodedRecord, { kind: 'invalid' }>, record: LogRecord): StoreRow {
-  const { partition, offset, timestamp } = record;
-  return decoded.kind === 'row'
-    ? { kind: 'row', row: decoded.row, partition, offset }
-    : { kind: 'tombstone', conversationId: decoded.conversationId, timestamp, partition, offset };
 }

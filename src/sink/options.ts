@@ -1,13 +1,14 @@
 import type { Logger } from 'pino';
 import type { DeadLetterLimits } from '../common';
-import type { QueueConversation } from '../conversation';
+import type { QueueConversation, QueueVisit } from '../conversation';
 import type { Log, LogRecord } from '../log';
 import type { Metrics, Received, SinkDeadLetterReason } from '../ops';
 import type { Store, WriterOptions } from '../store';
 
-/** What a record of the state topic says. */
+/** What a record of the state topic, or of the topic of visits, says. */
 export type DecodedRecord =
   | { readonly kind: 'row'; readonly row: QueueConversation }
+  | { readonly kind: 'visit'; readonly visit: QueueVisit }
   /** @property erased older records of the conversation must not stay; absent: they may */
   | { readonly kind: 'tombstone'; readonly conversationId: string; readonly erased?: boolean }
   | { readonly kind: 'invalid'; readonly reason: SinkDeadLetterReason; readonly message: string };
@@ -20,6 +21,8 @@ export interface SinkOptions {
   readonly log: SinkLog;
   readonly group: string;
   readonly topic: string;
+  /** What its records are about. Default `conversations`. */
+  readonly about?: 'conversations' | 'visits';
   /** Before `decode` of these values: null, or resolves when their schemas are known. */
   readonly prepare?: (values: Iterable<Buffer | null>) => Promise<void> | null;
   readonly decode: (record: LogRecord) => DecodedRecord;

@@ -8,6 +8,8 @@ export interface SinkPartitionsOptions extends RecoveryOptions {
   readonly group: string;
   /** `SINK_CLEANUP_GRACE`; a row is sent at the latest half of it after it was read. */
   readonly graceMs: number;
+  /** Of the low watermark. */
+  readonly stage: 'store' | 'visits';
 }
 
 /**
@@ -41,7 +43,7 @@ export interface SinkPartitions {
 }
 
 export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartitions {
-  const { group, topic, staleAfterMs, graceMs, metrics } = options;
+  const { group, topic, staleAfterMs, graceMs, stage, metrics } = options;
   /** An object per assignment: only its identity counts. */
   const assignments = new Map<number, object>();
   /** Up to where records may have been stored before, and until when their tombstones are sure to be there. */
@@ -56,7 +58,7 @@ export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartit
     if (asOfMs === null) return;
     const lag = Math.max(0, (ends.get(partition) ?? 0) - (stored.get(partition) ?? 0));
     metrics.consumerLag.set({ group, topic, partition }, lag);
-    metrics.lowWatermark.set({ stage: 'store', partition }, asOfMs / 1000);
+    metrics.lowWatermark.set({ stage, partition }, asOfMs / 1000);
   };
 
   const begin = (partition: number, { offset, asOfMs, knownEnd, tombstonesAtMs, isReread }: Beginning): void => {
@@ -94,7 +96,7 @@ export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartit
       replays.delete(partition);
       stored.delete(partition);
       metrics.consumerLag.remove({ group, topic, partition });
-      metrics.lowWatermark.remove({ stage: 'store', partition });
+      metrics.lowWatermark.remove({ stage, partition });
     },
     isReread: ({ partition, offset }) => {
       const replay = replays.get(partition);

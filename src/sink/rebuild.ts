@@ -25,13 +25,15 @@ const POLL_MS = 250;
 
 /**
  * Reads the compacted topic from its beginnings into the tables with a sink of a group of its own, beside the live sinks
- * if there are any, and compares the two; the names as well, without a comparison. Null when it was stopped.
+ * if there are any, and compares the two; names, and visits as far as their topic reaches, without a comparison. Null when it was stopped.
  */
 export async function rebuild(options: RebuildOptions): Promise<RebuildResult | null> {
   const { log, topics, store, signal, onProgress } = options;
   const ends = await log.endOffsets(topics.state);
   const all = sum(ends.values());
-  const sink = await startSinkRole(options, { group: topics.rebuildGroup, begin: 'anew' });
+  const groups = { state: topics.rebuildGroup, visits: topics.visitRebuildGroup };
+  const sink = await startSinkRole(options, { groups, begin: 'anew' });
+  const visitEnds = sink.visitsStored() === null ? new Map<number, number>() : await log.endOffsets(topics.visits);
   const failed = sink.done.then(() => undefined);
   failed.catch(() => undefined); // raced below
   const names = { tried: false };
@@ -40,8 +42,10 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult | 
     for (;;) {
       const stored = sink.stored();
       const storedOf = (partition: number, end: number) => Math.min(stored.get(partition) ?? 0, end);
+      const visits = sink.visitsStored();
+      const hasVisits = [...visitEnds].every(([partition, end]) => end === 0 || (visits?.get(partition) ?? 0) >= end);
       onProgress(sum([...ends].map(([partition, end]) => storedOf(partition, end))), all);
-      if (names.tried && [...ends].every(([partition, end]) => storedOf(partition, end) === end)) break;
+      if (names.tried && hasVisits && [...ends].every(([partition, end]) => storedOf(partition, end) === end)) break;
       if (signal.aborted) return null;
       await Promise.race([failed, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
     }

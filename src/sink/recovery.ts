@@ -19,7 +19,8 @@ export interface RecoveryOptions {
   readonly topic: string;
   readonly epoch: number;
   readonly progress: Pick<Progress, 'read'>;
-  readonly writer: Pick<Writer, 'insert'>;
+  /** Of tombstones; null: the topic has none that would hide a row. */
+  readonly tombstones: Pick<Writer, 'insert'> | null;
   /** A note that is older may have missed a tombstone, ms. */
   readonly staleAfterMs: number;
   readonly metrics: Metrics;
@@ -73,7 +74,7 @@ async function attempt(
   partitions: readonly AssignedPartition[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<number, Beginning>> {
-  const { log, topic, metrics, logger, writer } = options;
+  const { log, topic, metrics, logger, tombstones: writer } = options;
   const notes = await options.progress.read();
   const now = Date.now();
   const ends = await log.endOffsets(topic);
@@ -97,17 +98,18 @@ async function attempt(
     if (!isCurrent && one.beginningOffset < endOf(partition)) {
       const reason = note === undefined ? 'unknown' : 'outdated';
       metrics.sinkRereads.inc({ reason });
-      logger.info({ partition, reason, end: endOf(partition) }, 'the partition is read from its beginning');
+      logger.info({ topic, partition, reason, end: endOf(partition) }, 'the partition is read from its beginning');
     }
   }
 
+  if (writer === null) return beginnings;
   const live = anew.length === 0 ? null : await liveOf(options, anew, ends);
   const from = new Map(
     [...beginnings].flatMap(([partition, { offset, knownEnd }]) =>
       offset < knownEnd ? [[partition, offset] as const] : [],
     ),
   );
-  await storeTombstones(options, from, live, signal);
+  await storeTombstones({ ...options, writer }, from, live, signal);
   const swept = live?.tombstones(ends, now) ?? [];
   for (let at = 0; at < swept.length; at += TOMBSTONES_A_BATCH) {
     await writer.insert(swept.slice(at, at + TOMBSTONES_A_BATCH), signal);
@@ -121,7 +123,7 @@ async function attempt(
 
 /** Reads the ranges for their keys alone. */
 async function storeTombstones(
-  { log, topic, writer }: RecoveryOptions,
+  { log, topic, writer }: RecoveryOptions & { readonly writer: Pick<Writer, 'insert'> },
   from: ReadonlyMap<number, number>,
   live: LiveKeys | null,
   signal: AbortSignal,

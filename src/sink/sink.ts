@@ -1,19 +1,14 @@
 import { messageOf } from '../common';
-import {
-  createProgress,
-  createWriter,
-  describeStoreError,
-  type Erasure,
-  type Progress,
-  type WriterState,
-} from '../store';
-import { createBatchLoop } from './batch-loop';
+import type { RunningSubscription } from '../log';
+import { describeStoreError, type Erasure, type Progress, type WriterState } from '../store';
+import { type BatchLoop, createBatchLoop } from './batch-loop';
 import { createBatchStore } from './batch-store';
 import { createSinkBuffer, type Batch } from './buffer';
 import { createCleanup } from './cleanup';
+import { conversations, type Destination, visits } from './destination';
 import { createEraser } from './eraser';
 import type { SinkOptions } from './options';
-import { createSinkPartitions } from './partitions';
+import { createSinkPartitions, type SinkPartitions } from './partitions';
 import { createTopicGuard } from './topic-guard';
 
 export interface RunningSink {
@@ -45,170 +40,218 @@ const NOTHING_NOTED: Pick<Progress, 'read'> = { read: () => Promise.resolve(new 
  * below it is stored (or in the dead letters), and nothing is committed for a partition that was taken away.
  */
 export async function createSink(options: SinkOptions): Promise<RunningSink> {
-  const { store, log, topic, flush, metrics, logger, epoch, backOff, stopTimeoutMs = STOP_TIMEOUT_MS } = options;
-  const staleAfterMs = options.tombstoneRetentionMs === null ? Infinity : options.tombstoneRetentionMs / 2;
-  const buffer = createSinkBuffer();
-  const progress = createProgress(store, topic, epoch);
-  const noting = createOnce(() => noteProgress(), PROGRESS_EVERY_MS);
-  const eraser = createEraser({ store, logger });
-  const erasures = new WeakMap<Batch, readonly Erasure[]>();
-  const cleanup = createCleanup({ store, eraser, metrics, logger, ...options.cleanup });
-  const writer = createWriter({ store, metrics, logger, epoch, ...(backOff === undefined ? {} : { backOff }) });
-  const partitions = createSinkPartitions({
-    ...options,
-    writer,
-    progress: options.begin === 'anew' ? NOTHING_NOTED : progress,
-    staleAfterMs,
-    graceMs: options.cleanup.graceMs,
-  });
-  const storeBatch = createBatchStore({
-    ...options,
-    writer,
-    assertSameTopic: createTopicGuard(options),
-    isReread: partitions.isReread,
-  });
+  const sink =
+    options.about === 'visits' ? new Sink(options, visits(options)) : new Sink(options, conversations(options));
+  await sink.begin();
+  return sink;
+}
 
-  const aborted = new AbortController();
-  const cancelled = new Promise<never>((_, reject) => {
-    aborted.signal.addEventListener('abort', () => reject(aborted.signal.reason));
-  });
-  cancelled.catch(() => undefined);
-  let settle: { resolve(): void; reject(error: unknown): void } | null = null;
-  const done = new Promise<void>((resolve, reject) => {
-    settle = { resolve, reject };
-  });
-  let phase: 'running' | 'draining' | 'ended' = 'running';
+class Sink<R> implements RunningSink {
+  readonly done: Promise<void>;
+  readonly #options: SinkOptions;
+  readonly #destination: Destination<R>;
+  readonly #buffer = createSinkBuffer();
+  readonly #noting = createOnce(() => this.#noteProgress(), PROGRESS_EVERY_MS);
+  readonly #eraser: ReturnType<typeof createEraser>;
+  readonly #erasures = new WeakMap<Batch, readonly Erasure[]>();
+  readonly #cleanup: ReturnType<typeof createCleanup> | null;
+  readonly #partitions: SinkPartitions;
+  readonly #loop: BatchLoop;
+  readonly #sampler: NodeJS.Timeout;
+  readonly #aborted = new AbortController();
+  readonly #cancelled: Promise<never>;
+  #settle: { resolve(): void; reject(error: unknown): void } | null = null;
+  #phase: 'running' | 'draining' | 'ended' = 'running';
+  #subscribing: Promise<RunningSubscription> | null = null;
+  /** Null until the group is joined for the first time. */
+  #source: RunningSubscription | null = null;
+  #stopping: Promise<void> | null = null;
 
-  const end = (error?: unknown): void => {
-    if (phase === 'ended') return;
-    phase = 'ended';
-    loop.end();
-    clearInterval(sampler);
-    cleanup.stop();
-    noting.clear();
-    aborted.abort(error ?? new Error('the sink has stopped'));
-    if (error === undefined) settle?.resolve();
-    else settle?.reject(error);
-  };
+  constructor(options: SinkOptions, destination: Destination<R>) {
+    const { store, metrics, logger } = options;
+    this.#options = options;
+    this.#destination = destination;
+    this.#eraser = createEraser({ store, logger });
+    const isCleaned = options.about !== 'visits';
+    this.#cleanup = isCleaned
+      ? createCleanup({ store, eraser: this.#eraser, metrics, logger, ...options.cleanup })
+      : null;
+    this.#partitions = createSinkPartitions({
+      ...options,
+      ...destination,
+      progress: options.begin === 'anew' ? NOTHING_NOTED : destination.progress,
+    });
+    this.#cancelled = new Promise<never>((_, reject) => {
+      const { signal } = this.#aborted;
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
+    this.#cancelled.catch(() => undefined);
+    this.done = new Promise<void>((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    this.#loop = this.#createLoop();
+    const everyMs = Math.max(SAMPLE_AT_MOST_EVERY_MS, Math.min(SAMPLE_EVERY_MS, destination.staleAfterMs / 8));
+    this.#sampler = setInterval(() => void this.#sample(), everyMs);
+  }
 
-  const commit = async (batch: Batch): Promise<void> => {
-    const { ends } = batch;
-    aborted.signal.throwIfAborted();
+  /** Joins the group. To call once. */
+  async begin(): Promise<void> {
+    const { log, group, topic } = this.#options;
+    this.#subscribing = log.subscribe({
+      group,
+      topic,
+      onAssigned: (assigned) =>
+        this.#partitions.assign(assigned, (partition) => this.#begun(partition), this.#aborted.signal),
+      onRevoked: (revoked) => this.#revoked(revoked),
+      onRecords: (partition, records, nextOffset) => {
+        if (this.#phase !== 'running') return;
+        this.#partitions.assertCurrent(partition);
+        this.#buffer.add(partition, records, nextOffset);
+        this.#loop.pump();
+      },
+    });
+    const source = await this.#subscribing;
+    this.#source = source;
+    source.done.then(
+      () => {
+        if (this.#phase === 'running') this.#end(new Error('the subscription ended by itself'));
+      },
+      (error: unknown) => this.#end(error),
+    );
+  }
+
+  ready(): boolean {
+    return this.#phase === 'running' && this.#source?.ready() === true && this.state().available;
+  }
+
+  state(): WriterState {
+    return this.#destination.writer.state();
+  }
+
+  turns(): number | null {
+    return this.#source?.turns() ?? null;
+  }
+
+  stored(): ReadonlyMap<number, number> {
+    return this.#partitions.stored();
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop());
+  }
+
+  #createLoop(): BatchLoop {
+    const { flush, metrics } = this.#options;
+    const storeBatch = createBatchStore({
+      ...this.#options,
+      destination: this.#destination,
+      assertSameTopic: createTopicGuard(this.#options),
+      isReread: this.#partitions.isReread,
+    });
+    return createBatchLoop({
+      buffer: this.#buffer,
+      flush,
+      metrics,
+      store: async (batch) => {
+        this.#erasures.set(batch, await storeBatch(batch, this.#aborted.signal, this.#partitions.notAfter(batch)));
+      },
+      commit: (batch) => this.#commit(batch),
+      pause: () => void this.#subscribing?.then((source) => source.pause()),
+      resume: () => void this.#subscribing?.then((source) => source.resume()),
+      onError: (error) => this.#end(error),
+    });
+  }
+
+  #begun(partition: number): void {
+    if (this.#phase !== 'running') return;
+    if (partition === CLEANER) this.#cleanup?.start();
+    this.#buffer.assign(partition);
+  }
+
+  #revoked(partitions: readonly number[]): void {
+    for (const partition of partitions) {
+      this.#partitions.revoke(partition);
+      this.#buffer.revoke(partition);
+      if (partition === CLEANER) this.#cleanup?.stop();
+    }
+    this.#loop.pump();
+  }
+
+  async #commit(batch: Batch): Promise<void> {
+    const { epoch, logger } = this.#options;
+    this.#aborted.signal.throwIfAborted();
     // Not before: everything older is stored now.
-    await eraser.erase(erasures.get(batch) ?? [], aborted.signal);
-    const current = ends.filter(({ partition, assignment }) => buffer.isCurrent(partition, assignment));
-    for (const { partition, offset } of current) partitions.advance(partition, offset);
+    await this.#eraser.erase(this.#erasures.get(batch) ?? [], this.#aborted.signal);
+    const current = batch.ends.filter(({ partition, assignment }) => this.#buffer.isCurrent(partition, assignment));
+    for (const { partition, offset } of current) this.#partitions.advance(partition, offset);
     const metadata = JSON.stringify({ committedAt: Date.now(), epoch });
-    if (current.length > 0) {
-      const source = await subscribing;
-      await source.commit(current.map(({ partition, offset }) => ({ partition, offset, metadata }))).catch(
+    const offsets = current.map(({ partition, offset }) => ({ partition, offset, metadata }));
+    if (offsets.length > 0) {
+      const source = await this.#subscribing;
+      await source?.commit(offsets).catch(
         // What is not committed is sent again: the next commit, or a restart, makes up for it.
         (error: unknown) => logger.warn({ error: messageOf(error) }, 'offsets were not committed'),
       );
     }
-    noting.arm();
-  };
+    this.#noting.arm();
+  }
 
-  const noteProgress = async (): Promise<void> => {
-    noting.clear();
-    await progress.write(partitions.notes()).catch((error: unknown) => {
-      logger.debug({ error: describeStoreError(error) }, 'progress was not noted');
+  async #noteProgress(): Promise<void> {
+    this.#noting.clear();
+    await this.#destination.progress.write(this.#partitions.notes()).catch((error: unknown) => {
+      this.#options.logger.debug({ error: describeStoreError(error) }, 'progress was not noted');
     });
-  };
+  }
 
-  const sample = async (): Promise<void> => {
+  async #sample(): Promise<void> {
+    const { log, topic, logger } = this.#options;
     try {
-      partitions.assertAllCurrent();
+      this.#partitions.assertAllCurrent();
     } catch (error) {
-      end(error);
+      this.#end(error);
       return;
     }
     const at = Date.now();
     try {
-      partitions.sample(await log.endOffsets(topic), at);
-      if (phase === 'running') noting.arm();
+      this.#partitions.sample(await log.endOffsets(topic), at);
+      if (this.#phase === 'running') this.#noting.arm();
     } catch (error) {
       logger.debug({ error: messageOf(error) }, 'the ends of the topic are not to be had');
     }
-  };
+  }
 
-  const loop = createBatchLoop({
-    buffer,
-    flush,
-    metrics,
-    store: async (batch) => {
-      erasures.set(batch, await storeBatch(batch, aborted.signal, partitions.notAfter(batch)));
-    },
-    commit,
-    pause: () => void subscribing.then((source) => source.pause()),
-    resume: () => void subscribing.then((source) => source.resume()),
-    onError: end,
-  });
-  const sampler = setInterval(
-    () => void sample(),
-    Math.max(SAMPLE_AT_MOST_EVERY_MS, Math.min(SAMPLE_EVERY_MS, staleAfterMs / 8)),
-  );
-
-  const subscribing = log.subscribe({
-    group: options.group,
-    topic,
-    onAssigned: (assigned) => {
-      const onBegun = (partition: number): void => {
-        if (phase !== 'running') return;
-        if (partition === CLEANER) cleanup.start();
-        buffer.assign(partition);
-      };
-      return partitions.assign(assigned, onBegun, aborted.signal);
-    },
-    onRevoked: (revoked) => {
-      for (const partition of revoked) {
-        partitions.revoke(partition);
-        buffer.revoke(partition);
-        if (partition === CLEANER) cleanup.stop();
-      }
-      loop.pump();
-    },
-    onRecords: (partition, records, nextOffset) => {
-      if (phase !== 'running') return;
-      partitions.assertCurrent(partition);
-      buffer.add(partition, records, nextOffset);
-      loop.pump();
-    },
-  });
-  const source = await subscribing;
-  source.done.then(() => {
-    if (phase === 'running') end(new Error('the subscription ended by itself'));
-  }, end);
-
-  const stop = async (): Promise<void> => {
-    if (phase === 'ended') return source.stop();
-    phase = 'draining';
-    source.pause();
-    const deadline = setTimeout(() => aborted.abort(new Error('the sink was stopped')), stopTimeoutMs);
+  async #stop(): Promise<void> {
+    if (this.#phase === 'ended') return this.#source?.stop();
+    this.#phase = 'draining';
+    this.#source?.pause();
+    const { stopTimeoutMs = STOP_TIMEOUT_MS, logger } = this.#options;
+    const deadline = setTimeout(() => this.#aborted.abort(new Error('the sink was stopped')), stopTimeoutMs);
     try {
-      await Promise.race([loop.drain(), cancelled]);
-      await Promise.race([noteProgress(), cancelled]);
+      await Promise.race([this.#loop.drain(), this.#cancelled]);
+      await Promise.race([this.#noteProgress(), this.#cancelled]);
     } catch (error) {
       logger.warn(
-        { error: messageOf(error), rows: buffer.rows() },
+        { error: messageOf(error), rows: this.#buffer.rows() },
         'stopped before all was stored; it will be read again',
       );
     } finally {
       clearTimeout(deadline);
-      await source.stop();
-      end();
+      await this.#source?.stop();
+      this.#end();
     }
-  };
-  let stopping: Promise<void> | null = null;
+  }
 
-  return {
-    done,
-    ready: () => phase === 'running' && source.ready() && writer.state().available,
-    state: () => writer.state(),
-    turns: source.turns,
-    stored: partitions.stored,
-    stop: () => (stopping ??= stop()),
-  };
+  #end(error?: unknown): void {
+    if (this.#phase === 'ended') return;
+    this.#phase = 'ended';
+    this.#loop.end();
+    clearInterval(this.#sampler);
+    this.#cleanup?.stop();
+    this.#noting.clear();
+    this.#aborted.abort(error ?? new Error('the sink has stopped'));
+    if (error === undefined) this.#settle?.resolve();
+    else this.#settle?.reject(error);
+  }
 }
 
 /** Calls once, so long after the first `arm` since the last call. */

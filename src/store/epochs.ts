@@ -51,8 +51,11 @@ export async function claimEpoch(store: Store, { topic, id }: TopicIdentity): Pr
 async function reserveUnknown(store: Store): Promise<void> {
   const result = await store.client.query({
     query:
-      'SELECT count() AS rows, toUInt32(bitShiftRight(max(_version), 48)) AS greatest ' +
-      `FROM ${identifier(store.database)}.queue_conversation_state`,
+      'SELECT count() AS rows, toUInt32(bitShiftRight(max(_version), 48)) AS greatest FROM (' +
+      ['queue_conversation_state', 'queue_visit_state']
+        .map((table) => `SELECT _version FROM ${identifier(store.database)}.${table}`)
+        .join(' UNION ALL ') +
+      ')',
     format: 'JSONEachRow',
   });
   const [found] = await result.json<{ rows: string; greatest: number }>();

@@ -8,7 +8,7 @@ export { countErasable, findByAddress, noteErasures, sweepErasures, type Erasure
 export { codeOf, describeRefusal, describeStoreError } from './errors';
 export { type LiveKeys, readLiveKeys } from './live-keys';
 export { dropDatabase, migrate } from './migrations';
-export { createProgress, type Note, type Progress } from './progress';
+export { createProgress, type Note, type Progress, VISITS } from './progress';
 export { createVisitWriter, VISIT_TABLE } from './visit-writer';
 export {
   createWriter,

@@ -1,6 +1,8 @@
 import { identifier, type Store } from './client';
 import { offsetOf, versionOf } from './encode';
 import { literal } from './literal';
+import { VISIT_TABLE } from './visit-writer';
+import { HISTORY_TABLE } from './writer';
 
 /** What the store knows of a partition. */
 export interface Note {
@@ -17,6 +19,17 @@ export interface Progress {
   write(notes: ReadonlyMap<number, Note>): Promise<void>;
 }
 
+/** Where the records of a topic are, each with its version. */
+export interface StoredIn {
+  readonly table: string;
+  /** In SQL: the rows of records. */
+  readonly where: string;
+}
+
+const CONVERSATIONS: StoredIn = { table: HISTORY_TABLE, where: 'true' };
+/** But for the rows of days that a visit has left. */
+export const VISITS: StoredIn = { table: VISIT_TABLE, where: '_deleted = 0' };
+
 /**
  * How far the store is, told by the store itself: after a commit that was lost, what is there is not sent again, and
  * after its data were lost (emptied, an older backup), what is missing is. The greatest stored version alone would not
@@ -24,7 +37,7 @@ export interface Progress {
  * alone would not do either: somebody may have emptied the tables.
  * Two notes may be combined, the greatest of each: both say what is true of the same tables.
  */
-export function createProgress(store: Store, topic: string, epoch: number): Progress {
+export function createProgress(store: Store, topic: string, epoch: number, stored: StoredIn = CONVERSATIONS): Progress {
   const database = identifier(store.database);
   return {
     read: async () => {
@@ -36,7 +49,7 @@ export function createProgress(store: Store, topic: string, epoch: number): Prog
                 WHERE topic = {topic:String} AND bitShiftRight(version, 48) = {epoch:UInt16}
                 GROUP BY partition) AS noted
           INNER JOIN (SELECT _partition AS partition, max(_version) AS latest
-                      FROM ${database}.queue_conversation_history GROUP BY _partition) AS stored
+                      FROM ${database}.${stored.table} WHERE ${stored.where} GROUP BY _partition) AS stored
           USING (partition)`,
         query_params: { topic, epoch },
         format: 'JSONEachRow',

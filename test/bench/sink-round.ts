@@ -3,8 +3,8 @@ import type { QueueConversation } from '../../src/conversation';
 import { type Log, type LogRecord, type TopicNames, type ValueCodec } from '../../src/log';
 import { createMetrics } from '../../src/ops';
 import type { DecodedRecord, SinkLog, FlushLimits } from '../../src/sink/options';
-import { receivedOf } from '../../src/sink/role';
 import { createSink } from '../../src/sink/sink';
+import { receivedOf } from '../../src/sink/topic-sink';
 import type { Store } from '../../src/store';
 import { beginThroughput, type Throughput } from './throughput';
 

@@ -70,6 +70,7 @@ test('an erased conversation leaves history, lives and state; all others stay', 
     () => tableOf(tests),
     (table) => table['a'] === '2' && table['b'] === '1',
   );
+  await isRead(sink);
   const before = [await counts('b'), await counts('c')];
   await put(['a', 'erased'], ['c', 'erased'], ['d', '1']);
   await isRead(sink);

@@ -3,7 +3,7 @@ import { type Name, nameKey } from '../../../src/common';
 import type { Log } from '../../../src/log';
 import { createMemoryCluster, type MemoryCluster } from '../../../src/log/memory/cluster';
 import { createMetrics } from '../../../src/ops';
-import { followNames, type NamesCodec, type NamesOptions } from '../../../src/sink/names';
+import { followNames, type NamesCodec, type NamesOptions } from '../../../src/sink/names-table';
 import { compacted, until } from '../../support/clickhouse/sink';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
 import { QUIET } from '../../support/clickhouse/store-rows';

@@ -1,0 +1,86 @@
+import type { LogRecord } from '../log';
+import {
+  createProgress,
+  createVisitWriter,
+  createWriter,
+  type Progress,
+  type StoreRow,
+  versionOf,
+  type Erasure,
+  type VisitRow,
+  VISITS,
+  type Writer,
+  type WriterOptions,
+} from '../store';
+import type { DecodedRecord, SinkOptions } from './options';
+
+/** What a record is for the tables: a row, an erasure, or both. */
+export interface Stored<R> {
+  readonly row: R | null;
+  readonly erasure: Erasure | null;
+}
+
+/** Where the records of a topic go, and what its tombstones mean there. */
+export interface Destination<R> {
+  readonly writer: Writer<R>;
+  readonly progress: Progress;
+  readonly storedOf: (decoded: ReadableRecord, record: LogRecord) => Stored<R>;
+  /** @see RecoveryOptions.tombstones */
+  readonly tombstones: Pick<Writer, 'insert'> | null;
+  /** How old a note may be, ms. */
+  readonly staleAfterMs: number;
+  /** `SINK_CLEANUP_GRACE`; Infinity: nothing is cleaned up. */
+  readonly graceMs: number;
+  /** Of the low watermark. */
+  readonly stage: 'store' | 'visits';
+}
+
+export type ReadableRecord = Exclude<DecodedRecord, { kind: 'invalid' }>;
+
+/** Rows of the state topic: a tombstone removes one, and is kept until nothing older can come. */
+export function conversations(options: SinkOptions): Destination<StoreRow> {
+  const { store, topic, epoch, tombstoneRetentionMs } = options;
+  const writer = createWriter(writerOptions(options));
+  return {
+    writer,
+    progress: createProgress(store, topic, epoch),
+    tombstones: writer,
+    staleAfterMs: tombstoneRetentionMs === null ? Infinity : tombstoneRetentionMs / 2,
+    graceMs: options.cleanup.graceMs,
+    stage: 'store',
+    storedOf: (decoded, { partition, offset, timestamp }) => {
+      if (decoded.kind === 'visit') return { row: null, erasure: null };
+      if (decoded.kind === 'row') return { row: { ...decoded, partition, offset }, erasure: null };
+      const { conversationId } = decoded;
+      const erasure = { conversationId, version: versionOf(epoch, offset), erasedAt: timestamp };
+      return {
+        row: { kind: 'tombstone', conversationId, timestamp, partition, offset },
+        erasure: decoded.erased === true ? erasure : null,
+      };
+    },
+  };
+}
+
+/**
+ * Visits: nothing but an erasure removes one. What the topic no longer has stays in the table, which is kept longer; so
+ * neither a topic that was made anew nor a sink that was away for long makes it sweep.
+ */
+export function visits(options: SinkOptions): Destination<VisitRow> {
+  const { store, topic, epoch } = options;
+  return {
+    writer: createVisitWriter(writerOptions(options)),
+    progress: createProgress(store, topic, epoch, VISITS),
+    tombstones: null,
+    ...{ staleAfterMs: Infinity, graceMs: Infinity, stage: 'visits' },
+    storedOf: (decoded, { partition, offset, timestamp }) => {
+      if (decoded.kind === 'visit') return { row: { visit: decoded.visit, partition, offset }, erasure: null };
+      if (decoded.kind === 'row') return { row: null, erasure: null };
+      // Of rows nothing is known here, and no version of theirs is below 0.
+      return { row: null, erasure: { conversationId: decoded.conversationId, version: '0', erasedAt: timestamp } };
+    },
+  };
+}
+
+function writerOptions({ store, metrics, logger, epoch, backOff }: SinkOptions): WriterOptions {
+  return { store, metrics, logger, epoch, ...(backOff === undefined ? {} : { backOff }) };
+}

@@ -1,0 +1,142 @@
+import { messageOf } from '../common';
+import {
+  createRowCodec,
+  createVisitCodec,
+  deadLetterRecord,
+  type LogProducer,
+  type LogRecord,
+  readVisitKey,
+  reportStored,
+  saysErased,
+  TOMBSTONE_RETENTION_MS,
+  unreadable,
+} from '../log';
+import type { CheckResult, Received } from '../ops';
+import { claimEpoch, HISTORY_TABLE, type Store, VISIT_TABLE } from '../store';
+import { type RoleParts, watchLoop } from '../wiring';
+import type { DecodedRecord, SinkOptions } from './options';
+import { createSink, type RunningSink } from './sink';
+
+export type TopicSinkOptions = Required<Pick<SinkOptions, 'about' | 'begin' | 'group'>>;
+
+/** The sink of one topic, with what it needs of its own. */
+export interface TopicSink {
+  readonly sink: RunningSink;
+  readonly live: () => CheckResult;
+  stop(): Promise<void>;
+}
+
+type Parts = RoleParts & { readonly store: Store };
+type Reader = Required<Pick<SinkOptions, 'prepare' | 'decode'>>;
+
+/**
+ * A batch ends at whichever of them comes first. ClickHouse makes a part of each: larger ones gain nothing any more, and
+ * are the more to be sent again after an error. How old its first row may become is a setting (SINK_FLUSH_MS).
+ */
+const FLUSH_ROWS = 10_000;
+const FLUSH_BYTES = 8 * 1024 * 1024;
+/** Ended conversations wait for SINK_CLEANUP_GRACE, which is 10 minutes at least: looking more often finds nothing new. */
+const CLEANUP_INTERVAL_MS = 10 * 60_000;
+
+/**
+ * Joins the group and stores what the topic has.
+ * @throws AwayError when Kafka or the registry does not answer, OperatorError where the topic is missing
+ */
+export async function startTopicSink(parts: Parts, { about, group, begin }: TopicSinkOptions): Promise<TopicSink> {
+  const { config, logger, metrics, log, topics, store, tracing } = parts;
+  const topic = about === 'visits' ? topics.visits : topics.state;
+  await log.reach([topic, topics.deadLetters]);
+  const reader = about === 'visits' ? await visitReader(parts) : await rowReader(parts);
+  const id = await log.topicId(topic);
+  if (id === null) logger.info({ topic }, 'the log tells no topic ids: a topic that is made anew is not noticed');
+  const epoch = await claimEpoch(store, { topic, id });
+  const producer = await log.createProducer();
+  const { flushMs, cleanupGraceMs } = config.sink;
+  const place = { table: about === 'visits' ? VISIT_TABLE : HISTORY_TABLE, database: store.database };
+  const sink = await createSink({
+    ...{ store, log, group, begin, topic, about, epoch, metrics, logger },
+    ...reader,
+    onInvalid: deadLettersInto(producer, parts),
+    deadLetterLimits: config.deadLetters,
+    // A visit comes of the same event as its row, which is counted.
+    ...(about === 'visits' ? {} : { receivedOf }),
+    onStored: tracing && ((batch) => reportStored(tracing, batch, { group, ...place })),
+    flush: { ms: flushMs, rows: FLUSH_ROWS, bytes: FLUSH_BYTES },
+    topicId: id,
+    tombstoneRetentionMs: about === 'visits' ? null : await tombstoneRetention(parts),
+    cleanup: { intervalMs: CLEANUP_INTERVAL_MS, graceMs: cleanupGraceMs },
+  });
+  const loop = watchLoop({ log, topic, turns: () => sink.turns(), logger });
+  return {
+    sink,
+    live: loop.live,
+    stop: async () => {
+      loop.stop();
+      await sink.stop();
+      await producer.close();
+    },
+  };
+}
+
+async function rowReader({ schemas, topics }: Parts): Promise<Reader> {
+  const rows = await createRowCodec(schemas, topics);
+  return {
+    prepare: (values) => rows.prepare(values),
+    decode: (record): DecodedRecord => {
+      if (record.key === null) return { kind: 'invalid', reason: 'no-key', message: 'a state record without a key' };
+      if (record.value === null) {
+        return { kind: 'tombstone', conversationId: record.key.toString(), erased: saysErased(record) };
+      }
+      const decoded = rows.decode(record.value);
+      return decoded.ok ? { kind: 'row', row: decoded.value } : { kind: 'invalid', ...decoded };
+    },
+  };
+}
+
+async function visitReader({ schemas, topics }: Parts): Promise<Reader> {
+  const visits = await createVisitCodec(schemas, topics);
+  return {
+    prepare: (values) => visits.prepare(values),
+    decode: ({ key, value }): DecodedRecord => {
+      if (key === null) return { kind: 'invalid', reason: 'no-key', message: 'a record of the visits without a key' };
+      if (value !== null) {
+        const decoded = visits.decode(value);
+        return decoded.ok ? { kind: 'visit', visit: decoded.value } : { kind: 'invalid', ...decoded };
+      }
+      const visit = readVisitKey(key.toString());
+      // Only an erasure writes a tombstone there.
+      return visit === null
+        ? { kind: 'invalid', reason: 'no-key', message: 'a tombstone whose key is none of a visit' }
+        : { kind: 'tombstone', conversationId: visit.conversation_id, erased: true };
+    },
+  };
+}
+
+function deadLettersInto(producer: LogProducer, { topics, metrics, logger }: Parts): SinkOptions['onInvalid'] {
+  return async (record, reason, message) => {
+    metrics.deadLetters.inc({ stage: 'sink', reason });
+    const { topic, partition, offset, key, value } = record;
+    logger.error({ topic, partition, offset, reason }, 'a record went to the dead letters');
+    const origin = { topic, partition, offset };
+    const body = unreadable(value);
+    await producer.send([deadLetterRecord(topics.deadLetters, { stage: 'sink', reason, message, key, origin, body })]);
+  };
+}
+
+/** The state topic's time is the receive time. A row that a deadline closed belongs to no event, and so to no trace. */
+export function receivedOf({ timestamp, headers: { traceparent } }: LogRecord): readonly Received[] {
+  return traceparent === undefined ? [] : [{ at: timestamp, traceparent }];
+}
+
+/** As the broker says; as `setup` makes it, where asking is not permitted. */
+async function tombstoneRetention({ log, topics, logger }: Parts): Promise<number | null> {
+  try {
+    return await log.tombstoneRetentionMs(topics.state);
+  } catch (error) {
+    logger.warn(
+      { error: messageOf(error), assumedMs: TOMBSTONE_RETENTION_MS },
+      'delete.retention.ms of the state topic is not to be had; is DescribeConfigs permitted?',
+    );
+    return TOMBSTONE_RETENTION_MS;
+  }
+}
