@@ -6,7 +6,7 @@ import { topicDefinitions, topicNames, type TopicNames } from '../src/log/topics
 
 const NAMES = topicNames('{prefix}');
 
-type PublicTopic = Exclude<keyof TopicNames, 'prefix' | 'changelog' | 'foldGroup' | 'sinkGroup' | 'rebuildGroup'>;
+type PublicTopic = Exclude<keyof TopicNames, 'prefix' | 'changelog' | `${string}Group`>;
 
 interface Message {
   readonly name: string;
