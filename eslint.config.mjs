@@ -7,7 +7,7 @@ const layers = [
   ['conversation', 'ops', 'config'],
   ['log', 'store', 'genesys', 'simulator', 'embedded'],
   ['ingest', 'wiring'],
-  ['bridge', 'fold', 'sink', 'client'],
+  ['bridge', 'fold', 'sink', 'client', 'board'],
   ['replay', 'record', 'erase'],
   ['cli'],
 ];

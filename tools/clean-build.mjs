@@ -7,4 +7,7 @@ rmSync('dist', { recursive: true, force: true });
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 process.exitCode = status ?? 1;
-if (status === 0) await import('./client-types.mjs');
+if (status === 0) {
+  await import('./client-types.mjs');
+  await import('./build-page.mjs');
+}

@@ -10,5 +10,7 @@ const built = existsSync('dist') ? readdirSync('dist', { recursive: true, withFi
 for (const entry of built) {
   const path = join(entry.parentPath, entry.name);
   const module = /^(.*?)(?:\.d)?\.[cm]?[jt]s(?:\.map)?$/.exec(relative('dist', path))?.[1];
+  // The board's page is made by another tool, which clears up after itself.
+  if (module?.startsWith(join('board', 'page'))) continue;
   if (entry.isFile() && module !== undefined && !existsSync(join('src', `${module}.ts`))) rmSync(path);
 }

@@ -4,6 +4,7 @@ import type { BridgeFlags } from './bridge';
 import type { Context } from './context';
 import type { DoctorFlags } from './doctor';
 import type { EraseFlags } from './erase';
+import type { BoardFlags } from './live-board';
 import type { QueryFlags } from './query';
 import type { RecordFlags } from './record';
 import type { ReplayFlags } from './replay';
@@ -77,6 +78,7 @@ export function createProgram(run: RunCommand): Command {
     start: (kind, body) => run(kind, program.opts<GlobalOptions>(), body),
   };
   addRoles(commands);
+  addBoard(commands);
   addUpkeep(commands);
   addLooks(commands);
   addRecordings(commands);
@@ -127,6 +129,26 @@ function addRoles({ command, start }: Commands): void {
       start(RUNS, async (context) => (await import('./role.js')).runRole(context, role)),
     );
   }
+}
+
+function addBoard({ command, start }: Commands): void {
+  command('board', 'shows the live board as a web page, from the topics and, where there is one, from ClickHouse', [
+    'queuefold board',
+    'BOARD_PASSWORD_FILE=password queuefold board --host 0.0.0.0 --time-zone Europe/Berlin',
+  ])
+    .option(
+      '--host <address>',
+      'the address to listen on; beyond 127.0.0.1 the board needs BOARD_PASSWORD or --proxy-header',
+      '127.0.0.1',
+    )
+    .option('--port <n>', 'the port to listen on; 0 is a free one', '8090')
+    .option('--target-seconds <n>', 'the service level counts callers who were answered within so many seconds', '20')
+    .option('--short-abandon-seconds <n>', 'the service level leaves out callers who gave up earlier', '5')
+    .option('--time-zone <name>', 'the zone in which a day begins, such as Europe/Berlin; default: that of this machine')
+    .option('--proxy-header <name>', 'trusts a proxy that sets this header for people it has authenticated')
+    .action((flags: BoardFlags) =>
+      start(RUNS, async (context) => (await import('./live-board.js')).runBoard(context, flags)),
+    );
 }
 
 function addUpkeep({ command, start }: Commands): void {

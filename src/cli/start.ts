@@ -6,6 +6,7 @@ import { startFoldRole } from '../fold';
 import { startSinkRole } from '../sink';
 import { boardModel, startLiveView } from './board';
 import { tracingOf, type Context } from './context';
+import { BOARD_DEFAULTS, boardOptions, startBoard } from './live-board';
 import { eventsRoutes, serveRoles, type ServedRoles } from './serve-roles';
 import { refuseForRealGenesys, simulationOf } from './simulation';
 import { START_SIMULATION, type SimulationFlags } from './simulation-flags';
@@ -45,7 +46,7 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
   const lock = await acquireDataDir(config.dataDir);
   shutdown.onStop('data directory', () => lock.release());
   // Before what takes minutes: a taken port is told at once.
-  const served = await serveRoles(started, { names: ['bridge', 'fold', 'sink'], routes: eventsRoutes(started) });
+  const served = await serveRoles(started, { names: ['bridge', 'fold', 'sink', 'board'], routes: eventsRoutes(started) });
   // The line of the progress gives way to lines of the log.
   if (io.stderr.isTTY === true) started.redirectLogs((line) => void io.stderr.write(`\r\x1b[K${line}`));
   const { store, kafka } = await openStoreAndLog(started, flags, served);
@@ -56,6 +57,7 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
   const roles = await startRoles(started, { store, kafka, genesys });
   for (const role of Object.values(roles)) served.show(role);
   tellWhere(started, roles.bridge, [
+    ['Board', roles.board.url],
     ...kafka.where,
     ['Topics', `${kafka.topics.state} (compacted), ${kafka.topics.events}, ${kafka.topics.deadLetters}`],
     ...store.where,
@@ -108,13 +110,16 @@ async function startRoles(context: Context, { store: { store }, kafka, genesys }
   const { log, schemas, topics } = kafka;
   const tracing = await tracingOf(context);
   const parts = { config, logger, metrics, log, schemas, topics, tracing };
-  progressOf(context)('fold, sink, bridge');
+  progressOf(context)('fold, sink, bridge, board');
   const [fold, sink] = await Promise.all([startFoldRole(parts), startSinkRole({ ...parts, store })]);
   shutdown.onStop('sink', () => sink.stop());
   shutdown.onStop('fold', () => fold.stop());
   const bridge = await startBridgeRole({ ...parts, genesys });
   shutdown.onStop('bridge', () => bridge.stop());
-  return { bridge, fold, sink };
+  // A free port: somebody's own board may be on the usual one.
+  const board = await startBoard(parts, store, boardOptions({ ...BOARD_DEFAULTS, port: '0' }));
+  shutdown.onStop('board', () => board.stop());
+  return { bridge, fold, sink, board };
 }
 
 /** Where to look: lines, or the live table with them beneath. */

@@ -220,6 +220,15 @@ export const SETTINGS = {
     'How long ended conversations stay in the state table. A sink that stores nothing for half of it ends. All sinks of a database need the same.',
   ),
 
+  BOARD_PASSWORD: confidential(
+    secret({ shortest: 8 }),
+    'The password of the board, for any user name. Without one the board listens on 127.0.0.1 only, unless a proxy authenticates people.',
+  ),
+  BOARD_SHOW: optional(
+    oneOf(['addresses']),
+    'addresses: the board shows the numbers of callers and the subjects of e-mails, which are personal data. Unset: they never leave the process.',
+  ),
+
   HTTP_PORT: setting(integer(0, 65_535), '9464', 'The port of metrics and health. 0: a free one, which is printed.'),
   HTTP_HOST: setting(
     host,

@@ -7,6 +7,7 @@ export {
   createEventCodec,
   createEventReader,
   createNameCodec,
+  createNameReader,
   createRowCodec,
   createRowReader,
   createVisitCodec,

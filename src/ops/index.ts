@@ -6,7 +6,8 @@ export { readBody } from './http-body';
 export { type Answer, type OpsHttp, type Route, type Routes, startOpsHttp } from './http';
 export { observeLatency, type Received } from './latency';
 export { createLogging, type Logger, type Logging, type LogLevel } from './logging';
-export { foreignRequest } from './loopback';
+export { localUrl } from './listen';
+export { foreignRequest, isLoopback } from './loopback';
 export {
   createMetrics,
   type FoldDeadLetterReason,

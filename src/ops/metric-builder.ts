@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** Who serves a metric. */
-export type MetricRole = 'bridge' | 'fold' | 'sink';
+export type MetricRole = 'bridge' | 'fold' | 'sink' | 'board';
 
 /** The values of a label that no list can name in advance, and what bounds their number. */
 export interface Bounded {
@@ -126,7 +126,7 @@ export function createMetricBuilder(): MetricBuilder {
       of: (...others) => builderFor(others),
     };
   };
-  return builderFor(['bridge', 'fold', 'sink']);
+  return builderFor(['bridge', 'fold', 'sink', 'board']);
 }
 
 /** Every series that the lists of label values allow; null where they are too many or no lists. */

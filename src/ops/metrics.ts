@@ -55,6 +55,7 @@ export function createMetrics() {
   const bridge = all.of('bridge');
   const fold = all.of('fold');
   const sink = all.of('sink');
+  const board = all.of('board');
   const readers = all.of('fold', 'sink');
   const { registry, definitions } = all;
 
@@ -235,6 +236,20 @@ export function createMetrics() {
       'When the state table was last cleaned up, or this sink began to have to: only the one with partition 0',
     ),
 
+    // board
+    boardViewers: board.gauge('board_viewers', 'Pages that are connected to this board', {}),
+    boardSentBytes: board.counter('board_sent_bytes_total', 'Bytes of live changes sent to pages, before compression', {}),
+    boardPictureAge: board.gauge(
+      'board_picture_age_seconds',
+      'How old the picture is that pages show: up to a second is normal, more means that Kafka is away or slow',
+      {},
+    ),
+    boardUnreadable: board.counter(
+      'board_unreadable_records_total',
+      'Records of the topics that the board could not read and left out, by reason',
+      { reason: UNREADABLE },
+    ),
+
     // across
     deadLetters: all.counter('dead_letters_total', 'Records sent to the dead letters, by stage and reason', {
       stage: ['bridge', 'fold', 'sink'],
@@ -282,6 +297,7 @@ export function createMetrics() {
         for (const series of allSeries(definition, MOST_ZEROS) ?? []) made.inc(series, 0);
       }
       for (const role of roles) {
+        if (role === 'board') continue; // It writes nothing.
         for (const reason of DEAD_LETTER_REASONS[role]) metrics.deadLetters.inc({ stage: role, reason }, 0);
       }
       return served;

@@ -15,7 +15,7 @@ export interface RoleParts {
 }
 
 export interface RunningRole {
-  readonly name: 'bridge' | 'fold' | 'sink';
+  readonly name: 'bridge' | 'fold' | 'sink' | 'board';
   /** Ready: it can do its work now. */
   readonly ready: Checks;
   /** Live: a restart would not help. Absent: it is, until it has ended. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { packageRoot } from '../../src/common';
+import { chromiumPath } from '../support/deployment/chromium';
 import { ContainerEngine } from '../support/deployment/container-engine';
 import { failureOf, mainOfProject, PROMETHEUS } from '../support/deployment/project';
 
@@ -16,6 +17,12 @@ mainOfProject('deployment', [
     remedy: 'They need Python 3 with venv, Java 17 and Maven, and the registries of both',
     tests: '/test/deployment/consume\\.',
     lack: () => failureOf('sh', ['-c', 'python3 -c "import venv, ensurepip" && java -version && mvn -version']),
+  },
+  {
+    what: 'the board in a browser',
+    remedy: 'Debian: apt-get install --no-install-recommends chromium; elsewhere, set CHROMIUM_PATH',
+    tests: '/test/deployment/board/',
+    lack: () => Promise.resolve(chromiumPath() === undefined ? 'no Chromium' : undefined),
   },
   {
     what: 'images',

@@ -96,16 +96,23 @@ export function createVisitReader(schemas: Pick<SchemaSource, 'writerOf'>): Valu
   return createValueReader({ schemas, reader, fromAvro: (decoded) => decoded as QueueVisit });
 }
 
+function nameFromAvro(decoded: unknown): Name {
+  const { kind, id, name, gone_since: goneSince } = decoded as NameRecord;
+  return { kind, id, name, goneSince };
+}
+
+/** The same of names. */
+export function createNameReader(schemas: Pick<SchemaSource, 'writerOf'>): ValueReader<Name> {
+  return createValueReader({ schemas, reader: typeOf(loadSchema('name').text), fromAvro: nameFromAvro });
+}
+
 export function createNameCodec(schemas: SchemaSource, topics: TopicNames): Promise<ValueCodec<Name>> {
   return createValueCodec<Name>({
     schemas,
     subject: valueSubject(topics.names),
     schema: loadSchema('name'),
     toAvro: ({ kind, id, name, goneSince }) => ({ kind, id, name, gone_since: goneSince }),
-    fromAvro: (decoded) => {
-      const { kind, id, name, gone_since: goneSince } = decoded as NameRecord;
-      return { kind, id, name, goneSince };
-    },
+    fromAvro: nameFromAvro,
   });
 }
 

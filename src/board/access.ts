@@ -1,0 +1,41 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { UsageError } from '../common';
+import { isLoopback } from '../ops';
+
+/** Who may look. */
+export interface Access {
+  /** For basic authentication, with any user name. */
+  readonly password: string | undefined;
+  /** A header that a proxy in front sets after it has authenticated somebody, and that it takes from nobody else. */
+  readonly proxyHeader: string | undefined;
+}
+
+/** @throws UsageError where everybody on the network could look */
+export function checkAccess(host: string, { password, proxyHeader }: Access): void {
+  if (isLoopback(host) || password !== undefined || proxyHeader !== undefined) return;
+  throw new UsageError(
+    `HTTP_HOST: the board does not listen on ${host} without a password, because everybody on that network could read it. ` +
+      'Set BOARD_PASSWORD_FILE (or BOARD_PASSWORD), name the header of a proxy that authenticates with --proxy-header, ' +
+      'or listen on 127.0.0.1.',
+  );
+}
+
+/** Whether the request may be answered. */
+export function admits({ password, proxyHeader }: Access, headers: IncomingHttpHeaders): boolean {
+  if (password === undefined && proxyHeader === undefined) return true;
+  if (proxyHeader !== undefined && headers[proxyHeader.toLowerCase()] !== undefined) return true;
+  return password !== undefined && same(passwordOf(headers.authorization), password);
+}
+
+function passwordOf(authorization = ''): string {
+  const [, encoded] = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(authorization) ?? [];
+  const text = Buffer.from(encoded ?? '', 'base64').toString();
+  return text.includes(':') ? text.slice(text.indexOf(':') + 1) : '';
+}
+
+/** Takes the same time wherever they differ. */
+function same(given: string, expected: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given), digest(expected));
+}

@@ -1,0 +1,2 @@
+/** The live board: a web page on the tables, with server-sent events and, where there is ClickHouse, the past. */
+export { type BoardRoleOptions, type RunningBoardRole, startBoardRole } from './role';

@@ -1,0 +1,30 @@
+/** Numbers and times as the browser's language and time zone have them. */
+
+const number = new Intl.NumberFormat();
+const percent = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+
+export const count = (value: number): string => number.format(value);
+export const share = (value: number | null): string => (value === null ? '–' : percent.format(value));
+export const timeOfDay = (at: number): string => clock.format(at);
+export const instant = (at: number): string => dateAndTime.format(at);
+
+/** `m:ss`, from an hour on `h:mm:ss`, from a day on `1 d 2 h`; never below 0. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const two = (value: number) => String(value).padStart(2, '0');
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  if (hours >= 24) return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  return hours === 0 ? `${minutes}:${two(seconds % 60)}` : `${hours}:${two(minutes % 60)}:${two(seconds % 60)}`;
+}
+
+/** Of an ISO duration for machines: `PT90S`. */
+export const isoDuration = (ms: number): string => `PT${Math.max(0, Math.floor(ms / 1000))}S`;
+
+/** What `<input type="datetime-local">` holds, in local time. */
+export function localInput(at: number): string {
+  const local = new Date(at - new Date(at).getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 19);
+}

@@ -1,0 +1,92 @@
+import { batch, computed, effect, signal } from '@preact/signals';
+import { about, ask, conversations, lines, now, openQueue } from './live';
+import type { Conversation, Line } from './model';
+
+/** Time travel: the whole board as it was at an instant. */
+
+export const SPEEDS = [1, 10, 60] as const;
+export type Speed = (typeof SPEEDS)[number];
+
+/** Null: the present. */
+const target = signal<number | null>(null);
+export const speed = signal<Speed | 0>(0);
+export const problem = signal<string | null>(null);
+const shown = signal<{
+  readonly at: number;
+  readonly lines: readonly Line[];
+  readonly conversations: readonly Conversation[];
+} | null>(null);
+
+/** The instant that was asked for; null: the present. */
+export const travelTo = computed(() => target.value);
+/** The instant that the numbers on the page are of; null: none yet. */
+export const shownAt = computed(() => (target.value === null ? now.value : (shown.value?.at ?? null)));
+/** What durations are counted up to. */
+export const clock = computed(() => (target.value === null ? now.value : (shown.value?.at ?? target.value)));
+export const currentLines = computed((): readonly Line[] =>
+  target.value === null ? [...lines.value.values()] : (shown.value?.lines ?? []),
+);
+export const currentConversations = computed((): readonly Conversation[] =>
+  target.value === null ? [...conversations.value.values()] : (shown.value?.conversations ?? []),
+);
+
+export function goTo(at: number): void {
+  const oldest = about.peek()?.oldest ?? 0;
+  target.value = Math.round(Math.min(Math.max(at, oldest), now.peek()));
+}
+
+export function step(ms: number): void {
+  goTo((target.peek() ?? now.peek()) + ms);
+}
+
+export function goLive(): void {
+  batch(() => {
+    target.value = null;
+    speed.value = 0;
+    shown.value = null;
+    problem.value = null;
+  });
+}
+
+let asking = false;
+async function askOnce(): Promise<void> {
+  // One question at a time: the newest instant is asked for when the answer is here.
+  if (asking) return;
+  asking = true;
+  try {
+    for (;;) {
+      const [at, queueId] = [target.peek(), openQueue.peek()];
+      if (at === null) return;
+      const [queues, open] = await Promise.all([
+        ask<{ readonly lines: readonly Line[] }>(`api/queues?at=${at}`),
+        queueId === null
+          ? { conversations: [] }
+          : ask<{ readonly conversations: readonly Conversation[] }>(
+              `api/conversations?queue=${encodeURIComponent(queueId)}&at=${at}`,
+            ),
+      ]);
+      batch(() => {
+        shown.value = { at, lines: queues.lines, conversations: open.conversations };
+        problem.value = null;
+      });
+      if (target.peek() === at && openQueue.peek() === queueId) return;
+    }
+  } catch (error) {
+    problem.value = error instanceof Error ? error.message : String(error);
+  } finally {
+    asking = false;
+  }
+}
+
+export function startTravel(): void {
+  effect(() => {
+    if (target.value !== null || openQueue.value !== null) void askOnce();
+  });
+  const STEP_MS = 500;
+  setInterval(() => {
+    if (speed.peek() === 0 || target.peek() === null) return;
+    const next = (target.peek() ?? 0) + speed.peek() * STEP_MS;
+    if (next >= now.peek()) goLive();
+    else target.value = Math.round(next);
+  }, STEP_MS);
+}

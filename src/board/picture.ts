@@ -1,0 +1,240 @@
+import type { QueueConversation, QueueVisit } from '../conversation';
+import {
+  addDay,
+  countRows,
+  dayOf,
+  NO_DAY,
+  NO_LIVE,
+  type DayCounts,
+  type LiveCounts,
+  type ServiceLevelRule,
+} from './counts';
+
+/** One queue and medium: what a viewer sees of it. */
+export interface QueueLine {
+  readonly queueId: string;
+  /** As in the rows; null: no medium is known. */
+  readonly media: string | null;
+  readonly live: LiveCounts;
+  readonly day: DayCounts;
+}
+
+/** What has changed in one queue's conversations since a version. */
+export interface QueueChanges {
+  /** The viewer forgets what it had of the queue. */
+  readonly full: boolean;
+  readonly rows: readonly QueueConversation[];
+  /** Ids of conversations that have left the queue. */
+  readonly gone: readonly string[];
+}
+
+export interface PictureOptions {
+  readonly rule: ServiceLevelRule;
+  /** The beginning of the day that an instant belongs to, epoch ms. */
+  readonly dayStart: (now: number) => number;
+}
+
+/** After so many versions a conversation that has left a queue is forgotten; older viewers get the queue as a whole. */
+const GONE_KEPT_VERSIONS = 2_400;
+
+interface Line {
+  readonly queueId: string;
+  readonly media: string | null;
+  readonly ids: Set<string>;
+  day: DayCounts;
+  shown: QueueLine;
+  version: number;
+}
+
+interface Known {
+  readonly row: QueueConversation;
+  version: number;
+}
+
+interface CountedDay {
+  readonly key: string;
+  readonly enteredAt: number;
+  readonly counts: DayCounts;
+}
+
+/**
+ * The picture that viewers see: lines of counts, one for each queue and medium, kept from changes of rows and visits.
+ * Each `turn` that changes something makes a new version. A viewer that knows the version it has seen asks for what has
+ * changed since, so nothing is queued for slow viewers.
+ */
+export class Picture {
+  readonly #options: PictureOptions;
+  readonly #rows = new Map<string, Known>();
+  readonly #visits = new Map<string, CountedDay>();
+  readonly #lines = new Map<string, Line>();
+  readonly #dirtyLines = new Set<Line>();
+  readonly #dirtyRows = new Set<string>();
+  /** By queue: conversations that have left it, with the version in which they did. */
+  readonly #gone = new Map<string, Map<string, number>>();
+  #goneSince = 0;
+  #version = 1;
+  #day: number;
+
+  constructor(options: PictureOptions, now: number) {
+    this.#options = options;
+    this.#day = options.dayStart(now);
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  get conversations(): number {
+    return this.#rows.size;
+  }
+
+  upsertRow(row: QueueConversation): void {
+    const known = this.#rows.get(row.conversation_id);
+    if (known !== undefined) this.#take(known.row);
+    this.#rows.set(row.conversation_id, { row, version: this.#version + 1 });
+    const line = this.#line(row.queue_id, row.media_type);
+    line.ids.add(row.conversation_id);
+    this.#dirtyLines.add(line);
+    this.#dirtyRows.add(row.conversation_id);
+    this.#gone.get(row.queue_id)?.delete(row.conversation_id);
+    if (known !== undefined && known.row.queue_id !== row.queue_id) this.#leave(known.row);
+  }
+
+  deleteRow(conversationId: string): void {
+    const known = this.#rows.get(conversationId);
+    if (known === undefined) return;
+    this.#take(known.row);
+    this.#rows.delete(conversationId);
+    this.#dirtyRows.delete(conversationId);
+    this.#leave(known.row);
+  }
+
+  /**
+   * @param id the key of the topic
+   * @param visit counts if it began on the day that is shown
+   */
+  upsertVisit(id: string, visit: QueueVisit): void {
+    this.#forgetVisit(id);
+    if (visit.entered_time < this.#day) return;
+    const key = keyOf(visit.queue_id, visit.media_type);
+    const counts = dayOf(visit, this.#options.rule);
+    this.#visits.set(id, { key, enteredAt: visit.entered_time, counts });
+    const line = this.#line(visit.queue_id, visit.media_type);
+    line.day = addDay(line.day, counts);
+    this.#dirtyLines.add(line);
+  }
+
+  /** An erased visit is gone from the topic. */
+  deleteVisit(id: string): void {
+    this.#forgetVisit(id);
+  }
+
+  /** Something else of the queue has changed, such as its name: viewers get its lines again. */
+  touchQueue(queueId: string): void {
+    for (const line of this.#lines.values()) if (line.queueId === queueId) this.#dirtyLines.add(line);
+  }
+
+  clearRows(): void {
+    for (const id of [...this.#rows.keys()]) this.deleteRow(id);
+  }
+
+  clearVisits(): void {
+    for (const id of [...this.#visits.keys()]) this.#forgetVisit(id);
+  }
+
+  /** Takes what has come since the last turn into a new version. @returns whether there is one */
+  turn(now: number): boolean {
+    const day = this.#options.dayStart(now);
+    if (day !== this.#day) this.#beginDay(day);
+    const next = this.#version + 1;
+    let changed = this.#dirtyRows.size > 0;
+    for (const line of this.#dirtyLines) {
+      const live = line.ids.size === 0 ? NO_LIVE : countRows(this.#rowsOf(line.ids));
+      line.shown = { queueId: line.queueId, media: line.media, live, day: line.day };
+      line.version = next;
+      changed = true;
+    }
+    for (const id of this.#dirtyRows) {
+      const known = this.#rows.get(id);
+      if (known !== undefined) known.version = next;
+    }
+    this.#dirtyLines.clear();
+    this.#dirtyRows.clear();
+    if (changed) this.#version = next;
+    if (next - this.#goneSince > 2 * GONE_KEPT_VERSIONS) this.#forgetGone(next - GONE_KEPT_VERSIONS);
+    return changed;
+  }
+
+  /** Lines that have changed since a version; all for version 0. */
+  lines(since: number): readonly QueueLine[] {
+    return [...this.#lines.values()].filter(({ version }) => version > since).map(({ shown }) => shown);
+  }
+
+  /** Conversations of one queue that have changed since a version; all for version 0. */
+  queue(queueId: string, since: number): QueueChanges {
+    const rows = [...this.#lines.values()]
+      .filter((line) => line.queueId === queueId)
+      .flatMap(({ ids }) => [...ids].flatMap((id) => this.#rows.get(id) ?? []));
+    if (since === 0 || since < this.#goneSince) return { full: true, rows: rows.map(({ row }) => row), gone: [] };
+    const gone = [...(this.#gone.get(queueId) ?? [])].filter(([, version]) => version > since).map(([id]) => id);
+    return { full: false, rows: rows.filter(({ version }) => version > since).map(({ row }) => row), gone };
+  }
+
+  #line(queueId: string, media: string | null): Line {
+    const key = keyOf(queueId, media);
+    const known = this.#lines.get(key);
+    if (known !== undefined) return known;
+    const shown = { queueId, media, live: NO_LIVE, day: NO_DAY };
+    const line: Line = { queueId, media, ids: new Set(), day: NO_DAY, shown, version: this.#version + 1 };
+    this.#lines.set(key, line);
+    this.#dirtyLines.add(line);
+    return line;
+  }
+
+  *#rowsOf(ids: ReadonlySet<string>): Iterable<QueueConversation> {
+    for (const id of ids) {
+      const known = this.#rows.get(id);
+      if (known !== undefined) yield known.row;
+    }
+  }
+
+  /** The row leaves its line, for another one or for ever. */
+  #take(row: QueueConversation): void {
+    const line = this.#line(row.queue_id, row.media_type);
+    line.ids.delete(row.conversation_id);
+    this.#dirtyLines.add(line);
+  }
+
+  #leave({ queue_id: queueId, conversation_id: id }: QueueConversation): void {
+    let gone = this.#gone.get(queueId);
+    if (gone === undefined) this.#gone.set(queueId, (gone = new Map()));
+    gone.set(id, this.#version + 1);
+  }
+
+  #forgetVisit(id: string): void {
+    const known = this.#visits.get(id);
+    if (known === undefined) return;
+    this.#visits.delete(id);
+    const line = this.#lines.get(known.key);
+    if (line === undefined) return;
+    line.day = addDay(line.day, known.counts, -1);
+    this.#dirtyLines.add(line);
+  }
+
+  #beginDay(day: number): void {
+    this.#day = day;
+    for (const [id, { enteredAt }] of this.#visits) if (enteredAt < day) this.#forgetVisit(id);
+  }
+
+  #forgetGone(before: number): void {
+    this.#goneSince = before;
+    for (const [queueId, gone] of this.#gone) {
+      for (const [id, version] of gone) if (version <= before) gone.delete(id);
+      if (gone.size === 0) this.#gone.delete(queueId);
+    }
+  }
+}
+
+function keyOf(queueId: string, media: string | null): string {
+  return `${media ?? ''}\u0000${queueId}`;
+}

@@ -1,0 +1,97 @@
+import type { QueueConversation, QueueVisit } from '../conversation';
+import { isAlerting, isTalking } from './counts';
+import type { Version } from './history';
+import type { QueueLine } from './picture';
+
+/** Names that Genesys gives to ids. */
+export interface BoardNames {
+  of(kind: 'queue' | 'user' | 'skill', id: string): string | null;
+}
+
+export interface PresentOptions {
+  readonly names: BoardNames;
+  /** Addresses and subjects are personal: they leave this process only if asked for. */
+  readonly show: 'addresses' | undefined;
+}
+
+/** A conversation as the page gets it. Times are epoch ms. */
+export interface ShownConversation {
+  readonly id: string;
+  readonly queueId: string;
+  readonly media: string | null;
+  readonly waiting: boolean;
+  readonly alerting: boolean;
+  readonly talking: boolean;
+  readonly state: string | null;
+  readonly purpose: string | null;
+  readonly direction: string | null;
+  readonly userId: string | null;
+  readonly userName: string | null;
+  readonly skills: readonly string[];
+  readonly acw: string | null;
+  readonly enteredAt: number;
+  readonly updatedAt: number;
+  readonly ani?: string | null;
+  readonly dnis?: string | null;
+  readonly subject?: string | null;
+}
+
+export function createPresenter({ names, show }: PresentOptions) {
+  const nameOf = (kind: 'user', id: string | null) => (id === null ? null : names.of(kind, id));
+  return {
+    line: ({ queueId, media, live, day }: QueueLine) => ({
+      queueId,
+      name: names.of('queue', queueId),
+      media,
+      live,
+      day,
+    }),
+
+    conversation: (row: QueueConversation): ShownConversation => ({
+      id: row.conversation_id,
+      queueId: row.queue_id,
+      media: row.media_type,
+      waiting: row.waiting,
+      alerting: isAlerting(row),
+      talking: isTalking(row),
+      state: row.state,
+      purpose: row.purpose,
+      direction: row.direction,
+      userId: row.user_id,
+      userName: nameOf('user', row.user_id),
+      skills: (row.routing_skill_id ?? '')
+        .split(',')
+        .filter((id) => id !== '')
+        .map((id) => names.of('skill', id) ?? id),
+      acw: row.acw_state,
+      enteredAt: row.queue_connected_time,
+      updatedAt: row.db_last_updated,
+      ...(show === 'addresses' ? { ani: row.ani, dnis: row.dnis, subject: row.subject } : {}),
+    }),
+
+    version: (version: Version) => ({
+      ...version,
+      queueName: version.queueId === null ? null : names.of('queue', version.queueId),
+      userName: nameOf('user', version.userId),
+    }),
+
+    visit: (visit: QueueVisit) => ({
+      participantId: visit.participant_id,
+      queueId: visit.queue_id,
+      queueName: names.of('queue', visit.queue_id),
+      media: visit.media_type,
+      consult: visit.consult,
+      outcome: visit.outcome,
+      enteredAt: visit.entered_time,
+      leftAt: visit.left_time,
+      answeredAt: visit.answered_time,
+      userId: visit.user_id,
+      userName: nameOf('user', visit.user_id),
+      agentLeftAt: visit.agent_left_time,
+      offers: visit.offers,
+      offersMissed: visit.offers_missed,
+    }),
+  };
+}
+
+export type Presenter = ReturnType<typeof createPresenter>;

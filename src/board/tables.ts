@@ -1,0 +1,126 @@
+import { type Name, nameKey, readNameKey } from '../common';
+import {
+  createNameReader,
+  createRowReader,
+  createVisitReader,
+  followTable,
+  type FollowedTable,
+  type Log,
+  type SchemaSource,
+  type TopicNames,
+  type UnreadableRecord,
+} from '../log';
+import type { Logger, Metrics } from '../ops';
+import type { Picture } from './picture';
+import type { BoardNames } from './present';
+import type { Freshness } from './viewers';
+
+export interface TablesOptions {
+  readonly log: Log;
+  readonly schemas: Pick<SchemaSource, 'writerOf'>;
+  readonly topics: TopicNames;
+  /** `off`: nobody writes visits. */
+  readonly visits: 'on' | 'off';
+  readonly picture: Picture;
+  readonly names: NameTable;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+export interface Tables {
+  /** Every table has been read to its end once. */
+  readonly loaded: Promise<void>;
+  freshness(): Freshness;
+  stop(): Promise<void>;
+}
+
+/** Kafka answers at least every 100 ms: silent for so long, it is away. */
+const SILENT_MS = 2_000;
+
+/** Keeps the picture as the compacted topics are, without a group and without writing anything. */
+export function followTables(options: TablesOptions): Tables {
+  const { log, schemas, topics, picture, names, metrics, logger } = options;
+  const onUnreadable = ({ reason }: UnreadableRecord): void => metrics.boardUnreadable.inc({ reason });
+  const rows = followTable({
+    ...{ log, logger, topic: topics.state, reader: createRowReader(schemas) },
+    listener: {
+      onRow: (_key, row) => picture.upsertRow(row),
+      onDelete: (key) => picture.deleteRow(key),
+      onReset: () => picture.clearRows(),
+      onUnreadable,
+    },
+  });
+  const visits =
+    options.visits === 'off'
+      ? []
+      : [
+          followTable({
+            ...{ log, logger, topic: topics.visits, reader: createVisitReader(schemas) },
+            listener: {
+              onRow: (key, visit) => picture.upsertVisit(key, visit),
+              onDelete: (key) => picture.deleteVisit(key),
+              onReset: () => picture.clearVisits(),
+              onUnreadable,
+            },
+          }),
+        ];
+  // A picture without names is still right, so names make it neither older nor late.
+  const named = followTable({
+    ...{ log, logger, topic: topics.names, reader: createNameReader(schemas) },
+    listener: {
+      onRow: (_key, name) => names.put(name, picture),
+      onDelete: (key) => names.remove(key, picture),
+      onReset: () => names.clear(),
+      onUnreadable,
+    },
+  });
+  void named.loaded.catch(() => undefined);
+  const needed = [rows, ...visits];
+  return {
+    loaded: Promise.all(needed.map(({ loaded }) => loaded)).then(() => undefined),
+    freshness: () => needed.map(freshnessOf).reduce(older),
+    stop: async () => {
+      await Promise.all([...needed, named].map((table) => table.stop()));
+    },
+  };
+}
+
+function freshnessOf(table: FollowedTable): Freshness {
+  const { asOf, answeredAt, problem } = table.picture();
+  const now = Date.now();
+  const isSilent = answeredAt !== null && now - answeredAt > SILENT_MS;
+  return {
+    ageMs: asOf === null ? null : Math.max(0, now - asOf),
+    problem: problem ?? (isSilent ? 'Kafka does not answer' : null),
+  };
+}
+
+/** A picture is as old as the oldest of its tables. */
+function older(a: Freshness, b: Freshness): Freshness {
+  const ageMs = a.ageMs === null || b.ageMs === null ? null : Math.max(a.ageMs, b.ageMs);
+  return { ageMs, problem: a.problem ?? b.problem };
+}
+
+/** Names beside ids, as the names topic has them. */
+export class NameTable implements BoardNames {
+  readonly #names = new Map<string, string>();
+
+  of(kind: 'queue' | 'user' | 'skill', id: string): string | null {
+    return this.#names.get(nameKey({ kind, id })) ?? null;
+  }
+
+  put(name: Name, picture: Picture): void {
+    this.#names.set(nameKey(name), name.name);
+    if (name.kind === 'queue') picture.touchQueue(name.id);
+  }
+
+  remove(key: string, picture: Picture): void {
+    this.#names.delete(key);
+    const parsed = readNameKey(key);
+    if (parsed?.kind === 'queue') picture.touchQueue(parsed.id);
+  }
+
+  clear(): void {
+    this.#names.clear();
+  }
+}
