@@ -55,7 +55,7 @@ export default tseslint.config(
       '@typescript-eslint/only-throw-error': 'off',
     },
   },
-  { files: ['*.config.*', '*.mjs', 'test/support/jest/*.mjs'], rules: { 'import-x/no-default-export': 'off' } },
+  { files: ['**/*.config.*', '*.mjs', 'test/support/jest/*.mjs'], rules: { 'import-x/no-default-export': 'off' } },
   {
     files: ['**/*.mjs', 'bin/*.js'],
     extends: [tseslint.configs.disableTypeChecked],

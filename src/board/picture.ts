@@ -207,7 +207,7 @@ export class Picture {
 
   #leave({ queue_id: queueId, conversation_id: id }: QueueConversation): void {
     let gone = this.#gone.get(queueId);
-    if (gone === undefined) this.#gone.set(queueId, (gone = new Map()));
+    if (gone === undefined) this.#gone.set(queueId, (gone = new Map<string, number>()));
     gone.set(id, this.#version + 1);
   }
 

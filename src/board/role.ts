@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { packageRoot } from '../common';
-import type { Store } from '../store';
 import type { CheckResult } from '../ops';
+import type { Store } from '../store';
 import { logAnswers, type RoleParts, type RunningRole } from '../wiring';
-import type { ServiceLevelRule } from './counts';
 import { createHistory } from './clickhouse-history';
+import type { ServiceLevelRule } from './counts';
 import { dayStartIn } from './day';
 import { Picture } from './picture';
 import { createPresenter } from './present';

@@ -29,9 +29,11 @@ export function Chart({
     const element = frame.current;
     if (element === null) return undefined;
     let plot: uPlot | null = null;
+    let drawnFor: string | null = null;
     const stop = effect(() => {
-      void theme.value;
-      plot?.destroy();
+      // Colors are read again when the theme changes.
+      if (theme.value !== drawnFor) plot?.destroy();
+      drawnFor = theme.value;
       plot = draw(element, times, curves);
     });
     const observer = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height: 220 }));
@@ -95,6 +97,8 @@ function draw(element: HTMLElement, times: readonly number[], curves: readonly C
           ...axis,
           ...{
             scale: 'percent',
+            // Right. uPlot names it in a const enum, which a bundler that compiles file by file cannot read.
+            // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment
             side: 1,
             grid: { show: false },
             show: curves.some(({ percent }) => percent),
@@ -110,9 +114,7 @@ function draw(element: HTMLElement, times: readonly number[], curves: readonly C
           stroke: color(name),
           width: 2,
           points: { show: percent === true },
-          ...(percent
-            ? { scale: 'percent', value: (_plot, value) => (value === null ? '–' : `${Math.round(100 * value)}%`) }
-            : {}),
+          ...(percent ? { scale: 'percent', value: (_plot, value) => `${Math.round(100 * value)}%` } : {}),
           ...(kind === 'bars' && bars ? { paths: bars, fill: color(name), width: 0 } : {}),
           ...(kind === 'steps' && steps ? { paths: steps } : {}),
         })),

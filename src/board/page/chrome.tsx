@@ -203,8 +203,9 @@ export function Settings() {
   const forget = (): void => {
     if (queueId === null) thresholds.value = DEFAULT_THRESHOLDS;
     else {
-      const { [queueId]: _forgotten, ...rest } = thresholdsOfQueue.value;
-      thresholdsOfQueue.value = rest;
+      thresholdsOfQueue.value = Object.fromEntries(
+        Object.entries(thresholdsOfQueue.value).filter(([id]) => id !== queueId),
+      );
     }
   };
   return (

@@ -1,8 +1,8 @@
 import { computed, effect, signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { count, share, timeOfDay } from './format';
-import { clock } from './travel';
 import { Cell, LongestWait, shownQueues, urgenciesOf } from './overview';
+import { clock } from './travel';
 
 /** For a screen on the wall: as many tiles as fit, and by itself the next ones every few seconds. */
 
