@@ -1,11 +1,13 @@
 import type { LabelSpec, MetricDefinition, MetricRole } from '../src/ops/metric-builder';
 
 const SECTIONS: readonly { readonly title: string; readonly roles: readonly MetricRole[] }[] = [
-  { title: 'Every role', roles: ['bridge', 'fold', 'sink'] },
+  { title: 'Every role', roles: ['bridge', 'fold', 'sink', 'board'] },
+  { title: 'Bridge, fold and sink', roles: ['bridge', 'fold', 'sink'] },
   { title: 'Bridge', roles: ['bridge'] },
   { title: 'Fold', roles: ['fold'] },
   { title: 'Fold and sink', roles: ['fold', 'sink'] },
   { title: 'Sink', roles: ['sink'] },
+  { title: 'Board', roles: ['board'] },
 ];
 
 const INTRODUCTION = `# Metrics

@@ -226,7 +226,7 @@ export const SETTINGS = {
   ),
   BOARD_SHOW: optional(
     oneOf(['addresses']),
-    'addresses: the board shows the numbers of callers and the subjects of e-mails, which are personal data. Unset: they never leave the process.',
+    'With addresses, the board shows the numbers of callers and the subjects of e-mails, which are personal data. Unset: they never leave the process.',
   ),
 
   HTTP_PORT: setting(integer(0, 65_535), '9464', 'The port of metrics and health. 0: a free one, which is printed.'),

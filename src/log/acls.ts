@@ -1,7 +1,7 @@
 import type { TopicNames } from './topics';
 
 /** Whose permissions at Kafka are told apart: the commands of queuefold that use it. */
-export const ACL_ROLES = ['bridge', 'fold', 'sink', 'rebuild', 'erase', 'setup', 'replay', 'doctor'] as const;
+export const ACL_ROLES = ['bridge', 'fold', 'sink', 'board', 'rebuild', 'erase', 'setup', 'replay', 'doctor'] as const;
 export type AclRole = (typeof ACL_ROLES)[number];
 
 /** As `kafka-acls.sh` names them. Read and Write bring Describe with them, AlterConfigs DescribeConfigs. */
@@ -49,6 +49,9 @@ export function aclsOf(role: AclRole, names: TopicNames): readonly Acl[] {
       ];
     case 'sink':
       return storing(names.sinkGroup, names.visitSinkGroup);
+    case 'board':
+      // Without a group: any number of boards read the same.
+      return [topic(state, 'Read'), topic(visits, 'Read'), topic(names.names, 'Read')];
     case 'rebuild':
       return storing(names.rebuildGroup, names.visitRebuildGroup);
     case 'erase':

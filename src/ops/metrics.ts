@@ -56,6 +56,7 @@ export function createMetrics() {
   const fold = all.of('fold');
   const sink = all.of('sink');
   const board = all.of('board');
+  const writers = all.of('bridge', 'fold', 'sink');
   const readers = all.of('fold', 'sink');
   const { registry, definitions } = all;
 
@@ -238,7 +239,11 @@ export function createMetrics() {
 
     // board
     boardViewers: board.gauge('board_viewers', 'Pages that are connected to this board', {}),
-    boardSentBytes: board.counter('board_sent_bytes_total', 'Bytes of live changes sent to pages, before compression', {}),
+    boardSentBytes: board.counter(
+      'board_sent_bytes_total',
+      'Bytes of live changes sent to pages, before compression',
+      {},
+    ),
     boardPictureAge: board.gauge(
       'board_picture_age_seconds',
       'How old the picture is that pages show: up to a second is normal, more means that Kafka is away or slow',
@@ -251,7 +256,7 @@ export function createMetrics() {
     ),
 
     // across
-    deadLetters: all.counter('dead_letters_total', 'Records sent to the dead letters, by stage and reason', {
+    deadLetters: writers.counter('dead_letters_total', 'Records sent to the dead letters, by stage and reason', {
       stage: ['bridge', 'fold', 'sink'],
       reason: [
         ...INVALID,
@@ -263,7 +268,7 @@ export function createMetrics() {
         'refused-by-store',
       ],
     }),
-    endToEndLatency: all.histogram(
+    endToEndLatency: writers.histogram(
       'end_to_end_latency_seconds',
       'From the receive time of an event until it is in Kafka, in the state topic, in ClickHouse',
       { stage: ['kafka', 'state', 'store'] },
@@ -272,7 +277,7 @@ export function createMetrics() {
     traceSpans: all.counter('trace_spans_total', 'Spans for the OpenTelemetry collector, by what became of them', {
       outcome: ['exported', 'failed', 'dropped'],
     }),
-    lowWatermark: all.gauge(
+    lowWatermark: writers.gauge(
       'low_watermark_timestamp_seconds',
       'Everything that had come in by then is through the stage: goes on without traffic, stands when the stage does',
       { stage: ['kafka', 'state', 'store', 'visits'], partition: { bounded: 'partitions; empty for kafka' } },

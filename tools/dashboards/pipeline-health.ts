@@ -243,6 +243,22 @@ export const PIPELINE_HEALTH: DashboardSpec = {
       ],
     },
     {
+      title: 'Board',
+      panels: [
+        lines('Viewers', [['queuefold_board_viewers', '{{instance}}']], { width: 6 }),
+        lines('Age of the picture', [['queuefold_board_picture_age_seconds', '{{instance}}']], { width: 6, unit: 's' }),
+        lines('Sent to pages, a second', [[rate('queuefold_board_sent_bytes_total'), '{{instance}}']], {
+          width: 6,
+          unit: 'bytes',
+        }),
+        lines(
+          'Records left out',
+          [['sum by (reason) (increase(queuefold_board_unreadable_records_total[$__rate_interval]))', '{{reason}}']],
+          { width: 6 },
+        ),
+      ],
+    },
+    {
       title: 'Processes',
       panels: [
         lines('CPU', [[`${rate('process_cpu_seconds_total')} ${OF_QUEUEFOLD}`, '{{instance}}']], { width: 6 }),

@@ -97,7 +97,7 @@ export function TimeBar() {
         id="slider"
         type="range"
         min={oldest}
-        max={Math.max(oldest + 1, now.value)}
+        max={oldest + 1_000 * Math.max(1, Math.floor((now.value - oldest) / 1_000))}
         step={1000}
         value={shown}
         aria-valuetext={at === null ? 'now' : instant(at)}

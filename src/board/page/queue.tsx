@@ -64,7 +64,7 @@ export function Queue({ id }: { readonly id: string }) {
   );
 }
 
-const rank = ({ waiting, alerting, talking }: Conversation): number => (waiting ? (alerting ? 1 : 0) : talking ? 2 : 3);
+const rank = ({ waiting, talking }: Conversation): number => (waiting ? 0 : talking ? 1 : 2);
 const inOrder = (a: Conversation, b: Conversation): number =>
   rank(a) - rank(b) || a.enteredAt - b.enteredAt || (a.id < b.id ? -1 : 1);
 
