@@ -144,7 +144,10 @@ function addBoard({ command, start }: Commands): void {
     .option('--port <n>', 'the port to listen on; 0 is a free one', '8090')
     .option('--target-seconds <n>', 'the service level counts callers who were answered within so many seconds', '20')
     .option('--short-abandon-seconds <n>', 'the service level leaves out callers who gave up earlier', '5')
-    .option('--time-zone <name>', 'the zone in which a day begins, such as Europe/Berlin; default: that of this machine')
+    .option(
+      '--time-zone <name>',
+      'the zone in which a day begins, such as Europe/Berlin; default: that of this machine',
+    )
     .option('--proxy-header <name>', 'trusts a proxy that sets this header for people it has authenticated')
     .action((flags: BoardFlags) =>
       start(RUNS, async (context) => (await import('./live-board.js')).runBoard(context, flags)),

@@ -46,7 +46,10 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
   const lock = await acquireDataDir(config.dataDir);
   shutdown.onStop('data directory', () => lock.release());
   // Before what takes minutes: a taken port is told at once.
-  const served = await serveRoles(started, { names: ['bridge', 'fold', 'sink', 'board'], routes: eventsRoutes(started) });
+  const served = await serveRoles(started, {
+    names: ['bridge', 'fold', 'sink', 'board'],
+    routes: eventsRoutes(started),
+  });
   // The line of the progress gives way to lines of the log.
   if (io.stderr.isTTY === true) started.redirectLogs((line) => void io.stderr.write(`\r\x1b[K${line}`));
   const { store, kafka } = await openStoreAndLog(started, flags, served);
