@@ -1,4 +1,12 @@
-import type { QueueConversation, QueueVisit, VisitOutcome } from '../conversation';
+import {
+  type QueueConversation,
+  type QueueVisit,
+  STATE_COLUMNS,
+  TIME_COLUMNS,
+  VISIT_COLUMNS,
+  VISIT_TIMES,
+  type VisitOutcome,
+} from '../conversation';
 import { identifier, type Store } from '../store';
 import type { History, Interval, SeriesPoint, Version } from './history';
 
@@ -7,11 +15,9 @@ const MOST_MS = 20_000;
 const SETTINGS = { output_format_json_quote_64bit_integers: 0, max_execution_time: MOST_MS / 1_000 } as const;
 
 const ms = (column: string): string => `toUnixTimestamp64Milli(${column})`;
-const ROW_TIMES = ['db_last_updated', 'db_when_created', 'connected_time', 'queue_connected_time'];
-const VISIT_TIMES = ['entered_time', 'left_time', 'answered_time', 'agent_left_time', 'db_last_updated'];
-/** Times as epoch ms under their own names. */
-const withMs = (columns: readonly string[]): string =>
-  `* REPLACE (${columns.map((column) => `${ms(column)} AS ${column}`).join(', ')})`;
+/** The columns under their own names, times as epoch ms. Of a subquery: WHERE would take the names for these numbers. */
+const inMs = (columns: readonly string[], times: ReadonlySet<string>): string =>
+  columns.map((column) => (times.has(column) ? `${ms(column)} AS ${column}` : column)).join(', ');
 /** For parameterized views, whose times are texts. */
 const iso = (at: number): string => new Date(at).toISOString();
 
@@ -34,7 +40,7 @@ export function createHistory(store: Store): History {
     async rowsAt(at) {
       // The view has the 22 columns only, so it says which conversations, and the tables say the rest.
       const rows = await ask<Omit<QueueConversation, 'waiting'> & { readonly waiting: boolean | number }>(
-        `SELECT ${withMs(ROW_TIMES)} EXCEPT (_version, _deleted)
+        `SELECT ${inMs(STATE_COLUMNS, TIME_COLUMNS)}
          FROM (
            SELECT * FROM (
              SELECT * FROM ${database}.queue_conversation_history WHERE db_last_updated <= {at:DateTime64(3, 'UTC')}
@@ -51,8 +57,10 @@ export function createHistory(store: Store): History {
 
     async visitsAt(from, at) {
       const visits = await ask<QueueVisit>(
-        `SELECT ${withMs(VISIT_TIMES)} FROM ${database}.queue_visit
-         WHERE entered_time >= {from:DateTime64(3, 'UTC')} AND entered_time <= {at:DateTime64(3, 'UTC')}`,
+        `SELECT ${inMs(VISIT_COLUMNS, VISIT_TIMES)} FROM (
+           SELECT * FROM ${database}.queue_visit
+           WHERE entered_time >= {from:DateTime64(3, 'UTC')} AND entered_time <= {at:DateTime64(3, 'UTC')}
+         )`,
         { from: from / 1_000, at: at / 1_000 },
       );
       return visits.map((visit) => asItWas(visit, at));
@@ -70,8 +78,9 @@ export function createHistory(store: Store): History {
 
     visitsOf: (conversationId) =>
       ask<QueueVisit>(
-        `SELECT ${withMs(VISIT_TIMES)} FROM ${database}.queue_visit
-         WHERE conversation_id = {id:String} ORDER BY entered_time, participant_id`,
+        `SELECT ${inMs(VISIT_COLUMNS, VISIT_TIMES)} FROM (
+           SELECT * FROM ${database}.queue_visit WHERE conversation_id = {id:String}
+         ) ORDER BY entered_time, participant_id`,
         { id: conversationId },
       ),
 

@@ -51,7 +51,8 @@ export const VISIT_COLUMNS = [
   'db_last_updated',
 ] as const satisfies readonly (keyof QueueVisit)[];
 
-const TIMES: ReadonlySet<string> = new Set([
+/** Epoch ms in a visit. */
+export const VISIT_TIMES: ReadonlySet<string> = new Set([
   'entered_time',
   'left_time',
   'answered_time',
@@ -86,7 +87,7 @@ export function printableVisit(visit: QueueVisit): Record<string, string | numbe
   return Object.fromEntries(
     VISIT_COLUMNS.map((column) => {
       const value = visit[column];
-      return [column, typeof value === 'number' && TIMES.has(column) ? new Date(value).toISOString() : value];
+      return [column, typeof value === 'number' && VISIT_TIMES.has(column) ? new Date(value).toISOString() : value];
     }),
   );
 }

@@ -1,0 +1,151 @@
+import { EventEmitter } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { Picture } from '../../../src/board/picture';
+import { type Freshness, Viewers } from '../../../src/board/viewers';
+import { aRow } from '../../support/clickhouse/store-rows';
+
+/** A browser's connection, which takes what it is given unless it is told not to. */
+class Browser extends EventEmitter {
+  text = '';
+  writableLength = 0;
+  isDestroyed = false;
+  isSlow = false;
+
+  write(text: string): boolean {
+    this.text += text;
+    if (this.isSlow) this.writableLength += Buffer.byteLength(text);
+    return true;
+  }
+  end(): void {
+    this.emit('close');
+  }
+  destroy(): void {
+    this.isDestroyed = true;
+    this.emit('close');
+  }
+  stream(): ServerResponse {
+    return this as unknown as ServerResponse;
+  }
+
+  /** What it was told, in order. */
+  events(name: string): readonly unknown[] {
+    return [...this.text.matchAll(/^event: (\w+)\ndata: (.*)$/gm)]
+      .filter(([, of]) => of === name)
+      .map(([, , data]) => JSON.parse(data ?? '') as unknown);
+  }
+  lastId(): string {
+    return [...this.text.matchAll(/^id: (.*)$/gm)].at(-1)?.[1] ?? '';
+  }
+}
+
+const FRESH: Freshness = { ageMs: 5, problem: null };
+let freshness = FRESH;
+let picture: Picture;
+let viewers: Viewers;
+beforeEach(() => {
+  jest.useFakeTimers();
+  freshness = FRESH;
+  picture = new Picture({ rule: { targetMs: 20_000, shortAbandonMs: 5_000 }, dayStart: () => 0 }, Date.now());
+  viewers = new Viewers({
+    ...{ picture, freshness: () => freshness, epoch: 'this' },
+    present: ({ conversation_id: id }) => ({ id }),
+    presentLine: ({ queueId, live: { waiting } }) => ({ queueId, waiting }),
+  });
+});
+afterEach(() => {
+  viewers.stop();
+  jest.useRealTimers();
+});
+
+const comes = (id: string, queue = 'q1'): void => picture.upsertRow(aRow({ conversation_id: id, queue_id: queue }));
+
+describe('a viewer', () => {
+  test('is told the picture, then what has changed, at most four times a second', () => {
+    comes('a');
+    picture.turn(Date.now());
+    const browser = new Browser();
+    viewers.add(browser.stream(), null, undefined);
+    expect(browser.events('picture')).toMatchObject([
+      { full: true, lines: [{ queueId: 'q1', waiting: 1 }], queue: null },
+    ]);
+    comes('b');
+    comes('c', 'q2');
+    comes('d', 'q2');
+    jest.advanceTimersByTime(250);
+    expect(browser.events('picture').slice(1)).toMatchObject([
+      {
+        full: false,
+        lines: [
+          { queueId: 'q1', waiting: 2 },
+          { queueId: 'q2', waiting: 2 },
+        ],
+      },
+    ]);
+    jest.advanceTimersByTime(2_000);
+    expect(browser.events('picture')).toHaveLength(2);
+  });
+
+  test('gets conversations of its queue only', () => {
+    const browser = new Browser();
+    viewers.add(browser.stream(), 'q1', undefined);
+    comes('a');
+    comes('b', 'q2');
+    jest.advanceTimersByTime(250);
+    comes('a', 'q2');
+    jest.advanceTimersByTime(250);
+    expect(browser.events('picture').slice(1)).toMatchObject([
+      { queue: { queueId: 'q1', rows: [{ id: 'a' }], gone: [] } },
+      { queue: { queueId: 'q1', rows: [], gone: ['a'] } },
+    ]);
+  });
+
+  test('that comes back gets what it has missed; one of another process gets everything', () => {
+    comes('a');
+    picture.turn(Date.now());
+    const first = new Browser();
+    viewers.add(first.stream(), null, undefined);
+    first.end();
+    comes('b', 'q2');
+    jest.advanceTimersByTime(250);
+    const again = new Browser();
+    viewers.add(again.stream(), null, first.lastId());
+    expect(again.events('picture')).toMatchObject([{ full: false, lines: [{ queueId: 'q2' }] }]);
+    for (const id of ['other.1', 'this.999999', 'nonsense']) {
+      const stranger = new Browser();
+      viewers.add(stranger.stream(), null, id);
+      expect(stranger.events('picture')).toMatchObject([{ full: true, lines: [{}, {}] }]);
+    }
+  });
+
+  test('that is slow costs nothing more, gets the newest when it is ready, and is given up after a minute', () => {
+    const browser = new Browser();
+    viewers.add(browser.stream(), 'q1', undefined);
+    browser.isSlow = true;
+    browser.writableLength = 1_000_000;
+    const before = browser.text.length;
+    for (let second = 0; second < 30; second += 1) {
+      comes(`c${second}`);
+      jest.advanceTimersByTime(1_000);
+    }
+    expect(browser.text).toHaveLength(before);
+    browser.writableLength = 0;
+    browser.isSlow = false;
+    jest.advanceTimersByTime(250);
+    expect(browser.events('picture').at(-1)).toMatchObject({ lines: [{ queueId: 'q1', waiting: 30 }] });
+    browser.writableLength = 1_000_000;
+    comes('more');
+    jest.advanceTimersByTime(62_000);
+    expect(browser.isDestroyed).toBe(true);
+    expect(viewers.size).toBe(0);
+  });
+
+  test('is told once a second how old the picture is, also while nothing happens', () => {
+    const browser = new Browser();
+    viewers.add(browser.stream(), null, undefined);
+    expect(browser.events('beat')).toMatchObject([FRESH]);
+    freshness = { ageMs: 9_000, problem: 'Kafka does not answer' };
+    jest.advanceTimersByTime(3_000);
+    expect(browser.events('beat').slice(1)).toMatchObject([freshness, freshness, freshness]);
+  });
+});
