@@ -5,9 +5,10 @@ import type { Logger, Metrics } from '../ops';
 export interface NamesKeeper {
   /**
    * Brings the names topic to what complete lists of Genesys say. It is read back each time, so that only what is new is
-   * written, also by several bridges. Kinds without a list stay as they are.
+   * written, also by several bridges. Kinds without a list stay as they are. `look-again`: a list lacks a name for the first
+   * time; the second one decides.
    */
-  keep(lists: ReadonlyMap<NameKind, readonly Named[]>): Promise<void>;
+  keep(lists: ReadonlyMap<NameKind, readonly Named[]>): Promise<'look-again' | undefined>;
 }
 
 export interface NamesKeeperOptions {
@@ -73,8 +74,10 @@ export function createNamesKeeper(options: NamesKeeperOptions): NamesKeeper {
   return {
     async keep(lists) {
       const codec = await options.codec();
+      const before = missing.size;
       const changes = changesOf(await readNames(log, topic, codec), lists);
-      if (changes.length === 0) return;
+      const wish = missing.size > before ? 'look-again' : undefined;
+      if (changes.length === 0) return wish;
       // Of its own: names that the log does not take must not hold up events.
       const producer = await log.createProducer();
       try {
@@ -90,6 +93,7 @@ export function createNamesKeeper(options: NamesKeeperOptions): NamesKeeper {
         counts[what] = (counts[what] ?? 0) + 1;
       }
       logger.info({ topic, ...counts }, 'names have changed');
+      return wish;
     },
   };
 }

@@ -10,8 +10,11 @@ export type NameLists = ReadonlyMap<NameKind, readonly Named[]>;
 
 export interface NamesWanted {
   readonly kinds: readonly NameKind[];
-  /** Takes what a look has found. What it throws is logged, and the next look makes up for it. */
-  readonly keep: (lists: NameLists) => Promise<void>;
+  /**
+   * Takes what a look has found; `look-again` asks for another one soon. What it throws is logged, and the next look makes
+   * up for it.
+   */
+  readonly keep: (lists: NameLists) => Promise<'look-again' | undefined>;
 }
 
 export interface NamesPolling extends NamesWanted {
@@ -34,6 +37,9 @@ export const NAME_LISTS: Readonly<Record<NameKind, NameList>> = {
   user: { route: '/api/v2/users', permission: 'directory:user:view' },
   skill: { route: '/api/v2/routing/skills', permission: 'routing:skill:view' },
 };
+
+/** Long enough for pages that shifted while they were read to have settled. */
+const AGAIN_MS = 15_000;
 
 /**
  * Reads the lists of queues, users and skills from time to time, the first time at once: a request at a time, among those
@@ -71,10 +77,13 @@ export async function pollNames(polling: NamesPolling): Promise<void> {
   while (!isOver()) {
     const lists = await look();
     if (isOver()) return;
-    await untilAborted(keep(lists), signal).catch((error: unknown) => {
+    const wish = await untilAborted(keep(lists), signal).catch((error: unknown) => {
       if (!isOver()) logger.warn({ reason: messageOf(error) }, 'names are not kept: they stay as they are');
+      return undefined;
     });
-    await sleep(everyMs, undefined, { signal }).catch(() => undefined);
+    await sleep(wish === 'look-again' ? Math.min(AGAIN_MS, everyMs) : everyMs, undefined, { signal }).catch(
+      () => undefined,
+    );
   }
 }
 
@@ -86,9 +95,9 @@ function missingOf(kind: NameKind, error: unknown): readonly string[] | null {
 }
 
 /** Whoever stops does not wait for a log that is away. */
-function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
-    const stop = (): void => resolve();
+    const stop = (): void => resolve(undefined);
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
     void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));

@@ -84,7 +84,7 @@ test('names of the organization stand beside the ids, follow it, and go when the
   for (const { user_id: id, user_name: name } of await agents()) expect(name).toBe(id);
 
   await changeQueues({ rename: { [kept ?? '']: 'Sales "EMEA"' }, remove: [removed] });
-  // Names are looked at every quarter of an hour, and at the start of a bridge.
+  // Names are looked at every quarter of an hour, and at the start of a bridge; again soon where one is missing.
   await first.stop();
   const bridge = start('bridge');
   await until('the new name, and that of a queue that is gone', LIMIT_MS, async () => {

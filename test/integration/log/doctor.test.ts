@@ -146,7 +146,7 @@ describe('a doctor at Kafka', () => {
       outcome: 'failed',
       detail: 'KAFKA_BROKERS: cannot use 127.0.0.1:1 (connect ECONNREFUSED 127.0.0.1:1)',
     });
-    expect(rest).toHaveLength(9);
+    expect(rest).toHaveLength(10);
     expect(new Set(rest.map(({ outcome }) => outcome))).toEqual(new Set(['skipped']));
   });
 

@@ -187,8 +187,8 @@ describe('a registry that takes tokens of an identity provider', () => {
     const env = {
       SCHEMA_REGISTRY_URL: url,
       SCHEMA_REGISTRY_OAUTH_TOKEN_URL: provider.tokenUrl,
-      SCHEMA_REGISTRY_OAUTH_CLIENT_ID: CLIENT.id,
-      SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET: secret,
+      SCHEMA_REGISTRY_USERNAME: CLIENT.id,
+      SCHEMA_REGISTRY_PASSWORD: secret,
       SCHEMA_REGISTRY_OAUTH_SCOPE: 'registry',
     };
     return registryOptions(loadConfig({ env }), url, logger);
@@ -224,7 +224,9 @@ describe('a registry that takes tokens of an identity provider', () => {
 
   test('is not asked where the provider refuses the client, and the settings are named', async () => {
     const attempt = registerSchema(optionsFor('http://127.0.0.1:1', 'wrong'), 'one-value', current, 'apply');
-    await expect(attempt).rejects.toThrow(/SCHEMA_REGISTRY_OAUTH_TOKEN_URL: .*invalid_client.*_CLIENT_SECRET/);
+    await expect(attempt).rejects.toThrow(
+      /SCHEMA_REGISTRY_OAUTH_TOKEN_URL: .*invalid_client.*SCHEMA_REGISTRY_PASSWORD/,
+    );
   });
 });
 

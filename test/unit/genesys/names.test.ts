@@ -57,6 +57,7 @@ async function looks(
       kept.push(lists);
       if (kept.length === count) stopping.abort();
       await keep?.(kept.length);
+      return undefined;
     },
   });
   const outcomes = async () =>
