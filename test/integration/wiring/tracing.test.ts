@@ -66,9 +66,11 @@ describe('tracing', () => {
     disposers.push(() => receiver.close());
     await bringIntoTheTable(receiver.url);
     const { spans } = receiver;
+    // Each of the three changes the row and the visit.
+    const storedOf = (topic: string) => spans.filter(({ name }) => name === `process ${topic}`);
     await until(
-      () => spans,
-      (all) => all.filter(({ service, kind }) => service === 'queuefold-sink' && kind === CONSUMER).length === 3,
+      () => [storedOf(topics.state), storedOf(topics.visits)],
+      (both) => both.every((of) => of.length === NOTIFICATIONS.length),
     );
     const sent = spans.filter(({ service }) => service === 'queuefold-bridge');
     expect(sent.map(({ name, kind, parentSpanId }) => ({ name, kind, parentSpanId }))).toEqual(
@@ -84,13 +86,16 @@ describe('tracing', () => {
           'queuefold.outcome': 'folded',
         },
       });
-      const stored = childrenOf(folded, spans);
-      expect(stored).toEqual([
-        expect.objectContaining({ service: 'queuefold-sink', name: `process ${topics.state}`, traceId: first.traceId }),
-      ]);
+      const stored = childrenOf(folded, spans).toSorted((a, b) => (a.name < b.name ? 1 : -1));
+      expect(stored).toEqual(
+        [topics.visits, topics.state].map((topic): unknown =>
+          expect.objectContaining({ service: 'queuefold-sink', name: `process ${topic}`, traceId: first.traceId }),
+        ),
+      );
       for (const [member, batch] of [
         [folded, `commit ${topics.events}`],
-        [stored[0], 'INSERT queue_conversation_history'],
+        [stored[0], 'INSERT queue_visit_state'],
+        [stored[1], 'INSERT queue_conversation_history'],
       ] as const) {
         const linked = spans.find(({ spanId }) => spanId === member?.links[0]?.spanId);
         expect(linked).toMatchObject({ name: batch, kind: CLIENT });
