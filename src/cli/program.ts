@@ -34,6 +34,7 @@ const DOCTOR_ROLES = [
   'bridge',
   'fold',
   'sink',
+  'board',
   'rebuild',
   'erase',
   'setup',

@@ -9,7 +9,7 @@ test(
   async () => {
     const said: string[] = [];
     const result = await runSoak({
-      ...{ seed: SEED, minutes: 0.5, acceleration: 20, conversationsPerSecond: 1 },
+      ...{ seed: SEED, minutes: 0.5, acceleration: 20, conversationsPerSecond: 1, patience: 10 },
       say: (text) => void said.push(text),
     });
     const { seed, differences, breaches } = result;
