@@ -78,7 +78,7 @@ test('it is scraped as OpenMetrics, and the latency has traces as exemplars', as
 test('the watermarks of all stages go on, and the pipeline is not behind', async () => {
   const watermarks = () => prometheus.query('min by (stage) (queuefold_low_watermark_timestamp_seconds)');
   const first = await watermarks();
-  expect(first.map(({ metric }) => metric['stage']).sort()).toEqual(['kafka', 'state', 'store']);
+  expect(first.map(({ metric }) => metric['stage']).sort()).toEqual(['kafka', 'state', 'store', 'visits']);
   const last = Math.max(...first.map(({ value }) => value));
   await until('each stage to be where the first one was', SOON_MS, async () =>
     (await watermarks()).every(({ value }) => value > last),
