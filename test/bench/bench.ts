@@ -6,6 +6,7 @@ import { startCluster, type BenchCluster } from './cluster';
 import { measureCompression, type CompressionFigures } from './compression';
 import { measureConsume } from './consume';
 import { measureFold } from './fold';
+import { measureIntervals } from './intervals';
 import { measureLatency } from './latency';
 import { loadEvents, type Loaded } from './load';
 import { formatResult, type BenchResult } from './report';
@@ -26,7 +27,9 @@ const { values: flags } = parseArgs({
     ended: { type: 'string', default: '1000000' },
     /** Conversations in the history that is asked for a moment. */
     history: { type: 'string', default: '1000000' },
-    /** `visits`, `sink`, `store` or `compression`: these figures alone, as JSON. */
+    /** Days of half a million visits each, for `--only intervals`. */
+    days: { type: 'string', default: '90' },
+    /** `visits`, `intervals`, `sink`, `store` or `compression`: these figures alone, as JSON. */
     only: { type: 'string' },
     json: { type: 'boolean', default: false },
     /** A folder for CPU profiles of the bridge, the fold and the sink. */
@@ -100,7 +103,8 @@ async function measureOnly(cluster: BenchCluster, only: string): Promise<Part> {
   }
   const topics = await cluster.createTopics(only);
   if (only === 'store') return measureStore(cluster, topics, storeSizes);
-  if (only !== 'sink') throw new Error(`--only ${only}: no such part; known are visits, sink, store and compression`);
+  if (only !== 'sink')
+    throw new Error(`--only ${only}: no such part; known are visits, intervals, sink, store and compression`);
   const profile = flags.profile ?? null;
   await load(cluster, topics);
   await measureFold(cluster, topics, 1, null);
@@ -111,6 +115,11 @@ async function main(): Promise<void> {
   if (flags.only === 'visits') {
     const cost: VisitCost = await measureVisitCost(visitSizes);
     process.stdout.write(`${JSON.stringify(cost, null, 2)}\n`);
+    return;
+  }
+  if (flags.only === 'intervals') {
+    const figures = await measureIntervals({ days: Number(flags.days), visitsADay: 500_000, onProgress: say });
+    process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
     return;
   }
   say('Kafka starts');
