@@ -15,7 +15,7 @@ export interface Access {
 export function checkAccess(host: string, { password, proxyHeader }: Access): void {
   if (isLoopback(host) || password !== undefined || proxyHeader !== undefined) return;
   throw new UsageError(
-    `HTTP_HOST: the board does not listen on ${host} without a password, because everybody on that network could read it. ` +
+    `--host: the board does not listen on ${host} without a password, because everybody on that network could read it. ` +
       'Set BOARD_PASSWORD_FILE (or BOARD_PASSWORD), name the header of a proxy that authenticates with --proxy-header, ' +
       'or listen on 127.0.0.1.',
   );
@@ -24,7 +24,7 @@ export function checkAccess(host: string, { password, proxyHeader }: Access): vo
 /** Whether the request may be answered. */
 export function admits({ password, proxyHeader }: Access, headers: IncomingHttpHeaders): boolean {
   if (password === undefined && proxyHeader === undefined) return true;
-  if (proxyHeader !== undefined && headers[proxyHeader.toLowerCase()] !== undefined) return true;
+  if (proxyHeader !== undefined && (headers[proxyHeader.toLowerCase()] ?? '').length > 0) return true;
   return password !== undefined && same(passwordOf(headers.authorization), password);
 }
 

@@ -1,4 +1,4 @@
-import { type BoardRoleOptions, type RunningBoardRole, startBoardRole } from '../board';
+import { type BoardRoleOptions, checkAccess, type RunningBoardRole, startBoardRole } from '../board';
 import { UsageError } from '../common';
 import type { Store } from '../store';
 import type { RoleParts } from '../wiring';
@@ -27,6 +27,8 @@ export const BOARD_DEFAULTS = {
 export async function runBoard(context: Context, flags: BoardFlags): Promise<void> {
   const { config, shutdown, logger } = context;
   const options = boardOptions(flags);
+  // Before anything is waited for: no waiting mends it.
+  checkAccess(options.host, { password: config.board.password?.reveal(), proxyHeader: options.proxyHeader });
   const store = config.clickhouse.url === undefined ? null : configuredStore({ config, shutdown });
   if (store === null) logger.warn('CLICKHOUSE_URL is not set: the board shows the present only');
   const board = await hostRole(context, { name: 'board', start: (parts) => startBoard(parts, store, options) });

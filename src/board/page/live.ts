@@ -111,7 +111,19 @@ export function startLive(): void {
     close();
     close = connect(openQueue.peek());
   });
-  void ask<About>('api/about').then((answer) => (about.value = answer));
+  void learnAbout();
+}
+
+const ABOUT_AGAIN_MS = 5_000;
+
+/** Until ClickHouse has something to show; where there is none, once. */
+async function learnAbout(): Promise<void> {
+  for (;;) {
+    const answer = await ask<About>('api/about').catch(() => null);
+    if (answer !== null) about.value = answer;
+    if (answer !== null && (!answer.history || answer.oldest !== null)) return;
+    await new Promise((resolve) => setTimeout(resolve, ABOUT_AGAIN_MS));
+  }
 }
 
 export class Refused extends Error {}

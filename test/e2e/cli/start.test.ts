@@ -186,7 +186,7 @@ describe('queuefold start', () => {
 
   test('says where to look, on stderr when there is no terminal', async () => {
     const { places } = first;
-    expect([...places.keys()]).toEqual(['Kafka', 'Registry', 'Topics', 'SQL', 'Curl', 'Metrics', 'Genesys']);
+    expect([...places.keys()]).toEqual(['Board', 'Kafka', 'Registry', 'Topics', 'SQL', 'Curl', 'Metrics', 'Genesys']);
     expect(places.get('Kafka')).toMatch(/^127\.0\.0\.1:\d+ \(embedded\)$/);
     const subjects: unknown = await (await fetch(`${places.get('Registry') ?? ''}/subjects`)).json();
     expect(subjects).toContain('genesys.queue-conversation.v1-value');
@@ -340,7 +340,7 @@ describe('where there is neither Java nor Maven nor a container engine', () => {
 
   test('queuefold start --log memory shows rows, and ends by SIGTERM with 0', async () => {
     const memory = await start(folderOf('memory'), ['--log', 'memory'], NO_TOOLS);
-    expect([...memory.places.keys()]).toEqual(['Log', 'Topics', 'SQL', 'Curl', 'Metrics', 'Genesys']);
+    expect([...memory.places.keys()]).toEqual(['Board', 'Log', 'Topics', 'SQL', 'Curl', 'Metrics', 'Genesys']);
     await until('rows', SOON_MS, async () => Number(await sql(memory, COUNT)) > 0);
     const ended = await end(memory, 'SIGTERM');
     expect(ended).toMatchObject({ code: 0, stdout: '' });

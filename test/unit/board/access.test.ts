@@ -51,6 +51,7 @@ describe('who may look', () => {
     const behindProxy = { password: undefined, proxyHeader: 'X-Forwarded-User' };
     expect(admits(behindProxy, { 'x-forwarded-user': 'anna' })).toBe(true);
     expect(admits(behindProxy, {})).toBe(false);
+    expect(admits(behindProxy, { 'x-forwarded-user': '' })).toBe(false);
     expect(admits({ ...behindProxy, password: 'a password' }, { authorization: basic('a:a password') })).toBe(true);
   });
 });
