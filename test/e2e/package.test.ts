@@ -71,7 +71,13 @@ describe('the package', () => {
   test('has a module for each source file and no other: no tests, no maps, and types of the client alone', () => {
     const types = paths.filter((path) => path.endsWith('.d.ts'));
     expect([...types].sort()).toEqual(['index', 'open', 'types'].map((name) => `dist/client/${name}.d.ts`));
-    const modules = paths.filter((path) => path.startsWith('dist/') && !types.includes(path));
+    const page = paths.filter((path) => path.startsWith('dist/board/page/'));
+    expect(page.map((path) => path.replace(/-[\w-]{8}\./, '-HASH.')).sort()).toEqual(
+      ['assets/index-HASH.css', 'assets/index-HASH.js', 'icon.svg', 'index.html'].map(
+        (name) => `dist/board/page/${name}`,
+      ),
+    );
+    const modules = paths.filter((path) => path.startsWith('dist/') && !types.includes(path) && !page.includes(path));
     expect(modules.length).toBeGreaterThan(200);
     const sources = modules.map((path) => path.replace(/^dist\/(.*)\.js$/, 'src/$1.ts'));
     expect(sources.filter((path) => !existsSync(join(root, path)))).toEqual([]);

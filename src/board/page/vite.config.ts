@@ -9,5 +9,5 @@ export default defineConfig({
     target: 'es2022',
     modulePreload: { polyfill: false },
   },
-  esbuild: { jsx: 'automatic', jsxImportSource: 'preact' },
+  esbuild: { jsx: 'automatic', jsxImportSource: 'preact', jsxDev: false },
 });
