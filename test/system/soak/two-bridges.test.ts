@@ -8,7 +8,7 @@ import { setStage } from './stage';
 const SEED = 4;
 const KILLS = 6;
 /**
- * Low: a copy that a bridge sends more than 10 s late, in the organization's time, may turn a row back (docs/explanation/bridge.md). At
+ * Low: a copy that a bridge sends more than 10 s late, in the organization's time, may turn a row back (docs/how-to/connect-genesys.md). At
  * ten times the clock, a busy machine is as late as that by itself.
  */
 const ACCELERATION = 3;
