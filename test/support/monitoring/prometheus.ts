@@ -16,7 +16,8 @@ export function promtool(args: readonly string[], stdin = ''): Promise<string> {
       if (error === null) resolve(stdout);
       else reject(new Error(error.code === 'ENOENT' ? `There is no promtool. ${REMEDY}` : `${stdout}${stderr}`));
     });
-    child.stdin?.end(stdin);
+    // A program that reads none may have ended before.
+    child.stdin?.on('error', () => undefined).end(stdin);
   });
 }
 
