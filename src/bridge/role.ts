@@ -1,15 +1,14 @@
-import { DEFAULT_INPUT_LIMITS, invalid, type QueueConversation } from '../conversation';
+import { type ConversationEvent, DEFAULT_INPUT_LIMITS, type QueueConversation } from '../conversation';
 import type { Credentials, GenesysUrls, ReconciliationTimings, Timings } from '../genesys';
-import { createIngest, type OriginatedLine } from '../ingest';
-import { createEventCodec, reportSent, unreadable } from '../log';
-import { observeLatency, type Received } from '../ops';
+import { createIngest, type Ingest, type OriginatedLine } from '../ingest';
+import { createEventCodec, type ValueCodec } from '../log';
+import type { CheckResult } from '../ops';
 import { limitsOf, logAnswers, maskOf, type RoleParts, type RunningRole } from '../wiring';
 import { sendEventLines } from './event-lines';
-import { createEventsEndpoint, EVENTS_LIMITS, type EventsLimits } from './events-endpoint';
+import { createEventsEndpoint, EVENTS_LIMITS, type EventsEndpoint, type EventsLimits } from './events-endpoint';
 import { startGenesysSource, type GenesysSource } from './genesys-source';
-import { createIntake, type IntakeCounts } from './intake';
-import { createSender } from './sender';
-import type { Entry } from './waiting';
+import { createIntake, type Intake, type IntakeCounts } from './intake';
+import { createOutlet, type Outlet } from './outlet';
 
 export interface BridgeParts extends RoleParts {
   /** Tests shorten them. */
@@ -35,113 +34,32 @@ const TELL_FUTURE_EVERY_MS = 60_000;
 
 /** The bridge: snapshots, normalised and minimised, into the events topic, whichever way they come. */
 export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge> {
-  const { config, logger, metrics, log, schemas, topics, tracing } = parts;
-  let toldAt = -Infinity;
-  const tellFutureTime = (): void => {
-    if (performance.now() - toldAt < TELL_FUTURE_EVERY_MS) return;
-    toldAt = performance.now();
-    logger.warn(
-      'receive times in the future: they count as received now. Is a clock wrong, ours or that of who sends?',
-    );
-  };
+  const { logger, metrics, log, schemas, topics } = parts;
   // Whoever cannot reach Kafka, or find the topic, is told so at the start, with the remedy.
   await log.reach([topics.events]);
   const events = await createEventCodec(schemas, topics);
-  const limits = limitsOf(config);
-  const input = DEFAULT_INPUT_LIMITS;
-  const ingest = createIngest({
-    stage: 'bridge',
-    topics,
-    events,
-    limits,
-    input,
-    mask: maskOf(config),
-    onFutureTime: () => {
-      metrics.futureTimes.inc();
-      tellFutureTime();
-    },
-    ...(tracing === undefined ? {} : { beginTrace: tracing.begin }),
-  });
+  const ingest = createBridgeIngest(parts, events);
   const producer = await log.createProducer();
   let genesys: GenesysSource | null = null;
-  let full = false;
-  const sender = createSender({
-    producer,
-    logger,
-    events,
-    limits,
-    pendingBytes: config.bridge.pendingBytes,
-    onFull: () => {
-      full = true;
-      logger.warn({ pending: sender.pending() }, 'Kafka is too slow: reading from Genesys pauses');
-      genesys?.pause();
-    },
-    onRoom: () => {
-      full = false;
-      logger.info({ pending: sender.pending() }, 'reading from Genesys goes on');
-      genesys?.resume();
-    },
-    onRefused: (record, answer) => {
-      const { topic, key, value } = record;
-      metrics.deadLetters.inc({ stage: 'bridge', reason: 'too-large' });
-      logger.error(
-        { topic, bytes: value?.length, answer },
-        'Kafka refuses a record: is its max.message.bytes too small?',
-      );
-      if (topic === topics.deadLetters) return null;
-      return ingest.refuse(invalid('too-large', answer), `conversation ${String(key)}`, unreadable(value)).record;
-    },
-    onCoalesced: (snapshots) => metrics.coalesced.inc(snapshots),
-    onPending: ({ conversations, bytes }) => {
-      metrics.pendingConversations.set(conversations);
-      metrics.pendingBytes.set(bytes);
-    },
-    onSent: (entries) => {
-      observeLatency(metrics, 'kafka', entries.flatMap(receivedOf));
-      if (tracing === undefined) return;
-      reportSent(
-        tracing,
-        entries.map(({ record }) => record),
-      );
-    },
-  });
+  const outlet = createOutlet(parts, { producer, events, ingest, source: () => genesys });
+  const { sender } = outlet;
   metrics.lowWatermark.onScrape(() => {
     metrics.lowWatermark.set({ stage: 'kafka', partition: '' }, (sender.oldestAt() ?? Date.now()) / 1000);
   });
   const intake = createIntake(sender, metrics, logger);
-  const unavailable = (): string | null => sender.problem() ?? (full ? 'Kafka is too slow, too much waits' : null);
-  const { secret } = config.events;
-  const endpoint =
-    secret === undefined
-      ? null
-      : createEventsEndpoint({
-          ...{ secret: secret.reveal(), ...EVENTS_LIMITS, ...parts.eventsLimits },
-          ...{ ingest, intake, metrics, available: () => unavailable() === null, flushed: sender.flushed },
-          onConfirm: (confirmAt) =>
-            logger.warn({ confirmAt }, 'Amazon SNS asks whether it may send: open this address to confirm'),
-        });
+  const endpoint = endpointOf(parts, { ingest, intake, outlet });
   if (parts.genesys !== null) {
     genesys = await startGenesysSource({ ...parts, genesys: parts.genesys, ingest, intake, sender });
   }
   const stopping = new AbortController();
   const { signal } = stopping;
   const linesSent = parts.lines ? sendEventLines({ lines: parts.lines, ingest, intake, sender, signal }) : null;
-  const reach = logAnswers(log, topics.events);
   let finish: () => void = () => undefined;
   const stopped = new Promise<void>((resolve) => (finish = resolve));
 
   return {
     name: 'bridge',
-    ready: {
-      ...genesys?.ready,
-      kafka: async () => {
-        const why = unavailable();
-        if (why !== null) return { ok: false, detail: why };
-        // There may be nothing to send for hours, which would tell nothing of Kafka.
-        const answer = await reach();
-        return answer.ok ? { ok: true, detail: `${sender.pending()} records wait` } : answer;
-      },
-    },
+    ready: { ...genesys?.ready, kafka: kafkaCheck(parts, outlet) },
     routes: endpoint === null ? {} : { '/events': endpoint.route },
     linesSent,
     done: linesSent === null ? stopped : Promise.race([stopped, failureOf(linesSent, signal)]),
@@ -159,6 +77,57 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
   };
 }
 
+function createBridgeIngest(parts: BridgeParts, events: ValueCodec<ConversationEvent>): Ingest {
+  const { config, logger, metrics, topics, tracing } = parts;
+  let toldAt = -Infinity;
+  const onFutureTime = (): void => {
+    metrics.futureTimes.inc();
+    if (performance.now() - toldAt < TELL_FUTURE_EVERY_MS) return;
+    toldAt = performance.now();
+    logger.warn(
+      'receive times in the future: they count as received now. Is a clock wrong, ours or that of who sends?',
+    );
+  };
+  return createIngest({
+    stage: 'bridge',
+    topics,
+    events,
+    limits: limitsOf(config),
+    input: DEFAULT_INPUT_LIMITS,
+    mask: maskOf(config),
+    onFutureTime,
+    ...(tracing === undefined ? {} : { beginTrace: tracing.begin }),
+  });
+}
+
+/** `POST /events`; null: no secret is set for it. */
+function endpointOf(
+  { config, logger, metrics, eventsLimits }: BridgeParts,
+  { ingest, intake, outlet }: { readonly ingest: Ingest; readonly intake: Intake; readonly outlet: Outlet },
+): EventsEndpoint | null {
+  const { secret } = config.events;
+  if (secret === undefined) return null;
+  return createEventsEndpoint({
+    ...{ secret: secret.reveal(), ...EVENTS_LIMITS, ...eventsLimits },
+    ...{ ingest, intake, metrics },
+    available: () => outlet.problem() === null,
+    flushed: () => outlet.sender.flushed(),
+    onConfirm: (confirmAt) =>
+      logger.warn({ confirmAt }, 'Amazon SNS asks whether it may send: open this address to confirm'),
+  });
+}
+
+function kafkaCheck({ log, topics }: BridgeParts, { sender, problem }: Outlet): () => Promise<CheckResult> {
+  const reach = logAnswers(log, topics.events);
+  return async () => {
+    const why = problem();
+    if (why !== null) return { ok: false, detail: why };
+    // There may be nothing to send for hours, which would tell nothing of Kafka.
+    const answer = await reach();
+    return answer.ok ? { ok: true, detail: `${sender.pending()} records wait` } : answer;
+  };
+}
+
 /** Rejects with what ended the reading of the lines, unless it was told to end; never resolves. */
 async function failureOf(linesSent: Promise<unknown>, told: AbortSignal): Promise<never> {
   await linesSent.catch((error: unknown) => {
@@ -166,9 +135,4 @@ async function failureOf(linesSent: Promise<unknown>, told: AbortSignal): Promis
     if (!told.aborted && !(error instanceof Error && error.name === 'AbortError')) throw error;
   });
   return new Promise(() => undefined);
-}
-
-/** Dead letters have no receive time. */
-function receivedOf({ receivedAt, record }: Entry): readonly Received[] {
-  return receivedAt === null ? [] : [{ at: receivedAt, traceparent: record.headers?.['traceparent'] }];
 }

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { messageOf, OperatorError } from '../common';
 import type { ConversationEvent, Limits } from '../conversation';
 import { RefusedRecordsError, type LogProducer, type OutRecord, type ValueCodec } from '../log';
-import { createWaiting, type Entry } from './waiting';
+import { createWaiting, type Entry, type Waiting } from './waiting';
 
 /**
  * Records on their way into the log, in order. Bounded: when much waits, snapshots of a conversation are merged, and when
@@ -66,99 +66,126 @@ const LAST_RETRY_MS = 5_000;
 const STOP_WITHIN_MS = 3_000;
 
 export function createSender(options: SenderOptions): Sender {
-  const { producer, logger, pendingBytes, onFull, onRoom, onSent, onPending } = options;
-  const waiting = createWaiting({
-    ...options,
-    mergeAbove: { records: MERGE_ABOVE_RECORDS, bytes: pendingBytes / 8 },
-  });
-  let full = false;
-  let sending: Promise<void> | null = null;
-  let stopping = false;
-  let stopped = false;
-  let problem: string | null = null;
-  let flushes: readonly Flush[] = [];
+  return new RecordSender(options);
+}
 
-  const tellPending = (): void => onPending({ conversations: waiting.conversations(), bytes: waiting.bytes() });
+class RecordSender implements Sender {
+  readonly #options: SenderOptions;
+  readonly #waiting: Waiting;
+  #full = false;
+  #sending: Promise<void> | null = null;
+  #phase: 'running' | 'stopping' | 'stopped' = 'running';
+  #problem: string | null = null;
+  #flushes: readonly Flush[] = [];
 
-  const settleFlushes = (): void => {
-    const first = waiting.first();
-    const due = flushes.filter(({ upTo }) => upTo < first);
-    if (due.length > 0) flushes = flushes.filter(({ upTo }) => upTo >= first);
-    for (const flush of due) flush.resolve();
-    if (!stopped) return;
-    for (const flush of flushes) flush.reject(new OperatorError('stopped before the log had acknowledged everything'));
-    flushes = [];
-  };
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    this.#waiting = createWaiting({
+      ...options,
+      mergeAbove: { records: MERGE_ABOVE_RECORDS, bytes: options.pendingBytes / 8 },
+    });
+  }
+
+  add(record: OutRecord, event?: ConversationEvent): void {
+    this.#waiting.add(record, event ?? null);
+    this.#tellPending();
+    if (!this.#full && this.#waiting.bytes() >= this.#options.pendingBytes) {
+      this.#full = true;
+      this.#options.onFull();
+    }
+    this.#start();
+  }
+
+  pending(): number {
+    return this.#waiting.records();
+  }
+
+  oldestAt(): number | null {
+    return this.#waiting.oldestAt();
+  }
+
+  flushed(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#flushes = [...this.#flushes, { upTo: this.#waiting.last(), resolve, reject }];
+      this.#settleFlushes();
+    });
+  }
+
+  problem(): string | null {
+    return this.#problem;
+  }
+
+  async stop(): Promise<{ readonly unsent: number }> {
+    this.#phase = 'stopping';
+    await Promise.race([this.#sending, sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
+    this.#phase = 'stopped';
+    this.#settleFlushes();
+    return { unsent: this.#waiting.records() };
+  }
+
+  #start(): void {
+    this.#sending ??= this.#sendAll().finally(() => {
+      this.#sending = null;
+      if (this.#waiting.records() > 0 && this.#phase === 'running') this.#start();
+    });
+  }
+
+  async #sendAll(): Promise<void> {
+    const waiting = this.#waiting;
+    for (let batch = waiting.take(BATCH); batch.length > 0; batch = waiting.take(BATCH)) {
+      const records = batch.map(({ record }) => record);
+      if (!(await this.#deliver(records))) return;
+      waiting.done(batch);
+      this.#tellPending();
+      this.#settleFlushes();
+      if (this.#full && waiting.bytes() < this.#options.pendingBytes / 2) {
+        this.#full = false;
+        this.#options.onRoom();
+      }
+      this.#options.onSent(batch);
+    }
+  }
 
   /** False: given up, because the sender stops. What becomes of a batch whose answer was lost is not known: it stays as it is. */
-  const deliver = async (batch: readonly OutRecord[]): Promise<boolean> => {
+  async #deliver(batch: readonly OutRecord[]): Promise<boolean> {
+    const { producer, logger, onRefused } = this.#options;
     let records = batch;
     for (let failures = 1; ; failures++) {
       try {
         await producer.send(records);
-        problem = null;
+        this.#problem = null;
         return true;
       } catch (error) {
         if (error instanceof RefusedRecordsError) {
           // All others are stored; a dead letter that is refused, too, has no successor.
-          records = error.records.flatMap((record) => options.onRefused(record, error.message) ?? []);
+          records = error.records.flatMap((record) => onRefused(record, error.message) ?? []);
           if (records.length === 0) return true;
           continue;
         }
-        problem = messageOf(error);
-        if (stopping) return false;
-        logger.warn({ error: problem, pending: waiting.records() }, 'the log does not take records, trying again');
+        this.#problem = messageOf(error);
+        if (this.#phase !== 'running') return false;
+        logger.warn(
+          { error: this.#problem, pending: this.#waiting.records() },
+          'the log does not take records, trying again',
+        );
         await sleep(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures));
       }
     }
-  };
+  }
 
-  const sendAll = async (): Promise<void> => {
-    for (let batch = waiting.take(BATCH); batch.length > 0; batch = waiting.take(BATCH)) {
-      const records = batch.map(({ record }) => record);
-      if (!(await deliver(records))) return;
-      waiting.done(batch);
-      tellPending();
-      settleFlushes();
-      if (full && waiting.bytes() < pendingBytes / 2) {
-        full = false;
-        onRoom();
-      }
-      onSent(batch);
+  #settleFlushes(): void {
+    const first = this.#waiting.first();
+    const due = this.#flushes.filter(({ upTo }) => upTo < first);
+    if (due.length > 0) this.#flushes = this.#flushes.filter(({ upTo }) => upTo >= first);
+    for (const flush of due) flush.resolve();
+    if (this.#phase !== 'stopped') return;
+    for (const flush of this.#flushes) {
+      flush.reject(new OperatorError('stopped before the log had acknowledged everything'));
     }
-  };
+    this.#flushes = [];
+  }
 
-  const start = (): void => {
-    sending ??= sendAll().finally(() => {
-      sending = null;
-      if (waiting.records() > 0 && !stopping) start();
-    });
-  };
-
-  return {
-    add: (record, event) => {
-      waiting.add(record, event ?? null);
-      tellPending();
-      if (!full && waiting.bytes() >= pendingBytes) {
-        full = true;
-        onFull();
-      }
-      start();
-    },
-    pending: waiting.records,
-    oldestAt: waiting.oldestAt,
-    flushed: () =>
-      new Promise((resolve, reject) => {
-        flushes = [...flushes, { upTo: waiting.last(), resolve, reject }];
-        settleFlushes();
-      }),
-    problem: () => problem,
-    stop: async () => {
-      stopping = true;
-      await Promise.race([sending, sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
-      stopped = true;
-      settleFlushes();
-      return { unsent: waiting.records() };
-    },
-  };
+  #tellPending(): void {
+    this.#options.onPending({ conversations: this.#waiting.conversations(), bytes: this.#waiting.bytes() });
+  }
 }

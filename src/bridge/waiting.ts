@@ -67,154 +67,190 @@ export function sizeOf(record: OutRecord): number {
   return (record.value?.length ?? 0) + OVERHEAD_BYTES;
 }
 
-export function createWaiting({ events, limits, mergeAbove, onCoalesced }: WaitingOptions): Waiting {
-  let slots: Slot[] = [];
-  /** Of `slots`, so many at the front have been taken. */
-  let head = 0;
-  let taken: Slot[] = [];
-  let bytes = 0;
-  let number = 0;
-  let merging = false;
-  const conversations = new Map<string, Conversation>();
-  const recent = createRecentEvents();
+export function createWaiting(options: WaitingOptions): Waiting {
+  return new WaitingRecords(options);
+}
 
-  const count = (): number => taken.length + slots.length - head;
+class WaitingRecords implements Waiting {
+  readonly #options: WaitingOptions;
+  readonly #conversations = new Map<string, Conversation>();
+  readonly #recent = createRecentEvents();
+  #slots: Slot[] = [];
+  /** Of `#slots`, so many at the front have been taken. */
+  #head = 0;
+  #taken: Slot[] = [];
+  #bytes = 0;
+  #number = 0;
+  #merging = false;
 
-  const append = (slot: Slot): void => {
-    slots.push(slot);
-    bytes += sizeOf(slot.record);
+  constructor(options: WaitingOptions) {
+    this.#options = options;
+  }
+
+  add(record: OutRecord, event: ConversationEvent | null): void {
+    if (event !== null && !event.gone) {
+      this.#addSnapshot(record, event);
+    } else {
+      if (event !== null) this.#recent.gone(event.conversationId);
+      this.#append({
+        number: ++this.#number,
+        at: Date.now(),
+        receivedAt: event?.receivedAt ?? null,
+        record,
+        conversationId: event?.conversationId ?? null,
+        kind: 'other',
+      });
+    }
+    this.#enterOrLeave();
+  }
+
+  take(most: { readonly records: number; readonly bytes: number }): readonly Entry[] {
+    const slots = this.#slots;
+    const head = this.#head;
+    let size = 0;
+    let end = head;
+    for (; end < slots.length && end - head < most.records; end++) {
+      size += sizeOf((slots[end] as Slot).record);
+      if (end > head && size > most.bytes) break;
+    }
+    const batch = slots.slice(head, end);
+    for (const slot of batch) {
+      const conversation = this.#conversationOf(slot);
+      if (conversation?.last === slot) conversation.last = null;
+    }
+    this.#head = end;
+    if (2 * end > slots.length) {
+      this.#slots = slots.slice(end);
+      this.#head = 0;
+    }
+    this.#taken = [...this.#taken, ...batch];
+    return batch;
+  }
+
+  done(entries: readonly Entry[]): void {
+    const gone = new Set(entries);
+    for (const slot of this.#taken) if (gone.has(slot)) this.#leave(slot);
+    this.#taken = this.#taken.filter((slot) => !gone.has(slot));
+    this.#enterOrLeave();
+  }
+
+  records(): number {
+    return this.#taken.length + this.#slots.length - this.#head;
+  }
+
+  bytes(): number {
+    return this.#bytes;
+  }
+
+  conversations(): number {
+    return this.#conversations.size;
+  }
+
+  first(): number {
+    return this.#oldest()?.number ?? Number.POSITIVE_INFINITY;
+  }
+
+  last(): number {
+    return this.#number;
+  }
+
+  oldestAt(): number | null {
+    return this.#oldest()?.at ?? null;
+  }
+
+  #oldest(): Slot | undefined {
+    return this.#taken[0] ?? this.#slots[this.#head];
+  }
+
+  #conversationOf({ conversationId }: Slot): Conversation | undefined {
+    return conversationId === null ? undefined : this.#conversations.get(conversationId);
+  }
+
+  #addSnapshot(record: OutRecord, event: SnapshotEvent): void {
+    const { conversationId, receivedAt } = event;
+    const novelty = this.#recent.look(event);
+    if (this.#merging && novelty === 'duplicate') {
+      this.#options.onCoalesced(1);
+      return;
+    }
+    const last = this.#conversations.get(conversationId)?.last ?? null;
+    if (this.#merging && novelty === 'new' && last !== null && this.#mergeInto(last, event)) {
+      this.#options.onCoalesced(1);
+      return;
+    }
+    this.#append({ number: ++this.#number, at: Date.now(), receivedAt, record, conversationId, kind: KIND[novelty] });
+  }
+
+  #append(slot: Slot): void {
+    this.#slots.push(slot);
+    this.#bytes += sizeOf(slot.record);
     if (slot.conversationId === null) return;
-    const conversation = conversations.get(slot.conversationId);
+    const conversation = this.#conversations.get(slot.conversationId);
     const last = slot.kind === 'snapshot' ? slot : null;
-    if (conversation === undefined) conversations.set(slot.conversationId, { records: 1, last });
+    if (conversation === undefined) this.#conversations.set(slot.conversationId, { records: 1, last });
     else {
       conversation.records++;
       // A duplicate says nothing: the one before it can still be merged into.
       if (slot.kind !== 'duplicate') conversation.last = last;
     }
-  };
+  }
 
-  const leave = (slot: Slot): void => {
-    bytes -= sizeOf(slot.record);
+  #leave(slot: Slot): void {
+    this.#bytes -= sizeOf(slot.record);
     if (slot.conversationId === null) return;
-    const conversation = conversations.get(slot.conversationId);
+    const conversation = this.#conversations.get(slot.conversationId);
     if (conversation === undefined) return;
-    if (--conversation.records === 0) conversations.delete(slot.conversationId);
-  };
+    if (--conversation.records === 0) this.#conversations.delete(slot.conversationId);
+  }
 
-  const snapshotIn = ({ kind, record }: Slot): SnapshotEvent | null => {
-    if (kind !== 'snapshot' || record.value === null) return null;
-    const decoded = events.decode(record.value);
-    return decoded.ok && !decoded.value.gone ? decoded.value : null;
-  };
+  #enterOrLeave(): void {
+    const { mergeAbove } = this.#options;
+    const waiting = this.#slots.length - this.#head;
+    if (!this.#merging && (waiting > mergeAbove.records || this.#bytes > mergeAbove.bytes)) {
+      this.#merging = true;
+      this.#mergeAll();
+    } else if (this.#merging && 2 * waiting < mergeAbove.records && 2 * this.#bytes < mergeAbove.bytes) {
+      this.#merging = false;
+    }
+  }
+
+  /** Merges what waits among itself, when it has become much. */
+  #mergeAll(): void {
+    const waiting = this.#slots.slice(this.#head);
+    this.#slots = [];
+    this.#head = 0;
+    for (const conversation of this.#conversations.values()) conversation.last = null;
+    for (const slot of waiting) {
+      const conversation = this.#conversationOf(slot);
+      const last = conversation?.last ?? null;
+      const event = last === null ? null : this.#snapshotIn(slot);
+      const merged = last !== null && event !== null && this.#mergeInto(last, event);
+      if (merged || slot.kind === 'duplicate') {
+        this.#leave(slot);
+      } else {
+        this.#slots.push(slot);
+        if (conversation !== undefined) conversation.last = slot.kind === 'snapshot' ? slot : null;
+      }
+    }
+    if (this.#slots.length < waiting.length) this.#options.onCoalesced(waiting.length - this.#slots.length);
+  }
 
   /** False: they stay two. */
-  const mergeInto = (last: Slot, event: SnapshotEvent): boolean => {
-    const earlier = snapshotIn(last);
+  #mergeInto(last: Slot, event: SnapshotEvent): boolean {
+    const { events, limits } = this.#options;
+    const earlier = this.#snapshotIn(last);
     const merged = earlier === null ? null : coalesce(earlier, event, limits);
     if (merged === null) return false;
     const value = events.encode(merged);
     if (2 * value.length > limits.bytes) return false;
-    bytes += value.length - (last.record.value?.length ?? 0);
+    this.#bytes += value.length - (last.record.value?.length ?? 0);
     last.record = { ...last.record, value };
     return true;
-  };
+  }
 
-  /** Merges what waits among itself, when it has become much. */
-  const mergeAll = (): void => {
-    const waiting = slots.slice(head);
-    slots = [];
-    head = 0;
-    for (const conversation of conversations.values()) conversation.last = null;
-    for (const slot of waiting) {
-      const conversation = slot.conversationId === null ? undefined : conversations.get(slot.conversationId);
-      const last = conversation?.last ?? null;
-      const event = last === null ? null : snapshotIn(slot);
-      const merged = last !== null && event !== null && mergeInto(last, event);
-      if (merged || slot.kind === 'duplicate') {
-        leave(slot);
-      } else {
-        slots.push(slot);
-        if (conversation !== undefined) conversation.last = slot.kind === 'snapshot' ? slot : null;
-      }
-    }
-    if (slots.length < waiting.length) onCoalesced(waiting.length - slots.length);
-  };
-
-  const enterOrLeave = (): void => {
-    const waiting = slots.length - head;
-    if (!merging && (waiting > mergeAbove.records || bytes > mergeAbove.bytes)) {
-      merging = true;
-      mergeAll();
-    } else if (merging && 2 * waiting < mergeAbove.records && 2 * bytes < mergeAbove.bytes) {
-      merging = false;
-    }
-  };
-
-  const addSnapshot = (record: OutRecord, event: SnapshotEvent): void => {
-    const { conversationId } = event;
-    const novelty = recent.look(event);
-    if (merging && novelty === 'duplicate') {
-      onCoalesced(1);
-      return;
-    }
-    const last = conversations.get(conversationId)?.last ?? null;
-    if (merging && novelty === 'new' && last !== null && mergeInto(last, event)) {
-      onCoalesced(1);
-      return;
-    }
-    const { receivedAt } = event;
-    append({ number: ++number, at: Date.now(), receivedAt, record, conversationId, kind: KIND[novelty] });
-  };
-
-  return {
-    add: (record, event) => {
-      if (event !== null && !event.gone) {
-        addSnapshot(record, event);
-      } else {
-        if (event !== null) recent.gone(event.conversationId);
-        append({
-          number: ++number,
-          at: Date.now(),
-          receivedAt: event?.receivedAt ?? null,
-          record,
-          conversationId: event?.conversationId ?? null,
-          kind: 'other',
-        });
-      }
-      enterOrLeave();
-    },
-    take: (most) => {
-      let size = 0;
-      let end = head;
-      for (; end < slots.length && end - head < most.records; end++) {
-        size += sizeOf((slots[end] as Slot).record);
-        if (end > head && size > most.bytes) break;
-      }
-      const batch = slots.slice(head, end);
-      for (const slot of batch) {
-        const conversation = slot.conversationId === null ? undefined : conversations.get(slot.conversationId);
-        if (conversation?.last === slot) conversation.last = null;
-      }
-      head = end;
-      if (2 * head > slots.length) {
-        slots = slots.slice(head);
-        head = 0;
-      }
-      taken = [...taken, ...batch];
-      return batch;
-    },
-    done: (entries) => {
-      const gone = new Set(entries);
-      for (const slot of taken) if (gone.has(slot)) leave(slot);
-      taken = taken.filter((slot) => !gone.has(slot));
-      enterOrLeave();
-    },
-    records: count,
-    bytes: () => bytes,
-    conversations: () => conversations.size,
-    first: () => (taken[0] ?? slots[head])?.number ?? Number.POSITIVE_INFINITY,
-    last: () => number,
-    oldestAt: () => (taken[0] ?? slots[head])?.at ?? null,
-  };
+  #snapshotIn({ kind, record }: Slot): SnapshotEvent | null {
+    if (kind !== 'snapshot' || record.value === null) return null;
+    const decoded = this.#options.events.decode(record.value);
+    return decoded.ok && !decoded.value.gone ? decoded.value : null;
+  }
 }
