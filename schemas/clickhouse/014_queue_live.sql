@@ -1,4 +1,5 @@
--- The live board: one row per queue and medium, with the queue's name beside its id. A plain view: the live set is small.
+-- What waits and talks: one row per queue and medium, with the queue's name beside its id. A plain view: the live set is
+-- small. It counts as src/conversation/live-counts.ts does.
 CREATE VIEW IF NOT EXISTS {{database}}.queue_live {{onCluster}}
 AS WITH
     (SELECT (groupArray(id), groupArray(name)) FROM {{database}}.names FINAL WHERE kind = 'queue' AND name != '') AS queues
@@ -8,7 +9,8 @@ SELECT
     media_type,
     count()                                             AS conversations,
     countIf(purpose = 'agent' AND state IN ('alerting', 'contacting', 'dialing', 'offering')) AS alerting,
-    countIf(waiting) - countIf(waiting AND purpose = 'agent' AND state IN ('alerting', 'contacting', 'dialing', 'offering')) AS waiting_now,
+    countIf(waiting)                                    AS waiting_now,
+    countIf(waiting AND purpose = 'agent' AND state IN ('alerting', 'contacting', 'dialing', 'offering')) AS offered,
     minOrNullIf(queue_connected_time, waiting)          AS oldest_waiting_since,
     if(isNull(oldest_waiting_since), NULL, dateDiff('second', oldest_waiting_since, now64(3, 'UTC'))) AS oldest_wait_seconds,
     countIf(purpose IN ('agent', 'user') AND state = 'connected') AS talking,

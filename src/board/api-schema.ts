@@ -17,7 +17,8 @@ const live = object({
   conversations: integer,
   waiting: { ...integer, description: 'Customers who wait, whether or not an agent is being alerted' },
   offered: { ...integer, description: 'Those of `waiting` for whom an agent is being alerted' },
-  oldestWaitingSince: timeOrNull,
+  oldestWaitingSince: { ...timeOrNull, description: 'Since when the first of `waiting` waits, epoch ms; null: nobody' },
+  alerting: { ...integer, description: 'An agent is alerted, also where a colleague is consulted and nobody waits' },
   talking: integer,
   afterCallWork: integer,
 });

@@ -1,14 +1,5 @@
-import type { QueueConversation, QueueVisit } from '../conversation';
-import {
-  addDay,
-  countRows,
-  dayOf,
-  NO_DAY,
-  NO_LIVE,
-  type DayCounts,
-  type LiveCounts,
-  type ServiceLevelRule,
-} from './counts';
+import { countRows, type LiveCounts, NO_LIVE, type QueueConversation, type QueueVisit } from '../conversation';
+import { addDay, dayOf, NO_DAY, type DayCounts, type ServiceLevelRule } from './counts';
 
 /** One queue and medium: what a viewer sees of it. */
 export interface QueueLine {

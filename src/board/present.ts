@@ -1,5 +1,4 @@
-import type { QueueConversation, QueueVisit } from '../conversation';
-import { isAlerting, isTalking } from './counts';
+import { isAlerting, isTalking, type QueueConversation, type QueueVisit } from '../conversation';
 import type { Version } from './history';
 import type { QueueLine } from './picture';
 

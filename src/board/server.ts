@@ -1,11 +1,11 @@
 import fastifyStatic from '@fastify/static';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { messageOf, OperatorError } from '../common';
-import type { QueueConversation, QueueVisit } from '../conversation';
+import { countRows, NO_LIVE, type QueueConversation, type QueueVisit } from '../conversation';
 import { foreignRequest, localUrl, type Logger } from '../ops';
 import { admits, checkAccess, type Access } from './access';
 import { ANSWERS, QUESTIONS } from './api-schema';
-import { addDay, countRows, dayOf, NO_DAY, NO_LIVE, type ServiceLevelRule } from './counts';
+import { addDay, dayOf, NO_DAY, type ServiceLevelRule } from './counts';
 import type { History } from './history';
 import type { Picture, QueueLine } from './picture';
 import type { Presenter } from './present';

@@ -14,6 +14,7 @@ export {
 export { type ListedColumn, unlistedColumns } from './known-values';
 export { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS, type InputLimits, isDeeperThan, type Limits } from './limits';
 export { parseLine, readLine } from './line';
+export { countRows, isAlerting, isTalking, type LiveCounts, LiveCounter, NO_LIVE } from './live-counts';
 export { invalid, type Invalid, type InvalidReason, type Outcome, type SkipReason } from './outcome';
 export { type Applied, createPartitionFold, type OnDone } from './partition';
 export { maskEvent, matchAddress, type PrivacyMask } from './privacy';

@@ -44,7 +44,7 @@ export const QUEUES_LIVE: DashboardSpec = {
     {
       title: 'Now',
       panels: [
-        number('Waiting', `SELECT sum(waiting_now + alerting) AS waiting FROM ${LIVE}`),
+        number('Waiting', `SELECT sum(waiting_now) AS waiting FROM ${LIVE}`),
         number('Longest wait', `SELECT max(oldest_wait_seconds) AS seconds FROM ${LIVE}`, { unit: 's', redFrom: 120 }),
         number('Alerting', `SELECT sum(alerting) AS alerting FROM ${LIVE}`),
         number('Talking', `SELECT sum(talking) AS talking FROM ${LIVE}`),
@@ -61,7 +61,7 @@ export const QUEUES_LIVE: DashboardSpec = {
           queries: [
             {
               query:
-                'SELECT queue_name, media_type, waiting_now, alerting, talking, after_call_work, oldest_wait_seconds ' +
+                'SELECT queue_name, media_type, waiting_now, offered, talking, after_call_work, oldest_wait_seconds ' +
                 `FROM ${LIVE} ORDER BY oldest_wait_seconds DESC NULLS LAST, queue_name, media_type`,
             },
           ],

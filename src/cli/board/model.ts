@@ -1,4 +1,4 @@
-import type { QueueConversation } from '../../conversation';
+import { LiveCounter, type LiveCounts, type QueueConversation } from '../../conversation';
 
 /** What the live table shows. Times are epoch milliseconds. */
 export interface BoardModel {
@@ -6,20 +6,13 @@ export interface BoardModel {
   readonly queues: readonly QueueLine[];
   /** The newest conversations, the newest first. */
   readonly newest: readonly QueueConversation[];
-  readonly totals: Counts & { readonly conversations: number };
+  readonly totals: Counts;
   /** What runs where: label and address. */
   readonly where: readonly (readonly [label: string, value: string])[];
 }
 
-export interface Counts {
-  /** The customer waits, and no agent is being alerted. */
-  readonly waiting: number;
-  /** Since when the one waits who waits longest; also while an agent is alerted. */
-  readonly oldestWaitingSince?: number;
-  readonly alerting: number;
-  readonly talking: number;
-  readonly afterCallWork: number;
-}
+/** As the live board and the view `queue_live` count. */
+export type Counts = LiveCounts;
 
 export interface QueueLine extends Counts {
   readonly queueId: string;
@@ -33,29 +26,28 @@ export interface BoardExtras {
 }
 
 const NEWEST = 50;
-const ALERTING_STATES: readonly (string | null)[] = ['alerting', 'contacting', 'dialing', 'offering'];
 
-/** The table's rows as the board shows them; the counts are those of the view `queue_live`. */
+/** The table's rows as the terminal shows them. */
 export function boardModel(rows: Iterable<QueueConversation>, now: number, extras: BoardExtras = {}): BoardModel {
-  const queues = new Map<string, Tally>();
-  const total = createTally();
+  const queues = new Map<string, LiveCounter>();
+  const total = new LiveCounter();
   const newest = createNewest();
   for (const row of rows) {
     let queue = queues.get(row.queue_id);
-    if (queue === undefined) queues.set(row.queue_id, (queue = createTally()));
-    count(queue, row);
-    count(total, row);
+    if (queue === undefined) queues.set(row.queue_id, (queue = new LiveCounter()));
+    queue.add(row);
+    total.add(row);
     newest.offer(row);
   }
-  const lines = [...queues].map(([queueId, tally]): QueueLine => {
+  const lines = [...queues].map(([queueId, counter]): QueueLine => {
     const name = extras.names?.get(queueId);
-    return { queueId, ...(name === undefined ? {} : { name }), ...countsOf(tally) };
+    return { queueId, ...(name === undefined ? {} : { name }), ...counter.counts() };
   });
   return {
     now,
     queues: lines.sort(byLabel),
     newest: newest.list(),
-    totals: { conversations: total.conversations, ...countsOf(total) },
+    totals: total.counts(),
     where: extras.where ?? [],
   };
 }
@@ -67,34 +59,6 @@ export function labelOf(queue: Pick<QueueLine, 'queueId' | 'name'>): string {
 
 function byLabel(left: QueueLine, right: QueueLine): number {
   return labelOf(left).localeCompare(labelOf(right), 'en') || (left.queueId < right.queueId ? -1 : 1);
-}
-
-interface Tally {
-  conversations: number;
-  waiting: number;
-  oldestWaitingSince: number;
-  alerting: number;
-  talking: number;
-  afterCallWork: number;
-}
-
-function createTally(): Tally {
-  return { conversations: 0, waiting: 0, oldestWaitingSince: Infinity, alerting: 0, talking: 0, afterCallWork: 0 };
-}
-
-function count(tally: Tally, row: QueueConversation): void {
-  const alerting = row.purpose === 'agent' && ALERTING_STATES.includes(row.state);
-  tally.conversations += 1;
-  if (alerting) tally.alerting += 1;
-  else if (row.waiting) tally.waiting += 1;
-  if (row.waiting) tally.oldestWaitingSince = Math.min(tally.oldestWaitingSince, row.queue_connected_time);
-  if ((row.purpose === 'agent' || row.purpose === 'user') && row.state === 'connected') tally.talking += 1;
-  if (row.acw_state === 'pending') tally.afterCallWork += 1;
-}
-
-function countsOf({ waiting, oldestWaitingSince, alerting, talking, afterCallWork }: Tally): Counts {
-  const oldest = oldestWaitingSince === Infinity ? {} : { oldestWaitingSince };
-  return { waiting, ...oldest, alerting, talking, afterCallWork };
 }
 
 /** The newest rows of any number, without sorting them all. */
@@ -129,7 +93,7 @@ export function elapsed(since: number, now: number): string {
 /** The totals in one line, for where there is no terminal. */
 export function summaryLine({ totals, now }: Pick<BoardModel, 'totals' | 'now'>): string {
   const { conversations, waiting, oldestWaitingSince, alerting, talking, afterCallWork } = totals;
-  const oldest = oldestWaitingSince === undefined ? '' : ` (oldest ${elapsed(oldestWaitingSince, now)})`;
+  const oldest = oldestWaitingSince === null ? '' : ` (oldest ${elapsed(oldestWaitingSince, now)})`;
   return (
     `${conversations} ${conversations === 1 ? 'conversation' : 'conversations'}: ${waiting} waiting${oldest}, ` +
     `${alerting} alerting, ${talking} talking, ${afterCallWork} in after-call work`

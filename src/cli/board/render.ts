@@ -49,7 +49,7 @@ function header({ totals, where, now }: BoardModel, columns: number): readonly s
   const counts = [
     `${totals.conversations} live`,
     `${totals.waiting} waiting`,
-    ...(oldest === undefined ? [] : [`oldest ${elapsed(oldest, now)}`]),
+    ...(oldest === null ? [] : [`oldest ${elapsed(oldest, now)}`]),
     `${totals.alerting} alerting`,
     `${totals.talking} talking`,
     `${totals.afterCallWork} after-call work`,
@@ -81,7 +81,7 @@ function share(left: number, queues: number, newest: number): { readonly queues:
 /** Where not all fit: those in which people wait longest, in their usual order. */
 function mostUrgent(queues: readonly QueueLine[], places: number): readonly QueueLine[] {
   if (queues.length <= places) return queues;
-  const since = ({ oldestWaitingSince = Infinity }: QueueLine) => oldestWaitingSince;
+  const since = ({ oldestWaitingSince }: QueueLine) => oldestWaitingSince ?? Infinity;
   const urgent = new Set([...queues].sort((left, right) => since(left) - since(right) || 0).slice(0, places - 1));
   const shown = queues.filter((queue) => urgent.has(queue));
   return [...shown, othersOf(queues.filter((queue) => !urgent.has(queue)))];
@@ -89,11 +89,13 @@ function mostUrgent(queues: readonly QueueLine[], places: number): readonly Queu
 
 function othersOf(queues: readonly QueueLine[]): QueueLine {
   const sum = (count: (queue: QueueLine) => number) => queues.reduce((total, queue) => total + count(queue), 0);
-  const oldest = Math.min(...queues.map(({ oldestWaitingSince = Infinity }) => oldestWaitingSince));
+  const oldest = Math.min(...queues.map(({ oldestWaitingSince }) => oldestWaitingSince ?? Infinity));
   return {
     queueId: `… ${queues.length} more`,
+    conversations: sum(({ conversations }) => conversations),
     waiting: sum(({ waiting }) => waiting),
-    ...(oldest === Infinity ? {} : { oldestWaitingSince: oldest }),
+    offered: sum(({ offered }) => offered),
+    oldestWaitingSince: oldest === Infinity ? null : oldest,
     alerting: sum(({ alerting }) => alerting),
     talking: sum(({ talking }) => talking),
     afterCallWork: sum(({ afterCallWork }) => afterCallWork),
@@ -106,13 +108,13 @@ interface Highlight<T> {
 
 type BoardColumn<T> = Column<T, BoardModel> & Partial<Highlight<T>>;
 
-function patience(since: number | undefined, now: number): 'yellow' | 'red' | null {
-  if (since === undefined || now - since < PATIENCE_MS.yellow) return null;
+function patience(since: number | null, now: number): 'yellow' | 'red' | null {
+  if (since === null || now - since < PATIENCE_MS.yellow) return null;
   return now - since < PATIENCE_MS.red ? 'yellow' : 'red';
 }
 
 const oldestOf = ({ oldestWaitingSince }: Counts, now: number) =>
-  oldestWaitingSince === undefined ? '' : elapsed(oldestWaitingSince, now);
+  oldestWaitingSince === null ? '' : elapsed(oldestWaitingSince, now);
 
 /** `keep`: the greater, the longer a column stays when the window gets narrow. */
 const QUEUE_COLUMNS: readonly BoardColumn<QueueLine>[] = [

@@ -148,9 +148,8 @@ describe('now', () => {
     const groups = grouped(live(), ({ row }) => ({ queue_id: row.queue_id }));
     const expected = groups.flatMap(({ key, items }) => {
       const waiting = items.filter(({ row }) => row.waiting);
-      const alerted = items.filter(({ row }) => isAlerted(row) && !row.waiting);
       const [since] = waiting.map(({ row }) => row.queue_connected_time).sort();
-      return since === undefined ? [] : [{ ...key, waiting_or_alerting: waiting.length + alerted.length, since }];
+      return since === undefined ? [] : [{ ...key, waiting: waiting.length, since }];
     });
     return isTrue(2, expected);
   });

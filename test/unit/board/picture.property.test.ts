@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { addDay, countRows, dayOf, NO_DAY } from '../../../src/board/counts';
+import { addDay, dayOf, NO_DAY } from '../../../src/board/counts';
 import { Picture, type QueueLine } from '../../../src/board/picture';
-import type { QueueConversation, QueueVisit } from '../../../src/conversation';
+import { countRows, type QueueConversation, type QueueVisit } from '../../../src/conversation';
 
 const MIDNIGHT = Date.UTC(2026, 2, 2);
 const RULE = { targetMs: 20_000, shortAbandonMs: 5_000 };

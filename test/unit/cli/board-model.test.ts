@@ -1,20 +1,21 @@
 import { describe, expect, test } from '@jest/globals';
 import { boardModel, elapsed, summaryLine } from '../../../src/cli/board';
+import { NO_LIVE } from '../../../src/conversation';
 import { aRow, NOW } from './board-support';
 
 describe('the counts of a queue', () => {
   test('who waits, and since when', () => {
     const rows = [aRow(), aRow({ conversation_id: 'c2', queue_connected_time: NOW - 90_000 })];
     expect(boardModel(rows, NOW).queues).toEqual([
-      { queueId: 'q1', waiting: 2, oldestWaitingSince: NOW - 90_000, alerting: 0, talking: 0, afterCallWork: 0 },
+      { ...NO_LIVE, queueId: 'q1', conversations: 2, waiting: 2, oldestWaitingSince: NOW - 90_000 },
     ]);
   });
 
   test.each(['alerting', 'contacting', 'dialing', 'offering'])(
-    'while an agent is %s the conversation counts there, yet its wait goes on',
+    'while an agent is %s the customer goes on waiting, and the oldest is one of those',
     (state) => {
       const [queue] = boardModel([aRow({ purpose: 'agent', state })], NOW).queues;
-      expect(queue).toMatchObject({ waiting: 0, alerting: 1, oldestWaitingSince: NOW - 60_000 });
+      expect(queue).toMatchObject({ waiting: 1, offered: 1, alerting: 1, oldestWaitingSince: NOW - 60_000 });
     },
   );
 
@@ -27,7 +28,7 @@ describe('the counts of a queue', () => {
     const talks = (purpose: string, state = 'connected') => aRow({ purpose, state, waiting: false });
     const rows = [talks('agent'), talks('user'), talks('customer'), talks('agent', 'disconnected')];
     const [queue] = boardModel(rows, NOW).queues;
-    expect(queue).toEqual({ queueId: 'q1', waiting: 0, alerting: 0, talking: 2, afterCallWork: 0 });
+    expect(queue).toEqual({ ...NO_LIVE, queueId: 'q1', conversations: 4, talking: 2 });
   });
 
   test('pending after-call work is counted', () => {
