@@ -10,11 +10,16 @@ export async function createStockAdmin(brokers: readonly string[]) {
   return {
     kafka,
     admin,
-    async createTopic(topic: string, partitions: number, config: Readonly<Record<string, string>> = {}) {
+    async createTopic(
+      topic: string,
+      partitions: number,
+      config: Readonly<Record<string, string>> = {},
+      replicationFactor = 1,
+    ) {
       const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
       await admin.createTopics({
         waitForLeaders: false,
-        topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
+        topics: [{ topic, numPartitions: partitions, replicationFactor, configEntries }],
       });
       // kafkajs's own waiting fails when a broker has not heard of the topic yet.
       for (;;) {

@@ -10,7 +10,8 @@ import { runSoak } from './soak';
  * `npm run soak -- --minutes N --seed S [--accelerated]`: 2 conversations a second under the real limits, or 20 with
  * clock and limits accelerated tenfold. `npm run soak -- --scale`: a bridge that starts on 5,000 queues and 100,000
  * conversations, which takes as long as the limit of requests makes it. `--kafka-away SECONDS`: Kafka is killed under load
- * and comes back. `--client --minutes N`: the client's table, while the broker is killed and its topic is made anew.
+ * and comes back. `--client --minutes N`: the client's table, while three brokers are killed,
+ * restarted and lead in turn, and its topic is made anew.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({

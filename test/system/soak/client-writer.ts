@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { QueueConversation } from '../../../src/conversation';
+import type { ValueCodec } from '../../../src/log';
+import { aRow } from '../../support/clickhouse/store-rows';
+import type { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { createRandom } from '../../support/processes/random';
+import { until } from '../../support/processes/until';
+
+type StockAdmin = Awaited<ReturnType<typeof createStockAdmin>>;
+
+const CONVERSATIONS = 300;
+const LIMIT_MS = 180_000;
+
+/** Writes transactions for as long as it is not paused; one in four is aborted. */
+export async function createSoakWriter(
+  { kafka }: Pick<StockAdmin, 'kafka'>,
+  topic: string,
+  codec: ValueCodec<QueueConversation>,
+) {
+  const random = createRandom(1);
+  let version = Date.UTC(2026, 2, 1);
+  const counts = { records: 0, committed: 0, aborted: 0, committedRecords: 0 };
+  let isPaused = true;
+  let isClosed = false;
+  let underWay: Promise<void> = Promise.resolve();
+  const connect = async () => {
+    const producer = kafka.producer({ transactionalId: 'soak', maxInFlightRequests: 1, idempotent: true });
+    await producer.connect();
+    return producer;
+  };
+  let producer = await connect();
+
+  const aMessage = () => {
+    const key = `c${random.below(CONVERSATIONS)}`;
+    if (random.below(8) === 0) return { key, value: null };
+    version += 1;
+    return { key, value: codec.encode(aRow({ conversation_id: key, db_last_updated: version })) };
+  };
+  const write = async (): Promise<void> => {
+    const transaction = await producer.transaction();
+    const messages = Array.from({ length: 1 + random.below(20) }, aMessage);
+    await transaction.send({ topic, messages });
+    counts.records += messages.length;
+    if (random.below(4) === 0) {
+      await transaction.abort();
+      counts.aborted += 1;
+    } else {
+      await transaction.commit();
+      counts.committed += 1;
+      counts.committedRecords += messages.length;
+    }
+  };
+  const run = async (): Promise<void> => {
+    while (!isClosed) {
+      if (isPaused) {
+        await sleep(20);
+        continue;
+      }
+      // A broker that is away: the outcome is unknown, and the next producer ends what is open.
+      underWay = write().catch(async () => {
+        await producer.disconnect().catch(() => undefined);
+        await until('a new producer', LIMIT_MS, async () => {
+          if (isClosed) return true;
+          producer = await connect();
+          await (await producer.transaction()).abort();
+          return true;
+        });
+      });
+      await underWay;
+      await sleep(random.below(20));
+    }
+  };
+  const running = run();
+  return {
+    records: () => counts.records,
+    /** Without those of a transaction whose end nobody learned. */
+    committedRecords: () => counts.committedRecords,
+    transactions: () => ({ committed: counts.committed, aborted: counts.aborted }),
+    resume: () => void (isPaused = false),
+    /** Resolves when nothing is open any more. */
+    async pause() {
+      isPaused = true;
+      await underWay;
+    },
+    async garbage() {
+      const plain = kafka.producer();
+      await plain.connect();
+      await plain.send({ topic, messages: [{ key: `g${random.below(5)}`, value: Buffer.from('no Avro') }] });
+      await plain.disconnect();
+    },
+    async close() {
+      isClosed = true;
+      await running;
+      await producer.disconnect().catch(() => undefined);
+    },
+  };
+}
