@@ -131,6 +131,13 @@ export function rowOf(conversationId: string, state: ConversationState): StateRe
   return { conversationId, row, timestamp: state.row.updatedAt };
 }
 
+/** The visits that their topic should have now, as far as the state tells: what ended is known to it no more. */
+export function visitsOf(conversationId: string, state: ConversationState): readonly VisitRecord[] {
+  if (state.kind === 'ended') return [];
+  const { participants, lastReceivedAt: timestamp } = state;
+  return visits(conversationId, counted(participants), timestamp).map((visit) => ({ visit, timestamp }));
+}
+
 /**
  * The closing row, always, and the tombstone; then the marker.
  * @param event that ended it; null: its deadline did

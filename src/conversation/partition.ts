@@ -1,4 +1,4 @@
-import { rowOf } from './advance';
+import { rowOf, visitsOf } from './advance';
 import { dueAfter, rowDeadline, whenDue } from './due';
 import type { ConversationEvent } from './event';
 import { fold } from './fold';
@@ -34,6 +34,8 @@ export interface PartitionFold {
   reclaim(conversationId: string, state: ConversationState): boolean;
   /** The rows that there are, each as it was written last. */
   rows(): Iterable<StateRecord>;
+  /** The visits of all conversations that have not ended; with the time at which each conversation was last heard of. */
+  visits(): Iterable<VisitRecord>;
   /** Conversations that have a row. */
   readonly live: number;
 }
@@ -141,6 +143,9 @@ export function createPartitionFold(settings: FoldSettings): PartitionFold {
         const record = rowOf(id, state);
         if (record !== null) yield record;
       }
+    },
+    *visits() {
+      for (const [id, { state }] of conversations) yield* visitsOf(id, state);
     },
     get live() {
       return live;

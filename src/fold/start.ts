@@ -57,6 +57,7 @@ async function prepareFold(options: FoldOptions) {
     changelog: topics.changelog,
     outputs: [topics.state, ...(writesVisits ? [topics.visits] : []), topics.deadLetters],
     tables: [topics.state],
+    expiring: writesVisits ? [topics.visits] : [],
     timers,
   };
   const rowFits = fitsInto(rows, await largestRecordOf(log, topics.state, options.logger));

@@ -142,11 +142,18 @@ class FoldTask implements Task {
   /** All that the given outputs should hold, and what was reclaimed. */
   *#everything(lost: ReadonlySet<string>, nextOffset: number): Generator<Written> {
     for (const record of this.#changes()) yield { to: 'changelog', record };
-    if (!lost.has(this.#options.topics.state)) return;
+    const { topics, visits } = this.#options;
     let index = 0;
-    for (const each of this.#fold.rows()) {
-      const id = `${this.#partition}-${nextOffset}-again-${index++}`;
-      yield { to: 'output', record: stateOutput(this.#options, this.#tally, each, id, null) };
+    const nextId = (): string => `${this.#partition}-${nextOffset}-again-${index++}`;
+    if (lost.has(topics.state)) {
+      for (const each of this.#fold.rows()) {
+        yield { to: 'output', record: stateOutput(this.#options, this.#tally, each, nextId(), null) };
+      }
+    }
+    if (!lost.has(topics.visits) || visits === null) return;
+    for (const each of this.#fold.visits()) {
+      const [record] = visitOutputs(topics.visits, visits, this.#tally, [each], nextId(), null);
+      if (record !== undefined) yield { to: 'output', record };
     }
   }
 

@@ -81,6 +81,11 @@ export interface Topology {
   readonly outputs: readonly string[];
   /** Those of the outputs that nobody else writes: their records follow from the changelog, and from nothing else. */
   readonly tables: readonly string[];
+  /**
+   * Those of the outputs whose records expire (`retention.ms`): what the state still tells of them is written again where
+   * the topic was made anew or went back. Records that were deleted from its beginning are no loss. Absent: none.
+   */
+  readonly expiring?: readonly string[];
   /** Wall-clock timers (`Task.nextTimer`) run: true in a live system, false in a replay. */
   readonly timers: boolean;
 }

@@ -139,6 +139,8 @@ async function partitionsOf(service: Service, topic: string): Promise<readonly n
 }
 
 function createBackend(connection: KafkaConnection, service: Service): Backend {
+  /** Topics of which the broker did not tell the last time. */
+  const untold = new Set<string>();
   return {
     member: (request) => createKafkaMember(connection, request),
     openSession: (topology, partition, hooks) => openSession(connection, service, topology, partition, hooks),
@@ -177,12 +179,18 @@ function createBackend(connection: KafkaConnection, service: Service): Backend {
     bounds: (topic, partition) => partitionBounds(service, topic, partition),
     cleanupPolicy: async (topic) => {
       try {
-        return (await service.ask([topic], (cluster) => settingOf(cluster, topic, 'cleanup.policy'))) ?? null;
+        const policy = await service.ask([topic], (cluster) => settingOf(cluster, topic, 'cleanup.policy'));
+        untold.delete(topic);
+        return policy ?? null;
       } catch (error) {
-        connection.logger.warn(
-          { topic, error: messageOf(error) },
-          'cleanup.policy of the changelog is not to be had; is DescribeConfigs permitted?',
-        );
+        // Running tasks ask again and again.
+        if (!untold.has(topic)) {
+          connection.logger.warn(
+            { topic, error: messageOf(error) },
+            'the broker does not tell cleanup.policy of the changelog. Is DescribeConfigs permitted?',
+          );
+        }
+        untold.add(topic);
         return null;
       }
     },

@@ -36,7 +36,7 @@ export interface Judgement {
   readonly losses: readonly Loss[];
   /** Where to go on, if nothing was lost. */
   readonly from: number;
-  /** Tables that lost records which the task can write again. */
+  /** Outputs that lost records which the task can write again. */
   readonly rewrite: ReadonlySet<string>;
 }
 
@@ -55,12 +55,17 @@ export function judge(found: Found): Judgement {
   return {
     losses: [...lossesOfCounts(found), ...lossesOfState(found, input), ...lossesOfInput(found, input, from)],
     from,
-    rewrite: checkpoint === null ? new Set() : tablesToRewrite(found, checkpoint),
+    rewrite: checkpoint === null ? new Set() : outputsToRewrite(found, checkpoint),
   };
 }
 
 export function refusalOf(losses: readonly Loss[]): OperatorError {
   return new OperatorError(losses.map(({ message }) => message).join('\n'));
+}
+
+/** Whether Kafka deletes records under this `cleanup.policy`; null: it is not told. */
+export function deletes(policy: string | null): boolean {
+  return policy?.split(',').some((one) => one.trim() === 'delete') === true;
 }
 
 function lossesOfCounts({ topics, checkpoint }: Found): readonly Loss[] {
@@ -90,7 +95,7 @@ function lossesOfState(found: Found, input: TopicMark): readonly Loss[] {
     message: `${place}: ${what}. The state of the fold is not complete: rows that end could stay for ever. ${ways}`,
   });
   const losses: Loss[] = [];
-  if (found.changelogPolicy?.split(',').some((policy) => policy.trim() === 'delete') === true) {
+  if (deletes(found.changelogPolicy)) {
     losses.push({
       ...{ kind: 'neither', certainty: 'certain' },
       message:
@@ -157,12 +162,15 @@ function lossesOfInput(found: Found, input: TopicMark, from: number): readonly L
   return [];
 }
 
-/** A table that was made anew, or lost records at either end. */
-function tablesToRewrite({ topology, topics }: Found, checkpoint: Checkpoint): ReadonlySet<string> {
-  const lost = topology.tables.filter((table) => {
-    const then = checkpoint.topics.find(({ topic }) => topic === table);
-    const now = markOf(topics, table);
-    return then !== undefined && (isAnother(then, now) || now.beginning > then.beginning || now.end < then.end);
+/** A table that was made anew, or lost records at either end; an expiring output loses its first ones by right. */
+function outputsToRewrite({ topology, topics }: Found, checkpoint: Checkpoint): ReadonlySet<string> {
+  const { tables, expiring = [] } = topology;
+  const lost = [...tables, ...expiring].filter((output) => {
+    const then = checkpoint.topics.find(({ topic }) => topic === output);
+    if (then === undefined) return false;
+    const now = markOf(topics, output);
+    const isShortened = tables.includes(output) && now.beginning > then.beginning;
+    return isAnother(then, now) || isShortened || now.end < then.end;
   });
   return new Set(lost);
 }

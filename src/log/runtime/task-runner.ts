@@ -6,7 +6,7 @@ import { FencedError, type Backend, type Member, type Session, type TaskHooks, t
 import type { BatchSize } from './batch-size';
 import { lookAround } from './beginning';
 import { Inbox } from './inbox';
-import { judge, refusalOf } from './losses';
+import { deletes, judge, refusalOf } from './losses';
 import type { RuntimeMetrics } from './runtime-metrics';
 import { createSignal, jittered } from './signal';
 import { LossFound, ofTask, refusedError, TaskFailure, TopicsChanged, waitForTask } from './task-errors';
@@ -25,8 +25,12 @@ export interface TaskRunner {
   status(): TaskStatus;
   /** True when a newer owner has fenced this one. */
   isFenced(): boolean;
-  /** The topics as they are now: a task that began with others is thrown away, and another one begins. */
-  compare(now: ReadonlyMap<string, TopicFacts>): void;
+  /**
+   * The topics as they are now: a task that began with others is thrown away, and another one begins, which looks for what
+   * was lost.
+   * @param changelogPolicy `cleanup.policy` of the changelog; null: it is not told
+   */
+  compare(now: ReadonlyMap<string, TopicFacts>, changelogPolicy: string | null): void;
   /** Finishes the transaction under way. Resolves when nothing of this task runs any more; never rejects. */
   close(): Promise<void>;
 }
@@ -105,13 +109,14 @@ class Runner implements TaskRunner {
     this.#begunAnew(`${this.#options.topology.input} has nothing at offset ${offset}`);
   }
 
-  compare(now: ReadonlyMap<string, TopicFacts>): void {
+  compare(now: ReadonlyMap<string, TopicFacts>, changelogPolicy: string | null): void {
     if (this.#closing || this.#marks === null || this.state() !== 'RUNNING') return;
     const other = this.#marks.find(({ topic, id, partitions }) => {
       const fact = now.get(topic);
       return fact !== undefined && (fact.id !== id || fact.partitions !== partitions);
     });
     if (other !== undefined) this.#begunAnew(`${other.topic} is another topic than before`);
+    else if (deletes(changelogPolicy)) this.#begunAnew(`${this.#options.topology.changelog} is told to delete records`);
   }
 
   #begunAnew(reason: string): void {
@@ -264,7 +269,10 @@ class Runner implements TaskRunner {
   /** False: closing. */
   async #rewrite(task: Task, session: Session, topics: ReadonlySet<string>, from: number): Promise<boolean> {
     const { topology, partition } = this.#options;
-    this.#logger.warn({ topics: [...topics] }, 'topics were made anew or lost records: all rows are written again');
+    this.#logger.warn(
+      { topics: [...topics] },
+      'topics were made anew or lost records: the task writes again all that it knows of',
+    );
     for (const output of ofTask(() => task.rewrite(topics, from))) {
       if (this.#isClosing()) return false;
       await session.commit(output, from).catch((error: unknown) => {

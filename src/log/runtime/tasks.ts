@@ -93,7 +93,8 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
   const compare = async (): Promise<void> => {
     try {
       const now = await backend.topics(topicsOf(topology));
-      for (const runner of runners.values()) runner.compare(now);
+      const changelogPolicy = await backend.cleanupPolicy(topology.changelog);
+      for (const runner of runners.values()) runner.compare(now, changelogPolicy);
     } catch (error) {
       logger.debug({ err: error }, 'the topics are not to be seen');
     }

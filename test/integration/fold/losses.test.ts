@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { DEFAULT_FOLD_SETTINGS, type ConversationEvent, type QueueConversation } from '../../../src/conversation';
+import {
+  DEFAULT_FOLD_SETTINGS,
+  type ConversationEvent,
+  type QueueConversation,
+  type QueueVisit,
+} from '../../../src/conversation';
 import { adoptFold, startFold } from '../../../src/fold';
 import {
   createEventCodec,
@@ -11,6 +16,7 @@ import {
   createKafkaLog,
   createLocalSchemas,
   createRowCodec,
+  createVisitCodec,
   type Log,
   type OutRecord,
   type RunningTasks,
@@ -195,6 +201,11 @@ test('a changelog that Kafka is told to delete from is refused before it does', 
   await admin.alterTopic(scene.topics.changelog, { 'cleanup.policy': 'compact,delete' });
   expect(await refusal(scene)).toMatch(/cleanup.policy is compact,delete.*kafka-configs --alter --topic losses/);
   await admin.alterTopic(scene.topics.changelog, { 'cleanup.policy': 'compact' });
+  const running = await startFold(foldOf(scene));
+  await folded(scene, running);
+  await admin.alterTopic(scene.topics.changelog, { 'cleanup.policy': 'delete' });
+  await expect(running.done).rejects.toThrow(/cleanup.policy is delete.*kafka-configs --alter --topic losses/);
+  await admin.alterTopic(scene.topics.changelog, { 'cleanup.policy': 'compact' });
   await foldAll(scene);
 });
 
@@ -242,6 +253,42 @@ test('a state topic that was made anew has all live conversations at once, witho
   expect(after.map((row) => row.conversation_id).sort()).toEqual(ids(10, 50));
   for (const row of after) expect(row).toEqual(before.get(row.conversation_id));
 });
+
+test('a visits topic that was made anew has the visits of all open conversations at once, at a start and while they run', async () => {
+  const scene = await newScene();
+  await wait(scene, ...ids(0, 50));
+  await hangUp(scene, ...ids(0, 10));
+  await foldAll(scene);
+  const before = await visitsOf(scene);
+  expect(before.size).toBe(50);
+  const open = new Map([...before].filter(([, { outcome }]) => outcome === 'waiting'));
+  await remake(scene, 'visits');
+  const running = await startFold(foldOf(scene));
+  await folded(scene, running);
+  expect(await visitsOf(scene)).toEqual(open);
+  await remake(scene, 'visits');
+  await eventually(async () => (await visitsOf(scene)).size === 40);
+  expect(await visitsOf(scene)).toEqual(open);
+  await running.stop();
+  expect(Object.keys(await table(scene))).toHaveLength(50);
+});
+
+/** The last of each key. */
+async function visitsOf({ topics }: Scene): Promise<ReadonlyMap<string, QueueVisit>> {
+  const visits = await createVisitCodec(schemas, topics);
+  const found = new Map<string, QueueVisit>();
+  const reading = await log.read({
+    topics: [topics.visits],
+    follow: false,
+    onRecord: ({ key, value }) => {
+      const visit = value === null ? null : visits.decode(value);
+      if (visit?.ok === true) found.set(String(key), visit.value);
+    },
+  });
+  await reading.caughtUp;
+  await reading.stop();
+  return found;
+}
 
 test('an events topic that was made anew is not folded from the old offset on', async () => {
   const scene = await newScene();

@@ -6,14 +6,15 @@ const mark = (topic: string, changed: Partial<TopicMark> = {}): TopicMark => ({
   ...{ topic, id: `id of ${topic}`, partitions: 4, beginning: 0, end: 100 },
   ...changed,
 });
-const topics = [mark('in'), mark('changelog'), mark('state'), mark('dead')];
+const topics = [mark('in'), mark('changelog'), mark('state'), mark('visits'), mark('dead')];
 const checkpoint: Checkpoint = { nextOffset: 50, topics, last: null };
 const topology = {
   group: 'g',
   input: 'in',
   changelog: 'changelog',
-  outputs: ['state', 'dead'],
+  outputs: ['state', 'visits', 'dead'],
   tables: ['state'],
+  expiring: ['visits'],
   timers: true,
 };
 const nothing: Found = {
@@ -35,6 +36,7 @@ describe('what is no loss', () => {
     ['a Kafka that tells no ids any more', now('in', { id: null }), 50],
     ['an operator moved the group on, past deleted records', { committed: 70, ...now('in', { beginning: 70 }) }, 70],
     ['other dead letters', now('dead', { id: 'another', end: 0 }), 50],
+    ['records of an expiring output that have expired', now('visits', { beginning: 60 }), 50],
     ['the last record is not there any more', { lastRecord: 'unknown' }, 50],
   ])('%s', (_, changed, from) => {
     expect(judge({ ...nothing, ...changed })).toEqual({ losses: [], from, rewrite: new Set() });
@@ -52,6 +54,21 @@ describe('a table is written again', () => {
       from: 50,
       rewrite: new Set(['state']),
     });
+  });
+});
+
+describe('an expiring output is written again', () => {
+  test.each<[string, Partial<TopicMark>]>([
+    ['that was made anew', { id: 'another', end: 0 }],
+    ['that ends before it did', { end: 99 }],
+  ])('%s', (_, changed) => {
+    expect(judge({ ...nothing, ...now('visits', changed) }).rewrite).toEqual(new Set(['visits']));
+  });
+
+  test('but not one that the fold did not write before', () => {
+    const before = topics.filter(({ topic }) => topic !== 'visits');
+    const found = { ...nothing, ...now('visits', { id: 'another', end: 0 }) };
+    expect(judge({ ...found, checkpoint: { ...checkpoint, topics: before } }).rewrite).toEqual(new Set());
   });
 });
 
