@@ -11,7 +11,7 @@ import {
   type Timings,
 } from '../genesys';
 import type { Ingest } from '../ingest';
-import { createNameCodec, createRowCodec } from '../log';
+import { createNameCodec, createRowReader } from '../log';
 import type { Checks } from '../ops';
 import type { RoleParts } from '../wiring';
 import type { Intake } from './intake';
@@ -40,8 +40,8 @@ export interface GenesysSource {
 
 export async function startGenesysSource(parts: GenesysSourceParts): Promise<GenesysSource> {
   const { config, logger, metrics, log, schemas, topics, genesys, ingest, intake, sender } = parts;
-  const codec = () => createRowCodec(schemas, topics);
-  const live = followLiveRows({ log, topic: topics.state, codec, metrics, logger, onBack });
+  const reader = createRowReader(schemas);
+  const live = followLiveRows({ log, topic: topics.state, reader, metrics, logger, onBack });
   let feed: GenesysFeed | null = null;
 
   function onBack({ row, before, readAt }: RowBack): void {
@@ -117,7 +117,7 @@ function namesOf(parts: GenesysSourceParts): { readonly names?: NamesWanted } {
   return { names: { kinds, keep: keeper.keep } };
 }
 
-function liveRowOf({ row, readAt }: KnownRow): LiveRow {
+function liveRowOf({ row, readAt, isBack }: KnownRow): LiveRow {
   return {
     conversationId: row.conversation_id,
     queueId: row.queue_id,
@@ -129,6 +129,7 @@ function liveRowOf({ row, readAt }: KnownRow): LiveRow {
     // The clock of another bridge may be ahead; but nothing was received after it was read here.
     updatedAt: Math.min(row.db_last_updated, readAt),
     isAhead: row.db_last_updated > readAt,
+    isBack,
   };
 }
 

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../common';
 import { type QueueConversation, STATE_COLUMNS } from '../conversation';
-import { createDeferred, type Log, type LogRecord, type Reading, type ValueCodec } from '../log';
+import { createDeferred, followTable, type Log, type UnreadableRecord, type ValueReader } from '../log';
 import type { Logger, Metrics } from '../ops';
 
 /** The table as the compacted topic says it, kept up to date in memory. */
@@ -21,6 +19,8 @@ export interface KnownRow {
   readonly row: QueueConversation;
   /** When this process read it, by its own clock, epoch ms. */
   readonly readAt: number;
+  /** It is again what it had been before. */
+  readonly isBack: boolean;
 }
 
 /** A row that has become again what it was before. */
@@ -30,9 +30,9 @@ export interface RowBack extends KnownRow {
 }
 
 export interface LiveRowsOptions {
-  readonly log: Pick<Log, 'read'>;
+  readonly log: Pick<Log, 'read' | 'topicId' | 'tombstoneRetentionMs'>;
   readonly topic: string;
-  readonly codec: () => Promise<ValueCodec<QueueConversation>>;
+  readonly reader: ValueReader<QueueConversation>;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Not told of what was in the topic at the start. */
@@ -42,84 +42,56 @@ export interface LiveRowsOptions {
 }
 
 const RETRY_MS = 5_000;
-/** Records behind one whose schema the registry does not tell: beyond that the topic is read again later. */
-const MOST_WAITING = 50_000;
-/** Of unreadable records so many are named for each reading; all are counted. */
+/** Between two questions whether the topic is still the same one: what a reader of it compares is minutes old. */
+const CHECK_MS = 5_000;
+/** So many unreadable records are named; all are counted. */
 const MOST_NAMED = 10;
 /** Of each conversation so many earlier versions are known. */
 const VERSIONS = 8;
 
-type Table = Map<string, Entry>;
 interface Entry extends KnownRow {
+  /** Of the row; null: nobody has compared it yet. */
+  readonly digest: number | null;
   /** Digests of earlier versions, the latest last. */
   readonly versions: readonly number[];
 }
 
 /**
  * Reads the table back for as long as it takes. A record that cannot be read is counted, named and left out; a reading
- * that ends is begun anew: nothing here ends its owner, which needs the table only to compare.
+ * that ends is begun again: nothing here ends its owner, which needs the table only to compare.
  */
 export function followLiveRows(options: LiveRowsOptions): LiveRows {
-  const { log, topic, metrics, logger, retryMs = RETRY_MS } = options;
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  const isStopped = (): boolean => signal.aborted;
+  const { log, topic, reader, metrics, logger, onBack, retryMs = RETRY_MS } = options;
+  const table = new Map<string, Entry>();
   const caughtUp = createDeferred<undefined>();
-  let table: Table = new Map();
-  let codec: ValueCodec<QueueConversation> | null = null;
-  let reading: Reading | null = null;
-  let problem: string | null = 'not read yet';
+  const onUnreadable = createUnreadableReport(metrics, logger);
+  let isLive = false;
 
-  const tell = (next: string | null): void => {
-    problem = next;
-    metrics.tableRead.set(next === null ? 1 : 0);
+  const put = (id: string, row: QueueConversation): void => {
+    const known = table.get(id);
+    const next = isLive && known !== undefined ? nextEntry(known, row) : firstEntry(row);
+    table.set(id, next);
+    if (next.isBack && known !== undefined && next.versions !== known.versions)
+      onBack?.({ ...next, before: known.row });
   };
-
-  /** Resolves, or rejects with why, when the reading has ended. */
-  const readOnce = async (rows: ValueCodec<QueueConversation>): Promise<void> => {
-    const next: Table = new Map();
-    const state = { isCaughtUp: false };
-    const take = createTaker({ ...options, rows, table: next, isLive: () => state.isCaughtUp });
-    const inOrder = createOrder(rows, take);
-    const overflow = createDeferred<undefined>();
-    const onRecord = (record: LogRecord): void => {
-      if (inOrder.add(record) > MOST_WAITING) overflow.reject(new Error('the registry does not tell a schema'));
-    };
-    reading = await log.read({ topics: [topic], follow: true, onRecord });
-    if (isStopped()) return;
-    try {
-      await Promise.race([reading.caughtUp, reading.done, overflow.promise]);
-      await Promise.race([inOrder.done(), overflow.promise]);
-      if (isStopped()) return;
-      state.isCaughtUp = true;
-      table = next;
-      tell(null);
-      caughtUp.resolve(undefined);
-      await Promise.race([reading.done, overflow.promise]);
-    } finally {
-      await reading.stop();
-    }
-    if (!isStopped()) throw new Error('the reading ended');
-  };
-
-  const run = async (): Promise<void> => {
-    while (!isStopped()) {
-      try {
-        codec ??= await options.codec();
-        await readOnce(codec);
-      } catch (error) {
-        if (isStopped()) return;
-        tell(messageOf(error));
-        logger.warn(
-          { topic, reason: messageOf(error) },
-          'the table is not read back: reconciliation works with what was known; trying again',
-        );
-      }
-      await sleep(retryMs, undefined, { signal }).catch(() => undefined);
-    }
-  };
-  tell(problem);
-  void run();
+  metrics.tableRead.set(0);
+  const followed = followTable<QueueConversation>({
+    ...{ log, topic, reader, logger, retryMs, checkMs: CHECK_MS },
+    listener: {
+      onRow: put,
+      onDelete: (id) => void table.delete(id),
+      onReset: () => table.clear(),
+      onUnreadable,
+      onReading: (problem) => {
+        metrics.tableRead.set(problem === null ? 1 : 0);
+        if (problem !== null) return;
+        isLive = true;
+        caughtUp.resolve(undefined);
+      },
+    },
+  });
+  // What fails at first is tried again: `caughtUp` waits for it.
+  followed.loaded.catch(() => undefined);
 
   return {
     rows: function* () {
@@ -128,86 +100,34 @@ export function followLiveRows(options: LiveRowsOptions): LiveRows {
     entries: () => table.values(),
     entry: (conversationId) => table.get(conversationId) ?? null,
     caughtUp: caughtUp.promise,
-    problem: () => problem,
-    stop: async () => {
-      stopping.abort();
-      await reading?.stop();
-    },
+    problem: () => followed.picture().problem,
+    stop: followed.stop,
   };
 }
 
-/** Records one after the other, behind those whose schema is being asked for. */
-function createOrder(rows: ValueCodec<QueueConversation>, take: (record: LogRecord) => void) {
-  let tail: Promise<void> | null = null;
-  let waiting = 0;
-  return {
-    /** @returns how many wait */
-    add(record: LogRecord): number {
-      const preparing = rows.prepare([record.value]);
-      if (preparing === null && tail === null) {
-        take(record);
-        return 0;
-      }
-      waiting += 1;
-      const mine: Promise<void> = Promise.all([tail, preparing]).then(() => {
-        waiting -= 1;
-        take(record);
-        if (tail === mine) tail = null;
-      });
-      tail = mine;
-      return waiting;
-    },
-    done: async (): Promise<void> => {
-      while (tail !== null) await tail;
-    },
-  };
+function firstEntry(row: QueueConversation): Entry {
+  return { row, readAt: Date.now(), isBack: false, digest: null, versions: [] };
 }
 
-interface TakerOptions extends LiveRowsOptions {
-  readonly rows: ValueCodec<QueueConversation>;
-  readonly table: Table;
-  readonly isLive: () => boolean;
+/** `versions` stays the same list where the row says what it said: a fold may write a row again. */
+function nextEntry(known: Entry, row: QueueConversation): Entry {
+  const readAt = Date.now();
+  const digest = digestOf(row);
+  const before = known.digest ?? digestOf(known.row);
+  if (digest === before) return { ...known, row, readAt, digest };
+  const versions = [...known.versions, before].slice(-VERSIONS);
+  return { row, readAt, digest, isBack: known.versions.includes(digest), versions };
 }
 
-/** One record into the table. Does not throw. */
-function createTaker({ rows, table, isLive, metrics, logger, onBack }: TakerOptions): (record: LogRecord) => void {
+/** Counts unreadable records, and names the first of them. */
+function createUnreadableReport(metrics: Metrics, logger: Logger): (record: UnreadableRecord) => void {
   let unreadable = 0;
-  const leaveOut = (
-    { topic, partition, offset }: LogRecord,
-    reason: 'no-key' | 'not-avro' | 'unknown-schema',
-  ): void => {
-    metrics.unreadableRows.inc({ reason });
+  return (record) => {
+    metrics.unreadableRows.inc({ reason: record.reason });
     unreadable += 1;
     if (unreadable > MOST_NAMED) return;
     const more = unreadable === MOST_NAMED ? '; further ones are only counted' : '';
-    logger.warn({ topic, partition, offset, reason }, `a state record cannot be read and is left out${more}`);
-  };
-
-  return (record) => {
-    if (record.key === null) {
-      leaveOut(record, 'no-key');
-      return;
-    }
-    const id = record.key.toString();
-    if (record.value === null) {
-      table.delete(id);
-      return;
-    }
-    const decoded = rows.decode(record.value);
-    if (!decoded.ok) {
-      leaveOut(record, decoded.reason);
-      return;
-    }
-    const row = decoded.value;
-    const known = table.get(id);
-    const readAt = Date.now();
-    if (!isLive() || known === undefined) {
-      table.set(id, { row, readAt, versions: [] });
-      return;
-    }
-    const isBack = known.versions.includes(digestOf(row));
-    table.set(id, { row, readAt, versions: [...known.versions, digestOf(known.row)].slice(-VERSIONS) });
-    if (isBack) onBack?.({ row, readAt, before: known.row });
+    logger.warn({ ...record }, `a state record cannot be read and is left out${more}`);
   };
 }
 

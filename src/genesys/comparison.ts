@@ -20,6 +20,8 @@ export interface LiveRow {
   readonly updatedAt: number;
   /** True: it was. */
   readonly isAhead?: boolean;
+  /** True: it is again what it had been before. */
+  readonly isBack?: boolean;
 }
 
 export interface ComparisonTimings {

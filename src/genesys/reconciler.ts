@@ -15,8 +15,9 @@ export interface Reconciler {
   /** A snapshot of a conversation came by socket. */
   heard(conversationId: string, receivedAt: number): void;
   /**
-   * The row of a conversation has become again what it was before. Where a snapshot that this bridge heard did it, it may
-   * have been one that was late: Genesys is asked.
+   * The row of a conversation has become again what it was before. A snapshot may have been late that did it: Genesys is
+   * asked, unless the row has moved on until then. Who heard of the conversation asks first; another bridge on its queue
+   * asks later, as the one that sent the late snapshot may have ended since.
    */
   wentBack(conversationId: string, back: WentBack): void;
   /** Conversations still to be asked for. */
@@ -35,6 +36,8 @@ export interface WentBack {
 
 /** Without a receive time to go by: so long before the row was read the bridge may have heard what turned it back. */
 const HEARD_WITHIN_MS = 30_000;
+/** Of the time after which is asked again: over so much of it bridges are spread that noticed the same. */
+const SPREAD = 0.5;
 const IDLE_MS = 250;
 
 /**
@@ -59,6 +62,8 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   }
 
   const isHeard = ({ conversationId, since }: Work): boolean => memory.lastHeardAt(conversationId) > since;
+  const hasMovedOn = ({ conversationId, onlyWhileBack }: Work): boolean =>
+    onlyWhileBack === true && options.row(conversationId)?.isBack !== true;
 
   /** @returns false: there is nothing to do now */
   async function step(): Promise<boolean> {
@@ -79,6 +84,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     const one = work.next(now);
     if (one === null) return heard.length > 0;
     if (isHeard(one)) asker.done(one, 'heard');
+    else if (hasMovedOn(one)) asker.done(one, 'moved-on');
     else await asker.askWhole(one);
     return true;
   }
@@ -99,13 +105,17 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     gap: (queueIds, fromMs) => search.gap(queueIds, fromMs),
     heard: (conversationId, receivedAt) => memory.heard(conversationId, receivedAt),
     wentBack(conversationId, { readAt, updatedAt }) {
+      const row = options.row(conversationId);
       const heard = memory.lastHeardAt(conversationId);
       const isOurs = updatedAt === undefined ? heard >= readAt - HEARD_WITHIN_MS : heard >= updatedAt;
-      if (!isOurs) return;
+      if (row === null || !(isOurs || options.isOwn(row.queueId))) return;
       metrics.rowsBack.inc();
-      // An answer that says what was heard a moment ago would be taken for the same snapshot again.
-      const notBefore = Date.now() + timings.againAfterMs;
-      asker.add({ conversationId, importance: 'changed', ask: 'whole', since: Infinity, notBefore });
+      // An answer that says what was heard a moment ago would be taken for the same snapshot again. And two bridges that
+      // noticed at the same moment do not ask at the same moment: the row has moved on when the second one would.
+      const turns = isOurs ? 1 : 2;
+      const notBefore = Date.now() + timings.againAfterMs * (turns + Math.random() * SPREAD);
+      const wanted = { importance: 'changed', ask: 'whole', since: Infinity, onlyWhileBack: true } as const;
+      asker.add({ ...wanted, conversationId, notBefore });
     },
     pending: work.size,
     remembered: () => memory.size(),

@@ -12,6 +12,8 @@ export interface Work {
   readonly since: number;
   /** Epoch ms. */
   readonly notBefore: number;
+  /** Not wanted any more once the row is another than the one that it went back to. */
+  readonly onlyWhileBack?: boolean;
 }
 
 /** Work by importance and age: a conversation is in it once. */
@@ -47,7 +49,8 @@ export function createWorkList(): WorkList {
       if (known !== undefined && !isMoreUrgent(work, known)) return;
       remove(work.conversationId);
       const since = Math.max(work.since, known?.since ?? 0);
-      (work.ask === 'end' ? ends : wholes[work.importance]).set(work.conversationId, { ...work, since });
+      const onlyWhileBack = work.onlyWhileBack === true && (known === undefined || known.onlyWhileBack === true);
+      (work.ask === 'end' ? ends : wholes[work.importance]).set(work.conversationId, { ...work, since, onlyWhileBack });
     },
     next(now) {
       for (const importance of IMPORTANCES) {

@@ -14,6 +14,8 @@ export interface TableListener<T> {
   onReset(): void;
   /** The record changes nothing. */
   onUnreadable(record: UnreadableRecord): void;
+  /** Null: the table is complete, and goes on. Else why it has to be read again; until then it stays as it is. */
+  onReading?(problem: string | null): void;
 }
 
 export interface UnreadableRecord extends Pick<LogRecord, 'topic' | 'partition' | 'offset'> {
@@ -80,6 +82,7 @@ export function followTable<T>(options: FollowTableOptions<T>): FollowedTable {
         if (isStopped()) return;
         table.problem = messageOf(error);
         loaded.reject(error);
+        options.listener.onReading?.(table.problem);
         logger.warn({ topic, reason: messageOf(error) }, 'the table is read again from the beginning');
       }
       await sleep(retryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
@@ -130,7 +133,10 @@ class FollowedTopic<T> {
     const { signal } = ending;
     const rows = new Map<string, Loaded<T>>();
     let isLoading = true;
-    const order = new InOrder(reader, (record) => this.#take(record, isLoading ? rows : null));
+    const order = new InOrder(reader, {
+      take: (record) => this.#take(record, isLoading ? rows : null),
+      onRefused: (error) => ending.abort(error),
+    });
     const onStopped = (): void => ending.abort(stopped.reason);
     stopped.addEventListener('abort', onStopped, { once: true });
     let reading: Reading | null = null;
@@ -227,6 +233,7 @@ class FollowedTopic<T> {
       if (!isSame || before.get(key) !== offset) listener.onRow(key, row);
     }
     this.problem = null;
+    listener.onReading?.(null);
     this.#onLoaded();
   }
 
@@ -259,19 +266,25 @@ class AnewError extends Error {
   }
 }
 
+interface OrderListener {
+  take(record: LogRecord): void;
+  /** The registry did not tell a schema; nothing more is taken. */
+  onRefused(error: unknown): void;
+}
+
 /** Records one after the other, behind those whose schema is being asked for. */
 class InOrder {
   readonly #reader: Pick<ValueReader<unknown>, 'prepare'>;
-  readonly #take: (record: LogRecord) => void;
+  readonly #listener: OrderListener;
   #tail: Promise<void> | null = null;
   #waiting = 0;
   #isClosed = false;
   /** As of when the table was complete when the first of them began to wait; null: not known. */
   heldAt: number | null = null;
 
-  constructor(reader: Pick<ValueReader<unknown>, 'prepare'>, take: (record: LogRecord) => void) {
+  constructor(reader: Pick<ValueReader<unknown>, 'prepare'>, listener: OrderListener) {
     this.#reader = reader;
-    this.#take = take;
+    this.#listener = listener;
   }
 
   get isWaiting(): boolean {
@@ -282,7 +295,7 @@ class InOrder {
   add(record: LogRecord, asOf: number | null): number {
     const preparing = this.#reader.prepare([record.value]);
     if (preparing === null && this.#tail === null) {
-      this.#take(record);
+      this.#listener.take(record);
       return 0;
     }
     if (this.#tail === null) this.heldAt = asOf;
@@ -291,9 +304,13 @@ class InOrder {
       () => {
         this.#waiting -= 1;
         if (this.#tail === mine) this.#tail = null;
-        if (!this.#isClosed) this.#take(record);
+        if (!this.#isClosed) this.#listener.take(record);
       },
-      () => undefined, // the registry is not asked any more: the owner has closed it
+      // No later record may be taken without this one: all is read again.
+      (error: unknown) => {
+        this.close();
+        this.#listener.onRefused(error);
+      },
     );
     this.#tail = mine;
     return this.#waiting;

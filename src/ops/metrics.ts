@@ -40,7 +40,7 @@ const DEAD_LETTER_REASONS = {
 export type FoldDeadLetterReason = (typeof DEAD_LETTER_REASONS)['fold'][number];
 export type SinkDeadLetterReason = (typeof DEAD_LETTER_REASONS)['sink'][number];
 
-const RECONCILED = ['snapshot', 'gone', 'heard', 'overtaken', 'failed'] as const;
+const RECONCILED = ['snapshot', 'gone', 'heard', 'moved-on', 'overtaken', 'failed'] as const;
 export type ReconciliationOutcome = (typeof RECONCILED)[number];
 
 const SINK_TABLES = ['queue_conversation_history', 'queue_visit_state', 'names'] as const;
@@ -125,7 +125,7 @@ export function createMetrics() {
     }),
     rowsBack: bridge.counter(
       'bridge_rows_back_total',
-      'Rows that became again what they had been, by a snapshot of this bridge that may have been late: they are asked for',
+      'Rows that became again what they had been, perhaps by a late snapshot: Genesys is asked, unless the row moves on',
       {},
     ),
     reconciliationPending: bridge.gauge(

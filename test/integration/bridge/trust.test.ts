@@ -144,8 +144,8 @@ describe('a bridge', () => {
     expect(await metric('bridge_reconciliations_total')).toMatch(/outcome="gone"\} [1-9]/);
   });
 
-  test('asks again for a row that a snapshot of a late socket turned back', async () => {
-    const { send, asked, states } = await start();
+  test('asks again for a row that a snapshot of a late socket turned back, be it another bridge’s, which has ended', async () => {
+    const { log, schemas, topics, send, asked, states } = await start();
     const last = async (state: string): Promise<void> =>
       until(`the row to be ${state}`, LIMIT_MS, async () => (await states()).at(-1) === state);
     send(frames[0]);
@@ -164,5 +164,16 @@ describe('a bridge', () => {
     expect(await states()).toEqual(['connected', 'parked', 'connected', 'parked', 'connected']);
     expect(asked.length).toBeGreaterThan(0);
     expect(asked.length).toBeLessThanOrEqual(3);
+
+    await sleep(12_000);
+    const events = await createEventCodec(schemas, topics);
+    const read = readLine(Buffer.from(JSON.stringify(frames[3])), Date.now());
+    if (read?.kind !== 'event') throw new Error('no event');
+    const other = await log.createProducer();
+    await other.send([{ topic: topics.events, key: ID, value: events.encode(read.event) }]);
+    await other.close();
+    await last('parked');
+    await last('connected');
+    expect((await states()).slice(5)).toEqual(['parked', 'connected']);
   });
 });

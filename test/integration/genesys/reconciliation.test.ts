@@ -9,7 +9,7 @@ import type { ReconciliationTimings } from '../../../src/genesys';
 import {
   createLocalSchemas,
   createMemoryLog,
-  createRowCodec,
+  createRowReader,
   createVisitCodec,
   type LogRecord,
   topicNames,
@@ -48,10 +48,11 @@ async function aPipeline() {
   const live = followLiveRows({
     log,
     topic: topics.state,
-    codec: () => createRowCodec(schemas, topics),
+    reader: createRowReader(schemas),
     metrics,
     logger,
   });
+  running.push(() => live.stop());
   return {
     metrics,
     /** The last version of each visit, by its participant, without when it was written. */

@@ -10,6 +10,7 @@ type StockAdmin = Awaited<ReturnType<typeof createStockAdmin>>;
 
 const CONVERSATIONS = 300;
 const LIMIT_MS = 180_000;
+const SAME_ID_MS = 60_000;
 
 /** Writes transactions for as long as it is not paused; one in four is aborted. */
 export async function createSoakWriter(
@@ -23,12 +24,35 @@ export async function createSoakWriter(
   let isPaused = true;
   let isClosed = false;
   let underWay: Promise<void> = Promise.resolve();
+  let ids = 0;
   const connect = async () => {
-    const producer = kafka.producer({ transactionalId: 'soak', maxInFlightRequests: 1, idempotent: true });
-    await producer.connect();
-    return producer;
+    const transactionalId = `soak-${ids}`;
+    const connected = kafka.producer({ transactionalId, maxInFlightRequests: 1, idempotent: true });
+    await connected.connect();
+    return connected;
   };
   let producer = await connect();
+  /** A broker that is away: the outcome is unknown, and the next producer of the same id ends what is open. */
+  const recover = async (): Promise<void> => {
+    await producer.disconnect().catch(() => undefined);
+    const askAgain = async (): Promise<boolean> => {
+      if (isClosed) return true;
+      const next = await connect();
+      try {
+        await (await next.transaction()).abort();
+      } catch (error) {
+        await next.disconnect().catch(() => undefined);
+        throw error;
+      }
+      producer = next;
+      return true;
+    };
+    await until('a producer of the same id', SAME_ID_MS, askAgain).catch(async () => {
+      // The coordinator does not end it: Kafka does so after the transaction's timeout.
+      ids += 1;
+      await until('a producer of another id', LIMIT_MS, askAgain);
+    });
+  };
 
   const aMessage = () => {
     const key = `c${random.below(CONVERSATIONS)}`;
@@ -56,16 +80,7 @@ export async function createSoakWriter(
         await sleep(20);
         continue;
       }
-      // A broker that is away: the outcome is unknown, and the next producer ends what is open.
-      underWay = write().catch(async () => {
-        await producer.disconnect().catch(() => undefined);
-        await until('a new producer', LIMIT_MS, async () => {
-          if (isClosed) return true;
-          producer = await connect();
-          await (await producer.transaction()).abort();
-          return true;
-        });
-      });
+      underWay = write().catch(recover);
       await underWay;
       await sleep(random.below(20));
     }
@@ -75,7 +90,7 @@ export async function createSoakWriter(
     records: () => counts.records,
     /** Without those of a transaction whose end nobody learned. */
     committedRecords: () => counts.committedRecords,
-    transactions: () => ({ committed: counts.committed, aborted: counts.aborted }),
+    transactions: () => ({ committed: counts.committed, aborted: counts.aborted, abandoned: ids }),
     resume: () => void (isPaused = false),
     /** Resolves when nothing is open any more. */
     async pause() {

@@ -12,8 +12,8 @@ export interface ClientSoakOptions {
 export interface ClientSoakResult {
   readonly rounds: Readonly<Record<Fault, number>>;
   readonly records: number;
-  /** Committed and read; the rest was aborted. */
-  readonly transactions: { readonly committed: number; readonly aborted: number };
+  /** Abandoned: those that the coordinator did not end for a minute. */
+  readonly transactions: { readonly committed: number; readonly aborted: number; readonly abandoned: number };
   /** Partitions that another broker led after a fault than before it. */
   readonly leaderMoves: number;
   /** By the compaction of the brokers. */

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { followLiveRows, type LiveRows } from '../../../src/bridge/live-rows';
 import { loadConfig } from '../../../src/config';
 import type { EmbeddedKafka } from '../../../src/embedded/kafka';
-import { createRowCodec } from '../../../src/log';
+import { createRowReader } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { type Simulator, startSimulator } from '../../../src/simulator';
 import { connectKafka } from '../../../src/wiring';
@@ -63,8 +63,8 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     const [logger, metrics] = [pino({ enabled: false }), createMetrics()];
     const { log, schemas, topics } = connectKafka(loadConfig({ env }), logger, metrics);
     services.own(log, () => log.close());
-    const codec = () => createRowCodec(schemas, topics);
-    const table = followLiveRows({ log, topic: topics.state, codec, metrics, logger });
+    const reader = createRowReader(schemas);
+    const table = followLiveRows({ log, topic: topics.state, reader, metrics, logger });
     services.own(table, () => table.stop());
     return {
       kafka: services.kafka,

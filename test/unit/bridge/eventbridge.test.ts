@@ -6,7 +6,7 @@ import { startBridgeRole } from '../../../src/bridge/role';
 import { loadConfig } from '../../../src/config';
 import { printableRow, STATE_COLUMNS } from '../../../src/conversation';
 import { startFoldRole } from '../../../src/fold';
-import { createLocalSchemas, createMemoryLog, createRowCodec, topicNames } from '../../../src/log';
+import { createLocalSchemas, createMemoryLog, createRowReader, topicNames } from '../../../src/log';
 import { createMetrics, startOpsHttp } from '../../../src/ops';
 import { generateEvents, type Truth } from '../../../src/simulator';
 import { aConversation } from '../../support/conversation/conversation-builders';
@@ -65,7 +65,7 @@ async function start(settings: Record<string, string>) {
   const live = followLiveRows({
     log,
     topic: topics.state,
-    codec: () => createRowCodec(schemas, topics),
+    reader: createRowReader(schemas),
     metrics,
     logger,
   });

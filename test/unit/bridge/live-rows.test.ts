@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { followLiveRows, type LiveRowsOptions, type RowBack } from '../../../src/bridge/live-rows';
 import type { QueueConversation } from '../../../src/conversation';
-import { createLocalSchemas, createRowCodec, type Log, topicNames, type ValueCodec } from '../../../src/log';
+import { createLocalSchemas, createRowCodec, createRowReader, type Log, topicNames } from '../../../src/log';
 import { createMemoryCluster } from '../../../src/log/memory/cluster';
 import { createMetrics } from '../../../src/ops';
 import { aRow } from '../../support/clickhouse/store-rows';
@@ -32,7 +32,7 @@ async function aTopic() {
     const live = followLiveRows({
       log,
       topic,
-      codec: () => Promise.resolve(codec),
+      reader: createRowReader(createLocalSchemas()),
       metrics,
       logger,
       retryMs: 5,
@@ -85,7 +85,7 @@ describe('the table, read back', () => {
       ended.catch(() => undefined);
       return { ...reading, done: Promise.race([reading.done, ended]) };
     };
-    const live = topic.follow({ log: { read }, retryMs: 200 });
+    const live = topic.follow({ log: { ...topic.log, read }, retryMs: 200 });
     await live.caughtUp;
     enders[0]?.(new Error('it broke'));
     await until(() => live.problem() === 'it broke');
@@ -99,10 +99,13 @@ describe('the table, read back', () => {
   test('a log or a registry that refuses at the start ends nobody', async () => {
     const topic = await aTopic();
     await topic.row(aRow({ conversation_id: 'a' }));
-    let refusals = 0;
-    const codec = (): Promise<ValueCodec<QueueConversation>> =>
-      (refusals += 1) < 3 ? Promise.reject(new Error('not registered')) : Promise.resolve(topic.codec);
-    const live = topic.follow({ codec });
+    const refused = { log: 0, registry: 0 };
+    const read: Log['read'] = (request) =>
+      (refused.log += 1) < 3 ? Promise.reject(new Error('not there')) : topic.log.read(request);
+    const known = createRowReader(createLocalSchemas());
+    const prepare: typeof known.prepare = (values) =>
+      (refused.registry += 1) < 3 ? Promise.reject(new Error('not registered')) : known.prepare(values);
+    const live = topic.follow({ log: { ...topic.log, read }, reader: { ...known, prepare } });
     await live.caughtUp;
     expect(live.entry('a')).not.toBeNull();
   });
@@ -124,5 +127,44 @@ describe('the table, read back', () => {
       ['connected', 'parked', at(2)],
       ['parked', 'connected', at(3)],
     ]);
+  });
+
+  test('a row that is written again is no news, and a row is back until it is another', async () => {
+    const topic = await aTopic();
+    const backs: RowBack[] = [];
+    const live = topic.follow({ onBack: (back) => void backs.push(back) });
+    await live.caughtUp;
+    const write = async (states: readonly string[]): Promise<boolean | undefined> => {
+      for (const state of states) await topic.row(aRow({ conversation_id: 'a', state }));
+      await topic.row(aRow({ conversation_id: `after ${states.join()}` }));
+      await until(() => live.entry(`after ${states.join()}`) !== null && live.entry('a')?.row.state === states.at(-1));
+      return live.entry('a')?.isBack;
+    };
+    expect(await write(['parked', 'parked', 'parked'])).toBe(false);
+    expect(await write(['connected', 'parked'])).toBe(true);
+    expect(await write(['parked'])).toBe(true);
+    expect(backs.map(({ row }) => row.state)).toEqual(['parked']);
+    expect(await write(['disconnected'])).toBe(false);
+  });
+
+  test('a row that went back while the topic was not read is told when it is read again', async () => {
+    const topic = await aTopic();
+    const backs: RowBack[] = [];
+    const enders: ((error: Error) => void)[] = [];
+    const read: Log['read'] = async (request) => {
+      const reading = await topic.log.read(request);
+      const ended = new Promise<never>((_resolve, reject) => enders.push(reject));
+      ended.catch(() => undefined);
+      return { ...reading, done: Promise.race([reading.done, ended]) };
+    };
+    const live = topic.follow({ log: { ...topic.log, read }, onBack: (back) => void backs.push(back), retryMs: 100 });
+    await live.caughtUp;
+    for (const state of ['parked', 'connected']) await topic.row(aRow({ conversation_id: 'a', state }));
+    await until(() => live.entry('a')?.row.state === 'connected');
+    enders[0]?.(new Error('it broke'));
+    await until(() => live.problem() === 'it broke');
+    await topic.row(aRow({ conversation_id: 'a', state: 'parked' }));
+    await until(() => live.entry('a')?.isBack === true);
+    expect(backs.map(({ row }) => row.state)).toEqual(['parked']);
   });
 });

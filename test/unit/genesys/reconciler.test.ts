@@ -76,7 +76,7 @@ function aWorld() {
     const reconciler = startReconciler({
       rest,
       watched: () => new Set([QUEUE]),
-      isOwn: () => true,
+      isOwn: (queueId) => queueId === QUEUE,
       timings: { ...DEFAULT_RECONCILIATION, againAfterMs: 10, ...timings },
       metrics,
       logger: pino({ enabled: false }),
@@ -97,6 +97,8 @@ function aWorld() {
     outcomes,
     metrics,
     start,
+    reconciliations: async (outcome: string): Promise<number> =>
+      (await metrics.reconciliations.get()).values.find(({ labels }) => labels.outcome === outcome)?.value ?? 0,
     /** How often what should be live was asked for. */
     looks: () => looks,
     aRow: (conversationId: string, more: Partial<LiveRow> = {}) =>
@@ -445,23 +447,55 @@ describe('from time to time, without a gap', () => {
 describe('a row that went back to what it was before', () => {
   const now = (): number => Date.now();
 
-  test('is asked for when what this bridge heard did it, and not when another bridge did', async () => {
+  test('is asked for, first by who heard of it: another bridge on its queue asks if the row stays as it is', async () => {
     const world = aWorld();
-    world.aRow('ours');
-    world.aRow('theirs');
-    const reconciler = world.start();
+    for (const id of ['both', 'orphan']) world.aRow(id, { isBack: true });
+    // The answer turns the row forward again.
+    world.answers((id) => {
+      world.aRow(id);
+      return { id, participants: [] };
+    });
+    const timings = { againAfterMs: 1_000 };
+    const [heard, other] = [world.start(timings), world.start(timings)];
     const at = now();
-    reconciler.heard('ours', at);
-    reconciler.heard('theirs', at - 12_000);
-    for (const id of ['ours', 'theirs']) reconciler.wentBack(id, { readAt: at + 5, updatedAt: at });
-    await until(() => world.outcomes.length === 1);
-    await soon();
-    expect(world.asked).toEqual(['ours']);
+    heard.heard('both', at);
+    other.heard('both', at - 12_000);
+    for (const reconciler of [heard, other]) reconciler.wentBack('both', { readAt: at + 5, updatedAt: at });
+    // Whoever heard of this one has ended.
+    other.wentBack('orphan', { readAt: at + 5, updatedAt: at });
+    await until(() => heard.pending() + other.pending() === 0);
+    expect(world.asked).toEqual(['both', 'orphan']);
+    expect(await world.reconciliations('moved-on')).toBe(1);
+  });
+
+  test('is not asked for once it has moved on, or where its queue is another share’s and nobody here heard of it', async () => {
+    const world = aWorld();
+    for (const id of ['moving', 'foreign']) world.aRow(id, { isBack: true });
+    world.aRow('foreign', { isBack: true, queueId: 'of another share' });
+    const reconciler = world.start({ againAfterMs: 300 });
+    for (const id of ['moving', 'foreign']) reconciler.wentBack(id, { readAt: now(), updatedAt: now() });
+    expect(reconciler.pending()).toBe(1);
+    world.aRow('moving');
+    await until(() => reconciler.pending() === 0);
+    expect(world.asked).toEqual([]);
+    expect(await world.reconciliations('moved-on')).toBe(1);
+  });
+
+  test('is asked for in any case where something else wants it, too', async () => {
+    const world = aWorld();
+    world.aRow('a', { isBack: true });
+    const reconciler = world.start({ againAfterMs: 300, compareEveryMs: 10, graceMs: 5 });
+    reconciler.wentBack('a', { readAt: now() });
+    world.isActive('a', 'oWaiting');
+    reconciler.gap([QUEUE], null);
+    world.aRow('a');
+    await until(() => world.outcomes.length > 0);
+    expect(world.asked[0]).toBe('a');
   });
 
   test('is asked for by who heard of it just before, where the clock of another bridge is ahead', async () => {
     const world = aWorld();
-    world.aRow('a');
+    world.aRow('a', { isBack: true });
     const reconciler = world.start();
     reconciler.heard('a', now());
     reconciler.wentBack('a', { readAt: now() });
@@ -471,7 +505,7 @@ describe('a row that went back to what it was before', () => {
 
   test('is asked for once, however often it goes back meanwhile, and only after the window of duplicates', async () => {
     const world = aWorld();
-    world.aRow('a');
+    world.aRow('a', { isBack: true });
     const reconciler = world.start({ againAfterMs: 300 });
     reconciler.heard('a', now());
     for (let times = 0; times < 20; times += 1) reconciler.wentBack('a', { readAt: now(), updatedAt: now() - 1 });
