@@ -56,7 +56,7 @@ export const ERASABLE_TABLES: readonly ErasableTable[] = [
     addresses: [],
   },
   { table: 'queue_visit_state', goes: byTime, tells: 'true', addresses: [] },
-  { table: 'queue_visit_days', goes: byTime, tells: 'true', addresses: [] },
+  { table: 'queue_visit_times', goes: byTime, tells: 'true', addresses: [] },
 ];
 
 const ERASURES = 'queue_conversation_erasures';

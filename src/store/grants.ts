@@ -17,7 +17,7 @@ export const SINK_GRANTS: readonly Grant[] = [
   { privileges: ['ALTER DELETE'], table: 'queue_conversation_history' },
   { privileges: ['ALTER DELETE'], table: 'queue_conversation_lives' },
   { privileges: ['ALTER DELETE'], table: 'queue_visit_state' },
-  { privileges: ['ALTER DELETE'], table: 'queue_visit_days' },
+  { privileges: ['ALTER DELETE'], table: 'queue_visit_times' },
 ];
 
 export const SETUP_GRANTS: readonly Grant[] = [

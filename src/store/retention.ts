@@ -32,7 +32,7 @@ const KEPT: readonly KeptTable[] = [
   { table: HISTORY, outlastMs: 0, holds: 'versions' },
   { table: 'queue_conversation_lives', outlastMs: OUTLAST_MS, holds: null },
   { table: VISITS, outlastMs: 0, holds: 'visits' },
-  { table: 'queue_visit_days', outlastMs: OUTLAST_MS, holds: null },
+  { table: 'queue_visit_times', outlastMs: OUTLAST_MS, holds: null },
 ];
 
 interface TableSettings {

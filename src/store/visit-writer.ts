@@ -9,9 +9,9 @@ export const VISIT_TABLE = 'queue_visit_state';
 const VISITS_A_STATEMENT = 1_000;
 
 /**
- * Of the visits. The table is ordered by the day on which a visit entered, and a later version may say another day. So
- * after each INSERT the visits of it are looked up in `queue_visit_days`: in each day that a visit has left it gets a row
- * with _deleted = 1 and the version of the later one. Of two INSERTs at once, by two sinks say, the one that ends last
+ * Of the visits. The table is ordered by the time at which a visit entered, and a later version may say another time. So
+ * after each INSERT the visits of it are looked up in `queue_visit_times`: at each time that a visit has left it gets a
+ * row with _deleted = 1 and the version of the later one. Of two INSERTs at once, by two sinks say, the one that ends last
  * sees both; and whoever is stopped between the two steps has committed nothing, and does both again.
  */
 export function createVisitWriter({ epoch = 0, ...options }: WriterOptions): Writer<VisitRow> {
@@ -24,9 +24,9 @@ export function createVisitWriter({ epoch = 0, ...options }: WriterOptions): Wri
     isSound: () => false,
   });
 
-  const leaveDays = async (visits: readonly string[], limits: AttemptLimits): Promise<void> => {
+  const leaveTimes = async (visits: readonly string[], limits: AttemptLimits): Promise<void> => {
     for (let at = 0; at < visits.length; at += VISITS_A_STATEMENT) {
-      const query = leftDays(store, visits.slice(at, at + VISITS_A_STATEMENT));
+      const query = leftTimes(store, visits.slice(at, at + VISITS_A_STATEMENT));
       const work = async (): Promise<void> => {
         await store.client.command({ query });
       };
@@ -46,7 +46,7 @@ export function createVisitWriter({ epoch = 0, ...options }: WriterOptions): Wri
         }
       }
       const refusals = await writer.insert(noted(), signal, notAfterMs);
-      await leaveDays([...visits], { signal, notAfterMs });
+      await leaveTimes([...visits], { signal, notAfterMs });
       return refusals;
     },
     state: () => writer.state(),
@@ -54,17 +54,17 @@ export function createVisitWriter({ epoch = 0, ...options }: WriterOptions): Wri
 }
 
 /** Of these visits, as pairs of ids in SQL. */
-function leftDays({ database }: Store, visits: readonly string[]): string {
+function leftTimes({ database }: Store, visits: readonly string[]): string {
   const table = (name: string) => `${identifier(database)}.${name}`;
   return (
     `INSERT INTO ${table(VISIT_TABLE)} (conversation_id, participant_id, entered_time, _version, _deleted) ` +
-    "SELECT conversation_id, participant_id, toDateTime64(day.1, 3, 'UTC'), latest, 1 FROM (" +
-    'SELECT conversation_id, participant_id, max(stored) AS latest, groupArray((entered_day, stored)) AS days FROM (' +
-    `SELECT conversation_id, participant_id, entered_day, max(version) AS stored FROM ${table('queue_visit_days')} ` +
+    'SELECT conversation_id, participant_id, left.1, latest, 1 FROM (' +
+    'SELECT conversation_id, participant_id, max(stored) AS latest, groupArray((entered_time, stored)) AS times FROM (' +
+    `SELECT conversation_id, participant_id, entered_time, max(version) AS stored FROM ${table('queue_visit_times')} ` +
     `WHERE (conversation_id, participant_id) IN (${visits.join(', ')}) ` +
-    'GROUP BY conversation_id, participant_id, entered_day) ' +
+    'GROUP BY conversation_id, participant_id, entered_time) ' +
     'GROUP BY conversation_id, participant_id HAVING count() > 1) ' +
-    'ARRAY JOIN arrayFilter(one -> one.2 < latest, days) AS day ' +
+    'ARRAY JOIN arrayFilter(one -> one.2 < latest, times) AS left ' +
     'SETTINGS async_insert = 0, insert_deduplicate = 0'
   );
 }

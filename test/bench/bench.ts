@@ -6,7 +6,7 @@ import { startCluster, type BenchCluster } from './cluster';
 import { measureCompression, type CompressionFigures } from './compression';
 import { measureConsume } from './consume';
 import { measureFold } from './fold';
-import { measureIntervals } from './intervals';
+import { type IntervalFigures, measureIntervals } from './intervals';
 import { measureLatency } from './latency';
 import { loadEvents, type Loaded } from './load';
 import { formatResult, type BenchResult } from './report';
@@ -27,7 +27,7 @@ const { values: flags } = parseArgs({
     ended: { type: 'string', default: '1000000' },
     /** Conversations in the history that is asked for a moment. */
     history: { type: 'string', default: '1000000' },
-    /** Days of half a million visits each, for `--only intervals`. */
+    /** Days of half a million visits each, for `queue_intervals`. */
     days: { type: 'string', default: '90' },
     /** `visits`, `intervals`, `sink`, `store` or `compression`: these figures alone, as JSON. */
     only: { type: 'string' },
@@ -91,8 +91,13 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
     restore: await step('restore', () => measureRestore(cluster, restored, loaded.states, Number(flags.restore))),
     sink: await step('sink', () => measureSink(cluster, one, profile)),
     store: await step('store', () => measureStore(cluster, stored, storeSizes)),
+    intervals: await step('intervals', intervals),
     load: { before, after: loadavg()[0] ?? 0 },
   };
+}
+
+function intervals(): Promise<IntervalFigures> {
+  return measureIntervals({ days: Number(flags.days), visitsADay: 500_000, onProgress: say });
 }
 
 type Part = SinkFigures | StoreFigures | readonly CompressionFigures[];
@@ -118,8 +123,7 @@ async function main(): Promise<void> {
     return;
   }
   if (flags.only === 'intervals') {
-    const figures = await measureIntervals({ days: Number(flags.days), visitsADay: 500_000, onProgress: say });
-    process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify(await intervals(), null, 2)}\n`);
     return;
   }
   say('Kafka starts');

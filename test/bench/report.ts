@@ -1,5 +1,6 @@
 import type { BridgeResult } from './bridge';
 import type { FoldResult } from './fold';
+import type { IntervalFigures, Taken } from './intervals';
 import type { LatencyResult } from './latency';
 import type { Loaded } from './load';
 import type { RestoreResult } from './restore';
@@ -20,12 +21,13 @@ export interface BenchResult {
   readonly restore: RestoreResult;
   readonly sink: SinkFigures;
   readonly store: StoreFigures;
+  readonly intervals: IntervalFigures;
   /** The one-minute load averages of the machine, before and after: what else ran. */
   readonly load: { readonly before: number; readonly after: number };
 }
 
 export function formatResult(result: BenchResult): string {
-  const { input, bridge, consumePerSecond: raw, foldOne, foldTwo, latency, restore, sink, store } = result;
+  const { input, bridge, consumePerSecond: raw, foldOne, foldTwo, latency, restore, sink, store, intervals } = result;
   const { visits } = result;
   const rows: readonly (readonly [string, string, string])[] = [
     [
@@ -75,6 +77,10 @@ export function formatResult(result: BenchResult): string {
     ['  CPU of it', `${store.asOf.medianCpuMs.toFixed(0)} ms`, ''],
     [`queue_live, ${whole(store.liveRows)} live rows`, `${store.queueLive.medianMs.toFixed(0)} ms`, ''],
     ['  CPU of it', `${store.queueLive.medianCpuMs.toFixed(0)} ms`, ''],
+    ['queue_intervals by half-hour, one day of 500,000 visits', ...taken(intervals.day)],
+    [`  … over all ${whole(intervals.visits)} visits`, ...taken(intervals.allDays)],
+    ['queue_visit of one queue and day', ...taken(intervals.queue)],
+    ['  a visit in ClickHouse, with its versions not merged yet', `${whole(intervals.bytesAVisit)} bytes`, ''],
     ['peak memory, one fold process', megabytes(foldOne.peakBytes), ''],
     ['peak memory, each of two', megabytes(foldTwo.peakBytes), ''],
     ['peak memory, restore', megabytes(restore.peakBytes), ''],
@@ -91,6 +97,10 @@ export function formatResult(result: BenchResult): string {
     ...lines,
     `load average of the machine: ${result.load.before.toFixed(1)} before, ${result.load.after.toFixed(1)} after`,
   ].join('\n');
+}
+
+function taken({ wallMs, cpuMs }: Taken): [string, string] {
+  return [`${wallMs.toFixed(0)} ms`, `CPU ${cpuMs.toFixed(0)} ms`];
 }
 
 function rate(value: number, unit: string): string {

@@ -157,8 +157,8 @@ test('an erased conversation has no visit left, also of those that their topic n
   await erase('c1', 'p1');
   await until(table, (rows) => rows.length === 1);
   expect(await table()).toEqual(lastOf([aVisit({ conversation_id: 'c2' })]));
-  const days = () => tests.rows(`SELECT conversation_id FROM \`${tests.store.database}\`.queue_visit_days`);
-  await until(days, (rows) => rows.length === 1);
+  const times = () => tests.rows(`SELECT conversation_id FROM \`${tests.store.database}\`.queue_visit_times`);
+  await until(times, (rows) => rows.length === 1);
 });
 
 test('a record that cannot be read goes to the dead letters, and the visits behind it are stored', async () => {

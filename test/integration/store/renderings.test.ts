@@ -81,7 +81,7 @@ describe.each(PLACES)('what setup runs at $name', (place) => {
       expect.stringMatching(/^queue_conversation_history: kept/),
       expect.stringMatching(/^queue_conversation_lives: kept/),
       expect.stringMatching(/^queue_visit_state: kept/),
-      expect.stringMatching(/^queue_visit_days: kept/),
+      expect.stringMatching(/^queue_visit_times: kept/),
       expect.stringMatching(/^queue_conversation_history: storage policy default/),
     ]);
   });

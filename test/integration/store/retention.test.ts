@@ -48,13 +48,13 @@ describe('how long the history is kept', () => {
       'would apply: queue_conversation_history: kept 400 days (was 90 days)',
       'would apply: queue_conversation_lives: kept 431 days (was 121 days)',
       'would apply: queue_visit_state: kept 400 days (was 90 days)',
-      'would apply: queue_visit_days: kept 431 days (was 121 days)',
+      'would apply: queue_visit_times: kept 431 days (was 121 days)',
     ]);
     expect(await setUp(wishes)).toHaveLength(4);
     expect(await ttlOf('queue_conversation_history')).toBe('_ingested_at + toIntervalSecond(34560000)');
     expect(await ttlOf('queue_conversation_lives')).toBe('_ingested_at + toIntervalSecond(37238400)');
     expect(await ttlOf('queue_visit_state')).toBe('_ingested_at + toIntervalSecond(34560000)');
-    expect(await ttlOf('queue_visit_days')).toBe('_ingested_at + toIntervalSecond(37238400)');
+    expect(await ttlOf('queue_visit_times')).toBe('_ingested_at + toIntervalSecond(37238400)');
     expect(await setUp(wishes)).toEqual([]);
   });
 

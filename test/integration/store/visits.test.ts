@@ -59,10 +59,10 @@ describe('queue_visit', () => {
     expect(await inTable('queue_visit')).toMatchObject([{ queue_id: 'new' }]);
   });
 
-  test('the last version of the log wins, whatever is sent again, late, by several at once, whichever day it says', async () => {
+  test('the last version of the log wins, whatever is sent again, late, by several at once, whichever time it says', async () => {
     const change = fc.record({
       visit: fc.constantFrom('a', 'b', 'c'),
-      // Around a midnight at which a month ends, too.
+      // A millisecond apart, and around a midnight at which a month ends, too.
       enteredAfter: fc.constantFrom(0, 1, DAY_MS - 1, DAY_MS, 20 * DAY_MS, -1),
       offers: fc.nat({ max: 5 }),
     });

@@ -50,7 +50,7 @@ export async function storeForTests(options: TestStoreOptions = {}): Promise<Tes
       const tables = ['history', 'state', 'lives', 'progress', 'epochs', 'erasures'].map(
         (name) => `queue_conversation_${name}`,
       );
-      for (const table of [...tables, 'queue_visit_state', 'queue_visit_days', 'names']) {
+      for (const table of [...tables, 'queue_visit_state', 'queue_visit_times', 'names']) {
         await command(`TRUNCATE TABLE ${identifier(database)}.${table}`);
       }
     },
