@@ -80,6 +80,21 @@ const byRank = (versions: readonly Version[]): Version[] =>
 const firstPresent = <T, K extends keyof T>(all: readonly T[], key: K): T[K] | null =>
   all.map((each) => each[key]).find((value) => value !== null) ?? null;
 
+/** "Every live communication becomes `disconnected`, its other fields stay": the greatest-ranked version itself says so now. */
+const afterGone = (versions: readonly Version[]): Version[] => {
+  const top = byRank(versions)[0];
+  return versions.map((each) =>
+    each === top && !each.ended ? { ...each, ended: true, fields: { ...each.fields, state: 'disconnected' } } : each,
+  );
+};
+
+/** In the order of the log. */
+const versionsOf = (communications: readonly NaiveCommunication[], held: ReadonlySet<string>): Version[] =>
+  communications.reduce<Version[]>(
+    (before, each) => (each.fields === GONE ? afterGone(before) : [...before, versionOf(each, held)]),
+    [],
+  );
+
 function legOf(id: string, versions: readonly Version[]): Leg {
   const ranked = byRank(versions);
   const all = ranked.map(({ fields }) => fields);
@@ -110,7 +125,8 @@ function legOf(id: string, versions: readonly Version[]): Leg {
   };
 }
 
-const NOTHING: NaiveFields = {
+/** What a *gone* says of a communication. */
+const GONE: NaiveFields = {
   state: 'disconnected',
   direction: null,
   provider: null,
@@ -129,7 +145,7 @@ const NOTHING: NaiveFields = {
   subject: null,
 };
 
-/** A *gone*, written as the snapshot that says so: every live communication `disconnected`, nothing else. */
+/** A *gone*, written as a snapshot: of all that is live, and nothing else. */
 const goneAsSnapshot = (before: readonly Member[]): NaiveParticipant[] =>
   before.map((member) => ({
     id: member.id,
@@ -138,7 +154,7 @@ const goneAsSnapshot = (before: readonly Member[]): NaiveParticipant[] =>
     fields: member.fields,
     communications: member.legs
       .filter(({ ended }) => !ended)
-      .map(({ id, medium, index }) => ({ id, medium, index, fields: NOTHING })),
+      .map(({ id, medium, index }) => ({ id, medium, index, fields: GONE })),
   }));
 
 /** The union, secondary communications included. */
@@ -150,7 +166,7 @@ function unionOf(events: readonly NaiveEvent[], held: ReadonlySet<string>): Memb
   const members = ids.map((id): Member => {
     const own = occurrences.filter((occurrence) => occurrence.id === id);
     const latestFirst = own.map(({ fields }) => fields).reverse();
-    const versions = own.flatMap(({ communications }) => communications.map((each) => versionOf(each, held)));
+    const communications = own.flatMap((occurrence) => occurrence.communications);
     return {
       id,
       position: Math.max(...own.map(({ position }) => position)),
@@ -163,12 +179,10 @@ function unionOf(events: readonly NaiveEvent[], held: ReadonlySet<string>): Memb
         consult: firstPresent(latestFirst, 'consult'),
         skills: firstPresent(latestFirst, 'skills'),
       },
-      legs: [...new Set(versions.map((version) => version.id))].map((leg) =>
-        legOf(
-          leg,
-          versions.filter((version) => version.id === leg),
-        ),
-      ),
+      legs: [...new Set(communications.map((each) => each.id))].map((leg) => {
+        const those = communications.filter((each) => each.id === leg);
+        return legOf(leg, versionsOf(those, held));
+      }),
       queuedAt: null,
     };
   });

@@ -65,6 +65,36 @@ describe('the fold writes the visits that the naive model writes, version for ve
 
   const settings = { closeAfter: 'disconnect', acwTimeoutMs: ACW_TIMEOUT_MS, endedRetentionMs: RETENTION_MS } as const;
 
+  test('after a gone that ends nothing, for only supervisors are there: its communications keep their fields', () => {
+    const monitored = (receivedAt: string, connectedTime: string): string =>
+      JSON.stringify({
+        receivedAt,
+        event: {
+          id: 'c1',
+          participants: [
+            {
+              id: 'p1',
+              purpose: 'acd',
+              queueId: 'Q1',
+              monitoredParticipantId: 'p2',
+              calls: [{ id: 'leg', state: 'connected', connectedTime }],
+            },
+          ],
+        },
+      });
+    const lines = [
+      monitored('2026-03-02T09:01:40.000Z', '2026-03-02T09:00:00.000Z'),
+      JSON.stringify({ receivedAt: '2026-03-02T09:01:41.000Z', gone: { id: 'c1' } }),
+      monitored('2026-03-02T09:01:42.000Z', '2026-03-02T09:00:05.000Z'),
+    ];
+    const folded = foldedVisits(lines, settings);
+    expect(folded).toEqual(naiveVisitRecords(lines, settings));
+    expect(folded.map((visit) => [visit['outcome'], visit['entered_time']])).toEqual([
+      ['waiting', '2026-03-02T09:00:00.000Z'],
+      ['unknown', '2026-03-02T09:00:00.000Z'],
+    ]);
+  });
+
   test('of the visits of a day', () => {
     fc.assert(
       fc.property(stays(), (lines) => {
