@@ -1,94 +1,150 @@
-/** The shapes of the answers, as JSON Schema: fastify writes answers by them, and the OpenAPI document has them. */
+import { z } from 'zod';
 
-const integer = { type: 'integer' } as const;
-const text = { type: 'string' } as const;
-const flag = { type: 'boolean' } as const;
-const nullable = <T extends string>(type: T) => ({ type: [type, 'null'] as const });
-const time = { type: 'integer', description: 'Epoch milliseconds, UTC' } as const;
-const timeOrNull = { type: ['integer', 'null'], description: 'Epoch milliseconds, UTC' } as const;
+/**
+ * What the board's API asks for and answers, declared once: fastify checks queries and writes answers by it, the OpenAPI
+ * document has it, and the server and the page take their types from it.
+ */
 
-function object(properties: Readonly<Record<string, unknown>>, optional: readonly string[] = []) {
-  const required = Object.keys(properties).filter((name) => !optional.includes(name));
-  return { type: 'object', additionalProperties: false, required, properties } as const;
-}
-const list = (items: unknown) => ({ type: 'array', items }) as const;
+const time = z.int().describe('Epoch milliseconds, UTC');
+const text = z.string();
+const count = z.int();
 
-const live = object({
-  conversations: integer,
-  waiting: { ...integer, description: 'Customers who wait, whether or not an agent is being alerted' },
-  offered: { ...integer, description: 'Those of `waiting` for whom an agent is being alerted' },
-  oldestWaitingSince: { ...timeOrNull, description: 'Since when the first of `waiting` waits, epoch ms; null: nobody' },
-  alerting: { ...integer, description: 'An agent is alerted, also where a colleague is consulted and nobody waits' },
-  talking: integer,
-  afterCallWork: integer,
+const live = z.strictObject({
+  conversations: count,
+  waiting: count.describe('Customers who wait, whether or not an agent is being alerted'),
+  offered: count.describe('Those of `waiting` for whom an agent is being alerted'),
+  oldestWaitingSince: time.nullable().describe('Since when the first of `waiting` waits, epoch ms. Null: nobody waits'),
+  alerting: count.describe('An agent is being alerted, also where a colleague is consulted and nobody waits'),
+  talking: count,
+  afterCallWork: count,
 });
-const day = object({
-  offered: integer,
-  answered: integer,
-  answeredInTarget: integer,
-  abandoned: integer,
-  shortAbandoned: integer,
+const day = z.strictObject({
+  offered: count,
+  answered: count,
+  answeredInTarget: count,
+  abandoned: count,
+  shortAbandoned: count,
 });
-const line = object({ queueId: text, name: nullable('string'), media: nullable('string'), live, day });
-const conversation = object(
-  {
-    ...{ id: text, queueId: text, media: nullable('string'), waiting: flag, alerting: flag, talking: flag },
-    ...{ state: nullable('string'), purpose: nullable('string'), direction: nullable('string') },
-    ...{ userId: nullable('string'), userName: nullable('string'), skills: list(text), acw: nullable('string') },
-    ...{ enteredAt: time, updatedAt: time },
-    ...{ ani: nullable('string'), dnis: nullable('string'), subject: nullable('string') },
-  },
-  ['ani', 'dnis', 'subject'],
-);
-const visit = object({
-  ...{ participantId: text, queueId: text, queueName: nullable('string'), media: nullable('string'), consult: flag },
-  ...{ outcome: { type: 'string', enum: ['waiting', 'answered', 'abandoned', 'flowed_out', 'unknown'] } },
-  ...{ enteredAt: time, leftAt: timeOrNull, answeredAt: timeOrNull, userId: nullable('string') },
-  ...{ userName: nullable('string'), agentLeftAt: timeOrNull, offers: integer, offersMissed: integer },
+const line = z.strictObject({ queueId: text, name: text.nullable(), media: text.nullable(), live, day });
+const shownConversation = z.strictObject({
+  ...{ id: text, queueId: text, media: text.nullable() },
+  ...{ waiting: z.boolean(), alerting: z.boolean(), talking: z.boolean() },
+  ...{ state: text.nullable(), purpose: text.nullable(), direction: text.nullable() },
+  ...{ userId: text.nullable(), userName: text.nullable(), skills: z.array(text), acw: text.nullable() },
+  ...{ enteredAt: time, updatedAt: time },
+  ani: text.nullable().optional().describe('Only with BOARD_SHOW=addresses'),
+  dnis: text.nullable().optional().describe('Only with BOARD_SHOW=addresses'),
+  subject: text.nullable().optional().describe('Only with BOARD_SHOW=addresses'),
 });
-const version = object({
-  ...{ change: { type: 'string', enum: ['created', 'changed', 'deleted'] }, from: time, until: timeOrNull },
-  ...{ queueId: nullable('string'), queueName: nullable('string'), purpose: nullable('string') },
-  ...{ state: nullable('string'), userId: nullable('string'), userName: nullable('string') },
-  ...{ participantId: nullable('string'), waiting: flag, acw: nullable('string') },
+const visit = z.strictObject({
+  ...{ participantId: text, queueId: text, queueName: text.nullable(), media: text.nullable(), consult: z.boolean() },
+  outcome: z.enum(['waiting', 'answered', 'abandoned', 'flowed_out', 'unknown']),
+  ...{ enteredAt: time, leftAt: time.nullable(), answeredAt: time.nullable(), userId: text.nullable() },
+  ...{ userName: text.nullable(), agentLeftAt: time.nullable(), offers: count, offersMissed: count },
 });
-const interval = object({
-  ...{ at: time, offered: integer, answered: integer, abandoned: integer, flowedOut: integer },
-  serviceLevel: { type: ['number', 'null'], description: '0 to 1; null: nobody counts' },
+const version = z.strictObject({
+  change: z.enum(['created', 'changed', 'deleted']),
+  ...{ from: time, until: time.nullable().describe('Epoch milliseconds, UTC. Null: it still holds') },
+  ...{ queueId: text.nullable(), queueName: text.nullable(), purpose: text.nullable(), state: text.nullable() },
+  ...{ userId: text.nullable(), userName: text.nullable(), participantId: text.nullable() },
+  ...{ waiting: z.boolean(), acw: text.nullable() },
 });
+const interval = z.strictObject({
+  ...{ at: time, offered: count, answered: count, abandoned: count, flowedOut: count },
+  serviceLevel: z.number().nullable().describe('0 to 1. Null: nobody counts'),
+});
+const point = z.strictObject({ at: time, waiting: count, talking: count });
 
+/** By the operation that answers so. */
 export const ANSWERS = {
-  about: object({
+  about: z.strictObject({
     version: text,
-    history: { ...flag, description: 'Whether ClickHouse is there: without it the board shows the present only' },
-    oldest: { ...timeOrNull, description: 'The oldest instant that can be shown' },
-    rule: object({ targetMs: integer, shortAbandonMs: integer }),
-    timeZone: text,
+    history: z.boolean().describe('Whether there is ClickHouse. Without it the board shows the present only'),
+    oldest: time.nullable().describe('The oldest instant that can be shown. Null: nothing is stored yet'),
+    rule: z.strictObject({ targetMs: count, shortAbandonMs: count }),
+    timeZone: text.describe('IANA name: today begins at its midnight'),
   }),
-  queues: object({ at: time, lines: list(line) }),
-  conversations: object({ at: time, conversations: list(conversation) }),
-  conversation: object({ id: text, versions: list(version), visits: list(visit) }),
-  intervals: object({ from: time, to: time, minutes: integer, intervals: list(interval) }),
-  series: object({ from: time, to: time, points: list(object({ at: time, waiting: integer, talking: integer })) }),
-  problem: object({ message: text }),
+  queues: z.strictObject({ at: time, lines: z.array(line) }),
+  conversations: z.strictObject({ at: time, conversations: z.array(shownConversation) }),
+  conversation: z.strictObject({ id: text, versions: z.array(version), visits: z.array(visit) }),
+  intervals: z.strictObject({ from: time, to: time, minutes: count, intervals: z.array(interval) }),
+  series: z.strictObject({ from: time, to: time, points: z.array(point) }),
+  problem: z.strictObject({ message: text.describe('What is wrong, and what to do about it') }),
 } as const;
 
-const instant = { type: 'integer', minimum: 0, maximum: 8_640_000_000_000_000, description: 'Epoch milliseconds, UTC' };
-const id = { type: 'string', minLength: 1, maxLength: 200 };
-const query = (properties: Readonly<Record<string, unknown>>, required: readonly string[] = []) =>
-  ({ type: 'object', additionalProperties: false, required, properties }) as const;
+/** The data of a server-sent event, by its name. */
+export const EVENTS = {
+  picture: z.strictObject({
+    full: z.boolean().describe('These are all lines. Otherwise: those that have changed'),
+    at: time,
+    lines: z.array(line),
+    queue: z
+      .strictObject({
+        queueId: text,
+        full: z.boolean().describe('These are all of its conversations. Otherwise: those that have changed'),
+        rows: z.array(shownConversation),
+        gone: z.array(text).describe('Ids of conversations that have left the queue'),
+      })
+      .nullable()
+      .describe('Conversations of the queue that was asked for. Null: none was'),
+  }),
+  beat: z.strictObject({
+    at: time,
+    ageMs: z.number().nullable().describe('How old the picture is. Null: the topics are being read for the first time'),
+    problem: text.nullable().describe('Why the topics are not being read at the moment. Null: they are'),
+  }),
+} as const;
+
+/** ClickHouse knows no times after 2299. */
+const LATEST = Date.UTC(2200, 0, 1);
+const instant = z.int().min(0).max(LATEST).describe('Epoch milliseconds, UTC');
+const id = z.string().min(1).max(100);
+const at = instant.optional().describe('Epoch milliseconds, UTC. Absent: now');
+const minutes = z.int().min(1).max(1_440).default(15);
 
 export const QUESTIONS = {
-  live: query({ queue: { ...id, description: 'The queue whose conversations are sent, too' } }),
-  queues: query({ at: { ...instant, description: 'Absent: now' } }),
-  conversations: query({ queue: id, at: { ...instant, description: 'Absent: now' } }, ['queue']),
-  conversation: query({ id }, ['id']),
-  intervals: query(
-    {
-      ...{ queue: { ...id, description: 'Absent: all queues together' }, from: instant, to: instant },
-      minutes: { type: 'integer', minimum: 1, maximum: 1440, default: 15 },
-    },
-    ['from', 'to'],
-  ),
-  series: query({ queue: id, from: instant, to: instant }, ['queue', 'from', 'to']),
+  about: z.strictObject({}),
+  live: z.strictObject({ queue: id.optional().describe('The queue whose conversations are sent, too') }),
+  queues: z.strictObject({ at }),
+  conversations: z.strictObject({ queue: id, at }),
+  conversation: z.strictObject({}),
+  intervals: z.strictObject({
+    queue: id.optional().describe('Absent: all queues together'),
+    ...{ from: instant, to: instant, minutes },
+  }),
+  series: z.strictObject({ queue: id, from: instant, to: instant }),
 } as const;
+
+export const PATHS = { conversation: z.strictObject({ id }) } as const;
+
+export type Live = z.infer<typeof live>;
+export type Day = z.infer<typeof day>;
+/** One queue and medium. */
+export type Line = z.infer<typeof line>;
+/** A conversation as the page gets it. */
+export type Conversation = z.infer<typeof shownConversation>;
+export type Visit = z.infer<typeof visit>;
+export type Version = z.infer<typeof version>;
+export type Interval = z.infer<typeof interval>;
+export type SeriesPoint = z.infer<typeof point>;
+export type About = z.infer<typeof ANSWERS.about>;
+export type PictureEvent = z.infer<typeof EVENTS.picture>;
+export type BeatEvent = z.infer<typeof EVENTS.beat>;
+
+/** As JSON Schema. @param io queries may leave out what has a default; answers always have it */
+export function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Readonly<Record<string, unknown>> {
+  const json: Record<string, unknown> = z.toJSONSchema(schema, { io, target: 'draft-7', override: shorten });
+  delete json['$schema'];
+  return json;
+}
+
+/** `type: [X, 'null']` says what `anyOf` does, and is written faster. The safe integers are no limit of anybody's. */
+function shorten({ jsonSchema: json }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  if (json.minimum === Number.MIN_SAFE_INTEGER) delete json.minimum;
+  if (json.maximum === Number.MAX_SAFE_INTEGER) delete json.maximum;
+  const [of, none, ...others] = json.anyOf ?? [];
+  if (typeof of !== 'object' || typeof none !== 'object' || others.length > 0 || none.type !== 'null') return;
+  delete json.anyOf;
+  const { description = of.description } = json;
+  Object.assign(json, of, { type: [of.type, 'null'] }, description === undefined ? {} : { description });
+}

@@ -43,14 +43,14 @@ export function createHistory(store: Store): History {
         `SELECT ${inMs(STATE_COLUMNS, TIME_COLUMNS)}
          FROM (
            SELECT * FROM (
-             SELECT * FROM ${database}.queue_conversation_history WHERE db_last_updated <= {at:DateTime64(3, 'UTC')}
+             SELECT * FROM ${database}.queue_conversation_history WHERE db_last_updated <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
                AND conversation_id IN (SELECT conversation_id FROM ${database}.queue_conversation_at(at = {iso:String}))
              UNION ALL
-             SELECT * FROM ${database}.queue_conversation_state WHERE db_last_updated <= {at:DateTime64(3, 'UTC')}
+             SELECT * FROM ${database}.queue_conversation_state WHERE db_last_updated <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
                AND conversation_id IN (SELECT conversation_id FROM ${database}.queue_conversation_at(at = {iso:String}))
            ) ORDER BY _version DESC LIMIT 1 BY conversation_id
          ) WHERE _deleted = 0`,
-        { at: at / 1_000, iso: iso(at) },
+        { at, iso: iso(at) },
       );
       return rows.map((row) => ({ ...row, waiting: Boolean(row.waiting) }));
     },
@@ -59,9 +59,9 @@ export function createHistory(store: Store): History {
       const visits = await ask<QueueVisit>(
         `SELECT ${inMs(VISIT_COLUMNS, VISIT_TIMES)} FROM (
            SELECT * FROM ${database}.queue_visit
-           WHERE entered_time >= {from:DateTime64(3, 'UTC')} AND entered_time <= {at:DateTime64(3, 'UTC')}
+           WHERE entered_time >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND entered_time <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
          )`,
-        { from: from / 1_000, at: at / 1_000 },
+        { from, at },
       );
       return visits.map((visit) => asItWas(visit, at));
     },

@@ -58,6 +58,7 @@ export class Picture {
   readonly #rows = new Map<string, Known>();
   readonly #visits = new Map<string, CountedDay>();
   readonly #lines = new Map<string, Line>();
+  readonly #linesByQueue = new Map<string, Line[]>();
   readonly #dirtyLines = new Set<Line>();
   readonly #dirtyRows = new Set<string>();
   /** By queue: conversations that have left it, with the version in which they did. */
@@ -122,7 +123,7 @@ export class Picture {
 
   /** Something else of the queue has changed, such as its name: viewers get its lines again. */
   touchQueue(queueId: string): void {
-    for (const line of this.#lines.values()) if (line.queueId === queueId) this.#dirtyLines.add(line);
+    for (const line of this.#linesByQueue.get(queueId) ?? []) this.#dirtyLines.add(line);
   }
 
   clearRows(): void {
@@ -163,9 +164,9 @@ export class Picture {
 
   /** Conversations of one queue that have changed since a version; all for version 0. */
   queue(queueId: string, since: number): QueueChanges {
-    const rows = [...this.#lines.values()]
-      .filter((line) => line.queueId === queueId)
-      .flatMap(({ ids }) => [...ids].flatMap((id) => this.#rows.get(id) ?? []));
+    const rows = (this.#linesByQueue.get(queueId) ?? []).flatMap(({ ids }) =>
+      [...ids].flatMap((id) => this.#rows.get(id) ?? []),
+    );
     if (since === 0 || since < this.#goneSince) return { full: true, rows: rows.map(({ row }) => row), gone: [] };
     const gone = [...(this.#gone.get(queueId) ?? [])].filter(([, version]) => version > since).map(([id]) => id);
     return { full: false, rows: rows.filter(({ version }) => version > since).map(({ row }) => row), gone };
@@ -178,6 +179,7 @@ export class Picture {
     const shown = { queueId, media, live: NO_LIVE, day: NO_DAY };
     const line: Line = { queueId, media, ids: new Set(), day: NO_DAY, shown, version: this.#version + 1 };
     this.#lines.set(key, line);
+    this.#linesByQueue.set(queueId, [...(this.#linesByQueue.get(queueId) ?? []), line]);
     this.#dirtyLines.add(line);
     return line;
   }

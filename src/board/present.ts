@@ -1,4 +1,5 @@
 import { isAlerting, isTalking, type QueueConversation, type QueueVisit } from '../conversation';
+import type * as Api from './api-schema';
 import type { Version } from './history';
 import type { QueueLine } from './picture';
 
@@ -13,32 +14,13 @@ export interface PresentOptions {
   readonly show: 'addresses' | undefined;
 }
 
-/** A conversation as the page gets it. Times are epoch ms. */
-export interface ShownConversation {
-  readonly id: string;
-  readonly queueId: string;
-  readonly media: string | null;
-  readonly waiting: boolean;
-  readonly alerting: boolean;
-  readonly talking: boolean;
-  readonly state: string | null;
-  readonly purpose: string | null;
-  readonly direction: string | null;
-  readonly userId: string | null;
-  readonly userName: string | null;
-  readonly skills: readonly string[];
-  readonly acw: string | null;
-  readonly enteredAt: number;
-  readonly updatedAt: number;
-  readonly ani?: string | null;
-  readonly dnis?: string | null;
-  readonly subject?: string | null;
-}
+/** A conversation as the page gets it. */
+export type ShownConversation = Api.Conversation;
 
 export function createPresenter({ names, show }: PresentOptions) {
   const nameOf = (kind: 'user', id: string | null) => (id === null ? null : names.of(kind, id));
   return {
-    line: ({ queueId, media, live, day }: QueueLine) => ({
+    line: ({ queueId, media, live, day }: QueueLine): Api.Line => ({
       queueId,
       name: names.of('queue', queueId),
       media,
@@ -68,13 +50,13 @@ export function createPresenter({ names, show }: PresentOptions) {
       ...(show === 'addresses' ? { ani: row.ani, dnis: row.dnis, subject: row.subject } : {}),
     }),
 
-    version: (version: Version) => ({
+    version: (version: Version): Api.Version => ({
       ...version,
       queueName: version.queueId === null ? null : names.of('queue', version.queueId),
       userName: nameOf('user', version.userId),
     }),
 
-    visit: (visit: QueueVisit) => ({
+    visit: (visit: QueueVisit): Api.Visit => ({
       participantId: visit.participant_id,
       queueId: visit.queue_id,
       queueName: names.of('queue', visit.queue_id),

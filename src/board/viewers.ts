@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { QueueConversation } from '../conversation';
+import type { BeatEvent, Conversation, Line, PictureEvent } from './api-schema';
 import type { Picture, QueueLine } from './picture';
 
 /** How old the picture is. Every viewer is told once a second. */
@@ -14,8 +15,8 @@ export interface ViewersOptions {
   readonly picture: Picture;
   readonly freshness: () => Freshness;
   /** What viewers may see of a conversation. */
-  readonly present: (row: QueueConversation) => object;
-  readonly presentLine: (line: QueueLine) => object;
+  readonly present: (row: QueueConversation) => Conversation;
+  readonly presentLine: (line: QueueLine) => Line;
   /** Told of what was sent, for a metric. */
   readonly onSent?: (bytes: number) => void;
   /** Tells this process's picture from an earlier one's: part of every event's id. */
@@ -34,19 +35,22 @@ interface Viewer {
 /** Changes are sent at most so often. */
 const TURN_MS = 250;
 const BEAT_MS = 1_000;
+const RETRY = Buffer.from('retry: 1000\n\n');
 /** A viewer that does not take so much gets nothing until it has: then it gets what has changed meanwhile, once. */
 const MOST_UNSENT_BYTES = 256 * 1024;
 const MOST_BLOCKED_MS = 60_000;
 
 /**
  * Server-sent events to any number of viewers. Each is sent what has changed since the version that it has. So a slow
- * viewer costs one number and what its socket holds, and gets the newest state when it is ready.
+ * viewer costs one number and what its socket holds: at most 256 KiB and one event. It gets the newest state when it is
+ * ready.
  */
 export class Viewers {
   readonly #options: ViewersOptions;
   readonly #viewers = new Set<Viewer>();
   readonly #timers: readonly NodeJS.Timeout[];
   readonly #now: () => number;
+  #all: { readonly version: number; readonly text: string } = { version: 0, text: '' };
 
   constructor(options: ViewersOptions) {
     this.#options = options;
@@ -67,7 +71,7 @@ export class Viewers {
     const viewer: Viewer = { stream, queueId, seen: this.#versionOf(lastEventId), blockedSince: null };
     this.#viewers.add(viewer);
     stream.on('close', () => this.#viewers.delete(viewer));
-    this.#write(viewer, 'retry: 1000\n\n');
+    this.#write(viewer, RETRY);
     this.#sendChanges([viewer]);
     this.#write(viewer, this.#beatText());
   }
@@ -86,36 +90,30 @@ export class Viewers {
   #sendChanges(viewers: Iterable<Viewer>): void {
     const { picture, epoch } = this.#options;
     const { version } = picture;
-    // Viewers that have the same version and look at the same queue get the same text.
-    const texts = new Map<string, string>();
+    const texts = new Texts(this.#options, this.#now(), () => this.#allLines());
     for (const viewer of viewers) {
       if (viewer.seen === version || !this.#takes(viewer)) continue;
-      const key = `${viewer.seen} ${viewer.queueId ?? ''}`;
-      const text = texts.get(key) ?? this.#changesText(viewer.seen, viewer.queueId);
-      texts.set(key, text);
-      this.#write(viewer, `id: ${epoch}.${version}\n${text}`);
+      this.#write(viewer, texts.changes(`${epoch}.${version}`, viewer.seen, viewer.queueId));
       viewer.seen = version;
     }
   }
 
-  #changesText(since: number, queueId: string | null): string {
-    const { picture, present, presentLine } = this.#options;
-    const queue = queueId === null ? null : picture.queue(queueId, since);
-    return event('picture', {
-      full: since === 0,
-      at: this.#now(),
-      lines: picture.lines(since).map(presentLine),
-      queue: queue === null ? null : { queueId, full: queue.full, rows: queue.rows.map(present), gone: queue.gone },
-    });
+  /** Kept for a version: when a board starts, all its viewers come at once. */
+  #allLines(): string {
+    const { picture, presentLine } = this.#options;
+    const { version } = picture;
+    if (this.#all.version !== version) this.#all = { version, text: JSON.stringify(picture.lines(0).map(presentLine)) };
+    return this.#all.text;
   }
 
   #beat(): void {
     const text = this.#beatText();
-    for (const viewer of this.#viewers) if (this.#takes(viewer)) this.#write(viewer, text);
+    for (const viewer of [...this.#viewers]) if (this.#takes(viewer)) this.#write(viewer, text);
   }
 
-  #beatText(): string {
-    return event('beat', { at: this.#now(), ...this.#options.freshness() });
+  #beatText(): Buffer {
+    const beat: BeatEvent = { at: this.#now(), ...this.#options.freshness() };
+    return Buffer.from(event('beat', JSON.stringify(beat)));
   }
 
   #takes(viewer: Viewer): boolean {
@@ -128,8 +126,8 @@ export class Viewers {
     return false;
   }
 
-  #write({ stream }: Viewer, text: string): void {
-    this.#options.onSent?.(Buffer.byteLength(text));
+  #write({ stream }: Viewer, text: Buffer): void {
+    this.#options.onSent?.(text.length);
     stream.write(text);
   }
 
@@ -140,6 +138,49 @@ export class Viewers {
   }
 }
 
-function event(name: string, data: unknown): string {
-  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+/** Of one moment: viewers who have the same version get the same bytes, so many slow ones hold them once. */
+class Texts {
+  readonly #options: ViewersOptions;
+  readonly #at: number;
+  readonly #allLines: () => string;
+  readonly #lines = new Map<number, string>();
+  readonly #events = new Map<string, Buffer>();
+
+  constructor(options: ViewersOptions, at: number, allLines: () => string) {
+    this.#options = options;
+    this.#at = at;
+    this.#allLines = allLines;
+  }
+
+  changes(id: string, since: number, queueId: string | null): Buffer {
+    const key = `${since} ${queueId ?? ''}`;
+    const known = this.#events.get(key);
+    if (known !== undefined) return known;
+    const json =
+      `{"full":${since === 0},"at":${this.#at},"lines":${this.#linesOf(since)},` +
+      `"queue":${queueId === null ? 'null' : this.#queueOf(queueId, since)}}`;
+    const text = Buffer.from(`id: ${id}\n${event('picture', json)}`);
+    this.#events.set(key, text);
+    return text;
+  }
+
+  #linesOf(since: number): string {
+    if (since === 0) return this.#allLines();
+    const known = this.#lines.get(since);
+    if (known !== undefined) return known;
+    const lines: PictureEvent['lines'] = this.#options.picture.lines(since).map(this.#options.presentLine);
+    const text = JSON.stringify(lines);
+    this.#lines.set(since, text);
+    return text;
+  }
+
+  #queueOf(queueId: string, since: number): string {
+    const { full, rows, gone } = this.#options.picture.queue(queueId, since);
+    const queue: PictureEvent['queue'] = { queueId, full, rows: rows.map(this.#options.present), gone: [...gone] };
+    return JSON.stringify(queue);
+  }
+}
+
+function event(name: string, json: string): string {
+  return `event: ${name}\ndata: ${json}\n\n`;
 }

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { createPresenter } from '../../../src/board/present';
 import { Picture } from '../../../src/board/picture';
 import { type Freshness, Viewers } from '../../../src/board/viewers';
 import { aRow } from '../../support/clickhouse/store-rows';
@@ -40,6 +41,8 @@ class Browser extends EventEmitter {
 }
 
 const FRESH: Freshness = { ageMs: 5, problem: null };
+const present = createPresenter({ names: { of: () => null }, show: undefined });
+const waits = (queueId: string, waiting: number) => ({ queueId, live: { waiting } });
 let freshness = FRESH;
 let picture: Picture;
 let viewers: Viewers;
@@ -49,8 +52,8 @@ beforeEach(() => {
   picture = new Picture({ rule: { targetMs: 20_000, shortAbandonMs: 5_000 }, dayStart: () => 0 }, Date.now());
   viewers = new Viewers({
     ...{ picture, freshness: () => freshness, epoch: 'this' },
-    present: ({ conversation_id: id }) => ({ id }),
-    presentLine: ({ queueId, live: { waiting } }) => ({ queueId, waiting }),
+    present: present.conversation,
+    presentLine: present.line,
   });
 });
 afterEach(() => {
@@ -66,9 +69,7 @@ describe('a viewer', () => {
     picture.turn(Date.now());
     const browser = new Browser();
     viewers.add(browser.stream(), null, undefined);
-    expect(browser.events('picture')).toMatchObject([
-      { full: true, lines: [{ queueId: 'q1', waiting: 1 }], queue: null },
-    ]);
+    expect(browser.events('picture')).toMatchObject([{ full: true, lines: [waits('q1', 1)], queue: null }]);
     comes('b');
     comes('c', 'q2');
     comes('d', 'q2');
@@ -76,10 +77,7 @@ describe('a viewer', () => {
     expect(browser.events('picture').slice(1)).toMatchObject([
       {
         full: false,
-        lines: [
-          { queueId: 'q1', waiting: 2 },
-          { queueId: 'q2', waiting: 2 },
-        ],
+        lines: [waits('q1', 2), waits('q2', 2)],
       },
     ]);
     jest.advanceTimersByTime(2_000);
@@ -132,7 +130,7 @@ describe('a viewer', () => {
     browser.writableLength = 0;
     browser.isSlow = false;
     jest.advanceTimersByTime(250);
-    expect(browser.events('picture').at(-1)).toMatchObject({ lines: [{ queueId: 'q1', waiting: 30 }] });
+    expect(browser.events('picture').at(-1)).toMatchObject({ lines: [waits('q1', 30)] });
     browser.writableLength = 1_000_000;
     comes('more');
     jest.advanceTimersByTime(62_000);

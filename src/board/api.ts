@@ -1,0 +1,264 @@
+import swagger from '@fastify/swagger';
+import type { FastifyInstance } from 'fastify';
+import type { z } from 'zod';
+import { countRows, NO_LIVE, type QueueConversation, type QueueVisit } from '../conversation';
+import { ANSWERS, EVENTS, jsonSchema, PATHS, QUESTIONS } from './api-schema';
+import { addDay, dayOf, NO_DAY, type ServiceLevelRule } from './counts';
+import type { History } from './history';
+import type { Picture, QueueLine } from './picture';
+import type { Presenter } from './present';
+import { Refusal } from './refusal';
+import type { Viewers } from './viewers';
+
+export interface ApiOptions {
+  readonly picture: Picture;
+  readonly viewers: Viewers;
+  readonly present: Presenter;
+  /** Null: no ClickHouse. */
+  readonly history: History | null;
+  readonly rule: ServiceLevelRule;
+  readonly dayStart: (now: number) => number;
+  readonly timeZone: string;
+  readonly version: string;
+  /** Of every answer, also of the stream, whose head fastify does not write. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const DAY_MS = 86_400_000;
+/** Of one answer: more would be a long wait and no picture that anybody reads. */
+const MOST_INTERVALS = 1_500;
+const SERIES_POINTS = 240;
+/** Each costs a connection and at most 256 KiB and one picture that it has not taken yet. */
+const MOST_VIEWERS = 500;
+
+type Name = keyof typeof ANSWERS & keyof typeof QUESTIONS;
+type Query<K extends Name> = z.output<(typeof QUESTIONS)[K]>;
+type Answer<K extends Name> = z.output<(typeof ANSWERS)[K]>;
+
+interface Operation<K extends Name> {
+  readonly path: string;
+  readonly summary: string;
+  /** What it may refuse besides wrong parameters and strangers. */
+  readonly refusals?: Readonly<Record<number, string>>;
+  readonly params?: z.ZodType;
+  answer(query: Query<K>, path: { readonly id: string }): Promise<Answer<K>>;
+}
+
+const NO_STORE = 'There is no ClickHouse, or it has nothing of this';
+const AWAY = 'ClickHouse does not answer';
+
+/** `/api/…`, and its OpenAPI document as `/api/openapi.json`. */
+export async function addApi(app: FastifyInstance, options: ApiOptions): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'The live board of queuefold',
+        version: options.version,
+        description: 'Queues now and in the past. The page of the board uses it; other programs may read it too.',
+      },
+      components: { securitySchemes: { password: { type: 'http', scheme: 'basic' } } },
+      security: [{}, { password: [] }],
+    },
+  });
+  addLive(app, options);
+  addPresent(app, options);
+  addPast(app, options);
+  app.get('/api/openapi.json', { schema: { summary: 'This document', response: { 200: ANYTHING } } }, () =>
+    app.swagger(),
+  );
+}
+
+const ANYTHING = { type: 'object', additionalProperties: true, description: 'An OpenAPI document' } as const;
+
+function problems(refusals: Readonly<Record<number, string>> = {}) {
+  const problem = jsonSchema(ANSWERS.problem, 'output');
+  const all = {
+    400: 'A parameter is missing, unknown or not allowed',
+    401: 'The board needs its password',
+    403: 'The request comes from another web page',
+    ...refusals,
+  };
+  return Object.fromEntries(Object.entries(all).map(([status, description]) => [status, { ...problem, description }]));
+}
+
+function add<K extends Name>(app: FastifyInstance, name: K, operation: Operation<K>): void {
+  const { path, summary, refusals, params, answer } = operation;
+  app.get(
+    path,
+    {
+      schema: {
+        operationId: name,
+        summary,
+        querystring: jsonSchema(QUESTIONS[name], 'input'),
+        ...(params === undefined ? {} : { params: jsonSchema(params, 'input') }),
+        response: { 200: { ...jsonSchema(ANSWERS[name], 'output'), description: 'The answer' }, ...problems(refusals) },
+      },
+    },
+    // fastify has checked both by their schemas.
+    async ({ query, params: path }) => answer(query as Query<K>, path as { readonly id: string }),
+  );
+}
+
+function addLive(app: FastifyInstance, { viewers, headers }: ApiOptions): void {
+  const data = Object.entries(EVENTS).map(([title, schema]) => ({ title, ...jsonSchema(schema, 'output') }));
+  const full = { 503: `The board has ${MOST_VIEWERS} pages open already` };
+  app.get<{ Querystring: z.output<typeof QUESTIONS.live> }>(
+    '/api/live',
+    {
+      schema: {
+        operationId: 'live',
+        summary: 'Server-sent events: the picture, then what changes, at most four times a second',
+        description:
+          'The event `picture` has lines of queues, the event `beat` comes once a second and says how old the picture is. ' +
+          'A client that sends `Last-Event-ID` gets what has changed since.',
+        headers: { type: 'object', properties: { 'last-event-id': { type: 'string', maxLength: 200 } } },
+        querystring: jsonSchema(QUESTIONS.live, 'input'),
+        response: {
+          200: {
+            description: 'Events for ever. The schema is that of their data, by the name of the event',
+            content: { 'text/event-stream': { schema: { oneOf: data } } },
+          },
+          ...problems(full),
+        },
+      },
+    },
+    (request, reply) => {
+      if (viewers.size >= MOST_VIEWERS) throw new Refusal(503, `${full[503]}. Close some, or start another board.`);
+      reply.hijack();
+      reply.raw.writeHead(200, {
+        ...headers,
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+      });
+      const lastEventId = request.headers['last-event-id'];
+      viewers.add(reply.raw, request.query.queue ?? null, typeof lastEventId === 'string' ? lastEventId : undefined);
+    },
+  );
+}
+
+function historyOf({ history }: ApiOptions): History {
+  if (history !== null) return history;
+  throw new Refusal(404, 'This board has no ClickHouse, so it shows the present only. Set CLICKHOUSE_URL.');
+}
+
+/** What the topics say now, and for an instant what ClickHouse says. */
+function addPresent(app: FastifyInstance, options: ApiOptions): void {
+  const { picture, present, history, rule, dayStart } = options;
+  const refusals = { 404: NO_STORE, 503: AWAY };
+
+  add(app, 'about', {
+    path: '/api/about',
+    summary: 'What this board is and can',
+    refusals: { 503: AWAY },
+    answer: async () => ({
+      version: options.version,
+      history: history !== null,
+      oldest: (await history?.oldest()) ?? null,
+      rule,
+      timeZone: options.timeZone,
+    }),
+  });
+
+  add(app, 'queues', {
+    path: '/api/queues',
+    summary: 'Every queue and medium, now or at an instant',
+    refusals,
+    async answer({ at }) {
+      if (at === undefined) return { at: Date.now(), lines: picture.lines(0).map(present.line) };
+      const past = historyOf(options);
+      const [rows, visits] = await Promise.all([past.rowsAt(at), past.visitsAt(dayStart(at), at)]);
+      return { at, lines: linesOf(rows, visits, rule).map(present.line) };
+    },
+  });
+
+  add(app, 'conversations', {
+    path: '/api/conversations',
+    summary: 'The conversations of a queue, now or at an instant',
+    refusals,
+    async answer({ queue, at }) {
+      const rows =
+        at === undefined
+          ? picture.queue(queue, 0).rows
+          : (await historyOf(options).rowsAt(at)).filter(({ queue_id }) => queue_id === queue);
+      return { at: at ?? Date.now(), conversations: rows.map(present.conversation) };
+    },
+  });
+}
+
+/** What only ClickHouse knows. */
+function addPast(app: FastifyInstance, options: ApiOptions): void {
+  const { present, rule } = options;
+  const refusals = { 404: NO_STORE, 503: AWAY };
+
+  add(app, 'conversation', {
+    path: '/api/conversations/:id',
+    summary: 'The life of a conversation: its versions and its visits',
+    refusals,
+    params: PATHS.conversation,
+    async answer(_query, { id }) {
+      const past = historyOf(options);
+      const [versions, visits] = await Promise.all([past.versions(id), past.visitsOf(id)]);
+      if (versions.length === 0 && visits.length === 0) throw new Refusal(404, `No conversation ${id} is known.`);
+      return { id, versions: versions.map(present.version), visits: visits.map(present.visit) };
+    },
+  });
+
+  add(app, 'intervals', {
+    path: '/api/intervals',
+    summary: 'Arrivals and service level by interval',
+    refusals,
+    async answer({ queue, from, to, minutes }) {
+      checkPeriod(from, to, (to - from) / (minutes * 60_000), MOST_INTERVALS);
+      const intervals = await historyOf(options).intervals({ queueId: queue ?? null, from, to, minutes, ...rule });
+      return { from, to, minutes, intervals: [...intervals] };
+    },
+  });
+
+  add(app, 'series', {
+    path: '/api/series',
+    summary: 'How many waited and talked in a queue, over at most seven days',
+    refusals,
+    async answer({ queue, from, to }) {
+      checkPeriod(from, to, (to - from) / (7 * DAY_MS), 1);
+      const stepMs = Math.max(1_000, Math.ceil((to - from) / SERIES_POINTS));
+      return { from, to, points: [...(await historyOf(options).series({ queueId: queue, from, to, stepMs }))] };
+    },
+  });
+}
+
+function checkPeriod(from: number, to: number, size: number, most: number): void {
+  const problem =
+    to <= from ? 'to must be after from' : size > most ? 'the period is too long; ask for a shorter one' : null;
+  if (problem !== null) throw new Refusal(400, `from=${from}&to=${to}: ${problem}.`);
+}
+
+/** The lines of a table that is at hand as a whole. */
+function linesOf(
+  rows: readonly QueueConversation[],
+  visits: readonly QueueVisit[],
+  rule: ServiceLevelRule,
+): readonly QueueLine[] {
+  const groups = new Map<
+    string,
+    { queueId: string; media: string | null; rows: QueueConversation[]; day: QueueLine['day'] }
+  >();
+  const group = (queueId: string, media: string | null) => {
+    const key = `${media ?? ''}\u0000${queueId}`;
+    const known = groups.get(key) ?? { queueId, media, rows: [], day: NO_DAY };
+    groups.set(key, known);
+    return known;
+  };
+  for (const row of rows) group(row.queue_id, row.media_type).rows.push(row);
+  for (const visit of visits) {
+    const of = group(visit.queue_id, visit.media_type);
+    of.day = addDay(of.day, dayOf(visit, rule));
+  }
+  return [...groups.values()].map(({ queueId, media, rows: of, day }) => ({
+    queueId,
+    media,
+    live: of.length === 0 ? NO_LIVE : countRows(of),
+    day,
+  }));
+}
