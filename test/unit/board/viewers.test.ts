@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { createPresenter } from '../../../src/board/present';
 import { Picture } from '../../../src/board/picture';
+import { createPresenter } from '../../../src/board/present';
 import { type Freshness, Viewers } from '../../../src/board/viewers';
 import { aRow } from '../../support/clickhouse/store-rows';
 
