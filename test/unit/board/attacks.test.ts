@@ -135,7 +135,10 @@ test('an empty header of the proxy is no authentication', async () => {
 
 test('the server itself refuses to listen where everybody could look', async () => {
   await expect(boardForTests({ host: '0.0.0.0' })).rejects.toThrow(UsageError);
-  expect((await get(await start({ access: { password: PASSWORD, proxyHeader: undefined }, host: '0.0.0.0' }), '/api/queues')).status).toBe(401);
+  expect(
+    (await get(await start({ access: { password: PASSWORD, proxyHeader: undefined }, host: '0.0.0.0' }), '/api/queues'))
+      .status,
+  ).toBe(401);
 });
 
 test.each([
