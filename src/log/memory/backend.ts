@@ -113,11 +113,7 @@ function createMember(store: MemoryStore, { group, topic, listener }: MemberRequ
       }
       return Promise.resolve();
     },
-    async rejoin() {
-      await leave();
-      listener.onAssignment([]);
-      store.groups.join(group, topic, self);
-    },
+    rejoin: (lost) => store.groups.rejoin(group, topic, self, lost),
     leave,
   };
 }

@@ -5,6 +5,8 @@ export interface Groups {
   /** Adds a member; everybody's assignment follows in a turn of its own. */
   join(group: string, topic: string, member: GroupMember): void;
   leave(group: string, topic: string, member: GroupMember): void;
+  /** Everybody's assignment follows; the member claims these no more. */
+  rejoin(group: string, topic: string, member: GroupMember, lost: readonly number[]): void;
   owns(group: string, topic: string, member: GroupMember, partition: number): boolean;
   commit(group: string, topic: string, partition: number, commit: Committed): void;
   committed(group: string, topic: string, partition: number): Committed | null;
@@ -24,9 +26,10 @@ export interface Committed {
 
 interface Reader {
   readonly topic: string;
-  readonly members: Map<GroupMember, { id: string; owned: readonly number[] }>;
+  readonly members: Map<GroupMember, { id: string; generation: number; owned: readonly number[] }>;
   readonly committed: Map<number, Committed>;
   rebalancing: boolean;
+  generation: number;
 }
 
 export function createGroups(partitionsOf: (topic: string) => number): Groups {
@@ -37,7 +40,7 @@ export function createGroups(partitionsOf: (topic: string) => number): Groups {
     const id = JSON.stringify([group, topic]);
     let reader = readers.get(id);
     if (reader === undefined) {
-      reader = { topic, members: new Map(), committed: new Map(), rebalancing: false };
+      reader = { topic, members: new Map(), committed: new Map(), rebalancing: false, generation: 0 };
       readers.set(id, reader);
     }
     return reader;
@@ -49,9 +52,10 @@ export function createGroups(partitionsOf: (topic: string) => number): Groups {
     queueMicrotask(() => {
       reader.rebalancing = false;
       const partitions = Array.from({ length: partitionsOf(reader.topic) }, (_, partition) => partition);
+      reader.generation += 1;
       const assignment = assignSticky([...reader.members.values()], partitions);
       for (const [member, entry] of [...reader.members]) {
-        entry.owned = assignment.get(entry.id) ?? [];
+        Object.assign(entry, { owned: assignment.get(entry.id) ?? [], generation: reader.generation });
         member.onAssignment(entry.owned);
       }
     });
@@ -61,12 +65,19 @@ export function createGroups(partitionsOf: (topic: string) => number): Groups {
     join(group, topic, member) {
       const reader = readerOf(group, topic);
       ids += 1;
-      reader.members.set(member, { id: `member-${String(ids).padStart(6, '0')}`, owned: [] });
+      reader.members.set(member, { id: `member-${String(ids).padStart(6, '0')}`, generation: -1, owned: [] });
       rebalance(reader);
     },
     leave(group, topic, member) {
       const reader = readerOf(group, topic);
       if (reader.members.delete(member)) rebalance(reader);
+    },
+    rejoin(group, topic, member, lost) {
+      const reader = readerOf(group, topic);
+      const entry = reader.members.get(member);
+      if (entry === undefined) return;
+      entry.owned = entry.owned.filter((partition) => !lost.includes(partition));
+      rebalance(reader);
     },
     owns: (group, topic, member, partition) =>
       readerOf(group, topic).members.get(member)?.owned.includes(partition) === true,

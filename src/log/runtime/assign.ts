@@ -1,13 +1,20 @@
+export interface Claimant {
+  readonly id: string;
+  /** Of the assignment in which it got what it owns. Of two that claim a partition the newer one has it. */
+  readonly generation: number;
+  readonly owned: readonly number[];
+}
+
 /**
  * A sticky assignment: every member keeps what it has up to its fair share, and what is left goes to those who have
  * least. A rebalance therefore moves as few tasks (and restores as little state) as possible.
  * Pure and deterministic: the order of `members` does not matter.
  */
 export function assignSticky(
-  members: readonly { readonly id: string; readonly owned: readonly number[] }[],
+  members: readonly Claimant[],
   partitions: readonly number[],
 ): ReadonlyMap<string, readonly number[]> {
-  const sorted = [...members].sort((a, b) => b.owned.length - a.owned.length || (a.id < b.id ? -1 : 1));
+  const sorted = rightful(members).sort((a, b) => b.owned.length - a.owned.length || (a.id < b.id ? -1 : 1));
   const free = new Set(partitions);
   const share = Math.floor(partitions.length / Math.max(1, sorted.length));
   let extra = partitions.length % Math.max(1, sorted.length);
@@ -27,4 +34,20 @@ export function assignSticky(
     least?.push(partition);
   }
   return result;
+}
+
+/** Without the claims of members that were counted out while they stood still. */
+function rightful(members: readonly Claimant[]): Claimant[] {
+  const newest = new Map<number, Claimant>();
+  for (const member of members) {
+    for (const partition of member.owned) {
+      const other = newest.get(partition);
+      const isNewer = other === undefined || member.generation > other.generation;
+      if (isNewer || (member.generation === other.generation && member.id < other.id)) newest.set(partition, member);
+    }
+  }
+  return members.map((member) => ({
+    ...member,
+    owned: member.owned.filter((partition) => newest.get(partition) === member),
+  }));
 }

@@ -68,8 +68,8 @@ export interface Member {
   pause(partition: number): void;
   resume(partition: number): void;
   commit(offsets: readonly { partition: number; offset: number; metadata?: string }[]): Promise<void>;
-  /** Leaves the group and joins it again, so that a new generation decides who owns what. */
-  rejoin(): Promise<void>;
+  /** Joins the group again, so that a new generation decides who owns what; without a claim to these partitions. */
+  rejoin(lost: readonly number[]): void;
   leave(): Promise<void>;
 }
 

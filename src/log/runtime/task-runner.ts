@@ -220,6 +220,7 @@ class Runner implements TaskRunner {
     const isClosing = (): boolean => this.#closing;
     let session: Session | null = null;
     let task: Task | null = null;
+    this.#logger.debug('the task fences');
     try {
       session = await backend.openSession(topology, partition, hooks);
       if (isClosing()) return;

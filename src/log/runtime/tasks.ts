@@ -19,7 +19,7 @@ export interface TasksOptions {
 
 /**
  * A task that was fenced although still assigned to this member waits this long (jittered) for the rebalance that
- * explains it; without one the member leaves and joins again. Longer than a heartbeat interval, by which a rebalance is
+ * explains it; without one the member joins again. Longer than a heartbeat interval, by which a rebalance is
  * noticed.
  */
 const FENCED_PATIENCE_MS = 3_000;
@@ -40,14 +40,16 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
   let stopping: Promise<void> | null = null;
   let rejoinTimer: NodeJS.Timeout | null = null;
 
-  const isFencedHere = (): boolean => [...runners.values()].some((runner) => runner.isFenced());
+  const fencedHere = (): readonly number[] =>
+    [...runners].filter(([, runner]) => runner.isFenced()).map(([partition]) => partition);
 
   const rejoinSoon = (): void => {
     rejoinTimer ??= setTimeout(() => {
       rejoinTimer = null;
-      if (stopping !== null || !isFencedHere()) return;
-      logger.warn('fenced while assigned: leaving the group and joining again');
-      member.rejoin().catch(fail);
+      const lost = fencedHere();
+      if (stopping !== null || lost.length === 0) return;
+      logger.warn({ partitions: lost }, 'fenced while assigned: joining the group again');
+      member.rejoin(lost);
     }, jittered(FENCED_PATIENCE_MS));
   };
 

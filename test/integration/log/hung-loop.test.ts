@@ -9,7 +9,7 @@ import { createSumTask } from '../../support/log/sum-task';
 import { until } from '../../support/processes/until';
 import { ownKafkaForTests } from '../../support/services/services';
 
-/** Whether the loop of kafkajs's consumer turns, on a real broker: idle, while the broker is away, and broken. */
+/** Whether the loops of a group's member turn, on a real broker: idle, while the broker is away, and broken. */
 const logger = pino({ level: 'silent' });
 const topology = {
   group: 'g',
@@ -67,14 +67,14 @@ describe('the loop of a consumer', () => {
   });
 
   test('hangs when a fetch never ends although the broker answers: not live', async () => {
-    const group = requireInternal('consumer/consumerGroup') as { prototype: { fetch: () => Promise<unknown> } };
-    const { fetch } = group.prototype;
-    group.prototype.fetch = () => new Promise(() => undefined);
+    const broker = requireInternal('broker') as { prototype: { fetch: () => Promise<unknown> } };
+    const { fetch } = broker.prototype;
+    broker.prototype.fetch = () => new Promise(() => undefined);
     try {
       await until('it not to be live', SOON_MS, () => !watch.live().ok);
       expect(tasks.ready()).toBe(true); // Nothing else shows it.
     } finally {
-      group.prototype.fetch = fetch;
+      broker.prototype.fetch = fetch;
     }
   });
 });

@@ -217,37 +217,4 @@ describe('kafkajs against a real Kafka', () => {
       await producer.disconnect();
     });
   });
-
-  describe('R7, a position that the log does not have', () => {
-    it.each(variants)('%s', async (variant) => {
-      const topic = await newTopic();
-      const groupId = `${topic}-g`;
-      const { kafka, onOffsetOutOfRange } = open(variant);
-      const { admin } = here().admin;
-      await admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: '5' }] });
-      const committed = async (): Promise<string | undefined> =>
-        (await admin.fetchOffsets({ groupId, topics: [topic] }))[0]?.partitions[0]?.offset;
-
-      // The topic is empty: 5 is beyond its end.
-      const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100 });
-      await consumer.connect();
-      await consumer.subscribe({ topic, fromBeginning: false });
-      const told: unknown[] = [];
-      if (variant === 'repaired') {
-        onOffsetOutOfRange(consumer, (where) => {
-          told.push(where);
-          consumer.pause([{ topic, partitions: [where.partition] }]);
-        });
-      }
-      await consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() });
-      if (variant === 'stock') {
-        await eventually(async () => (await committed()) === '-1');
-      } else {
-        await eventually(() => told.length > 0);
-        expect(told).toEqual([{ topic, partition: 0 }]);
-        expect(await committed()).toBe('5');
-      }
-      await consumer.disconnect();
-    });
-  });
 });

@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module';
 import { jest } from '@jest/globals';
 import type * as Client from '../../../src/log/kafkajs/client';
-import type * as Repair7 from '../../../src/log/kafkajs/repairs/r7-offset-resets';
 
 const load = createRequire(__filename);
 type Kafkajs = ReturnType<typeof Client.kafkajs>;
@@ -13,7 +12,6 @@ export interface OpenedVariant {
   readonly kafkajs: Kafkajs;
   /** A module of kafkajs by its path below src/. */
   module(path: string): unknown;
-  readonly onOffsetOutOfRange: typeof Repair7.onOffsetOutOfRange;
 }
 
 /**
@@ -26,6 +24,5 @@ export function openKafkajs(variant: Variant): OpenedVariant {
     variant === 'stock'
       ? (load('kafkajs') as Kafkajs)
       : (load('../../../src/log/kafkajs/client') as typeof Client).kafkajs();
-  const { onOffsetOutOfRange } = load('../../../src/log/kafkajs/repairs/r7-offset-resets') as typeof Repair7;
-  return { kafkajs, module: (path): unknown => load(`kafkajs/src/${path}`), onOffsetOutOfRange };
+  return { kafkajs, module: (path): unknown => load(`kafkajs/src/${path}`) };
 }

@@ -42,7 +42,13 @@ const TAIL_LINES = 60;
 const STOP_LIMIT_MS = 30_000;
 const READY_LIMIT_MS = 2_000;
 
-export function createRole(name: string, command: string, env: Environment): Role {
+/** @param onLine gets every line of stderr, of all processes of this place */
+export function createRole(
+  name: string,
+  command: string,
+  env: Environment,
+  onLine: (text: string) => void = () => undefined,
+): Role {
   const messages = new Map<string, number>();
   const tail: string[] = [];
   const addresses = new Map<string, string>();
@@ -60,6 +66,7 @@ export function createRole(name: string, command: string, env: Environment): Rol
   }
 
   const note = (process: typeof current, text: string): void => {
+    onLine(text);
     tail.push(text);
     if (tail.length > TAIL_LINES) tail.shift();
     const [, label, address] = /^([A-Z]\w+) {2,}(\S+)/.exec(text) ?? [];

@@ -129,21 +129,6 @@ describe('R8, the greatest timestamp of a batch', () => {
   });
 });
 
-describe('R9, a fetch that brought only markers', () => {
-  it.each(variants)('%s', (variant) => {
-    const Batch = openKafkajs(variant).module('consumer/batch') as new (
-      topic: string,
-      offset: string,
-      data: object,
-    ) => { isEmpty(): boolean; isEmptyDueToFiltering(): boolean; lastOffset(): string };
-    const marker = { offset: '5', key: Buffer.from([0, 0, 0, 1]), isControlRecord: true, batchContext: {} };
-    const fetched = new Batch('t', '5', { partition: 0, highWatermark: '6', messages: [marker] });
-    expect(fetched.isEmptyDueToFiltering()).toBe(variant === 'stock');
-    expect(fetched.lastOffset()).toBe('5');
-    expect(new Batch('t', '6', { partition: 0, highWatermark: '6', messages: [] }).isEmpty()).toBe(true);
-  });
-});
-
 describe('the installed kafkajs', () => {
   it('is refused when its version is not the one that the repairs were made for', () => {
     jest.resetModules();

@@ -9,9 +9,7 @@ import { repairEmptyBatches } from './r3-empty-batches';
 import { repairInterleavedAborts } from './r4-interleaved-aborts';
 import { repairConcurrentTransactions } from './r5-concurrent-transactions';
 import { repairCoordinatorLookups } from './r6-coordinator-lookups';
-import { repairOffsetResets } from './r7-offset-resets';
 import { repairMaxTimestamp } from './r8-max-timestamp';
-import { repairMarkerBatches } from './r9-marker-batches';
 
 /**
  * All repairs. The first ones replace functions that other modules capture when they load, so they come first, and of these
@@ -26,10 +24,8 @@ export function applyRepairs(): void {
   repairRecordEncoding();
   repairQuadraticGrouping();
   repairInterleavedAborts();
-  repairOffsetResets();
   repairIpv6Brokers();
   repairIdleBusyLoop();
   repairConcurrentTransactions();
   repairCoordinatorLookups();
-  repairMarkerBatches();
 }

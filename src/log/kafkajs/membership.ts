@@ -1,0 +1,221 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { messageOf } from '../../common';
+import { createDeferred, createSignal, jittered } from '../runtime/signal';
+import { encodeClaim, PROTOCOL, readAssignment, shareOut } from './claims';
+import type { Cluster, Coordinator } from './cluster';
+import { protocolTypes } from './internals';
+import { isPassing } from './unreachable';
+
+export interface MembershipOptions {
+  readonly cluster: Cluster;
+  readonly group: string;
+  readonly topic: string;
+  readonly logger: Logger;
+  /** Everything that this member owns from now on. */
+  readonly onAssignment: (partitions: readonly number[]) => void;
+  /** The membership has ended for good. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/** A dead process holds its partitions for so long. Brokers allow no less by default (`group.min.session.timeout.ms`). */
+const SESSION_TIMEOUT_MS = 6_000;
+/** A member hears by its heartbeats that the group shares out again. */
+const HEARTBEAT_MS = 500;
+/**
+ * Who has not joined again by then is counted out. Six heartbeats: a member joins again between two of them, since its
+ * tasks go on meanwhile. Much longer, and a chain of members that stand still would hold up everybody's share.
+ */
+const REBALANCE_TIMEOUT_MS = 3_000;
+const RETRY_MS = 50;
+const LAST_RETRY_MS = 1_000;
+
+class Unanswered extends Error {
+  /** As kafkajs marks its own errors. */
+  readonly retriable = true;
+}
+
+/** False: the group has counted out by then whoever waits. */
+async function isAnswered(request: Promise<void>): Promise<boolean> {
+  const timer = new AbortController();
+  const late = sleep(SESSION_TIMEOUT_MS, false, { ref: false, signal: timer.signal }).catch(() => false);
+  try {
+    return await Promise.race([request.then(() => true), late]);
+  } finally {
+    timer.abort();
+  }
+}
+
+/**
+ * The membership of a group, in Kafka's classic protocol (JoinGroup, SyncGroup, Heartbeat). kafkajs's consumer stops reading
+ * while a group shares its partitions out, which waits for every member that is dead or stands still. This one tells its
+ * owner about the outcome and nothing else: what is owned is read and written until the outcome is known. That is safe,
+ * for a newer owner of a partition fences the older one (runtime/task-state.ts).
+ */
+export class Membership {
+  readonly #options: MembershipOptions;
+  readonly #signal = createSignal();
+  #memberId = '';
+  #generation = -1;
+  #assigned: readonly number[] = [];
+  /** How many partitions the topic had when this member, as the leader, shared them out; null: it is not the leader. */
+  #sharedOut: number | null = null;
+  #joined = false;
+  #leaving = false;
+  #wantsToJoin = false;
+  #turns = 0;
+  #life: Promise<void> = Promise.resolve();
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the group was joined, or the first attempt has failed and others follow. */
+  async start(): Promise<void> {
+    const first = createDeferred<undefined>();
+    this.#life = this.#live(() => first.resolve(undefined));
+    await first.promise;
+  }
+
+  isJoined(): boolean {
+    return this.#joined;
+  }
+
+  /** Goes up with every request, also in vain. */
+  turns(): number {
+    return this.#turns;
+  }
+
+  /** As whom to commit offsets; null: as nobody. */
+  identity(): { readonly memberId: string; readonly groupGenerationId: number } | null {
+    return this.#memberId === '' ? null : { memberId: this.#memberId, groupGenerationId: this.#generation };
+  }
+
+  /** Joins again, so that a new generation decides who owns what; without a claim to these. */
+  rejoin(lost: readonly number[]): void {
+    this.#assigned = this.#assigned.filter((partition) => !lost.includes(partition));
+    this.#wantsToJoin = true;
+    this.#signal.notify();
+  }
+
+  /** @param other a connection that no pending join holds up */
+  async leave(other: Cluster): Promise<void> {
+    this.#leaving = true;
+    this.#joined = false;
+    this.#signal.notify();
+    const { group: groupId } = this.#options;
+    // Whom the broker does not know by name yet, it names in its answer.
+    if (this.#memberId === '') await this.#life;
+    const memberId = this.#memberId;
+    if (memberId === '') return;
+    const coordinator = await other.findGroupCoordinator({ groupId });
+    await coordinator.leaveGroup({ groupId, memberId });
+    await this.#life;
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ its life
+
+  async #live(onFirst: () => void): Promise<void> {
+    let failures = 0;
+    while (!this.#isLeaving()) {
+      try {
+        const coordinator = await this.#join();
+        onFirst();
+        failures = 0;
+        await this.#stay(coordinator);
+      } catch (error) {
+        onFirst();
+        if (this.#isLeaving()) return;
+        failures += 1;
+        const waitMs = this.#afterError(error, failures);
+        if (waitMs === null) return;
+        await sleep(waitMs, undefined, { ref: false });
+      }
+      this.#turns += 1;
+    }
+  }
+
+  #isLeaving(): boolean {
+    return this.#leaving;
+  }
+
+  async #join(): Promise<Coordinator> {
+    const { cluster, group: groupId, topic, logger, onAssignment } = this.#options;
+    logger.debug({ group: groupId, generation: this.#generation }, 'joining the group');
+    this.#wantsToJoin = false;
+    await cluster.connect();
+    await cluster.addMultipleTargetTopics([topic]);
+    const coordinator = await cluster.findGroupCoordinator({ groupId });
+    const claim = { generation: this.#generation, partitions: this.#assigned };
+    const joined = await coordinator.joinGroup({
+      groupId,
+      sessionTimeout: SESSION_TIMEOUT_MS,
+      rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+      memberId: this.#memberId,
+      groupProtocols: [{ name: PROTOCOL, metadata: encodeClaim(topic, claim) }],
+    });
+    this.#turns += 1;
+    const { memberId, generationId, leaderId, members } = joined;
+    this.#memberId = memberId;
+    if (this.#isLeaving()) return coordinator;
+    const partitions = leaderId === memberId ? await this.#partitions() : null;
+    const groupAssignment = partitions === null ? [] : shareOut(topic, members, partitions);
+    const { memberAssignment } = await coordinator.syncGroup({ groupId, generationId, memberId, groupAssignment });
+    this.#turns += 1;
+    if (this.#isLeaving()) return coordinator;
+    this.#generation = generationId;
+    this.#assigned = readAssignment(topic, memberAssignment);
+    this.#sharedOut = partitions?.length ?? null;
+    this.#joined = true;
+    onAssignment(this.#assigned);
+    return coordinator;
+  }
+
+  async #partitions(): Promise<readonly number[]> {
+    const { cluster, topic } = this.#options;
+    await cluster.refreshMetadata();
+    return cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId);
+  }
+
+  /** Until it is time to join again. */
+  async #stay(coordinator: Coordinator): Promise<void> {
+    const { cluster, group: groupId, topic } = this.#options;
+    for (;;) {
+      await this.#signal.wait(HEARTBEAT_MS);
+      if (this.#isLeaving() || this.#wantsToJoin) return;
+      const heartbeat = { groupId, memberId: this.#memberId, groupGenerationId: this.#generation };
+      if (!(await isAnswered(coordinator.heartbeat(heartbeat)))) {
+        await cluster.disconnect();
+        throw new Unanswered(`group ${groupId}: the coordinator has not answered for ${SESSION_TIMEOUT_MS} ms`);
+      }
+      this.#turns += 1;
+      if (this.#sharedOut === null) continue;
+      await cluster.refreshMetadataIfNecessary().catch(() => undefined);
+      if (cluster.findTopicPartitionMetadata(topic).length > this.#sharedOut) return;
+    }
+  }
+
+  /** How long to wait before the next attempt, ms; null: there is none. */
+  #afterError(error: unknown, failures: number): number | null {
+    const { group, logger, onFailed } = this.#options;
+    const types = protocolTypes(error);
+    if (types.includes('REBALANCE_IN_PROGRESS') || types.includes('ILLEGAL_GENERATION')) {
+      return failures === 1 ? 0 : jittered(RETRY_MS);
+    }
+    if (types.includes('UNKNOWN_MEMBER_ID')) {
+      if (this.#joined) logger.info({ group }, 'the group does not know this member any more');
+      this.#memberId = '';
+      this.#joined = false;
+      return failures === 1 ? 0 : jittered(RETRY_MS);
+    }
+    this.#joined = false;
+    if (!isPassing(error)) {
+      onFailed(error);
+      return null;
+    }
+    // What a broker that starts or goes answers is no news; that it does not become one is.
+    if (failures === 3) logger.warn({ group, error: messageOf(error) }, 'the membership is tried again');
+    else logger.debug({ group, error: messageOf(error) }, 'the membership is tried again');
+    return jittered(Math.min(LAST_RETRY_MS, RETRY_MS * 2 ** Math.min(failures - 1, 8)));
+  }
+}

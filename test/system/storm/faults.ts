@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '../../support/processes/random';
+import type { Role } from '../../support/processes/role-process';
+import type { TraceEvent } from './trace';
+
+export type StormFault = 'kill' | 'freeze' | 'restart' | 'scale';
+
+export const FAULTS: readonly StormFault[] = ['kill', 'freeze', 'restart', 'scale'];
+
+/** Longer than the session time-out: the group has shared out what the member had. */
+const FROZEN_MS = 9_000;
+const SCALED_DOWN_MS = 9_000;
+
+/** Hits members, each with one fault at a time. */
+export class Faults {
+  readonly #busy = new Map<Role, Promise<void>>();
+  readonly #events: TraceEvent[];
+  readonly #problems: unknown[] = [];
+
+  constructor(events: TraceEvent[]) {
+    this.#events = events;
+  }
+
+  /** Any member that nothing has hit yet; undefined: all are hit. */
+  idle(members: readonly Role[], random: Random): Role | undefined {
+    return random.shuffled(members.filter((member) => !this.#busy.has(member)))[0];
+  }
+
+  /** Resolves when the member is hit. What follows (it is thawed, it starts again) goes on by itself. */
+  hit(member: Role, fault: StormFault): void {
+    this.#note(member, 'fault', fault);
+    const after = this.#inflict(member, fault)
+      .catch((error: unknown) => void this.#problems.push(error))
+      .finally(() => {
+        this.#note(member, 'over', fault);
+        this.#busy.delete(member);
+      });
+    this.#busy.set(member, after);
+  }
+
+  /** Resolves when all that was begun is over. */
+  async over(): Promise<void> {
+    await Promise.all(this.#busy.values());
+    if (this.#problems.length > 0) throw this.#problems[0];
+  }
+
+  async #inflict(member: Role, fault: StormFault): Promise<void> {
+    switch (fault) {
+      case 'kill':
+        await member.kill();
+        break;
+      case 'freeze':
+        member.freeze();
+        await sleep(FROZEN_MS);
+        member.thaw();
+        return;
+      case 'restart':
+        await member.stop();
+        break;
+      case 'scale':
+        await member.stop();
+        await sleep(SCALED_DOWN_MS);
+    }
+    member.start();
+  }
+
+  #note(member: Role, kind: 'fault' | 'over', fault: StormFault): void {
+    this.#events.push({
+      at: Date.now(),
+      member: member.name,
+      kind,
+      partition: null,
+      detail: `${fault} ${member.name}`,
+    });
+  }
+}

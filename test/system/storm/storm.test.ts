@@ -1,0 +1,26 @@
+import { expect, test } from '@jest/globals';
+import { problemsOf } from './bounds';
+import { runStorm } from './storm';
+
+const SEED = 20261128;
+const LIMIT_MS = 600_000;
+/** A machine that does much else at the same time: the bounds are of one that keeps up. */
+const FACTOR = 4;
+
+test(
+  'in a storm of faults no partition stands still for long, those that are not hit go on, and no record differs',
+  async () => {
+    const said: string[] = [];
+    const result = await runStorm({
+      ...{ seed: SEED, seconds: 40, conversationsPerSecond: 0.5, speed: 10 },
+      say: (text) => void said.push(text),
+    });
+    expect({ seed: SEED, differences: result.differences }).toEqual({ seed: SEED, differences: [] });
+    expect(result.events).toBeGreaterThan(500);
+    expect(result.faults).toBeGreaterThan(5);
+    expect({ problems: problemsOf(result, FACTOR), text: result.text }).toMatchObject({ problems: [] });
+    expect(result.text).toContain('first after');
+    expect(result.svg).toContain('<svg');
+  },
+  LIMIT_MS,
+);

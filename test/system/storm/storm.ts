@@ -1,0 +1,186 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import { loadConfig } from '../../../src/config';
+import { CHECKPOINT_KEY, createChangelogCodec } from '../../../src/log';
+import { createMetrics } from '../../../src/ops';
+import { connectKafka } from '../../../src/wiring';
+import { createRandom, type Random } from '../../support/processes/random';
+import type { Environment, Role } from '../../support/processes/role-process';
+import { until } from '../../support/processes/until';
+import { quietAndCompared } from '../chaos/chaos';
+import type { Comparison } from '../chaos/check';
+import { readAll } from '../chaos/expected';
+import { drawSvg, drawText } from './drawing';
+import { Faults, FAULTS, type StormFault } from './faults';
+import { fewestMoving, longestWait, type PartitionHistory, type Wait, waitsOf } from './progress';
+import { setStormStage, type StormStage, type StormStageOptions } from './stage';
+import { firstCommits } from './trace';
+
+export interface StormOptions extends StormStageOptions {
+  /** Of the storm itself, after the single faults. */
+  readonly seconds: number;
+  readonly say: (text: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What a lone fault cost, ms. */
+export interface SingleFault {
+  readonly fault: StormFault;
+  /** The longest wait of a partition of the member that was hit. */
+  readonly hitMs: number;
+  /** The longest wait of any other partition. */
+  readonly othersMs: number;
+}
+
+export interface StormResult extends Comparison {
+  readonly seed: number;
+  readonly singles: readonly SingleFault[];
+  readonly faults: number;
+  /** While the storm went on: no partition waited longer, ms. */
+  readonly longestMs: number;
+  /** Of all partitions so many moved at least in every window of five seconds. */
+  readonly fewestMoving: number;
+  readonly partitions: number;
+  /** The time line. */
+  readonly text: string;
+  readonly svg: string;
+}
+
+const LIMIT_MS = 120_000;
+const FAULT_EVERY_MS = 4_000;
+const CALM_MS = 3_000;
+const SETTLE_MS = 4_000;
+/** A lone fault is looked at for so long at least: a frozen member comes back after nine seconds. */
+const LOOK_MS = 12_000;
+const WINDOW_MS = 5_000;
+
+/** Lone faults first, then one every four seconds, whatever is still under way; then quiet; then everything is compared. */
+export async function runStorm(options: StormOptions): Promise<StormResult> {
+  const { seed, say, signal } = options;
+  const stage = await setStormStage(options);
+  try {
+    const aborted = new Promise<never>((_resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(new Error('interrupted')), { once: true });
+    });
+    return await Promise.race([play(options, stage), aborted]);
+  } catch (error) {
+    say(`seed ${seed}`);
+    for (const role of [stage.bridge, ...stage.folds, stage.sink]) say(`--- ${role.name}\n${role.tail()}`);
+    throw error;
+  } finally {
+    await stage.dispose();
+  }
+}
+
+interface Lone {
+  readonly fault: StormFault;
+  readonly partitions: readonly number[];
+  readonly from: number;
+  readonly to: number;
+}
+
+async function play(options: StormOptions, stage: StormStage): Promise<StormResult> {
+  const { seed, seconds, say } = options;
+  const { bridge, folds, sink, simulator, events } = stage;
+  const random = createRandom(seed);
+  const roles = [bridge, ...folds, sink];
+  for (const role of roles) role.start();
+  for (const role of roles) await until(`${role.name} to be ready`, LIMIT_MS, () => role.ready());
+  await settled(stage);
+  simulator.resume();
+  await sleep(SETTLE_MS);
+  const from = Date.now();
+  const lone: Lone[] = [];
+  for (const fault of FAULTS) lone.push(await alone(fault, stage, random, say));
+  const storm = { from: Date.now(), to: 0, faults: 0 };
+  const faults = new Faults(events);
+  while (Date.now() - storm.from < seconds * 1_000) {
+    const member = faults.idle(folds, random);
+    const fault = FAULTS[random.below(FAULTS.length)] ?? 'kill';
+    if (member !== undefined) {
+      say(`${fault} ${member.name}`);
+      faults.hit(member, fault);
+      storm.faults += 1;
+    }
+    await sleep(FAULT_EVERY_MS);
+  }
+  await faults.over();
+  storm.to = Date.now();
+  await settled(stage);
+  await sleep(SETTLE_MS);
+  const to = Date.now();
+  simulator.pause();
+  const compared = await quietAndCompared({ ...stage, bridges: [bridge], sinks: [sink] }, say);
+  const histories = await historiesOf(stage.env);
+  const waits = new Map(histories.map((history) => [history.partition, waitsOf(history)]));
+  const all = [...waits.values()].flat();
+  const traced = [...events, ...firstCommits(events, new Map(histories.map((one) => [one.partition, one.commits])))];
+  const drawing = { from, to, members: folds.map(({ name }) => name), events: traced, waits };
+  const longest = longestWait(all, storm.from, storm.to);
+  return {
+    ...compared,
+    seed,
+    singles: lone.map((one) => costOf(one, waits)),
+    faults: storm.faults,
+    longestMs: Math.round(longest.to - longest.from),
+    fewestMoving: fewestMoving(waits, storm.from, storm.to, WINDOW_MS).moving,
+    partitions: waits.size,
+    text: drawText(drawing),
+    svg: drawSvg(drawing),
+  };
+}
+
+async function alone(fault: StormFault, stage: StormStage, random: Random, say: (text: string) => void): Promise<Lone> {
+  await settled(stage);
+  await sleep(CALM_MS);
+  const faults = new Faults(stage.events);
+  const member = faults.idle(stage.folds, random);
+  if (member === undefined) throw new Error('no member to hit');
+  const partitions = member.partitions();
+  say(`${fault} ${member.name} alone`);
+  const from = Date.now();
+  faults.hit(member, fault);
+  await Promise.all([faults.over(), sleep(LOOK_MS)]);
+  await settled(stage);
+  await sleep(CALM_MS);
+  return { fault, partitions, from, to: Date.now() };
+}
+
+function costOf({ fault, partitions, from, to }: Lone, waits: ReadonlyMap<number, readonly Wait[]>): SingleFault {
+  const longest = (isHit: (partition: number) => boolean): number => {
+    const chosen = [...waits].filter(([partition]) => isHit(partition)).flatMap(([, each]) => each);
+    const wait = longestWait(chosen, from, to);
+    return Math.round(wait.to - wait.from);
+  };
+  const isHit = (partition: number): boolean => partitions.includes(partition);
+  return { fault, hitMs: longest(isHit), othersMs: longest((partition) => !isHit(partition)) };
+}
+
+/** The other roles are not hit; whether they are quick is not looked at. */
+async function settled({ folds }: StormStage): Promise<void> {
+  const owns = async (fold: Role): Promise<boolean> => (await fold.ready()) && fold.partitions().length > 0;
+  for (const fold of folds) await until(`${fold.name} to own partitions`, LIMIT_MS, () => owns(fold));
+}
+
+async function historiesOf(env: Environment): Promise<readonly PartitionHistory[]> {
+  const { log, schemas, topics } = connectKafka(loadConfig({ env }), pino({ enabled: false }), createMetrics());
+  try {
+    const [events, changelog] = [await readAll(log, topics.events), await readAll(log, topics.changelog)];
+    const codec = await createChangelogCodec(schemas, topics);
+    const histories: PartitionHistory[] = [];
+    for (const [partition, records] of events) {
+      const written = (changelog.get(partition) ?? []).filter(({ key }) => key?.toString() === CHECKPOINT_KEY);
+      await codec.prepare(written.map(({ value }) => value));
+      const commits = written.flatMap(({ value, timestamp }) => {
+        const decoded = value === null ? null : codec.decode(value);
+        const checkpoint = decoded?.ok === true ? decoded.value.checkpoint : null;
+        return checkpoint === null ? [] : [{ at: timestamp, nextOffset: checkpoint.nextOffset }];
+      });
+      const appended = new Map(records.map(({ offset, timestamp }) => [offset, timestamp]));
+      histories.push({ partition, appended, commits });
+    }
+    return histories;
+  } finally {
+    await log.close();
+  }
+}

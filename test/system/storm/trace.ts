@@ -1,0 +1,83 @@
+import type { Commit } from './progress';
+
+export type TraceKind =
+  'fault' | 'over' | 'rebalance' | 'assigned' | 'fencing' | 'restored' | 'fenced' | 'retry' | 'membership' | 'commit';
+
+/** Something that happened to a member, at a time of its own clock (epoch ms); all run on one machine. */
+export interface TraceEvent {
+  readonly at: number;
+  readonly member: string;
+  readonly kind: TraceKind;
+  readonly partition: number | null;
+  readonly detail: string;
+}
+
+/** What the members log of their lives, by message. */
+const KINDS: Readonly<Record<string, TraceKind | undefined>> = {
+  'joining the group': 'rebalance',
+  'partitions assigned': 'assigned',
+  'the task fences': 'fencing',
+  'task begins': 'restored',
+  'fenced by a newer owner': 'fenced',
+  'fenced while assigned: joining the group again': 'membership',
+  'the group does not know this member any more': 'membership',
+  'the membership is tried again': 'membership',
+  'a transaction has an unknown outcome: fencing and restoring again': 'retry',
+};
+
+interface Line {
+  readonly time?: string;
+  readonly msg?: string;
+  readonly partition?: number;
+  readonly partitions?: readonly number[];
+  readonly topic?: string;
+  readonly err?: { readonly message?: string };
+  readonly error?: string;
+}
+
+/** What a line of a member's log says of it; null: nothing that a time line shows. */
+export function eventOf(member: string, text: string): TraceEvent | null {
+  if (!text.startsWith('{')) return null;
+  const line = parsed(text);
+  const kind = KINDS[line.msg ?? ''];
+  if (kind === undefined || line.time === undefined) return null;
+  const detail = line.partitions?.join(' ') ?? line.err?.message ?? line.error ?? '';
+  return { at: Date.parse(line.time), member, kind, partition: line.partition ?? null, detail };
+}
+
+function parsed(text: string): Line {
+  try {
+    return JSON.parse(text) as Line;
+  } catch {
+    return {}; // the last line of a killed process
+  }
+}
+
+/** The first commit of each partition that a member was assigned and had not before. */
+export function firstCommits(
+  events: readonly TraceEvent[],
+  commits: ReadonlyMap<number, readonly Commit[]>,
+): readonly TraceEvent[] {
+  const owners = new Map<number, string>();
+  const found: TraceEvent[] = [];
+  for (const { at, member, kind, detail } of sorted(events)) {
+    if (kind !== 'assigned') continue;
+    for (const partition of partitionsIn(detail)) {
+      if (owners.get(partition) === member) continue;
+      owners.set(partition, member);
+      const first = commits.get(partition)?.find((commit) => commit.at >= at);
+      if (first === undefined) continue;
+      const took = `first after ${first.at - at} ms`;
+      found.push({ at: first.at, member, kind: 'commit', partition, detail: took });
+    }
+  }
+  return found;
+}
+
+export function partitionsIn(detail: string): readonly number[] {
+  return detail === '' ? [] : detail.split(' ').map(Number);
+}
+
+export function sorted(events: readonly TraceEvent[]): readonly TraceEvent[] {
+  return [...events].sort((a, b) => a.at - b.at);
+}
