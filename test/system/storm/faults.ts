@@ -55,10 +55,10 @@ export class Faults {
         member.thaw();
         return;
       case 'restart':
-        await member.stop();
+        await ended(member);
         break;
       case 'scale':
-        await member.stop();
+        await ended(member);
         await sleep(SCALED_DOWN_MS);
     }
     member.start();
@@ -73,4 +73,10 @@ export class Faults {
       detail: `${fault} ${member.name}`,
     });
   }
+}
+
+/** By SIGTERM; one that is still starting knows no signal yet. */
+async function ended(member: Role): Promise<void> {
+  if (await member.ready().catch(() => false)) await member.stop();
+  else await member.kill();
 }

@@ -18,10 +18,10 @@ export interface StormFlags {
 /** `npm run chaos -- --storm`: prints what the storm cost, and fails where a bound is exceeded or a record differs. */
 export async function stormMain({ factor, out, ...flags }: StormFlags): Promise<void> {
   const result = await runStorm({ ...flags, conversationsPerSecond: 0.5, speed: 10 });
-  const { text, svg, differences, ...counts } = result;
+  const { text, svg, differences, needless, ...counts } = result;
   await writeFile(join(out, 'storm.txt'), text);
   await writeFile(join(out, 'storm.svg'), svg);
-  process.stdout.write(`${text}\n${JSON.stringify({ ...counts, differences: differences.length })}\n`);
+  process.stdout.write(`${text}\n${JSON.stringify({ ...counts, differences: differences.length, needless: needless.length })}\n`);
   const problems = [...differences, ...problemsOf(result, numberOf('--factor', factor))];
   for (const problem of problems) process.stdout.write(`${problem}\n`);
   if (problems.length > 0) process.exitCode = 1;

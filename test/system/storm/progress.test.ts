@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { fewestMoving, longestWait, waitsOf } from './progress';
+import { needlessFences, type TraceEvent, type TraceKind } from './trace';
 
 const appended = (times: Readonly<Record<number, number>>) =>
   new Map(Object.entries(times).map(([offset, at]) => [Number(offset), at]));
@@ -50,5 +51,28 @@ describe('the waits of a partition', () => {
       [1, moves],
     ]);
     expect(fewestMoving(waits, 0, 10_000, 5_000)).toEqual({ moving: 1, at: 1_000 });
+  });
+});
+
+describe('fences', () => {
+  const event = (at: number, kind: TraceKind, partition: number | null, detail = ''): TraceEvent => ({
+    ...{ at, kind, partition, detail },
+    member: 'a',
+  });
+  const first = [event(1, 'assigned', null, '0 1'), event(2, 'fencing', 0), event(3, 'fencing', 1)];
+
+  test('are needless where a task had its partition before and after a rebalance', () => {
+    const again = event(5, 'fencing', 1);
+    expect(needlessFences([...first, event(4, 'assigned', null, '1'), again])).toEqual([again]);
+  });
+
+  test('have their reason after a fence, an unknown outcome, another assignment and a new process', () => {
+    const reasons = [
+      [event(4, 'fenced', 1)],
+      [event(4, 'retry', 1)],
+      [event(4, 'assigned', null, '0'), event(5, 'assigned', null, '0 1')],
+      [event(4, 'fault', null, 'kill a')],
+    ];
+    for (const reason of reasons) expect(needlessFences([...first, ...reason, event(9, 'fencing', 1)])).toEqual([]);
   });
 });

@@ -14,7 +14,7 @@ import { drawSvg, drawText } from './drawing';
 import { Faults, FAULTS, type StormFault } from './faults';
 import { fewestMoving, longestWait, type PartitionHistory, type Wait, waitsOf } from './progress';
 import { setStormStage, type StormStage, type StormStageOptions } from './stage';
-import { firstCommits } from './trace';
+import { firstCommits, needlessFences, type TraceEvent } from './trace';
 
 export interface StormOptions extends StormStageOptions {
   /** Of the storm itself, after the single faults. */
@@ -41,6 +41,8 @@ export interface StormResult extends Comparison {
   /** Of all partitions so many moved at least in every window of five seconds. */
   readonly fewestMoving: number;
   readonly partitions: number;
+  /** Empty: no task was restored that had its partition before and after a rebalance. */
+  readonly needless: readonly TraceEvent[];
   /** The time line. */
   readonly text: string;
   readonly svg: string;
@@ -125,6 +127,7 @@ async function play(options: StormOptions, stage: StormStage): Promise<StormResu
     longestMs: Math.round(longest.to - longest.from),
     fewestMoving: fewestMoving(waits, storm.from, storm.to, WINDOW_MS).moving,
     partitions: waits.size,
+    needless: needlessFences(events),
     text: drawText(drawing),
     svg: drawSvg(drawing),
   };

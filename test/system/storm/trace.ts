@@ -74,6 +74,29 @@ export function firstCommits(
   return found;
 }
 
+/**
+ * Fences of tasks that ran and had nothing to fence for: a partition that stays with a member through a rebalance keeps its
+ * task, unless that was fenced or lost an answer.
+ */
+export function needlessFences(events: readonly TraceEvent[]): readonly TraceEvent[] {
+  const tasks = new Map<string, Set<number>>();
+  const needless: TraceEvent[] = [];
+  for (const event of sorted(events)) {
+    const { member, kind, partition, detail } = event;
+    const mine = tasks.get(member) ?? new Set();
+    tasks.set(member, mine);
+    if (kind === 'assigned') for (const one of mine) if (!partitionsIn(detail).includes(one)) mine.delete(one);
+    // Killed, or told to stop: the tasks of another process follow.
+    if (kind === 'fault' && !detail.startsWith('freeze')) mine.clear();
+    if (partition === null) continue;
+    if (kind === 'fenced' || kind === 'retry') mine.delete(partition);
+    if (kind !== 'fencing') continue;
+    if (mine.has(partition)) needless.push(event);
+    mine.add(partition);
+  }
+  return needless;
+}
+
 export function partitionsIn(detail: string): readonly number[] {
   return detail === '' ? [] : detail.split(' ').map(Number);
 }
