@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../support/processes/random';
 import type { Role } from '../../support/processes/role-process';
+import { until } from '../../support/processes/until';
 import type { TraceEvent } from './trace';
 
 export type StormFault = 'kill' | 'freeze' | 'restart' | 'scale';
@@ -10,6 +11,9 @@ export const FAULTS: readonly StormFault[] = ['kill', 'freeze', 'restart', 'scal
 /** Longer than the session time-out: the group has shared out what the member had. */
 const FROZEN_MS = 9_000;
 const SCALED_DOWN_MS = 9_000;
+/** Of four: with none left nobody could go on. */
+const MOST_AT_ONCE = 2;
+const BACK_WITHIN_MS = 120_000;
 
 /** Hits members, each with one fault at a time. */
 export class Faults {
@@ -21,15 +25,17 @@ export class Faults {
     this.#events = events;
   }
 
-  /** Any member that nothing has hit yet; undefined: all are hit. */
+  /** Any member that nothing has hit yet; undefined: as many are hit as may be. */
   idle(members: readonly Role[], random: Random): Role | undefined {
+    if (this.#busy.size >= MOST_AT_ONCE) return undefined;
     return random.shuffled(members.filter((member) => !this.#busy.has(member)))[0];
   }
 
-  /** Resolves when the member is hit. What follows (it is thawed, it starts again) goes on by itself. */
+  /** What follows (it is thawed, it starts again, it is ready) goes on by itself. */
   hit(member: Role, fault: StormFault): void {
     this.#note(member, 'fault', fault);
     const after = this.#inflict(member, fault)
+      .then(() => until(`${member.name} to be ready`, BACK_WITHIN_MS, () => member.ready()))
       .catch((error: unknown) => void this.#problems.push(error))
       .finally(() => {
         this.#note(member, 'over', fault);

@@ -152,7 +152,8 @@ async function alone(fault: StormFault, stage: StormStage, random: Random, say: 
 function costOf({ fault, partitions, from, to }: Lone, waits: ReadonlyMap<number, readonly Wait[]>): SingleFault {
   const longest = (isHit: (partition: number) => boolean): number => {
     const chosen = [...waits].filter(([partition]) => isHit(partition)).flatMap(([, each]) => each);
-    const wait = longestWait(chosen, from, to);
+    const until = chosen.map((wait) => ({ ...wait, to: Math.min(wait.to, to) }));
+    const wait = longestWait(until, from, to);
     return Math.round(wait.to - wait.from);
   };
   const isHit = (partition: number): boolean => partitions.includes(partition);
