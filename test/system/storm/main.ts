@@ -21,7 +21,9 @@ export async function stormMain({ factor, out, ...flags }: StormFlags): Promise<
   const { text, svg, differences, needless, ...counts } = result;
   await writeFile(join(out, 'storm.txt'), text);
   await writeFile(join(out, 'storm.svg'), svg);
-  process.stdout.write(`${text}\n${JSON.stringify({ ...counts, differences: differences.length, needless: needless.length })}\n`);
+  process.stdout.write(
+    `${text}\n${JSON.stringify({ ...counts, differences: differences.length, needless: needless.length })}\n`,
+  );
   const problems = [...differences, ...problemsOf(result, numberOf('--factor', factor))];
   for (const problem of problems) process.stdout.write(`${problem}\n`);
   if (problems.length > 0) process.exitCode = 1;
