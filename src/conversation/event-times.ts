@@ -25,3 +25,11 @@ export function hasRealTimes(event: ConversationEvent): boolean {
 function isTimeOrNull(time: number | null): boolean {
   return time === null || isTime(time);
 }
+
+/** The event with receive times of at most `latest`, epoch ms. */
+export function notReceivedAfter(event: ConversationEvent, latest: number): ConversationEvent {
+  const receivedAt = Math.min(event.receivedAt, latest);
+  if (event.gone || event.parts === undefined) return { ...event, receivedAt };
+  const parts = event.parts.map((part) => ({ ...part, receivedAt: Math.min(part.receivedAt, latest) }));
+  return { ...event, receivedAt, parts };
+}

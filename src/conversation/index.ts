@@ -1,6 +1,6 @@
 /** Pure: wire shapes → normalise → merge → lifecycle → project. No clock, no I/O, no Kafka. */
 export { coalesce } from './coalesce';
-export { hasRealTimes } from './event-times';
+export { hasRealTimes, notReceivedAfter } from './event-times';
 export type { CommunicationSnapshot, ConversationEvent, EventSource, GoneEvent, SnapshotEvent } from './event';
 export { withFingerprint } from './fingerprint';
 export {

@@ -1,4 +1,4 @@
-import { type ConversationEvent, hasRealTimes } from '../conversation';
+import { type ConversationEvent, hasRealTimes, notReceivedAfter } from '../conversation';
 import type { LogRecord, ValueCodec } from '../log';
 import type { FoldDeadLetterReason } from '../ops';
 
@@ -8,8 +8,15 @@ export interface Problem {
   readonly message: string;
 }
 
-/** What a record of the events topic tells. */
-export function readEvent(record: LogRecord, events: ValueCodec<ConversationEvent>): ConversationEvent | Problem {
+/**
+ * What a record of the events topic tells. Pure: the only clock is that of the record.
+ * @param mostAheadMs how far a receive time may be ahead of its record's timestamp; one further ahead counts as received then
+ */
+export function readEvent(
+  record: LogRecord,
+  events: ValueCodec<ConversationEvent>,
+  mostAheadMs = Infinity,
+): ConversationEvent | Problem {
   if (record.value === null) return { reason: 'no-value', message: 'a record of the events topic without a value' };
   const decoded = events.decode(record.value);
   if (!decoded.ok) return decoded;
@@ -22,5 +29,7 @@ export function readEvent(record: LogRecord, events: ValueCodec<ConversationEven
     return { reason: 'wrong-key', message: 'the key is not the conversation id' };
   }
   if (!hasRealTimes(decoded.value)) return { reason: 'wrong-time', message: 'a time outside of 1900 to 2299' };
-  return decoded.value;
+  // Kafka says -1, or 0, of a record whose writer gave it no time.
+  const isAhead = record.timestamp > 0 && decoded.value.receivedAt > record.timestamp + mostAheadMs;
+  return isAhead ? notReceivedAfter(decoded.value, record.timestamp) : decoded.value;
 }

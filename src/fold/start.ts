@@ -17,6 +17,12 @@ import type { Logger, Metrics, Tracing } from '../ops';
 import { fitsInto, largestRecordOf } from './record-limit';
 import { createFoldTask } from './task';
 
+/**
+ * The ways into Kafka see to receive times; another writer's may be anything, and one in the future would make a partition
+ * forget the ends of all its conversations (docs/design.md, choice 18).
+ */
+const MOST_AHEAD_MS = 5 * 60_000;
+
 export interface FoldOptions {
   readonly log: Log;
   readonly schemas: SchemaSource;
@@ -81,6 +87,7 @@ async function prepareFold(options: FoldOptions) {
       changelog,
       settings,
       deadLetterLimits: options.deadLetterLimits,
+      mostAheadMs: timers ? MOST_AHEAD_MS : Infinity,
       metrics: options.metrics,
       tracing: options.tracing,
     });

@@ -49,6 +49,8 @@ export interface FoldTaskOptions {
   readonly changelog: ValueCodec<ChangelogValue>;
   readonly settings: FoldSettings;
   readonly deadLetterLimits: DeadLetterLimits;
+  /** @see readEvent. Default: any. */
+  readonly mostAheadMs?: number;
   readonly metrics: Metrics;
   readonly tracing?: Tracing | undefined;
 }
@@ -188,7 +190,7 @@ class FoldTask implements Task {
 
   /** False: not all that is due before the record fits, so it waits. */
   #take(record: LogRecord, outputs: Output[], isFull: () => boolean): boolean {
-    const read = readEvent(record, this.#options.events);
+    const read = readEvent(record, this.#options.events, this.#options.mostAheadMs);
     if ('reason' in read) {
       outputs.push(this.#refuseUnreadable(record, read));
       this.#spans?.processed(record, 'dead-letter', read.reason);

@@ -31,6 +31,7 @@ import {
 import { aloneBytes } from '../../../src/log/record-size';
 import { createMetrics } from '../../../src/ops';
 import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation/conversation-arbitraries';
+import { aConversation, ms } from '../../support/conversation/conversation-builders';
 
 const topics = topicNames('test');
 const schemas = createLocalSchemas();
@@ -254,6 +255,33 @@ describe('the fold as a task', () => {
       topic === topics.deadLetters ? headers?.['error.reason'] : topic,
     );
     expect(written).toEqual([topics.state, topics.visits, 'too-large', topics.state, topics.visits]);
+  });
+
+  test('an event that comes from the future of its record counts as received with it, so that no end is forgotten', async () => {
+    const story = aConversation('a').called().queued();
+    const waiting = story.at(5);
+    const hoursAhead = aConversation('b')
+      .called()
+      .queued()
+      .at(24 * 3_600);
+    const rows = async (changed: Partial<FoldTaskOptions>): Promise<readonly (string | null)[]> => {
+      const run = createRun(changed);
+      const task = await run.open();
+      const lines = [waiting, story.hungUp(60).at(61), hoursAhead, story.alerting('Ann').at(62)];
+      run.feed(
+        task,
+        lines.map((line, offset) => {
+          const { key, value } = encode(line) ?? { key: null, value: null };
+          return { ...record(offset, key, value), timestamp: ms(62) };
+        }),
+      );
+      return run.outputs.flatMap(({ topic, key, value }) =>
+        topic === topics.state ? [`${String(key)} ${value === null ? 'ended' : 'row'}`] : [],
+      );
+    };
+    expect(await rows({ mostAheadMs: 5 * 60_000 })).toEqual(['a row', 'a row', 'a ended', 'b row']);
+    // A replay has the clock of its events.
+    expect(await rows({})).toEqual(['a row', 'a row', 'a ended', 'b row', 'a row']);
   });
 
   test('an erasure writes a tombstone of each visit beside that of the row, in one transaction', () => {
