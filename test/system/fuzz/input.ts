@@ -23,8 +23,8 @@ const LARGE_BATCH: BatchSize = { lines: 15_000, records: 14_980, stateRecords: 2
 const MANY = 100_000;
 const MIB = 1024 * 1024;
 /** A batch of inputs, the states of the corpus, and the engine with its caches. */
-const MOST_MEMORY: MemorySample = { heap: 600 * MIB, resident: 3_072 * MIB };
-const NOISE: MemorySample = { heap: 8 * MIB, resident: 96 * MIB };
+const MOST_MEMORY: MemorySample = { heap: 600 * MIB, buffers: 600 * MIB, resident: 3_072 * MIB };
+const NOISE: MemorySample = { heap: 8 * MIB, buffers: 32 * MIB, resident: 96 * MIB };
 /** Markers are forgotten after 2 hours: a batch is a day. */
 const DAY_MS = 24 * 3_600_000;
 const START = Date.UTC(2026, 0, 1);
@@ -73,12 +73,12 @@ function checkShares({ lines }: Fed): void {
 function progress(
   seed: number,
   { inputs, deadLetters }: Fed,
-  { heap, resident }: MemorySample,
+  { heap, buffers, resident }: MemorySample,
   tookMs: number,
 ): string {
   const perSecond = Math.round((inputs / tookMs) * 1_000);
   const { user, system } = process.cpuUsage();
   const mib = (bytes: number): string => `${Math.round(bytes / MIB)} MiB`;
-  const memory = `heap ${mib(heap)}, resident ${mib(resident)}`;
+  const memory = `heap ${mib(heap)}, buffers ${mib(buffers)}, resident ${mib(resident)}`;
   return `seed ${seed}: ${inputs} inputs (${perSecond}/s, ${Math.round((user + system) / 1e6)} s of CPU), ${deadLetters} dead letters; ${memory}`;
 }

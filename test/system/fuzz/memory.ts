@@ -2,6 +2,8 @@
 export interface MemorySample {
   /** Objects that JavaScript still refers to. */
   readonly heap: number;
+  /** Buffers that JavaScript still refers to, and what they are parts of. */
+  readonly buffers: number;
   /** All that the process has in memory, the engine's buffers and caches included. */
   readonly resident: number;
 }
@@ -24,6 +26,7 @@ export interface MemoryWatchOptions {
   readonly measure?: () => MemorySample;
 }
 
+const KINDS = ['heap', 'buffers', 'resident'] as const;
 /** Fewer than so many tell nothing: caches are still filling. */
 const ENOUGH = 40;
 
@@ -37,7 +40,7 @@ export function createMemoryWatch({ most, noise, measure = measured }: MemoryWat
     sample() {
       const sample = measure();
       samples.push(sample);
-      for (const kind of ['heap', 'resident'] as const) {
+      for (const kind of KINDS) {
         if (sample[kind] > most[kind]) throw new Error(`${kind} memory: ${sample[kind]} bytes, at most ${most[kind]}`);
         const floors = floorsOf(samples.map((one) => one[kind]));
         if (floors.length === 0 || !isGrowing(floors, noise[kind])) continue;
@@ -45,10 +48,11 @@ export function createMemoryWatch({ most, noise, measure = measured }: MemoryWat
       }
       return sample;
     },
-    greatest: () => ({
-      heap: Math.max(0, ...samples.map(({ heap }) => heap)),
-      resident: Math.max(0, ...samples.map(({ resident }) => resident)),
-    }),
+    greatest: () => {
+      const greatest = { heap: 0, buffers: 0, resident: 0 };
+      for (const sample of samples) for (const kind of KINDS) greatest[kind] = Math.max(greatest[kind], sample[kind]);
+      return greatest;
+    },
   };
 }
 
@@ -68,6 +72,8 @@ function isGrowing(floors: readonly number[], noise: number): boolean {
 
 function measured(): MemorySample {
   globalThis.gc?.();
-  const { heapUsed, rss } = process.memoryUsage();
-  return { heap: heapUsed, resident: rss };
+  // What the first has freed lets the second free what it held.
+  globalThis.gc?.();
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { heap: heapUsed, buffers: external, resident: rss };
 }
