@@ -18,6 +18,7 @@ import { project } from './project';
 import { STATE_COLUMNS, type QueueConversation } from './row';
 import { isEnded, type ConversationState, type EndedConversation, type OpenConversation, type RowFacts } from './state';
 import type { QueueVisit } from './visit';
+import { giveSameVisits } from './visit-inputs';
 import { changedVisits, visits } from './visits';
 
 /** What a merge makes of the row, and of the visits. */
@@ -34,13 +35,15 @@ export function advance(
   const folded = advanceRow(before, { ...merged, participants }, legs, event, settings, first);
   if (settings.visits === 'off') return folded;
   const { state, records, outcome } = folded;
-  if (participants === before.participants) return shown === null ? folded : { state, records, outcome, shown };
+  if (giveSameVisits(before.participants, participants)) {
+    return shown === null ? folded : { state, records, outcome, shown };
+  }
   const id = event.conversationId;
   const updatedAt = latestReceivedAt(event);
   const now = visits(id, legs, updatedAt);
   if (now.length === 0) return folded;
   const changed = changedVisits(shown ?? visits(id, counted(before.participants), updatedAt), now);
-  if (changed.length === 0) return { state, records, outcome, shown: now };
+  if (changed.length === 0) return { state, records, outcome, shown: shown ?? now };
   return { state, records, visits: visitRecords(changed, event), outcome, shown: now };
 }
 

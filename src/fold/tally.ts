@@ -5,7 +5,7 @@ import type { FoldDeadLetterReason, Metrics, Received } from '../ops';
 export interface Tally {
   readonly outcomes: Partial<Record<FoldOutcome, number>>;
   readonly records: { upsert: number; tombstone: number };
-  readonly visits: VisitOutcome[];
+  readonly visits: Partial<Record<VisitOutcome, number>>;
   readonly unlisted: ListedColumn[];
   readonly deadLetters: FoldDeadLetterReason[];
   readonly received: Received[];
@@ -15,7 +15,7 @@ export function newTally(): Tally {
   return {
     outcomes: {},
     records: { upsert: 0, tombstone: 0 },
-    visits: [],
+    visits: {},
     unlisted: [],
     deadLetters: [],
     received: [],
@@ -28,7 +28,8 @@ export function countTally(tally: Tally, metrics: Metrics): void {
   for (const kind of ['upsert', 'tombstone'] as const) {
     if (tally.records[kind] > 0) metrics.foldRecords.inc({ kind }, tally.records[kind]);
   }
-  for (const outcome of tally.visits) metrics.foldVisits.inc({ outcome });
+  for (const [outcome, count] of Object.entries(tally.visits) as [VisitOutcome, number][])
+    metrics.foldVisits.inc({ outcome }, count);
   for (const column of tally.unlisted) metrics.unlistedValues.inc({ column });
   for (const reason of tally.deadLetters) {
     metrics.foldEvents.inc({ outcome: 'dead-letter' });

@@ -69,7 +69,7 @@ export function visitOutputs(
   traceparent: string | null,
 ): readonly Output[] {
   return records.map(({ visit, timestamp }, index) => {
-    tally.visits.push(visit.outcome);
+    tally.visits[visit.outcome] = (tally.visits[visit.outcome] ?? 0) + 1;
     const headers = cloudEventHeaders({
       id: `${id}-v${index}`,
       source: 'queuefold/fold',

@@ -118,6 +118,7 @@ describe('queuefold replay', () => {
       .flatMap((name) => of(name, 'expected').map((line) => JSON.parse(line) as unknown));
     expect(await replay(file, '--print', 'visits')).toEqual(expected);
     expect(await replayWith(kafka, file, '--print', 'visits', '--log', 'kafka')).toEqual(expected);
+    expect(await replay(file, '--print', 'visits', '--log', 'embedded')).toEqual(expected);
   });
 
   test('--print visits prints the same of a day in memory and on a real Kafka, and is refused with VISITS=off', async () => {

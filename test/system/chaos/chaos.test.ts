@@ -5,7 +5,7 @@ const SEED = 20260302;
 const LIMIT_MS = 300_000;
 
 test(
-  'whatever is killed, stopped and woken, the state topic and the table are what an undisturbed fold makes of the events',
+  'whatever is killed, stopped and woken, both topics are what an undisturbed fold makes of the events, and both tables what the topics say',
   async () => {
     const said: string[] = [];
     const say = (text: string) => void said.push(text);
@@ -13,6 +13,7 @@ test(
     expect({ seed: result.seed, differences: result.differences }).toEqual({ seed: SEED, differences: [] });
     expect(result.events).toBeGreaterThan(1_000);
     expect(result.records).toBeGreaterThan(500);
+    expect(result.visits).toBeGreaterThan(50);
     expect(result.faults).toHaveLength(8);
     expect(result.sightings.map(({ fault }) => fault).sort()).toEqual(['early-zombie', 'zombie']);
     expect(result.sightings.every(({ fenced, rejoined }) => fenced + rejoined > 0)).toBe(true);

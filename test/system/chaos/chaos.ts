@@ -131,14 +131,16 @@ async function folded({ kafka, folds }: Restless, { log, topics }: Connected): P
 }
 
 async function stored({ sinks }: Restless, { log, topics }: Connected, store: Store): Promise<void> {
-  const state = await readAll(log, topics.state);
-  const ends = new Map([...state].map(([partition, records]) => [partition, (records.at(-1)?.offset ?? -1) + 1]));
-  const progress = createProgress(store, topics.state, 0);
-  await until(`the sink to store up to ${offsetsText(ends)}`, LIMIT_MS, async () => {
-    for (const sink of sinks) await sink.ready();
-    const reached = await progress.read();
-    return [...ends].every(([partition, end]) => (reached.get(partition)?.offset ?? 0) >= end);
-  });
+  for (const topic of [topics.state, topics.visits]) {
+    const records = await readAll(log, topic);
+    const ends = new Map([...records].map(([partition, all]) => [partition, (all.at(-1)?.offset ?? -1) + 1]));
+    const progress = createProgress(store, topic, 0);
+    await until(`the sink to store ${topic} up to ${offsetsText(ends)}`, LIMIT_MS, async () => {
+      for (const sink of sinks) await sink.ready();
+      const reached = await progress.read();
+      return [...ends].every(([partition, end]) => (reached.get(partition)?.offset ?? 0) >= end);
+    });
+  }
 }
 
 function offsetsText(offsets: ReadonlyMap<number, number>): string {

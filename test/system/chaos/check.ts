@@ -1,6 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
+import { printableVisit, type QueueVisit, VISIT_TIMES } from '../../../src/conversation';
 import { printableRow, TABLE_COLUMNS, TIME_COLUMNS } from '../../../src/conversation/row';
-import { createRowCodec, type LogRecord, readStateRecord } from '../../../src/log';
+import {
+  createRowCodec,
+  createVisitCodec,
+  type LogRecord,
+  readStateRecord,
+  readVisitRecord,
+  type ValueCodec,
+  visitKey,
+} from '../../../src/log';
 import { identifier, type Store } from '../../../src/store';
 import type { Connected } from '../../../src/wiring';
 import type { Environment } from '../../support/processes/role-process';
@@ -11,13 +20,15 @@ export interface Comparison {
   readonly records: number;
   readonly tombstones: number;
   readonly liveRows: number;
+  /** In ClickHouse, each one once. */
+  readonly visits: number;
   /** Empty: all is as it should be. The first ones, in words. */
   readonly differences: readonly string[];
 }
 
 const MOST_DIFFERENCES = 10;
 
-/** The topics of rows and of visits against the fold in memory of the same events, and ClickHouse against the state topic. */
+/** The topics of rows and of visits against the fold in memory of the same events, and ClickHouse against both topics. */
 export async function compare(connected: Connected, store: Store, env: Environment): Promise<Comparison> {
   const { log, schemas, topics } = connected;
   const [events, state] = [await readAll(log, topics.events), await readAll(log, topics.state)];
@@ -45,12 +56,15 @@ export async function compare(connected: Connected, store: Store, env: Environme
     if (row === null) table.delete(conversationId);
     else table.set(conversationId, printableRow(row, TABLE_COLUMNS));
   }
-  differences.push(...tableDifferences(table, await storedTable(store)));
+  differences.push(...tableDifferences(table, await storedTable(store, ROWS)));
+  const lastVisits = await visitsOf([...visits.values()].flat(), await createVisitCodec(schemas, topics));
+  differences.push(...tableDifferences(lastVisits, await storedTable(store, VISITS)));
   return {
     events: [...events.values()].flat().length,
     records: records.length,
     tombstones: records.filter(({ value }) => value === null).length,
     liveRows: table.size,
+    visits: lastVisits.size,
     differences: differences.slice(0, MOST_DIFFERENCES),
   };
 }
@@ -84,20 +98,50 @@ function describe(record: Written | undefined): string {
   return JSON.stringify({ key, timestamp, value: value?.toString('base64') ?? null, headers });
 }
 
-async function storedTable({ client, database }: Store): Promise<ReadonlyMap<string, Record<string, unknown>>> {
-  const result = await client.query({
-    query: `SELECT * FROM ${identifier(database)}.queue_conversation`,
-    format: 'JSONEachRow',
-  });
+/** The last version of each visit, by the keys of the topic. */
+async function visitsOf(
+  records: readonly LogRecord[],
+  codec: ValueCodec<QueueVisit>,
+): Promise<ReadonlyMap<string, Record<string, unknown>>> {
+  await codec.prepare(records.map(({ value }) => value));
+  return new Map(records.map((record) => [String(record.key), printableVisit(readVisitRecord(record, codec))]));
+}
+
+/** A view of ClickHouse. */
+interface View {
+  readonly name: string;
+  readonly times: ReadonlySet<string>;
+  readonly keyOf: (row: Record<string, unknown>) => string;
+}
+
+const ROWS: View = {
+  name: 'queue_conversation',
+  times: TIME_COLUMNS,
+  keyOf: (row) => String(row['conversation_id']),
+};
+const VISITS: View = {
+  name: 'queue_visit',
+  times: VISIT_TIMES,
+  keyOf: (row) =>
+    visitKey({ conversation_id: String(row['conversation_id']), participant_id: String(row['participant_id']) }),
+};
+
+async function storedTable(
+  { client, database }: Store,
+  { name, times, keyOf }: View,
+): Promise<ReadonlyMap<string, Record<string, unknown>>> {
+  const result = await client.query({ query: `SELECT * FROM ${identifier(database)}.${name}`, format: 'JSONEachRow' });
   const rows = await result.json<Record<string, unknown>>();
-  return new Map(rows.map((row) => [String(row['conversation_id']), withIsoTimes(row)]));
+  const stored = new Map(rows.map((row) => [keyOf(row), withIsoTimes(row, times)]));
+  if (stored.size !== rows.length) throw new Error(`${name} has ${rows.length} rows of ${stored.size} keys`);
+  return stored;
 }
 
 /** A server that is for reading only lets nobody set `date_time_output_format`. */
-function withIsoTimes(row: Record<string, unknown>): Record<string, unknown> {
+function withIsoTimes(row: Record<string, unknown>, times: ReadonlySet<string>): Record<string, unknown> {
   const iso = (value: unknown): unknown => (typeof value === 'string' ? `${value.replace(' ', 'T')}Z` : value);
   return Object.fromEntries(
-    Object.entries(row).map(([column, value]) => [column, TIME_COLUMNS.has(column) ? iso(value) : value]),
+    Object.entries(row).map(([column, value]) => [column, times.has(column) ? iso(value) : value]),
   );
 }
 
