@@ -1,15 +1,10 @@
 import type { Logger, Metrics } from '../ops';
-import {
-  CHANNEL_STATES,
-  startChannel,
-  type Channel,
-  type ChannelOptions,
-  type ChannelState,
-  type Subscribed,
-} from './channel';
+import { CHANNEL_STATES, startChannel, type Channel, type ChannelOptions, type ChannelState } from './channel';
+import type { Subscribed } from './live-channel';
 import { pack, type Packing } from './packing';
+import { QueuePermissions, type QueueSubscription } from './queue-permissions';
 import type { Rest } from './rest';
-import { queueTopic, type Rejection } from './subscriptions';
+import { queueTopic } from './subscriptions';
 import type { Timings } from './timings';
 
 export interface ChannelSetOptions {
@@ -26,11 +21,6 @@ export interface ChannelSetOptions {
 
 /** `ready`: every channel has an open socket; `degraded`: at least one has none. */
 export type ChannelSetState = 'starting' | 'ready' | 'degraded' | 'stopped';
-
-export interface QueueSubscription {
-  readonly subscription: 'pending' | 'permitted' | 'rejected';
-  readonly missingPermissions: readonly string[];
-}
 
 /** As many channels as the queues need; each keeps its queues when others come and go. */
 export interface ChannelSet {
@@ -51,152 +41,138 @@ interface Member {
   lostAt: number | null;
 }
 
-const PENDING: QueueSubscription = { subscription: 'pending', missingPermissions: [] };
-
 export function createChannelSet(options: ChannelSetOptions): ChannelSet {
-  const { rest, timings, metrics, logger, socket, room } = options;
-  const members = new Map<number, Member>();
-  const subscriptions = new Map<string, QueueSubscription>();
-  const idOf = new Map<string, string>();
-  const leaving = new Set<Promise<void>>();
-  let packing: Packing = new Map();
-  let state: ChannelSetState = 'starting';
-  let paused = false;
+  return new Channels(options);
+}
 
-  const queuesOf = (index: number): readonly string[] =>
-    [...packing].filter(([, place]) => place === index).map(([id]) => id);
+class Channels implements ChannelSet {
+  readonly #options: ChannelSetOptions;
+  readonly #members = new Map<number, Member>();
+  readonly #permissions: QueuePermissions;
+  readonly #leaving = new Set<Promise<void>>();
+  #packing: Packing = new Map();
+  #state: ChannelSetState = 'starting';
+  #paused = false;
 
-  function onGap(queueIds: readonly string[], fromMs: number | null): void {
-    metrics.gaps.inc();
-    options.onGap(queueIds, fromMs);
+  constructor(options: ChannelSetOptions) {
+    this.#options = options;
+    this.#permissions = new QueuePermissions(options.metrics, options.logger);
   }
 
-  function enter(next: ChannelSetState): void {
-    if (state === next) return;
-    state = next;
-    options.onState(next);
-  }
-
-  function sumUp(): void {
-    const states = [...members.values()].map((member) => member.state);
-    for (const one of CHANNEL_STATES) {
-      metrics.channels.set({ state: one }, states.filter((other) => other === one).length);
+  assign(queueIds: readonly string[]): readonly string[] {
+    const { room } = this.#options;
+    const { packing, left } = pack(this.#packing, queueIds, room);
+    const before = this.#packing;
+    this.#packing = packing;
+    this.#permissions.keep(packing);
+    for (let index = 0; index < room.channels; index += 1) {
+      const queues = queuesOf(packing, index);
+      const topics = queues.map(queueTopic);
+      const known = this.#members.get(index);
+      if (queues.length === 0) this.#close(index);
+      else if (known === undefined) this.#open(index, topics);
+      else if (isOther(queuesOf(before, index), queues)) known.channel.setTopics(topics);
     }
-    if (states.every((one) => one === 'open' || one === 'replacing')) enter('ready');
-    else if (state !== 'starting') enter('degraded');
+    this.#permissions.measure();
+    this.#sumUp();
+    return left;
   }
 
-  function onChannelState(index: number, next: ChannelState): void {
-    const member = members.get(index);
+  subscription(queueId: string): QueueSubscription {
+    return this.#permissions.of(queueId);
+  }
+
+  state(): ChannelSetState {
+    return this.#state;
+  }
+
+  size(): number {
+    return this.#members.size;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    for (const { channel } of this.#members.values()) channel.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    for (const { channel } of this.#members.values()) channel.resume();
+  }
+
+  async stop(): Promise<void> {
+    for (const index of [...this.#members.keys()]) this.#close(index);
+    await Promise.all(this.#leaving);
+    this.#enter('stopped');
+  }
+
+  #open(index: number, topics: readonly string[]): void {
+    const { rest, timings, logger, socket } = this.#options;
+    // Its first state is told while it starts: afterwards it is a member.
+    const channel = startChannel({
+      ...{ topics, rest, timings, logger, socket },
+      onState: (next) => this.#onChannelState(index, next),
+      onSubscribed: (subscribed) => this.#onSubscribed(subscribed),
+    });
+    this.#members.set(index, { channel, state: channel.state, lostAt: null });
+    if (this.#paused) channel.pause();
+  }
+
+  #close(index: number): void {
+    const member = this.#members.get(index);
+    this.#members.delete(index);
+    const left = member?.channel.stop();
+    if (left === undefined) return;
+    this.#leaving.add(left);
+    void left.finally(() => this.#leaving.delete(left));
+  }
+
+  #onChannelState(index: number, next: ChannelState): void {
+    const member = this.#members.get(index);
     if (member === undefined) return;
     const before = member.state;
     member.state = next;
     if (next === 'waiting') member.lostAt ??= Date.now();
     // Without a socket nothing is queued: all that its queues did meanwhile was missed, also before the very first one.
     if (next === 'open' && before === 'connecting') {
-      onGap(queuesOf(index), member.lostAt);
+      this.#onGap(queuesOf(this.#packing, index), member.lostAt);
       member.lostAt = null;
     }
-    sumUp();
+    this.#sumUp();
   }
 
-  function onSubscribed({ topics, rejections, socket: when }: Subscribed): void {
-    const rejected = new Map(rejections.map((rejection) => [rejection.topic, rejection]));
-    const fresh: string[] = [];
-    for (const topic of topics) {
-      const id = idOf.get(topic);
-      if (id === undefined) continue;
-      const rejection = rejected.get(topic);
-      if (rejection === undefined && subscriptions.get(id)?.subscription !== 'permitted') fresh.push(id);
-      note(id, rejection);
+  #onSubscribed(subscribed: Subscribed): void {
+    const fresh = this.#permissions.note(subscribed);
+    if (subscribed.socket === 'while' && fresh.length > 0) this.#onGap(fresh, null);
+    this.#permissions.measure();
+  }
+
+  #onGap(queueIds: readonly string[], fromMs: number | null): void {
+    this.#options.metrics.gaps.inc();
+    this.#options.onGap(queueIds, fromMs);
+  }
+
+  #sumUp(): void {
+    const states = [...this.#members.values()].map((member) => member.state);
+    for (const one of CHANNEL_STATES) {
+      this.#options.metrics.channels.set({ state: one }, states.filter((other) => other === one).length);
     }
-    if (when === 'while' && fresh.length > 0) onGap(fresh, null);
-    count();
+    if (states.every((one) => one === 'open' || one === 'replacing')) this.#enter('ready');
+    else if (this.#state !== 'starting') this.#enter('degraded');
   }
 
-  function note(queueId: string, rejection: Rejection | undefined): void {
-    const missingPermissions = rejection?.missingPermissions ?? [];
-    const before = subscriptions.get(queueId)?.subscription;
-    subscriptions.set(queueId, { subscription: rejection ? 'rejected' : 'permitted', missingPermissions });
-    if (rejection && before !== 'rejected') {
-      logger.error(
-        { queueId, missingPermissions, reason: rejection.reason },
-        'Genesys refuses the conversations of a queue: it is asked again, at least every minute',
-      );
-    }
+  #enter(next: ChannelSetState): void {
+    if (this.#state === next) return;
+    this.#state = next;
+    this.#options.onState(next);
   }
+}
 
-  function count(): void {
-    const all = [...subscriptions.values()];
-    metrics.subscribedQueues.set(all.filter(({ subscription }) => subscription === 'permitted').length);
-    metrics.refusedQueues.reset();
-    for (const { subscription, missingPermissions } of all) {
-      if (subscription !== 'rejected') continue;
-      for (const permission of missingPermissions.length === 0 ? ['unknown'] : missingPermissions) {
-        metrics.refusedQueues.inc({ permission });
-      }
-    }
-  }
+function queuesOf(packing: Packing, index: number): readonly string[] {
+  return [...packing].filter(([, place]) => place === index).map(([id]) => id);
+}
 
-  function open(index: number, topics: readonly string[]): void {
-    // Its first state is told while it starts: afterwards it is a member.
-    const channel = startChannel({
-      ...{ topics, rest, timings, logger, socket, onSubscribed },
-      onState: (next) => onChannelState(index, next),
-    });
-    members.set(index, { channel, state: channel.state, lostAt: null });
-    if (paused) channel.pause();
-  }
-
-  function close(index: number): void {
-    const member = members.get(index);
-    members.delete(index);
-    const left = member?.channel.stop();
-    if (left === undefined) return;
-    leaving.add(left);
-    void left.finally(() => leaving.delete(left));
-  }
-
-  return {
-    assign(queueIds) {
-      const { packing: next, left } = pack(packing, queueIds, room);
-      const before = packing;
-      packing = next;
-      for (const id of before.keys()) if (!next.has(id)) subscriptions.delete(id);
-      idOf.clear();
-      for (const id of next.keys()) idOf.set(queueTopic(id), id);
-      for (let index = 0; index < room.channels; index += 1) {
-        const queues = queuesOf(index);
-        const topics = queues.map(queueTopic);
-        const known = members.get(index);
-        if (queues.length === 0) close(index);
-        else if (known === undefined) open(index, topics);
-        else if (changed(index, queues)) known.channel.setTopics(topics);
-      }
-      count();
-      sumUp();
-      return left;
-
-      function changed(index: number, queues: readonly string[]): boolean {
-        const earlier = [...before].filter(([, place]) => place === index);
-        return earlier.length !== queues.length || earlier.some(([id]) => !next.has(id));
-      }
-    },
-    subscription: (queueId) => subscriptions.get(queueId) ?? PENDING,
-    state: () => state,
-    size: () => members.size,
-    pause() {
-      paused = true;
-      for (const { channel } of members.values()) channel.pause();
-    },
-    resume() {
-      paused = false;
-      for (const { channel } of members.values()) channel.resume();
-    },
-    async stop() {
-      for (const index of [...members.keys()]) close(index);
-      await Promise.all(leaving);
-      enter('stopped');
-    },
-  };
+function isOther(before: readonly string[], now: readonly string[]): boolean {
+  const kept = new Set(now);
+  return before.length !== now.length || before.some((id) => !kept.has(id));
 }

@@ -1,11 +1,12 @@
 import { messageOf, UsageError } from '../common';
 import type { Logger, Metrics } from '../ops';
-import { createChannelSet, type ChannelSetState, type QueueSubscription } from './channel-set';
+import { createChannelSet, type ChannelSetState } from './channel-set';
 import type { Frame } from './connection';
 import type { ControlFrame } from './control-frames';
 import { GenesysError } from './errors';
 import { pollNames, type NamesWanted } from './names';
 import type { Credentials } from './oauth';
+import type { QueueSubscription } from './queue-permissions';
 import { pollQueues } from './queue-poll';
 import { watchQueues, type QueueWatch } from './queue-watch';
 import { listQueues, type GenesysQueue } from './queues';
@@ -113,13 +114,13 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
 
   return {
     ready: () => channels.state() === 'ready',
-    state: channels.state,
+    state: () => channels.state(),
     queues: () => [...watch.queues().values()].map((queue) => ({ ...queue, ...channels.subscription(queue.id) })),
     heard: (conversationId, receivedAt) => reconciler?.heard(conversationId, receivedAt),
     wentBack: (conversationId, back) => reconciler?.wentBack(conversationId, back),
     toReconcile: () => reconciler?.pending() ?? 0,
-    pause: channels.pause,
-    resume: channels.resume,
+    pause: () => channels.pause(),
+    resume: () => channels.resume(),
     async stop() {
       stopping.abort();
       const stopped = channels.stop();

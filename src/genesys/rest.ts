@@ -2,12 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import { messageOf } from '../common';
 import type { Logger, Metrics } from '../ops';
-import { createBreaker } from './breaker';
-import { createBudget, type RateLimit, type Urgency } from './budget';
+import { createBreaker, type Breaker } from './breaker';
+import { createBudget, type Budget, type RateLimit, type Urgency } from './budget';
 import { readErrorAnswer } from './error-answer';
 import { GenesysError, isTransient } from './errors';
-import type { HttpAnswer, HttpRequest } from './http';
-import { createHttp } from './http';
+import { createHttp, type Http, type HttpAnswer, type HttpRequest } from './http';
 import type { Credentials, Tokens } from './oauth';
 import { createTokens } from './oauth';
 import type { GenesysUrls } from './regions';
@@ -55,101 +54,125 @@ const BREAK_AFTER = 10;
  * The API with one token: time-outs, bounded retries with jitter, `Retry-After` honoured, a 401 logs in again. A service
  * that does not answer at all is spared: requests then wait until a single one has got through again.
  */
-export function createRest({ urls, credentials, timings, metrics, logger }: RestOptions): Rest {
-  const stopping = new AbortController();
-  const http = createHttp({ timeoutMs: timings.requestTimeoutMs, signal: stopping.signal });
-  const tokens: Tokens = createTokens({ loginUrl: urls.loginUrl, credentials, http, onAnswer: count });
+export function createRest(options: RestOptions): Rest {
+  return new RestClient(options);
+}
 
-  const budget = createBudget({ signal: stopping.signal, backgroundEveryMs: timings.backgroundEveryMs });
-  const breaker = createBreaker({
-    failures: BREAK_AFTER,
-    baseMs: timings.breakBaseMs,
-    capMs: timings.breakCapMs,
-    onChange: (state) => {
-      if (state === 'open') logger.warn({ failures: BREAK_AFTER }, 'Genesys does not answer: requests pause');
-      else logger.info('Genesys answers again');
-    },
-  });
-  let clockOffsetMs = 0;
+class RestClient implements Rest {
+  readonly #options: RestOptions;
+  readonly #stopping = new AbortController();
+  readonly #http: Http;
+  readonly #tokens: Tokens;
+  readonly #budget: Budget;
+  readonly #breaker: Breaker;
+  #clockOffsetMs = 0;
 
-  function count(route: string, answer: HttpAnswer): void {
-    metrics.genesysRequests.inc({ route, status: String(answer.status) });
-    budget.told(answer);
-    const limit = budget.limit();
-    if (limit !== null) metrics.rateLimitRemaining.set(limit.remaining);
-    const serverTime = Date.parse(answer.header('date') ?? '');
-    if (!Number.isNaN(serverTime)) clockOffsetMs = serverTime - Date.now();
-  }
-
-  async function attempt<T>(request: RestRequest<T>): Promise<T> {
-    await budget.turn(request.urgency ?? 'now');
-    const pauseMs = breaker.pauseMs();
-    if (pauseMs > 0) throw spared(request, pauseMs);
-    request.onAttempt?.(Date.now());
-    try {
-      const answer = await exchange(request);
-      breaker.succeeded();
-      return answer;
-    } catch (error) {
-      // A refusal is an answer, too.
-      if (isOutage(error)) breaker.failed();
-      else breaker.succeeded();
-      throw error;
-    }
-  }
-
-  async function exchange<T>(request: RestRequest<T>): Promise<T> {
-    const token = await tokens.get();
-    const answer = await http.send({
-      method: request.method,
-      url: `${urls.apiUrl}${request.path}`,
-      route: request.route,
-      headers: { authorization: `Bearer ${token}`, accept: 'application/json', 'content-type': 'application/json' },
-      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+  constructor(options: RestOptions) {
+    const { urls, credentials, timings, logger } = options;
+    const { signal } = this.#stopping;
+    this.#options = options;
+    this.#http = createHttp({ timeoutMs: timings.requestTimeoutMs, signal });
+    this.#tokens = createTokens({
+      ...{ loginUrl: urls.loginUrl, credentials, http: this.#http },
+      onAnswer: (route, answer) => this.#count(route, answer),
     });
-    count(request.route, answer);
-    if (answer.status === 401) tokens.reject(token);
-    if (answer.status < 200 || answer.status > 299) throw refusalOf(request, answer);
-    return readAnswer(request, answer);
+    this.#budget = createBudget({ signal, backgroundEveryMs: timings.backgroundEveryMs });
+    this.#breaker = createBreaker({
+      failures: BREAK_AFTER,
+      baseMs: timings.breakBaseMs,
+      capMs: timings.breakCapMs,
+      onChange: (state) => {
+        if (state === 'open') logger.warn({ failures: BREAK_AFTER }, 'Genesys does not answer: requests pause');
+        else logger.info('Genesys answers again');
+      },
+    });
   }
 
-  async function send<T>(request: RestRequest<T>): Promise<T> {
+  async send<T>(request: RestRequest<T>): Promise<T> {
+    const { metrics, logger } = this.#options;
+    const { signal } = this.#stopping;
     let loggedInAgain = false;
     for (let tries = 1; ; tries += 1) {
       try {
-        return await attempt(request);
+        return await this.#attempt(request);
       } catch (error) {
-        if (error instanceof GenesysError && error.facts.status === null && !stopping.signal.aborted) {
+        if (error instanceof GenesysError && error.facts.status === null && !signal.aborted) {
           metrics.genesysRequests.inc({ route: request.route, status: 'none' });
         }
         const expired: boolean = isUnauthorized(error) && !loggedInAgain;
-        if (stopping.signal.aborted || tries >= ATTEMPTS || !(expired || isTransient(error))) throw error;
+        if (signal.aborted || tries >= ATTEMPTS || !(expired || isTransient(error))) throw error;
         loggedInAgain ||= expired;
-        const waitMs = expired ? 0 : pauseBefore(tries, error);
+        const waitMs = expired ? 0 : this.#pauseBefore(tries, error);
         logger.warn(
           { route: request.route, attempt: tries, waitMs: Math.round(waitMs), reason: messageOf(error) },
           'Genesys request repeated',
         );
-        await sleep(waitMs, undefined, { signal: stopping.signal });
+        await sleep(waitMs, undefined, { signal });
       }
     }
   }
 
-  function pauseBefore(tries: number, error: unknown): number {
+  limit(): RateLimit | null {
+    return this.#budget.limit();
+  }
+
+  clockOffsetMs(): number {
+    return this.#clockOffsetMs;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#http.stop();
+  }
+
+  async #attempt<T>(request: RestRequest<T>): Promise<T> {
+    await this.#budget.turn(request.urgency ?? 'now');
+    const pauseMs = this.#breaker.pauseMs();
+    if (pauseMs > 0) throw spared(request, pauseMs);
+    request.onAttempt?.(Date.now());
+    try {
+      const answer = await this.#exchange(request);
+      this.#breaker.succeeded();
+      return answer;
+    } catch (error) {
+      // A refusal is an answer, too.
+      if (isOutage(error)) this.#breaker.failed();
+      else this.#breaker.succeeded();
+      throw error;
+    }
+  }
+
+  async #exchange<T>(request: RestRequest<T>): Promise<T> {
+    const token = await this.#tokens.get();
+    const answer = await this.#http.send({
+      method: request.method,
+      url: `${this.#options.urls.apiUrl}${request.path}`,
+      route: request.route,
+      headers: { authorization: `Bearer ${token}`, accept: 'application/json', 'content-type': 'application/json' },
+      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+    });
+    this.#count(request.route, answer);
+    if (answer.status === 401) this.#tokens.reject(token);
+    if (answer.status < 200 || answer.status > 299) throw refusalOf(request, answer);
+    return readAnswer(request, answer);
+  }
+
+  #count(route: string, answer: HttpAnswer): void {
+    const { metrics } = this.#options;
+    metrics.genesysRequests.inc({ route, status: String(answer.status) });
+    this.#budget.told(answer);
+    const limit = this.#budget.limit();
+    if (limit !== null) metrics.rateLimitRemaining.set(limit.remaining);
+    const serverTime = Date.parse(answer.header('date') ?? '');
+    if (!Number.isNaN(serverTime)) this.#clockOffsetMs = serverTime - Date.now();
+  }
+
+  #pauseBefore(tries: number, error: unknown): number {
+    const { timings } = this.#options;
     const jitter = backoffMs(tries, timings.retryBaseMs, timings.retryCapMs);
     const asked = error instanceof GenesysError ? error.facts.retryAfterMs : null;
     return asked === null ? jitter : asked + Math.random() * timings.retryBaseMs;
   }
-
-  return {
-    send,
-    limit: budget.limit,
-    clockOffsetMs: () => clockOffsetMs,
-    async stop() {
-      stopping.abort();
-      await http.stop();
-    },
-  };
 }
 
 /** No answer, or the service's own trouble. */

@@ -28,3 +28,12 @@ export function waitMs(asked: number): number {
 export function timerMs(ms: number): number {
   return Math.min(LONGEST_TIMER_MS, Math.max(0, ms));
 }
+
+/** A wait that can be given up. */
+export function startTimer(waitMs: number): { readonly due: Promise<'time'>; cancel(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  const due = new Promise<'time'>((resolve) => {
+    timer = setTimeout(resolve, timerMs(waitMs), 'time');
+  });
+  return { due, cancel: () => clearTimeout(timer) };
+}

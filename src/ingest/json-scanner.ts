@@ -60,136 +60,157 @@ const isScalar = (byte: number): boolean =>
 
 /** @param deepest objects and arrays within one another; more is an error */
 export function createJsonScanner(deepest: number): JsonScanner {
-  const containers: number[] = [];
-  let expect = Expect.Top;
-  let isKey = false;
-  let at = 0;
-  let began: number | null = null;
-  let found: Found[] = [];
+  return new Scanner(deepest);
+}
 
-  /** The top, or the inside of an array at the top. */
-  const isAtTop = (): boolean => containers.length === 0 || (containers.length === 1 && containers[0] === ARRAY);
-  const fail = (): void => void (expect = Expect.Failed);
-  const beginValue = (): void => {
-    if (isAtTop()) began = at;
-  };
-  const endValue = (): void => {
-    if (isAtTop() && began !== null) {
-      found.push({ from: began, to: at + 1, isElement: containers.length === 1 });
-      began = null;
+class Scanner implements JsonScanner {
+  readonly #containers: number[] = [];
+  #expect = Expect.Top;
+  #isKey = false;
+  #at = 0;
+  #began: number | null = null;
+  #found: Found[] = [];
+
+  constructor(private readonly deepest: number) {}
+
+  feed(bytes: Uint8Array): void {
+    for (let index = 0; index < bytes.length && this.#expect !== Expect.Failed; index++, this.#at++) {
+      this.#step(bytes[index] as number);
     }
-    expect = containers.length === 0 ? Expect.Top : Expect.CommaOrEnd;
-  };
-  const open = (kind: number): void => {
-    // An array at the top is none itself: its elements are.
-    if (containers.length > 0 || kind === OBJECT) beginValue();
-    containers.push(kind);
-    if (containers.length > deepest) fail();
-    else expect = kind === OBJECT ? Expect.KeyOrEnd : Expect.ValueOrEnd;
-  };
-  const close = (kind: number): void => {
-    if (containers.pop() !== kind) fail();
-    else if (containers.length === 0 && kind === ARRAY) expect = Expect.Top;
-    else endValue();
-  };
+  }
 
-  const beginAny = (byte: number): void => {
-    if (byte === OPEN_OBJECT) open(OBJECT);
-    else if (byte === OPEN_ARRAY) open(ARRAY);
-    else if (byte === QUOTE) {
-      beginValue();
-      isKey = false;
-      expect = Expect.Text;
-    } else if (isScalar(byte)) {
-      beginValue();
-      expect = Expect.Scalar;
-    } else fail();
-  };
+  take(): readonly Found[] {
+    const taken = this.#found;
+    this.#found = [];
+    return taken;
+  }
 
-  const inText = (byte: number): void => {
-    if (byte === BACKSLASH) expect = Expect.Escape;
-    else if (byte < SPACE) fail();
-    else if (byte === QUOTE) {
-      if (isKey) expect = Expect.Colon;
-      else endValue();
-    }
-  };
+  state(): ScanState {
+    if (this.#expect === Expect.Failed) return 'failed';
+    if (this.#expect === Expect.Text || this.#expect === Expect.Escape) return 'in-text';
+    return this.#expect === Expect.Top ? 'between' : 'open';
+  }
 
-  const afterValue = (byte: number): void => {
-    const isObject = containers[containers.length - 1] === OBJECT;
-    if (byte === COMMA) expect = isObject ? Expect.Key : Expect.Value;
-    else if (byte === CLOSE_OBJECT) close(OBJECT);
-    else if (byte === CLOSE_ARRAY) close(ARRAY);
-    else if (!isSpace(byte)) fail();
-  };
+  openedAt(): number | null {
+    return this.#began;
+  }
 
-  const step = (byte: number): void => {
-    switch (expect) {
+  #step(byte: number): void {
+    switch (this.#expect) {
       case Expect.Text:
-        inText(byte);
+        this.#inText(byte);
         return;
       case Expect.Escape:
-        expect = byte < SPACE ? Expect.Failed : Expect.Text;
+        this.#expect = byte < SPACE ? Expect.Failed : Expect.Text;
         return;
       case Expect.Scalar:
         if (isScalar(byte)) return;
-        at -= 1;
-        endValue();
-        at += 1;
-        step(byte);
+        this.#at -= 1;
+        this.#endValue();
+        this.#at += 1;
+        this.#step(byte);
         return;
       case Expect.CommaOrEnd:
-        afterValue(byte);
+        this.#afterValue(byte);
         return;
       case Expect.Failed:
         return;
       default:
-        if (!isSpace(byte)) begin(byte);
+        if (!isSpace(byte)) this.#begin(byte);
     }
-  };
+  }
 
-  const begin = (byte: number): void => {
-    switch (expect) {
+  #begin(byte: number): void {
+    switch (this.#expect) {
       case Expect.Top:
         // Of texts and numbers nobody could tell where they end.
-        if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) beginAny(byte);
-        else fail();
+        if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) this.#beginAny(byte);
+        else this.#fail();
         return;
       case Expect.ValueOrEnd:
-        if (byte === CLOSE_ARRAY) close(ARRAY);
-        else beginAny(byte);
+        if (byte === CLOSE_ARRAY) this.#close(ARRAY);
+        else this.#beginAny(byte);
         return;
       case Expect.KeyOrEnd:
       case Expect.Key:
         if (byte === QUOTE) {
-          isKey = true;
-          expect = Expect.Text;
-        } else if (byte === CLOSE_OBJECT && expect === Expect.KeyOrEnd) close(OBJECT);
-        else fail();
+          this.#isKey = true;
+          this.#expect = Expect.Text;
+        } else if (byte === CLOSE_OBJECT && this.#expect === Expect.KeyOrEnd) this.#close(OBJECT);
+        else this.#fail();
         return;
       case Expect.Colon:
-        if (byte === COLON) expect = Expect.Value;
-        else fail();
+        if (byte === COLON) this.#expect = Expect.Value;
+        else this.#fail();
         return;
       default:
-        beginAny(byte);
+        this.#beginAny(byte);
     }
-  };
+  }
 
-  return {
-    feed(bytes) {
-      for (let index = 0; index < bytes.length && expect !== Expect.Failed; index++, at++) step(bytes[index] as number);
-    },
-    take() {
-      const taken = found;
-      found = [];
-      return taken;
-    },
-    state() {
-      if (expect === Expect.Failed) return 'failed';
-      if (expect === Expect.Text || expect === Expect.Escape) return 'in-text';
-      return expect === Expect.Top ? 'between' : 'open';
-    },
-    openedAt: () => began,
-  };
+  #beginAny(byte: number): void {
+    if (byte === OPEN_OBJECT) this.#open(OBJECT);
+    else if (byte === OPEN_ARRAY) this.#open(ARRAY);
+    else if (byte === QUOTE) {
+      this.#beginValue();
+      this.#isKey = false;
+      this.#expect = Expect.Text;
+    } else if (isScalar(byte)) {
+      this.#beginValue();
+      this.#expect = Expect.Scalar;
+    } else this.#fail();
+  }
+
+  #inText(byte: number): void {
+    if (byte === BACKSLASH) this.#expect = Expect.Escape;
+    else if (byte < SPACE) this.#fail();
+    else if (byte === QUOTE) {
+      if (this.#isKey) this.#expect = Expect.Colon;
+      else this.#endValue();
+    }
+  }
+
+  #afterValue(byte: number): void {
+    const isObject = this.#containers[this.#containers.length - 1] === OBJECT;
+    if (byte === COMMA) this.#expect = isObject ? Expect.Key : Expect.Value;
+    else if (byte === CLOSE_OBJECT) this.#close(OBJECT);
+    else if (byte === CLOSE_ARRAY) this.#close(ARRAY);
+    else if (!isSpace(byte)) this.#fail();
+  }
+
+  #beginValue(): void {
+    if (this.#isAtTop()) this.#began = this.#at;
+  }
+
+  #endValue(): void {
+    if (this.#isAtTop() && this.#began !== null) {
+      this.#found.push({ from: this.#began, to: this.#at + 1, isElement: this.#containers.length === 1 });
+      this.#began = null;
+    }
+    this.#expect = this.#containers.length === 0 ? Expect.Top : Expect.CommaOrEnd;
+  }
+
+  #open(kind: number): void {
+    // An array at the top is none itself: its elements are.
+    if (this.#containers.length > 0 || kind === OBJECT) this.#beginValue();
+    this.#containers.push(kind);
+    if (this.#containers.length > this.deepest) this.#fail();
+    else this.#expect = kind === OBJECT ? Expect.KeyOrEnd : Expect.ValueOrEnd;
+  }
+
+  #close(kind: number): void {
+    if (this.#containers.pop() !== kind) this.#fail();
+    else if (this.#containers.length === 0 && kind === ARRAY) this.#expect = Expect.Top;
+    else this.#endValue();
+  }
+
+  #fail(): void {
+    this.#expect = Expect.Failed;
+  }
+
+  /** The top, or the inside of an array at the top. */
+  #isAtTop(): boolean {
+    const { length } = this.#containers;
+    return length === 0 || (length === 1 && this.#containers[0] === ARRAY);
+  }
 }

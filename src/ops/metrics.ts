@@ -1,6 +1,6 @@
 import { Counter, Registry } from 'prom-client';
 import { NAME_KINDS } from '../common';
-import { allSeries, createMetricBuilder, type MetricRole } from './metric-builder';
+import { allSeries, createMetricBuilder, type MetricBuilder, type MetricRole } from './metric-builder';
 
 /**
  * Every metric of queuefold, in one place: docs/reference/metrics.md is made from it (`npm run docs`). Base units; the values of a
@@ -52,18 +52,36 @@ const MOST_ZEROS = 20;
 /** A registry of its own for each process (and each test): nothing global. */
 export function createMetrics() {
   const all = createMetricBuilder();
-  const bridge = all.of('bridge');
-  const fold = all.of('fold');
-  const sink = all.of('sink');
-  const board = all.of('board');
-  const writers = all.of('bridge', 'fold', 'sink');
-  const readers = all.of('fold', 'sink');
   const { registry, definitions } = all;
-
   const metrics = {
     buildInfo: all.gauge('build_info', 'The version that runs; always 1', { version: { bounded: 'one a process' } }),
+    ...bridgeMetrics(all.of('bridge')),
+    ...foldMetrics(all.of('fold')),
+    ...readerMetrics(all.of('fold', 'sink')),
+    ...sinkMetrics(all.of('sink')),
+    ...boardMetrics(all.of('board')),
+    ...sharedMetrics(all, all.of('bridge', 'fold', 'sink')),
+  };
+  const { deadLetters } = metrics;
 
-    // bridge
+  return {
+    ...metrics,
+    registry,
+    definitions,
+    /** What a process with these roles serves: their metrics and its own, with zeros for what may come to be counted. */
+    served: (roles: readonly MetricRole[]): Registry => {
+      const served = servedOf(all, roles);
+      for (const role of roles) {
+        if (role === 'board') continue; // It writes nothing.
+        for (const reason of DEAD_LETTER_REASONS[role]) deadLetters.inc({ stage: role, reason }, 0);
+      }
+      return served;
+    },
+  };
+}
+
+function bridgeMetrics(bridge: MetricBuilder) {
+  return {
     notifications: bridge.counter('bridge_notifications_total', 'Frames received from Genesys, by kind', {
       kind: ['notification', 'heartbeat', 'pong', 'closing', 'gone', 'result'],
     }),
@@ -161,8 +179,11 @@ export function createMetrics() {
       'genesys_rate_limit_remaining',
       'Requests left in the running minute, as Genesys says',
     ),
+  };
+}
 
-    // fold
+function foldMetrics(fold: MetricBuilder) {
+  return {
     foldEvents: fold.counter('fold_events_total', 'Events folded, by outcome', {
       outcome: ['folded', 'duplicate', 'after-the-end', 'unknown-gone', 'too-large', 'dead-letter'],
     }),
@@ -202,16 +223,23 @@ export function createMetrics() {
     foldTasks: fold.gauge('fold_tasks', 'Tasks of this process, by state', {
       state: ['ASSIGNED', 'FENCING', 'RESTORING', 'RUNNING', 'CLOSED'],
     }),
+  };
+}
 
-    // Kafka
+/** Of the members of consumer groups. */
+function readerMetrics(readers: MetricBuilder) {
+  return {
     consumerLag: readers.gauge('kafka_consumer_lag_records', 'Records of an owned partition not yet processed', {
       group: GROUP,
       topic: TOPIC,
       partition: PARTITION,
     }),
     rebalances: readers.counter('kafka_rebalances_total', 'Assignments received', { group: GROUP }),
+  };
+}
 
-    // sink
+function sinkMetrics(sink: MetricBuilder) {
+  return {
     sinkRows: sink.counter('sink_rows_total', 'Rows inserted, by table', { table: SINK_TABLES }),
     sinkBatches: sink.counter('sink_batches_total', 'Batches begun, by what triggered them', {
       trigger: ['rows', 'bytes', 'time', 'stop'],
@@ -236,8 +264,11 @@ export function createMetrics() {
       'cleanup_last_success_timestamp_seconds',
       'When the state table was last cleaned up, or this sink began to have to: only the one with partition 0',
     ),
+  };
+}
 
-    // board
+function boardMetrics(board: MetricBuilder) {
+  return {
     boardViewers: board.gauge('board_viewers', 'Pages that are connected to this board', {}),
     boardSentBytes: board.counter(
       'board_sent_bytes_total',
@@ -254,8 +285,11 @@ export function createMetrics() {
       'Records of the topics that the board could not read and left out, by reason',
       { reason: UNREADABLE },
     ),
+  };
+}
 
-    // across
+function sharedMetrics(all: MetricBuilder, writers: MetricBuilder) {
+  return {
     deadLetters: writers.counter('dead_letters_total', 'Records sent to the dead letters, by stage and reason', {
       stage: ['bridge', 'fold', 'sink'],
       reason: [
@@ -283,29 +317,19 @@ export function createMetrics() {
       { stage: ['kafka', 'state', 'store', 'visits'], partition: { bounded: 'partitions; empty for kafka' } },
     ),
   };
+}
 
-  return {
-    ...metrics,
-    registry,
-    definitions,
-    /** What a process with these roles serves: their metrics and its own, with zeros for what may come to be counted. */
-    served: (roles: readonly MetricRole[]): Registry => {
-      const served = new Registry();
-      const own = new Map(definitions.map((definition) => [definition.name, definition]));
-      for (const metric of registry.getMetricsAsArray()) {
-        const definition = own.get(metric.name);
-        if (definition !== undefined && !definition.roles.some((role) => roles.includes(role))) continue;
-        const made = registry.getSingleMetric(metric.name);
-        if (made === undefined) continue;
-        served.registerMetric(made);
-        if (definition === undefined || !(made instanceof Counter)) continue;
-        for (const series of allSeries(definition, MOST_ZEROS) ?? []) made.inc(series, 0);
-      }
-      for (const role of roles) {
-        if (role === 'board') continue; // It writes nothing.
-        for (const reason of DEAD_LETTER_REASONS[role]) metrics.deadLetters.inc({ stage: role, reason }, 0);
-      }
-      return served;
-    },
-  };
+function servedOf({ registry, definitions }: MetricBuilder, roles: readonly MetricRole[]): Registry {
+  const served = new Registry();
+  const own = new Map(definitions.map((definition) => [definition.name, definition]));
+  for (const metric of registry.getMetricsAsArray()) {
+    const definition = own.get(metric.name);
+    if (definition !== undefined && !definition.roles.some((role) => roles.includes(role))) continue;
+    const made = registry.getSingleMetric(metric.name);
+    if (made === undefined) continue;
+    served.registerMetric(made);
+    if (definition === undefined || !(made instanceof Counter)) continue;
+    for (const series of allSeries(definition, MOST_ZEROS) ?? []) made.inc(series, 0);
+  }
+  return served;
 }

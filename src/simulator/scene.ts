@@ -31,26 +31,75 @@ export interface World {
   leaveBacklog(): void;
 }
 
-export type Scene = ReturnType<typeof createScene>;
+/** What a scene changes the conversation with. */
+export interface SceneTools {
+  readonly random: Random;
+  readonly personal: PersonalData;
+  readonly later: (delayMs: number, action: () => void) => void;
+}
 
 /** The verbs of what people do; each changes the model at the present virtual time. */
-export function createScene(
-  world: World,
-  conversation: Conversation,
-  tools: { random: Random; personal: PersonalData; later: (delayMs: number, action: () => void) => void },
-) {
-  const { random, personal, later } = tools;
-  const facts: Facts = drawFacts(random, personal, world.now());
-  const attributes = personal.attributes();
+export class Scene {
+  readonly facts: Facts;
+  readonly random: Random;
+  readonly #personal: PersonalData;
+  readonly #attributes: ReturnType<PersonalData['attributes']>;
 
-  function join(
+  constructor(
+    private readonly world: World,
+    readonly conversation: Conversation,
+    private readonly tools: SceneTools,
+  ) {
+    this.random = tools.random;
+    this.#personal = tools.personal;
+    this.facts = drawFacts(this.random, this.#personal, world.now());
+    this.#attributes = this.#personal.attributes();
+  }
+
+  get parkAtLeastMs(): number {
+    return this.world.parkAtLeastMs;
+  }
+
+  now(): number {
+    return this.world.now();
+  }
+
+  note(behaviour: Behaviour): void {
+    this.world.note(behaviour);
+  }
+
+  enterBacklog(): boolean {
+    return this.world.enterBacklog();
+  }
+
+  leaveBacklog(): void {
+    this.world.leaveBacklog();
+  }
+
+  later(delayMs: number, action: () => void): void {
+    this.tools.later(delayMs, action);
+  }
+
+  touch(party: Party): void {
+    party.version += 1;
+  }
+
+  someQueue(otherThan: string | null = null): string {
+    return this.#anotherOf(this.world.queueIds, otherThan);
+  }
+
+  someAgent(otherThan: string | null = null): string {
+    return this.#anotherOf(this.world.agentIds, otherThan);
+  }
+
+  join(
     purpose: Purpose,
     more: Partial<Pick<Party, 'userId' | 'queueId' | 'skills' | 'supervises' | 'consultsAbout'>>,
   ): Party {
     const party: Party = {
-      id: random.uuid(),
+      id: this.random.uuid(),
       purpose,
-      joinedAt: world.now(),
+      joinedAt: this.world.now(),
       userId: null,
       queueId: null,
       skills: [],
@@ -61,74 +110,79 @@ export function createScene(
       connectedAt: null,
       endedAt: null,
       legs: [],
-      extra: partyNoise(purpose),
+      extra: this.#partyNoise(purpose),
       version: 0,
     };
-    conversation.parties.push(party);
+    this.conversation.parties.push(party);
     return party;
   }
 
-  function partyNoise(purpose: Purpose): Record<string, unknown> {
+  #partyNoise(purpose: Purpose): Record<string, unknown> {
     const person = purpose === 'customer' || purpose === 'external' || purpose === 'agent' || purpose === 'user';
     const isCustomer = purpose === 'customer' || purpose === 'external';
     return {
-      ...(person ? { name: personal.person() } : {}),
-      ...(isCustomer ? { address: personal.phone(), externalContactId: personal.personId() } : {}),
+      ...(person ? { name: this.#personal.person() } : {}),
+      ...(isCustomer ? { address: this.#personal.phone(), externalContactId: this.#personal.personId() } : {}),
       ...(purpose === 'agent' ? { alertingTimeoutMs: 30_000, wrapupPrompt: 'optional', mediaRoles: ['full'] } : {}),
       wrapupRequired: false,
       wrapupExpected: purpose === 'agent',
-      attributes: purpose === 'customer' || purpose === 'acd' ? attributes : {},
+      attributes: purpose === 'customer' || purpose === 'acd' ? this.#attributes : {},
       additionalProperties: {},
     };
   }
 
-  function open(party: Party, options: LegOptions): Leg {
-    const leg = makeLeg({ facts, random, personal }, party, world.now(), options);
+  open(party: Party, options: LegOptions): Leg {
+    const leg = makeLeg(
+      { facts: this.facts, random: this.random, personal: this.#personal },
+      party,
+      this.world.now(),
+      options,
+    );
     party.legs.push(leg);
     // Recordings have participants without a connectedTime of their own: then the leg's counts.
-    if (leg.connectedAt !== null && random.chance(0.9)) party.connectedAt ??= leg.connectedAt;
+    if (leg.connectedAt !== null && this.random.chance(0.9)) party.connectedAt ??= leg.connectedAt;
     party.version += 1;
     return leg;
   }
 
-  function connect(party: Party, leg: Leg): void {
+  connect(party: Party, leg: Leg): void {
     leg.state = 'connected';
-    leg.connectedAt ??= world.now();
+    leg.connectedAt ??= this.world.now();
     party.connectedAt ??= leg.connectedAt;
     party.version += 1;
   }
 
-  function end(party: Party, leg: Leg, disconnectType: string): void {
+  end(party: Party, leg: Leg, disconnectType: string): void {
     if (leg.ended) return;
     leg.ended = true;
     leg.state = leg.medium === 'call' ? 'terminated' : 'disconnected';
-    leg.disconnectedAt = world.now();
+    leg.disconnectedAt = this.world.now();
     leg.disconnectType = disconnectType;
-    if (party.legs.every((one) => one.ended)) party.endedAt = world.now();
+    if (party.legs.every((one) => one.ended)) party.endedAt = this.world.now();
     party.version += 1;
   }
 
-  function endParty(party: Party, disconnectType: string): void {
-    for (const leg of party.legs) end(party, leg, disconnectType);
+  endParty(party: Party, disconnectType: string): void {
+    for (const leg of party.legs) this.end(party, leg, disconnectType);
   }
 
   /** An agent's leg ends and after-call work begins; it completes by itself, with a wrap-up code and a note. */
-  function endWithWork(party: Party, leg: Leg, disconnectType: string): void {
-    end(party, leg, disconnectType);
-    if (random.chance(0.15)) {
-      leg.work = { state: random.pick(['notApplicable', 'skipped']), startedAt: null, endedAt: null };
-      world.note('no-after-call-work');
+  endWithWork(party: Party, leg: Leg, disconnectType: string): void {
+    this.end(party, leg, disconnectType);
+    if (this.random.chance(0.15)) {
+      leg.work = { state: this.random.pick(['notApplicable', 'skipped']), startedAt: null, endedAt: null };
+      this.world.note('no-after-call-work');
       return;
     }
-    const work = { state: 'pending', startedAt: world.now(), endedAt: null as number | null };
+    const work = { state: 'pending', startedAt: this.world.now(), endedAt: null as number | null };
     leg.work = work;
-    world.note('after-call-work');
-    later(random.integer(4_000, 45_000), () => {
+    this.world.note('after-call-work');
+    this.later(this.random.integer(4_000, 45_000), () => {
       work.state = 'complete';
-      work.endedAt = world.now();
+      work.endedAt = this.world.now();
       const wrapup = {
-        code: random.uuid(),
-        notes: personal.sentence(),
+        code: this.random.uuid(),
+        notes: this.#personal.sentence(),
         tags: [],
         durationSeconds: Math.round((work.endedAt - work.startedAt) / 1_000),
         endTime: new Date(work.endedAt).toISOString(),
@@ -136,76 +190,62 @@ export function createScene(
       leg.extra['wrapup'] = wrapup;
       party.extra['wrapup'] = wrapup;
       party.version += 1;
-      world.note('wrap-up');
+      this.world.note('wrap-up');
     });
   }
 
   /** An acd participant in a queue, on it until an agent answers. */
-  function enterQueue(wanted: string, options: LegOptions, consultsAbout: string | null = null): Party {
+  enterQueue(wanted: string, options: LegOptions, consultsAbout: string | null = null): Party {
     // It may have been removed since it was chosen.
-    const queueId = world.queueIds.includes(wanted) ? wanted : random.pick(world.queueIds);
-    const skills = random.chance(0.6)
-      ? Array.from({ length: random.integer(1, 3) }, () => random.pick(world.skillIds))
+    const queueId = this.world.queueIds.includes(wanted) ? wanted : this.random.pick(this.world.queueIds);
+    const skills = this.random.chance(0.6)
+      ? Array.from({ length: this.random.integer(1, 3) }, () => this.random.pick(this.world.skillIds))
       : [];
-    const acd = join('acd', { queueId, skills, consultsAbout });
-    open(acd, options);
-    if (!conversation.queueIds.includes(queueId)) conversation.queueIds.push(queueId);
+    const acd = this.join('acd', { queueId, skills, consultsAbout });
+    this.open(acd, options);
+    if (!this.conversation.queueIds.includes(queueId)) this.conversation.queueIds.push(queueId);
     return acd;
   }
 
-  function supervise(how: Supervision, target: Party, medium: Medium): Party {
-    const party = join('user', { userId: random.pick(world.supervisorIds), supervises: { how, partyId: target.id } });
-    if (how === 'screenMonitored') party.extra['screenMonitorings'] = [secondary('AgentLevel')];
-    else open(party, { medium, state: 'connected' });
+  supervise(how: Supervision, target: Party, medium: Medium): Party {
+    const party = this.join('user', {
+      userId: this.random.pick(this.world.supervisorIds),
+      supervises: { how, partyId: target.id },
+    });
+    if (how === 'screenMonitored') party.extra['screenMonitorings'] = [this.secondary('AgentLevel')];
+    else this.open(party, { medium, state: 'connected' });
     party.version += 1;
     return party;
   }
 
   /** A session of a medium that the table has no value for. */
-  function secondary(monitoringType: string): Record<string, unknown> {
-    const at = new Date(world.now()).toISOString();
-    return { id: random.uuid(), state: 'connected', connectedTime: at, provider: 'PureCloud', monitoringType };
+  secondary(monitoringType: string): Record<string, unknown> {
+    const at = new Date(this.world.now()).toISOString();
+    return { id: this.random.uuid(), state: 'connected', connectedTime: at, provider: 'PureCloud', monitoringType };
   }
 
-  function say(party: Party, leg: Leg, status: string): Message {
-    const media = random.chance(0.2)
-      ? [{ id: random.uuid(), url: personal.url('media'), mediaType: 'image/png', name: personal.person() }]
+  say(party: Party, leg: Leg, status: string): Message {
+    const media = this.random.chance(0.2)
+      ? [
+          {
+            id: this.random.uuid(),
+            url: this.#personal.url('media'),
+            mediaType: 'image/png',
+            name: this.#personal.person(),
+          },
+        ]
       : [];
     const message: Message = {
-      sentAt: world.now(),
+      sentAt: this.world.now(),
       status,
-      extra: { messageId: random.uuid(), messageSegmentCount: 1, media, stickers: [] },
+      extra: { messageId: this.random.uuid(), messageSegmentCount: 1, media, stickers: [] },
     };
     leg.messages.push(message);
     party.version += 1;
     return message;
   }
 
-  const anotherOf = (ids: readonly string[], taken: string | null): string =>
-    random.pick(ids.length > 1 ? ids.filter((id) => id !== taken) : ids);
-
-  return {
-    conversation,
-    facts,
-    random,
-    join,
-    open,
-    connect,
-    end,
-    endParty,
-    endWithWork,
-    enterQueue,
-    supervise,
-    secondary,
-    say,
-    later,
-    now: world.now,
-    note: world.note,
-    enterBacklog: world.enterBacklog,
-    leaveBacklog: world.leaveBacklog,
-    parkAtLeastMs: world.parkAtLeastMs,
-    touch: (party: Party): void => void (party.version += 1),
-    someQueue: (otherThan: string | null = null): string => anotherOf(world.queueIds, otherThan),
-    someAgent: (otherThan: string | null = null): string => anotherOf(world.agentIds, otherThan),
-  };
+  #anotherOf(ids: readonly string[], taken: string | null): string {
+    return this.random.pick(ids.length > 1 ? ids.filter((id) => id !== taken) : ids);
+  }
 }

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { BehaviourCounts } from '../behaviours';
 import { faultRoutes } from '../faults/control';
@@ -11,8 +11,7 @@ import type { Queue } from '../roster';
 import type { Truth } from '../truth';
 import { createAccess } from './access';
 import { apiRoutes } from './api';
-import type { Channel } from './channels';
-import { createChannels } from './channels';
+import { type Channel, Channels } from './channels';
 import { controlRoutes } from './control';
 import { createDelivery } from './delivery';
 import type { Route } from './http';
@@ -110,7 +109,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     now: clock,
   });
   const topics = createTopics({ hasQueue: organisation.hasQueue, missingPermissions: options.missingPermissions });
-  const channels = createChannels({
+  const channels = new Channels({
     lifetimeMs: options.channelLifetimeMs ?? times.channelLifetimeMs,
     breaches,
     now: clock,
@@ -119,7 +118,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
 
   const meddling = createMeddling();
   let skewMs = 0;
-  const delivery = createDelivery(channels.publish);
+  const delivery = createDelivery((topic, text) => channels.publish(topic, text));
   const levers: Levers = {
     organisation,
     channels,
@@ -139,7 +138,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     { method: 'POST', path: '/oauth/token', handle: meddling.around(access.token) },
     ...apiRoutes({
       ...{ organisation, access, channels, meddling },
-      streamingUrl: () => `ws://${address()}`,
+      streamingUrl: () => `ws://${address}`,
       skewMs: () => skewMs,
       aheadMs: () => player.aheadMs(),
     }),
@@ -148,12 +147,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   ];
 
   const server = createServer(createRequestListener(host, routes));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port ?? 0, host, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  const address = (): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const address = await listen(server, host, options.port ?? 0);
   const sockets = serveSockets({ server, host, channels, heartbeatMs: options.heartbeatMs ?? times.heartbeatMs });
   const player = play(organisation, { speed, clock, startAt }, delivery.send);
   if (options.startPaused === true) player.pause();
@@ -163,8 +157,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       : runFaultPlansForEver(faults, { seed: options.faultsSeed, slotMs: times.windowMs });
 
   return {
-    loginUrl: `http://${address()}`,
-    apiUrl: `http://${address()}`,
+    loginUrl: `http://${address}`,
+    apiUrl: `http://${address}`,
     clientId,
     clientSecret,
     queues: organisation.queues,
@@ -173,7 +167,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     removeQueue: organisation.removeQueue,
     truth: organisation.truth,
     behaviours: organisation.behaviours,
-    channels: channels.list,
+    channels: () => channels.list(),
     limits: () => ({ ...breaches }),
     pause: player.pause,
     resume: player.resume,
@@ -193,4 +187,14 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+/** @returns host and port, as URLs have them */
+async function listen(server: Server, host: string, wanted: number): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(wanted, host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

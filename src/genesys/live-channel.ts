@@ -1,0 +1,119 @@
+import { openConnection, type Connection, type ConnectionOptions } from './connection';
+import { isTransient } from './errors';
+import type { Rest } from './rest';
+import { createChannel, subscribe, type NotificationChannel, type Rejection } from './subscriptions';
+import type { Timings } from './timings';
+
+/** A notification channel with its socket. */
+export interface LiveChannel {
+  readonly channel: NotificationChannel;
+  readonly connection: Connection;
+  /** Those that were permitted. */
+  topics: ReadonlySet<string>;
+}
+
+export interface Subscribed {
+  readonly topics: readonly string[];
+  readonly rejections: readonly Rejection[];
+  /** `before`: the socket opens afterwards; `while`: it was open already, and these topics were not on it. */
+  readonly socket: 'before' | 'while';
+}
+
+export interface SubscriberOptions {
+  readonly rest: Rest;
+  /** After each subscription. */
+  readonly onSubscribed: (subscribed: Subscribed) => void;
+}
+
+export interface OpenerOptions extends SubscriberOptions {
+  readonly timings: Timings;
+  readonly socket: Pick<ConnectionOptions, 'maxFrameBytes' | 'onFrame' | 'onAny'>;
+}
+
+/** Another channel is taken after so many failures with the same one. */
+const TRIES_PER_CHANNEL = 3;
+
+/** Opens channels with their sockets, and pauses and resumes all sockets that it has opened. */
+export class ChannelOpener {
+  readonly #connections = new Set<Connection>();
+  #pausedAt: number | null = null;
+  /** A channel without a socket, to be used next: channels are few, and its subscriptions are still there. */
+  #spare: NotificationChannel | null = null;
+
+  constructor(
+    private readonly options: OpenerOptions,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /**
+   * Subscribes before the socket opens, so that nothing falls between the two.
+   * @param wanted the topics, asked for when the channel is there
+   * @param failures how many attempts have failed before
+   */
+  async open(wanted: () => readonly string[], failures: number): Promise<LiveChannel> {
+    const { rest, socket, timings } = this.options;
+    try {
+      this.#spare ??= await createChannel(rest);
+      const channel = this.#spare;
+      const topics = wanted();
+      const permitted = await subscribeTo(this.options, { channel, topics, how: 'before' });
+      const connection = await openConnection({
+        ...{ ...socket, timings, signal: this.signal },
+        connectUri: channel.connectUri,
+      });
+      this.#connections.add(connection);
+      void connection.ended.then(() => this.#connections.delete(connection));
+      if (this.#pausedAt !== null) connection.pause();
+      this.#spare = null;
+      return { channel: renewed(channel), connection, topics: permitted };
+    } catch (error) {
+      if (!isTransient(error) || failures % TRIES_PER_CHANNEL === TRIES_PER_CHANNEL - 1) this.#spare = null;
+      throw error;
+    }
+  }
+
+  /** Its socket has ended, and the channel lives on. */
+  reuse(channel: NotificationChannel): void {
+    this.#spare ??= channel;
+  }
+
+  pause(): void {
+    this.#pausedAt ??= Date.now();
+    for (const connection of this.#connections) connection.pause();
+  }
+
+  resume(): void {
+    const pausedMs = this.#pausedAt === null ? 0 : Date.now() - this.#pausedAt;
+    this.#pausedAt = null;
+    for (const connection of this.#connections) {
+      connection.resume();
+      // Nobody knows whether Genesys kept so much for us: a new socket is a gap, which is reconciled.
+      if (pausedMs >= this.options.timings.deadAfterMs) connection.close();
+    }
+  }
+}
+
+/**
+ * @param what `how`: `before` the socket opens; `added` to what is on the open socket, or `replaced` it
+ * @returns the topics that are permitted
+ */
+export async function subscribeTo(
+  { rest, onSubscribed }: SubscriberOptions,
+  what: {
+    readonly channel: NotificationChannel;
+    readonly topics: readonly string[];
+    readonly how: 'before' | 'added' | 'replaced';
+  },
+): Promise<ReadonlySet<string>> {
+  const { channel, topics, how } = what;
+  const rejections = await subscribe(rest, channel, topics, how === 'added' ? 'add' : 'replace');
+  onSubscribed({ topics, rejections, socket: how === 'before' ? 'before' : 'while' });
+  const rejected = new Set(rejections.map(({ topic }) => topic));
+  return new Set(topics.filter((topic) => !rejected.has(topic)));
+}
+
+/** Subscribing began a new life of the same length. */
+function renewed(channel: NotificationChannel): NotificationChannel {
+  const now = Date.now();
+  return { ...channel, createdAt: now, expiresAt: now + channel.expiresAt - channel.createdAt };
+}

@@ -1,0 +1,246 @@
+import type { Behaviour, BehaviourCounts } from './behaviours';
+import { BEHAVIOURS } from './behaviours';
+import { createSchedule } from './heap';
+import type { Conversation } from './model';
+import { isLive } from './model';
+import { createPersonalData } from './personal';
+import type { Random } from './random';
+import { createRandom } from './random';
+import type { Json, NotificationFrame } from './render';
+import { createNotificationRenderer } from './render';
+import type { Roster } from './roster';
+import { drawScenario } from './scenarios';
+import { Scene, type Script, type World } from './scene';
+import { rememberEnd } from './truth';
+
+export interface OrganisationOptions {
+  /** The same seed gives the same conversations, ids and times included. */
+  readonly seed: number;
+  /** Another day of the same organisation: the same queues and people, other conversations. Default 0. */
+  readonly day?: number | undefined;
+  /** How many begin in all; unset: they never cease. */
+  readonly conversations?: number | undefined;
+  readonly conversationsPerSecond?: number | undefined;
+  /** How many there are. */
+  readonly queues?: number | undefined;
+  readonly agents?: number | undefined;
+  /** Virtual epoch milliseconds at which the day begins. */
+  readonly startAt?: number | undefined;
+  /** False: small bodies, with empty strings where names, numbers, notes and the like would be. */
+  readonly personalData?: boolean | undefined;
+  /** Put into every personal string that the table does not use, so that a test can look for it. */
+  readonly mark?: string | undefined;
+  /** A parked e-mail stays parked at least so long in virtual time (see `World.parkAtLeastMs`). */
+  readonly parkAtLeastMs?: number | undefined;
+  /** How long after its last change REST still knows a conversation. */
+  readonly forgetAfterMs?: number | undefined;
+}
+
+export interface Emission {
+  /** Virtual epoch milliseconds. */
+  readonly at: number;
+  /** 1, 2, …: how many notifications there were with this one. */
+  readonly sequence: number;
+  readonly conversationId: string;
+  readonly frame: NotificationFrame;
+}
+
+interface Life {
+  readonly conversation: Conversation;
+  readonly scene: Scene;
+  readonly script: Script;
+  readonly random: Random;
+  readonly render: (conversation: Conversation) => Json;
+  /** The script and what it has planned for later. */
+  pending: number;
+}
+
+const DAY_START = Date.UTC(2026, 2, 2, 9);
+const HOUR_MS = 3_600_000;
+/** So many conversations wait for days at once. */
+const LONGEST_BACKLOG = 20;
+
+/** The conversations of an organisation on virtual time: they begin, follow their scripts, end and are forgotten. */
+export class Lives {
+  readonly #options: OrganisationOptions;
+  readonly #roster: Roster;
+  /** Of arrivals only. */
+  readonly #random: Random;
+  readonly #schedule = createSchedule<() => readonly Emission[]>();
+  readonly #lives = new Map<string, Life>();
+  readonly #counts = Object.fromEntries(BEHAVIOURS.map((behaviour) => [behaviour, 0])) as Record<Behaviour, number>;
+  readonly #world: World;
+  #now: number;
+  #begun = 0;
+  #backlog = 0;
+  #events = 0;
+
+  constructor(options: OrganisationOptions, roster: Roster, random: Random) {
+    this.#options = options;
+    this.#roster = roster;
+    this.#random = random;
+    this.#now = options.startAt ?? DAY_START;
+    this.#world = {
+      queueIds: roster.queueIds,
+      agentIds: roster.agentIds,
+      supervisorIds: roster.supervisorIds,
+      skillIds: roster.skillIds,
+      parkAtLeastMs: options.parkAtLeastMs ?? 12_000,
+      now: () => this.#now,
+      note: (behaviour) => void (this.#counts[behaviour] += 1),
+      enterBacklog: () => {
+        if (this.#backlog >= LONGEST_BACKLOG) return false;
+        this.#backlog += 1;
+        return true;
+      },
+      leaveBacklog: () => void (this.#backlog -= 1),
+    };
+    this.#planArrival();
+  }
+
+  /** How many notifications there were. */
+  get events(): number {
+    return this.#events;
+  }
+
+  nextAt(): number | null {
+    return this.#schedule.nextAt();
+  }
+
+  step(): readonly Emission[] {
+    const due = this.#schedule.take();
+    if (!due) return [];
+    this.#now = due.at;
+    return due.item();
+  }
+
+  conversations(): readonly Conversation[] {
+    return [...this.#lives.values()].map(({ conversation }) => conversation);
+  }
+
+  /** Null: gone. */
+  conversation(id: string): Conversation | null {
+    return this.#lives.get(id)?.conversation ?? null;
+  }
+
+  behaviours(): BehaviourCounts {
+    return { ...this.#counts };
+  }
+
+  /** The system hangs up on all that are in a queue. */
+  disconnectFrom(queueId: string): void {
+    for (const life of this.#lives.values()) {
+      const queue = life.conversation.parties.findLast(({ purpose }) => purpose === 'acd');
+      if (queue?.queueId !== queueId || !isLive(life.conversation)) continue;
+      this.#schedule.add(this.#now, () => this.#disconnect(life));
+    }
+  }
+
+  forget(id: string): void {
+    const life = this.#lives.get(id);
+    life?.script.return();
+    life?.conversation.queueIds.splice(0);
+    this.#lives.delete(id);
+  }
+
+  #planArrival(): void {
+    const { seed, day = 0, conversations: limit = Infinity, conversationsPerSecond = 2 } = this.#options;
+    if (this.#begun >= limit) return;
+    this.#begun += 1;
+    // Each conversation has its own randomness: what one draws does not change another.
+    const own = day === 0 ? createRandom(seed, this.#begun) : createRandom(seed, day, this.#begun);
+    this.#schedule.add(this.#now + this.#random.gap(1_000 / conversationsPerSecond), () => {
+      this.#planArrival();
+      return this.#advance(this.#begin(own));
+    });
+  }
+
+  #begin(own: Random): Life {
+    const personal = createPersonalData(own, this.#options);
+    const conversation: Conversation = {
+      id: own.uuid(),
+      startedAt: this.#now,
+      parties: [],
+      queueIds: [],
+      past: new Set(),
+      extra: {
+        divisions: [{ division: { id: own.uuid() }, entities: [{ id: own.uuid() }] }],
+        securePause: false,
+        utilizationLabelId: '',
+        externalTag: personal.person(),
+        address: personal.phone(),
+        recentTransfers: [],
+        additionalProperties: {},
+      },
+    };
+    const scene = new Scene(this.#world, conversation, {
+      random: own,
+      personal,
+      later: (delayMs, action) => {
+        life.pending += 1;
+        this.#schedule.add(this.#now + delayMs, () => {
+          action();
+          return this.#endPart(life, this.#emit(life));
+        });
+      },
+    });
+    const life: Life = {
+      conversation,
+      scene,
+      script: drawScenario(own)(scene),
+      random: own,
+      render: createNotificationRenderer(),
+      pending: 1,
+    };
+    this.#lives.set(conversation.id, life);
+    return life;
+  }
+
+  /** Lets a conversation's script change something, sends it, and plans when it goes on. */
+  #advance(life: Life): readonly Emission[] {
+    const { done, value } = life.script.next();
+    if (done === true) return this.#endPart(life, []);
+    this.#schedule.add(this.#now + value, () => this.#advance(life));
+    return this.#emit(life);
+  }
+
+  /** The script or one of its later actions is through; after the last of them nothing changes any more. */
+  #endPart(life: Life, emissions: readonly Emission[]): readonly Emission[] {
+    life.pending -= 1;
+    if (life.pending === 0) {
+      this.#schedule.add(this.#now + (this.#options.forgetAfterMs ?? HOUR_MS), () => {
+        this.#lives.delete(life.conversation.id);
+        return [];
+      });
+    }
+    return emissions;
+  }
+
+  #emit(life: Life): readonly Emission[] {
+    const { conversation } = life;
+    // No queue, no topic that would carry it.
+    if (conversation.queueIds.length === 0) return [];
+    const eventBody = life.render(conversation);
+    rememberEnd(conversation);
+    if (conversation.queueIds.length > 1) this.#world.note('two-queues');
+    const CorrelationId = life.random.uuid();
+    return conversation.queueIds.filter(this.#roster.hasQueue).map((queueId) => ({
+      at: this.#now,
+      sequence: (this.#events += 1),
+      conversationId: conversation.id,
+      frame: {
+        topicName: `v2.routing.queues.${queueId}.conversations`,
+        version: '2',
+        eventBody,
+        metadata: { CorrelationId },
+      },
+    }));
+  }
+
+  /** Everybody's legs end, and the script goes no further. */
+  #disconnect(life: Life): readonly Emission[] {
+    life.script.return();
+    for (const party of life.conversation.parties) life.scene.endParty(party, 'system');
+    return this.#emit(life);
+  }
+}
