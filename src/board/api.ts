@@ -5,7 +5,7 @@ import { countRows, NO_LIVE, type QueueConversation, type QueueVisit } from '../
 import { ANSWERS, EVENTS, jsonSchema, PATHS, QUESTIONS } from './api-schema';
 import { addDay, dayOf, NO_DAY, type ServiceLevelRule } from './counts';
 import type { History } from './history';
-import type { Picture, QueueLine } from './picture';
+import type { AnsweredRow, Picture, QueueLine } from './picture';
 import type { Presenter } from './present';
 import { Refusal } from './refusal';
 import type { Viewers } from './viewers';
@@ -178,13 +178,23 @@ function addPresent(app: FastifyInstance, options: ApiOptions): void {
     summary: 'The conversations of a queue, now or at an instant',
     refusals,
     async answer({ queue, at }) {
-      const rows =
-        at === undefined
-          ? picture.queue(queue, 0).rows
-          : (await historyOf(options).rowsAt(at)).filter(({ queue_id }) => queue_id === queue);
+      const rows = at === undefined ? picture.queue(queue, 0).rows : await answeredRows(historyOf(options), queue, at);
       return { at: at ?? Date.now(), conversations: rows.map(present.conversation) };
     },
   });
+}
+
+/** One queue's rows at an instant, with their answers. A talk that has gone on for longer than a day shows none. */
+async function answeredRows(history: History, queueId: string, at: number): Promise<readonly AnsweredRow[]> {
+  const [rows, visits] = await Promise.all([history.rowsAt(at), history.visitsAt(at - DAY_MS, at)]);
+  const answers = new Map(
+    visits
+      .filter(({ agent_left_time: left }) => left === null || left > at)
+      .map((visit) => [visit.conversation_id, visit.answered_time]),
+  );
+  return rows
+    .filter(({ queue_id }) => queue_id === queueId)
+    .map((row) => ({ ...row, answered_time: answers.get(row.conversation_id) ?? null }));
 }
 
 /** What only ClickHouse knows. */

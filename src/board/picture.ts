@@ -10,11 +10,14 @@ export interface QueueLine {
   readonly day: DayCounts;
 }
 
+/** A conversation's row, and since when the customer talks to who answered. Null: nobody has, or that one has left. */
+export type AnsweredRow = QueueConversation & { readonly answered_time: number | null };
+
 /** What has changed in one queue's conversations since a version. */
 export interface QueueChanges {
   /** The viewer forgets what it had of the queue. */
   readonly full: boolean;
-  readonly rows: readonly QueueConversation[];
+  readonly rows: readonly AnsweredRow[];
   /** Ids of conversations that have left the queue. */
   readonly gone: readonly string[];
 }
@@ -57,6 +60,7 @@ export class Picture {
   readonly #options: PictureOptions;
   readonly #rows = new Map<string, Known>();
   readonly #visits = new Map<string, CountedDay>();
+  readonly #answers = new Answers();
   readonly #lines = new Map<string, Line>();
   readonly #linesByQueue = new Map<string, Line[]>();
   readonly #dirtyLines = new Set<Line>();
@@ -107,6 +111,8 @@ export class Picture {
    */
   upsertVisit(id: string, visit: QueueVisit): void {
     this.#forgetVisit(id);
+    // It may have begun yesterday.
+    this.#dirtyRow(this.#answers.put(id, visit));
     if (visit.entered_time < this.#day) return;
     const key = keyOf(visit.queue_id, visit.media_type);
     const counts = dayOf(visit, this.#options.rule);
@@ -118,6 +124,7 @@ export class Picture {
 
   /** An erased visit is gone from the topic. */
   deleteVisit(id: string): void {
+    this.#dirtyRow(this.#answers.remove(id));
     this.#forgetVisit(id);
   }
 
@@ -131,6 +138,7 @@ export class Picture {
   }
 
   clearVisits(): void {
+    for (const id of this.#answers.ids()) this.#dirtyRow(this.#answers.remove(id));
     for (const id of [...this.#visits.keys()]) this.#forgetVisit(id);
   }
 
@@ -167,9 +175,13 @@ export class Picture {
     const rows = (this.#linesByQueue.get(queueId) ?? []).flatMap(({ ids }) =>
       [...ids].flatMap((id) => this.#rows.get(id) ?? []),
     );
-    if (since === 0 || since < this.#goneSince) return { full: true, rows: rows.map(({ row }) => row), gone: [] };
+    const answered = ({ row }: Known): AnsweredRow => ({
+      ...row,
+      answered_time: this.#answers.of(row.conversation_id),
+    });
+    if (since === 0 || since < this.#goneSince) return { full: true, rows: rows.map(answered), gone: [] };
     const gone = [...(this.#gone.get(queueId) ?? [])].filter(([, version]) => version > since).map(([id]) => id);
-    return { full: false, rows: rows.filter(({ version }) => version > since).map(({ row }) => row), gone };
+    return { full: false, rows: rows.filter(({ version }) => version > since).map(answered), gone };
   }
 
   #line(queueId: string, media: string | null): Line {
@@ -204,6 +216,10 @@ export class Picture {
     gone.set(id, this.#version + 1);
   }
 
+  #dirtyRow(conversationId: string | null): void {
+    if (conversationId !== null && this.#rows.has(conversationId)) this.#dirtyRows.add(conversationId);
+  }
+
   #forgetVisit(id: string): void {
     const known = this.#visits.get(id);
     if (known === undefined) return;
@@ -230,4 +246,43 @@ export class Picture {
 
 function keyOf(queueId: string, media: string | null): string {
   return `${media ?? ''}\u0000${queueId}`;
+}
+
+/** Since when conversations are answered. Only visits whose agent is still there are kept, so these are few. */
+class Answers {
+  readonly #conversationOf = new Map<string, string>();
+  readonly #answers = new Map<string, Map<string, number>>();
+
+  /** @returns the conversation whose answer may be another one now; null: none */
+  put(id: string, visit: QueueVisit): string | null {
+    const before = this.remove(id);
+    if (visit.answered_time === null || visit.agent_left_time !== null) return before;
+    const { conversation_id: conversationId } = visit;
+    const answers = this.#answers.get(conversationId) ?? new Map<string, number>();
+    this.#answers.set(conversationId, answers.set(id, visit.answered_time));
+    this.#conversationOf.set(id, conversationId);
+    return conversationId;
+  }
+
+  /** Of the visits that are kept. */
+  ids(): readonly string[] {
+    return [...this.#conversationOf.keys()];
+  }
+
+  /** @returns as `put` */
+  remove(id: string): string | null {
+    const conversationId = this.#conversationOf.get(id);
+    if (conversationId === undefined) return null;
+    this.#conversationOf.delete(id);
+    const answers = this.#answers.get(conversationId);
+    answers?.delete(id);
+    if (answers?.size === 0) this.#answers.delete(conversationId);
+    return conversationId;
+  }
+
+  /** The latest one, epoch ms: after a transfer, the earlier queue's agent may still be there. */
+  of(conversationId: string): number | null {
+    const answers = this.#answers.get(conversationId);
+    return answers === undefined ? null : Math.max(...answers.values());
+  }
 }

@@ -1,7 +1,7 @@
-import { isAlerting, isTalking, type QueueConversation, type QueueVisit } from '../conversation';
+import { isAlerting, isTalking, type QueueVisit } from '../conversation';
 import type * as Api from './api-schema';
 import type { Version } from './history';
-import type { QueueLine } from './picture';
+import type { AnsweredRow, QueueLine } from './picture';
 
 /** Names that Genesys gives to ids. */
 export interface BoardNames {
@@ -28,7 +28,7 @@ export function createPresenter({ names, show }: PresentOptions) {
       day,
     }),
 
-    conversation: (row: QueueConversation): ShownConversation => ({
+    conversation: (row: AnsweredRow): ShownConversation => ({
       id: row.conversation_id,
       queueId: row.queue_id,
       media: row.media_type,
@@ -46,6 +46,7 @@ export function createPresenter({ names, show }: PresentOptions) {
         .map((id) => names.of('skill', id) ?? id),
       acw: row.acw_state,
       enteredAt: row.queue_connected_time,
+      answeredAt: row.answered_time,
       updatedAt: row.db_last_updated,
       ...(show === 'addresses' ? { ani: row.ani, dnis: row.dnis, subject: row.subject } : {}),
     }),

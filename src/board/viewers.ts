@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import type { QueueConversation } from '../conversation';
 import type { BeatEvent, Conversation, Line, PictureEvent } from './api-schema';
-import type { Picture, QueueLine } from './picture';
+import type { AnsweredRow, Picture, QueueLine } from './picture';
 
 /** How old the picture is. Every viewer is told once a second. */
 export interface Freshness {
@@ -15,7 +14,7 @@ export interface ViewersOptions {
   readonly picture: Picture;
   readonly freshness: () => Freshness;
   /** What viewers may see of a conversation. */
-  readonly present: (row: QueueConversation) => Conversation;
+  readonly present: (row: AnsweredRow) => Conversation;
   readonly presentLine: (line: QueueLine) => Line;
   /** Told of what was sent, for a metric. */
   readonly onSent?: (bytes: number) => void;

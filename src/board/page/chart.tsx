@@ -2,17 +2,19 @@ import { effect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { theme } from './preferences';
+import { count, share, shortTime } from './format';
+import { shownTheme } from './preferences';
 
 export interface Curve {
   readonly label: string;
   /** A custom property of the style sheet. */
   readonly color: string;
   readonly values: readonly (number | null)[];
-  readonly kind?: 'line' | 'bars' | 'steps';
-  /** 0 to 1, on an axis of its own. */
-  readonly percent?: true;
+  /** `share`: points between 0 and 1, on an axis of their own. */
+  readonly kind: 'bars' | 'steps' | 'share';
 }
+
+const HEIGHT = 176;
 
 /** Curves over time. The numbers are in a table, too, for those who cannot see it. */
 export function Chart({
@@ -29,14 +31,12 @@ export function Chart({
     const element = frame.current;
     if (element === null) return undefined;
     let plot: uPlot | null = null;
-    let drawnFor: string | null = null;
     const stop = effect(() => {
+      plot?.destroy();
       // Colors are read again when the theme changes.
-      if (theme.value !== drawnFor) plot?.destroy();
-      drawnFor = theme.value;
-      plot = draw(element, times, curves);
+      plot = draw(element, times, curves, shownTheme.value);
     });
-    const observer = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height: 220 }));
+    const observer = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height: HEIGHT }));
     observer.observe(element);
     return () => {
       stop();
@@ -61,9 +61,9 @@ export function Chart({
         <tbody>
           {sample(times.length).map((index) => (
             <tr key={index}>
-              <th>{new Date(times[index] ?? 0).toLocaleTimeString()}</th>
-              {curves.map(({ label, values }) => (
-                <td key={label}>{values[index] ?? '–'}</td>
+              <th>{shortTime(times[index] ?? 0)}</th>
+              {curves.map(({ label, kind, values }) => (
+                <td key={label}>{textOf(kind, values[index] ?? null)}</td>
               ))}
             </tr>
           ))}
@@ -73,54 +73,84 @@ export function Chart({
   );
 }
 
+const textOf = (kind: Curve['kind'], value: number | null): string =>
+  value === null ? '–' : kind === 'share' ? share(value) : count(value);
+
 /** At most 24 of them: a screen reader is to get through. */
 function sample(length: number): number[] {
   const every = Math.max(1, Math.ceil(length / 24));
   return Array.from({ length: Math.ceil(length / every) }, (_, index) => index * every);
 }
 
-function draw(element: HTMLElement, times: readonly number[], curves: readonly Curve[]): uPlot {
+/** uPlot names the sides in a const enum, which a bundler that compiles file by file cannot read. */
+const RIGHT = 1;
+
+function draw(element: HTMLElement, times: readonly number[], curves: readonly Curve[], theme: string): uPlot {
   const style = getComputedStyle(element);
-  const color = (name: string) => style.getPropertyValue(name).trim();
-  const axis = { stroke: color('--dim'), grid: { stroke: color('--line'), width: 1 }, ticks: { show: false } };
-  const bars = uPlot.paths.bars?.({ size: [0.8, 40] });
-  const steps = uPlot.paths.stepped?.({ align: 1 });
+  // A canvas does not know light-dark(): the browser says what it comes to.
+  const color = (name: string): string => {
+    element.style.color = `var(${name})`;
+    const { color: found } = getComputedStyle(element);
+    element.style.removeProperty('color');
+    return found;
+  };
+  const font = `12px ${style.fontFamily}`;
+  const axis = {
+    ...{ stroke: color('--dim'), font, labelFont: font, labelSize: 18, ticks: { show: false } },
+    grid: { stroke: color('--line'), width: 1 },
+  };
+  const hasShare = curves.some(({ kind }) => kind === 'share');
   return new uPlot(
     {
       width: element.clientWidth,
-      height: 220,
-      scales: { x: { time: true }, percent: { range: [0, 1] } },
+      height: HEIGHT,
+      class: theme,
+      cursor: { y: false, drag: { x: false, y: false } },
+      scales: {
+        x: { time: true },
+        y: { range: (_plot, _min, max) => [0, Math.max(4, Math.ceil(max * 1.1))] },
+        share: { range: [0, 1] },
+      },
       axes: [
-        axis,
-        { ...axis, size: 44 },
+        { ...axis, space: 64, size: 28, values: (_plot, values) => values.map((at) => shortTime(at * 1_000)) },
         {
-          ...axis,
-          ...{
-            scale: 'percent',
-            // Right. uPlot names it in a const enum, which a bundler that compiles file by file cannot read.
-            // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment
-            side: 1,
-            grid: { show: false },
-            show: curves.some(({ percent }) => percent),
-            size: 48,
-          },
-          values: (_plot, values) => values.map((value) => `${Math.round(100 * value)}%`),
+          ...{ ...axis, size: 42, label: hasShare ? 'arrivals' : 'conversations' },
+          incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000],
+          values: (_plot, values) => values.map(count),
+        },
+        {
+          ...{ ...axis, scale: 'share', size: 48, label: 'service level', grid: { show: false }, show: hasShare },
+          // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment
+          side: RIGHT,
+          splits: () => [0, 0.25, 0.5, 0.75, 1],
+          values: (_plot, values) => values.map(share),
         },
       ],
       series: [
-        {},
-        ...curves.map(({ label, color: name, kind = 'line', percent }): uPlot.Series => ({
-          label,
-          stroke: color(name),
-          width: 2,
-          points: { show: percent === true },
-          ...(percent ? { scale: 'percent', value: (_plot, value) => `${Math.round(100 * value)}%` } : {}),
-          ...(kind === 'bars' && bars ? { paths: bars, fill: color(name), width: 0 } : {}),
-          ...(kind === 'steps' && steps ? { paths: steps } : {}),
-        })),
+        { value: (_plot, at: number | null) => (at === null ? '' : shortTime(at * 1_000)), label: 'at' },
+        ...curves.map((curve) => seriesOf(curve, color(curve.color))),
       ],
     },
     [times.map((at) => at / 1000), ...curves.map(({ values }) => [...values])],
     element,
   );
+}
+
+function seriesOf({ label, kind }: Curve, color: string): uPlot.Series {
+  const common: uPlot.Series = {
+    ...{ label, stroke: color, width: 2, points: { show: false } },
+    value: (_plot, value: number | null) => textOf(kind, value),
+  };
+  switch (kind) {
+    case 'bars': {
+      const paths = uPlot.paths.bars?.({ size: [0.8, 40], align: 1 });
+      return { ...common, fill: color, width: 0, ...(paths === undefined ? {} : { paths }) };
+    }
+    case 'steps': {
+      const paths = uPlot.paths.stepped?.({ align: 1 });
+      return { ...common, ...(paths === undefined ? {} : { paths }) };
+    }
+    case 'share':
+      return { ...common, scale: 'share', points: { show: true, size: 5, fill: color }, spanGaps: false };
+  }
 }

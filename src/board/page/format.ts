@@ -3,12 +3,19 @@
 const number = new Intl.NumberFormat();
 const percent = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+const shortClock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 
 export const count = (value: number): string => number.format(value);
 export const share = (value: number | null): string => (value === null ? '–' : percent.format(value));
 export const timeOfDay = (at: number): string => clock.format(at);
+/** Without seconds. */
+export const shortTime = (at: number): string => shortClock.format(at);
 export const instant = (at: number): string => dateAndTime.format(at);
+/** With its date only if that is another day's. */
+export const instantNear = (at: number, other: number): string =>
+  day.format(at) === day.format(other) ? timeOfDay(at) : instant(at);
 
 /** `m:ss`, from an hour on `h:mm:ss`, from a day on `1 d 2 h`; never below 0. */
 export function duration(ms: number): string {

@@ -1,115 +1,169 @@
 import { computed, effect, signal } from '@preact/signals';
-import type { About, Conversation, Line } from './model';
+import type { About, BeatEvent, Conversation, Line, PictureEvent } from './model';
 
 /** What the server sends, and how old it is. */
 
-interface PictureEvent {
-  readonly full: boolean;
-  readonly at: number;
-  readonly lines: readonly Line[];
-  readonly queue: {
-    readonly queueId: string;
-    readonly full: boolean;
-    readonly rows: readonly Conversation[];
-    readonly gone: readonly string[];
-  } | null;
-}
-interface BeatEvent {
-  readonly at: number;
-  readonly ageMs: number | null;
-  readonly problem: string | null;
-}
-
-/** The stream says something once a second; a picture older than this is not shown as the present. */
-const STALE_MS = 2_500;
+/** The stream says something once a second. A picture older than this is not shown as the present. */
+const STALE_MS = 2_600;
+/** STALE_MS and one tick are less than three seconds. */
+const TICK_MS = 200;
+/** A page in which nothing has run for so long was asleep: what arrives now may be what was sent then. */
+const SLEPT_MS = 5_000;
+/** A stream that has said nothing for so long is opened again: a connection without a network never ends by itself. */
+const REOPEN_MS = 6_000;
 
 export const about = signal<About | null>(null);
-export const lines = signal<ReadonlyMap<string, Line>>(new Map());
-export const conversations = signal<ReadonlyMap<string, Conversation>>(new Map());
+/** Null: nothing has been received yet. */
+export const lines = signal<ReadonlyMap<string, Line> | null>(null);
+/** Of the open queue. Null: nothing has been received yet. */
+export const conversations = signal<ReadonlyMap<string, Conversation> | null>(null);
 /** The queue whose conversations are wanted; null: none. */
 export const openQueue = signal<string | null>(null);
 
-const lastBeat = signal<(BeatEvent & { readonly receivedAt: number }) | null>(null);
-/** The browser's clock, every half a second. */
+const lastBeat = signal<BeatEvent | null>(null);
+/** Nothing has been heard since this page slept. */
+const slept = signal(false);
+/** The browser's clock. */
 const tick = signal(Date.now());
 /** The server's clock minus the browser's. */
 const skew = signal(0);
 
-export const now = computed(() => tick.value + skew.value);
+/** The server's clock, in half seconds: clocks and durations follow it. */
+export const now = computed(() => Math.floor((tick.value + skew.value) / 500) * 500);
+export const minute = computed(() => Math.floor(now.value / 60_000) * 60_000);
 
-/** Null: the picture is the present. Else since when it is not, and why. */
-export const stale = computed((): { readonly since: number | null; readonly why: string } | null => {
-  const beat = lastBeat.value;
-  if (beat === null) return { since: null, why: 'connecting' };
-  const silence = tick.value - beat.receivedAt;
-  if (silence > STALE_MS) return { since: beat.receivedAt + skew.value, why: 'the board’s server does not answer' };
-  if (beat.ageMs === null) return { since: null, why: beat.problem ?? 'the table is being read' };
-  if (beat.problem !== null || beat.ageMs > STALE_MS) {
-    return { since: beat.at - beat.ageMs, why: beat.problem ?? 'the table lags behind' };
-  }
-  return null;
-});
-
-/** How old the picture is, ms. */
+/** How old the picture is, ms. Null: there is none yet. */
 export const age = computed(() => {
   const beat = lastBeat.value;
-  return beat?.ageMs == null ? null : beat.ageMs + Math.max(0, tick.value - beat.receivedAt);
+  return beat === null || beat.ageMs === null ? null : Math.max(0, tick.value + skew.value - beat.at + beat.ageMs);
+});
+
+export interface Stale {
+  /** The instant that the picture is of; null: there is none. */
+  readonly since: number | null;
+  readonly why: string;
+}
+
+const staleText = computed((): string | null => {
+  const beat = lastBeat.value;
+  const old = age.value;
+  if (beat === null) return 'the page connects';
+  if (slept.value) return 'this tab was asleep';
+  if (old === null) return beat.problem ?? 'the board reads the table';
+  if (beat.problem !== null) return beat.problem;
+  if (old <= STALE_MS) return null;
+  return old - (beat.ageMs ?? 0) > TICK_MS + 1_000 ? 'the board’s server does not answer' : 'the table lags behind';
+});
+
+/** Null: the picture is the present. Else since when it is not, and why. */
+export const stale = computed((): Stale | null => {
+  const beat = lastBeat.value;
+  const why = staleText.value;
+  return why === null ? null : { since: beat === null || beat.ageMs === null ? null : beat.at - beat.ageMs, why };
 });
 
 const lineKey = ({ queueId, media }: Line) => `${queueId}\u0000${media ?? ''}`;
 
 function onPicture({ full, lines: changed, queue }: PictureEvent): void {
-  if (full || changed.length > 0) {
-    const next = full ? new Map<string, Line>() : new Map(lines.peek());
+  if (full || changed.length > 0 || lines.peek() === null) {
+    const next = new Map<string, Line>(full ? [] : lines.peek());
     for (const line of changed) next.set(lineKey(line), line);
     lines.value = next;
   }
   if (queue === null || queue.queueId !== openQueue.peek()) return;
   if (!queue.full && queue.rows.length === 0 && queue.gone.length === 0) return;
-  const next = queue.full ? new Map<string, Conversation>() : new Map(conversations.peek());
+  const next = new Map<string, Conversation>(queue.full ? [] : conversations.peek());
   for (const id of queue.gone) next.delete(id);
   for (const row of queue.rows) next.set(row.id, row);
   conversations.value = next;
 }
 
-function onBeat(beat: BeatEvent): void {
-  skew.value = beat.at - Date.now();
-  lastBeat.value = { ...beat, receivedAt: Date.now() };
-}
+/** One stream. It is opened anew whenever what it brings may be old. */
+class Stream {
+  readonly #source: EventSource;
+  #isFresh = false;
+  #heardAt = Date.now();
 
-function connect(queueId: string | null): () => void {
-  const query = queueId === null ? '' : `?queue=${encodeURIComponent(queueId)}`;
-  const source = new EventSource(`api/live${query}`);
-  source.addEventListener('picture', (event) => onPicture(JSON.parse(event.data as string) as PictureEvent));
-  source.addEventListener('beat', (event) => onBeat(JSON.parse(event.data as string) as BeatEvent));
-  // The browser tries again by itself, but not after an answer that is no stream (a proxy's error page).
-  let retry: ReturnType<typeof setTimeout> | undefined;
-  let again = () => {};
-  source.addEventListener('error', () => {
-    if (source.readyState === EventSource.CLOSED) retry = setTimeout(() => (again = connect(queueId)), 2_000);
-  });
-  return () => {
-    clearTimeout(retry);
-    source.close();
-    again();
-  };
-}
+  constructor(queueId: string | null, reopen: () => void) {
+    const query = queueId === null ? '' : `?queue=${encodeURIComponent(queueId)}`;
+    this.#source = new EventSource(`api/live${query}`);
+    this.#source.addEventListener('open', () => {
+      this.#isFresh = true;
+      this.#heardAt = Date.now();
+    });
+    const on = (name: string, take: (data: unknown) => void): void =>
+      this.#source.addEventListener(name, (event) => {
+        if (hasSlept()) {
+          reopen();
+          return;
+        }
+        this.#heardAt = Date.now();
+        take(JSON.parse(event.data as string));
+      });
+    on('picture', (data) => onPicture(data as PictureEvent));
+    on('beat', (data) => this.#onBeat(data as BeatEvent));
+  }
 
-/** Begins to listen; again whenever another queue is open, or a tab wakes up whose stream has died. */
-export function startLive(): void {
-  setInterval(() => (tick.value = Date.now()), 500);
-  let close = () => {};
-  effect(() => {
-    const queueId = openQueue.value;
-    conversations.value = new Map();
-    close();
-    close = connect(queueId);
-  });
-  document.addEventListener('visibilitychange', () => {
+  /**
+   * The first beat of a stream was sent just now. A later one may have waited on its way: it counts from when it was
+   * sent, by the least delay that was seen.
+   */
+  #onBeat(beat: BeatEvent): void {
+    const offset = beat.at - Date.now();
+    skew.value = this.#isFresh ? offset : Math.max(skew.peek(), offset);
+    this.#isFresh = false;
+    lastBeat.value = beat;
+    slept.value = false;
     tick.value = Date.now();
-    if (document.visibilityState !== 'visible' || stale.peek() === null) return;
-    close();
-    close = connect(openQueue.peek());
+  }
+
+  /** Whether to open another one: the browser tries again by itself only where there was a stream and no error page. */
+  isLost(): boolean {
+    const silence = Date.now() - this.#heardAt;
+    if (this.#source.readyState === EventSource.CLOSED) return silence > 2_000;
+    return silence > REOPEN_MS || (age.peek() ?? 0) > REOPEN_MS;
+  }
+
+  close(): void {
+    this.#source.close();
+  }
+}
+
+let aliveAt = Date.now();
+function hasSlept(): boolean {
+  const gap = Date.now() - aliveAt;
+  aliveAt = Date.now();
+  if (gap <= SLEPT_MS) return false;
+  slept.value = true;
+  tick.value = aliveAt;
+  return true;
+}
+
+/** Begins to listen; again whenever another queue is open, the page wakes up, or the stream is lost. */
+export function startLive(): void {
+  let stream: Stream | null = null;
+  let openedAt = 0;
+  const open = (): void => {
+    stream?.close();
+    openedAt = Date.now();
+    stream = new Stream(openQueue.peek(), open);
+  };
+  effect(() => {
+    if (openQueue.value !== null) conversations.value = null;
+    open();
+  });
+  const look = (): void => {
+    if (hasSlept()) open();
+    tick.value = Date.now();
+    if (Math.abs(tick.value - openedAt) > REOPEN_MS && stream?.isLost() === true) open();
+  };
+  setInterval(look, TICK_MS);
+  document.addEventListener('visibilitychange', look);
+  // What a frozen tab shows is what its owner sees first.
+  document.addEventListener('freeze', () => (slept.value = true));
+  document.addEventListener('resume', () => {
+    aliveAt = 0;
+    look();
   });
   void learnAbout();
 }
@@ -128,10 +182,15 @@ async function learnAbout(): Promise<void> {
 
 export class Refused extends Error {}
 
-/** @throws Refused with the server's words */
+/** @throws Refused with the server's words, or when it does not answer */
 export async function ask<T>(path: string, signalToStop?: AbortSignal): Promise<T> {
-  const response = await fetch(path, signalToStop === undefined ? {} : { signal: signalToStop });
+  const init = signalToStop === undefined ? {} : { signal: signalToStop };
+  const response = await fetch(path, init).catch((error: unknown) => {
+    throw signalToStop?.aborted === true ? error : new Refused('The board’s server does not answer.');
+  });
   const body = (await response.json()) as T & { readonly message?: string };
-  if (!response.ok) throw new Refused(body.message ?? `The server answered ${response.status}.`);
+  if (!response.ok) throw new Refused(body.message ?? `The board’s server answered ${response.status}.`);
   return body;
 }
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

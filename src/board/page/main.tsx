@@ -1,12 +1,15 @@
 import { effect } from '@preact/signals';
 import { render } from 'preact';
 import './style.css';
-import { Header, Help, Settings, startKeys, TimeBar } from './chrome';
 import { Conversation } from './conversation';
+import { Help, Settings } from './dialogs';
+import { Announcer, Header } from './header';
+import { startKeys } from './keys';
 import { openQueue, stale, startLive } from './live';
 import { Overview } from './overview';
 import { Queue } from './queue';
 import { isWall, route } from './route';
+import { TimeBar } from './timebar';
 import { startTravel, travelTo } from './travel';
 import { Wall } from './wall';
 
@@ -15,17 +18,22 @@ function Board() {
   const isGray = travelTo.value === null && stale.value !== null;
   return (
     <div class={isGray ? 'board gray' : 'board'}>
-      <Header />
       {isWall ? (
         <Wall />
-      ) : where.page === 'overview' ? (
-        <Overview />
-      ) : where.page === 'queue' ? (
-        <Queue id={where.id} />
       ) : (
-        <Conversation id={where.id} />
+        <>
+          <Header />
+          {where.page === 'overview' ? (
+            <Overview />
+          ) : where.page === 'queue' ? (
+            <Queue key={where.id} id={where.id} />
+          ) : (
+            <Conversation key={where.id} id={where.id} />
+          )}
+          <TimeBar />
+        </>
       )}
-      {isWall ? null : <TimeBar />}
+      <Announcer />
       <Help />
       <Settings />
     </div>

@@ -1,95 +1,53 @@
-/** The answers of the server, as the page uses them; api-schema.ts beside the server is what they are held to. */
+import type { Conversation, Day, Line, Live, Version, Visit } from '../api-schema';
+import { addDay, NO_DAY } from '../counts';
 
-export interface Live {
-  readonly conversations: number;
-  readonly waiting: number;
-  readonly offered: number;
-  readonly oldestWaitingSince: number | null;
-  readonly talking: number;
-  readonly afterCallWork: number;
+/** What the page makes of the server's answers, whose types it has from the server. */
+
+export type {
+  About,
+  BeatEvent,
+  Conversation,
+  Interval,
+  Line,
+  PictureEvent,
+  SeriesPoint,
+  Version,
+  Visit,
+} from '../api-schema';
+
+/** What is going on in a conversation, in the order in which a queue shows it. */
+export type Phase = 'waiting' | 'ringing' | 'talking' | 'acw' | 'other';
+export const PHASES: Readonly<Record<Phase, string>> = {
+  waiting: 'waiting',
+  ringing: 'ringing',
+  talking: 'talking',
+  acw: 'after-call work',
+  other: 'other',
+};
+
+export function phaseOf(row: Pick<Conversation, 'waiting' | 'alerting' | 'talking' | 'acw'>): Phase {
+  // A colleague's phone rings also where nobody waits: for a consult.
+  if (row.alerting) return 'ringing';
+  if (row.waiting) return 'waiting';
+  if (row.talking) return 'talking';
+  return row.acw === 'pending' ? 'acw' : 'other';
 }
-export interface Day {
-  readonly offered: number;
-  readonly answered: number;
-  readonly answeredInTarget: number;
-  readonly abandoned: number;
-  readonly shortAbandoned: number;
-}
-export interface Line {
-  readonly queueId: string;
-  readonly name: string | null;
-  readonly media: string | null;
-  readonly live: Live;
-  readonly day: Day;
-}
-export interface Conversation {
+
+/** As the server's `isAlerting` and `isTalking`, of which a version says nothing. */
+const ALERTING_STATES: ReadonlySet<string | null> = new Set(['alerting', 'contacting', 'dialing', 'offering']);
+
+export const phaseOfVersion = (version: Version): Phase =>
+  phaseOf({
+    ...version,
+    alerting: version.purpose === 'agent' && ALERTING_STATES.has(version.state),
+    talking: (version.purpose === 'agent' || version.purpose === 'user') && version.state === 'connected',
+  });
+
+/** The life of one conversation. */
+export interface Life {
   readonly id: string;
-  readonly queueId: string;
-  readonly media: string | null;
-  readonly waiting: boolean;
-  readonly alerting: boolean;
-  readonly talking: boolean;
-  readonly state: string | null;
-  readonly purpose: string | null;
-  readonly userId: string | null;
-  readonly userName: string | null;
-  readonly skills: readonly string[];
-  readonly acw: string | null;
-  readonly enteredAt: number;
-  readonly updatedAt: number;
-  readonly ani?: string | null;
-  readonly dnis?: string | null;
-  readonly subject?: string | null;
-}
-export interface Visit {
-  readonly participantId: string;
-  readonly queueId: string;
-  readonly queueName: string | null;
-  readonly media: string | null;
-  readonly consult: boolean;
-  readonly outcome: string;
-  readonly enteredAt: number;
-  readonly leftAt: number | null;
-  readonly answeredAt: number | null;
-  readonly userId: string | null;
-  readonly userName: string | null;
-  readonly agentLeftAt: number | null;
-  readonly offers: number;
-  readonly offersMissed: number;
-}
-export interface Version {
-  readonly change: string;
-  readonly from: number;
-  readonly until: number | null;
-  readonly queueId: string | null;
-  readonly queueName: string | null;
-  readonly purpose: string | null;
-  readonly state: string | null;
-  readonly userId: string | null;
-  readonly userName: string | null;
-  readonly participantId: string | null;
-  readonly waiting: boolean;
-  readonly acw: string | null;
-}
-export interface About {
-  readonly version: string;
-  readonly history: boolean;
-  readonly oldest: number | null;
-  readonly rule: { readonly targetMs: number; readonly shortAbandonMs: number };
-  readonly timeZone: string;
-}
-export interface Interval {
-  readonly at: number;
-  readonly offered: number;
-  readonly answered: number;
-  readonly abandoned: number;
-  readonly flowedOut: number;
-  readonly serviceLevel: number | null;
-}
-export interface SeriesPoint {
-  readonly at: number;
-  readonly waiting: number;
-  readonly talking: number;
+  readonly versions: readonly Version[];
+  readonly visits: readonly Visit[];
 }
 
 /** One row of the overview: a queue, its chosen media together. */
@@ -113,7 +71,9 @@ export function sumQueues(lines: Iterable<Line>, media: string): QueueRow[] {
   return [...rows].map(([queueId, { label, live, day }]) => ({ queueId, label, live, day, serviceLevel: level(day) }));
 }
 
-export function total(rows: readonly QueueRow[]): Pick<QueueRow, 'live' | 'day' | 'serviceLevel'> {
+export type Totals = Pick<QueueRow, 'live' | 'day' | 'serviceLevel'>;
+
+export function total(rows: readonly QueueRow[]): Totals {
   let [live, day]: [Live, Day] = [NO_LIVE, NO_DAY];
   for (const row of rows) [live, day] = [addLive(live, row.live), addDay(day, row.day)];
   return { live, day, serviceLevel: level(day) };
@@ -130,10 +90,10 @@ const NO_LIVE: Live = {
   waiting: 0,
   offered: 0,
   oldestWaitingSince: null,
+  alerting: 0,
   talking: 0,
   afterCallWork: 0,
 };
-const NO_DAY: Day = { offered: 0, answered: 0, answeredInTarget: 0, abandoned: 0, shortAbandoned: 0 };
 
 function addLive(a: Live, b: Live): Live {
   const oldest = Math.min(a.oldestWaitingSince ?? Infinity, b.oldestWaitingSince ?? Infinity);
@@ -142,17 +102,8 @@ function addLive(a: Live, b: Live): Live {
     waiting: a.waiting + b.waiting,
     offered: a.offered + b.offered,
     oldestWaitingSince: oldest === Infinity ? null : oldest,
+    alerting: a.alerting + b.alerting,
     talking: a.talking + b.talking,
     afterCallWork: a.afterCallWork + b.afterCallWork,
-  };
-}
-
-function addDay(a: Day, b: Day): Day {
-  return {
-    offered: a.offered + b.offered,
-    answered: a.answered + b.answered,
-    answeredInTarget: a.answeredInTarget + b.answeredInTarget,
-    abandoned: a.abandoned + b.abandoned,
-    shortAbandoned: a.shortAbandoned + b.shortAbandoned,
   };
 }

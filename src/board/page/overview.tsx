@@ -1,107 +1,125 @@
 import { computed, signal, useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { count, duration, isoDuration, share } from './format';
+import { count, share } from './format';
 import { sumQueues, total, type QueueRow } from './model';
+import { Count, Figures, Time, Value, type Figure } from './parts';
 import { above, below, media, pinned, sortBy, thresholdsFor, type SortBy, type Urgency } from './preferences';
 import { queueLink } from './route';
-import { clock, currentLines } from './travel';
+import { clock, currentLines, travelTo } from './travel';
 
 export const search = signal('');
 
-const rows = computed(() => sumQueues(currentLines.value, media.value));
-const shown = computed(() => {
+const rows = computed(() => (currentLines.value === null ? null : sumQueues(currentLines.value, media.value)));
+const order = new Intl.Collator(undefined, { numeric: true });
+
+/** The queues that are searched for, in their order. Null: there is no picture yet. */
+export const shownQueues = computed((): readonly QueueRow[] | null => {
+  if (rows.value === null) return null;
   const text = search.value.trim().toLocaleLowerCase();
   const found = text === '' ? rows.value : rows.value.filter(({ label }) => label.toLocaleLowerCase().includes(text));
   const { by, down } = sortBy.value;
   const pins = new Set(pinned.value);
+  const value = SORT_VALUES[by];
+  const sign = down ? -1 : 1;
   return found.toSorted(
     (a, b) =>
       Number(pins.has(b.queueId)) - Number(pins.has(a.queueId)) ||
-      (down ? -1 : 1) * compare(a, b, by) ||
-      a.label.localeCompare(b.label) ||
+      sign * (value === null ? order.compare(a.label, b.label) : value(a) - value(b) || 0) ||
+      order.compare(a.label, b.label) ||
       (a.queueId < b.queueId ? -1 : 1),
   );
 });
 export const allMedia = computed(() =>
-  [...new Set(currentLines.value.flatMap(({ media: of }) => of ?? []))].toSorted((a, b) => a.localeCompare(b)),
+  [...new Set((currentLines.value ?? []).flatMap(({ media: of }) => of ?? []))].toSorted(order.compare),
 );
 
-function compare(a: QueueRow, b: QueueRow, by: SortBy): number {
-  switch (by) {
-    case 'label':
-      return a.label.localeCompare(b.label);
-    case 'waiting':
-      return a.live.waiting - b.live.waiting;
-    case 'oldest':
-      return (b.live.oldestWaitingSince ?? Infinity) - (a.live.oldestWaitingSince ?? Infinity) || 0;
-    case 'talking':
-      return a.live.talking - b.live.talking;
-    case 'acw':
-      return a.live.afterCallWork - b.live.afterCallWork;
-    case 'offered':
-      return a.day.offered - b.day.offered;
-    case 'answered':
-      return a.day.answered - b.day.answered;
-    case 'abandoned':
-      return a.day.abandoned - b.day.abandoned;
-    case 'level':
-      return (a.serviceLevel ?? 2) - (b.serviceLevel ?? 2);
-  }
-}
+/** By what a column is sorted; null: by its text. A queue without a value is the least urgent. */
+const SORT_VALUES: Readonly<Record<SortBy, ((row: QueueRow) => number) | null>> = {
+  label: null,
+  waiting: ({ live }) => live.waiting,
+  ringing: ({ live }) => live.offered,
+  oldest: ({ live }) => -(live.oldestWaitingSince ?? Number.MAX_SAFE_INTEGER),
+  talking: ({ live }) => live.talking,
+  acw: ({ live }) => live.afterCallWork,
+  offered: ({ day }) => day.offered,
+  answered: ({ day }) => day.answered,
+  abandoned: ({ day }) => day.abandoned,
+  level: ({ serviceLevel }) => serviceLevel ?? 2,
+};
 
-const COLUMNS: readonly { readonly by: SortBy; readonly head: string; readonly title: string; readonly day?: true }[] =
-  [
-    { by: 'label', head: 'Queue', title: 'Queue' },
-    { by: 'waiting', head: 'Waiting', title: 'Customers who wait now; in brackets: an agent’s phone rings for them' },
-    { by: 'oldest', head: 'Longest wait', title: 'How long the customer waits who waits longest' },
-    { by: 'talking', head: 'Talking', title: 'Conversations with an agent' },
-    { by: 'acw', head: 'After-call', title: 'Agents in after-call work' },
-    { by: 'offered', head: 'Offered', title: 'Today: customers who came into the queue', day: true },
-    { by: 'answered', head: 'Answered', title: 'Today: answered by an agent', day: true },
-    { by: 'abandoned', head: 'Abandoned', title: 'Today: gave up while they waited', day: true },
-    { by: 'level', head: 'Service level', title: 'Today: answered in time, of those answered or abandoned', day: true },
-  ];
+export type Urgencies = Readonly<Record<'waiting' | 'wait' | 'level', Urgency>>;
+const CALM: Urgencies = { waiting: 'fine', wait: 'fine', level: 'fine' };
 
-export function urgenciesOf({
-  queueId,
-  live,
-  serviceLevel,
-}: QueueRow): Readonly<Record<'waiting' | 'wait' | 'level', Urgency>> {
-  const limits = thresholdsFor(queueId);
-  const wait = live.oldestWaitingSince === null ? 0 : (clock.value - live.oldestWaitingSince) / 1000;
+export const longestWait = ({ live }: Pick<QueueRow, 'live'>): number | null =>
+  live.oldestWaitingSince === null ? null : clock.value - live.oldestWaitingSince;
+
+export function urgenciesOf(row: QueueRow): Urgencies {
+  const limits = thresholdsFor(row.queueId);
+  const { live, serviceLevel } = row;
   return {
     waiting: above(live.waiting, limits.waitingWarning, limits.waitingAlarm),
-    wait: above(wait, limits.waitWarning, limits.waitAlarm),
+    wait: above((longestWait(row) ?? 0) / 1000, limits.waitWarning, limits.waitAlarm),
     level: serviceLevel === null ? 'fine' : below(100 * serviceLevel, limits.levelWarning, limits.levelAlarm),
   };
 }
 
-/** A number that needs somebody says so by more than its color. */
-export function Cell({
-  urgency = 'fine',
-  children,
-}: {
-  readonly urgency?: Urgency;
-  readonly children: ComponentChildren;
-}) {
-  return (
-    <span class={`value ${urgency}`}>
-      {urgency === 'fine' ? null : <span class="sign" role="img" aria-label={urgency} />}
-      {children}
-    </span>
-  );
+/** What needs somebody now: the service level of a day does not. */
+export const worstOf = ({ waiting, wait }: Urgencies): Urgency =>
+  [waiting, wait].includes('alarm') ? 'alarm' : [waiting, wait].includes('warning') ? 'warning' : 'fine';
+
+interface OverviewColumn {
+  readonly by: SortBy;
+  readonly head: string;
+  readonly title: string;
+  readonly when: 'now' | 'day';
+  readonly cell: (row: QueueRow, urgency: Urgencies) => ComponentChildren;
 }
 
-export function LongestWait({ since, urgency }: { readonly since: number | null; readonly urgency: Urgency }) {
-  if (since === null) return <span class="value none">–</span>;
-  const ms = clock.value - since;
-  return (
-    <Cell urgency={urgency}>
-      <time dateTime={isoDuration(ms)}>{duration(ms)}</time>
-    </Cell>
-  );
-}
+const COLUMNS: readonly OverviewColumn[] = [
+  {
+    ...{ by: 'waiting', head: 'Waiting', title: 'Customers who wait now', when: 'now' },
+    cell: ({ live }, { waiting }) => <Count of={live.waiting} urgency={waiting} />,
+  },
+  {
+    ...{ by: 'ringing', head: 'Ringing', title: 'Of those who wait: an agent’s phone rings', when: 'now' },
+    cell: ({ live }) => <Count of={live.offered} />,
+  },
+  {
+    ...{ by: 'oldest', head: 'Longest wait', title: 'How long the customer has waited who waits longest', when: 'now' },
+    cell: (row, { wait }) => <Time ms={longestWait(row)} urgency={wait} />,
+  },
+  {
+    ...{ by: 'talking', head: 'Talking', title: 'Customers who talk to an agent', when: 'now' },
+    cell: ({ live }) => <Count of={live.talking} />,
+  },
+  {
+    ...{ by: 'acw', head: 'After-call', title: 'Agents in after-call work', when: 'now' },
+    cell: ({ live }) => <Count of={live.afterCallWork} />,
+  },
+  {
+    ...{ by: 'offered', head: 'Offered', title: 'Customers who came into the queue', when: 'day' },
+    cell: ({ day }) => <Count of={day.offered} />,
+  },
+  {
+    ...{ by: 'answered', head: 'Answered', title: 'Customers whom an agent answered', when: 'day' },
+    cell: ({ day }) => <Count of={day.answered} />,
+  },
+  {
+    ...{ by: 'abandoned', head: 'Abandoned', title: 'Customers who gave up while they waited', when: 'day' },
+    cell: ({ day }) => <Count of={day.abandoned} />,
+  },
+  {
+    ...{ by: 'level', head: 'Service level', title: 'Share of customers who were answered in time', when: 'day' },
+    cell: ({ serviceLevel }, { level }) => (
+      <Value urgency={level} isZero={serviceLevel === null}>
+        {share(serviceLevel)}
+      </Value>
+    ),
+  },
+];
+const span = (when: 'now' | 'day'): number => COLUMNS.filter((column) => column.when === when).length;
+export const dayName = computed(() => (travelTo.value === null ? 'today' : 'that day'));
 
 /** As in the style sheet. */
 const ROW_HEIGHT = 44;
@@ -119,37 +137,24 @@ export function Overview() {
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
-  const list = shown.value;
-  const first = Math.max(0, Math.floor(top.value / ROW_HEIGHT) - EXTRA_ROWS);
+  const list = shownQueues.value ?? [];
   const last = Math.min(list.length, Math.ceil((top.value + height.value) / ROW_HEIGHT) + EXTRA_ROWS);
+  const first = Math.max(0, Math.min(last, Math.floor(top.value / ROW_HEIGHT)) - EXTRA_ROWS);
   return (
     <main class="overview">
       <h1 class="hidden">Queues</h1>
-      <Totals />
+      <Figures label="All queues together" figures={figuresOf(shownQueues.value)} />
       <div
         class="frame"
         ref={frame}
         onScroll={(event) => (top.value = event.currentTarget.scrollTop)}
+        role="region"
         tabIndex={0}
-        aria-label="Queues, scrollable"
+        aria-label="Table of queues"
       >
-        <table aria-rowcount={list.length + 1}>
+        <table class="queues" aria-rowcount={list.length + 2}>
           <caption class="hidden">Queues</caption>
-          <thead>
-            <tr>
-              <th class="pin">
-                <span class="hidden">Pinned</span>
-              </th>
-              {COLUMNS.map(({ by, head, title, day }) => (
-                <th key={by} scope="col" class={day ? 'day' : by} aria-sort={ariaSort(by)}>
-                  <button type="button" title={title} onClick={() => sort(by)}>
-                    {head}
-                    <span aria-hidden="true">{sortBy.value.by === by ? (sortBy.value.down ? ' ▾' : ' ▴') : ''}</span>
-                  </button>
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <Head />
           <tbody>
             <tr class="space" aria-hidden="true" style={{ height: `${first * ROW_HEIGHT}px` }} />
             {list.slice(first, last).map((row, index) => (
@@ -158,104 +163,124 @@ export function Overview() {
             <tr class="space" aria-hidden="true" style={{ height: `${(list.length - last) * ROW_HEIGHT}px` }} />
           </tbody>
         </table>
-        {list.length === 0 ? (
-          <p class="empty">{rows.value.length === 0 ? 'No queue has a conversation.' : 'No queue has such a name.'}</p>
-        ) : null}
+        {list.length === 0 ? <p class="empty">{whyEmpty()}</p> : null}
       </div>
     </main>
   );
 }
 
+function whyEmpty(): string {
+  if (rows.value === null) return 'Reading the table …';
+  if (search.value.trim() !== '') return `No queue has “${search.value.trim()}” in its name.`;
+  if (media.value !== '') return `No queue has conversations of the medium ${media.value}.`;
+  return 'No queue has had a conversation today. A queue appears with its first one.';
+}
+
+function Head() {
+  return (
+    <thead>
+      <tr class="groups">
+        <td colSpan={2} />
+        <th scope="colgroup" colSpan={span('now')}>
+          {travelTo.value === null ? 'Now' : 'Then'}
+        </th>
+        <th scope="colgroup" colSpan={span('day')} class="day">
+          {dayName.value === 'today' ? 'Today' : 'That day'}
+        </th>
+      </tr>
+      <tr>
+        <td class="pin" />
+        <SortHead by="label" head="Queue" title="The queue’s name" cellClass="label" />
+        {COLUMNS.map(({ by, head, title, when }) => (
+          <SortHead key={by} by={by} head={head} title={title} cellClass={`${when} ${by}`} />
+        ))}
+      </tr>
+    </thead>
+  );
+}
+
+function SortHead(props: {
+  readonly by: SortBy;
+  readonly head: string;
+  readonly title: string;
+  readonly cellClass: string;
+}) {
+  const { by, down } = sortBy.value;
+  const isSorted = by === props.by;
+  return (
+    <th scope="col" class={props.cellClass} aria-sort={isSorted ? (down ? 'descending' : 'ascending') : 'none'}>
+      <button type="button" title={props.title} onClick={() => sort(props.by)}>
+        {props.head}
+        <span class="arrow" aria-hidden="true">
+          {isSorted ? (down ? '▾' : '▴') : ''}
+        </span>
+      </button>
+    </th>
+  );
+}
+
 function Row({ row, index }: { readonly row: QueueRow; readonly index: number }) {
-  const { queueId, label, live, day, serviceLevel } = row;
+  const { queueId, label } = row;
   const urgency = urgenciesOf(row);
   const isPinned = pinned.value.includes(queueId);
   return (
-    <tr aria-rowindex={index + 2} data-queue={queueId}>
+    <tr aria-rowindex={index + 3} data-queue={queueId} class={worstOf(urgency)}>
       <td class="pin">
         <button
           type="button"
           class="pin"
           aria-pressed={isPinned}
           aria-label={`Pin ${label}`}
+          title={isPinned ? 'Unpin this queue' : 'Pin this queue to the top'}
           onClick={() => pin(queueId)}
         >
           {isPinned ? '★' : '☆'}
         </button>
       </td>
       <th scope="row" class="label">
-        <a href={queueLink(queueId)}>{label}</a>
+        <a href={queueLink(queueId)} title={label}>
+          {label}
+        </a>
       </th>
-      <td data-column="waiting">
-        <Cell urgency={urgency.waiting}>{count(live.waiting)}</Cell>
-        {live.offered > 0 ? (
-          <span class="offered" title="An agent’s phone rings for so many of them">
-            {' '}
-            ({count(live.offered)})
-          </span>
-        ) : null}
-      </td>
-      <td data-column="oldest">
-        <LongestWait since={live.oldestWaitingSince} urgency={urgency.wait} />
-      </td>
-      <td data-column="talking">{count(live.talking)}</td>
-      <td data-column="acw">{count(live.afterCallWork)}</td>
-      <td class="day" data-column="offered">
-        {count(day.offered)}
-      </td>
-      <td class="day" data-column="answered">
-        {count(day.answered)}
-      </td>
-      <td class="day" data-column="abandoned">
-        {count(day.abandoned)}
-      </td>
-      <td class="day" data-column="level">
-        <Cell urgency={urgency.level}>{share(serviceLevel)}</Cell>
-      </td>
+      {COLUMNS.map(({ by, when, cell }) => (
+        <td key={by} class={`${when} ${by}`} data-column={by}>
+          {cell(row, urgency)}
+        </td>
+      ))}
     </tr>
   );
 }
 
-/** All queues together. Not a live region: it would never stop talking. */
-function Totals() {
-  const { live, day, serviceLevel } = total(shown.value);
-  const tiles: readonly (readonly [string, ComponentChildren, string?])[] = [
-    ['Waiting', count(live.waiting), live.offered > 0 ? `${count(live.offered)} ringing` : undefined],
-    ['Longest wait', <LongestWait since={live.oldestWaitingSince} urgency="fine" />],
-    ['Talking', count(live.talking)],
-    ['After-call', count(live.afterCallWork)],
-    ['Offered today', count(day.offered)],
-    ['Abandoned today', count(day.abandoned)],
-    ['Service level', share(serviceLevel)],
-  ].map(([label, value, note]) => [label, value, note] as readonly [string, ComponentChildren, string?]);
-  return (
-    <dl class="totals" aria-label="All queues together">
-      {tiles.map(([label, value, note]) => (
-        <div key={label} data-total={label}>
-          <dt>{label}</dt>
-          <dd>
-            {value}
-            {note === undefined ? null : <small> {note}</small>}
-          </dd>
-        </div>
-      ))}
-    </dl>
-  );
-}
-
-function ariaSort(by: SortBy): 'ascending' | 'descending' | 'none' {
-  if (sortBy.value.by !== by) return 'none';
-  return sortBy.value.down ? 'descending' : 'ascending';
+/** The same numbers for all queues together and for one. Null: there is no picture yet, so there is no number. */
+export function figuresOf(queues: readonly QueueRow[] | null, urgency: Urgencies = CALM): readonly Figure[] {
+  const day = dayName.value;
+  const sum = queues === null ? null : total(queues);
+  const figure = (label: string, value: (of: NonNullable<typeof sum>) => ComponentChildren, note?: string): Figure => ({
+    ...{ label, value: sum === null ? <Time ms={null} /> : value(sum), note },
+  });
+  const ringing = sum === null || sum.live.offered === 0 ? undefined : `${count(sum.live.offered)} ringing`;
+  return [
+    figure('Waiting', ({ live }) => <Count of={live.waiting} urgency={urgency.waiting} />, ringing),
+    figure('Longest wait', (of) => <Time ms={longestWait(of)} urgency={urgency.wait} />),
+    figure('Talking', ({ live }) => <Count of={live.talking} />),
+    figure('After-call', ({ live }) => <Count of={live.afterCallWork} />),
+    figure(`Offered ${day}`, (of) => <Count of={of.day.offered} />),
+    figure(`Answered ${day}`, (of) => <Count of={of.day.answered} />),
+    figure(`Abandoned ${day}`, (of) => <Count of={of.day.abandoned} />),
+    figure('Service level', ({ serviceLevel }) => (
+      <Value urgency={urgency.level} isZero={serviceLevel === null}>
+        {share(serviceLevel)}
+      </Value>
+    )),
+  ];
 }
 
 function sort(by: SortBy): void {
   const { by: current, down } = sortBy.value;
-  sortBy.value = { by, down: current === by ? !down : by !== 'label' };
+  sortBy.value = { by, down: current === by ? !down : by !== 'label' && by !== 'level' };
 }
 
 function pin(queueId: string): void {
   const pins = pinned.value;
   pinned.value = pins.includes(queueId) ? pins.filter((id) => id !== queueId) : [...pins, queueId];
 }
-
-export const shownQueues = shown;

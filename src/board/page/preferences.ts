@@ -1,4 +1,4 @@
-import { effect, signal, type Signal } from '@preact/signals';
+import { computed, effect, signal, type Signal } from '@preact/signals';
 
 /** What this browser remembers. Nothing of it is sent anywhere. */
 
@@ -44,7 +44,7 @@ export const DEFAULT_THRESHOLDS: Thresholds = {
 };
 
 export type SortBy =
-  'label' | 'waiting' | 'oldest' | 'talking' | 'acw' | 'offered' | 'answered' | 'abandoned' | 'level';
+  'label' | 'waiting' | 'ringing' | 'oldest' | 'talking' | 'acw' | 'offered' | 'answered' | 'abandoned' | 'level';
 
 export const theme = remembered<'system' | 'light' | 'dark'>('theme', 'system');
 export const pinned = remembered<readonly string[]>('pinned', []);
@@ -64,6 +64,12 @@ export const above = (value: number, warning: number, alarm: number): Urgency =>
   value >= alarm ? 'alarm' : value >= warning ? 'warning' : 'fine';
 export const below = (value: number, warning: number, alarm: number): Urgency =>
   value < alarm ? 'alarm' : value < warning ? 'warning' : 'fine';
+
+const systemIsDark = matchMedia('(prefers-color-scheme: dark)');
+const systemTheme = signal(systemIsDark.matches ? 'dark' : 'light');
+systemIsDark.addEventListener('change', ({ matches }) => (systemTheme.value = matches ? 'dark' : 'light'));
+/** What is drawn with, whoever chose it. */
+export const shownTheme = computed(() => (theme.value === 'system' ? systemTheme.value : theme.value));
 
 effect(() => {
   const root = document.documentElement;

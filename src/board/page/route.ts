@@ -7,6 +7,9 @@ export type Route =
   | { readonly page: 'conversation'; readonly id: string };
 
 export const isWall = new URLSearchParams(location.search).get('wall') === '1';
+export function toggleWall(): void {
+  location.search = isWall ? '' : '?wall=1';
+}
 export const route = signal<Route>(read());
 
 export const queueLink = (id: string): string => `#/queue/${encodeURIComponent(id)}`;

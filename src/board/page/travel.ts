@@ -1,5 +1,5 @@
 import { batch, computed, effect, signal } from '@preact/signals';
-import { about, ask, conversations, lines, now, openQueue } from './live';
+import { about, ask, conversations, lines, messageOf, now, openQueue, stale } from './live';
 import type { Conversation, Line } from './model';
 
 /** Time travel: the whole board as it was at an instant. */
@@ -14,6 +14,7 @@ export const problem = signal<string | null>(null);
 const shown = signal<{
   readonly at: number;
   readonly lines: readonly Line[];
+  readonly queueId: string | null;
   readonly conversations: readonly Conversation[];
 } | null>(null);
 
@@ -21,22 +22,36 @@ const shown = signal<{
 export const travelTo = computed(() => target.value);
 /** The instant that the numbers on the page are of; null: none yet. */
 export const shownAt = computed(() => (target.value === null ? now.value : (shown.value?.at ?? null)));
-/** What durations are counted up to. */
-export const clock = computed(() => (target.value === null ? now.value : (shown.value?.at ?? target.value)));
-export const currentLines = computed((): readonly Line[] =>
-  target.value === null ? [...lines.value.values()] : (shown.value?.lines ?? []),
+/** What durations are counted up to: a picture that is not current stands still. */
+export const clock = computed(() =>
+  target.value === null ? (stale.value?.since ?? now.value) : (shown.value?.at ?? target.value),
 );
-export const currentConversations = computed((): readonly Conversation[] =>
-  target.value === null ? [...conversations.value.values()] : (shown.value?.conversations ?? []),
-);
+/** Null: not here yet. */
+export const currentLines = computed((): readonly Line[] | null => {
+  if (target.value !== null) return shown.value?.lines ?? null;
+  return lines.value === null ? null : [...lines.value.values()];
+});
+/** Of the open queue. Null: not here yet. */
+export const currentConversations = computed((): readonly Conversation[] | null => {
+  if (target.value === null) return conversations.value === null ? null : [...conversations.value.values()];
+  return shown.value?.queueId === openQueue.value ? shown.value.conversations : null;
+});
 
+/** Without a history there is only the present. */
 export function goTo(at: number): void {
-  const oldest = about.peek()?.oldest ?? 0;
+  if (about.peek()?.history !== true) return;
+  const oldest = about.peek()?.oldest ?? now.peek();
   target.value = Math.round(Math.min(Math.max(at, oldest), now.peek()));
 }
 
 export function step(ms: number): void {
   goTo((target.peek() ?? now.peek()) + ms);
+}
+
+/** Plays the past at a speed; at the same speed again: pauses. */
+export function play(wanted: Speed): void {
+  if (target.peek() === null) step(-60_000);
+  if (target.peek() !== null) speed.value = speed.peek() === wanted ? 0 : wanted;
 }
 
 export function goLive(): void {
@@ -47,6 +62,8 @@ export function goLive(): void {
     problem.value = null;
   });
 }
+
+const AGAIN_MS = 2_000;
 
 let asking = false;
 async function askOnce(): Promise<void> {
@@ -65,14 +82,17 @@ async function askOnce(): Promise<void> {
               `api/conversations?queue=${encodeURIComponent(queueId)}&at=${at}`,
             ),
       ]);
+      if (target.peek() === null) return;
       batch(() => {
-        shown.value = { at, lines: queues.lines, conversations: open.conversations };
+        shown.value = { at, lines: queues.lines, queueId, conversations: open.conversations };
         problem.value = null;
       });
       if (target.peek() === at && openQueue.peek() === queueId) return;
     }
   } catch (error) {
-    problem.value = error instanceof Error ? error.message : String(error);
+    if (target.peek() === null) return;
+    problem.value = messageOf(error);
+    setTimeout(() => void askOnce(), AGAIN_MS);
   } finally {
     asking = false;
   }

@@ -1,22 +1,53 @@
 import { computed, effect, signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { count, share, timeOfDay } from './format';
-import { Cell, LongestWait, shownQueues, urgenciesOf } from './overview';
+import { count, duration, share, timeOfDay } from './format';
+import { Freshness } from './header';
+import { total } from './model';
+import { longestWait, shownQueues, urgenciesOf, worstOf } from './overview';
+import { Count, Time } from './parts';
 import { clock } from './travel';
 
 /** For a screen on the wall: as many tiles as fit, and by itself the next ones every few seconds. */
 
 const TURN_MS = 10_000;
-const TILE = { width: 300, height: 190 };
+/** Of a tile that is read from a few meters away. */
+const LEAST = { width: 250, height: 170 };
+/** Of a tile that is good to read: wider than it is high. */
+const GOOD_RATIO = 1.6;
+const HEADER_HEIGHT = 76;
+const GAP = 12;
 
+/** Off: somebody reads. */
+export const isTurning = signal(true);
 const page = signal(0);
 const size = signal({ width: innerWidth, height: innerHeight });
-const places = computed(() => {
-  const across = Math.max(1, Math.floor((size.value.width - 16) / TILE.width));
-  const down = Math.max(1, Math.floor((size.value.height - 90) / TILE.height));
-  return { across, down, all: across * down };
+
+interface Grid {
+  readonly across: number;
+  readonly down: number;
+}
+
+/** As large as all tiles can be; where they would be too small, as many as fit. */
+const grid = computed((): Grid => {
+  const width = size.value.width - GAP;
+  const height = size.value.height - HEADER_HEIGHT - GAP;
+  const most: Grid = {
+    across: Math.max(1, Math.floor(width / (LEAST.width + GAP))),
+    down: Math.max(1, Math.floor(height / (LEAST.height + GAP))),
+  };
+  const tiles = Math.max(1, shownQueues.value?.length ?? 0);
+  if (tiles > most.across * most.down) return most;
+  const sizeOf = ({ across, down }: Grid): number => Math.min(width / across / GOOD_RATIO, height / down);
+  return Array.from({ length: most.across }, (_, index) => ({
+    across: index + 1,
+    down: Math.ceil(tiles / (index + 1)),
+  }))
+    .filter(({ down }) => down <= most.down)
+    .reduce((best, each) => (sizeOf(each) > sizeOf(best) ? each : best), most);
 });
-const pages = computed(() => Math.max(1, Math.ceil(shownQueues.value.length / places.value.all)));
+const pages = computed(() =>
+  Math.max(1, Math.ceil((shownQueues.value?.length ?? 0) / (grid.value.across * grid.value.down))),
+);
 effect(() => {
   if (page.value >= pages.value) page.value = 0;
 });
@@ -25,55 +56,106 @@ export function Wall() {
   useEffect(() => {
     const resized = () => (size.value = { width: innerWidth, height: innerHeight });
     addEventListener('resize', resized);
-    const timer = setInterval(() => (page.value = (page.value + 1) % pages.value), TURN_MS);
+    const timer = setInterval(() => {
+      if (isTurning.value) page.value = (page.value + 1) % pages.value;
+    }, TURN_MS);
     return () => {
       removeEventListener('resize', resized);
       clearInterval(timer);
     };
   }, []);
-  const { across, down, all } = places.value;
-  const queues = shownQueues.value.slice(page.value * all, (page.value + 1) * all);
+  const { across, down } = grid.value;
+  const queues = shownQueues.value;
+  const first = page.value * across * down;
   return (
-    <main class="wall">
-      <h1 class="hidden">Queues</h1>
+    <>
+      <WallHeader />
+      <main class="wall">
+        <h1 class="hidden">Queues</h1>
+        {queues === null || queues.length === 0 ? (
+          <p class="empty">{queues === null ? 'Reading the table …' : 'No queue has had a conversation today.'}</p>
+        ) : (
+          <ul class="tiles" style={{ '--across': across, '--down': down }}>
+            {queues.slice(first, first + across * down).map((row) => (
+              <Tile key={row.queueId} row={row} />
+            ))}
+          </ul>
+        )}
+      </main>
+    </>
+  );
+}
+
+function WallHeader() {
+  const sum = total(shownQueues.value ?? []);
+  const wait = longestWait(sum);
+  return (
+    <header class="wall">
+      <a class="brand" href="./" title="Leave the wall (W)">
+        queuefold
+      </a>
+      <Freshness />
+      {shownQueues.value === null ? null : (
+        <p class="sum">
+          {count(sum.live.waiting)} waiting{wait === null ? '' : `, the longest ${duration(wait)}`}
+        </p>
+      )}
+      {pages.value > 1 ? (
+        <p class="turn">
+          {page.value + 1} of {pages.value}
+          <button
+            type="button"
+            aria-pressed={!isTurning.value}
+            aria-label="Stop turning"
+            title="Stop or go on turning (Space)"
+            onClick={() => (isTurning.value = !isTurning.value)}
+          >
+            {isTurning.value ? '❚❚' : '▶'}
+          </button>
+        </p>
+      ) : null}
       <p class="clock">
         <time>{timeOfDay(clock.value)}</time>
-        {pages.value > 1 ? <small> {`${page.value + 1} of ${pages.value}`}</small> : null}
       </p>
-      <ul class="tiles" style={{ '--across': across, '--down': down }}>
-        {queues.map((row) => {
-          const urgency = urgenciesOf(row);
-          const worst = [urgency.waiting, urgency.wait].includes('alarm')
-            ? 'alarm'
-            : [urgency.waiting, urgency.wait].includes('warning')
-              ? 'warning'
-              : 'fine';
-          return (
-            <li key={row.queueId} class={`tile ${worst}`} data-queue={row.queueId}>
-              <h2>{row.label}</h2>
-              <p class="big">
-                <Cell urgency={urgency.waiting}>{count(row.live.waiting)}</Cell> <small>waiting</small>
-              </p>
-              <dl>
-                <div>
-                  <dt>Longest</dt>
-                  <dd>
-                    <LongestWait since={row.live.oldestWaitingSince} urgency={urgency.wait} />
-                  </dd>
-                </div>
-                <div>
-                  <dt>Talking</dt>
-                  <dd>{count(row.live.talking)}</dd>
-                </div>
-                <div>
-                  <dt>Level</dt>
-                  <dd>{share(row.serviceLevel)}</dd>
-                </div>
-              </dl>
-            </li>
-          );
-        })}
-      </ul>
-    </main>
+    </header>
+  );
+}
+
+function Tile({ row }: { readonly row: Parameters<typeof urgenciesOf>[0] }) {
+  const urgency = urgenciesOf(row);
+  return (
+    <li class={`tile ${worstOf(urgency)}`} data-queue={row.queueId}>
+      <div class="scale">
+        <h2>{row.label}</h2>
+        <dl class="big">
+          <div>
+            <dt>waiting</dt>
+            <dd>
+              <Count of={row.live.waiting} urgency={urgency.waiting} />
+            </dd>
+          </div>
+          <div>
+            <dt>longest</dt>
+            <dd>
+              <Time ms={longestWait(row)} urgency={urgency.wait} />
+            </dd>
+          </div>
+        </dl>
+        <dl class="small">
+          <div>
+            <dt>talking</dt>
+            <dd>{count(row.live.talking)}</dd>
+          </div>
+          <div>
+            <dt>after-call</dt>
+            <dd>{count(row.live.afterCallWork)}</dd>
+          </div>
+          <div>
+            <dt>service level</dt>
+            <dd>{share(row.serviceLevel)}</dd>
+          </div>
+        </dl>
+      </div>
+    </li>
   );
 }

@@ -172,8 +172,8 @@ test('a conversation shows its life in lanes', async () => {
   const page = await visit();
   await page.locator('tbody tr[data-queue] a').first().click();
   await page.locator('[data-conversation] a').first().click();
-  await page.locator('.lanes rect').first().waitFor();
-  expect(await page.locator('.lanes text.lane').first().textContent()).toBe('Customer');
+  await page.locator('.lanes .bar').first().waitFor();
+  expect(await page.locator('.lanes .name span').first().textContent()).toBe('Customer');
   expect(await serious(page)).toEqual([]);
 });
 

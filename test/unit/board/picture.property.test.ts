@@ -27,19 +27,24 @@ const visit = fc.record({
   outcome: fc.constantFrom('waiting', 'answered', 'abandoned', 'flowed_out'),
   entered_time: fc.integer({ min: MIDNIGHT - 100_000, max: MIDNIGHT + 100_000 }),
   left_time: fc.option(fc.integer({ min: MIDNIGHT - 50_000, max: MIDNIGHT + 200_000 })),
+  answered_time: fc.option(fc.integer({ min: MIDNIGHT - 50_000, max: MIDNIGHT + 200_000 })),
+  agent_left_time: fc.constantFrom(null, null, MIDNIGHT + 300_000),
 }) as fc.Arbitrary<unknown> as fc.Arbitrary<QueueVisit>;
 
 type Step =
   | { readonly kind: 'upsert'; readonly row: QueueConversation }
   | { readonly kind: 'delete'; readonly id: string }
   | { readonly kind: 'visit'; readonly visit: QueueVisit }
-  | { readonly kind: 'reset' | 'turn' };
+  | { readonly kind: 'erase'; readonly visitId: string }
+  | { readonly kind: 'reset' | 'turn' | 'reset-visits' };
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: row.map((each): Step => ({ kind: 'upsert', row: each })) },
   { weight: 3, arbitrary: fc.constantFrom('a', 'b', 'c', 'd', 'e').map((id): Step => ({ kind: 'delete', id })) },
   { weight: 3, arbitrary: visit.map((each): Step => ({ kind: 'visit', visit: each })) },
   { weight: 3, arbitrary: fc.constant<Step>({ kind: 'turn' }) },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: 'reset' }) },
+  { weight: 1, arbitrary: fc.constant<Step>({ kind: 'reset-visits' }) },
+  { weight: 1, arbitrary: fc.constantFrom('a/p1', 'b/p2').map((visitId): Step => ({ kind: 'erase', visitId })) },
 );
 
 /** What the picture must be, computed from the tables alone. */
@@ -65,9 +70,25 @@ class Tables {
         picture.clearRows();
         this.rows.clear();
         return;
+      case 'erase':
+        picture.deleteVisit(each.visitId);
+        this.visits.delete(each.visitId);
+        return;
+      case 'reset-visits':
+        picture.clearVisits();
+        this.visits.clear();
+        return;
       case 'turn':
         picture.turn(MIDNIGHT);
     }
+  }
+
+  /** Since when the customer talks to who answered last and is still there. */
+  answered({ conversation_id: id }: QueueConversation): number | null {
+    const talks = [...this.visits.values()].filter(
+      (each) => each.conversation_id === id && each.answered_time !== null && each.agent_left_time === null,
+    );
+    return talks.length === 0 ? null : Math.max(...talks.map(({ answered_time: at }) => at ?? 0));
   }
 
   lines(): Record<string, unknown> {
@@ -123,7 +144,9 @@ test('a viewer that applies what has changed has the tables, whenever it asks', 
           seen = picture.version;
           expect(saying(seenLines.values())).toEqual(withoutConsults(tables.lines()));
           const inQueue = [...tables.rows.values()].filter(({ queue_id }) => queue_id === queueId);
-          expect(seenRows).toEqual(new Map(inQueue.map((each) => [each.conversation_id, each])));
+          expect(seenRows).toEqual(
+            new Map(inQueue.map((each) => [each.conversation_id, { ...each, answered_time: tables.answered(each) }])),
+          );
         };
         for (const each of steps) {
           tables.apply(picture, each);

@@ -1,0 +1,125 @@
+import type { ComponentChildren } from 'preact';
+import { count, duration, isoDuration } from './format';
+import type { Urgency } from './preferences';
+
+/** What the pages share. */
+
+/** A number that needs somebody says so by more than its color. A zero steps back. */
+export function Value(props: {
+  readonly urgency?: Urgency;
+  readonly isZero?: boolean;
+  readonly children: ComponentChildren;
+}) {
+  const { urgency = 'fine', isZero, children } = props;
+  return (
+    <span class={`value ${urgency === 'fine' && isZero === true ? 'zero' : urgency}`}>
+      {urgency === 'fine' ? null : <span class="sign" role="img" aria-label={urgency} />}
+      {children}
+    </span>
+  );
+}
+
+export function Count({ of, urgency = 'fine' }: { readonly of: number; readonly urgency?: Urgency }) {
+  return (
+    <Value urgency={urgency} isZero={of === 0}>
+      {count(of)}
+    </Value>
+  );
+}
+
+/** Null: nobody waits, nobody talks. */
+export function Time({ ms, urgency = 'fine' }: { readonly ms: number | null; readonly urgency?: Urgency }) {
+  if (ms === null) return <span class="value zero">–</span>;
+  return (
+    <Value urgency={urgency}>
+      <time dateTime={isoDuration(ms)}>{duration(ms)}</time>
+    </Value>
+  );
+}
+
+export interface Figure {
+  readonly label: string;
+  readonly value: ComponentChildren;
+  readonly note?: string | undefined;
+}
+
+/** Numbers in a row of tiles. No live region: it would never stop talking. */
+export function Figures({ label, figures }: { readonly label: string; readonly figures: readonly Figure[] }) {
+  return (
+    <dl class="totals" aria-label={label}>
+      {figures.map(({ label: name, value, note }) => (
+        <div key={name} data-total={name}>
+          <dt>{name}</dt>
+          <dd>
+            {value}
+            {note === undefined ? null : <small> {note}</small>}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+export interface Column<T> {
+  readonly head: string;
+  /** `end`: numbers. */
+  readonly align?: 'end';
+  /** Where there is little room, it is left out. */
+  readonly isMinor?: true;
+  readonly cell: (row: T) => ComponentChildren;
+}
+
+export function Table<T>(props: {
+  readonly columns: readonly Column<T>[];
+  readonly rows: readonly T[];
+  readonly keyOf: (row: T) => string;
+  /** The rows' `data-` attribute and class, for style sheet and tests. */
+  readonly name: string;
+  readonly classOf?: (row: T) => string;
+}) {
+  const classOfColumn = ({ align, isMinor }: Column<T>): string =>
+    [align ?? '', isMinor === true ? 'minor' : ''].join(' ').trim();
+  return (
+    <div class="frame">
+      <table class="list">
+        <thead>
+          <tr>
+            {props.columns.map((column) => (
+              <th key={column.head} scope="col" class={classOfColumn(column)}>
+                {column.head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {props.rows.map((row) => (
+            <tr
+              key={props.keyOf(row)}
+              {...{ [`data-${props.name}`]: props.keyOf(row) }}
+              class={props.classOf?.(row) ?? ''}
+            >
+              {props.columns.map((column) => (
+                <td key={column.head} class={classOfColumn(column)}>
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** The way back, and the page's name. */
+export function Title({ children, note }: { readonly children: ComponentChildren; readonly note?: ComponentChildren }) {
+  return (
+    <div class="title">
+      <a class="back" href="#/">
+        ← All queues
+      </a>
+      <h1>{children}</h1>
+      {note === undefined ? null : <p class="of">{note}</p>}
+    </div>
+  );
+}
