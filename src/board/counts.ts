@@ -24,6 +24,10 @@ type CountedVisit = Pick<QueueVisit, 'consult' | 'outcome' | 'entered_time' | 'l
 /** What one visit adds to its day. */
 export function dayOf(visit: CountedVisit, { targetMs, shortAbandonMs }: ServiceLevelRule): DayCounts {
   if (visit.consult) return NO_DAY;
+  return shared(whatItAdds(visit, { targetMs, shortAbandonMs }));
+}
+
+function whatItAdds(visit: CountedVisit, { targetMs, shortAbandonMs }: ServiceLevelRule): DayCounts {
   const wait = visit.left_time === null ? 0 : Math.max(0, visit.left_time - visit.entered_time);
   const answered = visit.outcome === 'answered';
   const abandoned = visit.outcome === 'abandoned';
@@ -34,6 +38,16 @@ export function dayOf(visit: CountedVisit, { targetMs, shortAbandonMs }: Service
     abandoned: abandoned ? 1 : 0,
     shortAbandoned: abandoned && wait < shortAbandonMs ? 1 : 0,
   };
+}
+
+const SHARED = new Map<string, DayCounts>();
+
+/** There are hundreds of thousands of visits in a day, and a handful of these. */
+function shared(counts: DayCounts): DayCounts {
+  const key = Object.values(counts).join(' ');
+  const known = SHARED.get(key) ?? counts;
+  SHARED.set(key, known);
+  return known;
 }
 
 /** `a + sign × b`. */

@@ -13,6 +13,20 @@ export interface QueueLine {
 /** A conversation's row, and since when the customer talks to who answered. Null: nobody has, or that one has left. */
 export type AnsweredRow = QueueConversation & { readonly answered_time: number | null };
 
+/** What the board needs of a visit. */
+export type BoardVisit = Pick<
+  QueueVisit,
+  | 'conversation_id'
+  | 'queue_id'
+  | 'media_type'
+  | 'consult'
+  | 'outcome'
+  | 'entered_time'
+  | 'left_time'
+  | 'answered_time'
+  | 'agent_left_time'
+>;
+
 /** What has changed in one queue's conversations since a version. */
 export interface QueueChanges {
   /** The viewer forgets what it had of the queue. */
@@ -45,10 +59,11 @@ interface Known {
   version: number;
 }
 
+/** Of the many visits of a day only this is kept. */
 interface CountedDay {
-  readonly key: string;
-  readonly enteredAt: number;
-  readonly counts: DayCounts;
+  line: Line;
+  enteredAt: number;
+  counts: DayCounts;
 }
 
 /**
@@ -109,17 +124,33 @@ export class Picture {
    * @param id the key of the topic
    * @param visit counts if it began on the day that is shown
    */
-  upsertVisit(id: string, visit: QueueVisit): void {
-    this.#forgetVisit(id);
+  upsertVisit(id: string, visit: BoardVisit): void {
     // It may have begun yesterday.
     this.#dirtyRow(this.#answers.put(id, visit));
-    if (visit.entered_time < this.#day) return;
-    const key = keyOf(visit.queue_id, visit.media_type);
+    const known = this.#visits.get(id);
+    if (known !== undefined) this.#discount(known);
+    const { entered_time: enteredAt } = visit;
+    if (enteredAt < this.#day) {
+      this.#visits.delete(id);
+      return;
+    }
     const counts = dayOf(visit, this.#options.rule);
-    this.#visits.set(id, { key, enteredAt: visit.entered_time, counts });
     const line = this.#line(visit.queue_id, visit.media_type);
+    // In place: the key that is here is not replaced by another copy of it.
+    if (known === undefined) this.#visits.set(id, { line, enteredAt, counts });
+    else Object.assign(known, { line, enteredAt, counts });
     line.day = addDay(line.day, counts);
     this.#dirtyLines.add(line);
+  }
+
+  /** The beginning of the day that is shown, epoch ms. */
+  get day(): number {
+    return this.#day;
+  }
+
+  /** Whether a change of the visit would change anything here. */
+  needsVisit(id: string): boolean {
+    return this.#visits.has(id) || this.#answers.has(id);
   }
 
   /** An erased visit is gone from the topic. */
@@ -224,9 +255,11 @@ export class Picture {
     const known = this.#visits.get(id);
     if (known === undefined) return;
     this.#visits.delete(id);
-    const line = this.#lines.get(known.key);
-    if (line === undefined) return;
-    line.day = addDay(line.day, known.counts, -1);
+    this.#discount(known);
+  }
+
+  #discount({ line, counts }: CountedDay): void {
+    line.day = addDay(line.day, counts, -1);
     this.#dirtyLines.add(line);
   }
 
@@ -254,7 +287,7 @@ class Answers {
   readonly #answers = new Map<string, Map<string, number>>();
 
   /** @returns the conversation whose answer may be another one now; null: none */
-  put(id: string, visit: QueueVisit): string | null {
+  put(id: string, visit: BoardVisit): string | null {
     const before = this.remove(id);
     if (visit.answered_time === null || visit.agent_left_time !== null) return before;
     const { conversation_id: conversationId } = visit;
@@ -262,6 +295,10 @@ class Answers {
     this.#answers.set(conversationId, answers.set(id, visit.answered_time));
     this.#conversationOf.set(id, conversationId);
     return conversationId;
+  }
+
+  has(id: string): boolean {
+    return this.#conversationOf.has(id);
   }
 
   /** Of the visits that are kept. */

@@ -41,6 +41,7 @@ export async function startBoardRole(parts: RoleParts, options: BoardRoleOptions
   const { config, log, schemas, topics, metrics, logger } = parts;
   const { store, rule, timeZone, proxyHeader } = options;
   await log.reach([topics.state, topics.names, ...(config.fold.visits === 'on' ? [topics.visits] : [])]);
+  const startedAt = Date.now();
   const dayStart = dayStartIn(timeZone);
   const names = new NameTable();
   const picture = new Picture({ rule, dayStart }, Date.now());
@@ -53,7 +54,7 @@ export async function startBoardRole(parts: RoleParts, options: BoardRoleOptions
     presentLine: present.line,
   });
   metrics.boardViewers.onScrape(() => metrics.boardViewers.set(viewers.size));
-  metrics.boardPictureAge.onScrape(() => metrics.boardPictureAge.set((tables.freshness().ageMs ?? 0) / 1_000));
+  metrics.boardPictureAge.onScrape(() => metrics.boardPictureAge.set((tables.freshness().ageMs ?? Date.now() - startedAt) / 1_000));
   const stopTables = async (): Promise<void> => {
     viewers.stop();
     await tables.stop();

@@ -1,4 +1,5 @@
 import { type Name, nameKey, readNameKey } from '../common';
+import type { QueueVisit } from '../conversation';
 import {
   createNameReader,
   createRowReader,
@@ -9,9 +10,10 @@ import {
   type SchemaSource,
   type TopicNames,
   type UnreadableRecord,
+  type ValueReader,
 } from '../log';
 import type { Logger, Metrics } from '../ops';
-import type { Picture } from './picture';
+import type { BoardVisit, Picture } from './picture';
 import type { BoardNames } from './present';
 import type { Freshness } from './viewers';
 
@@ -34,6 +36,10 @@ export interface Tables {
   stop(): Promise<void>;
 }
 
+/** A visit that began before is not counted today, but its customer may still be talking. */
+const LONGEST_TALK_MS = 6 * 3_600_000;
+/** Whether a day has begun is looked at so often. */
+const SWEEP_MS = 60_000;
 /** Kafka answers at least every 100 ms: silent for so long, it is away. */
 const SILENT_MS = 2_000;
 
@@ -55,7 +61,9 @@ export function followTables(options: TablesOptions): Tables {
       ? []
       : [
           followTable({
-            ...{ log, logger, topic: topics.visits, reader: createVisitReader(schemas) },
+            ...{ log, logger, topic: topics.visits, reader: thin(createVisitReader(schemas)) },
+            // The topic has seven days. No record is older than what it tells of.
+            since: () => picture.day - LONGEST_TALK_MS,
             listener: {
               onRow: (key, visit) => picture.upsertVisit(key, visit),
               onDelete: (key) => picture.deleteVisit(key),
@@ -76,11 +84,41 @@ export function followTables(options: TablesOptions): Tables {
   });
   void named.loaded.catch(() => undefined);
   const needed = [rows, ...visits];
+  const retain = (): void => {
+    for (const table of visits) table.retain((key) => picture.needsVisit(key));
+  };
+  let { day } = picture;
+  const sweeping = setInterval(() => {
+    if (picture.day === day) return;
+    day = picture.day;
+    retain();
+  }, SWEEP_MS).unref();
   return {
-    loaded: Promise.all(needed.map(({ loaded }) => loaded)).then(() => undefined),
+    loaded: Promise.all(needed.map(({ loaded }) => loaded)).then(retain),
     freshness: () => needed.map(freshnessOf).reduce(older),
     stop: async () => {
+      clearInterval(sweeping);
       await Promise.all([...needed, named].map((table) => table.stop()));
+    },
+  };
+}
+
+/** While a topic is read for the first time all its rows are held, so each holds no more than the board needs. */
+function thin(reader: ValueReader<QueueVisit>): ValueReader<BoardVisit> {
+  const known = new Map<string, string>();
+  const shared = (id: string): string => known.get(id) ?? (known.set(id, id), id);
+  return {
+    prepare: (values) => reader.prepare(values),
+    decode: (value) => {
+      const decoded = reader.decode(value);
+      if (!decoded.ok) return decoded;
+      const { conversation_id, queue_id, media_type, consult, outcome, ...rest } = decoded.value;
+      const { entered_time, left_time, answered_time, agent_left_time } = rest;
+      const times = { entered_time, left_time, answered_time, agent_left_time };
+      return {
+        ok: true,
+        value: { conversation_id, queue_id: shared(queue_id), media_type, consult, outcome, ...times },
+      };
     },
   };
 }

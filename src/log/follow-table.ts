@@ -36,6 +36,8 @@ export interface FollowedTable {
   /** The table has been read to its end once. Rejects when the first attempt fails; further ones follow all the same. */
   readonly loaded: Promise<void>;
   picture(): Picture;
+  /** Forgets keys without telling the listener, who no longer wants them: nobody deletes what retention takes. */
+  retain(isWanted: (key: string) => boolean): void;
   stop(): Promise<void>;
 }
 
@@ -45,6 +47,11 @@ export interface FollowTableOptions<T> {
   readonly reader: ValueReader<T>;
   readonly listener: TableListener<T>;
   readonly logger: Logger;
+  /**
+   * Asked before each reading: it begins at the first record of this time, epoch ms, instead of at the topic's beginning.
+   * Rows that were written before are not in the table.
+   */
+  readonly since?: () => number;
   /** Between two attempts to read. Default 1,000. */
   readonly retryMs?: number;
   /** Between two questions whether the topic is still the same one. Default 1,000. */
@@ -93,6 +100,7 @@ export function followTable<T>(options: FollowTableOptions<T>): FollowedTable {
   return {
     loaded: loaded.promise,
     picture: () => table.picture(),
+    retain: (isWanted) => table.retain(isWanted),
     async stop() {
       stopping.abort(new Error('the table is closed'));
       loaded.reject(stopping.signal.reason);
@@ -124,9 +132,14 @@ class FollowedTopic<T> {
     return { asOf: this.#asOf, answeredAt: this.#answeredAt, problem: this.problem };
   }
 
+  retain(isWanted: (key: string) => boolean): void {
+    for (const key of this.#offsets.keys()) if (!isWanted(key)) this.#offsets.delete(key);
+  }
+
   /** Reads from the beginning and goes on; rejects with what ended it. */
   async readOnce(stopped: AbortSignal): Promise<void> {
-    const { log, topic, reader, checkMs = CHECK_MS } = this.#options;
+    const { log, topic, reader, since, checkMs = CHECK_MS } = this.#options;
+    const begin = since === undefined ? {} : { since: since() };
     const topicId = await log.topicId(topic);
     const keptMs = await this.#tombstonesKeptMs();
     const ending = new AbortController();
@@ -145,7 +158,7 @@ class FollowedTopic<T> {
         if (order.add(record, reading?.progress().asOf ?? null) > MOST_WAITING)
           ending.abort(new Error('the schema registry does not tell a schema that records need'));
       };
-      reading = await log.read({ topics: [topic], follow: true, onGap: 'end', onRecord });
+      reading = await log.read({ topics: [topic], ...begin, follow: true, onGap: 'end', onRecord });
       reading.done.then(
         () => ending.abort(new Error('the reading ended')),
         (error: unknown) => ending.abort(error),

@@ -268,6 +268,8 @@ export interface ReadRequest {
   readonly topics: readonly string[];
   /** Of a single topic: only these partitions, each from this offset on. Absent: all, from their beginnings. */
   readonly from?: ReadonlyMap<number, number>;
+  /** Of each partition: from the first record of this time on, by the records' timestamps, epoch ms. */
+  readonly since?: number;
   readonly follow: boolean;
   /**
    * A place that the topic no longer has (it was made anew, or records were deleted): `skip` (default) goes on at the

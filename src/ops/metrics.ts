@@ -277,7 +277,7 @@ function boardMetrics(board: MetricBuilder) {
     ),
     boardPictureAge: board.gauge(
       'board_picture_age_seconds',
-      'How old the picture is that pages show: up to a second is normal, more means that Kafka is away or slow',
+      'How old the picture is that pages show, from the start of the board until it has read its topics: up to a second is normal',
       {},
     ),
     boardUnreadable: board.counter(

@@ -18,7 +18,12 @@ interface Policy {
   }[];
   readonly egress: readonly { readonly ports: readonly { readonly protocol: string; readonly port: number }[] }[];
 }
-type Role = 'bridge' | 'fold' | 'sink' | 'setup' | 'doctor';
+type Role = 'bridge' | 'fold' | 'sink' | 'board' | 'setup' | 'doctor';
+
+const BOARD = {
+  board: { enabled: true },
+  secrets: { BOARD_PASSWORD: { name: 'board', key: 'password' } },
+};
 
 /** The policies that hold for the pods of a role. */
 function policiesOf(manifests: readonly Manifest[], role: Role): readonly Policy[] {
@@ -78,9 +83,10 @@ describe('a role may connect to the ports in its settings', () => {
 
   test.each(chartSettings().addresses)('%s, for every role that reads it', async (name) => {
     const manifests = await renderedWith({
+      ...BOARD,
       settings: { [name]: `${name === 'KAFKA_BROKERS' ? '' : 'http://'}host:7777` },
     });
-    const opened = (['bridge', 'fold', 'sink', 'setup', 'doctor'] as const).filter((role) =>
+    const opened = (['bridge', 'fold', 'sink', 'board', 'setup', 'doctor'] as const).filter((role) =>
       onlyPolicyOf(manifests, role).egress.some(({ ports }) => ports.some(({ port }) => port === 7777)),
     );
     const readers = Object.entries(chartSettings().roles).filter(([, settings]) => settings.includes(name));
@@ -180,5 +186,20 @@ describe('metrics and health', () => {
       const { ingress, policyTypes } = onlyPolicyOf(manifests, role);
       expect([ingress, policyTypes]).toEqual([undefined, ['Ingress', 'Egress']]);
     }
+  });
+});
+
+describe('the page of the board', () => {
+  const of = async (board: object, values: object = {}) =>
+    onlyPolicyOf(await renderedWith({ ...BOARD, ...values, board: { ...BOARD.board, ...board } }), 'board').ingress;
+  const metrics = { ports: [{ protocol: 'TCP', port: 'http' }], from: [{ podSelector: {} }] };
+  const page = [{ protocol: 'TCP', port: 'board' }];
+  const controller = { namespaceSelector: { matchLabels: { name: 'ingress' } } };
+
+  test('is for those whom the values name, who get no metrics', async () => {
+    expect(await of({})).toEqual([metrics, { ports: page, from: [{ podSelector: {} }] }]);
+    expect(await of({ from: [controller] })).toEqual([metrics, { ports: page, from: [controller] }]);
+    expect(await of({ from: [controller] }, { networkPolicy: { from: [] } })).toEqual([{ ports: page, from: [controller] }]);
+    expect(await of({ from: [] })).toEqual([metrics]);
   });
 });

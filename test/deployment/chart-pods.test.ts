@@ -171,3 +171,55 @@ describe.each(['helm3', 'helm4'] as const)('autoscaling with %s', (helm) => {
     expect([replicas['live-queuefold-fold'], replicas['live-queuefold-sink']]).toEqual([undefined, undefined]);
   });
 });
+
+describe('the board', () => {
+  const secrets = { BOARD_PASSWORD: { name: 'board', key: 'password' } };
+  const tls = { enabled: true, host: 'board.example', tlsSecret: 'board-tls' };
+
+  test('is not there unless it is wanted', async () => {
+    expect(JSON.stringify(await renderedWith({}))).not.toContain('live-queuefold-board');
+  });
+
+  test('gets its password as a file, its flags, probes of its own, and a Service', async () => {
+    const manifests = await renderedWith({ secrets, board: { enabled: true, timeZone: 'Europe/Berlin' } });
+    const [container] = podOf(manifests, 'board').spec.containers;
+    expect(container?.args).toEqual([
+      'board',
+      ...['--host=::', '--target-seconds=20', '--short-abandon-seconds=5', '--time-zone=Europe/Berlin'],
+    ]);
+    expect(container?.env).toContainEqual({
+      name: 'BOARD_PASSWORD_FILE',
+      value: '/run/secrets/queuefold/BOARD_PASSWORD',
+    });
+    expect(container).toMatchObject({
+      ports: [
+        { name: 'http', containerPort: 9464 },
+        { name: 'board', containerPort: 8090 },
+      ],
+      readinessProbe: { httpGet: { path: '/health/ready', port: 'http' } },
+    });
+    const page = manifests.find(({ metadata }) => metadata.name === 'live-queuefold-board-page');
+    expect(page?.spec).toMatchObject({ ports: [{ port: 80, targetPort: 'board' }] });
+    expect(manifests.filter(({ kind }) => kind === 'Ingress')).toEqual([]);
+  });
+
+  test('does not start where everybody in the cluster could look', async () => {
+    await expect(renderedWith({ board: { enabled: true } })).rejects.toThrow('secrets.BOARD_PASSWORD: not set');
+    const manifests = await renderedWith({ board: { enabled: true, proxyHeader: 'X-Forwarded-User' } });
+    expect(podOf(manifests, 'board').spec.containers[0]?.args).toContain('--proxy-header=X-Forwarded-User');
+  });
+
+  test('has an Ingress with TLS, and none without', async () => {
+    const [ingress] = (await renderedWith({ secrets, board: { enabled: true, ingress: tls } })).filter(
+      ({ kind }) => kind === 'Ingress',
+    );
+    expect(ingress?.spec).toMatchObject({
+      tls: [{ hosts: ['board.example'], secretName: 'board-tls' }],
+      rules: [{ host: 'board.example' }],
+    });
+    for (const left of ['host', 'tlsSecret'] as const) {
+      const values = { secrets, board: { enabled: true, ingress: { ...tls, [left]: '' } } };
+      await expect(renderedWith(values)).rejects.toThrow(`board.ingress.${left}: not set`);
+    }
+  });
+});

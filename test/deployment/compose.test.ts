@@ -65,7 +65,7 @@ describe('docker-compose.yml', () => {
       'kafka service_healthy',
       'registry service_healthy',
     ]);
-    for (const role of ['bridge', 'simulated-bridge', 'fold', 'sink']) {
+    for (const role of ['bridge', 'simulated-bridge', 'fold', 'sink', 'board']) {
       expect(conditions(role)).toContain('setup service_completed_successfully');
     }
   });
@@ -74,7 +74,7 @@ describe('docker-compose.yml', () => {
     const inProfile = (profile: string) =>
       all.filter(([, { profiles }]) => profiles?.includes(profile)).map(([name]) => name);
     expect(inProfile('genesys')).toEqual(['bridge']);
-    expect(inProfile('demo')).toEqual(['simulator', 'simulated-bridge']);
+    expect(inProfile('demo')).toEqual(['simulator', 'simulated-bridge', 'board']);
     expect(inProfile('observability')).toEqual(['prometheus', 'grafana']);
   });
 

@@ -38,7 +38,7 @@ app.kubernetes.io/component: {{ .role }}
 {{/* The roles that go on running, as JSON. */}}
 {{- define "queuefold.roles" -}}
 {{- $roles := list -}}
-{{- range list "bridge" "fold" "sink" -}}
+{{- range list "bridge" "fold" "sink" "board" -}}
 {{- if (index $.Values .).enabled -}}{{- $roles = append $roles . -}}{{- end -}}
 {{- end -}}
 {{- toJson $roles -}}

@@ -55,18 +55,26 @@ spec:
   podSelector:
     matchLabels: {{- include "queuefold.roleSelector" . | nindent 6 }}
   policyTypes: [Ingress, Egress]
-  {{- if has .role (list "bridge" "fold" "sink") }}
+  {{- if has .role (list "bridge" "fold" "sink" "board") }}
   {{- $from := .root.Values.networkPolicy.from }}
   {{- if .root.Values.serviceMonitor.enabled }}
   {{- /* The operator labels its Prometheus so, in whatever namespace. */}}
   {{- $prometheus := dict "matchLabels" (dict "app.kubernetes.io/name" "prometheus") }}
   {{- $from = append $from (dict "namespaceSelector" dict "podSelector" $prometheus) }}
   {{- end }}
-  {{- with $from }}
+  {{- $viewers := eq .role "board" | ternary .root.Values.board.from list }}
+  {{- if or $from $viewers }}
   ingress:
+    {{- with $from }}
     - ports:
         - { protocol: TCP, port: http }
       from: {{- toYaml . | nindent 8 }}
+    {{- end }}
+    {{- with $viewers }}
+    - ports:
+        - { protocol: TCP, port: board }
+      from: {{- toYaml . | nindent 8 }}
+    {{- end }}
   {{- end }}
   {{- end }}
   egress:

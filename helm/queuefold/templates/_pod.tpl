@@ -68,7 +68,11 @@ spec:
     - name: {{ .role }}
       image: {{ include "queuefold.image" .root }}
       imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+      {{- if eq .role "board" }}
+      args: {{- include "queuefold.boardArguments" .root | nindent 8 }}
+      {{- else }}
       args: [{{ .role }}]
+      {{- end }}
       securityContext:
         allowPrivilegeEscalation: false
         readOnlyRootFilesystem: true
@@ -100,6 +104,9 @@ spec:
       {{- if .serves }}
       ports:
         - { name: http, containerPort: 9464 }
+        {{- if eq .role "board" }}
+        - { name: board, containerPort: 8090 }
+        {{- end }}
       # Up: it answers at all, which it does before it is ready.
       startupProbe:
         httpGet: { path: /health/live, port: http }

@@ -55,6 +55,9 @@ settings.yaml says which it reads; it is generated from the program.
 {{- fail (printf "env: %s: a setting; allowed: other variables of the process. Give it under settings or secrets" .name) -}}
 {{- end -}}
 {{- end -}}
+{{- if and (eq .role "board") (not (hasKey $has "BOARD_PASSWORD")) (not .root.Values.board.proxyHeader) -}}
+{{- fail "secrets.BOARD_PASSWORD: not set, and neither is board.proxyHeader: everybody in the cluster could look. Name a Secret with a password" -}}
+{{- end -}}
 {{- with (index .root.Values .role).autoscaling -}}
 {{- $partitions := int (index $has "PARTITIONS" | default $known.partitions) -}}
 {{- if ne .by "none" -}}

@@ -26,6 +26,8 @@ export interface Cluster {
       readonly topic: string;
       readonly partitions: readonly { readonly partition: number }[];
       readonly fromBeginning: boolean;
+      /** Epoch ms; wins. The offset of the first record of that time, or −1: there is none. */
+      readonly fromTimestamp?: number;
     }[],
   ): Promise<readonly { readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }[]>;
 }

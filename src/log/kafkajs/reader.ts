@@ -154,11 +154,12 @@ export async function boundsOf(
   cluster: Cluster,
   topic: string,
   partitions: readonly number[],
-  bound: 'beginning' | 'end',
+  bound: 'beginning' | 'end' | { readonly since: number },
 ): Promise<ReadonlyMap<number, number>> {
   const asked = partitions.map((partition) => ({ partition }));
+  const time = typeof bound === 'object' ? { fromTimestamp: bound.since } : {};
   const [answer] = await cluster.fetchTopicsOffset([
-    { topic, partitions: asked, fromBeginning: bound === 'beginning' },
+    { topic, partitions: asked, fromBeginning: bound === 'beginning', ...time },
   ]);
   return new Map(answer?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
 }

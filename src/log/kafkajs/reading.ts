@@ -80,16 +80,17 @@ export async function readKafka(connection: KafkaConnection, request: ReadReques
     const found: ReadPosition[] = [];
     const all = new Map<ReadPosition, number>();
     for (const topic of request.topics) {
-      const { from } = request;
+      const { from, since } = request;
       const partitions = cluster
         .findTopicPartitionMetadata(topic)
         .map(({ partitionId }) => partitionId)
         .filter((partition) => from === undefined || from.has(partition));
-      const first = await boundsOf(cluster, topic, partitions, 'beginning');
+      const first = await boundsOf(cluster, topic, partitions, since === undefined ? 'beginning' : { since });
       const last = await boundsOf(cluster, topic, partitions, 'end');
       for (const partition of partitions) {
         const end = last.get(partition) ?? 0;
-        const position = Math.max(first.get(partition) ?? 0, from?.get(partition) ?? 0);
+        const begin = first.get(partition) ?? 0;
+        const position = Math.max(begin < 0 ? end : begin, from?.get(partition) ?? 0);
         const one = { topic, partition, position, until: request.follow ? null : end };
         found.push(one);
         if (one.position < end) all.set(one, end);

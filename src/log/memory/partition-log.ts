@@ -8,6 +8,8 @@ export interface PartitionLog {
   beginning(): number;
   /** The offset after the last record. */
   end(): number;
+  /** The offset of the first record of that time, epoch ms; the end: there is none. */
+  firstSince(time: number): number;
   /** Drops what lies below `offset`. */
   trim(offset: number): void;
   /** Compaction of what lies below `offset`: keeps the last record of every key, tombstones not. */
@@ -64,6 +66,7 @@ export function createPartitionLog(topic: string, partition: number): PartitionL
     },
     beginning: () => beginning,
     end: () => end,
+    firstSince: (time) => records.slice(head).find(({ timestamp }) => timestamp >= time)?.offset ?? end,
     trim(offset) {
       if (offset <= beginning) return;
       beginning = Math.min(offset, end);

@@ -5,11 +5,14 @@ import { createCursor, type Cursor } from './cursor';
 
 /** @see Log.read */
 export function readMemory(store: MemoryStore, request: ReadRequest): Reading {
-  const { from, follow, onRecord } = request;
+  const { from, since, follow, onRecord } = request;
   const logs = request.topics.flatMap((topic) =>
     store
       .topic(topic)
-      .map((log, partition) => ({ log, begin: Math.max(log.beginning(), from?.get(partition) ?? 0), partition }))
+      .map((log, partition) => {
+        const first = since === undefined ? log.beginning() : log.firstSince(since);
+        return { log, begin: Math.max(first, from?.get(partition) ?? 0), partition };
+      })
       .filter(({ partition }) => from === undefined || from.has(partition)),
   );
   const caughtUp = createDeferred<undefined>();

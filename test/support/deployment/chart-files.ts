@@ -17,11 +17,12 @@ const NOT_IN_THE_CHART = /^(SHARDS?|HTTP_PORT|DATA_DIR)$/;
 const READERS: readonly (readonly [pattern: RegExp, roles: readonly string[]])[] = [
   [/^(GENESYS|NAMES|EVENTS|BRIDGE|PRIVACY)_|^QUEUES$|^HTTPS?_PROXY$|^NO_PROXY$/, ['bridge']],
   [/^SINK_/, ['sink']],
-  [/^CLICKHOUSE_/, ['sink', 'setup']],
+  [/^CLICKHOUSE_/, ['sink', 'setup', 'board']],
+  [/^BOARD_/, ['board']],
   // So long the bridge keeps names of what is gone.
   [/^HISTORY_/, ['bridge', 'sink', 'setup']],
 ];
-const ROLES = ['bridge', 'fold', 'sink', 'setup', 'doctor'] as const;
+const ROLES = ['bridge', 'fold', 'sink', 'board', 'setup', 'doctor'] as const;
 
 /** Variables of the process, which Node.js and the proxies' code read. */
 const PROXIES = ['HTTPS_PROXY', 'HTTP_PROXY'];
@@ -97,7 +98,7 @@ export function chartReadme(): string {
   const rows = rowsOf(values, []).map(({ path, fallback, help }) => `| \`${path}\` | ${fallback} | ${help} |`);
   return `# queuefold on Kubernetes
 
-One Deployment each for \`bridge\` (with several shares a StatefulSet), \`fold\` and \`sink\`, and \`queuefold setup\` before every installation and upgrade.
+One Deployment each for \`bridge\` (with several shares a StatefulSet), \`fold\`, \`sink\` and, if wanted, \`board\`, and \`queuefold setup\` before every installation and upgrade.
 How to install, upgrade and size it: [Deploy on Kubernetes with the chart](../../docs/how-to/deploy-with-the-chart.md). This page is written by \`npm run chart\`
 from values.yaml.
 

@@ -10,6 +10,7 @@ const NEEDS: Readonly<Record<string, readonly (keyof RequiredGroups)[]>> = {
   bridge: ['kafka', 'registry'],
   fold: ['kafka', 'registry'],
   sink: ['kafka', 'registry', 'clickhouse'],
+  board: ['kafka', 'registry'],
   setup: ['kafka', 'registry', 'clickhouse'],
   doctor: ['kafka', 'registry', 'clickhouse'],
   simulate: [],

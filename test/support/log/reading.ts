@@ -63,6 +63,29 @@ export function describeReading(open: OpenScene): void {
       expect(keys).toEqual(['c']);
     });
 
+    it('read from the first record of a time on, and nothing of a partition that has none', async () => {
+      const { log, input } = await open(3);
+      const producer = await log.createProducer();
+      const at = 1_760_000_000_000;
+      const record = (key: string, partition: number, timestamp: number) => ({
+        topic: input,
+        key,
+        value: Buffer.from('1'),
+        partition,
+        timestamp,
+      });
+      await producer.send([record('a', 0, at - 2), record('b', 0, at), record('c', 0, at - 1), record('d', 1, at - 5)]);
+      await producer.send([record('e', 2, at + 5)]);
+      await producer.close();
+      const keys: string[] = [];
+      const onRecord = ({ key }: LogRecord): void => void keys.push(key?.toString() ?? '');
+      const reading = await log.read({ topics: [input], since: at, follow: false, onRecord });
+      await reading.caughtUp;
+      await reading.stop();
+      // `c` is late: whoever reads since a time gets what was written after the first record of that time.
+      expect(keys.sort()).toEqual(['b', 'c', 'e']);
+    });
+
     it.each([false, true])(
       'tell their owner that the receiver threw, and hand nothing more over (follow: %s)',
       async (follow) => {
