@@ -61,6 +61,11 @@ export class Viewers {
     return this.#viewers.size;
   }
 
+  /** What waits in this process for viewers that do not take it. */
+  get unsentBytes(): number {
+    return [...this.#viewers].reduce((sum, { stream }) => sum + stream.writableLength, 0);
+  }
+
   /**
    * @param stream its head is written; it is ended here
    * @param queueId the queue whose conversations are wanted; null: none

@@ -1,6 +1,7 @@
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { TopicNames } from '../../src/log';
+import { measureBoard } from './board';
 import { measureBridge } from './bridge';
 import { startCluster, type BenchCluster } from './cluster';
 import { measureCompression, type CompressionFigures } from './compression';
@@ -29,7 +30,7 @@ const { values: flags } = parseArgs({
     history: { type: 'string', default: '1000000' },
     /** Days of half a million visits each, for `queue_intervals`. */
     days: { type: 'string', default: '90' },
-    /** `visits`, `intervals`, `sink`, `store` or `compression`: these figures alone, as JSON. */
+    /** `visits`, `intervals`, `board`, `sink`, `store` or `compression`: these figures alone, as JSON. */
     only: { type: 'string' },
     json: { type: 'boolean', default: false },
     /** A folder for CPU profiles of the bridge, the fold and the sink. */
@@ -120,6 +121,10 @@ async function main(): Promise<void> {
   if (flags.only === 'visits') {
     const cost: VisitCost = await measureVisitCost(visitSizes);
     process.stdout.write(`${JSON.stringify(cost, null, 2)}\n`);
+    return;
+  }
+  if (flags.only === 'board') {
+    process.stdout.write(`${JSON.stringify(await measureBoard(flags.profile ?? null), null, 2)}\n`);
     return;
   }
   if (flags.only === 'intervals') {
