@@ -54,7 +54,9 @@ export async function startBoardRole(parts: RoleParts, options: BoardRoleOptions
     presentLine: present.line,
   });
   metrics.boardViewers.onScrape(() => metrics.boardViewers.set(viewers.size));
-  metrics.boardPictureAge.onScrape(() => metrics.boardPictureAge.set((tables.freshness().ageMs ?? Date.now() - startedAt) / 1_000));
+  metrics.boardPictureAge.onScrape(() =>
+    metrics.boardPictureAge.set((tables.freshness().ageMs ?? Date.now() - startedAt) / 1_000),
+  );
   const stopTables = async (): Promise<void> => {
     viewers.stop();
     await tables.stop();

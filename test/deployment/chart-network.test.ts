@@ -199,7 +199,9 @@ describe('the page of the board', () => {
   test('is for those whom the values name, who get no metrics', async () => {
     expect(await of({})).toEqual([metrics, { ports: page, from: [{ podSelector: {} }] }]);
     expect(await of({ from: [controller] })).toEqual([metrics, { ports: page, from: [controller] }]);
-    expect(await of({ from: [controller] }, { networkPolicy: { from: [] } })).toEqual([{ ports: page, from: [controller] }]);
+    expect(await of({ from: [controller] }, { networkPolicy: { from: [] } })).toEqual([
+      { ports: page, from: [controller] },
+    ]);
     expect(await of({ from: [] })).toEqual([metrics]);
   });
 });
