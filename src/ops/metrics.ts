@@ -56,6 +56,7 @@ export function createMetrics() {
   const metrics = {
     buildInfo: all.gauge('build_info', 'The version that runs; always 1', { version: { bounded: 'one a process' } }),
     ...bridgeMetrics(all.of('bridge')),
+    ...genesysMetrics(all.of('bridge')),
     ...foldMetrics(all.of('fold')),
     ...readerMetrics(all.of('fold', 'sink')),
     ...sinkMetrics(all.of('sink')),
@@ -138,6 +139,12 @@ function bridgeMetrics(bridge: MetricBuilder) {
       'bridge_table_read',
       '1 while the bridge reads the table back; 0: it cannot, and reconciliation works with what it had. Absent without Genesys',
     ),
+  };
+}
+
+/** Of what the bridge asks Genesys. */
+function genesysMetrics(bridge: MetricBuilder) {
+  return {
     reconciliations: bridge.counter('bridge_reconciliations_total', 'Conversations asked for, by what came of it', {
       outcome: RECONCILED,
     }),

@@ -1,7 +1,4 @@
-import type { ResultTable } from './table';
-
-/** Whether a cell, by its row and column, is not as it was. */
-export type IsChanged = (row: number, column: number) => boolean;
+import type { IsChanged, ResultTable } from './table';
 
 /**
  * What is new in a result: cells that differ, and rows that were not there. Without a primary key, rows are the same

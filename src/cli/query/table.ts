@@ -1,5 +1,4 @@
 import { fit, widthOf } from '../board/width';
-import type { IsChanged } from './changes';
 
 export interface ResultTable {
   readonly names: readonly string[];
@@ -29,6 +28,9 @@ export function parseTable(text: string): ResultTable | null {
 function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
+
+/** Whether a cell, by its row and column, is not as it was. */
+export type IsChanged = (row: number, column: number) => boolean;
 
 export interface Window {
   /** Cells; undefined: as wide as it gets (no terminal). */

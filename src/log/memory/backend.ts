@@ -9,7 +9,7 @@ import {
   type TaskHooks,
 } from '../runtime/backend';
 import { transactionalIdOf } from '../runtime/transactional-id';
-import type { MemoryStore } from './cluster';
+import type { MemoryStore } from './store';
 import { createCursor, type Cursor } from './cursor';
 import { refusalOf } from './limits';
 import type { PartitionLog } from './partition-log';

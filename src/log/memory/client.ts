@@ -7,7 +7,7 @@ import { checkCoPartitioned } from '../runtime/co-partitioned';
 import { startSubscription } from '../runtime/subscription';
 import { startTasks } from '../runtime/tasks';
 import { createMemoryBackend } from './backend';
-import type { ClientOptions, MemoryStore } from './cluster';
+import type { ClientOptions, MemoryStore } from './store';
 import { refusalOf } from './limits';
 import { readMemory } from './reading';
 

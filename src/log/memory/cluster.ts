@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { Logger } from 'pino';
-import type { Metrics } from '../../ops';
 import { partitionOf } from '../partitioner';
 import type { Headers, Log, OutRecord } from '../port';
-import type { TaskHooks } from '../runtime/backend';
 import { createMemoryClient } from './client';
-import { createGroups, type Groups } from './groups';
+import { createGroups } from './groups';
 import { createPartitionLog, type PartitionLog } from './partition-log';
+import type { ClientOptions, MemoryStore } from './store';
 
 export interface MemoryLogOptions {
   /** Partitions of every topic that `topics` does not name. Topics come into being when they are first used. */
@@ -32,12 +30,6 @@ export interface MemoryTopicOptions {
   readonly largestRecordBytes?: number;
 }
 
-export interface ClientOptions {
-  readonly logger?: Logger;
-  readonly metrics?: Metrics;
-  readonly hooks?: TaskHooks;
-}
-
 /** The "brokers": topics, groups and fencing that several clients (`connect`) share, in one process. */
 export interface MemoryCluster {
   connect(options?: ClientOptions): Log;
@@ -53,26 +45,6 @@ export interface MemoryCluster {
   fence(transactionalId: string): void;
   /** As Kafka does after `offsets.retention.minutes`. For tests. */
   expireOffsets(group: string): void;
-}
-
-/** What clients do with the cluster. */
-export interface MemoryStore {
-  readonly identity: string | null;
-  readonly groups: Groups;
-  readonly maxAhead: number;
-  topic(name: string): readonly PartitionLog[];
-  /** Another one for each topic that was made, also under a name that was there before. */
-  topicId(name: string): string;
-  append(record: OutRecord, partition?: number): PartitionLog;
-  /** Begins a new epoch of the id and answers it. */
-  openEpoch(transactionalId: string): number;
-  isCurrentEpoch(transactionalId: string, epoch: number): boolean;
-  /** Applies the topic's retention after a commit. */
-  clean(topic: string, partition: number): void;
-  /** Room for producers; resolves at once for topics of which nothing is dropped. */
-  room(topic: string, partition: number): Promise<void> | null;
-  dropsConsumed(topic: string): boolean;
-  largestRecordBytes(topic: string): number | null;
 }
 
 const NO_HEADERS: Headers = Object.freeze({});

@@ -1,6 +1,6 @@
 import type { OutRecord } from '../port';
 import { aloneBytes } from '../record-size';
-import type { MemoryStore } from './cluster';
+import type { MemoryStore } from './store';
 
 /** What Kafka would answer to the record; null: the topic takes it. */
 export function refusalOf(store: MemoryStore, record: Omit<OutRecord, 'partition'>): string | null {

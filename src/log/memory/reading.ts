@@ -1,6 +1,6 @@
 import type { LogRecord, Reading, ReadRequest } from '../port';
 import { createDeferred } from '../runtime/signal';
-import type { MemoryStore } from './cluster';
+import type { MemoryStore } from './store';
 import { createCursor, type Cursor } from './cursor';
 
 /** @see Log.read */

@@ -2,8 +2,8 @@ import type { Logger } from 'pino';
 import { OperatorError } from '../../common';
 import type { Metrics } from '../../ops';
 import type { RunningSubscription, Subscription } from '../port';
-import type { Backend, PartitionOffsets } from './backend';
-import { createRuntimeMetrics } from './runtime-metrics';
+import type { Backend, Member, PartitionOffsets } from './backend';
+import { createRuntimeMetrics, type RuntimeMetrics } from './runtime-metrics';
 import { createDeferred, jittered } from './signal';
 
 export interface SubscriptionOptions {
@@ -25,50 +25,152 @@ const RETRY_MS = 500;
 
 /** Reads a topic as one member of a group, at least once: the subscriber says where to start and what is committed. */
 export async function startSubscription(options: SubscriptionOptions): Promise<RunningSubscription> {
-  const { backend, subscription } = options;
-  const { group, topic } = subscription;
-  const logger = options.logger.child({ group, topic });
-  const metrics = createRuntimeMetrics(options.metrics, group);
-  const owned = new Map<number, Owned>();
-  const end = createDeferred<undefined>();
-  let paused = false;
-  let stopping: Promise<void> | null = null;
+  const reader = new GroupReader(options);
+  await reader.join();
+  return reader;
+}
 
-  const isCurrent = (entry: Owned): boolean => stopping === null && owned.get(entry.partition) === entry;
+class GroupReader implements RunningSubscription {
+  readonly #backend: Backend;
+  readonly #subscription: Subscription;
+  readonly #logger: Logger;
+  readonly #metrics: RuntimeMetrics;
+  readonly #member: Member;
+  readonly #owned = new Map<number, Owned>();
+  readonly #end = createDeferred<undefined>();
+  #paused = false;
+  #stopping: Promise<void> | null = null;
 
-  const offsetsOf = async (entries: readonly Owned[]): Promise<readonly PartitionOffsets[]> => {
+  constructor({ backend, subscription, logger, metrics }: SubscriptionOptions) {
+    const { group, topic } = subscription;
+    this.#backend = backend;
+    this.#subscription = subscription;
+    this.#logger = logger.child({ group, topic });
+    this.#metrics = createRuntimeMetrics(metrics, group);
+    this.#member = backend.member({
+      group,
+      topic,
+      listener: {
+        onAssignment: (partitions) => this.#assign(partitions),
+        onRecords: (partition, records, nextOffset, endOffset) => {
+          const entry = this.#owned.get(partition);
+          if (entry?.started !== true || this.#stopping !== null) return;
+          entry.nextOffset = nextOffset;
+          entry.endOffset = endOffset;
+          this.#attempt(() => this.#subscription.onRecords(partition, records, nextOffset));
+        },
+        onOutOfRange: (partition) => {
+          const entry = this.#owned.get(partition);
+          if (entry !== undefined) this.#outOfRange(entry).catch((error: unknown) => this.#fail(error));
+        },
+        onFailed: (error) => this.#fail(error),
+      },
+    });
+  }
+
+  get done(): Promise<void> {
+    return this.#end.promise;
+  }
+
+  /** To call once. */
+  async join(): Promise<void> {
+    await this.#member.join();
+  }
+
+  status(): ReturnType<RunningSubscription['status']> {
+    return [...this.#owned.values()].map(({ partition, nextOffset, endOffset }) => ({
+      partition,
+      nextOffset,
+      lag: endOffset === null ? null : Math.max(0, endOffset - nextOffset),
+    }));
+  }
+
+  ready(): boolean {
+    return (
+      this.#stopping === null && this.#member.joined() && [...this.#owned.values()].every(({ started }) => started)
+    );
+  }
+
+  turns(): number | null {
+    return this.#member.turns();
+  }
+
+  pause(): void {
+    this.#paused = true;
+    for (const { partition, started } of this.#owned.values()) if (started) this.#member.pause(partition);
+  }
+
+  resume(): void {
+    this.#paused = false;
+    for (const { partition, started } of this.#owned.values()) if (started) this.#member.resume(partition);
+  }
+
+  async commit(offsets: Parameters<RunningSubscription['commit']>[0]): Promise<void> {
+    const mine = offsets.filter(({ partition }) => this.#owned.get(partition)?.started === true);
+    if (mine.length > 0) await this.#member.commit(mine);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopping === null) {
+      this.#stopping = this.#shutDown();
+      this.#stopping.then(() => this.#end.resolve(undefined), this.#end.reject);
+    }
+    await this.#stopping;
+  }
+
+  #assign(partitions: readonly number[]): void {
+    if (this.#stopping !== null) return;
+    const owned = this.#owned;
+    this.#metrics.onAssignment();
+    this.#logger.info({ partitions }, 'partitions assigned');
+    const revoked = [...owned.keys()].filter((partition) => !partitions.includes(partition));
+    for (const partition of revoked) owned.delete(partition);
+    if (revoked.length > 0) this.#attempt(() => this.#subscription.onRevoked(revoked));
+    const added: Owned[] = [];
+    for (const partition of partitions) {
+      if (owned.has(partition)) continue;
+      const entry: Owned = { partition, started: false, nextOffset: 0, endOffset: null };
+      owned.set(partition, entry);
+      added.push(entry);
+    }
+    if (added.length > 0) this.#begin(added).catch((error: unknown) => this.#fail(error));
+  }
+
+  async #begin(entries: readonly Owned[]): Promise<void> {
+    const offsets = await this.#offsetsOf(entries);
+    if (offsets.length === 0) return;
+    const chosen = await this.#subscription.onAssigned(offsets);
+    for (const bounds of offsets) {
+      const entry = entries.find(({ partition }) => partition === bounds.partition);
+      if (entry === undefined || !this.#isCurrent(entry)) continue;
+      entry.nextOffset = this.#startOffset(bounds, chosen.get(bounds.partition));
+      entry.endOffset = bounds.endOffset;
+      entry.started = true;
+      this.#member.start(entry.partition, entry.nextOffset);
+      if (this.#paused) this.#member.pause(entry.partition);
+    }
+  }
+
+  async #offsetsOf(entries: readonly Owned[]): Promise<readonly PartitionOffsets[]> {
+    const { group, topic } = this.#subscription;
     for (;;) {
-      const current = entries.filter(isCurrent);
+      const current = entries.filter((entry) => this.#isCurrent(entry));
       if (current.length === 0) return [];
       try {
-        return await backend.groupOffsets(
+        return await this.#backend.groupOffsets(
           group,
           topic,
           current.map(({ partition }) => partition),
         );
       } catch (error) {
-        logger.warn({ err: error }, 'committed offsets are not to be had yet');
+        this.#logger.warn({ err: error }, 'committed offsets are not to be had yet');
         await new Promise((resolve) => setTimeout(resolve, jittered(RETRY_MS)));
       }
     }
-  };
+  }
 
-  const begin = async (entries: readonly Owned[]): Promise<void> => {
-    const offsets = await offsetsOf(entries);
-    if (offsets.length === 0) return;
-    const chosen = await subscription.onAssigned(offsets);
-    for (const bounds of offsets) {
-      const entry = entries.find(({ partition }) => partition === bounds.partition);
-      if (entry === undefined || !isCurrent(entry)) continue;
-      entry.nextOffset = startOffset(bounds, chosen.get(bounds.partition));
-      entry.endOffset = bounds.endOffset;
-      entry.started = true;
-      member.start(entry.partition, entry.nextOffset);
-      if (paused) member.pause(entry.partition);
-    }
-  };
-
-  const startOffset = (bounds: PartitionOffsets, chosen: number | undefined): number => {
+  #startOffset(bounds: PartitionOffsets, chosen: number | undefined): number {
+    const { group, topic } = this.#subscription;
     const wanted = chosen ?? bounds.committedOffset ?? bounds.beginningOffset;
     if (wanted > bounds.endOffset) {
       throw new OperatorError(
@@ -78,108 +180,45 @@ export async function startSubscription(options: SubscriptionOptions): Promise<R
       );
     }
     if (wanted < bounds.beginningOffset) {
-      logger.warn(
+      this.#logger.warn(
         { partition: bounds.partition, wanted, begins: bounds.beginningOffset },
         'records were deleted unread',
       );
       return bounds.beginningOffset;
     }
     return wanted;
-  };
+  }
 
-  const assign = (partitions: readonly number[]): void => {
-    if (stopping !== null) return;
-    metrics.onAssignment();
-    logger.info({ partitions }, 'partitions assigned');
-    const revoked = [...owned.keys()].filter((partition) => !partitions.includes(partition));
-    for (const partition of revoked) owned.delete(partition);
-    if (revoked.length > 0) attempt(() => subscription.onRevoked(revoked));
-    const added: Owned[] = [];
-    for (const partition of partitions) {
-      if (owned.has(partition)) continue;
-      const entry: Owned = { partition, started: false, nextOffset: 0, endOffset: null };
-      owned.set(partition, entry);
-      added.push(entry);
-    }
-    if (added.length > 0) begin(added).catch(fail);
-  };
+  async #outOfRange(entry: Owned): Promise<void> {
+    const [bounds] = await this.#offsetsOf([entry]);
+    if (bounds === undefined || !this.#isCurrent(entry)) return;
+    entry.nextOffset = this.#startOffset(bounds, entry.nextOffset);
+    this.#member.start(entry.partition, entry.nextOffset);
+  }
 
-  const attempt = (call: () => void): void => {
+  #isCurrent(entry: Owned): boolean {
+    return this.#stopping === null && this.#owned.get(entry.partition) === entry;
+  }
+
+  #attempt(call: () => void): void {
     try {
       call();
     } catch (error) {
-      fail(error);
+      this.#fail(error);
     }
-  };
-
-  const shutDown = async (): Promise<void> => {
-    await member.leave();
-    owned.clear();
-  };
-
-  function fail(error: unknown): void {
-    if (stopping !== null) return;
-    logger.error({ err: error }, 'the subscription ends');
-    stopping = shutDown().catch((later: unknown) => logger.warn({ err: later }, 'stopping after an error'));
-    void stopping.then(() => end.reject(error));
   }
 
-  const outOfRange = async (entry: Owned): Promise<void> => {
-    const [bounds] = await offsetsOf([entry]);
-    if (bounds === undefined || !isCurrent(entry)) return;
-    entry.nextOffset = startOffset(bounds, entry.nextOffset);
-    member.start(entry.partition, entry.nextOffset);
-  };
+  #fail(error: unknown): void {
+    if (this.#stopping !== null) return;
+    this.#logger.error({ err: error }, 'the subscription ends');
+    this.#stopping = this.#shutDown().catch((later: unknown) =>
+      this.#logger.warn({ err: later }, 'stopping after an error'),
+    );
+    void this.#stopping.then(() => this.#end.reject(error));
+  }
 
-  const member = backend.member({
-    group,
-    topic,
-    listener: {
-      onAssignment: assign,
-      onRecords(partition, records, nextOffset, endOffset) {
-        const entry = owned.get(partition);
-        if (entry?.started !== true || stopping !== null) return;
-        entry.nextOffset = nextOffset;
-        entry.endOffset = endOffset;
-        attempt(() => subscription.onRecords(partition, records, nextOffset));
-      },
-      onOutOfRange(partition) {
-        const entry = owned.get(partition);
-        if (entry !== undefined) outOfRange(entry).catch(fail);
-      },
-      onFailed: fail,
-    },
-  });
-
-  await member.join();
-  return {
-    done: end.promise,
-    status: () =>
-      [...owned.values()].map(({ partition, nextOffset, endOffset }) => ({
-        partition,
-        nextOffset,
-        lag: endOffset === null ? null : Math.max(0, endOffset - nextOffset),
-      })),
-    ready: () => stopping === null && member.joined() && [...owned.values()].every(({ started }) => started),
-    turns: member.turns,
-    pause() {
-      paused = true;
-      for (const { partition, started } of owned.values()) if (started) member.pause(partition);
-    },
-    resume() {
-      paused = false;
-      for (const { partition, started } of owned.values()) if (started) member.resume(partition);
-    },
-    async commit(offsets) {
-      const mine = offsets.filter(({ partition }) => owned.get(partition)?.started === true);
-      if (mine.length > 0) await member.commit(mine);
-    },
-    async stop() {
-      if (stopping === null) {
-        stopping = shutDown();
-        stopping.then(() => end.resolve(undefined), end.reject);
-      }
-      await stopping;
-    },
-  };
+  async #shutDown(): Promise<void> {
+    await this.#member.leave();
+    this.#owned.clear();
+  }
 }
