@@ -13,6 +13,8 @@ const transform = {
 const common = {
   transform,
   transformIgnorePatterns: [`/node_modules/(?!${OTLP_EXPORTER})`],
+  // The seed of property tests: test/support/jest/fast-check.cjs.
+  moduleNameMapper: { '^fast-check$': '<rootDir>/test/support/jest/fast-check.cjs' },
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   setupFilesAfterEnv: ['<rootDir>/test/support/jest/patience.ts'],

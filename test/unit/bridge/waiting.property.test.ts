@@ -25,8 +25,7 @@ import { histories } from '../../support/conversation/history-arbitraries';
 import { naiveEventOf } from '../../support/naive/naive-events';
 import { content, naivePartition } from '../../support/naive/naive-model';
 
-/** `COALESCE_RUNS=20000` looks further. */
-const RUNS = Number(process.env['COALESCE_RUNS'] ?? 300);
+const RUNS = 300;
 
 let codec: ValueCodec<ConversationEvent>;
 beforeAll(async () => {
