@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import timers from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createBudget } from '../../../src/genesys/budget';
 import { retryAfterMs } from '../../../src/genesys/waits';
 
@@ -14,36 +14,63 @@ const limits = (count: number, reset: number) => ({
 });
 
 let stopping = new AbortController();
+// Jest's clock, also for the promises of node:timers, which it leaves alone.
+beforeEach(() => {
+  jest.useFakeTimers();
+  jest.spyOn(timers, 'setTimeout').mockImplementation(
+    (ms, value, { signal } = {}) =>
+      new Promise((resolve, reject) => {
+        const timer = setTimeout(() => resolve(value as never), ms);
+        signal?.addEventListener('abort', () => {
+          clearTimeout(timer);
+          reject(signal.reason);
+        });
+      }),
+  );
+});
 afterEach(() => {
   stopping.abort();
   stopping = new AbortController();
+  jest.restoreAllMocks();
+  jest.useRealTimers();
 });
 
 const aBudget = (backgroundEveryMs = 1) => createBudget({ signal: stopping.signal, backgroundEveryMs });
 
-/** How long a turn has to wait, ms; timers may be a millisecond early. */
-async function waited(...turns: readonly Promise<void>[]): Promise<number> {
-  const before = performance.now();
-  await Promise.all(turns);
-  return performance.now() - before + 2;
+/** When a turn comes, in ms of the fake clock. */
+function comesAfter(turn: Promise<void>): Promise<number> {
+  const before = Date.now();
+  return turn.then(() => Date.now() - before);
+}
+/** Where it stands after so long. */
+async function after(ms: number, turn: Promise<unknown>): Promise<'waits' | 'came'> {
+  let state: 'waits' | 'came' = 'waits';
+  void turn.then(
+    () => (state = 'came'),
+    () => undefined,
+  );
+  await jest.advanceTimersByTimeAsync(ms);
+  return state;
 }
 
 describe('the budget of requests', () => {
   test('keeps a sixth of a minute for what cannot wait', async () => {
     const budget = aBudget();
     budget.told(answer(200, limits(250, 0.3)));
-    const background = waited(budget.turn('background'));
+    const background = comesAfter(budget.turn('background'));
     await budget.turn('now');
-    expect(await Promise.race([background, sleep(0, 'still waits')])).toBe('still waits');
-    expect(await background).toBeGreaterThanOrEqual(300);
+    expect(await after(299, background)).toBe('waits');
+    await jest.advanceTimersByTimeAsync(1);
+    expect(await background).toBe(300);
   });
 
   test('lets all through while more than that is left', async () => {
     const budget = aBudget();
     budget.told(answer(200, limits(200, 3_600)));
-    await Promise.all(Array.from({ length: 50 }, () => budget.turn('background')));
+    const all = Promise.all(Array.from({ length: 50 }, () => budget.turn('background')));
+    expect(await after(1_000, all)).toBe('came');
     const next = budget.turn('background');
-    expect(await Promise.race([next, sleep(100, 'waits')])).toBe('waits');
+    expect(await after(60_000, next)).toBe('waits');
     stopping.abort();
     await expect(next).rejects.toThrow(/abort/i);
   });
@@ -51,7 +78,9 @@ describe('the budget of requests', () => {
   test('holds everything up after a 429, for as long as Genesys asked', async () => {
     const budget = aBudget();
     budget.told(answer(429, { 'retry-after': '0.2' }));
-    expect(await waited(budget.turn('now'))).toBeGreaterThanOrEqual(200);
+    const turn = comesAfter(budget.turn('now'));
+    await jest.advanceTimersByTimeAsync(200);
+    expect(await turn).toBe(200);
   });
 
   test.each(['9999999999', '-1', 'Fri, 31 Dec 2299 23:59:59 GMT', 'Infinity'])(
@@ -65,7 +94,7 @@ describe('the budget of requests', () => {
       const budget = aBudget();
       budget.told(answer(429, { 'retry-after': header }));
       const turn = budget.turn('now').catch(() => undefined);
-      await sleep(20);
+      await jest.advanceTimersByTimeAsync(20);
       stopping.abort();
       await turn;
       process.off('warning', warn);
@@ -81,14 +110,15 @@ describe('the budget of requests', () => {
 
   test('spaces what can wait, one after the other', async () => {
     const budget = aBudget(50);
-    const turns = [1, 2, 3, 4].map(() => budget.turn('background'));
-    expect(await waited(...turns)).toBeGreaterThanOrEqual(150);
+    const turns = [1, 2, 3, 4].map(() => comesAfter(budget.turn('background')));
+    await jest.advanceTimersByTimeAsync(150);
+    expect(await Promise.all(turns)).toEqual([0, 50, 100, 150]);
   });
 
   test('takes a minute that is over for a new one', async () => {
     const budget = aBudget();
     budget.told(answer(200, limits(300, 0.1)));
-    await sleep(120);
+    await jest.advanceTimersByTimeAsync(120);
     await budget.turn('background');
     expect(budget.limit()).toMatchObject({ allowed: 300, remaining: 299 });
   });
