@@ -16,4 +16,4 @@ export { type Peer, peerOf } from './peer-certificate';
 export { type Proxies, type Proxy, PROXY_VARIABLES, proxyAuthorization, proxySecrets, readProxies } from './proxies';
 export { explainTls, tlsCodeOf, type TlsMaterial, type TlsProblem, type TlsSettings } from './tls';
 export { inSpan, isSampled, newSpanId, newTraceparent, sampled, spanIdOf, traceIdOf } from './traceparent';
-export { createAsOf } from './watermark';
+export { createLowWatermarks } from './watermark';

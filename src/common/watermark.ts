@@ -1,9 +1,9 @@
 /**
- * As of which time each partition is complete: every tombstone that was written before it is stored. Known from ends of
- * the topic that were asked for at that time and have been stored up to since. The records' own timestamps would not
- * do: they are receive times, years old in a replay.
+ * The low watermark of each partition: every tombstone that was written before it is stored. It follows from ends of the
+ * topic: once everything below an end is stored, the watermark is the time at which that end was asked for. The records'
+ * own timestamps would not do, because they are receive times, years old in a replay.
  */
-export interface AsOf {
+export interface LowWatermarks {
   /** From here on the partition is kept. */
   begin(partition: number, start: { readonly asOfMs: number; readonly storedTo: number }): void;
   forget(partition: number): void;
@@ -25,7 +25,7 @@ interface Kept {
 /** Beyond it every second one is dropped: fewer samples are only less exact. */
 const MOST_SAMPLES = 200;
 
-export function createAsOf(): AsOf {
+export function createLowWatermarks(): LowWatermarks {
   const partitions = new Map<number, Kept>();
 
   const settle = (kept: Kept): void => {

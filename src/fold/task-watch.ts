@@ -1,4 +1,4 @@
-import { createAsOf, messageOf } from '../common';
+import { createLowWatermarks, messageOf } from '../common';
 import type { Log, RunningTasks } from '../log';
 import type { Logger, Metrics } from '../ops';
 
@@ -26,7 +26,7 @@ export interface TaskWatch {
  */
 export function watchTasks(options: TaskWatchOptions): TaskWatch {
   const { log, tasks, group, topic, metrics, logger, everyMs = 5_000 } = options;
-  const asOf = createAsOf();
+  const asOf = createLowWatermarks();
   const watched = new Set<number>();
   let looking: Promise<void> | null = null;
 

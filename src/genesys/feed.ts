@@ -4,7 +4,7 @@ import { createChannelSet, type ChannelSetState } from './channel-set';
 import type { Frame } from './connection';
 import type { ControlFrame } from './control-frames';
 import { GenesysError } from './errors';
-import { pollNames, type NamesWanted } from './names';
+import { pollNames, type NamesWanted } from './name-lists';
 import type { Credentials } from './oauth';
 import type { QueueSubscription } from './queue-permissions';
 import { pollQueues } from './queue-poll';

@@ -5,7 +5,7 @@ export type { Frame } from './connection';
 export { checkGenesys, type GenesysCheckOptions } from './doctor';
 export { GenesysError } from './errors';
 export { type FeedOptions, type FeedState, type GenesysFeed, startGenesysFeed, type WatchedQueue } from './feed';
-export type { NameLists, NamesWanted } from './names';
+export type { NameLists, NamesWanted } from './name-lists';
 export type { Credentials } from './oauth';
 export type { GenesysQueue } from './queues';
 export type { ReconciliationTimings } from './reconciliation-options';

@@ -1,7 +1,7 @@
 import { type Named, UsageError } from '../common';
 import type { Urgency } from './budget';
 import { listAll } from './listing';
-import { NAME_LISTS } from './names';
+import { NAME_LISTS } from './name-lists';
 import type { Rest } from './rest';
 
 export type GenesysQueue = Named;

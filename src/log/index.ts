@@ -14,7 +14,7 @@ export {
   createVisitReader,
   type FoldCheckpoint,
 } from './codec/codecs';
-export { checkRegistry } from './codec/doctor';
+export { checkRegistry } from './codec/registry-doctor';
 export { checkSubject, createRegistrySchemas, registerSchema, type RegistryOptions } from './codec/registry';
 export { checkSchemaMarks, schemaMarks } from './codec/schema-marks';
 export { createLocalSchemas, type SchemaSource } from './codec/schema-source';

@@ -1,5 +1,5 @@
 /** Logging, metrics, health, the HTTP server, tracing, the orderly stop. */
-export { checkHttpPort, checkProcess, processFacts } from './doctor';
+export { checkHttpPort, checkProcess, processFacts } from './process-doctor';
 export { collectProcessMetrics } from './exposition';
 export { checkHealth, type CheckResult, type Checks, livenessOf } from './health';
 export { readBody } from './http-body';

@@ -1,5 +1,5 @@
 /** Notifications → recordings. */
-export { recordingNames } from './names';
+export { recordingNames } from './recording-names';
 export { recordMinimised, recordRaw } from './recording-line';
 export { openRecordingFiles, openRecordingStream, type RecordingTarget, type Rotation } from './target';
 export { startRecordingWriter } from './writer';

@@ -2,7 +2,7 @@ import { open, rm, stat, type FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { messageOf, OperatorError, type OutputStream, write } from '../common';
-import type { FileNames } from './names';
+import type { FileNames } from './recording-names';
 
 /** Where lines of a recording go. */
 export interface RecordingTarget {

@@ -1,4 +1,4 @@
-import { createAsOf, OperatorError } from '../common';
+import { createLowWatermarks, OperatorError } from '../common';
 import type { AssignedPartition, LogRecord } from '../log';
 import type { Note } from '../store';
 import type { Batch } from './buffer';
@@ -51,10 +51,10 @@ export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartit
   /** As they were found last. */
   const ends = new Map<number, number>();
   const stored = new Map<number, number>();
-  const asOf = createAsOf();
+  const watermarks = createLowWatermarks();
 
   const tell = (partition: number): void => {
-    const asOfMs = asOf.of(partition);
+    const asOfMs = watermarks.of(partition);
     if (asOfMs === null) return;
     const lag = Math.max(0, (ends.get(partition) ?? 0) - (stored.get(partition) ?? 0));
     metrics.consumerLag.set({ group, topic, partition }, lag);
@@ -62,7 +62,7 @@ export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartit
   };
 
   const begin = (partition: number, { offset, asOfMs, knownEnd, tombstonesAtMs, isReread }: Beginning): void => {
-    asOf.begin(partition, { asOfMs, storedTo: offset });
+    watermarks.begin(partition, { asOfMs, storedTo: offset });
     if (offset > 0) stored.set(partition, offset);
     replays.set(partition, { end: knownEnd, notAfterMs: tombstonesAtMs + graceMs / 2, isReread });
     ends.set(partition, knownEnd);
@@ -70,7 +70,7 @@ export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartit
   };
 
   const assertCurrent = (partition: number): void => {
-    const asOfMs = asOf.of(partition);
+    const asOfMs = watermarks.of(partition);
     if (asOfMs === null || Date.now() - asOfMs <= staleAfterMs) return;
     throw new OperatorError(
       `${topic}/${partition}: the sink was behind for ${Math.round((Date.now() - asOfMs) / 1000)} s, and the topic may have ` +
@@ -92,7 +92,7 @@ export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartit
     },
     revoke: (partition) => {
       assignments.delete(partition);
-      asOf.forget(partition);
+      watermarks.forget(partition);
       replays.delete(partition);
       stored.delete(partition);
       metrics.consumerLag.remove({ group, topic, partition });
@@ -112,19 +112,19 @@ export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartit
     },
     advance: (partition, offset) => {
       stored.set(partition, offset);
-      asOf.stored(partition, offset);
+      watermarks.stored(partition, offset);
       tell(partition);
     },
     stored: () => stored,
     notes: () =>
       new Map(
         [...stored].flatMap(([partition, offset]) => {
-          const asOfMs = asOf.of(partition);
+          const asOfMs = watermarks.of(partition);
           return asOfMs === null ? [] : [[partition, { offset, asOfMs }] as const];
         }),
       ),
     sample: (found, at) => {
-      asOf.sample(found, at);
+      watermarks.sample(found, at);
       for (const [partition, end] of found) {
         ends.set(partition, end);
         tell(partition);

@@ -27,7 +27,7 @@ export interface RunningSink {
 
 const STOP_TIMEOUT_MS = 10_000;
 const PROGRESS_EVERY_MS = 5_000;
-/** How often is looked where the topic ends, see `AsOf`: the watermark is as exact. For short retentions more often. */
+/** How often is looked where the topic ends, see `LowWatermarks`: the watermark is as exact. For short retentions more often. */
 const SAMPLE_EVERY_MS = 5_000;
 /** The retention is the broker's number, and may be 0. */
 const SAMPLE_AT_MOST_EVERY_MS = 100;

@@ -1,7 +1,7 @@
 /** ClickHouse alone: client, migrations, encoding, inserts, notes of progress, grants. */
 export type { WriterState } from './attempts';
 export { checkStore, connectStore, explainStoreError, identifier, type ServerOptions, type Store } from './client';
-export { checkClickHouse } from './doctor';
+export { checkClickHouse } from './clickhouse-doctor';
 export { offsetOf, type StoreRow, text, versionOf, type VisitRow } from './encode';
 export { claimEpoch } from './epochs';
 export { countErasable, findByAddress, noteErasures, sweepErasures, type Erasure } from './erasure';

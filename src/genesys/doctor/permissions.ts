@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { failed, type Finding, type NameKind, ok, warning } from '../../common';
 import type { HttpRequest } from '../http';
-import { NAME_LISTS } from '../names';
+import { NAME_LISTS } from '../name-lists';
 import { told, type Asker, type Reply } from './asker';
 
 /** A permission, what it is for, and a question that changes nothing and is answered only with it. */

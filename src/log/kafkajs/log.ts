@@ -14,7 +14,7 @@ import { createKafkaMember } from './member';
 import { createKafkaProducer } from './producer';
 import { boundsOf, writtenOffsetsOf } from './reader';
 import { readKafka } from './reading';
-import { openSession, partitionBounds, readRange } from './session';
+import { openFencedProducer, partitionBounds, readRange } from './fenced-producer';
 import { settingOf, topicNumber } from './topic-config';
 import { askTopic, topicIdOf } from './topic-id';
 import { explainUnreachable, isPassing } from './unreachable';
@@ -143,7 +143,8 @@ function createBackend(connection: KafkaConnection, service: Service): Backend {
   const untold = new Set<string>();
   return {
     member: (request) => createKafkaMember(connection, request),
-    openSession: (topology, partition, hooks) => openSession(connection, service, topology, partition, hooks),
+    openFencedProducer: (topology, partition, hooks) =>
+      openFencedProducer(connection, service, topology, partition, hooks),
     groupOffsets: (group, topic, partitions) =>
       service.ask([topic], async (cluster) => {
         const coordinator = await cluster.findGroupCoordinator({ groupId: group });

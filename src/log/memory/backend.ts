@@ -5,7 +5,7 @@ import {
   type Backend,
   type MemberRequest,
   type Member,
-  type Session,
+  type FencedProducer,
   type TaskHooks,
 } from '../runtime/backend';
 import { transactionalIdOf } from '../runtime/transactional-id';
@@ -23,7 +23,8 @@ export function createMemoryBackend(store: MemoryStore): Backend {
 
   return {
     member: (request) => createMember(store, request),
-    openSession: (topology, partition, hooks) => Promise.resolve(openSession(store, topology, partition, hooks)),
+    openFencedProducer: (topology, partition, hooks) =>
+      Promise.resolve(openFencedProducer(store, topology, partition, hooks)),
     groupOffsets(group, topic, partitions) {
       return Promise.resolve(
         partitions.map((partition) => {
@@ -118,7 +119,12 @@ function createMember(store: MemoryStore, { group, topic, listener }: MemberRequ
   };
 }
 
-function openSession(store: MemoryStore, topology: Topology, partition: number, hooks: TaskHooks): Session {
+function openFencedProducer(
+  store: MemoryStore,
+  topology: Topology,
+  partition: number,
+  hooks: TaskHooks,
+): FencedProducer {
   const transactionalId = transactionalIdOf(topology, partition);
   const epoch = store.openEpoch(transactionalId);
   const check = (): void => {

@@ -24,10 +24,10 @@ export async function adoptPartitions(options: AdoptOptions): Promise<readonly s
 
 async function adoptPartition(options: AdoptOptions, partition: number): Promise<string | null> {
   const { backend, topology, hooks } = options;
-  const session = await backend.openSession(topology, partition, hooks);
+  const producer = await backend.openFencedProducer(topology, partition, hooks);
   const task = options.createTask(partition);
   try {
-    await session.restore((record) => task.restore(record), never);
+    await producer.restore((record) => task.restore(record), never);
     const checkpoint = await task.restored();
     const found = await lookAround(backend, topology, partition, checkpoint);
     const { losses, rewrite } = judge(found);
@@ -38,7 +38,7 @@ async function adoptPartition(options: AdoptOptions, partition: number): Promise
     const rows = losses.some(({ kind }) => kind === 'state') ? await reclaim(backend, task, found) : null;
     const isOtherInput = losses.some(({ kind }) => kind === 'input');
     task.begin({ topics: found.topics, last: isOtherInput ? null : (checkpoint?.last ?? null) });
-    for (const output of task.rewrite(rewrite, from)) await session.commit(output, from);
+    for (const output of task.rewrite(rewrite, from)) await producer.commit(output, from);
     const taken = rows === null ? '' : `, with the state of ${rows} rows of ${topology.tables.join(', ')}`;
     return `${topology.input}/${partition}: the fold goes on at offset ${from}${taken}`;
   } catch (error) {
@@ -49,7 +49,7 @@ async function adoptPartition(options: AdoptOptions, partition: number): Promise
     );
   } finally {
     task.close();
-    await session.close();
+    await producer.close();
   }
 }
 

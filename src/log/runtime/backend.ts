@@ -5,7 +5,7 @@ export interface Backend {
   /** A member-to-be of a group that reads one topic. */
   member(request: MemberRequest): Member;
   /** Opens the exclusive right to write for one input partition: every older owner's transactions end here (fencing). */
-  openSession(topology: Topology, partition: number, hooks: TaskHooks): Promise<Session>;
+  openFencedProducer(topology: Topology, partition: number, hooks: TaskHooks): Promise<FencedProducer>;
   /** What the group has committed, and the partitions' bounds now (`endOffset`: the LSO). */
   groupOffsets(group: string, topic: string, partitions: readonly number[]): Promise<readonly PartitionOffsets[]>;
   /** The end of one partition (the LSO), fetched now. */
@@ -74,7 +74,7 @@ export interface Member {
 }
 
 /** One owner's writes for one input partition. After an error of any method only `close` may be called. */
-export interface Session {
+export interface FencedProducer {
   /** Reads the changelog partition from its beginning to an end fixed at the call. Resolves early when `until()` is true. */
   restore(onRecord: (record: LogRecord) => void, until: () => boolean): Promise<void>;
   /**

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { LogRecord, Task, TaskOutput, Topology } from '../port';
 import { RefusedError } from '../refused';
-import type { Backend, Session, TaskHooks } from './backend';
+import type { Backend, FencedProducer, TaskHooks } from './backend';
 import { SLOW_MS, type Attempt, type BatchSize } from './batch-size';
 import type { Inbox } from './inbox';
 import type { RuntimeMetrics } from './runtime-metrics';
@@ -13,7 +13,7 @@ export interface TaskLoopOptions {
   readonly partition: number;
   readonly backend: Backend;
   readonly task: Task;
-  readonly session: Session;
+  readonly producer: FencedProducer;
   readonly inbox: Inbox;
   readonly signal: Signal;
   readonly size: BatchSize;
@@ -31,7 +31,7 @@ export interface TaskLoopOptions {
 /** A timer that cannot be served (the end offset is not to be had) or that does not move is tried again after this. */
 const TIMER_RETRY_MS = 250;
 
-/** Between the restore and the next error: everything that one session may do. */
+/** Between the restore and the next error: everything that one fenced producer may do. */
 export class TaskLoop {
   readonly #options: TaskLoopOptions;
   #position: number;
@@ -98,10 +98,10 @@ export class TaskLoop {
   }
 
   async #commit(output: TaskOutput, nextOffset: number, taken: readonly LogRecord[]): Promise<void> {
-    const { session, hooks, partition, metrics, size, task, onCommitted } = this.#options;
+    const { producer, hooks, partition, metrics, size, task, onCommitted } = this.#options;
     const started = performance.now();
     try {
-      await session.commit(output, nextOffset);
+      await producer.commit(output, nextOffset);
       await hooks.afterCommit?.(partition);
     } catch (error) {
       throw this.#onFailure(error, attemptOf(output, nextOffset, taken));

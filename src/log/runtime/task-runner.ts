@@ -2,7 +2,14 @@ import type { Logger } from 'pino';
 import { OperatorError } from '../../common';
 import type { LogRecord, Task, TaskState, TaskStatus, TopicMark, Topology } from '../port';
 import { RefusedError } from '../refused';
-import { FencedError, type Backend, type Member, type Session, type TaskHooks, type TopicFacts } from './backend';
+import {
+  FencedError,
+  type Backend,
+  type Member,
+  type FencedProducer,
+  type TaskHooks,
+  type TopicFacts,
+} from './backend';
 import type { BatchSize } from './batch-size';
 import { lookAround } from './beginning';
 import { Inbox } from './inbox';
@@ -218,18 +225,18 @@ class Runner implements TaskRunner {
   async #pass(): Promise<void> {
     const { backend, topology, partition, hooks, metrics, member, createTask } = this.#options;
     const isClosing = (): boolean => this.#closing;
-    let session: Session | null = null;
+    let producer: FencedProducer | null = null;
     let task: Task | null = null;
     this.#logger.debug('the task fences');
     try {
-      session = await backend.openSession(topology, partition, hooks);
+      producer = await backend.openFencedProducer(topology, partition, hooks);
       if (isClosing()) return;
       this.#state.enter('RESTORING');
       const started = performance.now();
       const restored = (task = ofTask(() => createTask(partition)));
-      await session.restore((record) => ofTask(() => restored.restore(record)), isClosing);
+      await producer.restore((record) => ofTask(() => restored.restore(record)), isClosing);
       if (isClosing()) return;
-      const from = await this.#begin(restored, session);
+      const from = await this.#begin(restored, producer);
       if (from === null) return;
       metrics.onRestore(performance.now() - started);
       this.#next = from;
@@ -237,17 +244,17 @@ class Runner implements TaskRunner {
       this.#state.enter('RUNNING');
       member.start(partition, from);
       this.#inbox.opened();
-      await this.#loop(restored, session, from).run();
+      await this.#loop(restored, producer, from).run();
     } finally {
       this.#marks = null;
       this.#inbox.shut();
       task?.close();
-      await session?.close().catch((error: unknown) => this.#logger.debug({ err: error }, 'closing a producer'));
+      await producer?.close().catch((error: unknown) => this.#logger.debug({ err: error }, 'closing a producer'));
     }
   }
 
   /** Looks for losses, and writes again what the outputs lost. Answers where to go on; null: closing. */
-  async #begin(task: Task, session: Session): Promise<number | null> {
+  async #begin(task: Task, producer: FencedProducer): Promise<number | null> {
     const { backend, topology, partition } = this.#options;
     const checkpoint = await waitForTask(ofTask(() => task.restored()));
     this.#changed = null;
@@ -259,7 +266,7 @@ class Runner implements TaskRunner {
     this.#marks = found.topics;
     this.#end = found.topics.find(({ topic }) => topic === topology.input)?.end ?? null;
     ofTask(() => task.begin({ topics: found.topics, last: checkpoint?.last ?? null }));
-    if (rewrite.size > 0 && !(await this.#rewrite(task, session, rewrite, from))) return null;
+    if (rewrite.size > 0 && !(await this.#rewrite(task, producer, rewrite, from))) return null;
     this.#logger.debug(
       { nextOffset: from, checkpoint: checkpoint?.nextOffset, committed: found.committed },
       'task begins',
@@ -268,7 +275,7 @@ class Runner implements TaskRunner {
   }
 
   /** False: closing. */
-  async #rewrite(task: Task, session: Session, topics: ReadonlySet<string>, from: number): Promise<boolean> {
+  async #rewrite(task: Task, producer: FencedProducer, topics: ReadonlySet<string>, from: number): Promise<boolean> {
     const { topology, partition } = this.#options;
     this.#logger.warn(
       { topics: [...topics] },
@@ -276,7 +283,7 @@ class Runner implements TaskRunner {
     );
     for (const output of ofTask(() => task.rewrite(topics, from))) {
       if (this.#isClosing()) return false;
-      await session.commit(output, from).catch((error: unknown) => {
+      await producer.commit(output, from).catch((error: unknown) => {
         if (!(error instanceof RefusedError)) throw error;
         throw new TaskFailure(refusedError(topology, partition, from, error.message));
       });
@@ -285,7 +292,7 @@ class Runner implements TaskRunner {
     return true;
   }
 
-  #loop(task: Task, session: Session, from: number): TaskLoop {
+  #loop(task: Task, producer: FencedProducer, from: number): TaskLoop {
     const { topology, partition, backend, size, hooks, metrics } = this.#options;
     return new TaskLoop(
       {
@@ -293,7 +300,7 @@ class Runner implements TaskRunner {
         partition,
         backend,
         task,
-        session,
+        producer,
         inbox: this.#inbox,
         signal: this.#signal,
         size,

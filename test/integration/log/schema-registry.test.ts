@@ -7,7 +7,7 @@ import { OperatorError } from '../../../src/common';
 import { loadConfig } from '../../../src/config';
 import { printableRow, type QueueConversation, STATE_COLUMNS } from '../../../src/conversation';
 import { createRowCodec } from '../../../src/log/codec/codecs';
-import { checkRegistry } from '../../../src/log/codec/doctor';
+import { checkRegistry } from '../../../src/log/codec/registry-doctor';
 import { createRegistrySchemas, registerSchema, type RegistryOptions } from '../../../src/log/codec/registry';
 import type { SchemaSource } from '../../../src/log/codec/schema-source';
 import { loadSchema, type AvroSchema } from '../../../src/log/codec/schemas';

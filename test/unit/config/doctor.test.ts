@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { loadConfig } from '../../../src/config';
-import { checkVariables } from '../../../src/config/doctor';
+import { checkVariables } from '../../../src/config/environment-checks';
 
 const look = (env: Record<string, string>) =>
   checkVariables(loadConfig({ env }), env).map(({ outcome, detail, remedy }) =>

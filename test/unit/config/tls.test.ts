@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { UsageError } from '../../../src/common';
 import { describeConfig, loadConfig, secretValues } from '../../../src/config';
-import { checkCertificates } from '../../../src/config/doctor';
+import { checkCertificates } from '../../../src/config/environment-checks';
 import { temporaryFolders } from '../../support/files/folders';
 import { createAuthority, type Certificate } from '../../support/network/certificates';
 

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { checkHttpPort, checkProcess, processFacts, type ProcessFacts } from '../../../src/ops/doctor';
+import { checkHttpPort, checkProcess, processFacts, type ProcessFacts } from '../../../src/ops/process-doctor';
 
 const MIB = 1024 * 1024;
 const FACTS: ProcessFacts = {

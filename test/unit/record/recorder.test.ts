@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { OperatorError, UsageError } from '../../../src/common';
-import { recordingNames } from '../../../src/record/names';
+import { recordingNames } from '../../../src/record/recording-names';
 import { openRecordingFiles, type RecordingTarget } from '../../../src/record/target';
 import { startRecordingWriter } from '../../../src/record/writer';
 

@@ -2,7 +2,7 @@ import type { ProducerBatch, Transaction } from 'kafkajs';
 import { OperatorError } from '../../common';
 import type { LogRecord, TaskOutput, Topology } from '../port';
 import { RefusedError } from '../refused';
-import { FencedError, type Range, type Session, type TaskHooks } from '../runtime/backend';
+import { FencedError, type Range, type FencedProducer, type TaskHooks } from '../runtime/backend';
 import { transactionalIdOf } from '../runtime/transactional-id';
 import { answerOf, gravest } from './answers';
 import { compressionOf, createClient, PATIENT, type KafkaConnection } from './client';
@@ -17,13 +17,13 @@ const SEND_WITHIN_MS = TRANSACTION_TIMEOUT_MS / 2;
 const RESTORE_ATTEMPTS = 8;
 
 /** Opens a producer under the partition's transactional id, and by that ends whatever an older owner had under way. */
-export async function openSession(
+export async function openFencedProducer(
   connection: KafkaConnection,
   service: Service,
   topology: Topology,
   partition: number,
   hooks: TaskHooks,
-): Promise<Session> {
+): Promise<FencedProducer> {
   const { group, input, changelog } = topology;
   const compression = compressionOf(connection);
   const transactionalId = transactionalIdOf(topology, partition);
