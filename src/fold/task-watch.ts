@@ -26,13 +26,13 @@ export interface TaskWatch {
  */
 export function watchTasks(options: TaskWatchOptions): TaskWatch {
   const { log, tasks, group, topic, metrics, logger, everyMs = 5_000 } = options;
-  const asOf = createLowWatermarks();
+  const watermarks = createLowWatermarks();
   const watched = new Set<number>();
   let looking: Promise<void> | null = null;
 
   const forget = (partition: number): void => {
     watched.delete(partition);
-    asOf.forget(partition);
+    watermarks.forget(partition);
     metrics.consumerLag.remove({ group, topic, partition });
     metrics.lowWatermark.remove({ stage: 'state', partition });
   };
@@ -54,15 +54,15 @@ export function watchTasks(options: TaskWatchOptions): TaskWatch {
       );
     for (const partition of watched) if (!running.some((one) => one.partition === partition)) forget(partition);
     for (const { partition, nextOffset } of running) {
-      if (!watched.has(partition)) asOf.begin(partition, { asOfMs: at, storedTo: nextOffset });
+      if (!watched.has(partition)) watermarks.begin(partition, { asOfMs: at, storedTo: nextOffset });
       watched.add(partition);
-      asOf.stored(partition, nextOffset);
+      watermarks.stored(partition, nextOffset);
     }
-    asOf.sample(ends, at);
+    watermarks.sample(ends, at);
     for (const { partition, nextOffset } of running) {
       const end = ends.get(partition);
       if (end !== undefined) metrics.consumerLag.set({ group, topic, partition }, Math.max(0, end - nextOffset));
-      metrics.lowWatermark.set({ stage: 'state', partition }, (asOf.of(partition) ?? at) / 1000);
+      metrics.lowWatermark.set({ stage: 'state', partition }, (watermarks.of(partition) ?? at) / 1000);
     }
   };
 

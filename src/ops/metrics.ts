@@ -83,21 +83,25 @@ export function createMetrics() {
 
 function bridgeMetrics(bridge: MetricBuilder) {
   return {
-    notifications: bridge.counter('bridge_notifications_total', 'Frames received from Genesys, by kind', {
+    notifications: bridge.counter('bridge_notifications_total', 'Frames that Genesys sent over WebSockets, by kind', {
       kind: ['notification', 'heartbeat', 'pong', 'closing', 'gone', 'result'],
     }),
-    bridgeEvents: bridge.counter('bridge_events_total', 'Events on their way to Kafka, by source and outcome', {
-      source: ['websocket', 'rest', 'http', 'file'],
-      outcome: ['produced', 'gone', ...SKIPPED, ...INVALID],
-    }),
+    bridgeEvents: bridge.counter(
+      'bridge_events_total',
+      'Inputs that the bridge read, by source and by what became of them',
+      {
+        source: ['websocket', 'rest', 'http', 'file'],
+        outcome: ['produced', 'gone', ...SKIPPED, ...INVALID],
+      },
+    ),
     futureTimes: bridge.counter(
       'bridge_future_times_total',
-      'Events whose receive time was more than 5 minutes ahead of this bridge: they count as received now',
+      'Events whose receive time was more than 5 minutes ahead of the clock of this bridge. The bridge takes the present time instead',
       {},
     ),
     eventsRequests: bridge.counter(
       'bridge_events_requests_total',
-      'Requests to POST /events, by status of the answer',
+      'Requests to POST /events, by the HTTP status of the answer',
       {
         status: { bounded: 'HTTP statuses that the bridge answers' },
       },
@@ -107,37 +111,37 @@ function bridgeMetrics(bridge: MetricBuilder) {
     }),
     gaps: bridge.counter(
       'bridge_gaps_total',
-      'Times that nobody listened to some queues: what they did is asked for',
+      'Gaps: times at which this bridge did not hear some of its queues. It asks Genesys for what happened in them',
       {},
     ),
     subscribedQueues: bridge.gauge('bridge_subscribed_queues', 'Queues with a permitted subscription', {}),
     lastNotification: bridge.unsetGauge(
       'bridge_last_notification_timestamp_seconds',
-      'When the last frame came, heartbeats included',
+      'When the last frame came from Genesys, heartbeats included; seconds since 1970',
     ),
     pendingConversations: bridge.gauge(
       'bridge_pending_conversations',
-      'Conversations with snapshots not yet in Kafka',
+      'Conversations with snapshots that Kafka has not acknowledged yet',
       {},
     ),
     pendingBytes: bridge.gauge(
       'bridge_pending_bytes',
-      'Memory taken by records not yet in Kafka; BRIDGE_PENDING_BYTES at most',
+      'Memory of the records that Kafka has not acknowledged yet. At BRIDGE_PENDING_BYTES the bridge stops reading from Genesys',
       {},
     ),
     coalesced: bridge.counter(
       'bridge_coalesced_total',
-      'Snapshots that were merged into others while they waited for Kafka',
+      'Snapshots that the bridge merged into others while they waited for Kafka',
       {},
     ),
     unreadableRows: bridge.counter(
       'bridge_unreadable_rows_total',
-      'Records of the state topic that the bridge cannot read back: they are left out, and it goes on',
+      'Records of the state topic that the bridge could not read back. It leaves them out and goes on',
       { reason: UNREADABLE },
     ),
     tableRead: bridge.unsetGauge(
       'bridge_table_read',
-      '1 while the bridge reads the table back; 0: it cannot, and reconciliation works with what it had. Absent without Genesys',
+      '1 while the bridge reads the table back. 0: it cannot, and reconciliation compares with an old table. Absent without Genesys',
     ),
   };
 }
@@ -145,36 +149,52 @@ function bridgeMetrics(bridge: MetricBuilder) {
 /** Of what the bridge asks Genesys. */
 function genesysMetrics(bridge: MetricBuilder) {
   return {
-    reconciliations: bridge.counter('bridge_reconciliations_total', 'Conversations asked for, by what came of it', {
-      outcome: RECONCILED,
-    }),
+    reconciliations: bridge.counter(
+      'bridge_reconciliations_total',
+      'Conversations that reconciliation asked Genesys for, by what came of it',
+      {
+        outcome: RECONCILED,
+      },
+    ),
     rowsBack: bridge.counter(
       'bridge_rows_back_total',
-      'Rows that became again what they had been, perhaps by a late snapshot: Genesys is asked, unless the row moves on',
+      'Rows that a late snapshot may have taken back to what they were. The bridge asks Genesys for them, unless they move on',
       {},
     ),
     reconciliationPending: bridge.gauge(
       'bridge_reconciliation_pending',
-      'Conversations still to be asked for, by what users see of it',
+      'Conversations that reconciliation has yet to ask for, by importance',
       { importance: ['waiting', 'changed', 'silent', 'confirm'] },
     ),
     missedByNotifications: bridge.counter(
       'bridge_missed_by_notifications_total',
-      'Conversations that Genesys shows otherwise than the table, although somebody listened all the time',
+      'Conversations that differ between Genesys and the table although the bridge heard their queue all the time',
       {},
     ),
-    refusedQueues: bridge.gauge('bridge_refused_queues', 'Queues that Genesys refuses, by a missing permission', {
-      permission: { bounded: 'permissions of Genesys' },
-    }),
-    unwatchedQueues: bridge.gauge('bridge_unwatched_queues', 'Queues beyond what the channels of this bridge hold', {}),
-    queuePolls: bridge.counter('bridge_queue_polls_total', 'Looks at the list of queues, by what came of it', {
+    refusedQueues: bridge.gauge(
+      'bridge_refused_queues',
+      'Queues that Genesys refuses to this OAuth client, by the permission that is missing',
+      {
+        permission: { bounded: 'permissions of Genesys' },
+      },
+    ),
+    unwatchedQueues: bridge.gauge(
+      'bridge_unwatched_queues',
+      'Queues without a place on the channels of this bridge. Their conversations are missing from the table',
+      {},
+    ),
+    queuePolls: bridge.counter('bridge_queue_polls_total', 'Requests for the list of queues, by what came of them', {
       outcome: ['same', 'changed', 'failed'],
     }),
-    namePolls: bridge.counter('bridge_name_polls_total', 'Looks at a list of names, by kind and what came of it', {
-      kind: NAME_KINDS,
-      outcome: ['listed', 'refused', 'failed'],
-    }),
-    nameChanges: bridge.counter('bridge_name_changes_total', 'Names written to Kafka, by kind and what has changed', {
+    namePolls: bridge.counter(
+      'bridge_name_polls_total',
+      'Requests for a list of names, by kind and by what came of them',
+      {
+        kind: NAME_KINDS,
+        outcome: ['listed', 'refused', 'failed'],
+      },
+    ),
+    nameChanges: bridge.counter('bridge_name_changes_total', 'Names written to Kafka, by kind and by what changed', {
       kind: NAME_KINDS,
       change: ['new', 'renamed', 'gone', 'back', 'forgotten'],
     }),
@@ -184,46 +204,54 @@ function genesysMetrics(bridge: MetricBuilder) {
     }),
     rateLimitRemaining: bridge.unsetGauge(
       'genesys_rate_limit_remaining',
-      'Requests left in the running minute, as Genesys says',
+      'Requests that Genesys still allows in the running minute',
     ),
   };
 }
 
 function foldMetrics(fold: MetricBuilder) {
   return {
-    foldEvents: fold.counter('fold_events_total', 'Events folded, by outcome', {
+    foldEvents: fold.counter('fold_events_total', 'Events that the fold read, by outcome', {
       outcome: ['folded', 'duplicate', 'after-the-end', 'unknown-gone', 'too-large', 'dead-letter'],
     }),
     foldRecords: fold.counter('fold_records_total', 'Records written to the state topic, by kind', {
       kind: ['upsert', 'tombstone'],
     }),
-    foldVisits: fold.counter('fold_visits_total', 'Versions of visits to queues written, by outcome', {
-      outcome: ['waiting', 'answered', 'abandoned', 'flowed_out', 'unknown'],
-    }),
-    liveConversations: fold.gauge('fold_live_conversations', 'Rows of the table, by partition', {
+    foldVisits: fold.counter(
+      'fold_visits_total',
+      'Versions of visits written to the visits topic, by outcome of the visit',
+      {
+        outcome: ['waiting', 'answered', 'abandoned', 'flowed_out', 'unknown'],
+      },
+    ),
+    liveConversations: fold.gauge('fold_live_conversations', 'Conversations that are in the table now, by partition', {
       partition: PARTITION,
     }),
-    unlistedValues: fold.counter('fold_unlisted_values_total', 'Values outside the known list of their column', {
-      column: [
-        'media_type',
-        'purpose',
-        'state',
-        'direction',
-        'message_type',
-        'message_status',
-        'disconnect_type',
-        'acw_state',
-      ],
-    }),
+    unlistedValues: fold.counter(
+      'fold_unlisted_values_total',
+      'Values that are not in the known list of their column. They are stored as they came',
+      {
+        column: [
+          'media_type',
+          'purpose',
+          'state',
+          'direction',
+          'message_type',
+          'message_status',
+          'disconnect_type',
+          'acw_state',
+        ],
+      },
+    ),
     transactionDuration: fold.histogram(
       'fold_transaction_duration_seconds',
-      'From the first record of a batch to its commit',
+      'Time from the first record of a batch to the commit of its transaction',
       {},
       DURATION_SECONDS,
     ),
     restoreDuration: fold.histogram(
       'fold_restore_duration_seconds',
-      'Restoring a task from its changelog',
+      'Time to restore a task from its changelog',
       {},
       DURATION_SECONDS,
     ),
@@ -236,12 +264,18 @@ function foldMetrics(fold: MetricBuilder) {
 /** Of the members of consumer groups. */
 function readerMetrics(readers: MetricBuilder) {
   return {
-    consumerLag: readers.gauge('kafka_consumer_lag_records', 'Records of an owned partition not yet processed', {
+    consumerLag: readers.gauge(
+      'kafka_consumer_lag_records',
+      'Records of an assigned partition that this member has not processed yet',
+      {
+        group: GROUP,
+        topic: TOPIC,
+        partition: PARTITION,
+      },
+    ),
+    rebalances: readers.counter('kafka_rebalances_total', 'Assignments of partitions that this member received', {
       group: GROUP,
-      topic: TOPIC,
-      partition: PARTITION,
     }),
-    rebalances: readers.counter('kafka_rebalances_total', 'Assignments received', { group: GROUP }),
   };
 }
 
@@ -260,16 +294,31 @@ function sinkMetrics(sink: MetricBuilder) {
     sinkRetries: sink.counter('sink_retries_total', 'Inserts tried again, by reason', {
       reason: { bounded: 'names of ClickHouse’s error codes and of network and TLS errors' },
     }),
-    sinkBufferRows: sink.gauge('sink_buffer_rows', 'Rows read and not yet inserted', {}),
-    sinkLastSuccess: sink.unsetGauge('sink_last_success_timestamp_seconds', 'When the last INSERT succeeded'),
-    sinkRereads: sink.counter('sink_rereads_total', 'Partitions read from their beginning, by reason', {
-      reason: ['unknown', 'outdated'],
-    }),
-    sinkSweptRows: sink.counter('sink_swept_rows_total', 'Rows removed whose tombstones the topic no longer had', {}),
-    cleanupRows: sink.counter('cleanup_rows_total', 'Ended conversations cleaned out of the state table', {}),
+    sinkBufferRows: sink.gauge('sink_buffer_rows', 'Rows that the sink has read from Kafka and not inserted yet', {}),
+    sinkLastSuccess: sink.unsetGauge(
+      'sink_last_success_timestamp_seconds',
+      'When the last INSERT succeeded; seconds since 1970',
+    ),
+    sinkRereads: sink.counter(
+      'sink_rereads_total',
+      'Partitions that the sink read again from their beginning, by reason',
+      {
+        reason: ['unknown', 'outdated'],
+      },
+    ),
+    sinkSweptRows: sink.counter(
+      'sink_swept_rows_total',
+      'Rows that the sink removed because the topic no longer had their tombstones',
+      {},
+    ),
+    cleanupRows: sink.counter(
+      'cleanup_rows_total',
+      'Ended conversations that the sink removed from the state table',
+      {},
+    ),
     cleanupLastSuccess: sink.unsetGauge(
       'cleanup_last_success_timestamp_seconds',
-      'When the state table was last cleaned up, or this sink began to have to: only the one with partition 0',
+      'When the state table was last cleaned up, or when this sink became responsible for it; seconds since 1970. Only the sink with partition 0 serves it',
     ),
   };
 }
@@ -284,12 +333,12 @@ function boardMetrics(board: MetricBuilder) {
     ),
     boardPictureAge: board.gauge(
       'board_picture_age_seconds',
-      'How old the picture is that pages show, from the start of the board until it has read its topics: up to a second is normal',
+      'How old the data on the pages is, and while the board starts, the time since its start. Up to a second is normal; more means that Kafka is away or slow',
       {},
     ),
     boardUnreadable: board.counter(
       'board_unreadable_records_total',
-      'Records of the topics that the board could not read and left out, by reason',
+      'Records of the topics that the board could not read, by reason. It leaves them out',
       { reason: UNREADABLE },
     ),
   };
@@ -311,7 +360,7 @@ function sharedMetrics(all: MetricBuilder, writers: MetricBuilder) {
     }),
     endToEndLatency: writers.histogram(
       'end_to_end_latency_seconds',
-      'From the receive time of an event until it is in Kafka, in the state topic, in ClickHouse',
+      'Time from the receipt of an event until it is in Kafka, in the state topic, in ClickHouse',
       { stage: ['kafka', 'state', 'store'] },
       DURATION_SECONDS,
     ),
@@ -320,7 +369,7 @@ function sharedMetrics(all: MetricBuilder, writers: MetricBuilder) {
     }),
     lowWatermark: writers.gauge(
       'low_watermark_timestamp_seconds',
-      'Everything that had come in by then is through the stage: goes on without traffic, stands when the stage does',
+      'Low watermark: the stage has processed everything that came in before this time; seconds since 1970. It advances without traffic, and stands still when the stage does',
       { stage: ['kafka', 'state', 'store', 'visits'], partition: { bounded: 'partitions; empty for kafka' } },
     ),
   };
