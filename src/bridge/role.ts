@@ -70,7 +70,7 @@ export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge
       endpoint?.close();
       await genesys?.stop();
       const { unsent } = await sender.stop();
-      if (unsent > 0) logger.error({ unsent }, 'events received and not taken by Kafka are given up');
+      if (unsent > 0) logger.error({ unsent }, 'the bridge gives up events that Kafka has not acknowledged');
       await producer.close();
       finish();
     },
@@ -85,7 +85,7 @@ function createBridgeIngest(parts: BridgeParts, events: ValueCodec<ConversationE
     if (performance.now() - toldAt < TELL_FUTURE_EVERY_MS) return;
     toldAt = performance.now();
     logger.warn(
-      'receive times in the future: they count as received now. Is a clock wrong, ours or that of who sends?',
+      'events have receive times in the future: the bridge takes the present time. Is the clock of this machine wrong, or that of the sender?',
     );
   };
   return createIngest({
@@ -113,7 +113,7 @@ function endpointOf(
     available: () => outlet.problem() === null,
     flushed: () => outlet.sender.flushed(),
     onConfirm: (confirmAt) =>
-      logger.warn({ confirmAt }, 'Amazon SNS asks whether it may send: open this address to confirm'),
+      logger.warn({ confirmAt }, 'Amazon SNS asks for a confirmation: open this address to let it send events'),
   });
 }
 

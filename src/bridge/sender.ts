@@ -166,7 +166,7 @@ class RecordSender implements Sender {
         if (this.#phase !== 'running') return false;
         logger.warn(
           { error: this.#problem, pending: this.#waiting.records() },
-          'the log does not take records, trying again',
+          'Kafka does not take records: the bridge tries again',
         );
         await sleep(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures));
       }

@@ -45,7 +45,7 @@ export async function runRecord(context: Context, flags: RecordFlags): Promise<v
     target,
     gatherMs: format === 'gzip' ? GATHER_MS : 0,
     onFull: () => {
-      logger.warn({ files: target.files() }, 'the recording is written too slowly: reading from Genesys pauses');
+      logger.warn({ files: target.files() }, 'the disk takes the recording too slowly: reading from Genesys pauses');
       feed?.pause();
     },
     onRoom: () => feed?.resume(),

@@ -139,7 +139,7 @@ class SteadyChannel implements Channel {
       const occasion = await Promise.race([connection.ended, connection.closing, renewal.due]);
       renewal.cancel();
       if (typeof occasion === 'object') return { last: live, end: occasion };
-      logger.info({ channelId: channel.id, occasion }, 'Genesys channel is replaced');
+      logger.info({ channelId: channel.id, occasion }, 'the bridge replaces a Genesys channel');
       this.#enter('replacing');
       const old = { isLost: false };
       void connection.ended.then(() => (old.isLost = true));

@@ -140,7 +140,7 @@ async function tellOffer(rest: Rest, logger: Logger): Promise<void> {
     if (offer === null) logger.warn('Genesys does not list the topic of queues’ conversations as available');
     else logger.info({ ...offer }, 'the topic of queues’ conversations');
   } catch (error) {
-    logger.warn({ reason: messageOf(error) }, 'the available topics cannot be asked for');
+    logger.warn({ reason: messageOf(error) }, 'the bridge cannot ask Genesys for the available topics');
   }
 }
 

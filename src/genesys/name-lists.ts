@@ -56,17 +56,18 @@ export async function pollNames(polling: NamesPolling): Promise<void> {
       try {
         lists.set(kind, await listAll(polling.rest, NAME_LISTS[kind].route, 'background'));
         metrics.namePolls.inc({ kind, outcome: 'listed' });
-        if (refused.delete(kind)) logger.info({ kind }, 'names are permitted now');
+        if (refused.delete(kind)) logger.info({ kind }, 'Genesys gives names now');
       } catch (error) {
         if (isOver()) break;
         const permissions = missingOf(kind, error);
         metrics.namePolls.inc({ kind, outcome: permissions === null ? 'failed' : 'refused' });
-        if (permissions === null) logger.warn({ kind, reason: messageOf(error) }, 'a list of names cannot be read');
+        if (permissions === null)
+          logger.warn({ kind, reason: messageOf(error) }, 'the bridge cannot read a list of names');
         else if (!refused.has(kind)) {
           refused.add(kind);
           logger.warn(
             { kind, permissions },
-            'names are not permitted: ids are shown. Give the OAuth client the permission',
+            'Genesys refuses names, so tables have ids only. Give the OAuth client the permission',
           );
         }
       }
@@ -78,7 +79,8 @@ export async function pollNames(polling: NamesPolling): Promise<void> {
     const lists = await look();
     if (isOver()) return;
     const wish = await untilAborted(keep(lists), signal).catch((error: unknown) => {
-      if (!isOver()) logger.warn({ reason: messageOf(error) }, 'names are not kept: they stay as they are');
+      if (!isOver())
+        logger.warn({ reason: messageOf(error) }, 'the bridge cannot write names to Kafka: they stay as they are');
       return undefined;
     });
     await sleep(wish === 'look-again' ? Math.min(AGAIN_MS, everyMs) : everyMs, undefined, { signal }).catch(

@@ -65,7 +65,7 @@ export class QueuePermissions {
     if (rejection && before !== 'rejected') {
       this.logger.error(
         { queueId, missingPermissions, reason: rejection.reason },
-        'Genesys refuses the conversations of a queue: it is asked again, at least every minute',
+        'Genesys refuses the conversations of a queue: the bridge asks again, at least every minute',
       );
     }
   }

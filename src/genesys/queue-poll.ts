@@ -36,7 +36,10 @@ export async function pollQueues(polling: Polling): Promise<void> {
     } catch (error) {
       if (isOver()) return;
       metrics.queuePolls.inc({ outcome: 'failed' });
-      logger.warn({ reason: messageOf(error) }, 'the list of queues cannot be read: they stay as they are');
+      logger.warn(
+        { reason: messageOf(error) },
+        'the bridge cannot read the list of queues: it keeps the queues it has',
+      );
     }
   }
 }
@@ -45,7 +48,7 @@ const hasNews = ({ added, removed, renamed }: QueueChanges): boolean =>
   added.length + removed.length + renamed.length > 0;
 
 function tellChanges({ added, removed, renamed, unmatched }: QueueChanges, { logger, reconciler }: Polling): void {
-  for (const { id, name } of added) logger.info({ queueId: id, queue: name }, 'a new queue is listened to');
+  for (const { id, name } of added) logger.info({ queueId: id, queue: name }, 'the bridge listens to a new queue');
   for (const { queue, before } of renamed) {
     logger.info({ queueId: queue.id, queue: queue.name, before }, 'a queue has another name');
   }

@@ -118,7 +118,7 @@ export class ReconciliationSearch {
         if ((pages += 1) >= MOST_PAGES) {
           options.logger.warn(
             { conversations: pages * DETAILS_AT_ONCE },
-            'only the latest conversations of a gap are looked for',
+            'a gap has too many conversations: reconciliation asks for the latest only',
           );
           return;
         }

@@ -105,7 +105,7 @@ class RestClient implements Rest {
         const waitMs = expired ? 0 : this.#pauseBefore(tries, error);
         logger.warn(
           { route: request.route, attempt: tries, waitMs: Math.round(waitMs), reason: messageOf(error) },
-          'Genesys request repeated',
+          'a request to Genesys failed and is sent again',
         );
         await sleep(waitMs, undefined, { signal });
       }

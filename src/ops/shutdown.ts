@@ -61,10 +61,7 @@ export function createShutdown({ logger, process: host, level = 'info', deadline
   const startDeadline = () => {
     deadline ??= setTimeout(() => {
       const because = failure === null ? {} : { because: describeFatal(failure) };
-      logger.fatal(
-        { waitingFor: current, deadlineMs, ...because },
-        'stopping took too long, the process ends as it is',
-      );
+      logger.fatal({ waitingFor: current, deadlineMs, ...because }, 'stopping took too long: the process ends at once');
       host.exit(1);
     }, deadlineMs);
     // The process may end earlier, whoever is still waiting.
@@ -147,7 +144,7 @@ function aborted(signal: AbortSignal): Promise<void> {
  */
 export function exitOnUncaught({ logger, process: host }: Pick<ShutdownOptions, 'logger' | 'process'>): () => void {
   const handler = (error: unknown) => {
-    logger.fatal(describeFatal(error), 'an error that nobody expected ends the process');
+    logger.fatal(describeFatal(error), 'an unexpected error ends the process');
     host.exit(1);
   };
   host.on('uncaughtException', handler);

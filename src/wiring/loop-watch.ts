@@ -42,7 +42,7 @@ export function watchLoop({ log, topic, turns, logger, everyMs = 10_000 }: LoopW
     } catch (error) {
       logger.debug(
         { error: messageOf(error) },
-        'the log does not answer: nobody knows whether the loop that reads it hangs',
+        'Kafka does not answer: whether the loop that reads it hangs is unknown',
       );
       idleLooks = 0;
       return;

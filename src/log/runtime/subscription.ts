@@ -163,7 +163,7 @@ class GroupReader implements RunningSubscription {
           current.map(({ partition }) => partition),
         );
       } catch (error) {
-        this.#logger.warn({ err: error }, 'committed offsets are not to be had yet');
+        this.#logger.warn({ err: error }, 'the committed offsets are not available yet');
         await new Promise((resolve) => setTimeout(resolve, jittered(RETRY_MS)));
       }
     }

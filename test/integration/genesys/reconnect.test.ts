@@ -116,7 +116,7 @@ describe('a feed stays connected', () => {
     expect(await gaps()).toBe(1);
     simulator.faults.begin({ kind: 'slow-answers', parameters: { byMs: 300 } });
     simulator.announceClosing(60_000);
-    await until(() => watch.lines.some((line) => line.includes('Genesys channel is replaced')));
+    await until(() => watch.lines.some((line) => line.includes('the bridge replaces a Genesys channel')));
     simulator.dropSockets();
     await until(async () => (await gaps()) === 2);
     await until(watch.feed.ready);

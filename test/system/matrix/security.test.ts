@@ -233,7 +233,7 @@ async function crashed([role, secret, how]: (typeof CRASHES)[number]): Promise<r
   const hook = await file(`crash-${role}.cjs`, `setTimeout(() => { ${how(error)} }, 2000)`);
   const crashing = start(role, [role], { NODE_OPTIONS: `--require=${hook}` });
   await expect(crashing.done()).rejects.toThrow('ended with 1');
-  expect(crashing.stderr()).toContain('an error that nobody expected ends the process');
+  expect(crashing.stderr()).toContain('an unexpected error ends the process');
   return outputsOf('crash', crashing);
 }
 
