@@ -1,7 +1,7 @@
-import timers from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { createBudget } from '../../../src/genesys/budget';
 import { retryAfterMs } from '../../../src/genesys/waits';
+import { useFakeClock } from '../../support/jest/fake-clock';
 
 const answer = (status: number, headers: Record<string, string> = {}) => ({
   status,
@@ -13,26 +13,11 @@ const limits = (count: number, reset: number) => ({
   'inin-ratelimit-reset': String(reset),
 });
 
+useFakeClock();
 let stopping = new AbortController();
-// Jest's clock, also for the promises of node:timers, which it leaves alone.
-beforeEach(() => {
-  jest.useFakeTimers();
-  jest.spyOn(timers, 'setTimeout').mockImplementation(
-    (ms, value, { signal } = {}) =>
-      new Promise((resolve, reject) => {
-        const timer = setTimeout(() => resolve(value as never), ms);
-        signal?.addEventListener('abort', () => {
-          clearTimeout(timer);
-          reject(signal.reason);
-        });
-      }),
-  );
-});
 afterEach(() => {
   stopping.abort();
   stopping = new AbortController();
-  jest.restoreAllMocks();
-  jest.useRealTimers();
 });
 
 const aBudget = (backgroundEveryMs = 1) => createBudget({ signal: stopping.signal, backgroundEveryMs });

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { pino } from 'pino';
 import type { LiveRow } from '../../../src/genesys/comparison';
 import { GenesysError } from '../../../src/genesys/errors';
@@ -6,8 +6,10 @@ import { startReconciler, type Reconciler } from '../../../src/genesys/reconcile
 import { DEFAULT_RECONCILIATION } from '../../../src/genesys/reconciliation-options';
 import type { Rest, RestRequest } from '../../../src/genesys/rest';
 import { createMetrics } from '../../../src/ops';
+import { untilOnFakeClock, useFakeClock } from '../../support/jest/fake-clock';
 
 const QUEUE = 'q1';
+useFakeClock();
 const started: Reconciler[] = [];
 afterEach(async () => {
   for (const reconciler of started.splice(0)) await reconciler.stop();
@@ -115,10 +117,8 @@ function aWorld() {
   };
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
-}
-const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 60));
+const until = (condition: () => boolean): Promise<void> => untilOnFakeClock(condition, 2);
+const soon = (): Promise<void> => jest.advanceTimersByTimeAsync(60);
 
 describe('after a gap', () => {
   test('everything of its queues is asked for, what waits first', async () => {

@@ -1,0 +1,35 @@
+import timers from 'node:timers/promises';
+import { afterEach, beforeEach, jest } from '@jest/globals';
+
+/**
+ * Each test of the file has jest's clock, also for `setTimeout` of node:timers/promises, which jest leaves alone. Time
+ * stands still but for `jest.advanceTimersByTimeAsync`.
+ */
+export function useFakeClock(): void {
+  beforeEach(() => {
+    jest.useFakeTimers();
+    jest.spyOn(timers, 'setTimeout').mockImplementation(
+      (ms, value, { signal } = {}) =>
+        new Promise((resolve, reject) => {
+          signal?.throwIfAborted();
+          const timer = setTimeout(() => resolve(value as never), ms);
+          signal?.addEventListener('abort', () => {
+            clearTimeout(timer);
+            reject(signal.reason as Error);
+          });
+        }),
+    );
+  });
+  afterEach(() => {
+    jest.restoreAllMocks();
+    jest.useRealTimers();
+  });
+}
+
+/** Lets the fake clock run, `stepMs` at a time, until the condition holds. @throws after a fake minute */
+export async function untilOnFakeClock(condition: () => boolean, stepMs = 1): Promise<void> {
+  for (let ms = 0; !condition(); ms += stepMs) {
+    if (ms > 60_000) throw new Error(`still not so after a minute of the fake clock: ${condition.toString()}`);
+    await jest.advanceTimersByTimeAsync(stepMs);
+  }
+}
