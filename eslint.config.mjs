@@ -62,9 +62,9 @@ export default tseslint.config(
     },
   },
   {
-    // To be split next.
-    files: ['src/log/kafkajs/member.ts', 'src/log/runtime/tasks.ts', 'src/board/clickhouse-history.ts'],
-    rules: { 'max-lines-per-function': ['error', 160] },
+    // Its statements of SQL, one after the other.
+    files: ['src/board/clickhouse-history.ts'],
+    rules: { 'max-lines-per-function': ['error', 120] },
   },
   { files: ['**/*.config.*', '*.mjs', 'test/support/jest/*.mjs'], rules: { 'import-x/no-default-export': 'off' } },
   {

@@ -6,7 +6,7 @@ import { createBatchSize, type BatchSize } from './batch-size';
 import { topicsOf } from './co-partitioned';
 import { createRuntimeMetrics } from './runtime-metrics';
 import { createDeferred, jittered } from './signal';
-import { createTaskRunner, type TaskRunner } from './task-runner';
+import { createTaskRunner, type TaskRunner, type TaskRunnerOptions } from './task-runner';
 
 export interface TasksOptions {
   readonly backend: Backend;
@@ -32,71 +32,26 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
   const { backend, topology } = options;
   const logger = options.logger.child({ group: topology.group, topic: topology.input });
   const metrics = createRuntimeMetrics(options.metrics, topology.group);
-  const runners = new Map<number, TaskRunner>();
-  const leaving = new Map<number, Promise<void>>();
-  const sizes = new Map<number, BatchSize>();
   const end = createDeferred<undefined>();
   let paused = false;
   let stopping: Promise<void> | null = null;
   let rejoinTimer: NodeJS.Timeout | null = null;
 
-  const fencedHere = (): readonly number[] =>
-    [...runners].filter(([, runner]) => runner.isFenced()).map(([partition]) => partition);
-
   const rejoinSoon = (): void => {
     rejoinTimer ??= setTimeout(() => {
       rejoinTimer = null;
-      const lost = fencedHere();
+      const lost = runners.fenced();
       if (stopping !== null || lost.length === 0) return;
       logger.warn({ partitions: lost }, 'fenced while assigned: joining the group again');
       member.rejoin(lost);
     }, jittered(FENCED_PATIENCE_MS));
   };
 
-  const drop = (partition: number, runner: TaskRunner): void => {
-    runners.delete(partition);
-    const gone = runner.close().then(() => {
-      if (leaving.get(partition) === gone) leaving.delete(partition);
-    });
-    leaving.set(partition, gone);
-  };
-
-  const assign = (partitions: readonly number[]): void => {
-    if (stopping !== null) return;
-    metrics.onAssignment();
-    logger.info({ partitions }, 'partitions assigned');
-    for (const [partition, runner] of runners) {
-      // A fenced task may fence again only under a new assignment, which this is.
-      if (!partitions.includes(partition) || runner.isFenced()) drop(partition, runner);
-    }
-    for (const partition of partitions) {
-      if (runners.has(partition)) continue;
-      const size = sizes.get(partition) ?? createBatchSize();
-      sizes.set(partition, size);
-      const runner = createTaskRunner({
-        topology,
-        partition,
-        backend,
-        member,
-        createTask: options.createTask,
-        after: leaving.get(partition) ?? Promise.resolve(),
-        paused,
-        size,
-        hooks: options.hooks,
-        logger,
-        metrics,
-        onFenced: rejoinSoon,
-        onFatal: fail,
-      });
-      runners.set(partition, runner);
-    }
-  };
-
   const compare = async (): Promise<void> => {
     try {
       const now = await backend.topics(topicsOf(topology));
       const changelogPolicy = await backend.cleanupPolicy(topology.changelog);
-      for (const runner of runners.values()) runner.compare(now, changelogPolicy);
+      for (const runner of runners.all()) runner.compare(now, changelogPolicy);
     } catch (error) {
       logger.debug({ err: error }, 'the topics are not to be seen');
     }
@@ -105,7 +60,7 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
   const shutDown = async (): Promise<void> => {
     clearInterval(comparing);
     if (rejoinTimer !== null) clearTimeout(rejoinTimer);
-    await Promise.all([...[...runners.values()].map((runner) => runner.close()), ...leaving.values()]);
+    await runners.close();
     await member.leave();
   };
 
@@ -120,13 +75,27 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
     group: topology.group,
     topic: topology.input,
     listener: {
-      onAssignment: assign,
+      onAssignment: (partitions) => {
+        if (stopping !== null) return;
+        metrics.onAssignment();
+        logger.info({ partitions }, 'partitions assigned');
+        runners.assign(partitions);
+      },
       onRecords: (partition, records, nextOffset, endOffset) =>
         runners.get(partition)?.deliver(records, nextOffset, endOffset),
       onOutOfRange: (partition, offset) => runners.get(partition)?.outOfRange(offset),
       onFailed: fail,
     },
   });
+  const { createTask, hooks } = options;
+  const runners = new TaskRunners((partition, place) =>
+    createTaskRunner({
+      ...{ topology, partition, backend, member, createTask, hooks, logger, metrics, paused },
+      ...place,
+      onFenced: rejoinSoon,
+      onFatal: fail,
+    }),
+  );
   const comparing = setInterval(() => void compare(), COMPARE_EVERY_MS);
   comparing.unref();
   try {
@@ -138,17 +107,20 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
 
   return {
     done: end.promise,
-    status: () => [...runners.values()].map((runner) => runner.status()).sort((a, b) => a.partition - b.partition),
-    ready: () =>
-      stopping === null && member.joined() && [...runners.values()].every((runner) => runner.state() === 'RUNNING'),
+    status: () =>
+      runners
+        .all()
+        .map((runner) => runner.status())
+        .sort((a, b) => a.partition - b.partition),
+    ready: () => stopping === null && member.joined() && runners.all().every((runner) => runner.state() === 'RUNNING'),
     turns: member.turns,
     pause() {
       paused = true;
-      for (const runner of runners.values()) runner.pause();
+      for (const runner of runners.all()) runner.pause();
     },
     resume() {
       paused = false;
-      for (const runner of runners.values()) runner.resume();
+      for (const runner of runners.all()) runner.resume();
     },
     async stop() {
       if (stopping === null) {
@@ -158,4 +130,55 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
       await stopping;
     },
   };
+}
+
+/** What a runner takes over from the one that had its partition before. */
+type Place = Pick<TaskRunnerOptions, 'after' | 'size'>;
+
+/** A runner for each assigned partition. */
+class TaskRunners {
+  readonly #runners = new Map<number, TaskRunner>();
+  readonly #leaving = new Map<number, Promise<void>>();
+  readonly #sizes = new Map<number, BatchSize>();
+
+  constructor(private readonly create: (partition: number, place: Place) => TaskRunner) {}
+
+  all(): readonly TaskRunner[] {
+    return [...this.#runners.values()];
+  }
+
+  get(partition: number): TaskRunner | undefined {
+    return this.#runners.get(partition);
+  }
+
+  /** The partitions whose tasks are fenced although they are assigned. */
+  fenced(): readonly number[] {
+    return [...this.#runners].filter(([, runner]) => runner.isFenced()).map(([partition]) => partition);
+  }
+
+  assign(partitions: readonly number[]): void {
+    for (const [partition, runner] of this.#runners) {
+      // A fenced task may fence again only under a new assignment, which this is.
+      if (!partitions.includes(partition) || runner.isFenced()) this.#drop(partition, runner);
+    }
+    for (const partition of partitions) {
+      if (this.#runners.has(partition)) continue;
+      const size = this.#sizes.get(partition) ?? createBatchSize();
+      this.#sizes.set(partition, size);
+      const after = this.#leaving.get(partition) ?? Promise.resolve();
+      this.#runners.set(partition, this.create(partition, { after, size }));
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.all().map((runner) => runner.close()), ...this.#leaving.values()]);
+  }
+
+  #drop(partition: number, runner: TaskRunner): void {
+    this.#runners.delete(partition);
+    const gone = runner.close().then(() => {
+      if (this.#leaving.get(partition) === gone) this.#leaving.delete(partition);
+    });
+    this.#leaving.set(partition, gone);
+  }
 }
