@@ -12,11 +12,15 @@ export function useFakeClock(): void {
       (ms, value, { signal } = {}) =>
         new Promise((resolve, reject) => {
           signal?.throwIfAborted();
-          const timer = setTimeout(() => resolve(value as never), ms);
-          signal?.addEventListener('abort', () => {
+          const give = (): void => {
             clearTimeout(timer);
-            reject(signal.reason as Error);
-          });
+            reject(signal?.reason as Error);
+          };
+          const timer = setTimeout(() => {
+            signal?.removeEventListener('abort', give);
+            resolve(value as never);
+          }, ms);
+          signal?.addEventListener('abort', give);
         }),
     );
   });

@@ -18,6 +18,7 @@ const schemas = (folder: string): string =>
 const FOREIGN_VARIABLES = [
   ...['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'NO_COLOR', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'],
   ...['OTEL_RESOURCE_ATTRIBUTES', 'AWS_REGION', 'QUEUEFOLD_CONFIG', 'KAFKA_RELEASES', 'STORE_FAULTS'],
+  ...['PROPERTY_SEED', 'PROPERTY_RUNS'],
   ...['GRAFANA_PASSWORD', 'GRAFANA_CLICKHOUSE_PASSWORD'],
 ];
 /** Constants that are spelled like variables: of errors, compatibility, tests. */
