@@ -9,10 +9,10 @@ import {
   type TaskHooks,
 } from '../runtime/backend';
 import { transactionalIdOf } from '../runtime/transactional-id';
-import type { MemoryStore } from './store';
 import { createCursor, type Cursor } from './cursor';
 import { refusalOf } from './limits';
 import type { PartitionLog } from './partition-log';
+import type { MemoryStore } from './store';
 
 export function createMemoryBackend(store: MemoryStore): Backend {
   const logOf = (topic: string, partition: number) => {

@@ -7,9 +7,9 @@ import { checkCoPartitioned } from '../runtime/co-partitioned';
 import { startSubscription } from '../runtime/subscription';
 import { startTasks } from '../runtime/tasks';
 import { createMemoryBackend } from './backend';
-import type { ClientOptions, MemoryStore } from './store';
 import { refusalOf } from './limits';
 import { readMemory } from './reading';
+import type { ClientOptions, MemoryStore } from './store';
 
 /** One client of the cluster: what a process would have. */
 export function createMemoryClient(store: MemoryStore, options: ClientOptions): Log {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { partitionOf } from '../partitioner';
-import type { Headers, Log, OutRecord } from '../port';
+import type { Headers, Log } from '../port';
 import { createMemoryClient } from './client';
 import { createGroups } from './groups';
 import { createPartitionLog, type PartitionLog } from './partition-log';

@@ -1,7 +1,7 @@
 import type { LogRecord, Reading, ReadRequest } from '../port';
 import { createDeferred } from '../runtime/signal';
-import type { MemoryStore } from './store';
 import { createCursor, type Cursor } from './cursor';
+import type { MemoryStore } from './store';
 
 /** @see Log.read */
 export function readMemory(store: MemoryStore, request: ReadRequest): Reading {

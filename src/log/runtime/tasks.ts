@@ -47,16 +47,6 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
     }, jittered(FENCED_PATIENCE_MS));
   };
 
-  const compare = async (): Promise<void> => {
-    try {
-      const now = await backend.topics(topicsOf(topology));
-      const changelogPolicy = await backend.cleanupPolicy(topology.changelog);
-      for (const runner of runners.all()) runner.compare(now, changelogPolicy);
-    } catch (error) {
-      logger.debug({ err: error }, 'the topics are not to be seen');
-    }
-  };
-
   const shutDown = async (): Promise<void> => {
     clearInterval(comparing);
     if (rejoinTimer !== null) clearTimeout(rejoinTimer);
@@ -96,7 +86,7 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
       onFatal: fail,
     }),
   );
-  const comparing = setInterval(() => void compare(), COMPARE_EVERY_MS);
+  const comparing = setInterval(() => void compareTopics(options, runners, logger), COMPARE_EVERY_MS);
   comparing.unref();
   try {
     await member.join();
@@ -130,6 +120,16 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
       await stopping;
     },
   };
+}
+
+async function compareTopics({ backend, topology }: TasksOptions, runners: TaskRunners, logger: Logger): Promise<void> {
+  try {
+    const now = await backend.topics(topicsOf(topology));
+    const changelogPolicy = await backend.cleanupPolicy(topology.changelog);
+    for (const runner of runners.all()) runner.compare(now, changelogPolicy);
+  } catch (error) {
+    logger.debug({ err: error }, 'the topics are not to be seen');
+  }
 }
 
 /** What a runner takes over from the one that had its partition before. */

@@ -4,8 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { AclOperationTypes, AclPermissionTypes, AclResourceTypes } from 'kafkajs';
 import { pino } from 'pino';
 import type { Findings } from '../../../src/common';
-import { checkRegistry } from '../../../src/log/codec/registry-doctor';
 import { registerSchema, type RegistryOptions } from '../../../src/log/codec/registry';
+import { checkRegistry } from '../../../src/log/codec/registry-doctor';
 import { loadSchema, type AvroSchema } from '../../../src/log/codec/schemas';
 import { createKafkaAdmin } from '../../../src/log/kafkajs/admin';
 import { kafkajs } from '../../../src/log/kafkajs/client';

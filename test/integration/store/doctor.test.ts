@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { connectStore, type Store } from '../../../src/store/client';
 import { checkClickHouse } from '../../../src/store/clickhouse-doctor';
+import { connectStore, type Store } from '../../../src/store/client';
 import { migrate } from '../../../src/store/migrations';
 import { readMigrations } from '../../../src/store/sql-files';
 import { answeringClickHouse } from '../../support/clickhouse/answering-clickhouse';

@@ -18,7 +18,7 @@ export function useFakeClock(): void {
           };
           const timer = setTimeout(() => {
             signal?.removeEventListener('abort', give);
-            resolve(value as never);
+            resolve(value);
           }, ms);
           signal?.addEventListener('abort', give);
         }),
