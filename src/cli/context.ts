@@ -11,6 +11,7 @@ import {
   startTracing,
   type Tracing,
 } from '../ops';
+import type { GlobalOptions } from './program';
 import { packageVersion } from './version';
 
 /** What every command gets. */
@@ -23,6 +24,8 @@ export interface Context {
   readonly io: Io;
   /** No progress and no hints wanted (`--quiet`). */
   readonly quiet: boolean;
+  /** As they were given, for other threads of the command. */
+  readonly globals: GlobalOptions;
   readonly shutdown: Shutdown;
 }
 

@@ -32,7 +32,7 @@ export async function execute(kind: CommandKind, globals: GlobalOptions, body: C
   });
   const metrics = versionedMetrics();
   if (kind.longRunning) collectProcessMetrics(metrics.registry);
-  const context: Context = { config, logger, redirectLogs: redirect, metrics, io, quiet, shutdown };
+  const context: Context = { config, logger, redirectLogs: redirect, metrics, io, quiet, globals, shutdown };
   endQuietlyWithItsReader(context);
   stopReadingWhenTold(context);
   logger.debug({ pid: process.pid }, 'started');

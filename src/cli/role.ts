@@ -1,17 +1,23 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { AwayError, OperatorError } from '../common';
 import { type Config, requireGroups } from '../config';
-import { startFoldRole } from '../fold';
+import { type FoldThread, startFoldRole, startFoldThreads, usableCpus } from '../fold';
 import { startSinkRole } from '../sink';
 import { checkStore, connectStore, type ServerOptions, type Store } from '../store';
 import { type Connected, connectKafka, type RoleParts, type RunningRole, tlsMaterial } from '../wiring';
 import { begin } from './begin';
 import { tracingOf, type Context } from './context';
+import type { FoldThreadData } from './fold-thread';
 import { eventsRoutes, serveRoles } from './serve-roles';
 
 /** `queuefold fold` or `sink`: one role, a process each, any number of them. */
 export async function runRole(context: Context, name: 'fold' | 'sink'): Promise<void> {
   const starts = {
-    fold: startFoldRole,
+    fold: (parts: RoleParts) => {
+      const count = parts.config.fold.threads ?? usableCpus();
+      return count === 1 ? startFoldRole(parts) : Promise.resolve(foldInThreads(context, count, parts));
+    },
     sink: async (parts: RoleParts) => {
       store ??= configuredStore(context);
       return withStore(store, (given) => startSinkRole({ ...parts, store: given }));
@@ -20,6 +26,15 @@ export async function runRole(context: Context, name: 'fold' | 'sink'): Promise<
   let store: Store | null = null;
   const role = await hostRole(context, { name, start: starts[name] });
   await context.shutdown.until(role.done);
+}
+
+function foldInThreads({ globals }: Context, count: number, { log, topics, logger }: RoleParts): RunningRole {
+  const startThread = (index: number): FoldThread => {
+    const workerData: FoldThreadData = { index, globals };
+    // What the process was told to load, its threads do not need: they load queuefold alone.
+    return new Worker(join(__dirname, 'fold-thread.js'), { workerData, execArgv: [] });
+  };
+  return startFoldThreads({ count, startThread, log, topics, logger });
 }
 
 /** ClickHouse may go away between the check and what comes after it, too. */
@@ -50,7 +65,8 @@ export async function hostRole<R extends RunningRole>(context: Context, hosted: 
   const served = await serveRoles(context, { names: [name], routes: eventsRoutes(context) });
   logger.info({ role: name, metrics: `${served.url}/metrics` }, 'starting');
   const running = await begin({
-    attempt: () => attempt(context, (connected) => hosted.start({ config, logger, metrics, tracing, ...connected })),
+    attempt: () =>
+      attemptConnected(context, (connected) => hosted.start({ config, logger, metrics, tracing, ...connected })),
     onWaiting: served.waitsFor,
     signal: shutdown.signal,
     logger: logger.child({ role: name }),
@@ -61,7 +77,7 @@ export async function hostRole<R extends RunningRole>(context: Context, hosted: 
 }
 
 /** On connections of its own, which end with it. The first contact is one that explains itself. */
-async function attempt<R>(
+export async function attemptConnected<R>(
   { config, logger, metrics, shutdown }: Context,
   start: (connected: Connected) => Promise<R>,
 ): Promise<R> {

@@ -4,6 +4,7 @@ import {
   type CheckResult,
   type Checks,
   livenessOf,
+  mergedWith,
   type OpsHttp,
   type Routes,
   startOpsHttp,
@@ -42,6 +43,10 @@ export async function serveRoles(
   const ops = await startOpsHttp({
     ...config.http,
     registry: metrics.served(names),
+    merged: async (own) => {
+      const others = await Promise.all([...roles.values()].map(({ role }) => role.measured?.() ?? []));
+      return others.flat().length === 0 ? own : mergedWith(own, others.flat());
+    },
     ready: Object.fromEntries(names.map((name) => [name, readiness(() => roleOf(name), starting)])),
     live: Object.fromEntries(names.map((name) => [name, () => roles.get(name)?.alive() ?? STARTING_ALIVE])),
     routes: servedBy(() => roleOf(routes.from), routes.methods),

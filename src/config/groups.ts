@@ -104,6 +104,8 @@ function groupsOf(settings: ResolvedSettings) {
       acwTimeoutMs: settings.ACW_TIMEOUT.value,
       endedRetentionMs: settings.ENDED_RETENTION.value,
       visits: settings.VISITS.value,
+      /** Undefined: as many as there are CPUs. */
+      threads: settings.FOLD_THREADS.value,
     },
     bridge: { pendingBytes: settings.BRIDGE_PENDING_BYTES.value },
     limits: { snapshotBytes: settings.LIMIT_SNAPSHOT_BYTES.value },

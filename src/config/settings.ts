@@ -193,6 +193,10 @@ export const SETTINGS = {
   ),
   PRIVACY_KEY: confidential(secretKey(), 'The key of that HMAC. With another key the same number has another mask.'),
 
+  FOLD_THREADS: optional(
+    integer(1, 256),
+    'In how many threads one fold works. Each is a member of the group, so more than PARTITIONS are idle. Without it there are as many as the process has CPUs. start folds in one.',
+  ),
   BRIDGE_PENDING_BYTES: setting(
     size(MIB, 4096 * MIB),
     '64MiB',

@@ -13,6 +13,8 @@ export interface OpsHttpOptions {
   /** 0: a free one. */
   readonly port: number;
   readonly registry: Registry;
+  /** What is served of it: with what other threads have measured. Absent: it alone. */
+  readonly merged?: (own: Registry) => Promise<Registry>;
   /** Ready: this process can do its work now (assigned, restored, connected). */
   readonly ready: Checks;
   /** Live: a restart would not help. Never what the process merely depends on. Absent: it answers, so it lives. */
@@ -52,10 +54,11 @@ const TEXT = 'text/plain; charset=utf-8';
 /** Serves `/metrics`, `/health/live`, `/health/ready` and what else is given. OperatorError where the port is not to be had. */
 export async function startOpsHttp(options: OpsHttpOptions): Promise<OpsHttp> {
   const { host, registry, ready, live = {}, requestTimeoutMs = 10_000, logger } = options;
+  const { merged = (own: Registry) => Promise.resolve(own) } = options;
   const routes: Routes = {
     '/metrics': readOnly(async ({ headers }) => ({
       status: 200,
-      ...(await renderMetrics(registry, headers.accept)),
+      ...(await renderMetrics(await merged(registry), headers.accept)),
     })),
     '/health/live': readOnly(() => health(live)),
     '/health/ready': readOnly(() => health(ready)),

@@ -16,6 +16,7 @@ export {
   type SinkDeadLetterReason,
   type SinkTable,
 } from './metrics';
+export { mergedWith, type MetricValues, valuesOf } from './merged-metrics';
 export { createRateLimit } from './rate-limit';
 export { createScrubber } from './scrub';
 export { secretCheck } from './secret-check';

@@ -1,6 +1,6 @@
 import type { Config } from '../config';
 import type { Log, SchemaSource, TopicNames } from '../log';
-import type { CheckResult, Checks, Logger, Metrics, Routes, Tracing } from '../ops';
+import type { CheckResult, Checks, Logger, Metrics, MetricValues, Routes, Tracing } from '../ops';
 
 /** What every role is wired to. */
 export interface RoleParts {
@@ -22,6 +22,8 @@ export interface RunningRole {
   readonly live?: () => CheckResult;
   /** What it serves over HTTP besides metrics and health. */
   readonly routes?: Routes;
+  /** What other threads of it have measured. Absent: it has none. */
+  readonly measured?: () => Promise<readonly MetricValues[]>;
   /** Rejects with the error that ended it; resolves after `stop`. */
   readonly done: Promise<void>;
   /** An orderly end; what is under way is finished. */

@@ -45,6 +45,7 @@ export function queryWith(settings: () => Readonly<Record<string, string>>): Que
       surroundings.columns === undefined ? {} : { columns: surroundings.columns },
     );
     const context: Context = {
+      globals: {},
       config: loadConfig({ env: { ...settings(), ...surroundings.env } }),
       logger: QUIET,
       redirectLogs: () => undefined,

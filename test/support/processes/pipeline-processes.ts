@@ -40,11 +40,11 @@ const BIN = join(packageRoot(), 'bin', 'queuefold.js');
 const HOOK = pathToFileURL(join(__dirname, 'role-hook.mjs')).href;
 const LIMIT_MS = 120_000;
 
-/** Starts `queuefold <args>` with nothing in its environment but what is given. */
+/** Starts `queuefold <args>` with nothing in its environment but what is given; a fold in one thread, if not told otherwise. */
 export function startQueuefold(args: readonly string[], env: Environment): QueuefoldProcess {
   const name = args.slice(0, 1).join();
   const child = spawn(process.execPath, ['--import', HOOK, BIN, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env: { PATH: process.env['PATH'] ?? '', FOLD_THREADS: '1', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const said = { stdout: '', stderr: '' };

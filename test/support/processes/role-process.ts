@@ -44,6 +44,7 @@ const STOP_LIMIT_MS = 30_000;
 const READY_LIMIT_MS = 10_000;
 
 /**
+ * A fold works in one thread, unless the environment says otherwise.
  * @param onLine gets every line of stderr, of all processes of this place
  */
 export function createRole(
@@ -94,7 +95,7 @@ export function createRole(
     command,
     start(extra = {}) {
       const child = spawn(process.execPath, ['--import', HOOK, BIN, command], {
-        env: { PATH: process.env['PATH'] ?? '', ...env, ...extra },
+        env: { PATH: process.env['PATH'] ?? '', FOLD_THREADS: '1', ...env, ...extra },
         stdio: ['pipe', 'ignore', 'pipe'],
       });
       const launched = { ...launchNothing(), pid: child.pid ?? 0, ended: false, wanted: false };
