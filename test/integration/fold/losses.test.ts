@@ -134,6 +134,10 @@ async function foldAll(scene: Scene): Promise<void> {
   const tasks = await startFold(foldOf(scene));
   await folded(scene, tasks);
   await tasks.stop();
+  // What was committed may for a moment still count as open.
+  for (const topic of [scene.topics.state, scene.topics.visits]) {
+    await eventually(async () => (await log.endOffsets(topic)).get(0) === (await log.writtenOffsets(topic)).get(0));
+  }
 }
 
 async function folded({ topics }: Scene, tasks: RunningTasks): Promise<void> {
