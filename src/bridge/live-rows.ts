@@ -65,13 +65,15 @@ export function followLiveRows(options: LiveRowsOptions): LiveRows {
   const table = new Map<string, Entry>();
   const caughtUp = createDeferred<undefined>();
   const onUnreadable = createUnreadableReport(metrics, logger);
+  /** Of the first reading: what the rows had been before, as far as the topic still says it. */
+  const earlier = new Map<string, readonly number[]>();
   let isLive = false;
 
   const put = (id: string, row: QueueConversation): void => {
     const known = table.get(id);
-    const next = isLive && known !== undefined ? nextEntry(known, row) : firstEntry(row);
+    const next = known === undefined ? firstEntry(row, earlier.get(id)) : nextEntry(known, row);
     table.set(id, next);
-    if (next.isBack && known !== undefined && next.versions !== known.versions)
+    if (isLive && next.isBack && known !== undefined && next.versions !== known.versions)
       onBack?.({ ...next, before: known.row });
   };
   metrics.tableRead.set(0);
@@ -79,6 +81,9 @@ export function followLiveRows(options: LiveRowsOptions): LiveRows {
     ...{ log, topic, reader, logger, retryMs, checkMs: CHECK_MS },
     listener: {
       onRow: put,
+      onEarlier: (id, row) => {
+        if (!isLive) earlier.set(id, versionsWith(earlier.get(id) ?? [], digestOf(row)));
+      },
       onDelete: (id) => void table.delete(id),
       onReset: () => table.clear(),
       onUnreadable,
@@ -86,6 +91,7 @@ export function followLiveRows(options: LiveRowsOptions): LiveRows {
         metrics.tableRead.set(problem === null ? 1 : 0);
         if (problem !== null) return;
         isLive = true;
+        earlier.clear();
         caughtUp.resolve(undefined);
       },
     },
@@ -105,8 +111,10 @@ export function followLiveRows(options: LiveRowsOptions): LiveRows {
   };
 }
 
-function firstEntry(row: QueueConversation): Entry {
-  return { row, readAt: Date.now(), isBack: false, digest: null, versions: [] };
+function firstEntry(row: QueueConversation, versions: readonly number[] = []): Entry {
+  const digest = versions.length === 0 ? null : digestOf(row);
+  const isBack = digest !== null && digest !== versions.at(-1) && versions.includes(digest);
+  return { row, readAt: Date.now(), isBack, digest, versions };
 }
 
 /** `versions` stays the same list where the row says what it said: a fold may write a row again. */
@@ -115,8 +123,12 @@ function nextEntry(known: Entry, row: QueueConversation): Entry {
   const digest = digestOf(row);
   const before = known.digest ?? digestOf(known.row);
   if (digest === before) return { ...known, row, readAt, digest };
-  const versions = [...known.versions, before].slice(-VERSIONS);
+  const versions = versionsWith(known.versions, before);
   return { row, readAt, digest, isBack: known.versions.includes(digest), versions };
+}
+
+function versionsWith(versions: readonly number[], digest: number): readonly number[] {
+  return versions.at(-1) === digest ? versions : [...versions, digest].slice(-VERSIONS);
 }
 
 /** Counts unreadable records, and names the first of them. */

@@ -61,7 +61,9 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     for (const importance of IMPORTANCES) metrics.reconciliationPending.set({ importance }, sizes[importance]);
   }
 
-  const isHeard = ({ conversationId, since }: Work): boolean => memory.lastHeardAt(conversationId) > since;
+  /** What was heard may have been taken back since by the late snapshot of another bridge. */
+  const isHeard = ({ conversationId, since }: Work): boolean =>
+    memory.lastHeardAt(conversationId) > since && options.row(conversationId)?.isBack !== true;
   const hasMovedOn = ({ conversationId, onlyWhileBack }: Work): boolean =>
     onlyWhileBack === true && options.row(conversationId)?.isBack !== true;
 

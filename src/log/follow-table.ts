@@ -10,6 +10,8 @@ import { TOMBSTONE_RETENTION_MS } from './topics';
 export interface TableListener<T> {
   onRow(key: string, row: T): void;
   onDelete(key: string): void;
+  /** While the table is read from the beginning: a version that a later one of the topic replaces. */
+  onEarlier?(key: string, row: T): void;
   /** The topic was made anew: nothing of the table holds any more. The rows of the new topic follow at once. */
   onReset(): void;
   /** The record changes nothing. */
@@ -224,6 +226,8 @@ class FollowedTopic<T> {
     if (!decoded.ok) {
       listener.onUnreadable({ topic, partition, offset, reason: decoded.reason });
     } else if (loading !== null) {
+      const earlier = loading.get(key);
+      if (earlier !== undefined) listener.onEarlier?.(key, earlier.row);
       loading.set(key, { row: decoded.value, offset });
     } else {
       this.#offsets.set(key, offset);

@@ -78,6 +78,17 @@ describe('environment and volumes', () => {
       )?.data?.['HTTP_HOST'];
     expect([await data({}), await data({ HTTP_HOST: '0.0.0.0' })]).toEqual([undefined, '0.0.0.0']);
   });
+
+  // test/e2e/wiring/ipv6.test.ts: a role with `::` answers there.
+  test('probes ask the pod’s own address, of whatever family: none names a host', async () => {
+    const manifests = await renderedWith({});
+    for (const role of ['bridge', 'fold', 'sink']) {
+      const { startupProbe, livenessProbe, readinessProbe } = podOf(manifests, role).spec.containers[0] ?? {};
+      for (const probe of [startupProbe, livenessProbe, readinessProbe]) {
+        expect([role, Object.keys(probe?.httpGet ?? {}).sort()]).toEqual([role, ['path', 'port']]);
+      }
+    }
+  });
 });
 
 describe('service accounts', () => {

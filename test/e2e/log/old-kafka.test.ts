@@ -5,8 +5,8 @@ import { startQueuefold, type Environment } from '../../support/processes/pipeli
 import { registryForTests } from '../../support/services/services';
 
 /**
- * The oldest Kafka that queuefold works with; the newest one runs all other tests. Others, by hand:
- * KAFKA_RELEASES=3.5.2,3.9.1 npm run test:integration -- --testPathPatterns integration/log/old-kafka
+ * The oldest Kafka that queuefold works with; the newest one runs all other tests. Others every night, or by hand:
+ * KAFKA_RELEASES=3.5.2,3.9.1 npm run test:e2e -- --testPathPatterns e2e/log/old-kafka
  */
 const RELEASES = (process.env['KAFKA_RELEASES'] ?? '2.8.2').split(',');
 /** Four events of one conversation. */

@@ -33,8 +33,15 @@ interface SecretSource {
   readonly items: readonly { readonly key: string; readonly path: string }[];
 }
 
+interface Probe {
+  readonly httpGet?: Readonly<Record<string, unknown>>;
+}
+
 export interface Container {
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
+  readonly startupProbe?: Probe;
+  readonly livenessProbe?: Probe;
+  readonly readinessProbe?: Probe;
   readonly args: readonly string[];
   readonly envFrom: readonly { readonly configMapRef: { readonly name: string } }[];
   readonly env?: readonly {

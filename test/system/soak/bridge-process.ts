@@ -3,7 +3,7 @@ import { loadConfig } from '../../../src/config';
 import { DEFAULT_TIMINGS } from '../../../src/genesys/timings';
 import { checkHealth, createLogging, createMetrics } from '../../../src/ops';
 import { connectKafka } from '../../../src/wiring';
-import { SOAK_RECONCILIATION } from './timings';
+import { SOAK_RECONCILIATION, type SoakTimings } from './timings';
 
 /** What a bridge of the soak tells its parent, every now and then. */
 export interface BridgeReport {
@@ -34,7 +34,8 @@ function scaled<T extends object>(timings: T, acceleration: number): T {
 
 /** A bridge whose timings are accelerated like the organisation's: `queuefold bridge` has no setting for that. */
 async function main(): Promise<void> {
-  const [acceleration, compareEveryMs] = [Number(process.argv[2]), Number(process.argv[3])];
+  const acceleration = Number(process.argv[2]);
+  const reconciliation = JSON.parse(process.argv[3] ?? '{}') as SoakTimings;
   const config = loadConfig({ env: process.env });
   const metrics = createMetrics();
   const { logger } = createLogging({
@@ -51,7 +52,7 @@ async function main(): Promise<void> {
     },
     // Half a minute of the organisation's time: a new queue is found while a round recovers.
     timings: scaled({ ...DEFAULT_TIMINGS, queuesEveryMs: 30_000 }, acceleration),
-    reconciliation: scaled({ ...SOAK_RECONCILIATION, compareEveryMs }, acceleration),
+    reconciliation: scaled({ ...SOAK_RECONCILIATION, ...reconciliation }, acceleration),
   });
   const sum = async (counter: { get(): Promise<{ values: { value: number }[] }> }): Promise<number> =>
     (await counter.get()).values.reduce((total, { value }) => total + value, 0);

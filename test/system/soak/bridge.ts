@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import type { Environment } from '../../support/processes/role-process';
 import { WITH_TYPESCRIPT } from '../../support/processes/run-typescript';
 import type { BridgeReport } from './bridge-process';
+import type { SoakTimings } from './timings';
 
 /** A place that one bridge at a time fills. One that ends by itself, as at a start without an answer, is started again, as any supervisor does. */
 export interface SoakBridge {
@@ -25,8 +26,8 @@ const NOTHING: BridgeReport = {
 const TAIL_LINES = 200;
 const RESTART_AFTER_MS = 300;
 
-/** @param compareEveryMs between two looks at the organisation without a gap, in its time */
-export function createSoakBridge(env: Environment, acceleration: number, compareEveryMs: number): SoakBridge {
+/** @param timings in the organisation's time */
+export function createSoakBridge(env: Environment, acceleration: number, timings: SoakTimings): SoakBridge {
   const reports: BridgeReport[] = [];
   const tail: string[] = [];
   let peakRssBytes = 0;
@@ -37,7 +38,7 @@ export function createSoakBridge(env: Environment, acceleration: number, compare
     const file = join(__dirname, 'bridge-process.ts');
     const launched = spawn(
       process.execPath,
-      ['-e', WITH_TYPESCRIPT, file, String(acceleration), String(compareEveryMs)],
+      ['-e', WITH_TYPESCRIPT, file, String(acceleration), JSON.stringify(timings)],
       {
         env: { PATH: process.env['PATH'] ?? '', ...env },
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

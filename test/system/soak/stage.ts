@@ -33,6 +33,8 @@ export interface StageOptions {
   readonly conversationsPerSecond: number;
   /** Between two looks of a bridge at the organisation without a gap, in its time. */
   readonly compareEveryMs?: number;
+  /** Until a bridge asks again for what may have been overtaken, in its time. */
+  readonly againAfterMs?: number;
 }
 
 const LIMIT_MS = 60_000;
@@ -40,7 +42,8 @@ const LIMIT_MS = 60_000;
 export async function setStage(options: StageOptions): Promise<Stage> {
   const { seed, acceleration, conversationsPerSecond } = options;
   const { silentDigitalMs, graceMs } = SOAK_RECONCILIATION;
-  const { compareEveryMs = SOAK_RECONCILIATION.compareEveryMs } = options;
+  const { compareEveryMs, againAfterMs } = { ...SOAK_RECONCILIATION, ...options };
+  const timings = { compareEveryMs, againAfterMs };
   const services = await setServices('soak');
   try {
     const simulator = await startSimulator({
@@ -54,9 +57,9 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       GENESYS_LOGIN_URL: simulator.loginUrl,
       GENESYS_API_URL: simulator.apiUrl,
     });
-    const bridge = createSoakBridge(env, acceleration, compareEveryMs);
+    const bridge = createSoakBridge(env, acceleration, timings);
     services.own(bridge, bridge.kill);
-    const peer = createSoakBridge(env, acceleration, compareEveryMs);
+    const peer = createSoakBridge(env, acceleration, timings);
     services.own(peer, peer.kill);
     const fold = createRole('fold', 'fold', env);
     services.own(fold, fold.kill);

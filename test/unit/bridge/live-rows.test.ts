@@ -115,11 +115,15 @@ describe('the table, read back', () => {
     const backs: RowBack[] = [];
     const states = ['connected', 'parked', 'connected', 'parked', 'disconnected'];
     const at = (n: number): number => Date.parse('2026-03-02T09:00:00Z') + n * 10_000;
-    // What was there at the start is no news.
-    for (const [n, state] of states.entries())
+    // What was there at the start is no news, but it is known.
+    for (const [n, state] of states.slice(0, 3).entries())
       await topic.row(aRow({ conversation_id: 'old', state, db_last_updated: at(n) }));
     const live = topic.follow({ onBack: (back) => void backs.push(back) });
     await live.caughtUp;
+    expect([live.entry('old')?.row.state, live.entry('old')?.isBack, backs]).toEqual(['connected', true, []]);
+    await topic.row(aRow({ conversation_id: 'old', state: 'parked', db_last_updated: at(3) }));
+    await until(() => backs.length === 1);
+    expect(backs.splice(0).map(({ row }) => row.conversation_id)).toEqual(['old']);
     for (const [n, state] of states.entries())
       await topic.row(aRow({ conversation_id: 'a', state, db_last_updated: at(n) }));
     await until(() => live.entry('a')?.row.state === 'disconnected');

@@ -493,6 +493,23 @@ describe('a row that went back to what it was before', () => {
     expect(world.asked[0]).toBe('a');
   });
 
+  test('is asked for after a gap, too, although it was heard of since', async () => {
+    const world = aWorld();
+    for (const [id, isBack] of [
+      ['back', true],
+      ['heard', false],
+    ] as const) {
+      world.aRow(id, { isBack });
+      world.isActive(id);
+    }
+    const reconciler = world.start();
+    reconciler.gap([QUEUE], null);
+    for (const id of ['back', 'heard']) reconciler.heard(id, now() + 5);
+    await until(() => world.outcomes.length === 1);
+    await soon();
+    expect(new Set(world.asked)).toEqual(new Set(['back']));
+  });
+
   test('is asked for by who heard of it just before, where the clock of another bridge is ahead', async () => {
     const world = aWorld();
     world.aRow('a', { isBack: true });
