@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { createDeadLetterLimit, type DeadLetterLimits, OperatorError, tooManyDeadLetters } from '../common';
 import {
   type Applied,
@@ -55,6 +56,9 @@ export interface FoldTaskOptions {
   readonly tracing?: Tracing | undefined;
 }
 
+/** About 20 ms. */
+const RESTORED_AT_ONCE = 2_000;
+
 /** A row waits so long after its deadline for events that are under way, before a timer closes it (section 4). */
 const TIMER_GRACE_MS = 10_000;
 
@@ -107,7 +111,12 @@ class FoldTask implements Task {
     const written = this.#latest.get(CHECKPOINT_KEY)?.headers;
     if (written !== undefined) await checkSchemaMarks(written, schemas, topics.changelog);
     await changelog.prepare(valuesOf(this.#latest.values()));
-    for (const [key, record] of this.#latest) this.#restoreValue(key, record);
+    let restored = 0;
+    for (const [key, record] of this.#latest) {
+      this.#restoreValue(key, record);
+      // Hundreds of thousands take seconds, in which nobody would hear the heartbeats of this process.
+      if (++restored % RESTORED_AT_ONCE === 0) await turn();
+    }
     this.#latest.clear();
     metrics.liveConversations.set({ partition: this.#partition }, this.#fold.live);
     return this.#checkpoint;

@@ -15,6 +15,10 @@ const TRANSACTION_TIMEOUT_MS = 15_000;
 /** A transaction that is not sent by then is given up, while it can still be told from one that was fenced. */
 const SEND_WITHIN_MS = TRANSACTION_TIMEOUT_MS / 2;
 const RESTORE_ATTEMPTS = 8;
+/** A restore that reads nothing for so long begins again. */
+const RESTORE_STANDS_MS = 30_000;
+/** Of a record that nobody ever reads. */
+const BARRIER_KEY = '\0barrier';
 
 /** Opens a producer under the partition's transactional id, and by that ends whatever an older owner had under way. */
 export async function openFencedProducer(
@@ -34,13 +38,14 @@ export async function openFencedProducer(
     allowAutoTopicCreation: false,
     createPartitioner: () => () => partition,
   });
+  let barrier: number;
   try {
     await producer.connect();
     // InitProducerId: the coordinator raises the epoch, and completes the older owner's transaction before it answers.
-    await (await producer.transaction()).abort();
+    barrier = await raiseBarrier(await producer.transaction(), changelog);
   } catch (error) {
     await producer.disconnect().catch(() => undefined);
-    throw fatalOf(transactionalId, error) ?? error;
+    throw fencedOf(transactionalId, error) ?? fatalOf(transactionalId, error) ?? error;
   }
 
   const write = async (transaction: Transaction, output: TaskOutput, nextOffset: number): Promise<void> => {
@@ -66,7 +71,7 @@ export async function openFencedProducer(
   };
 
   return {
-    restore: (onRecord, until) => restore(service, changelog, partition, onRecord, until),
+    restore: (onRecord, until) => restore(service, { topic: changelog, partition, to: barrier }, onRecord, until),
     async commit(output, nextOffset) {
       try {
         await write(await producer.transaction(), output, nextOffset);
@@ -80,12 +85,18 @@ export async function openFencedProducer(
 
 /** An error of a transaction in the words of the runtime. */
 function told(transactionalId: string, error: unknown): unknown {
+  const fenced = fencedOf(transactionalId, error);
+  if (fenced !== null) return fenced;
   const answer = answerOf(error);
-  if (answer?.verdict === 'fence') {
-    return new FencedError(`${transactionalId}: fenced (${answer.name})`, { cause: error });
-  }
   if (answer?.verdict === 'refused') return new RefusedError(`${answer.name}: ${answer.means}`, { cause: error });
   return fatalOf(transactionalId, error) ?? error;
+}
+
+/** A newer owner has opened the transactional id. */
+function fencedOf(transactionalId: string, error: unknown): FencedError | null {
+  const answer = answerOf(error);
+  if (answer?.verdict !== 'fence') return null;
+  return new FencedError(`${transactionalId}: fenced (${answer.name})`, { cause: error });
 }
 
 function fatalOf(transactionalId: string, error: unknown): OperatorError | null {
@@ -98,15 +109,43 @@ function fatalOf(transactionalId: string, error: unknown): OperatorError | null 
   );
 }
 
+/**
+ * Writes a record behind everything that older owners have written, in a transaction that is aborted, so that nobody reads
+ * it. Answers the offset after it. A restore up to there has read all that was committed. The end of the partition alone
+ * does not say so: a broker that does not know yet that it no longer leads the partition answers an older one, and kafkajs
+ * has no way to name the leader's epoch (KIP-320). Such a broker takes no record (acks=all).
+ */
+async function raiseBarrier(transaction: Transaction, topic: string): Promise<number> {
+  try {
+    const messages = [{ key: BARRIER_KEY, value: BARRIER_KEY }];
+    const [written] = await transaction.send({ topic, messages, acks: -1 });
+    return Number(written?.baseOffset ?? 0) + 1;
+  } finally {
+    await transaction.abort();
+  }
+}
+
 async function restore(
   service: Service,
-  topic: string,
-  partition: number,
+  { topic, partition, to }: Omit<Range, 'from'>,
   onRecord: (record: LogRecord) => void,
   isStopped: () => boolean,
 ): Promise<void> {
   const { beginning, end } = await partitionBounds(service, topic, partition);
-  await readRange(service, { topic, partition, from: beginning, to: end }, onRecord, isStopped);
+  let readAt = Date.now();
+  const stands = (): boolean => Date.now() - readAt > RESTORE_STANDS_MS;
+  const position = await readUpTo(
+    service,
+    { topic, partition, from: beginning, to: Math.max(end, to) },
+    (record) => {
+      readAt = Date.now();
+      onRecord(record);
+    },
+    () => isStopped() || stands(),
+  );
+  // The topic was made anew, or its leader is gone.
+  if (position >= to || isStopped()) return;
+  throw new Error(`${topic}/${partition}: read up to ${position} only, not to ${to}`);
 }
 
 /** The first offset of a partition, and its end (the LSO). */
@@ -123,12 +162,23 @@ export async function partitionBounds(service: Service, topic: string, partition
 /** @see Backend.readRange */
 export async function readRange(
   service: Service,
-  { topic, partition, from, to }: Range,
+  range: Range,
   onRecord: (record: LogRecord) => void,
   isStopped: () => boolean,
 ): Promise<void> {
+  await readUpTo(service, range, onRecord, isStopped);
+}
+
+/** Answers how far it came. */
+async function readUpTo(
+  service: Service,
+  { topic, partition, from, to }: Range,
+  onRecord: (record: LogRecord) => void,
+  isStopped: () => boolean,
+): Promise<number> {
   const cluster = await service.ask([topic], (asked) => Promise.resolve(asked));
   const position: ReadPosition = { topic, partition, position: from, until: to };
   const onBatch = (_: ReadPosition, records: readonly LogRecord[]): void => records.forEach(onRecord);
   await readPositions({ cluster, positions: [position], onBatch, isStopped, attempts: RESTORE_ATTEMPTS });
+  return position.position;
 }

@@ -171,6 +171,22 @@ describe('the fold as a task', () => {
     expect(await (await run.open()).restored()).toMatchObject({ nextOffset: 42, last: { offset: 41 } });
   });
 
+  test('a long restore lets heartbeats go out meanwhile', async () => {
+    const run = createRun();
+    const lines = Array.from({ length: 4_500 }, (_, index) => line.replace('"c1"', `"c${index}"`));
+    run.feed(await run.open(), inputOf(lines));
+    const task = createFoldTask(0, options);
+    for (const [key, value] of run.states()) {
+      task.restore({ ...record(0, Buffer.from(key), Buffer.from(value, 'hex')), topic: topics.changelog });
+    }
+    expect(run.states().length).toBeGreaterThan(4_000);
+    let turns = 0;
+    const turning = setInterval(() => (turns += 1), 0);
+    await task.restored();
+    clearInterval(turning);
+    expect(turns).toBeGreaterThan(0);
+  });
+
   const line = JSON.stringify({ id: 'c1', participants: [{ id: 'p', calls: [{ id: 'k', state: 'connected' }] }] });
   const decoded = (text: string): SnapshotEvent => {
     const read = readLine(Buffer.from(text), 0);
