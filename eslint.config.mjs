@@ -68,7 +68,7 @@ export default tseslint.config(
   },
   { files: ['**/*.config.*', '*.mjs', 'test/support/jest/*.mjs'], rules: { 'import-x/no-default-export': 'off' } },
   {
-    files: ['**/*.mjs', 'bin/*.js'],
+    files: ['**/*.mjs', '**/*.cjs', 'bin/*.js'],
     extends: [tseslint.configs.disableTypeChecked],
     rules: { '@typescript-eslint/no-require-imports': 'off' },
   },

@@ -11,8 +11,14 @@ import {
   startTracing,
   type Tracing,
 } from '../ops';
-import type { GlobalOptions } from './program';
 import { packageVersion } from './version';
+
+/** The options that come before a command. */
+export interface GlobalOptions {
+  readonly config?: string;
+  readonly quiet?: true;
+  readonly debug?: true;
+}
 
 /** What every command gets. */
 export interface Context {
@@ -27,6 +33,12 @@ export interface Context {
   /** As they were given, for other threads of the command. */
   readonly globals: GlobalOptions;
   readonly shutdown: Shutdown;
+}
+
+/** Given to each thread of `queuefold fold` (fold-thread.ts) by the one that begins it (role.ts). */
+export interface FoldThreadData {
+  readonly index: number;
+  readonly globals: GlobalOptions;
 }
 
 export interface LoggingWishes {

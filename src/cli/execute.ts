@@ -8,8 +8,8 @@ import {
   exitOnUncaught,
   type ShutdownCause,
 } from '../ops';
-import { commandLogging, versionedMetrics, type Context } from './context';
-import type { CommandBody, CommandKind, GlobalOptions } from './program';
+import { commandLogging, type Context, type GlobalOptions, versionedMetrics } from './context';
+import type { CommandBody, CommandKind } from './program';
 
 const STOP_DEADLINE_MS = 10_000;
 

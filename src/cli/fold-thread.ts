@@ -4,16 +4,9 @@ import { answerMain, startFoldRole } from '../fold';
 import { valuesOf } from '../ops';
 import type { RunningRole } from '../wiring';
 import { begin } from './begin';
-import { type Context, tracingOf } from './context';
+import { type Context, type FoldThreadData, tracingOf } from './context';
 import { execute } from './execute';
-import type { GlobalOptions } from './program';
 import { attemptConnected } from './role';
-
-/** Given to each thread of `queuefold fold` by the one that begins it (role.ts). */
-export interface FoldThreadData {
-  readonly index: number;
-  readonly globals: GlobalOptions;
-}
 
 const LAST_WORDS_MS = 100;
 

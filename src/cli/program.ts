@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import type { AclRole } from '../log';
 import type { BridgeFlags } from './bridge';
-import type { Context } from './context';
+import type { Context, GlobalOptions } from './context';
 import type { DoctorFlags } from './doctor';
 import type { EraseFlags } from './erase';
 import type { BoardFlags } from './live-board';
@@ -17,12 +17,6 @@ import { packageVersion } from './version';
 export interface CommandKind {
   /** Runs until it is told to stop: a signal is then a success (0), else 130 or 143. */
   readonly longRunning: boolean;
-}
-
-export interface GlobalOptions {
-  readonly config?: string;
-  readonly quiet?: true;
-  readonly debug?: true;
 }
 
 /** Answers the exit code; nothing is 0. */

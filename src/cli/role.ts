@@ -7,8 +7,7 @@ import { startSinkRole } from '../sink';
 import { checkStore, connectStore, type ServerOptions, type Store } from '../store';
 import { type Connected, connectKafka, type RoleParts, type RunningRole, tlsMaterial } from '../wiring';
 import { begin } from './begin';
-import { tracingOf, type Context } from './context';
-import type { FoldThreadData } from './fold-thread';
+import { type Context, type FoldThreadData, tracingOf } from './context';
 import { eventsRoutes, serveRoles } from './serve-roles';
 
 /** `queuefold fold` or `sink`: one role, a process each, any number of them. */

@@ -44,7 +44,7 @@ export async function serveRoles(
     ...config.http,
     registry: metrics.served(names),
     merged: async (own) => {
-      const others = await Promise.all([...roles.values()].map(({ role }) => role.measured?.() ?? []));
+      const others = await Promise.all([...roles.values()].map(({ role }) => role.measured?.() ?? Promise.resolve([])));
       return others.flat().length === 0 ? own : mergedWith(own, others.flat());
     },
     ready: Object.fromEntries(names.map((name) => [name, readiness(() => roleOf(name), starting)])),

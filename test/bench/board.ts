@@ -124,7 +124,7 @@ async function inBrowser(child: Child<BoardReports>, url: string): Promise<Brows
 }
 
 async function seenBy(page: Page): Promise<Seen> {
-  return (await page.evaluate('globalThis.seen')) as Seen;
+  return await page.evaluate<Seen>('globalThis.seen');
 }
 
 function figuresOf({ shown, tasks }: Seen, { from, times }: Written, began: number): BrowserFigures {
