@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { storeOptions } from '../../../src/cli/role';
 import { loadConfig } from '../../../src/config';
 import { createMetrics } from '../../../src/ops';
-import { connectStore, createProgress, type Store } from '../../../src/store';
+import { claimEpoch, connectStore, createProgress, type Store, VISITS } from '../../../src/store';
 import { type Connected, connectKafka } from '../../../src/wiring';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { createRandom } from '../../support/processes/random';
@@ -131,10 +131,15 @@ async function folded({ kafka, folds }: Restless, { log, topics }: Connected): P
 }
 
 async function stored({ sinks }: Restless, { log, topics }: Connected, store: Store): Promise<void> {
-  for (const topic of [topics.state, topics.visits]) {
+  const tables = [
+    { topic: topics.state, storedIn: undefined },
+    { topic: topics.visits, storedIn: VISITS },
+  ];
+  for (const { topic, storedIn } of tables) {
     const records = await readAll(log, topic);
+    const epoch = await claimEpoch(store, { topic, id: await log.topicId(topic) });
+    const progress = createProgress(store, topic, epoch, storedIn);
     const ends = new Map([...records].map(([partition, all]) => [partition, (all.at(-1)?.offset ?? -1) + 1]));
-    const progress = createProgress(store, topic, 0);
     await until(`the sink to store ${topic} up to ${offsetsText(ends)}`, LIMIT_MS, async () => {
       for (const sink of sinks) await sink.ready();
       const reached = await progress.read();
