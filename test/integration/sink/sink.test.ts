@@ -130,12 +130,14 @@ function lossy(cluster: MemoryCluster, last: number): Log & { losing(): boolean 
     losing: () => losing,
     subscribe: async (subscription) => {
       const inner = await log.subscribe(subscription);
-      const commit: typeof inner.commit = async (offsets) => {
-        if (losing) throw new Error('lost');
-        await inner.commit(offsets);
-        losing = offsets.some(({ offset }) => offset === last);
-      };
-      return { ...inner, commit };
+      const commits = inner.commit.bind(inner);
+      return Object.assign(inner, {
+        commit: async (offsets: Parameters<typeof commits>[0]) => {
+          if (losing) throw new Error('lost');
+          await commits(offsets);
+          losing = offsets.some(({ offset }) => offset === last);
+        },
+      });
     },
   };
 }
