@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { messageOf } from '../../common';
 import { createDeferred, createSignal, jittered } from '../runtime/signal';
 import { encodeClaim, PROTOCOL, readAssignment, shareOut } from './claims';
-import type { Cluster } from './cluster';
+import type { Cluster, Coordinator } from './cluster';
 import { protocolTypes } from './internals';
 import { isPassing } from './unreachable';
 
@@ -27,8 +27,6 @@ const HEARTBEAT_MS = 500;
  * tasks go on meanwhile. Much longer, and a chain of members that stand still would hold up everybody's share.
  */
 const REBALANCE_TIMEOUT_MS = 3_000;
-/** In a row; with the next one the session is nearly over. */
-const MISSED_HEARTBEATS = 3;
 const RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 
@@ -121,10 +119,10 @@ export class Membership {
     let failures = 0;
     while (!this.#isLeaving()) {
       try {
-        await this.#join();
+        const coordinator = await this.#join();
         onFirst();
         failures = 0;
-        await this.#stay();
+        await this.#stay(coordinator);
       } catch (error) {
         onFirst();
         if (this.#isLeaving()) return;
@@ -141,7 +139,7 @@ export class Membership {
     return this.#leaving;
   }
 
-  async #join(): Promise<void> {
+  async #join(): Promise<Coordinator> {
     const { cluster, group: groupId, topic, logger, onAssignment } = this.#options;
     logger.debug({ group: groupId, generation: this.#generation }, 'joining the group');
     this.#wantsToJoin = false;
@@ -159,17 +157,18 @@ export class Membership {
     this.#turns += 1;
     const { memberId, generationId, leaderId, members } = joined;
     this.#memberId = memberId;
-    if (this.#isLeaving()) return;
+    if (this.#isLeaving()) return coordinator;
     const partitions = leaderId === memberId ? await this.#partitions() : null;
     const groupAssignment = partitions === null ? [] : shareOut(topic, members, partitions);
     const { memberAssignment } = await coordinator.syncGroup({ groupId, generationId, memberId, groupAssignment });
     this.#turns += 1;
-    if (this.#isLeaving()) return;
+    if (this.#isLeaving()) return coordinator;
     this.#generation = generationId;
     this.#assigned = readAssignment(topic, memberAssignment);
     this.#sharedOut = partitions?.length ?? null;
     this.#joined = true;
     onAssignment(this.#assigned);
+    return coordinator;
   }
 
   async #partitions(): Promise<readonly number[]> {
@@ -179,35 +178,21 @@ export class Membership {
   }
 
   /** Until it is time to join again. */
-  async #stay(): Promise<void> {
-    const { cluster, topic } = this.#options;
-    let missed = 0;
+  async #stay(coordinator: Coordinator): Promise<void> {
+    const { cluster, group: groupId, topic } = this.#options;
     for (;;) {
       await this.#signal.wait(HEARTBEAT_MS);
       if (this.#isLeaving() || this.#wantsToJoin) return;
-      try {
-        await this.#heartbeat();
-        missed = 0;
-      } catch (error) {
-        missed += 1;
-        // A coordinator that moves, or a connection that ends, is no reason to share anything out again.
-        if (missed > MISSED_HEARTBEATS || !isPassing(error)) throw error;
+      const heartbeat = { groupId, memberId: this.#memberId, groupGenerationId: this.#generation };
+      if (!(await isAnswered(coordinator.heartbeat(heartbeat)))) {
+        await cluster.disconnect();
+        throw new Unanswered(`group ${groupId}: the coordinator has not answered for ${SESSION_TIMEOUT_MS} ms`);
       }
       this.#turns += 1;
       if (this.#sharedOut === null) continue;
       await cluster.refreshMetadataIfNecessary().catch(() => undefined);
       if (cluster.findTopicPartitionMetadata(topic).length > this.#sharedOut) return;
     }
-  }
-
-  async #heartbeat(): Promise<void> {
-    const { cluster, group: groupId } = this.#options;
-    // Asked for each time: its connection may have to authenticate again.
-    const coordinator = await cluster.findGroupCoordinator({ groupId });
-    const heartbeat = { groupId, memberId: this.#memberId, groupGenerationId: this.#generation };
-    if (await isAnswered(coordinator.heartbeat(heartbeat))) return;
-    await cluster.disconnect();
-    throw new Unanswered(`group ${groupId}: the coordinator has not answered for ${SESSION_TIMEOUT_MS} ms`);
   }
 
   /** How long to wait before the next attempt, ms; null: there is none. */
