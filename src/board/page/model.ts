@@ -33,6 +33,13 @@ export function phaseOf(row: Pick<Conversation, 'waiting' | 'alerting' | 'talkin
   return row.acw === 'pending' ? 'acw' : 'other';
 }
 
+const ORDER: readonly Phase[] = ['waiting', 'ringing', 'talking', 'acw', 'other'];
+const rank = (row: Conversation): number => (row.waiting ? 0 : ORDER.indexOf(phaseOf(row)));
+
+/** The order of a queue's conversations: those who wait first, also while an agent's phone rings for them. */
+export const inOrder = (a: Conversation, b: Conversation): number =>
+  rank(a) - rank(b) || a.enteredAt - b.enteredAt || (a.id < b.id ? -1 : 1);
+
 /** As the server's `isAlerting` and `isTalking`, of which a version says nothing. */
 const ALERTING_STATES: ReadonlySet<string | null> = new Set(['alerting', 'contacting', 'dialing', 'offering']);
 

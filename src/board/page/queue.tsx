@@ -3,7 +3,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { Chart, type Curve } from './chart';
 import { count, shortTime } from './format';
 import { about, ask, messageOf, minute } from './live';
-import { phaseOf, PHASES, sumQueues, type Conversation, type Interval, type Phase, type SeriesPoint } from './model';
+import { inOrder, phaseOf, PHASES, sumQueues, type Conversation, type Interval, type SeriesPoint } from './model';
 import { figuresOf, urgenciesOf } from './overview';
 import { Figures, Table, Time, Title, type Column } from './parts';
 import { above, thresholdsFor } from './preferences';
@@ -36,11 +36,6 @@ export function Queue({ id }: { readonly id: string }) {
   );
 }
 
-const ORDER: readonly Phase[] = ['waiting', 'ringing', 'talking', 'acw', 'other'];
-const rank = (row: Conversation): number => (row.waiting ? 0 : ORDER.indexOf(phaseOf(row)));
-const inOrder = (a: Conversation, b: Conversation): number =>
-  rank(a) - rank(b) || a.enteredAt - b.enteredAt || (a.id < b.id ? -1 : 1);
-
 const MOST_SHOWN = 200;
 
 function Conversations({ id }: { readonly id: string }) {
@@ -55,6 +50,7 @@ function Conversations({ id }: { readonly id: string }) {
           columns={columnsFor(id, list)}
           rows={list.slice(0, MOST_SHOWN)}
           keyOf={(row) => row.id}
+          classOf={(row) => (row.waiting ? 'waits' : '')}
         />
       ) : (
         <p class="empty">{all === null ? 'Reading the table …' : 'Nobody is in this queue.'}</p>
