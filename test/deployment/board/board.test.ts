@@ -109,7 +109,10 @@ describe('the overview', () => {
       expect([waiting, after]).toContain(shown);
     });
     await page.locator('.freshness.live').waitFor();
-    await page.locator('tbody tr[data-queue] a', { hasText: /^Queue \d/ }).first().waitFor();
+    await page
+      .locator('tbody tr[data-queue] a', { hasText: /^Queue \d/ })
+      .first()
+      .waitFor();
   });
 
   test('is searched, sorted, pinned and filtered, by mouse and by keyboard', async () => {
