@@ -78,6 +78,9 @@ const WAIT_MS = 60_000;
 const SETTLE_MS = 10_000;
 const POLL_MS = 50;
 const SWEEP_WITHIN_MS = 60 * 60_000;
+const SWEEP_EVERY_MS = 1_000;
+/** A sink may be a batch behind: it writes what it read before the tombstone after the first sweep. */
+const SWEEP_FOR_MS = 30_000;
 
 /**
  * Has the conversations erased: an event for each tells the fold, whose tombstone tells the sinks; then what the tables
@@ -99,8 +102,22 @@ export async function erase(
     ...{ conversationId, version: versionOf(epoch, offset), erasedAt: timestamp },
   }));
   await noteErasures(store, erasures);
-  await sweepErasures(store, SWEEP_WITHIN_MS);
-  return { erased, pending, visits, remaining: await countErasable(store, erased) };
+  return { erased, pending, visits, remaining: await sweepUntilGone(store, erased, wait) };
+}
+
+/** Answers what the tables still have: after `SWEEP_FOR_MS`, or as long as the fold was waited for if that is less. */
+async function sweepUntilGone(
+  store: Store,
+  ids: readonly string[],
+  { signal, ms = WAIT_MS }: Wait,
+): Promise<Readonly<Record<string, number>>> {
+  const until = Date.now() + Math.min(ms, SWEEP_FOR_MS);
+  for (;;) {
+    await sweepErasures(store, SWEEP_WITHIN_MS);
+    const remaining = await countErasable(store, ids);
+    if (Object.keys(remaining).length === 0 || Date.now() >= until || signal.aborted) return remaining;
+    await sleep(SWEEP_EVERY_MS, undefined, { signal }).catch(() => undefined);
+  }
 }
 
 interface Wait {

@@ -116,12 +116,15 @@ function fatalOf(transactionalId: string, error: unknown): OperatorError | null 
  * has no way to name the leader's epoch (KIP-320). Such a broker takes no record (acks=all).
  */
 async function raiseBarrier(transaction: Transaction, topic: string): Promise<number> {
+  const messages = [{ key: BARRIER_KEY, value: BARRIER_KEY }];
   try {
-    const messages = [{ key: BARRIER_KEY, value: BARRIER_KEY }];
     const [written] = await transaction.send({ topic, messages, acks: -1 });
-    return Number(written?.baseOffset ?? 0) + 1;
-  } finally {
     await transaction.abort();
+    return Number(written?.baseOffset ?? 0) + 1;
+  } catch (error) {
+    // What went wrong first says why.
+    if (transaction.isActive()) await transaction.abort().catch(() => undefined);
+    throw error;
   }
 }
 

@@ -188,6 +188,38 @@ describe('erasing, on the log in memory', () => {
     expect(await ids()).toEqual(['b']);
   });
 
+  test('a row that a sink writes late, after the tables were swept, is swept, too', async () => {
+    await start('fold', 'sink');
+    await send(configOf(), calling('a', `tel:+${PERSON}`).at(1));
+    await inTable('a');
+    await until(
+      () => ids(HISTORY),
+      (found) => found.includes('a'),
+    );
+    await roles.pop()?.stop();
+    const { client, database } = tests.store;
+    await client.command({ query: `CREATE TABLE \`${database}\`.late AS \`${database}\`.${HISTORY}` });
+    await client.command({ query: `INSERT INTO \`${database}\`.late SELECT * FROM \`${database}\`.${HISTORY}` });
+    let late = 0;
+    const lateClient = Object.create(client, {
+      command: {
+        value: async (params: { query: string }): Promise<unknown> => {
+          const done = await client.command(params);
+          if (params.query.startsWith('DELETE') && params.query.includes(HISTORY) && late++ === 0) {
+            await client.command({
+              query: `INSERT INTO \`${database}\`.${HISTORY} SELECT * FROM \`${database}\`.late SETTINGS insert_deduplicate = 0`,
+            });
+          }
+          return done;
+        },
+      },
+    }) as typeof client;
+    const result = await erase({ ...parts(), store: { ...tests.store, client: lateClient } }, ['a'], { signal: never });
+    expect(result.remaining).toEqual({});
+    expect(late).toBe(2);
+    expect(await ids(HISTORY)).toEqual([]);
+  });
+
   test('without a fold it is pending, and done when one runs', async () => {
     await send(configOf(), calling('a', `tel:+${PERSON}`).at(1));
     expect(await erase(parts(), ['a'], { signal: never, ms: 100 })).toEqual({
