@@ -8,6 +8,7 @@ import { EndedError, until } from './until';
 export type Environment = Readonly<Record<string, string>>;
 
 interface Line {
+  readonly time?: string;
   readonly msg?: string;
   readonly partitions?: readonly number[];
   readonly metrics?: string;
@@ -27,6 +28,8 @@ export interface Role {
   ready(): Promise<boolean>;
   /** The partitions of the last assignment that this process logged. */
   partitions(): readonly number[];
+  /** When this process logged its last assignment, by its own clock, epoch ms; 0: it has had none. */
+  assignedAt(): number;
   /** Of the last process that ended by itself: its exit code; null while it runs. */
   endedWith(): number | null;
   /** What `queuefold start` said of where something is, by its label (`Kafka`, `SQL`); empty before that. */
@@ -65,6 +68,7 @@ export function createRole(
       wanted: true,
       code: null as number | null,
       partitions: [] as readonly number[],
+      assignedAt: 0,
       url: '',
     };
   }
@@ -79,7 +83,10 @@ export function createRole(
     const line = parse(text);
     if (line.msg === undefined) return;
     messages.set(line.msg, (messages.get(line.msg) ?? 0) + 1);
-    if (line.msg === 'partitions assigned') process.partitions = line.partitions ?? [];
+    if (line.msg === 'partitions assigned') {
+      process.partitions = line.partitions ?? [];
+      process.assignedAt = Date.parse(line.time ?? '');
+    }
     if (line.msg === 'starting' && line.metrics !== undefined)
       process.url = line.metrics.replace(/metrics$/, 'health/ready');
   };
@@ -132,9 +139,17 @@ export function createRole(
     endedWith: () => (current.ended && !current.wanted ? current.code : null),
     address: (label) => addresses.get(label) ?? '',
     partitions: () => current.partitions,
+    assignedAt: () => current.assignedAt,
     said: (message) => messages.get(message) ?? 0,
     tail: () => tail.join('\n'),
   };
+}
+
+/** Every partition has one owner among them, as their last assignments say; and each of them has a share. */
+export function isSharedOut(roles: readonly Role[], partitions: number): boolean {
+  const owned = roles.map((role) => role.partitions());
+  const all = owned.flat();
+  return owned.every((each) => each.length > 0) && all.length === partitions && new Set(all).size === partitions;
 }
 
 function parse(text: string): Line {

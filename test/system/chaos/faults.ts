@@ -1,5 +1,5 @@
 import type { Random } from '../../support/processes/random';
-import type { Role } from '../../support/processes/role-process';
+import { isSharedOut, type Role } from '../../support/processes/role-process';
 import { until } from '../../support/processes/until';
 import { PARTITIONS, type Stage } from './stage';
 
@@ -26,13 +26,7 @@ export function planRound(random: Random, kills: number): readonly Fault[] {
 
 export async function allReady({ roles, folds }: Stage): Promise<void> {
   for (const role of roles) await until(`${role.name} to be ready`, LIMIT_MS, () => role.ready());
-  for (const fold of folds) {
-    await until(
-      `${fold.name} to own partitions`,
-      LIMIT_MS,
-      async () => (await fold.ready()) && fold.partitions().length > 0,
-    );
-  }
+  await until('the folds to share out the partitions', LIMIT_MS, () => isSharedOut(folds, PARTITIONS));
 }
 
 export async function inflict(fault: Fault, stage: Stage, random: Random): Promise<Sighting | null> {
@@ -79,10 +73,12 @@ async function zombie(fault: 'zombie' | 'early-zombie', stage: Stage, isFirst: b
       () => victim.partitions().length > 0,
     );
   }
+  // What the other one says of an earlier time, before the victim had its share, is no take-over.
+  const tookOver = () => other.partitions().length === PARTITIONS && other.assignedAt() > victim.assignedAt();
   await until(
     `${other.name} to take over from ${victim.name}`,
     LIMIT_MS,
-    async () => other.partitions().length === PARTITIONS && (await other.ready()),
+    async () => tookOver() && (await other.ready()),
   );
   const [fenced, rejoined] = [count(FENCED), victim.said(ASSIGNED)];
   victim.thaw();

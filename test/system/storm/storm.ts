@@ -5,7 +5,7 @@ import { CHECKPOINT_KEY, createChangelogCodec } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { connectKafka } from '../../../src/wiring';
 import { createRandom, type Random } from '../../support/processes/random';
-import type { Environment, Role } from '../../support/processes/role-process';
+import { type Environment, isSharedOut } from '../../support/processes/role-process';
 import { until } from '../../support/processes/until';
 import { quietAndCompared } from '../chaos/chaos';
 import type { Comparison } from '../chaos/check';
@@ -13,7 +13,7 @@ import { readAll } from '../chaos/expected';
 import { drawSvg, drawText } from './drawing';
 import { Faults, FAULTS, type StormFault } from './faults';
 import { fewestMoving, longestWait, type PartitionHistory, type Wait, waitsOf } from './progress';
-import { setStormStage, type StormStage, type StormStageOptions } from './stage';
+import { PARTITIONS, setStormStage, type StormStage, type StormStageOptions } from './stage';
 import { firstCommits, needlessFences, type TraceEvent } from './trace';
 
 export interface StormOptions extends StormStageOptions {
@@ -162,8 +162,8 @@ function costOf({ fault, partitions, from, to }: Lone, waits: ReadonlyMap<number
 
 /** The other roles are not hit; whether they are quick is not looked at. */
 async function settled({ folds }: StormStage): Promise<void> {
-  const owns = async (fold: Role): Promise<boolean> => (await fold.ready()) && fold.partitions().length > 0;
-  for (const fold of folds) await until(`${fold.name} to own partitions`, LIMIT_MS, () => owns(fold));
+  for (const fold of folds) await until(`${fold.name} to be ready`, LIMIT_MS, () => fold.ready());
+  await until('the folds to share out the partitions', LIMIT_MS, () => isSharedOut(folds, PARTITIONS));
 }
 
 async function historiesOf(env: Environment): Promise<readonly PartitionHistory[]> {
