@@ -39,7 +39,7 @@ const { values: flags } = parseArgs({
 });
 
 /** As many as fit into memory, decoded and not. */
-const visitSizes = { events: Math.min(Number(flags.events), 40_000), live: Number(flags.live) };
+const fittingSizes = { events: Math.min(Number(flags.events), 40_000), live: Number(flags.live) };
 const storeSizes = { ended: Number(flags.ended), conversations: Number(flags.history) };
 
 function say(text: string): void {
@@ -72,7 +72,7 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
     say(`${name}: ${JSON.stringify(result)}`);
     return result;
   };
-  const visitCost = await step('visits', () => measureVisitCost(visitSizes));
+  const visitCost = await step('visits', () => measureVisitCost(fittingSizes));
   const bridge = await step('bridge', () => measureBridge(cluster, bridged, profile));
   const loaded = await load(cluster, one);
   const { events, meanJsonBytes, meanAvroBytes, live } = loaded;
@@ -93,6 +93,7 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
     sink: await step('sink', () => measureSink(cluster, one, profile)),
     store: await step('store', () => measureStore(cluster, stored, storeSizes)),
     intervals: await step('intervals', intervals),
+    compression: await step('compression', () => measureCompression(cluster, { ...fittingSizes, onProgress: say })),
     load: { before, after: loadavg()[0] ?? 0 },
   };
 }
@@ -105,12 +106,12 @@ type Part = SinkFigures | StoreFigures | readonly CompressionFigures[];
 
 async function measureOnly(cluster: BenchCluster, only: string): Promise<Part> {
   if (only === 'compression') {
-    return measureCompression(cluster, { events: Number(flags.events), live: Number(flags.live) });
+    return measureCompression(cluster, { ...fittingSizes, onProgress: say });
   }
   const topics = await cluster.createTopics(only);
   if (only === 'store') return measureStore(cluster, topics, storeSizes);
   if (only !== 'sink')
-    throw new Error(`--only ${only}: no such part; known are visits, intervals, sink, store and compression`);
+    throw new Error(`--only ${only}: no such part; known are visits, intervals, board, sink, store and compression`);
   const profile = flags.profile ?? null;
   await load(cluster, topics);
   await measureFold(cluster, topics, 1, null);
@@ -119,7 +120,7 @@ async function measureOnly(cluster: BenchCluster, only: string): Promise<Part> {
 
 async function main(): Promise<void> {
   if (flags.only === 'visits') {
-    const cost: VisitCost = await measureVisitCost(visitSizes);
+    const cost: VisitCost = await measureVisitCost(fittingSizes);
     process.stdout.write(`${JSON.stringify(cost, null, 2)}\n`);
     return;
   }

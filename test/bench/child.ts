@@ -24,11 +24,13 @@ export function startChild<T>(file: string, args: object, profile: string | null
         const take = (message: unknown): void => {
           const report = message as { kind: string; data: T[typeof kind] };
           if (report.kind !== kind) return;
-          child.off('message', take);
+          child.off('message', take).off('exit', fail);
           resolve(report.data);
         };
-        child.on('message', take);
-        child.once('exit', (code) => reject(new Error(`${file} ended (${code ?? 'by a signal'}) before "${kind}"`)));
+        const fail = (code: number | null): void => {
+          reject(new Error(`${file} ended (${code ?? 'by a signal'}) before "${kind}"`));
+        };
+        child.on('message', take).once('exit', fail);
       }),
     tell: (word) => child.send(word),
     end: async () => {

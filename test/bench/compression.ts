@@ -1,63 +1,118 @@
-import { compressionOf } from '../../src/log/kafkajs/client';
-import { codecOf } from '../../src/log/kafkajs/compression';
+import { topicDefinitions, type TopicNames } from '../../src/log';
+import { createClient, kafkajs, PATIENT } from '../../src/log/kafkajs/client';
+import { startChild, type Child } from './child';
 import type { BenchCluster } from './cluster';
-import { measureConsume } from './consume';
-import { loadEvents, type Loaded } from './load';
+import type { CompressionProcessArgs, CompressionReports, ReadCost } from './compression-process';
+import type { EventsOptions } from './events';
+import { loadEvents } from './load';
+import { medianOf } from './throughput';
 
-/** Node before 22.15 cannot write zstd. */
-const CODECS = (['gzip', 'snappy', 'lz4', 'zstd'] as const).filter(
-  (codec) => codec !== 'zstd' || 'zstdCompressSync' in process.getBuiltinModule('node:zlib'),
-);
-const ROUNDS = 50;
-/** As for a batch that is read. */
-const LIMIT_BYTES = 64 * 1024 * 1024;
+const CODECS = ['gzip', 'snappy', 'lz4', 'zstd'] as const;
+type Topic = 'none' | (typeof CODECS)[number];
+const TOPICS: readonly Topic[] = ['none', ...CODECS];
+
+/** The first ones are not counted: code that runs for the first time is slow. */
+const WARM_UP = 3;
+const ROUNDS = 21;
 
 export interface CompressionFigures {
-  readonly codec: string;
-  readonly eventsPerSecond: number;
-  /** For each event, more than of a topic that is not compressed. */
-  readonly moreMicroseconds: number;
-  /** For each event, what the library alone takes for the same records. */
-  readonly codecMicroseconds: number;
-  /** How many times as large the records are when they are decompressed. */
+  readonly codec: Topic;
+  /** CPU of the reading process for each record, all its threads: the median of the rounds. */
+  readonly readMicroseconds: number;
+  /** As many times as much as of the topic that is not compressed: the median of the rounds' ratios. */
   readonly ratio: number;
+  /** More than of the topic that is not compressed: the median of the rounds' differences. */
+  readonly moreMicroseconds: number;
+  /** What the codec alone takes for the same batches. */
+  readonly codecMicroseconds: number;
+  /** What is left: reading it costs so much beside the codec. */
+  readonly restMicroseconds: number;
+  /** How many times as large the batches are when they are decompressed. */
+  readonly compression: number;
 }
 
-/** What it costs to read a compressed topic, beside what its codec costs. */
+/**
+ * What it costs to read a compressed topic, beside what its codec costs: CPU time, which a busy machine does not change
+ * much, of a process for each codec. The processes take turns, and a round's figures are compared with one another only.
+ */
 export async function measureCompression(
   cluster: BenchCluster,
-  options: Omit<Parameters<typeof loadEvents>[2], 'keep' | 'onProgress'>,
+  { onProgress, ...sizes }: EventsOptions & { readonly onProgress: (text: string) => void },
 ): Promise<readonly CompressionFigures[]> {
-  const load = { ...options, keep: 1_000, onProgress: () => undefined };
-  const plain = await cluster.createTopics('plain');
-  const loaded = await loadEvents(cluster, plain, load);
-  const plainPerSecond = await measureConsume(cluster, plain, loaded.events, 'raw');
-  const figures: CompressionFigures[] = [];
-  for (const compression of CODECS) {
-    const topics = await cluster.createTopics(compression);
-    const compressing = { ...cluster, connection: { ...cluster.connection, compression } };
-    await loadEvents(compressing, topics, load);
-    const eventsPerSecond = await measureConsume(cluster, topics, loaded.events, 'raw');
-    const moreMicroseconds = 1e6 / eventsPerSecond - 1e6 / plainPerSecond;
-    figures.push({ codec: compression, eventsPerSecond, moreMicroseconds, ...(await codecAlone(compression, loaded)) });
+  const children = new Map<Topic, Child<CompressionReports>>();
+  try {
+    for (const codec of TOPICS) {
+      const topics = await cluster.createTopics(codec);
+      if (codec !== 'none') await compressOnBroker(cluster, topics, codec);
+      const { events } = await loadEvents(cluster, topics, { ...sizes, keep: 0, onProgress: () => undefined });
+      const args: CompressionProcessArgs = { brokers: cluster.brokers, topic: topics.events, codec, events };
+      const child = startChild<CompressionReports>(require.resolve('./compression-process'), args, null);
+      children.set(codec, child);
+      await child.next('ready');
+      onProgress(`${codec}: ${events} records, ${await cluster.bytesOf(topics.events)} bytes on the disk`);
+    }
+    const rounds: ReadonlyMap<Topic, ReadCost>[] = [];
+    for (let round = 0; round < WARM_UP + ROUNDS; round += 1) {
+      const costs = await oneRound(children, round);
+      if (round >= WARM_UP) rounds.push(costs);
+    }
+    return TOPICS.map((codec) => figuresOf(codec, rounds));
+  } finally {
+    for (const child of children.values()) await child.end();
   }
-  return [
-    { codec: 'none', eventsPerSecond: plainPerSecond, moreMicroseconds: 0, codecMicroseconds: 0, ratio: 1 },
-    ...figures,
-  ];
 }
 
-async function codecAlone(
-  compression: (typeof CODECS)[number],
-  { first }: Loaded,
-): Promise<Pick<CompressionFigures, 'codecMicroseconds' | 'ratio'>> {
-  const codec = codecOf(compressionOf({ compression }))?.codec;
-  if (codec === undefined) throw new Error(compression);
-  const values = first.flatMap(({ value }) => (value === null ? [] : [value]));
-  const records = Buffer.concat(values);
-  const compressed = await codec.compress(records);
-  const from = performance.now();
-  for (let round = 0; round < ROUNDS; round++) await codec.decompress(compressed, LIMIT_BYTES);
-  const codecMicroseconds = ((performance.now() - from) * 1_000) / ROUNDS / values.length;
-  return { codecMicroseconds, ratio: records.length / compressed.length };
+/** Each codec once, another one first in each round. */
+async function oneRound(
+  children: ReadonlyMap<Topic, Child<CompressionReports>>,
+  round: number,
+): Promise<ReadonlyMap<Topic, ReadCost>> {
+  const costs = new Map<Topic, ReadCost>();
+  for (let turn = 0; turn < TOPICS.length; turn += 1) {
+    const codec = TOPICS[(round + turn) % TOPICS.length] ?? 'none';
+    const child = children.get(codec);
+    if (child === undefined) throw new Error(codec);
+    const read = child.next('read');
+    child.tell('read');
+    costs.set(codec, await read);
+  }
+  return costs;
+}
+
+function figuresOf(codec: Topic, rounds: readonly ReadonlyMap<Topic, ReadCost>[]): CompressionFigures {
+  const median = (of: (cost: ReadCost, plain: ReadCost) => number): number =>
+    medianOf(
+      rounds.map((costs) => {
+        const [cost, plain] = [costs.get(codec), costs.get('none')];
+        if (cost === undefined || plain === undefined) throw new Error(codec);
+        return of(cost, plain);
+      }),
+    );
+  return {
+    codec,
+    readMicroseconds: median((cost) => cost.readMicroseconds),
+    ratio: median((cost, plain) => cost.readMicroseconds / plain.readMicroseconds),
+    moreMicroseconds: median((cost, plain) => cost.readMicroseconds - plain.readMicroseconds),
+    codecMicroseconds: median((cost) => cost.codecMicroseconds),
+    restMicroseconds: median((cost, plain) => cost.readMicroseconds - plain.readMicroseconds - cost.codecMicroseconds),
+    compression: median((cost) => cost.compression),
+  };
+}
+
+/** By the topic, not by the producer: Node before 22.15 cannot write zstd. */
+async function compressOnBroker(
+  cluster: BenchCluster,
+  topics: TopicNames,
+  codec: (typeof CODECS)[number],
+): Promise<void> {
+  const { config } = topicDefinitions(topics, 1).find(({ topic }) => topic === topics.events) ?? { config: {} };
+  const configEntries = Object.entries({ ...config, 'compression.type': codec }).map(([name, value]) => ({
+    name,
+    value,
+  }));
+  const admin = createClient(cluster.connection, PATIENT).admin();
+  await admin.connect();
+  const resource = { type: kafkajs().ConfigResourceTypes.TOPIC, name: topics.events, configEntries };
+  await admin.alterConfigs({ validateOnly: false, resources: [resource] });
+  await admin.disconnect();
 }

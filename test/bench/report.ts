@@ -1,4 +1,5 @@
 import type { BridgeResult } from './bridge';
+import type { CompressionFigures } from './compression';
 import type { FoldResult } from './fold';
 import type { IntervalFigures, Taken } from './intervals';
 import type { LatencyResult } from './latency';
@@ -22,6 +23,7 @@ export interface BenchResult {
   readonly sink: SinkFigures;
   readonly store: StoreFigures;
   readonly intervals: IntervalFigures;
+  readonly compression: readonly CompressionFigures[];
   /** The one-minute load averages of the machine, before and after: what else ran. */
   readonly load: { readonly before: number; readonly after: number };
 }
@@ -81,6 +83,7 @@ export function formatResult(result: BenchResult): string {
     [`  … over all ${whole(intervals.visits)} visits`, ...taken(intervals.allDays)],
     ['queue_visit of one queue and day', ...taken(intervals.queue)],
     ['  a visit in ClickHouse, with its versions not merged yet', `${whole(intervals.bytesAVisit)} bytes`, ''],
+    ...result.compression.flatMap(reading),
     ['peak memory, one fold process', megabytes(foldOne.peakBytes), ''],
     ['peak memory, each of two', megabytes(foldTwo.peakBytes), ''],
     ['peak memory, restore', megabytes(restore.peakBytes), ''],
@@ -97,6 +100,20 @@ export function formatResult(result: BenchResult): string {
     ...lines,
     `load average of the machine: ${result.load.before.toFixed(1)} before, ${result.load.after.toFixed(1)} after`,
   ].join('\n');
+}
+
+function reading({
+  codec,
+  readMicroseconds,
+  ratio,
+  codecMicroseconds,
+}: CompressionFigures): [string, string, string][] {
+  const read = `${readMicroseconds.toFixed(1)} µs`;
+  if (codec === 'none') return [['CPU to read an event, not compressed', read, '1.00']];
+  return [
+    [`CPU to read an event, ${codec}`, read, ratio.toFixed(2)],
+    ['  of it the codec alone', `${codecMicroseconds.toFixed(1)} µs`, ''],
+  ];
 }
 
 function taken({ wallMs, cpuMs }: Taken): [string, string] {
