@@ -20,7 +20,7 @@ import { until } from '../../support/processes/until';
 import { ownKafkaForTests, registryForTests } from '../../support/services/services';
 
 const SECRET = 'the secret of this test';
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 120_000;
 let kafka: Awaited<ReturnType<typeof ownKafkaForTests>>;
 let folder: string;
 let env: Environment;
@@ -110,8 +110,9 @@ describe('POST /events of a bridge without Genesys', () => {
     await until('h3 to be taken', LIMIT_MS, async () => (await post(bridge, envelope('h3'))).status === 200);
     await bridge.ready();
 
-    const { keys } = await inKafka();
     // The one that nobody sent again was waiting in the bridge.
+    await until('h2 in Kafka', LIMIT_MS, async () => (await inKafka()).keys.includes('h2'));
+    const { keys } = await inKafka();
     expect([...new Set(keys)]).toEqual(['h1', 'h2', 'h3']);
     await bridge.stop();
     expect(bridge.stderr()).not.toContain(SECRET);

@@ -25,7 +25,7 @@ import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { until } from '../../support/processes/until';
 import { kafkaForTests, registryForTests } from '../../support/services/services';
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 120_000;
 const EXAMPLES = join(packageRoot(), 'examples');
 const topics = topicNames('examples');
 const logger = pino({ level: 'silent' });

@@ -25,7 +25,7 @@ const DEAD_LETTERS = `${PREFIX}.dead-letters.v1`;
 const PARTITIONS = [0, 1, 2];
 /** Of this half-hour: what is older, Kafka would roll and compact while it is replayed. */
 const START = Date.now() - 1_800_000;
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 120_000;
 
 /** A record as a consumer gets it. */
 interface Received {

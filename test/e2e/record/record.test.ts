@@ -13,7 +13,7 @@ import { startQueuefold, type Environment, type QueuefoldProcess } from '../../s
 import { until } from '../../support/processes/until';
 
 const MARK = 'zzPRIVATEzz';
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 120_000;
 let folder: string;
 let simulator: Simulator;
 let env: Environment;

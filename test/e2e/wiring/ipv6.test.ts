@@ -10,7 +10,7 @@ import { ownKafkaForTests, registryForTests } from '../../support/services/servi
 
 /** Four events of one conversation. */
 const EVENTS = join(__dirname, '../../fixtures/consult-of-four-events.ndjson');
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 120_000;
 
 let env: Environment;
 let server: TestServer;

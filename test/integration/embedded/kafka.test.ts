@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Kafka, logLevel } from 'kafkajs';
+import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { kafkaForTests, ownKafkaForTests } from '../../support/services/services';
 
 const client = (brokers: readonly string[]) =>
@@ -13,11 +14,9 @@ async function produce(brokers: readonly string[], topic: string, values: string
 }
 
 async function createTopic(brokers: readonly string[], topic: string, settings: Readonly<Record<string, string>> = {}) {
-  const admin = client(brokers).admin();
-  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
-  await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: true });
-  await admin.disconnect();
+  const admin = await createStockAdmin(brokers);
+  await admin.createTopic(topic, 1, settings);
+  await admin.close();
 }
 
 /** The values of a topic, once there are `count`. */

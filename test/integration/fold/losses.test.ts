@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -29,6 +29,7 @@ import {
 import { createMetrics } from '../../../src/ops';
 import { aConversation, ms } from '../../support/conversation/conversation-builders';
 import { eventOf } from '../../support/conversation/conversation-fold';
+import { pathsBelow } from '../../support/files/folders';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { eventually } from '../../support/log/log-conformance';
 import { type Environment, startQueuefold } from '../../support/processes/pipeline-processes';
@@ -341,7 +342,7 @@ test('a registry that means other schemas by the ids is refused, and named', asy
 
 /** What Kafka keeps of a topic's only partition. */
 async function folderOf(topic: string): Promise<string> {
-  const paths = await readdir(kafka.dataDir, { recursive: true });
+  const paths = await pathsBelow(kafka.dataDir);
   return join(kafka.dataDir, paths.find((path) => path.endsWith(`${topic}-0`)) ?? topic);
 }
 

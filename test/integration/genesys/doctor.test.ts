@@ -30,7 +30,7 @@ async function examine(simulator: Simulator, options: Partial<GenesysCheckOption
     shard: { index: 0, count: 1 },
     channels: 18,
     names: NAME_KINDS,
-    timeoutMs: 2_000,
+    timeoutMs: 20_000,
     pingAfterMs: 20,
     ...options,
   });
@@ -240,7 +240,7 @@ describe('what is wrong is told:', () => {
   test('a socket on which nothing is heard', async () => {
     const simulator = await organisation();
     const muting = setInterval(simulator.muteSockets, 1);
-    const { of } = await examine(simulator, { timeoutMs: 300, pingAfterMs: 100 });
+    const { of } = await examine(simulator, { timeoutMs: 4_000, pingAfterMs: 100 });
     clearInterval(muting);
     expect(of('websocket')).toMatchObject({ outcome: 'failed', detail: expect.stringContaining('nothing was heard') });
   });

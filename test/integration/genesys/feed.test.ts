@@ -126,10 +126,10 @@ describe('the feed of notifications', () => {
 
   test('a pause as long as a socket may be silent ends with new sockets: nobody knows what Genesys kept', async () => {
     const simulator = await stage.simulate({ heartbeatMs: 50 });
-    const { feed, states } = await stage.watch(simulator, { timings: { pingAfterMs: 100, deadAfterMs: 200 } });
+    const { feed, states } = await stage.watch(simulator, { timings: { pingAfterMs: 500, deadAfterMs: 3_000 } });
     await until(feed.ready);
     feed.pause();
-    await sleep(300);
+    await sleep(3_500);
     expect(states).toEqual(['ready']);
     feed.resume();
     await until(() => states.length === 3);

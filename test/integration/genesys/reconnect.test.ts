@@ -55,7 +55,7 @@ describe('a feed stays connected', () => {
     simulator.resume();
     await hearsMore(watch);
     const [first] = openChannels(simulator);
-    simulator.announceClosing(2_000);
+    simulator.announceClosing(60_000);
     await until(() => openChannels(simulator).length === 2);
     await until(() => openChannels(simulator).length === 1);
     expect(openChannels(simulator)).not.toContain(first);
@@ -64,7 +64,7 @@ describe('a feed stays connected', () => {
   });
 
   test('beyond the life of a channel: make before break, and no event is missed', async () => {
-    const simulator = await stage.simulate({ ...BUSY, channelLifetimeMs: 10_000 });
+    const simulator = await stage.simulate({ ...BUSY, channelLifetimeMs: 20_000 });
     const watch = await stage.watch(simulator, { timings: { renewAtFraction: 0.1 } });
     await until(watch.feed.ready);
     simulator.resume();
@@ -96,7 +96,7 @@ describe('a feed stays connected', () => {
   });
 
   test('when its tokens end: logs in before they do', async () => {
-    const simulator = await stage.simulate({ ...BUSY, tokenLifetimeMs: 3_000, channelLifetimeMs: 10_000 });
+    const simulator = await stage.simulate({ ...BUSY, tokenLifetimeMs: 15_000, channelLifetimeMs: 60_000 });
     const watch = await stage.watch(simulator, { timings: { renewAtFraction: 0.1 } });
     await until(watch.feed.ready);
     const logins = async () =>
@@ -114,10 +114,12 @@ describe('a feed stays connected', () => {
     await until(watch.feed.ready);
     const gaps = async () => (await watch.metrics.gaps.get()).values[0]?.value;
     expect(await gaps()).toBe(1);
-    simulator.faults.begin({ kind: 'slow-answers', parameters: { byMs: 300 } });
+    simulator.faults.begin({ kind: 'slow-answers', parameters: { byMs: 3_000 } });
     simulator.announceClosing(60_000);
     await until(() => watch.lines.some((line) => line.includes('the bridge replaces a Genesys channel')));
     simulator.dropSockets();
+    await until(() => watch.states.includes('degraded'));
+    simulator.faults.endAll();
     await until(async () => (await gaps()) === 2);
     await until(watch.feed.ready);
     expect(watch.states).toEqual(['ready', 'degraded', 'ready']);

@@ -91,7 +91,7 @@ describe('a broker that dies', () => {
     const expected = Array.from({ length: produced }, (_, n) => String(n + 1));
     for (const key of KEYS) expect(totals.get(key)).toEqual(expected);
     expect(sink.length).toBeGreaterThanOrEqual(produced * KEYS.length);
-    expect(tasks.ready() && subscription.ready()).toBe(true);
+    await eventually(() => tasks.ready() && subscription.ready());
     await producer.close();
     await tasks.stop();
     await subscription.stop();

@@ -19,7 +19,7 @@ const topology = {
   tables: ['state'],
   timers: false,
 };
-const SOON_MS = 60_000;
+const SOON_MS = 120_000;
 /** Longer than a fetch and a heartbeat take. */
 const LOOK_MS = 1_000;
 

@@ -126,7 +126,7 @@ describe('a broker lets in', () => {
     const log = createKafkaLog(kafkaConnection(config, requireKafka(config).brokers, logger));
     const producer = await log.createProducer();
     const atFirst = await sendOnce(producer);
-    await until('a new token', 60_000, async () => (await sendOnce(producer)) > atFirst);
+    await until('a new token', 120_000, async () => (await sendOnce(producer)) > atFirst);
     await sendOnce(producer);
     await log.close();
   });

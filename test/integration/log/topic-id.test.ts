@@ -1,10 +1,12 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import type { Log } from '../../../src/log/port';
+import { pathsBelow } from '../../support/files/folders';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { eventually } from '../../support/log/log-conformance';
 import { ownKafkaForTests } from '../../support/services/services';
 
 type Kafka = Awaited<ReturnType<typeof ownKafkaForTests>>;
@@ -23,12 +25,17 @@ afterAll(async () => {
   await kafka.dispose();
 });
 
-/** What the broker itself has written beside the topic's first partition. */
+/** What the broker itself writes beside the topic's first partition, a moment after it has made it. */
 async function idOnDisk(topic: string): Promise<string> {
-  const files = await readdir(kafka.dataDir, { recursive: true });
-  const file = files.find((path) => path.endsWith(join(`${topic}-0`, 'partition.metadata')));
-  const text = await readFile(join(kafka.dataDir, file ?? 'none'), 'utf8');
-  return Buffer.from(/^topic_id: (\S+)$/m.exec(text)?.[1] ?? '', 'base64url').toString('hex');
+  let id = '';
+  await eventually(async () => {
+    const files = await pathsBelow(kafka.dataDir);
+    const file = files.find((path) => path.endsWith(join(`${topic}-0`, 'partition.metadata')));
+    const text = await readFile(join(kafka.dataDir, file ?? 'none'), 'utf8').catch(() => '');
+    id = /^topic_id: (\S+)$/m.exec(text)?.[1] ?? '';
+    return id !== '';
+  });
+  return Buffer.from(id, 'base64url').toString('hex');
 }
 
 test('the id of a topic is the one that the broker keeps, also with several partitions and topics', async () => {

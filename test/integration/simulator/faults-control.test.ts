@@ -35,6 +35,8 @@ describe('the organisation', () => {
     simulator.resume();
     await until(() => simulator.truth().conversations.length >= 10);
     simulator.pause();
+    // None is on its way any more.
+    await until(() => channel.notifications().length === simulator.truth().events);
     const before = simulator.truth().conversations.map((row) => row.conversation_id);
     await begin('conversations-forgotten', { count: 5 });
     const after = new Set(simulator.truth().conversations.map((row) => row.conversation_id));

@@ -12,7 +12,9 @@ const hits = (kind: keyof ReturnType<Simulator['faults']['status']>['counts']) =
   simulator.faults.status().counts[kind].hits;
 
 beforeEach(async () => {
-  simulator = await stage.simulate({ queues: 3, speed: 200, conversationsPerSecond: 0.5 });
+  // Each of the conversations is asked for, and there are more of them on a busy machine.
+  const requestsPerMinute = 1_000_000;
+  simulator = await stage.simulate({ queues: 3, speed: 200, conversationsPerSecond: 0.5, requestsPerMinute });
   client = await aClient(simulator);
   channel = await client.channel(simulator.queues.map(({ id }) => id));
 });

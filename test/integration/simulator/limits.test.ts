@@ -57,8 +57,8 @@ describe('the limits of the organisation', () => {
   });
 
   test('accelerated: channels and tokens end, and heartbeats come, as many times as often', async () => {
-    // A day in 4 s.
-    const simulator = await stage.simulate({ acceleration: 20_000, queues: 1, startPaused: true });
+    // A day in 9 s.
+    const simulator = await stage.simulate({ acceleration: 10_000, queues: 1, startPaused: true });
     const client = await aClient(simulator);
     const channel = await client.channel([simulator.queues[0]?.id ?? '']);
     await until(() => channel.frames.some((text) => text.includes('WebSocket Heartbeat')));
@@ -75,9 +75,9 @@ describe('the limits of the organisation', () => {
       queues: 4,
       speed: 200,
       conversationsPerSecond: 0.2,
-      channelLifetimeMs: 8_000,
+      channelLifetimeMs: 30_000,
     });
-    const watch = await stage.watch(simulator, { topicsPerChannel: 2, timings: { renewAtFraction: 0.2 } });
+    const watch = await stage.watch(simulator, { topicsPerChannel: 2, timings: { renewAtFraction: 0.1 } });
     await until(watch.feed.ready);
     simulator.resume();
     simulator.dropSockets();

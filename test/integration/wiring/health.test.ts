@@ -17,7 +17,7 @@ import { runTypeScript } from '../../support/processes/run-typescript';
 import { until } from '../../support/processes/until';
 
 /** Each part of a role's health, by breaking what it stands for. */
-const SOON_MS = 30_000;
+const SOON_MS = 120_000;
 const CHECK_MS = 300;
 
 let tests: TestStore;

@@ -38,7 +38,15 @@ async function bringIntoTheTable(endpoint: string): Promise<void> {
   const config = loadConfig({ env: { SINK_FLUSH_MS: '50' } });
   const metrics = createMetrics();
   const log = createMemoryLog({ partitions: 1, logger: QUIET, metrics });
-  const options = { endpoint, headers: undefined, ratio: 1, version: '1.2.3', timeoutMs: 500, metrics, logger: QUIET };
+  const options = {
+    endpoint,
+    headers: undefined,
+    ratio: 1,
+    version: '1.2.3',
+    timeoutMs: 30_000,
+    metrics,
+    logger: QUIET,
+  };
   const tracing = (await startTracing(options)) ?? undefined;
   const parts = { config, logger: QUIET, metrics, log, schemas: createLocalSchemas(), topics, tracing };
   const fold = await startFoldRole(parts);
@@ -66,11 +74,15 @@ describe('tracing', () => {
     disposers.push(() => receiver.close());
     await bringIntoTheTable(receiver.url);
     const { spans } = receiver;
-    // Each of the three changes the row and the visit.
-    const storedOf = (topic: string) => spans.filter(({ name }) => name === `process ${topic}`);
+    // Each of the three changes the row and the visit. Spans come when they have ended, those of batches after those in them.
+    const named = (name: string) => spans.filter((span) => span.name === name);
+    const inBatches = [topics.events, topics.state, topics.visits].map((topic) => `process ${topic}`);
+    const isLinked = ({ links }: ReceivedSpan) => spans.some(({ spanId }) => spanId === links[0]?.spanId);
     await until(
-      () => [storedOf(topics.state), storedOf(topics.visits)],
-      (both) => both.every((of) => of.length === NOTIFICATIONS.length),
+      () => [named(`send ${topics.events}`), ...inBatches.map(named)],
+      ([sends = [], ...members]) =>
+        sends.length === NOTIFICATIONS.length &&
+        members.every((each) => each.length === NOTIFICATIONS.length && each.every(isLinked)),
     );
     const sent = spans.filter(({ service }) => service === 'queuefold-bridge');
     expect(sent.map(({ name, kind, parentSpanId }) => ({ name, kind, parentSpanId }))).toEqual(

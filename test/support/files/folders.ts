@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from '@jest/globals';
@@ -14,4 +14,14 @@ export function temporaryFolders(): () => Promise<string> {
     made.push(folder);
     return folder;
   };
+}
+
+/** Every path below a folder, relative to it, of what others write to and delete from meanwhile. */
+export async function pathsBelow(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const below = entries.map(async (entry) => {
+    const inner = entry.isDirectory() ? await pathsBelow(join(folder, entry.name)) : [];
+    return [entry.name, ...inner.map((path) => join(entry.name, path))];
+  });
+  return (await Promise.all(below)).flat();
 }

@@ -1,6 +1,9 @@
 import { pino } from 'pino';
 import { createClient, kafkajs, PATIENT } from '../../../src/log/kafkajs/client';
 
+/** A setting of the topic's own, as `describeConfigs` tells where a value comes from. */
+const TOPIC_CONFIG = 1;
+
 /** What tests do to a cluster from outside of the log. */
 export async function createStockAdmin(brokers: readonly string[]) {
   const logger = pino({ enabled: false });
@@ -65,6 +68,18 @@ export async function createStockAdmin(brokers: readonly string[]) {
       const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
       const type = kafkajs().ConfigResourceTypes.TOPIC;
       await admin.alterConfigs({ validateOnly: false, resources: [{ type, name: topic, configEntries }] });
+      // The controller has it; the broker follows in a moment.
+      for (;;) {
+        const { resources } = await admin.describeConfigs({
+          includeSynonyms: false,
+          resources: [{ type, name: topic }],
+        });
+        const own = (resources[0]?.configEntries ?? []).filter(({ configSource }) => configSource === TOPIC_CONFIG);
+        const found = new Map(own.map(({ configName, configValue }) => [configName, configValue]));
+        const isShown = configEntries.every(({ name, value }) => found.get(name) === value);
+        if (isShown && found.size === configEntries.length) return;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
     },
     async fence(transactionalId: string) {
       const producer = kafka.producer({ transactionalId, transactionTimeout: 15_000 });

@@ -42,7 +42,7 @@ export interface Role {
 const BIN = join(packageRoot(), 'bin', 'queuefold.js');
 const HOOK = pathToFileURL(join(__dirname, 'role-hook.mjs')).href;
 const TAIL_LINES = 60;
-const STOP_LIMIT_MS = 30_000;
+const STOP_LIMIT_MS = 120_000;
 /** A check of its own may take two seconds, and the process has to get its turn. */
 const READY_LIMIT_MS = 10_000;
 

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { runChaos } from './chaos';
 
 const SEED = 20260302;
-const LIMIT_MS = 900_000;
+const LIMIT_MS = 1_200_000;
 
 test(
   'whatever is killed, stopped and woken, both topics are what an undisturbed fold makes of the events, and both tables what the topics say',

@@ -32,7 +32,7 @@ export interface ChaosResult extends Comparison {
   readonly eventsPerSecond: number;
 }
 
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 180_000;
 const PAUSE_MS = { least: 500, spread: 1_500 };
 
 /** Faults in the order of the seed while events flow; then quiet; then everything is compared. */

@@ -13,7 +13,7 @@ export interface Sighting {
   readonly rejoined: number;
 }
 
-const LIMIT_MS = 90_000;
+const LIMIT_MS = 180_000;
 const FENCED = 'fenced by a newer owner';
 const ASSIGNED = 'partitions assigned';
 

@@ -16,7 +16,7 @@ export interface Drill<S extends Watched = DrillStage> {
   end(stage: S): Promise<void>;
 }
 
-const READY_LIMIT_MS = 90_000;
+const READY_LIMIT_MS = 180_000;
 const EXPIRED_SAID = 'its certificate has expired \\(CERT_HAS_EXPIRED: valid until 2024-02-01T00:00:00.000Z\\)';
 const none = (): Promise<void> => Promise.resolve();
 

@@ -35,7 +35,7 @@ interface Witness {
 const DISK_MB = 512;
 /** A disk that is full is full for ClickHouse, Kafka and the registry; each may be the first to end. */
 const FULL = /the disk of \S+ is full\. Free some space\./;
-const REST_LIMIT_MS = 60_000;
+const REST_LIMIT_MS = 120_000;
 /** Where Java and what was fetched once are found. */
 const TOOLS = ['HOME', 'JAVA_HOME', 'MAVEN_HOME', 'XDG_CACHE_HOME', 'QUEUEFOLD_CACHE_DIR'];
 

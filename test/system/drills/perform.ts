@@ -21,8 +21,8 @@ export interface DrillReport {
 const DIVISOR = 10;
 /** Of the latency objective: they look back for hours, at the drills before this one too. */
 const LOOKS_BACK = /^QueuefoldLatencyBudget/;
-const SIGNS_LIMIT_MS = 120_000;
-const WELL_LIMIT_MS = 180_000;
+const SIGNS_LIMIT_MS = 180_000;
+const WELL_LIMIT_MS = 240_000;
 
 /** A Prometheus of its own for the processes, with the alerts as they are shipped, but sooner. Is to be stopped. */
 export async function watching<S extends Watched>(stage: S, folder: string): Promise<View<S>> {

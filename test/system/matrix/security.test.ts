@@ -230,7 +230,10 @@ const CRASHES: readonly (readonly [role: AclRole, secret: string, how: (error: s
 
 async function crashed([role, secret, how]: (typeof CRASHES)[number]): Promise<readonly Place[]> {
   const error = `new Error(require("fs").readFileSync(process.env.${secret},"utf8"))`;
-  const hook = await file(`crash-${role}.cjs`, `setTimeout(() => { ${how(error)} }, 2000)`);
+  // Not before the program is there to say what ends it; one that never is crashes in its own way, in the end.
+  const isListening = 'process.listenerCount("uncaughtException") > 0';
+  const crash = `const crash = () => (${isListening} ? setTimeout(() => { ${how(error)} }, 1000) : setTimeout(crash, 100));`;
+  const hook = await file(`crash-${role}.cjs`, `${crash} crash();`);
   const crashing = start(role, [role], { NODE_OPTIONS: `--require=${hook}` });
   await expect(crashing.done()).rejects.toThrow('ended with 1');
   expect(crashing.stderr()).toContain('an unexpected error ends the process');

@@ -6,6 +6,8 @@ import { setStage } from './stage';
 export interface KafkaAwayOptions {
   readonly seed: number;
   readonly awaySeconds: number;
+  /** Kafka stays away until so many conversations wait and so many events were merged: a slow machine needs longer. Default 0. */
+  readonly leastMerged?: number;
   readonly say: (text: string) => void;
 }
 
@@ -26,7 +28,8 @@ const LIMIT_MS = 180_000;
 const ON_THE_WAY_MS = 3_000;
 
 /** The broker is killed under load, comes back after a while, and nothing of the final state is lost. */
-export async function runKafkaAway({ seed, awaySeconds, say }: KafkaAwayOptions): Promise<KafkaAwayResult> {
+export async function runKafkaAway(options: KafkaAwayOptions): Promise<KafkaAwayResult> {
+  const { seed, awaySeconds, leastMerged = 0, say } = options;
   const stage = await setStage({ seed, acceleration: 10, conversationsPerSecond: 5 });
   const { simulator, bridge, kafka } = stage;
   try {
@@ -43,6 +46,10 @@ export async function runKafkaAway({ seed, awaySeconds, say }: KafkaAwayOptions)
         say(`${pendingConversations} conversations wait, ${coalesced} merged, ${Math.round(rssBytes / 2 ** 20)} MiB`);
       }
     }
+    await until(`${leastMerged} to wait and to be merged`, LIMIT_MS, () => {
+      const { pendingConversations, coalesced } = bridge.last();
+      return Math.min(pendingConversations, coalesced) >= leastMerged;
+    });
     const away = { events: simulator.truth().events, report: bridge.last() };
     await kafka.restart();
     const returnedAt = Date.now();

@@ -2,14 +2,14 @@ import { expect, test } from '@jest/globals';
 import { runSoak } from './soak';
 
 const SEED = 20260302;
-const LIMIT_MS = 400_000;
+const LIMIT_MS = 900_000;
 
 test(
   'whatever happens to the connection, after it is over the table becomes what the organisation says',
   async () => {
     const said: string[] = [];
     const result = await runSoak({
-      ...{ seed: SEED, minutes: 0.5, acceleration: 20, conversationsPerSecond: 1, patience: 10 },
+      ...{ seed: SEED, minutes: 0.5, leastRounds: 3, acceleration: 20, conversationsPerSecond: 1, patience: 10 },
       say: (text) => void said.push(text),
     });
     const { seed, differences, breaches } = result;

@@ -7,8 +7,10 @@ import { setStage, type Stage } from './stage';
 
 export interface SoakOptions {
   readonly seed: number;
-  /** Rounds of faults begin until so much time has passed; one at least. */
+  /** Rounds of faults begin until so much time has passed … */
   readonly minutes: number;
+  /** … and there were so many: a slow machine has few in the same time. Default 1. */
+  readonly leastRounds?: number;
   /** How many times as fast as the clock the organisation, its limits and the bridge's timings are. */
   readonly acceleration: number;
   /** How many times its limit a recovery may take. Default 1. */
@@ -50,7 +52,7 @@ const FAULTS_A_ROUND = 4;
 const ROUND_MS = 60_000;
 /** On a socket, in Kafka, folded, read back: ms of the clock. */
 const ON_THE_WAY_MS = 2_000;
-const START_LIMIT_MS = 60_000;
+const START_LIMIT_MS = 180_000;
 /** Tells nobody anything: looked for at the end, when the slow timer has had its time. */
 const SLOW: readonly FaultKind[] = ['conversations-forgotten'];
 
@@ -68,7 +70,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
 }
 
 async function play(options: SoakOptions, stage: Stage): Promise<SoakResult> {
-  const { seed, minutes, acceleration, patience = 1, say, signal } = options;
+  const { seed, minutes, leastRounds = 1, acceleration, patience = 1, say, signal } = options;
   const { simulator, bridge, fold } = stage;
   const random = createRandom(seed);
   const recoveries: number[] = [];
@@ -89,7 +91,7 @@ async function play(options: SoakOptions, stage: Stage): Promise<SoakResult> {
     rounds += 1;
     restarts += await round();
     await recover();
-  } while (Date.now() - started < minutes * MINUTE_MS && wrong.length === 0);
+  } while ((Date.now() - started < minutes * MINUTE_MS || rounds < leastRounds) && wrong.length === 0);
   if (wrong.length === 0) await settle();
   simulator.pause();
 
@@ -193,7 +195,11 @@ async function play(options: SoakOptions, stage: Stage): Promise<SoakResult> {
     say(`what was lost without a gap has ${Math.round(limitMs / 1_000)} s`);
     await sleep(limitMs);
     simulator.pause();
-    await until('the table to be the truth', limitMs, () => createDifferences(stage).now().length === 0).catch(() => {
+    await until(
+      'the table to be the truth',
+      limitMs * patience,
+      () => createDifferences(stage).now().length === 0,
+    ).catch(() => {
       wrong.push(...createDifferences(stage).now());
     });
     await fold.ready();

@@ -37,7 +37,7 @@ export interface StageOptions {
   readonly againAfterMs?: number;
 }
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 180_000;
 
 export async function setStage(options: StageOptions): Promise<Stage> {
   const { seed, acceleration, conversationsPerSecond } = options;

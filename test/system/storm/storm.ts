@@ -50,6 +50,8 @@ export interface StormResult extends Comparison {
 
 const LIMIT_MS = 120_000;
 const FAULT_EVERY_MS = 4_000;
+/** However long each of them takes on a slow machine. */
+const LEAST_FAULTS = 3;
 const CALM_MS = 3_000;
 const SETTLE_MS = 4_000;
 /** A lone fault is looked at for so long at least: a frozen member comes back after nine seconds. */
@@ -96,7 +98,7 @@ async function play(options: StormOptions, stage: StormStage): Promise<StormResu
   for (const fault of FAULTS) lone.push(await alone(fault, stage, random, say));
   const storm = { from: Date.now(), to: 0, faults: 0 };
   const faults = new Faults(events);
-  while (Date.now() - storm.from < seconds * 1_000) {
+  while (Date.now() - storm.from < seconds * 1_000 || storm.faults < LEAST_FAULTS) {
     const member = faults.idle(folds, random);
     const fault = FAULTS[random.below(FAULTS.length)] ?? 'kill';
     if (member !== undefined) {

@@ -28,16 +28,9 @@ const logs: Log[] = [];
 
 beforeAll(async () => {
   cluster = await startKafkaCluster();
-  const { admin, close } = await createStockAdmin(cluster.brokers);
-  const shared = { numPartitions: 3, replicationFactor: 3 };
-  const configEntries = [{ name: 'cleanup.policy', value: 'compact' }];
-  await admin.createTopics({
-    topics: [
-      { topic: 'in', ...shared },
-      { topic: 'state', ...shared },
-      { topic: 'changelog', ...shared, configEntries },
-    ],
-  });
+  const { createTopic, close } = await createStockAdmin(cluster.brokers);
+  for (const topic of ['in', 'state']) await createTopic(topic, 3, {}, 3);
+  await createTopic('changelog', 3, { 'cleanup.policy': 'compact' }, 3);
   await close();
   await cluster.whole();
 }, START_MS);
@@ -125,9 +118,13 @@ test(
     }
     const [, two, three] = cluster.nodes;
     await Promise.all([two?.kill9(), three?.kill9()]);
-    // What was under way has ended by then, one way or the other.
-    await sleep(10_000);
-    const standing = stored;
+    // What was under way ends, one way or the other; then nothing goes on.
+    let standing = -1;
+    await until('the fold to stand', SOON_MS, async () => {
+      standing = stored;
+      await sleep(5_000);
+      return stored === standing;
+    });
     await sleep(5_000);
     expect(stored).toBe(standing);
     await Promise.all([two?.start(), three?.start()]);
