@@ -1,9 +1,6 @@
 import { pino } from 'pino';
 import { createClient, kafkajs, PATIENT } from '../../../src/log/kafkajs/client';
 
-/** A setting of the topic's own, as `describeConfigs` tells where a value comes from. */
-const TOPIC_CONFIG = 1;
-
 /** What tests do to a cluster from outside of the log. */
 export async function createStockAdmin(brokers: readonly string[]) {
   const logger = pino({ enabled: false });
@@ -74,7 +71,9 @@ export async function createStockAdmin(brokers: readonly string[]) {
           includeSynonyms: false,
           resources: [{ type, name: topic }],
         });
-        const own = (resources[0]?.configEntries ?? []).filter(({ configSource }) => configSource === TOPIC_CONFIG);
+        const own = (resources[0]?.configEntries ?? []).filter(
+          ({ configSource }) => configSource === kafkajs().ConfigSource.TOPIC_CONFIG,
+        );
         const found = new Map(own.map(({ configName, configValue }) => [configName, configValue]));
         const isShown = configEntries.every(({ name, value }) => found.get(name) === value);
         if (isShown && found.size === configEntries.length) return;

@@ -49,12 +49,15 @@ async function environment(prefix: string): Promise<Environment> {
 async function compressTopics(env: Environment, codec: string | undefined): Promise<void> {
   const { events, state, changelog, names, deadLetters } = topicNames(env['TOPIC_PREFIX'] ?? '');
   for (const topic of [events, state, changelog, names, deadLetters]) {
-    const type = kafkajs().ConfigResourceTypes.TOPIC;
+    const { ConfigResourceTypes, ConfigSource } = kafkajs();
+    const type = ConfigResourceTypes.TOPIC;
     const { resources } = await admin.admin.describeConfigs({
       includeSynonyms: false,
       resources: [{ type, name: topic }],
     });
-    const own = (resources[0]?.configEntries ?? []).filter(({ configSource }) => String(configSource) === '1');
+    const own = (resources[0]?.configEntries ?? []).filter(
+      ({ configSource }) => configSource === ConfigSource.TOPIC_CONFIG,
+    );
     const config = Object.fromEntries(own.map(({ configName, configValue }) => [configName, configValue]));
     delete config['compression.type'];
     await admin.alterTopic(topic, { ...config, ...(codec === undefined ? {} : { 'compression.type': codec }) });
