@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Kafka, logLevel } from 'kafkajs';
-import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { until } from '../../support/processes/until';
 import { kafkaForTests, ownKafkaForTests } from '../../support/services/services';
 
 const client = (brokers: readonly string[]) =>
@@ -14,9 +14,16 @@ async function produce(brokers: readonly string[], topic: string, values: string
 }
 
 async function createTopic(brokers: readonly string[], topic: string, settings: Readonly<Record<string, string>> = {}) {
-  const admin = await createStockAdmin(brokers);
-  await admin.createTopic(topic, 1, settings);
-  await admin.close();
+  const admin = client(brokers).admin();
+  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+  await admin.connect();
+  // kafkajs's own waiting fails where a leader takes its time.
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: false });
+  await until(`leaders of ${topic}`, 60_000, async () => {
+    const [known] = (await admin.fetchTopicMetadata({ topics: [topic] })).topics;
+    return known?.partitions.every(({ leader }) => leader >= 0) ?? false;
+  });
+  await admin.disconnect();
 }
 
 /** The values of a topic, once there are `count`. */
