@@ -1,7 +1,7 @@
 import { get, type IncomingMessage } from 'node:http';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
-import type { Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { chromiumPath, startChromium } from '../support/deployment/chromium';
 import type { BoardCost, BoardOrder, BoardReports, Written } from './board-process';
 import { startChild, type Child } from './child';
@@ -25,6 +25,9 @@ export interface BrowserFigures {
   /** The longest task of the page's main thread, ms; 0: none took 50 ms. First: while the page opens. */
   readonly longestTaskAtStartMs: number;
   readonly longestTaskMs: number;
+  /** What those cost: a task also lasts while other processes have the machine. */
+  readonly longestTaskAtStartCpuMs: number;
+  readonly longestTaskCpuMs: number;
 }
 
 export interface BoardSizes {
@@ -109,25 +112,58 @@ async function inBrowser(child: Child<BoardReports>, url: string): Promise<Brows
   try {
     const page = await browser.newPage({ viewport: { width: 1_280, height: 800 }, locale: 'en-US' });
     await page.addInitScript(WATCH);
-    await page.goto(url);
-    await page.locator('[data-total="Waiting"] dd').waitFor();
-    await page.waitForTimeout(5_000);
+    const longestTaskAtStartCpuMs = await longestTaskCpu(browser, page, async () => {
+      await page.goto(url);
+      await page.locator('[data-total="Waiting"] dd').waitFor();
+      await page.waitForTimeout(5_000);
+    });
     const began = Date.now();
-    const written = child.next('written');
-    tell(child, { kind: 'arrivals', perSecond: EVENTS_PER_SECOND, seconds: SECONDS });
-    const arrivals = await written;
-    await page.waitForTimeout(3_000);
-    return figuresOf(await seenBy(page), arrivals, began);
+    let arrivals: Written = { from: 0, times: [] };
+    const longestTaskCpuMs = await longestTaskCpu(browser, page, async () => {
+      const written = child.next('written');
+      tell(child, { kind: 'arrivals', perSecond: EVENTS_PER_SECOND, seconds: SECONDS });
+      arrivals = await written;
+      await page.waitForTimeout(3_000);
+    });
+    return { ...figuresOf(await seenBy(page), arrivals, began), longestTaskAtStartCpuMs, longestTaskCpuMs };
   } finally {
     await browser.close();
   }
+}
+
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  /** CPU time of the thread, µs. */
+  readonly tdur?: number;
+  readonly args?: { readonly name?: string };
+}
+
+/** @returns the CPU time of the costliest task of a page's main thread meanwhile, ms */
+async function longestTaskCpu(browser: Browser, page: Page, meanwhile: () => Promise<void>): Promise<number> {
+  await browser.startTracing(page, { categories: ['toplevel'] });
+  await meanwhile();
+  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: TraceEvent[] };
+  const thread = ({ pid, tid }: TraceEvent): string => `${pid} ${tid}`;
+  const main = new Set(
+    traceEvents.filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain').map(thread),
+  );
+  const tasks = traceEvents.filter((event) => event.tdur !== undefined && main.has(thread(event)));
+  if (tasks.length === 0)
+    throw new Error('the trace has no tasks of the page: does this Chromium name them otherwise?');
+  return Math.round(tasks.reduce((most, { tdur = 0 }) => Math.max(most, tdur), 0) / 1_000);
 }
 
 async function seenBy(page: Page): Promise<Seen> {
   return await page.evaluate<Seen>('globalThis.seen');
 }
 
-function figuresOf({ shown, tasks }: Seen, { from, times }: Written, began: number): BrowserFigures {
+function figuresOf(
+  { shown, tasks }: Seen,
+  { from, times }: Written,
+  began: number,
+): Omit<BrowserFigures, 'longestTaskAtStartCpuMs' | 'longestTaskCpuMs'> {
   const waits: number[] = [];
   let index = 0;
   for (const [at, waiting] of shown) {

@@ -57,7 +57,7 @@ export interface Life {
   readonly visits: readonly Visit[];
 }
 
-/** One row of the overview: a queue, its chosen media together. */
+/** One row of the overview: a queue, its chosen media together. It never changes: another picture has another one. */
 export interface QueueRow {
   readonly queueId: string;
   readonly label: string;
@@ -66,16 +66,13 @@ export interface QueueRow {
   readonly serviceLevel: number | null;
 }
 
-export function sumQueues(lines: Iterable<Line>, media: string): QueueRow[] {
-  const rows = new Map<string, { label: string; live: Live; day: Day }>();
-  for (const line of lines) {
-    if (media !== '' && line.media !== media) continue;
-    const known = rows.get(line.queueId);
-    const label = line.name ?? line.queueId;
-    if (known === undefined) rows.set(line.queueId, { label, live: line.live, day: line.day });
-    else rows.set(line.queueId, { label, live: addLive(known.live, line.live), day: addDay(known.day, line.day) });
-  }
-  return [...rows].map(([queueId, { label, live, day }]) => ({ queueId, label, live, day, serviceLevel: level(day) }));
+/** @param lines of one queue, at least one */
+export function sumQueue(lines: readonly Line[]): QueueRow {
+  const [first] = lines;
+  if (first === undefined) throw new RangeError('a queue has at least one line');
+  let [live, day]: [Live, Day] = [first.live, first.day];
+  for (const line of lines.slice(1)) [live, day] = [addLive(live, line.live), addDay(day, line.day)];
+  return { queueId: first.queueId, label: first.name ?? first.queueId, live, day, serviceLevel: level(day) };
 }
 
 export type Totals = Pick<QueueRow, 'live' | 'day' | 'serviceLevel'>;

@@ -1,37 +1,45 @@
 import { computed, signal, useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { count, share } from './format';
-import { sumQueues, total, type QueueRow } from './model';
+import { total, type QueueRow, type Totals } from './model';
 import { Count, Figures, Time, Value, type Figure } from './parts';
 import { above, below, media, pinned, sortBy, thresholdsFor, type SortBy, type Urgency } from './preferences';
+import { KeptOrder, QueueRows, type Compare } from './queues';
 import { queueLink } from './route';
 import { clock, currentLines, travelTo } from './travel';
 
 export const search = signal('');
 
-const rows = computed(() => (currentLines.value === null ? null : sumQueues(currentLines.value, media.value)));
-const order = new Intl.Collator(undefined, { numeric: true });
+const queueRows = new QueueRows();
+const rows = computed(() => (currentLines.value === null ? null : queueRows.sum(currentLines.value, media.value)));
+const names = new Intl.Collator(undefined, { numeric: true });
 
-/** The queues that are searched for, in their order. Null: there is no picture yet. */
-export const shownQueues = computed((): readonly QueueRow[] | null => {
-  if (rows.value === null) return null;
-  const text = search.value.trim().toLocaleLowerCase();
-  const found = text === '' ? rows.value : rows.value.filter(({ label }) => label.toLocaleLowerCase().includes(text));
+/** Another function whenever the order is another one. */
+const compare = computed((): Compare<QueueRow> => {
   const { by, down } = sortBy.value;
   const pins = new Set(pinned.value);
   const value = SORT_VALUES[by];
   const sign = down ? -1 : 1;
-  return found.toSorted(
-    (a, b) =>
-      Number(pins.has(b.queueId)) - Number(pins.has(a.queueId)) ||
-      sign * (value === null ? order.compare(a.label, b.label) : value(a) - value(b) || 0) ||
-      order.compare(a.label, b.label) ||
-      (a.queueId < b.queueId ? -1 : 1),
-  );
+  return (a, b) =>
+    Number(pins.has(b.queueId)) - Number(pins.has(a.queueId)) ||
+    sign * (value === null ? names.compare(a.label, b.label) : value(a) - value(b) || 0) ||
+    names.compare(a.label, b.label) ||
+    (a.queueId < b.queueId ? -1 : 1);
 });
+const order = new KeptOrder<QueueRow>();
+const sorted = computed(() => (rows.value === null ? null : order.sort(rows.value, compare.value)));
+
+/** The queues that are searched for, in their order. Null: there is no picture yet. */
+export const shownQueues = computed((): readonly QueueRow[] | null => {
+  const text = search.value.trim().toLocaleLowerCase();
+  if (text === '') return sorted.value;
+  return sorted.value?.filter(({ label }) => label.toLocaleLowerCase().includes(text)) ?? null;
+});
+/** Of those queues together. */
+export const totals = computed((): Totals | null => (shownQueues.value === null ? null : total(shownQueues.value)));
 export const allMedia = computed(() =>
-  [...new Set((currentLines.value ?? []).flatMap(({ media: of }) => of ?? []))].toSorted(order.compare),
+  [...new Set((currentLines.value ?? []).flatMap(({ media: of }) => of ?? []))].toSorted(names.compare),
 );
 
 /** By what a column is sorted; null: by its text. A queue without a value is the least urgent. */
@@ -64,6 +72,12 @@ export function urgenciesOf(row: QueueRow): Urgencies {
   };
 }
 
+/** Only when one of them changes is the component rendered again, not with each tick of the clock. */
+export function useUrgencies(row: QueueRow): Urgencies {
+  const text = useMemo(() => computed(() => JSON.stringify(urgenciesOf(row))), [row]).value;
+  return useMemo(() => JSON.parse(text) as Urgencies, [text]);
+}
+
 /** What needs somebody now: the service level of a day does not. */
 export const worstOf = ({ waiting, wait }: Urgencies): Urgency =>
   [waiting, wait].includes('alarm') ? 'alarm' : [waiting, wait].includes('warning') ? 'warning' : 'fine';
@@ -73,6 +87,7 @@ interface OverviewColumn {
   readonly head: string;
   readonly title: string;
   readonly when: 'now' | 'day';
+  /** What ticks is a component of its own. */
   readonly cell: (row: QueueRow, urgency: Urgencies) => ComponentChildren;
 }
 
@@ -87,7 +102,7 @@ const COLUMNS: readonly OverviewColumn[] = [
   },
   {
     ...{ by: 'oldest', head: 'Longest wait', title: 'How long the customer has waited who waits longest', when: 'now' },
-    cell: (row, { wait }) => <Time ms={longestWait(row)} urgency={wait} />,
+    cell: (row, { wait }) => <LongestWait of={row} urgency={wait} />,
   },
   {
     ...{ by: 'talking', head: 'Talking', title: 'Customers who talk to an agent', when: 'now' },
@@ -118,6 +133,9 @@ const COLUMNS: readonly OverviewColumn[] = [
     ),
   },
 ];
+export function LongestWait({ of, urgency }: { readonly of: Pick<QueueRow, 'live'>; readonly urgency: Urgency }) {
+  return <Time ms={longestWait(of)} urgency={urgency} />;
+}
 const span = (when: 'now' | 'day'): number => COLUMNS.filter((column) => column.when === when).length;
 export const dayName = computed(() => (travelTo.value === null ? 'today' : 'that day'));
 
@@ -143,7 +161,7 @@ export function Overview() {
   return (
     <main class="overview">
       <h1 class="hidden">Queues</h1>
-      <Figures label="All queues together" figures={figuresOf(shownQueues.value)} />
+      <Sum />
       <div
         class="frame"
         ref={frame}
@@ -167,6 +185,10 @@ export function Overview() {
       </div>
     </main>
   );
+}
+
+function Sum() {
+  return <Figures label="All queues together" figures={figuresOf(totals.value)} />;
 }
 
 function whyEmpty(): string {
@@ -221,7 +243,7 @@ function SortHead(props: {
 
 function Row({ row, index }: { readonly row: QueueRow; readonly index: number }) {
   const { queueId, label } = row;
-  const urgency = urgenciesOf(row);
+  const urgency = useUrgencies(row);
   const isPinned = pinned.value.includes(queueId);
   return (
     <tr aria-rowindex={index + 3} data-queue={queueId} class={worstOf(urgency)}>
@@ -252,16 +274,15 @@ function Row({ row, index }: { readonly row: QueueRow; readonly index: number })
 }
 
 /** The same numbers for all queues together and for one. Null: there is no picture yet, so there is no number. */
-export function figuresOf(queues: readonly QueueRow[] | null, urgency: Urgencies = CALM): readonly Figure[] {
+export function figuresOf(sum: Totals | null, urgency: Urgencies = CALM): readonly Figure[] {
   const day = dayName.value;
-  const sum = queues === null ? null : total(queues);
-  const figure = (label: string, value: (of: NonNullable<typeof sum>) => ComponentChildren, note?: string): Figure => ({
+  const figure = (label: string, value: (of: Totals) => ComponentChildren, note?: string): Figure => ({
     ...{ label, value: sum === null ? <Time ms={null} /> : value(sum), note },
   });
   const ringing = sum === null || sum.live.offered === 0 ? undefined : `${count(sum.live.offered)} ringing`;
   return [
     figure('Waiting', ({ live }) => <Count of={live.waiting} urgency={urgency.waiting} />, ringing),
-    figure('Longest wait', (of) => <Time ms={longestWait(of)} urgency={urgency.wait} />),
+    figure('Longest wait', (of) => <LongestWait of={of} urgency={urgency.wait} />),
     figure('Talking', ({ live }) => <Count of={live.talking} />),
     figure('After-call', ({ live }) => <Count of={live.afterCallWork} />),
     figure(`Offered ${day}`, (of) => <Count of={of.day.offered} />),

@@ -3,10 +3,21 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { Chart, type Curve } from './chart';
 import { count, shortTime } from './format';
 import { about, ask, messageOf, minute } from './live';
-import { inOrder, phaseOf, PHASES, sumQueues, type Conversation, type Interval, type SeriesPoint } from './model';
+import {
+  inOrder,
+  phaseOf,
+  PHASES,
+  sumQueue,
+  total,
+  type Conversation,
+  type Interval,
+  type QueueRow,
+  type SeriesPoint,
+  type Totals,
+} from './model';
 import { figuresOf, urgenciesOf } from './overview';
 import { Figures, Table, Time, Title, type Column } from './parts';
-import { above, thresholdsFor } from './preferences';
+import { above, thresholdsFor, type Thresholds } from './preferences';
 import { conversationLink } from './route';
 import { clock, currentConversations, currentLines, travelTo } from './travel';
 
@@ -15,25 +26,22 @@ const QUARTER_MS = 15 * 60_000;
 
 /** One queue: who is in it now, those who wait first, and its last hours. */
 export function Queue({ id }: { readonly id: string }) {
-  const lines = currentLines.value;
-  const found =
-    lines === null
-      ? null
-      : sumQueues(
-          lines.filter(({ queueId }) => queueId === id),
-          '',
-        );
-  const row = found?.[0];
+  const lines = currentLines.value?.filter(({ queueId }) => queueId === id) ?? null;
+  const row = lines === null || lines.length === 0 ? null : sumQueue(lines);
   return (
     <main class="queue">
       <Title>{row?.label ?? id}</Title>
-      <Figures label="This queue" figures={figuresOf(found, row === undefined ? undefined : urgenciesOf(row))} />
+      <Sum of={lines === null ? null : (row ?? total([]))} row={row} />
       <div class="columns">
         <Conversations id={id} />
         <LastHours id={id} />
       </div>
     </main>
   );
+}
+
+function Sum({ of, row }: { readonly of: Totals | null; readonly row: QueueRow | null }) {
+  return <Figures label="This queue" figures={figuresOf(of, row === null ? undefined : urgenciesOf(row))} />;
 }
 
 const MOST_SHOWN = 200;
@@ -83,13 +91,9 @@ function columnsFor(queueId: string, list: readonly Conversation[]): readonly Co
     },
     {
       ...{ head: 'Wait', align: 'end' },
-      cell: (row) => {
-        const ms = waitOf(row);
-        const isUrgent = row.waiting && ms !== null;
-        return <Time ms={ms} urgency={isUrgent ? above(ms / 1000, limits.waitWarning, limits.waitAlarm) : 'fine'} />;
-      },
+      cell: (row) => <Wait row={row} limits={limits} />,
     },
-    { head: 'Talk', align: 'end', cell: (row) => <Time ms={talkOf(row)} /> },
+    { head: 'Talk', align: 'end', cell: (row) => <Talk row={row} /> },
     { head: 'Agent', cell: agentOf },
     { head: 'Medium', isMinor: true, cell: (row) => row.media ?? '–' },
     ...(hasSkills
@@ -106,6 +110,16 @@ function waitOf({ waiting, enteredAt, answeredAt }: Conversation): number | null
 }
 const talkOf = ({ talking, answeredAt }: Conversation): number | null =>
   talking && answeredAt !== null ? clock.value - answeredAt : null;
+
+// What ticks is a component of its own: the rows around it stay.
+function Wait({ row, limits }: { readonly row: Conversation; readonly limits: Thresholds }) {
+  const ms = waitOf(row);
+  const isUrgent = row.waiting && ms !== null;
+  return <Time ms={ms} urgency={isUrgent ? above(ms / 1000, limits.waitWarning, limits.waitAlarm) : 'fine'} />;
+}
+function Talk({ row }: { readonly row: Conversation }) {
+  return <Time ms={talkOf(row)} />;
+}
 
 /** Who has not answered is not with the customer. */
 function agentOf(row: Conversation) {

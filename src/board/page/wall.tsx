@@ -2,9 +2,9 @@ import { computed, effect, signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { count, duration, share, timeOfDay } from './format';
 import { Freshness } from './header';
-import { total } from './model';
-import { longestWait, shownQueues, urgenciesOf, worstOf } from './overview';
-import { Count, Time } from './parts';
+import type { QueueRow } from './model';
+import { longestWait, LongestWait, shownQueues, totals, useUrgencies, worstOf } from './overview';
+import { Count } from './parts';
 import { clock } from './travel';
 
 /** For a screen on the wall: as many tiles as fit, and by itself the next ones every few seconds. */
@@ -87,15 +87,15 @@ export function Wall() {
 }
 
 function WallHeader() {
-  const sum = total(shownQueues.value ?? []);
-  const wait = longestWait(sum);
+  const sum = totals.value;
+  const wait = sum === null ? null : longestWait(sum);
   return (
     <header class="wall">
       <a class="brand" href="./" title="Leave the wall (W)">
         queuefold
       </a>
       <Freshness />
-      {shownQueues.value === null ? null : (
+      {sum === null ? null : (
         <p class="sum">
           {count(sum.live.waiting)} waiting{wait === null ? '' : `, the longest ${duration(wait)}`}
         </p>
@@ -121,8 +121,8 @@ function WallHeader() {
   );
 }
 
-function Tile({ row }: { readonly row: Parameters<typeof urgenciesOf>[0] }) {
-  const urgency = urgenciesOf(row);
+function Tile({ row }: { readonly row: QueueRow }) {
+  const urgency = useUrgencies(row);
   return (
     <li class={`tile ${worstOf(urgency)}`} data-queue={row.queueId}>
       <div class="scale">
@@ -137,7 +137,7 @@ function Tile({ row }: { readonly row: Parameters<typeof urgenciesOf>[0] }) {
           <div>
             <dt>longest</dt>
             <dd>
-              <Time ms={longestWait(row)} urgency={urgency.wait} />
+              <LongestWait of={row} urgency={urgency.wait} />
             </dd>
           </div>
         </dl>

@@ -1,0 +1,74 @@
+import type { Line, QueueRow } from './model';
+import { sumQueue } from './model';
+
+/** A picture changes few of 5,000 queues. What has not changed stays the same object, and in its place. */
+
+interface Summed {
+  readonly lines: readonly Line[];
+  readonly row: QueueRow;
+}
+
+/** The rows of all queues, made again only where a line is another one. */
+export class QueueRows {
+  #known: ReadonlyMap<string, Summed> = new Map();
+
+  /** @param media only these; empty: all of a queue together */
+  sum(lines: Iterable<Line>, media: string): readonly QueueRow[] {
+    const byQueue = new Map<string, Line[]>();
+    for (const line of lines) {
+      if (media !== '' && line.media !== media) continue;
+      const of = byQueue.get(line.queueId);
+      if (of === undefined) byQueue.set(line.queueId, [line]);
+      else of.push(line);
+    }
+    const next = new Map<string, Summed>();
+    for (const [queueId, of] of byQueue) {
+      const known = this.#known.get(queueId);
+      next.set(queueId, known !== undefined && isSame(known.lines, of) ? known : { lines: of, row: sumQueue(of) });
+    }
+    this.#known = next;
+    return [...next.values()].map(({ row }) => row);
+  }
+}
+
+const isSame = (a: readonly Line[], b: readonly Line[]): boolean =>
+  a.length === b.length && a.every((line, index) => line === b[index]);
+
+export type Compare<T> = (a: T, b: T) => number;
+
+/** An order of objects that do not change: those that it knows already are not compared with each other again. */
+export class KeptOrder<T> {
+  #sorted: readonly T[] = [];
+  #compare: Compare<T> | null = null;
+
+  /** @param compare a total order; another function means another order */
+  sort(items: readonly T[], compare: Compare<T>): readonly T[] {
+    if (compare === this.#compare) {
+      const others = new Set(items);
+      const kept = this.#sorted.filter((item) => others.delete(item));
+      this.#sorted = merge(kept, [...others].toSorted(compare), compare);
+    } else {
+      this.#sorted = items.toSorted(compare);
+      this.#compare = compare;
+    }
+    return this.#sorted;
+  }
+}
+
+/** By halving: a few are put among many. */
+function merge<T>(many: readonly T[], few: readonly T[], compare: Compare<T>): readonly T[] {
+  const merged: T[] = [];
+  let taken = 0;
+  for (const item of few) {
+    let [from, to] = [taken, many.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      const other = many[middle];
+      if (other !== undefined && compare(other, item) < 0) from = middle + 1;
+      else to = middle;
+    }
+    for (; taken < from; taken += 1) merged.push(many[taken] as T);
+    merged.push(item);
+  }
+  return [...merged, ...many.slice(taken)];
+}
