@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OperatorError } from '../common';
 import { containerEngineAnswers, startKafkaContainer, startRegistryContainer } from './containers';
-import { startKafka } from './kafka';
+import { type KafkaOptions, startKafka } from './kafka';
 import type { KafkaOverrides } from './kafka-settings';
 import type { OnProgress } from './maven';
 import { startRegistry } from './registry';
@@ -37,7 +37,7 @@ const UNTOUCHED = {
 
 /** A Kafka: the configured one, else one in a container where an engine answers, else an embedded one. Throws an OperatorError. */
 export async function provideKafka(
-  options: ProvideOptions & { readonly overrides?: KafkaOverrides },
+  options: ProvideOptions & { readonly overrides?: KafkaOverrides } & Pick<KafkaOptions, 'jvmFlags'>,
 ): Promise<Provided & { readonly brokers: readonly string[] }> {
   const { configured, data = 'keep', ...rest } = options;
   if (configured) return { ...UNTOUCHED, brokers: configured.split(',').map((broker) => broker.trim()) };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startKafka, type EmbeddedKafka, type KafkaOptions } from '../../../src/embedded/kafka';
 import { startRegistry, type EmbeddedRegistry, type RegistryOptions } from '../../../src/embedded/registry';
-import { SERVICES_URL } from './services-host';
+import { SERVICES_URL, SHORT_LIVED_JVM } from './services-host';
 
 /**
  * The Kafka of this test run, shared by all test files: KAFKA_BROKERS, else a container, else an embedded one, started
@@ -37,7 +37,8 @@ export interface Own {
 
 /** An embedded Kafka of the test's own, to be killed, restarted or configured; always embedded, in a new folder. */
 export async function ownKafkaForTests(options: Omit<KafkaOptions, 'dataDir'> = {}): Promise<EmbeddedKafka & Own> {
-  return inOwnFolder((dataDir) => startKafka({ ...options, dataDir }));
+  const jvmFlags = [...SHORT_LIVED_JVM, ...(options.jvmFlags ?? [])];
+  return inOwnFolder((dataDir) => startKafka({ ...options, jvmFlags, dataDir }));
 }
 
 /** An embedded registry of the test's own. */

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { OperatorError } from '../../../src/common';
-import { createKafkaLog } from '../../../src/log/kafkajs/log';
-import type { Log, LogRecord } from '../../../src/log/port';
+import { createKafkaLog, type Log, type LogRecord } from '../../../src/log';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { eventually } from '../../support/log/log-conformance';
 import { createSumTask } from '../../support/log/sum-task';

@@ -1,9 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { pino } from 'pino';
-import { requireInternal } from '../../../src/log/kafkajs/internals';
-import { createKafkaLog } from '../../../src/log/kafkajs/log';
-import type { Log, RunningTasks } from '../../../src/log/port';
-import { watchLoop, type LoopWatch } from '../../../src/wiring/loop-watch';
+import { createKafkaLog, type Log, type RunningTasks } from '../../../src/log';
+import { watchLoop } from '../../../src/wiring';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { createSumTask } from '../../support/log/sum-task';
 import { until } from '../../support/processes/until';
@@ -26,7 +24,7 @@ const LOOK_MS = 1_000;
 let kafka: Awaited<ReturnType<typeof ownKafkaForTests>>;
 let log: Log;
 let tasks: RunningTasks;
-let watch: LoopWatch;
+let watch: ReturnType<typeof watchLoop>;
 
 beforeAll(async () => {
   kafka = await ownKafkaForTests();
@@ -67,7 +65,7 @@ describe('the loop of a consumer', () => {
   });
 
   test('hangs when a fetch never ends although the broker answers: not live', async () => {
-    const broker = requireInternal('broker') as { prototype: { fetch: () => Promise<unknown> } };
+    const broker = jest.requireActual('kafkajs/src/broker') as { prototype: { fetch: () => Promise<unknown> } };
     const { fetch } = broker.prototype;
     broker.prototype.fetch = () => new Promise(() => undefined);
     try {
