@@ -32,6 +32,48 @@ const zones = layers.flatMap((rooms, layer) =>
   }),
 );
 
+/**
+ * What of test/ reaches into a room beside the room's own tests. Each has a reason; whatever else needs an inner part is a
+ * test of that room, and belongs into its folder.
+ */
+const insiders = [
+  // A benchmark times one part by itself.
+  { files: 'test/bench/**', rooms: ['board', 'fold', 'log', 'sink', 'store'] },
+  // The board around a picture that the test paints: without Kafka and ClickHouse.
+  { files: 'test/support/board/**', rooms: ['board'] },
+  // One command, in this process, with its streams in hand.
+  { files: 'test/support/clickhouse/query.ts', rooms: ['cli'] },
+  // The sink without its role: the test holds the log and the store.
+  { files: 'test/support/clickhouse/sink.ts', rooms: ['sink'] },
+  // The schema's files as released, against those of the checkout.
+  { files: 'test/support/clickhouse/released-schemas.ts', rooms: ['store'] },
+  // Other brokers, made of the embedded one's parts; kafkajs with the repairs and without.
+  { files: 'test/support/kafka/**', rooms: ['embedded', 'log'] },
+  // Ports and processes as the embedded services look at them.
+  { files: 'test/support/network/free-ports.ts', rooms: ['embedded'] },
+  { files: 'test/support/processes/process-identity.ts', rooms: ['embedded'] },
+  // One request and one socket, in a process with a TLS setting of its own.
+  { files: 'test/support/network/tls-client.ts', rooms: ['genesys'] },
+  // What the tables have to be: the fold's task again, on another log.
+  { files: 'test/system/chaos/expected.ts', rooms: ['fold'] },
+  { files: 'test/system/chaos/chaos.ts', rooms: ['cli'] },
+  // Statements made of what the engine allows.
+  { files: 'test/system/fuzz/sql.ts', rooms: ['embedded'] },
+  // Writes what an earlier release's fold wrote.
+  { files: 'test/integration/wiring/upgrade-visits.test.ts', rooms: ['fold', 'log'] },
+];
+/** Tests see a room by its face, but for the tests of the room itself. */
+const testZones = layers.flat().map((room) => ({
+  target: [
+    './test/!(unit|integration|e2e)/**/*',
+    './test/{unit,integration,e2e}/*',
+    `./test/{unit,integration,e2e}/!(${room})/**/*`,
+  ],
+  from: `./src/${room}`,
+  except: ['./index.ts'],
+  message: `Only the tests of src/${room}/ reach behind its face: import src/${room}, or move the test into test/*/${room}/.`,
+}));
+
 export default tseslint.config(
   { ignores: ['dist/', 'coverage/', '.cache/', '.queuefold/', 'node_modules/', 'test/fixtures/'] },
   ...tseslint.configs.strictTypeChecked,
@@ -40,7 +82,7 @@ export default tseslint.config(
     languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['*.mjs', 'bin/*.js'] } } },
     settings: { 'import-x/resolver-next': [importX.createNodeResolver({ extensions: ['.ts', '.js', '.json'] })] },
     rules: {
-      'import-x/no-restricted-paths': ['error', { zones }],
+      'import-x/no-restricted-paths': ['error', { zones: [...zones, ...testZones] }],
       'import-x/no-cycle': 'error',
       'import-x/no-default-export': 'error',
       'import-x/order': ['error', { alphabetize: { order: 'asc' }, 'newlines-between': 'never' }],
@@ -66,6 +108,15 @@ export default tseslint.config(
     files: ['src/board/clickhouse-history.ts'],
     rules: { 'max-lines-per-function': ['error', 120] },
   },
+  ...insiders.map(({ files, rooms }) => ({
+    files: [files],
+    rules: {
+      'import-x/no-restricted-paths': [
+        'error',
+        { zones: testZones.filter(({ from }) => !rooms.some((room) => from === `./src/${room}`)) },
+      ],
+    },
+  })),
   { files: ['**/*.config.*', '*.mjs', 'test/support/jest/*.mjs'], rules: { 'import-x/no-default-export': 'off' } },
   {
     files: ['**/*.mjs', '**/*.cjs', 'bin/*.js'],

@@ -12,7 +12,7 @@ export type {
   TlsConfig,
 } from './groups';
 export { readFlag } from './flag';
-export { integer, number, size } from './kinds';
+export { integer, number, size, url } from './kinds';
 export { type ConfigSources, isSet, loadConfig, withDefaults } from './load';
 export {
   requireClickHouse,
@@ -23,4 +23,4 @@ export {
   requireRegistry,
 } from './require';
 export { createSecret, type Secret } from './secret';
-export type { SettingKey } from './settings';
+export { SETTING_KEYS, type SettingKey, SETTINGS } from './settings';

@@ -3,6 +3,7 @@ export { coalesce } from './coalesce';
 export { hasRealTimes, notReceivedAfter } from './event-times';
 export type { CommunicationSnapshot, ConversationEvent, EventSource, GoneEvent, SnapshotEvent } from './event';
 export { withFingerprint } from './fingerprint';
+export { fold } from './fold';
 export {
   DEFAULT_FOLD_SETTINGS,
   type FoldChoices,
@@ -15,6 +16,7 @@ export { type ListedColumn, unlistedColumns } from './known-values';
 export { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS, type InputLimits, isDeeperThan, type Limits } from './limits';
 export { parseLine, readLine } from './line';
 export { countRows, isAlerting, isTalking, type LiveCounts, LiveCounter, NO_LIVE } from './live-counts';
+export { normaliseConversation } from './normalise';
 export { invalid, type Invalid, type InvalidReason, type Outcome, type SkipReason } from './outcome';
 export { type Applied, createPartitionFold, type OnDone } from './partition';
 export { maskEvent, matchAddress, type PrivacyMask } from './privacy';

@@ -8,7 +8,7 @@ export { type FeedOptions, type FeedState, type GenesysFeed, startGenesysFeed, t
 export type { NameLists, NamesWanted } from './name-lists';
 export type { Credentials } from './oauth';
 export type { GenesysQueue } from './queues';
-export type { ReconciliationTimings } from './reconciliation-options';
+export { DEFAULT_RECONCILIATION, type ReconciliationTimings } from './reconciliation-options';
 export { type GenesysUrls, urlsOfRegion } from './regions';
 export type { Shard } from './shards';
-export type { Timings } from './timings';
+export { DEFAULT_TIMINGS, type Timings } from './timings';

@@ -1,5 +1,5 @@
 /** The log: the port, one task runtime, the kafkajs and in-memory adapters, Avro, topics, and what a record of each topic carries. */
-export type { AclRole } from './acls';
+export { type Acl, ACL_ROLES, aclFlags, type AclOperation, type AclRole, aclsOf } from './acls';
 export {
   type ChangelogValue,
   CHECKPOINT_KEY,
@@ -32,7 +32,7 @@ export { createKafkaAdmin, type KafkaAdmin } from './kafkajs/admin';
 export type { KafkaConnection } from './kafkajs/client';
 export { checkKafka } from './kafkajs/doctor';
 export { createKafkaLog, type KafkaLogOptions } from './kafkajs/log';
-export { createMemoryLog } from './memory/cluster';
+export { createMemoryCluster, createMemoryLog, type MemoryCluster } from './memory/cluster';
 export { createMskTokenProvider } from './kafkajs/msk-iam';
 export { createTokenProvider } from './oauth';
 export { partitionOf } from './partitioner';
@@ -41,18 +41,23 @@ export type {
   LogProducer,
   AssignedPartition,
   Checkpoint,
+  Headers,
   LogRecord,
   OutRecord,
   Reading,
+  ReadRequest,
   RecordMark,
   RunningSubscription,
   RunningTasks,
+  Subscription,
   Task,
   TaskOutput,
+  TaskState,
+  TaskStatus,
   TopicMark,
   Topology,
 } from './port';
-export { recordBytes } from './record-size';
+export { aloneBytes, recordBytes } from './record-size';
 export { RefusedRecordsError } from './refused';
 export { deadLetterRecord, unreadable } from './records/dead-letter';
 export {
@@ -66,6 +71,7 @@ export {
 export { createFoldSpans, reportSent, reportStored } from './records/spans';
 export { printableRecord, readStateRecord } from './records/state-records';
 export { readVisitKey, readVisitRecord, visitKey } from './records/visit-records';
+export type { TaskHooks } from './runtime/backend';
 export { createDeferred } from './runtime/signal';
 export { digestOf } from './runtime/digest';
 export {

@@ -1,6 +1,6 @@
 /** Logging, metrics, health, the HTTP server, tracing, the orderly stop. */
 export { checkHttpPort, checkProcess, processFacts } from './process-doctor';
-export { collectProcessMetrics } from './exposition';
+export { collectProcessMetrics, renderMetrics } from './exposition';
 export { checkHealth, type CheckResult, type Checks, livenessOf } from './health';
 export { readBody } from './http-body';
 export { type Answer, type OpsHttp, type Route, type Routes, startOpsHttp } from './http';
@@ -16,6 +16,7 @@ export {
   type SinkDeadLetterReason,
   type SinkTable,
 } from './metrics';
+export type { MetricDefinition } from './metric-builder';
 export { mergedWith, type MetricValues, valuesOf } from './merged-metrics';
 export { createRateLimit } from './rate-limit';
 export { createScrubber } from './scrub';

@@ -4,8 +4,9 @@ export { checkStore, connectStore, explainStoreError, identifier, type ServerOpt
 export { checkClickHouse } from './clickhouse-doctor';
 export { offsetOf, type StoreRow, text, versionOf, type VisitRow } from './encode';
 export { claimEpoch } from './epochs';
-export { countErasable, findByAddress, noteErasures, sweepErasures, type Erasure } from './erasure';
+export { countErasable, ERASABLE_TABLES, findByAddress, noteErasures, sweepErasures, type Erasure } from './erasure';
 export { codeOf, describeRefusal, describeStoreError } from './errors';
+export { type Grant, grantText, SETUP_GRANTS, SINK_GRANTS } from './grants';
 export { type LiveKeys, readLiveKeys } from './live-keys';
 export { dropDatabase, migrate } from './migrations';
 export { createProgress, type Note, type Progress, VISITS } from './progress';

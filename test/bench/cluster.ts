@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import pino from 'pino';
-import { startKafka } from '../../src/embedded/kafka';
+import { startKafka } from '../../src/embedded';
 import { createKafkaAdmin, type KafkaConnection, topicDefinitions, topicNames, type TopicNames } from '../../src/log';
 
 export const PARTITIONS = 8;

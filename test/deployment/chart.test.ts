@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { packageRoot } from '../../src/common';
-import { SETTINGS, SETTING_KEYS } from '../../src/config/settings';
+import { SETTING_KEYS, SETTINGS } from '../../src/config';
 import { topicDefinitions, topicNames } from '../../src/log';
 import { CHART, chartReadme, chartSchema, chartSettings } from '../support/deployment/chart-files';
 import { configOfContainer, sampleSecret } from '../support/deployment/container-config';

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { packageRoot } from '../../src/common';
-import { freePorts } from '../../src/embedded/ports';
 import { ContainerEngine, type Container } from '../support/deployment/container-engine';
+import { freePorts } from '../support/network/free-ports';
 import { kafkaForTests, registryForTests } from '../support/services/services';
 
 // Three installations and a compilation for the two images, on a small and busy machine.

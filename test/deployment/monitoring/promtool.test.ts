@@ -1,8 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { createMetrics } from '../../../src/ops';
-import { collectProcessMetrics, renderMetrics } from '../../../src/ops/exposition';
+import { collectProcessMetrics, createMetrics, renderMetrics } from '../../../src/ops';
 import { ruleFiles } from '../../support/monitoring/monitoring';
 import { promtool } from '../../support/monitoring/prometheus';
 

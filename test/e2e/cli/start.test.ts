@@ -7,9 +7,15 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { TABLE_COLUMNS } from '../../../src/conversation';
-import { endsWithin, identify, isRunning, readIdentity, type ProcessIdentity } from '../../../src/embedded/identity';
 import type { Truth } from '../../../src/simulator';
 import { pathsBelow } from '../../support/files/folders';
+import {
+  endsWithin,
+  identify,
+  isRunning,
+  type ProcessIdentity,
+  readIdentity,
+} from '../../support/processes/process-identity';
 import { EndedError, until } from '../../support/processes/until';
 
 const BIN = join(__dirname, '..', '..', '..', 'bin', 'queuefold.js');

@@ -1,9 +1,9 @@
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { freePorts } from '../../../src/embedded/ports';
 import { serverForTests, type TestServer } from '../../support/clickhouse/clickhouse-server';
 import { receiveSpans, type SpanReceiver } from '../../support/monitoring/span-receiver';
+import { freePorts } from '../../support/network/free-ports';
 import { startQueuefold, type Environment } from '../../support/processes/pipeline-processes';
 import { until } from '../../support/processes/until';
 import { ownKafkaForTests, registryForTests } from '../../support/services/services';

@@ -2,11 +2,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { bearing, rememberClickHouse } from '../../../src/embedded';
-import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../../src/embedded/clickhouse';
-import { serveClickHouseHttp, type ClickHouseHttp } from '../../../src/embedded/clickhouse-http';
-import { connectStore, type Store } from '../../../src/store/client';
-import { migrate } from '../../../src/store/migrations';
+import {
+  bearing,
+  type ClickHouseHttp,
+  type EmbeddedClickHouse,
+  openEmbeddedClickHouse,
+  rememberClickHouse,
+  serveClickHouseHttp,
+} from '../../../src/embedded';
+import { connectStore, migrate, type Store } from '../../../src/store';
 import { serverForTests, type TestServer } from '../../support/clickhouse/clickhouse-server';
 import { queryWith, type Query } from '../../support/clickhouse/query';
 import { upsert, writerInto } from '../../support/clickhouse/store-rows';

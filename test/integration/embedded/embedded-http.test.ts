@@ -10,8 +10,7 @@ import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickh
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../../src/embedded/clickhouse';
 import { serveClickHouseHttp, type ClickHouseHttp } from '../../../src/embedded/clickhouse-http';
-import { connectStore } from '../../../src/store/client';
-import { migrate } from '../../../src/store/migrations';
+import { connectStore, migrate } from '../../../src/store';
 import { clickHouseProcess } from '../../support/clickhouse/clickhouse-process';
 import { upsert, writerInto } from '../../support/clickhouse/store-rows';
 

@@ -7,8 +7,7 @@ import { bearing } from '../../../src/embedded';
 import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../../src/embedded/clickhouse';
 import { allowedInStatements } from '../../../src/embedded/clickhouse-allowed';
 import { serveClickHouseHttp, type ClickHouseHttp } from '../../../src/embedded/clickhouse-http';
-import { connectStore, type Store } from '../../../src/store/client';
-import { migrate } from '../../../src/store/migrations';
+import { connectStore, migrate, type Store } from '../../../src/store';
 
 const TOKEN = 'a-token';
 const SECRET = 'the canary file';

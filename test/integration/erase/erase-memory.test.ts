@@ -4,8 +4,15 @@ import { DEFAULT_INPUT_LIMITS } from '../../../src/conversation';
 import { erase, findErasable } from '../../../src/erase';
 import { startFoldRole } from '../../../src/fold';
 import { createIngest } from '../../../src/ingest';
-import { createEventCodec, createLocalSchemas, type Log, type LogRecord, topicNames } from '../../../src/log';
-import { createMemoryCluster, type MemoryCluster } from '../../../src/log/memory/cluster';
+import {
+  createEventCodec,
+  createLocalSchemas,
+  createMemoryCluster,
+  type Log,
+  type LogRecord,
+  type MemoryCluster,
+  topicNames,
+} from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { startSinkRole } from '../../../src/sink';
 import { countErasable } from '../../../src/store';

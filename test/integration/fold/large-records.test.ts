@@ -11,10 +11,10 @@ import {
   type Log,
   type LogRecord,
   type RunningTasks,
+  type TaskHooks,
   topicDefinitions,
   topicNames,
 } from '../../../src/log';
-import type { TaskHooks } from '../../../src/log/runtime/backend';
 import { createMetrics } from '../../../src/ops';
 import { QUIET } from '../../support/clickhouse/store-rows';
 import { acd, at, call, connected, email } from '../../support/conversation/conversation-builders';

@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { readLine } from '../../../src/conversation';
-import { fold } from '../../../src/conversation/fold';
-import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/folded';
+import { DEFAULT_FOLD_SETTINGS, fold, readLine } from '../../../src/conversation';
 import { createStage, topicOf, until } from './support';
 
 const stage = createStage();

@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { startBridgeRole } from '../../../src/bridge';
-import { followLiveRows } from '../../../src/bridge/live-rows';
+import { followLiveRows, startBridgeRole } from '../../../src/bridge';
 import { loadConfig } from '../../../src/config';
 import { printableRow, printableVisit, STATE_COLUMNS, VISIT_COLUMNS } from '../../../src/conversation';
 import { startFoldRole } from '../../../src/fold';

@@ -1,8 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Log, type OutRecord, saysErased, ERASED_TYPE } from '../../../src/log';
 import type { RunningSink } from '../../../src/sink/sink';
-import type { Store } from '../../../src/store';
-import { countErasable, ERASABLE_TABLES, findByAddress, sweepErasures } from '../../../src/store/erasure';
+import { countErasable, ERASABLE_TABLES, findByAddress, type Store, sweepErasures } from '../../../src/store';
 import { aStateTopic, decodeJson, STATE_TOPIC, startTestSink, tableOf, until } from '../../support/clickhouse/sink';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
 

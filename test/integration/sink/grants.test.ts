@@ -5,12 +5,18 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { pino } from 'pino';
 import { createMetrics } from '../../../src/ops';
 import { cleanUp } from '../../../src/sink/cleanup';
-import { checkClickHouse } from '../../../src/store/clickhouse-doctor';
-import { connectStore, type Store } from '../../../src/store/client';
-import { claimEpoch } from '../../../src/store/epochs';
-import { grantText, SETUP_GRANTS, SINK_GRANTS, type Grant } from '../../../src/store/grants';
-import { migrate } from '../../../src/store/migrations';
-import { createProgress } from '../../../src/store/progress';
+import {
+  checkClickHouse,
+  claimEpoch,
+  connectStore,
+  createProgress,
+  type Grant,
+  grantText,
+  migrate,
+  SETUP_GRANTS,
+  SINK_GRANTS,
+  type Store,
+} from '../../../src/store';
 import { clickHouseProcess, type ClickHouseProcess } from '../../support/clickhouse/clickhouse-process';
 
 const DATABASE = 'granted';

@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Name, nameKey } from '../../../src/common';
-import type { Log } from '../../../src/log';
-import { createMemoryCluster, type MemoryCluster } from '../../../src/log/memory/cluster';
+import { createMemoryCluster, type Log, type MemoryCluster } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { followNames, type NamesCodec, type NamesOptions } from '../../../src/sink/names-table';
 import { compacted, until } from '../../support/clickhouse/sink';

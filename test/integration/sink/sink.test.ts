@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { createMemoryCluster, type MemoryCluster } from '../../../src/log/memory/cluster';
-import type { Log, LogRecord, Subscription } from '../../../src/log/port';
+import { createMemoryCluster, type Log, type LogRecord, type MemoryCluster, type Subscription } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import type { SinkOptions } from '../../../src/sink/options';
 import type { RunningSink } from '../../../src/sink/sink';

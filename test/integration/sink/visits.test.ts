@@ -3,15 +3,16 @@ import { loadConfig } from '../../../src/config';
 import { printableVisit, type QueueVisit } from '../../../src/conversation';
 import {
   createLocalSchemas,
+  createMemoryCluster,
   createRowCodec,
   createVisitCodec,
   ERASED_TYPE,
+  ERASED_VISIT_TYPE,
   type Log,
+  type MemoryCluster,
   topicNames,
+  visitKey,
 } from '../../../src/log';
-import { createMemoryCluster, type MemoryCluster } from '../../../src/log/memory/cluster';
-import { ERASED_VISIT_TYPE } from '../../../src/log/records/headers';
-import { visitKey } from '../../../src/log/records/visit-records';
 import { createMetrics } from '../../../src/ops';
 import { rebuild, startSinkRole, type RunningSinkRole } from '../../../src/sink';
 import { followVisits } from '../../../src/sink/visit-sink';

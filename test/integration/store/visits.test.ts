@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { printableVisit, type QueueVisit } from '../../../src/conversation';
-import { visitKey } from '../../../src/log/records/visit-records';
+import { visitKey } from '../../../src/log';
 import type { VisitRow } from '../../../src/store/encode';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
 import { aVisit, NOON, putVisits, visitRow } from '../../support/clickhouse/store-rows';

@@ -10,20 +10,21 @@ import {
 import { startFold } from '../../../src/fold';
 import { createFoldTask } from '../../../src/fold/task';
 import {
+  type AvroSchema,
   createChangelogCodec,
   createEventReader,
+  createMemoryCluster,
   createRowCodec,
-  type AvroSchema,
   loadSchema,
   type Log,
+  type MemoryCluster,
   type RunningTasks,
   type SchemaSource,
   topicNames,
+  valueSubject,
 } from '../../../src/log';
 import { typeOf } from '../../../src/log/codec/schemas';
 import { createValueCodec } from '../../../src/log/codec/value-codec';
-import { createMemoryCluster, type MemoryCluster } from '../../../src/log/memory/cluster';
-import { valueSubject } from '../../../src/log/topics';
 import { createMetrics } from '../../../src/ops';
 import { type RunningSinkRole, startSinkRole } from '../../../src/sink';
 import { until } from '../../support/clickhouse/sink';

@@ -1,5 +1,4 @@
-import { type Log, type LogRecord } from '../../../src/log';
-import { createMemoryCluster, type MemoryCluster } from '../../../src/log/memory/cluster';
+import { createMemoryCluster, type Log, type LogRecord, type MemoryCluster } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import type { DecodedRecord, SinkOptions } from '../../../src/sink/options';
 import { createSink, type RunningSink } from '../../../src/sink/sink';

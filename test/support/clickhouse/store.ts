@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../../src/embedded/clickhouse';
+import { type EmbeddedClickHouse, openEmbeddedClickHouse } from '../../../src/embedded';
 import { connectStore, identifier, migrate, type Store } from '../../../src/store';
 import { namedServer, newDatabaseName } from './clickhouse-server';
 

@@ -3,10 +3,10 @@ import {
   createPartitionFold,
   DEFAULT_FOLD_SETTINGS,
   DEFAULT_LIMITS,
+  normaliseConversation,
   type QueueVisit,
   type StateRecord,
 } from '../../../src/conversation';
-import { normaliseConversation } from '../../../src/conversation/normalise';
 import { generateEvents, type GeneratorOptions, type TruthRow, type TruthVisit } from '../../../src/simulator';
 
 /** What the simulator knows of a conversation from an instant on; null: it deserves no row. */

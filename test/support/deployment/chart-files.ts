@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMap, parseDocument, stringify, type Pair, type Scalar, type YAMLMap } from 'yaml';
 import { packageRoot } from '../../../src/common';
-import { url } from '../../../src/config/kinds';
-import { SETTINGS, SETTING_KEYS, type SettingKey } from '../../../src/config/settings';
+import { SETTING_KEYS, type SettingKey, SETTINGS, url } from '../../../src/config';
 import { topicDefinitions, topicNames } from '../../../src/log';
 
 /** What of helm/queuefold follows from the program and from values.yaml: `npm run chart` writes it, a test compares it. */

@@ -1,7 +1,14 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, loadConfig, type RequiredGroups, requireGroups } from '../../../src/config';
-import { SETTINGS, SETTING_KEYS, type SettingKey } from '../../../src/config/settings';
+import {
+  type Config,
+  loadConfig,
+  type RequiredGroups,
+  requireGroups,
+  SETTING_KEYS,
+  type SettingKey,
+  SETTINGS,
+} from '../../../src/config';
 
 /** What a process reads from its environment and is no setting. */
 const OF_THE_PROCESS = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS'];

@@ -1,6 +1,8 @@
 import { pino } from 'pino';
 import { createClient, kafkajs, PATIENT } from '../../../src/log/kafkajs/client';
 
+export { kafkajs };
+
 /** What tests do to a cluster from outside of the log. */
 export async function createStockAdmin(brokers: readonly string[]) {
   const logger = pino({ enabled: false });

@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts } from '../../../src/embedded/ports';
 import { createAuthority, type Authority, type CertificateWishes } from '../network/certificates';
+import { freePorts } from '../network/free-ports';
 import { startTokenEndpoint, type TokenEndpoint } from '../network/token-endpoint';
 import { ownKafkaForTests } from '../services/services';
 

@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe } from '@jest/globals';
-import type { Log, LogRecord, Task, Topology } from '../../../src/log';
-import type { TaskHooks } from '../../../src/log/runtime/backend';
+import type { Log, LogRecord, Task, TaskHooks, Topology } from '../../../src/log';
 import { describeLosses } from './losses';
 import { describeReading } from './reading';
 import { describeSubscriptions } from './subscriptions';

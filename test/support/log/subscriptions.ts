@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { OperatorError } from '../../../src/common';
-import { createDeferred } from '../../../src/log';
-import type { AssignedPartition, Log, Subscription } from '../../../src/log/port';
+import { type AssignedPartition, createDeferred, type Log, type Subscription } from '../../../src/log';
 import { eventually, type OpenScene } from './log-conformance';
 
 /** A subscriber that remembers what happened to it. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Task, TaskState } from '../../../src/log/port';
+import type { Task, TaskState } from '../../../src/log';
 import { createGate, eventually, type OpenScene } from './log-conformance';
 import { createSumTask } from './sum-task';
 

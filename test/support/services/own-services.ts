@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../../../src/common';
-import type { EmbeddedKafka } from '../../../src/embedded/kafka';
-import type { EmbeddedRegistry } from '../../../src/embedded/registry';
+import type { EmbeddedKafka, EmbeddedRegistry } from '../../../src/embedded';
 import type { Environment } from '../processes/role-process';
 import { ownKafkaForTests, ownRegistryForTests } from './services';
 

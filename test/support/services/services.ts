@@ -1,8 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startKafka, type EmbeddedKafka, type KafkaOptions } from '../../../src/embedded/kafka';
-import { startRegistry, type EmbeddedRegistry, type RegistryOptions } from '../../../src/embedded/registry';
+import {
+  type EmbeddedKafka,
+  type EmbeddedRegistry,
+  type KafkaOptions,
+  type RegistryOptions,
+  startKafka,
+  startRegistry,
+} from '../../../src/embedded';
 import { SERVICES_URL, SHORT_LIVED_JVM } from './services-host';
 
 /**

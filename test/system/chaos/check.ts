@@ -1,6 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import { printableVisit, type QueueVisit, VISIT_TIMES } from '../../../src/conversation';
-import { printableRow, TABLE_COLUMNS, TIME_COLUMNS } from '../../../src/conversation/row';
+import {
+  printableRow,
+  printableVisit,
+  type QueueVisit,
+  TABLE_COLUMNS,
+  TIME_COLUMNS,
+  VISIT_TIMES,
+} from '../../../src/conversation';
 import {
   createRowCodec,
   createVisitCodec,

@@ -1,8 +1,15 @@
 import { loadConfig } from '../../../src/config';
 import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation';
 import { createFoldTask } from '../../../src/fold/task';
-import { createChangelogCodec, createEventReader, createRowCodec, createVisitCodec } from '../../../src/log';
-import type { Headers, Log, LogRecord } from '../../../src/log/port';
+import {
+  createChangelogCodec,
+  createEventReader,
+  createRowCodec,
+  createVisitCodec,
+  type Headers,
+  type Log,
+  type LogRecord,
+} from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { type Connected, foldSettingsOf } from '../../../src/wiring';
 import type { Environment } from '../../support/processes/role-process';

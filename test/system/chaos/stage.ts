@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { EmbeddedKafka } from '../../../src/embedded/kafka';
+import type { EmbeddedKafka } from '../../../src/embedded';
 import { type Simulator, startSimulator } from '../../../src/simulator';
 import { clickHouseProcess } from '../../support/clickhouse/clickhouse-process';
 import { createRole, type Environment, type Role } from '../../support/processes/role-process';

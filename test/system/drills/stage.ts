@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import type { EmbeddedKafka } from '../../../src/embedded/kafka';
-import { freePorts } from '../../../src/embedded/ports';
-import type { EmbeddedRegistry } from '../../../src/embedded/registry';
+import type { EmbeddedKafka, EmbeddedRegistry } from '../../../src/embedded';
 import { type Simulator, startSimulator } from '../../../src/simulator';
 import { clickHouseProcess } from '../../support/clickhouse/clickhouse-process';
 import { createAuthority, type Certificate } from '../../support/network/certificates';
 import { startConnectProxy } from '../../support/network/connect-proxy';
+import { freePorts } from '../../support/network/free-ports';
 import { startGate, type Gate } from '../../support/network/gate';
 import { startHttpsFront, type HttpsFront } from '../../support/network/http-front';
 import { createRole, type Role } from '../../support/processes/role-process';

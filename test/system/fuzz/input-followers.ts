@@ -1,5 +1,4 @@
-import type { LogRecord } from '../../../src/log';
-import { aloneBytes } from '../../../src/log/record-size';
+import { aloneBytes, type LogRecord } from '../../../src/log';
 
 export interface DeadLetters {
   see(record: LogRecord): void;

@@ -6,13 +6,13 @@ import { createIngest } from '../../../src/ingest';
 import {
   createEventCodec,
   createLocalSchemas,
+  createMemoryCluster,
   createRowCodec,
   type Log,
   type LogRecord,
   type RunningSubscription,
   topicNames,
 } from '../../../src/log';
-import { createMemoryCluster } from '../../../src/log/memory/cluster';
 import { createMetrics } from '../../../src/ops';
 import { startSinkRole } from '../../../src/sink';
 import { storeForTests } from '../../support/clickhouse/store';

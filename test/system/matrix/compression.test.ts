@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { kafkajs } from '../../../src/log/kafkajs/client';
-import { topicNames } from '../../../src/log/topics';
+import { topicNames } from '../../../src/log';
 import { serverForTests, type TestServer } from '../../support/clickhouse/clickhouse-server';
-import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { createStockAdmin, kafkajs } from '../../support/kafka/kafka-admin';
 import { startQueuefold, type Environment } from '../../support/processes/pipeline-processes';
 import { until } from '../../support/processes/until';
 import { ownKafkaForTests, registryForTests } from '../../support/services/services';

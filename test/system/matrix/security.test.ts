@@ -5,8 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { checkKafka, createKafkaLog, type KafkaConnection, topicDefinitions, topicNames } from '../../../src/log';
-import { ACL_ROLES, aclsOf, type Acl, type AclRole } from '../../../src/log/acls';
+import {
+  type Acl,
+  ACL_ROLES,
+  type AclRole,
+  aclsOf,
+  checkKafka,
+  createKafkaLog,
+  type KafkaConnection,
+  topicDefinitions,
+  topicNames,
+} from '../../../src/log';
 import { type Simulator, startSimulator } from '../../../src/simulator';
 import { clickHouseProcess, type ClickHouseProcess } from '../../support/clickhouse/clickhouse-process';
 import { aConversation } from '../../support/conversation/conversation-builders';

@@ -1,6 +1,6 @@
 import { startBridgeRole } from '../../../src/bridge';
 import { loadConfig } from '../../../src/config';
-import { DEFAULT_TIMINGS } from '../../../src/genesys/timings';
+import { DEFAULT_TIMINGS } from '../../../src/genesys';
 import { checkHealth, createLogging, createMetrics } from '../../../src/ops';
 import { connectKafka } from '../../../src/wiring';
 import { SOAK_RECONCILIATION, type SoakTimings } from './timings';

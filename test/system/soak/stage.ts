@@ -1,7 +1,7 @@
 import { pino } from 'pino';
-import { followLiveRows, type LiveRows } from '../../../src/bridge/live-rows';
+import { followLiveRows, type LiveRows } from '../../../src/bridge';
 import { loadConfig } from '../../../src/config';
-import type { EmbeddedKafka } from '../../../src/embedded/kafka';
+import type { EmbeddedKafka } from '../../../src/embedded';
 import { createRowReader } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { type Simulator, startSimulator } from '../../../src/simulator';

@@ -1,4 +1,4 @@
-import { DEFAULT_RECONCILIATION, type ReconciliationTimings } from '../../../src/genesys/reconciliation-options';
+import { DEFAULT_RECONCILIATION, type ReconciliationTimings } from '../../../src/genesys';
 
 /** What a test of the soak may set, in the organisation's time. */
 export type SoakTimings = Pick<ReconciliationTimings, 'compareEveryMs' | 'againAfterMs'>;

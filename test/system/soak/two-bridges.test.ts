@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { DEFAULT_RECONCILIATION } from '../../../src/genesys/reconciliation-options';
+import { DEFAULT_RECONCILIATION } from '../../../src/genesys';
 import { createRandom } from '../../support/processes/random';
 import { until } from '../../support/processes/until';
 import { createDifferences } from './differences';

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { createKafkaLog } from '../../../src/log/kafkajs/log';
-import type { Log, LogRecord } from '../../../src/log/port';
+import { createKafkaLog, type Log, type LogRecord } from '../../../src/log';
 import { type KafkaCluster, startKafkaCluster } from '../../support/kafka/cluster';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { createSumTask } from '../../support/log/sum-task';

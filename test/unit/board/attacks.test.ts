@@ -3,7 +3,7 @@ import { request, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { UsageError } from '../../../src/common';
-import { createDeferred } from '../../../src/log/runtime/signal';
+import { createDeferred } from '../../../src/log';
 import { boardForTests, type BoardForTests, type BoardForTestsOptions } from '../../support/board/board';
 import { until } from '../../support/processes/until';
 

@@ -2,9 +2,14 @@ import { afterEach, expect, jest, test } from '@jest/globals';
 import { Picture } from '../../../src/board/picture';
 import { followTables, NameTable, type Tables } from '../../../src/board/tables';
 import type { QueueVisit } from '../../../src/conversation';
-import { createLocalSchemas, createVisitCodec, topicNames, visitKey } from '../../../src/log';
-import { createMemoryCluster } from '../../../src/log/memory/cluster';
-import type { ReadRequest } from '../../../src/log/port';
+import {
+  createLocalSchemas,
+  createMemoryCluster,
+  createVisitCodec,
+  type ReadRequest,
+  topicNames,
+  visitKey,
+} from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { aVisit, QUIET } from '../../support/clickhouse/store-rows';
 import { until } from '../../support/processes/until';

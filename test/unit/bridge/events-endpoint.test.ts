@@ -5,8 +5,7 @@ import { createEventsEndpoint, type EventsEndpointOptions } from '../../../src/b
 import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
 import { createIngest, type Ingest, type Ingested } from '../../../src/ingest';
 import { createEventCodec, createLocalSchemas, topicNames } from '../../../src/log';
-import { createMetrics } from '../../../src/ops';
-import { startOpsHttp, type OpsHttp } from '../../../src/ops/http';
+import { createMetrics, type OpsHttp, startOpsHttp } from '../../../src/ops';
 import { aConversation, type Wire } from '../../support/conversation/conversation-builders';
 
 const SECRET = 'a secret of this test';

@@ -2,8 +2,14 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { followLiveRows, type LiveRowsOptions, type RowBack } from '../../../src/bridge/live-rows';
 import type { QueueConversation } from '../../../src/conversation';
-import { createLocalSchemas, createRowCodec, createRowReader, type Log, topicNames } from '../../../src/log';
-import { createMemoryCluster } from '../../../src/log/memory/cluster';
+import {
+  createLocalSchemas,
+  createMemoryCluster,
+  createRowCodec,
+  createRowReader,
+  type Log,
+  topicNames,
+} from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { aRow } from '../../support/clickhouse/store-rows';
 

@@ -3,8 +3,14 @@ import { FollowedRows, type FollowOptions } from '../../../src/client/followed-r
 import { toConversation } from '../../../src/client/rows';
 import type { QueueConversation as Row, RecordProblem } from '../../../src/client/types';
 import type { QueueConversation } from '../../../src/conversation';
-import { createLocalSchemas, createRowCodec, createRowReader, type Log, topicNames } from '../../../src/log';
-import { createMemoryCluster } from '../../../src/log/memory/cluster';
+import {
+  createLocalSchemas,
+  createMemoryCluster,
+  createRowCodec,
+  createRowReader,
+  type Log,
+  topicNames,
+} from '../../../src/log';
 import { aRow, QUIET } from '../../support/clickhouse/store-rows';
 
 const topics = topicNames('client');

@@ -2,7 +2,6 @@ import { describe, expect, test } from '@jest/globals';
 import { openQueueTable, openVisits, type VisitsOptions } from '../../../src/client';
 import { inOptions, loggerFor } from '../../../src/client/options';
 import { AwayError, UsageError } from '../../../src/common';
-import { REGISTRY_CREDENTIALS } from '../../../src/log/codec/registry';
 
 const RIGHT = { brokers: ['127.0.0.1:1'], registry: 'http://127.0.0.1:1' };
 const PEM = '-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n';
@@ -64,7 +63,7 @@ describe('options of the client', () => {
       'registry: no. Set registry.tls.ca, or registry.tls.cert.',
     ],
     [
-      `SCHEMA_REGISTRY_URL: no. Check ${REGISTRY_CREDENTIALS}.`,
+      'SCHEMA_REGISTRY_URL: no. Check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD (with SCHEMA_REGISTRY_OAUTH_TOKEN_URL those of the client), or SCHEMA_REGISTRY_TOKEN.',
       'registry: no. Check registry.username and registry.password, or registry.token.',
     ],
     ['Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME.', 'Check sasl.mechanism, sasl.username.'],

@@ -2,9 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
-import { topicNames } from '../../../src/log';
-import { ACL_ROLES, aclFlags, aclsOf } from '../../../src/log/acls';
-import { grantText, SETUP_GRANTS, SINK_GRANTS, type Grant } from '../../../src/store/grants';
+import { ACL_ROLES, aclFlags, aclsOf, topicNames } from '../../../src/log';
+import { type Grant, grantText, SETUP_GRANTS, SINK_GRANTS } from '../../../src/store';
 
 test('the ACLs to copy are those of the code, which the tests run with: no more, no less', () => {
   const text = readFileSync(join(packageRoot(), 'docs', 'how-to', 'secure.md'), 'utf8');

@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
-import { createMetrics } from '../../../src/ops';
-import type { MetricDefinition } from '../../../src/ops/metric-builder';
+import { createMetrics, type MetricDefinition } from '../../../src/ops';
 import { dashboards, groupingsOf, rules, selectorsOf, type Selector } from '../../support/monitoring/monitoring';
 
 const root = packageRoot();

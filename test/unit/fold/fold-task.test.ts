@@ -13,6 +13,7 @@ import {
 import { fitsInto } from '../../../src/fold/record-limit';
 import { createFoldTask, type FoldTaskOptions } from '../../../src/fold/task';
 import {
+  aloneBytes,
   createChangelogCodec,
   createEventCodec,
   createEventReader,
@@ -28,7 +29,6 @@ import {
   topicNames,
   type ValueCodec,
 } from '../../../src/log';
-import { aloneBytes } from '../../../src/log/record-size';
 import { createMetrics } from '../../../src/ops';
 import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation/conversation-arbitraries';
 import { aConversation, ms } from '../../support/conversation/conversation-builders';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { pino } from 'pino';
 import { watchTasks } from '../../../src/fold/task-watch';
-import type { TaskState, TaskStatus } from '../../../src/log/port';
+import type { TaskState, TaskStatus } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 
 const NOON = Date.parse('2026-03-02T12:00:00Z');

@@ -24,12 +24,27 @@ const PAST_A_FACE: readonly Import[] = [
   ['src/cli/replay.ts', '../replay/replay'],
   ['src/log/runtime/tasks.ts', '../../common/errors'],
 ];
+const FROM_ANOTHERS_TEST: readonly Import[] = [
+  ['test/unit/fold/fold-task.test.ts', '../../../src/log/port'],
+  ['test/integration/store/writer.test.ts', '../../../src/sink/sink'],
+  ['test/e2e/replay/replay.test.ts', '../../../src/cli/program'],
+  ['test/e2e/personal-data.test.ts', '../../src/log/port'],
+  ['test/system/soak/stage.ts', '../../../src/log/port'],
+  ['test/deployment/chart.test.ts', '../../src/config/settings'],
+  ['test/support/kafka/cluster.ts', '../../../src/store/client'],
+  ['test/bench/visits.ts', '../../src/cli/program'],
+];
 const ALLOWED: readonly Import[] = [
   ['src/log/runtime/tasks.ts', '../../common'],
   ['src/log/runtime/tasks.ts', '../port'],
   ['src/fold/start.ts', '../conversation'],
   ['src/bridge/role.ts', '../genesys'],
   ['src/replay/replay.ts', '../fold'],
+  ['test/unit/fold/fold-task.test.ts', '../../../src/fold/task'],
+  ['test/unit/fold/fold-task.test.ts', '../../../src/log'],
+  ['test/integration/store/writer.test.ts', '../../../src/store/writer'],
+  ['test/system/soak/stage.ts', '../../../src/bridge'],
+  ['test/support/kafka/cluster.ts', '../../../src/embedded/java'],
 ];
 
 /** In a process of its own: ESLint imports its configuration, which jest's modules cannot. */
@@ -52,14 +67,15 @@ const SCRIPT = `
   void work();
 `;
 
-test('the linter refuses an import against the layers and one past a face, and no other', async () => {
+test('the linter refuses an import against the layers and one past a face, from tests too, and no other', async () => {
   const cwd = join(__dirname, '..', '..', '..');
-  const args = ['-e', SCRIPT, JSON.stringify([...TO_THE_RIGHT, ...PAST_A_FACE, ...ALLOWED])];
+  const args = ['-e', SCRIPT, JSON.stringify([...TO_THE_RIGHT, ...PAST_A_FACE, ...FROM_ANOTHERS_TEST, ...ALLOWED])];
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd });
   const complaints = JSON.parse(stdout) as string[][];
   expect(complaints).toEqual([
     ...TO_THE_RIGHT.map(([file]) => [expect.stringContaining(`${file.split('/', 2).join('/')}/ may import only`)]),
     ...PAST_A_FACE.map(() => [expect.stringContaining('is its index.ts')]),
+    ...FROM_ANOTHERS_TEST.map(() => [expect.stringContaining('reach behind its face')]),
     ...ALLOWED.map(() => []),
   ]);
 });

@@ -8,7 +8,7 @@ import {
   DEFAULT_INPUT_LIMITS,
   DEFAULT_LIMITS,
 } from '../../../src/conversation';
-import { createIngest, type IngestOptions } from '../../../src/ingest/ingest';
+import { createIngest, type IngestOptions } from '../../../src/ingest';
 import { createEventCodec, createLocalSchemas, topicNames, type ValueCodec } from '../../../src/log';
 import { recordMinimised, recordRaw, type RecordFrame } from '../../../src/record/recording-line';
 import { generateEvents } from '../../../src/simulator';

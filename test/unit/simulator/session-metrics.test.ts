@@ -1,9 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { type ConversationState, type QueueVisit } from '../../../src/conversation';
-import { fold } from '../../../src/conversation/fold';
-import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/folded';
-import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
-import { normaliseConversation } from '../../../src/conversation/normalise';
+import {
+  type ConversationState,
+  DEFAULT_FOLD_SETTINGS,
+  DEFAULT_LIMITS,
+  fold,
+  normaliseConversation,
+  type QueueVisit,
+} from '../../../src/conversation';
 import { createOrganisation } from '../../../src/simulator/organisation';
 import { renderDetails } from '../../../src/simulator/render-details';
 

@@ -2,15 +2,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import {
   type ConversationState,
+  DEFAULT_FOLD_SETTINGS,
+  DEFAULT_LIMITS,
+  fold,
+  normaliseConversation,
   printableRow,
   printableVisit,
   type QueueConversation,
   STATE_COLUMNS,
 } from '../../../src/conversation';
-import { fold } from '../../../src/conversation/fold';
-import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/folded';
-import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
-import { normaliseConversation } from '../../../src/conversation/normalise';
 import { type Behaviour, BEHAVIOURS, generateEvents, type EventStream, type TruthRow } from '../../../src/simulator';
 import { createOrganisation } from '../../../src/simulator/organisation';
 import { type TruthVisit } from '../../../src/simulator/visit-truth';

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { runTypeScript } from '../../../support/processes/run-typescript';
+import { runTypeScript } from '../../support/processes/run-typescript';
 
 /** What of OpenTelemetry a process has loaded that starts tracing as the roles do. */
 async function loadedWith(...endpoint: readonly string[]): Promise<readonly string[]> {
-  const { firstLine } = runTypeScript(join(__dirname, 'loading.ts'), endpoint);
+  const { firstLine } = runTypeScript(join(__dirname, 'tracing-loading.ts'), endpoint);
   return JSON.parse(await firstLine) as readonly string[];
 }
 

@@ -1,10 +1,8 @@
-import { loadConfig } from '../../../../src/config';
-import { createLogging } from '../../../../src/ops/logging';
-import { createMetrics } from '../../../../src/ops/metrics';
-import { startTracing } from '../../../../src/ops/tracing/otlp';
-import '../../../../src/cli/role';
-import '../../../../src/cli/start';
-import '../../../../src/cli/bridge';
+import { loadConfig } from '../../../src/config';
+import { createLogging, createMetrics, startTracing } from '../../../src/ops';
+import '../../../src/cli/role';
+import '../../../src/cli/start';
+import '../../../src/cli/bridge';
 
 /** Starts tracing, with the endpoint of the command line if there is one, and prints the OpenTelemetry packages that are loaded. */
 async function main(endpoint: string | undefined): Promise<void> {
