@@ -6,7 +6,7 @@ import { measureBridge } from './bridge';
 import { startCluster, type BenchCluster } from './cluster';
 import { measureCompression, type CompressionFigures } from './compression';
 import { measureConsume } from './consume';
-import { measureFold } from './fold';
+import { measureFold, startEagerFold } from './fold';
 import { type IntervalFigures, measureIntervals } from './intervals';
 import { measureLatency } from './latency';
 import { loadEvents, type Loaded } from './load';
@@ -15,6 +15,8 @@ import { measureRestore } from './restore';
 import { measureSink, type SinkFigures } from './sink';
 import { measureStore } from './store';
 import type { StoreFigures } from './store-process';
+import { measureStreams, type StreamsFigures } from './streams';
+import { canBuildStreams } from './streams-program';
 import { measureVisitCost, type VisitCost } from './visits';
 
 const LATENCY_EVENTS = 35_000;
@@ -30,7 +32,7 @@ const { values: flags } = parseArgs({
     history: { type: 'string', default: '1000000' },
     /** Days of half a million visits each, for `queue_intervals`. */
     days: { type: 'string', default: '90' },
-    /** `visits`, `intervals`, `board`, `sink`, `store` or `compression`: these figures alone, as JSON. */
+    /** `visits`, `intervals`, `board`, `sink`, `store`, `streams` or `compression`: these figures alone, as JSON. */
     only: { type: 'string' },
     json: { type: 'boolean', default: false },
     /** A folder for CPU profiles of the bridge, the fold and the sink. */
@@ -88,7 +90,12 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
     foldOne,
     visits: { ...visitCost, kafkaBytes },
     foldTwo: await step('fold, two processes', () => measureFold(cluster, two, 2, profile)),
-    latency: await step('latency', () => measureLatency(cluster, late, loaded.first)),
+    latency: await step('latency', () =>
+      measureLatency(cluster, late, loaded.first, () => startEagerFold(cluster, late)),
+    ),
+    streams: canBuildStreams()
+      ? await step('Kafka Streams', () => measureStreams(cluster, one, loaded, Number(flags.restore), say))
+      : null,
     restore: await step('restore', () => measureRestore(cluster, restored, loaded.states, Number(flags.restore))),
     sink: await step('sink', () => measureSink(cluster, one, profile)),
     store: await step('store', () => measureStore(cluster, stored, storeSizes)),
@@ -102,7 +109,7 @@ function intervals(): Promise<IntervalFigures> {
   return measureIntervals({ days: Number(flags.days), visitsADay: 500_000, onProgress: say });
 }
 
-type Part = SinkFigures | StoreFigures | readonly CompressionFigures[];
+type Part = SinkFigures | StoreFigures | StreamsFigures | readonly CompressionFigures[];
 
 async function measureOnly(cluster: BenchCluster, only: string): Promise<Part> {
   if (only === 'compression') {
@@ -110,10 +117,13 @@ async function measureOnly(cluster: BenchCluster, only: string): Promise<Part> {
   }
   const topics = await cluster.createTopics(only);
   if (only === 'store') return measureStore(cluster, topics, storeSizes);
-  if (only !== 'sink')
-    throw new Error(`--only ${only}: no such part; known are visits, intervals, board, sink, store and compression`);
+  if (only !== 'sink' && only !== 'streams')
+    throw new Error(
+      `--only ${only}: no such part; known are visits, intervals, board, sink, store, streams and compression`,
+    );
   const profile = flags.profile ?? null;
-  await load(cluster, topics);
+  const loaded = await load(cluster, topics);
+  if (only === 'streams') return measureStreams(cluster, topics, loaded, Number(flags.restore), say);
   await measureFold(cluster, topics, 1, null);
   return measureSink(cluster, topics, profile);
 }

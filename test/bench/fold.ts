@@ -25,6 +25,12 @@ export function startFoldProcess(
   return startChild(join(__dirname, 'fold-process.js'), args, profile);
 }
 
+/** One that reads as soon as it is ready. */
+export function startEagerFold(cluster: BenchCluster, topics: TopicNames) {
+  const child = startFoldProcess(cluster, topics);
+  return { ready: child.next('ready').then(() => child.tell('go')), end: () => child.end() };
+}
+
 /** Folds the whole events topic; from the first commit to the last, when the group was complete before. */
 export async function measureFold(
   cluster: BenchCluster,

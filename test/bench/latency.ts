@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createKafkaLog, type OutRecord, partitionOf, type TopicNames } from '../../src/log';
 import { PARTITIONS, type BenchCluster } from './cluster';
-import { startFoldProcess } from './fold';
+import type { Program } from './programs';
 
 export interface LatencyResult {
   readonly p50Ms: number;
@@ -17,21 +17,21 @@ const WARM_UP_EVENTS = 15_000;
 const SETTLE_MS = 2_000;
 
 /**
- * From the call of `send` to the record of the state topic in the hands of a read_committed reader, one fold process
+ * From the call of `send` to the record of the state topic in the hands of a read_committed reader, one process
  * between. Events that lead to no record have no latency.
  */
 export async function measureLatency(
   cluster: BenchCluster,
   topics: TopicNames,
   events: readonly OutRecord[],
+  start: () => Pick<Program, 'ready' | 'end'>,
 ): Promise<LatencyResult> {
-  const fold = startFoldProcess(cluster, topics);
+  const fold = start();
   const log = createKafkaLog(cluster.connection);
   const sentAt = new Map<string, number>();
   const latencies: number[] = [];
   try {
-    await fold.next('ready');
-    fold.tell('go');
+    await fold.ready;
     await log.read({
       topics: [topics.state],
       follow: true,

@@ -7,6 +7,7 @@ import type { Loaded } from './load';
 import type { RestoreResult } from './restore';
 import type { SinkFigures } from './sink';
 import type { StoreFigures } from './store-process';
+import type { StreamsFigures } from './streams';
 import type { VisitCost } from './visits';
 
 export interface BenchResult {
@@ -19,6 +20,8 @@ export interface BenchResult {
   /** `kafkaBytes`: of one version of a visit on the broker's disk, with its headers and its share of the batch. */
   readonly visits: VisitCost & { readonly kafkaBytes: number };
   readonly latency: LatencyResult;
+  /** Null: this machine cannot build it. */
+  readonly streams: StreamsFigures | null;
   readonly restore: RestoreResult;
   readonly sink: SinkFigures;
   readonly store: StoreFigures;
@@ -55,6 +58,7 @@ export function formatResult(result: BenchResult): string {
     ['  a version of a visit in Kafka', `${whole(visits.kafkaBytes)} bytes`, ''],
     ['send → read_committed, p50', `${latency.p50Ms.toFixed(1)} ms`, ''],
     ['send → read_committed, p99', `${latency.p99Ms.toFixed(1)} ms`, ''],
+    ...besideStreams(result.streams),
     [`restore of ${whole(restore.conversations)} live conversations`, `${restore.seconds.toFixed(2)} s`, ''],
     ['sink, Kafka → ClickHouse', rate(sink.rowsPerSecond, 'rows'), ratio(sink.rowsPerSecond, sink.rawRowsPerSecond)],
     ['raw insert of the same rows', rate(sink.rawRowsPerSecond, 'rows'), '1.00'],
@@ -114,6 +118,35 @@ function reading({
     [`CPU to read an event, ${codec}`, read, ratio.toFixed(2)],
     ['  of it the codec alone', `${codecMicroseconds.toFixed(1)} µs`, ''],
   ];
+}
+
+function besideStreams(figures: StreamsFigures | null): [string, string, string][] {
+  if (figures === null) return [['beside Kafka Streams: not measured, for lack of a JDK with Maven on Linux', '', '']];
+  const { ours, streams, ratios, latency, restore, threads } = figures;
+  const times = ({ p50Ms, p99Ms }: { p50Ms: number; p99Ms: number }): string =>
+    `${p50Ms.toFixed(1)}; ${p99Ms.toFixed(1)} ms`;
+  return [
+    [`Kafka Streams, exactly once, ${threads} threads`, rate(streams.eventsPerSecond, 'events'), '1.00'],
+    [
+      `  the fold beside it, ${threads} threads, VISITS=off`,
+      rate(ours.eventsPerSecond, 'events'),
+      ratios.eventsPerSecond.toFixed(2),
+    ],
+    ['  CPU for each event, Kafka Streams', `${streams.cpuMicroseconds.toFixed(1)} µs`, '1.00'],
+    ['  … the fold', `${ours.cpuMicroseconds.toFixed(1)} µs`, ratios.cpuMicroseconds.toFixed(2)],
+    ['  peak memory, Kafka Streams', megabytes(streams.peakBytes), '1.00'],
+    ['  … the fold', megabytes(ours.peakBytes), ratios.peakBytes.toFixed(2)],
+    ['  send → read_committed, p50; p99, Kafka Streams at 100 ms', times(latency.streams100ms), '1.00; 1.00'],
+    ['  … Kafka Streams at 10 ms', times(latency.streams10ms), ratios2(latency.streams10ms, latency.streams100ms)],
+    ['  … the fold', times(latency.ours), ratios2(latency.ours, latency.streams100ms)],
+    [`  restore of ${whole(restore.conversations)}, Kafka Streams`, `${restore.streams.seconds.toFixed(2)} s`, '1.00'],
+    ['  … the fold', `${restore.ours.seconds.toFixed(2)} s`, ratio(restore.ours.seconds, restore.streams.seconds)],
+    [`  of ${whole(figures.conversations)} conversations the rows differ`, whole(figures.differences), ''],
+  ];
+}
+
+function ratios2(of: { p50Ms: number; p99Ms: number }, to: { p50Ms: number; p99Ms: number }): string {
+  return `${ratio(of.p50Ms, to.p50Ms)}; ${ratio(of.p99Ms, to.p99Ms)}`;
 }
 
 function taken({ wallMs, cpuMs }: Taken): [string, string] {

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TopicNames } from '../../src/log';
+import { startChild } from './child';
+import { PARTITIONS } from './cluster';
+import type { FoldThreadsArgs, FoldThreadsReports } from './fold-threads-process';
+
+/** A process that folds, seen from outside: alike for every program. */
+export interface Program {
+  readonly pid: number;
+  /** Every partition is restored. */
+  readonly ready: Promise<unknown>;
+  end(): Promise<void>;
+}
+
+export function startFoldThreads(brokers: readonly string[], topics: TopicNames, threads: number): Program {
+  const args: FoldThreadsArgs = { brokers, topics, partitions: PARTITIONS, threads };
+  const child = startChild<FoldThreadsReports>(join(__dirname, 'fold-threads-process.js'), args, null);
+  return { pid: child.pid, ready: child.next('ready'), end: () => child.end() };
+}
+
+const TICKS_A_SECOND = 100;
+
+/** What a process has used of the processors so far, microseconds. (Linux only.) */
+export function cpuMicrosecondsOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS_A_SECOND;
+}
+
+/** The greatest resident memory of a process so far, bytes. (Linux only.) */
+export function peakBytesOf(pid: number): number {
+  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kib) * 1024;
+}
