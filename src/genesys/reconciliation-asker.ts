@@ -81,15 +81,17 @@ export class ReconciliationAsker {
 
   /**
    * What another bridge heard after the request was sent may have been in the log before the answer, and not yet in the
-   * table when it was looked at: then the answer took it back.
+   * table when it was looked at: then the answer took it back. The same from this bridge's own socket mends that, unless
+   * the fold took it for a copy of what the other had sent: then the row is older than what was heard here.
    */
   checkTold(now: number): void {
     const { memory, options } = this;
     for (const [conversationId, { sentAt, at }] of memory.told) {
       if (now - at < options.timings.againAfterMs) return;
       memory.told.delete(conversationId);
-      const isOutrun =
-        (options.row(conversationId)?.updatedAt ?? 0) > sentAt && memory.lastHeardAt(conversationId) < at;
+      const updatedAt = options.row(conversationId)?.updatedAt ?? 0;
+      const heardAt = memory.lastHeardAt(conversationId);
+      const isOutrun = updatedAt > sentAt && (heardAt < at || updatedAt < heardAt);
       if (isOutrun) this.add({ conversationId, importance: 'changed', ask: 'whole', since: Infinity, notBefore: 0 });
     }
   }

@@ -87,8 +87,8 @@ async function send(...records: readonly OutRecord[]): Promise<void> {
 const recordOf = ({ topics, events }: Scene, event: ConversationEvent): OutRecord => ({
   topic: topics.events,
   key: event.conversationId,
+  // Its time is that of producing, as the bridge's are: from one of months ago the broker deletes it within minutes.
   value: events.encode(event),
-  timestamp: event.receivedAt,
 });
 
 function read(line: string): ConversationEvent {
