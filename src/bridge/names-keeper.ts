@@ -74,9 +74,9 @@ export function createNamesKeeper(options: NamesKeeperOptions): NamesKeeper {
   return {
     async keep(lists) {
       const codec = await options.codec();
-      const before = missing.size;
+      const before = new Set(missing);
       const changes = changesOf(await readNames(log, topic, codec), lists);
-      const wish = missing.size > before ? 'look-again' : undefined;
+      const wish = [...missing].some((key) => !before.has(key)) ? 'look-again' : undefined;
       if (changes.length === 0) return wish;
       // Of its own: names that the log does not take must not hold up events.
       const producer = await log.createProducer();

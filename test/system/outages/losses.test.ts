@@ -60,7 +60,11 @@ async function open(): Promise<void> {
 
 async function setUp(topics: TopicNames): Promise<void> {
   const setup = await createKafkaAdmin({ brokers: kafka.brokers, clientId: 'setup', logger });
-  const definitions = topicDefinitions(topics, 1);
+  // Visits keep the receive times of their events, which are months old: Kafka would delete them within seconds.
+  const definitions = topicDefinitions(topics, 1).map(({ config, ...definition }) => ({
+    ...definition,
+    config: 'retention.ms' in config ? { ...config, 'retention.ms': '-1' } : config,
+  }));
   await setup.setupTopics({ definitions, partitions: 1, replicationFactor: 1, dryRun: false });
   await setup.close();
 }

@@ -99,6 +99,15 @@ describe('the topic of names', () => {
     expect((await written()).slice(2)).toEqual([queue('q2', 'Support', now), queue('q2', 'Support')]);
   });
 
+  test('asks for another list as long as one lacks a name for the first time, also while another name is found gone', async () => {
+    const { keep } = aKeeper();
+    await keep({ queue: [SALES, SUPPORT] });
+    expect(await keep({ queue: [SUPPORT] })).toBe('look-again');
+    expect(await keep({ queue: [] })).toBe('look-again');
+    expect(await keep({ queue: [] })).toBeUndefined();
+    expect((await written()).slice(2)).toEqual([queue('q1', 'Sales', now), queue('q2', 'Support', now)]);
+  });
+
   test('forgets what was gone for longer than the history reaches', async () => {
     const { keep, changes } = aKeeper({ keepGoneMs: 30 * DAY_MS });
     await keep({ queue: [SALES, SUPPORT] });
