@@ -13,7 +13,8 @@ export function startKeys(): void {
   addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target instanceof HTMLElement ? event.target : document.body;
-    if (target.closest('dialog') !== null) return;
+    // One that was just closed may still have the focus.
+    if (target.closest('dialog[open]') !== null) return;
     const isTyping = target.matches('input:not([type=range]), select, textarea');
     if (event.key === 'Escape') escape(target);
     else if (!isTyping && act(event.key, target)) event.preventDefault();

@@ -78,6 +78,16 @@ function onPicture({ full, lines: changed, queue }: PictureEvent): void {
   conversations.value = next;
 }
 
+const { port1, port2 } = new MessageChannel();
+const tasks: (() => void)[] = [];
+port1.onmessage = () => tasks.shift()?.();
+
+/** In order. Reading 5,000 queues and showing them are two tasks, so that neither keeps the page for long. */
+function inNextTask(task: () => void): void {
+  tasks.push(task);
+  port2.postMessage(null);
+}
+
 /** One stream. It is opened anew whenever what it brings may be old. */
 class Stream {
   readonly #source: EventSource;
@@ -93,12 +103,16 @@ class Stream {
     });
     const on = (name: string, take: (data: unknown) => void): void =>
       this.#source.addEventListener(name, (event) => {
-        if (hasSlept()) {
-          reopen();
-          return;
-        }
-        this.#heardAt = Date.now();
-        take(JSON.parse(event.data as string));
+        const data: unknown = JSON.parse(event.data as string);
+        inNextTask(() => {
+          if (this.#source.readyState === EventSource.CLOSED) return;
+          if (hasSlept()) {
+            reopen();
+            return;
+          }
+          this.#heardAt = Date.now();
+          take(data);
+        });
       });
     on('picture', (data) => onPicture(data as PictureEvent));
     on('beat', (data) => this.#onBeat(data as BeatEvent));
