@@ -91,7 +91,7 @@ function addRoles({ command, start }: Commands): void {
     ]).addOption(
       new Option(
         '--log <log>',
-        'kafka uses KAFKA_BROKERS, else a container, else Java; memory needs none of them and forgets at its end',
+        'kafka: KAFKA_BROKERS if set, else a container, else Java; memory: none of them, and empty at each start',
       )
         .choices(['kafka', 'memory'])
         .default('kafka'),
@@ -127,7 +127,7 @@ function addRoles({ command, start }: Commands): void {
 }
 
 function addBoard({ command, start }: Commands): void {
-  command('board', 'shows the live board as a web page, from the topics and, where there is one, from ClickHouse', [
+  command('board', 'serves the live board, a web page made from the topics and, if configured, ClickHouse', [
     'queuefold board',
     'BOARD_PASSWORD_FILE=password queuefold board --host 0.0.0.0 --time-zone Europe/Berlin',
   ])
@@ -137,8 +137,8 @@ function addBoard({ command, start }: Commands): void {
       '127.0.0.1',
     )
     .option('--port <n>', 'the port to listen on; 0 is a free one', '8090')
-    .option('--target-seconds <n>', 'the service level counts callers who were answered within so many seconds', '20')
-    .option('--short-abandon-seconds <n>', 'the service level leaves out callers who gave up earlier', '5')
+    .option('--target-seconds <n>', 'the service level counts callers who were answered within this many seconds', '20')
+    .option('--short-abandon-seconds <n>', 'leaves out callers who gave up within fewer seconds', '5')
     .option(
       '--time-zone <name>',
       'the zone in which a day begins, such as Europe/Berlin; default: that of this machine',
@@ -156,7 +156,7 @@ function addUpkeep({ command, start }: Commands): void {
   ])
     .option('--dry-run', 'prints what would change, and changes nothing')
     .option('--allow-data-loss', 'lets a shorter HISTORY_RETENTION delete versions')
-    .option('--adopt', 'after a loss that the fold refuses: makes its state from what is left, and starts there')
+    .option('--adopt', 'if the fold refuses to start after a loss: makes its state from what is left, starts there')
     .action((flags: SetupFlags) =>
       start(ENDS, async (context) => (await import('./setup.js')).runSetup(context, flags)),
     );
@@ -166,7 +166,7 @@ function addUpkeep({ command, start }: Commands): void {
     'queuefold rebuild | jq .differences',
   ]).action(() => start(ENDS, async (context) => (await import('./rebuild.js')).runRebuild(context)));
 
-  command('erase', 'shows what topics and tables have of a conversation or an address, and erases it with --yes', [
+  command('erase', 'finds a conversation or an address in topics and tables; with --yes also erases it', [
     'queuefold erase --conversation 0c1f… --conversation 77ab…',
     'queuefold erase --address +13175550100',
     'queuefold erase --address +13175550100 --yes',
@@ -230,10 +230,10 @@ function addRecordings({ command, start }: Commands): void {
         .default('rows'),
     )
     .option('--strict', 'ends with exit code 1 if a line was invalid')
-    .option('--speed <n>', 'replays so many times as fast as the events came; without it as fast as possible')
+    .option('--speed <n>', 'replays this many times as fast as the events arrived; without it as fast as possible')
     .option('--now <time>', 'sets the receive time of lines that have none (ISO-8601)')
-    .option('--prefix <prefix>', 'writes to topics with this prefix instead of one of its own')
-    .option('--database <database>', 'writes to this ClickHouse database instead of one of its own')
+    .option('--prefix <prefix>', 'prefix of the topics to write; without it replay makes up a new one')
+    .option('--database <database>', 'ClickHouse database to write; without it replay makes up a new one')
     .option('--keep', 'leaves topics and tables at the end')
     .action((files: string[], flags: ReplayFlags) =>
       start(ENDS, async (context) => (await import('./replay.js')).runReplay(context, files, flags)),
@@ -246,9 +246,9 @@ function addRecordings({ command, start }: Commands): void {
   ])
     .option('--out <path>', 'writes into this directory, or into a new file; - is stdout', 'recordings')
     .option('--rotate-bytes <size>', 'starts a new file before one exceeds this size (unpacked), such as 100MiB')
-    .option('--rotate-minutes <n>', 'starts a new file after so many minutes')
+    .option('--rotate-minutes <n>', 'starts a new file after this many minutes')
     .option('--gzip', 'packs the files; a name that ends in .gz does so too')
-    .option('--raw', 'writes all that Genesys sends, PERSONAL DATA INCLUDED; without it what Kafka would get')
+    .option('--raw', 'writes all that Genesys sends, INCLUDING PERSONAL DATA; without it only what Kafka would get')
     .action((flags: RecordFlags) =>
       start(RUNS, async (context) => (await import('./record.js')).runRecord(context, flags)),
     );
@@ -267,7 +267,7 @@ function addSimulate({ command, start }: Commands): void {
 }
 
 function addQuery({ command, start }: Commands): void {
-  command('query', 'runs SQL on the ClickHouse in use, also the embedded one; without SQL prints the live table', [
+  command('query', 'runs SQL on CLICKHOUSE_URL, else on the ClickHouse of start; without SQL prints the live table', [
     'queuefold query --watch',
     "queuefold query 'SELECT * FROM queue_live' --format ndjson",
     "queuefold query 'SELECT * FROM queue_conversation WHERE queue_id = {q:String}' --param_q=…",

@@ -9,7 +9,7 @@ export const SIMULATION_FLAGS = {
   acceleration: {
     flag: '--acceleration',
     fallback: '1',
-    help: 'how many times as fast as the clock conversations and the time limits of Genesys run, at most 60',
+    help: 'speeds up conversations and the time limits of Genesys by this factor, at most 60',
   },
   faultsSeed: {
     flag: '--faults-seed',
