@@ -3,7 +3,7 @@ import { type ConversationEvent, type QueueConversation, hasRealTimes } from '..
 import { type OutRecord, partitionOf, type ValueCodec } from '../../../src/log';
 import type { Random } from '../../support/processes/random';
 import type { Corpus } from './input-corpus';
-import { createDeadLetters, createLiveKeys, placeOf } from './input-followers';
+import { createDeadLetters, createLiveKeys, FOREIGN, placeOf } from './input-followers';
 import { type InputPipeline, PARTITIONS } from './input-pipeline';
 import { damaged, mutatedLine } from './mutations';
 
@@ -130,7 +130,7 @@ export class InputBatches {
       if (!isReadable) invalid.push(place);
       this.stateRecords[isReadable ? 'readable' : 'invalid']++;
       this.inputs++;
-      await producer.send([{ ...record, topic: topics.state, partition, timestamp: now }]);
+      await producer.send([{ ...record, headers: FOREIGN, topic: topics.state, partition, timestamp: now }]);
     }
     return invalid;
   }
@@ -153,7 +153,8 @@ export class InputBatches {
   /** The table would grow for ever. */
   private async endAll(now: number): Promise<void> {
     const { pipeline, live } = this;
-    await pipeline.producer.send(live.keys().map((id) => pipeline.ingest.gone(id, now, 'has-row').record));
+    const gone = (id: string) => pipeline.ingest.gone(id, now, 'has-row').record;
+    await pipeline.producer.send(live.keys().map(({ id, partition }) => ({ ...gone(id), partition })));
     await pipeline.folded();
     await pipeline.stored();
   }

@@ -42,16 +42,27 @@ export function createDeadLetters(): DeadLetters {
   };
 }
 
-/** The conversations that have a row, with their last record. */
+/** A record of the state topic that the fold did not write. */
+export const FOREIGN = { 'fuzz.foreign': 'yes' };
+
+/**
+ * The conversations that have a row, with their last record, by partition: a damaged event may be in the partition of
+ * another key, and the fold then has the conversation in both. Only the fold ends one: it still knows what others delete.
+ */
 export function createLiveKeys() {
   const rows = new Map<string, LogRecord>();
   return {
     see(record: LogRecord): void {
       const key = record.key?.toString() ?? '';
-      if (record.value === null) rows.delete(key);
-      else rows.set(key, record);
+      const isForeign = 'fuzz.foreign' in record.headers;
+      const place = `${record.partition} ${key}`;
+      if (record.value !== null) rows.set(place, record);
+      else if (!isForeign) rows.delete(place);
     },
-    keys: () => [...rows.keys()].filter((key) => key !== ''),
+    keys: () =>
+      [...rows.values()].flatMap(({ key, partition }) =>
+        key === null || key.length === 0 ? [] : [{ id: key.toString(), partition }],
+      ),
     some: () => [...rows.values()],
   };
 }
