@@ -65,6 +65,7 @@ function leftTimes({ database }: Store, visits: readonly string[]): string {
     'GROUP BY conversation_id, participant_id, entered_time) ' +
     'GROUP BY conversation_id, participant_id HAVING count() > 1) ' +
     'ARRAY JOIN arrayFilter(one -> one.2 < latest, times) AS left ' +
-    'SETTINGS async_insert = 0, insert_deduplicate = 0'
+    // The times of a few visits may lie in more than 100 months.
+    'SETTINGS async_insert = 0, insert_deduplicate = 0, max_partitions_per_insert_block = 0'
   );
 }

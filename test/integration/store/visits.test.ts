@@ -53,6 +53,16 @@ describe('queue_visit', () => {
     expect(await inTable('queue_visit')).toEqual(printed([aVisit(ANSWERED), aVisit(odd)]));
   });
 
+  test('may leave times in more than 100 months at once', async () => {
+    const months = Array.from({ length: 105 }, (_, month) => Date.UTC(2000, month, 15));
+    const visitsAt = (shiftMs: number, offset: number) =>
+      months.map((ms, i) => visitRow(offset + i, { conversation_id: `c${i}`, entered_time: ms + shiftMs }));
+    await putVisits(tests.store, visitsAt(0, 0));
+    await putVisits(tests.store, visitsAt(HOUR_MS, 1_000));
+    const found = await inTable('queue_visit');
+    expect(found.map((row) => row['entered_time']).sort()).toEqual(months.map((ms) => iso(ms + HOUR_MS)));
+  });
+
   test('a topic that was made anew wins with its low offsets', async () => {
     await putVisits(tests.store, [visitRow(2 ** 48 - 1, { queue_id: 'old' })]);
     await putVisits(tests.store, [visitRow(0, { queue_id: 'new', entered_time: NOON - DAY_MS })], 1);

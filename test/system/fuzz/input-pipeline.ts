@@ -86,10 +86,12 @@ export async function openInputPipeline() {
       );
     },
     stored: async (): Promise<void> => {
-      const ends = await log.endOffsets(topics.state);
-      await until('the sink has stored all rows', () =>
-        [...ends].every(([partition, end]) => end === 0 || (sink.stored().get(partition) ?? 0) >= end),
-      );
+      const has = (stored: ReadonlyMap<number, number> | null, ends: ReadonlyMap<number, number>): boolean =>
+        [...ends].every(([partition, end]) => end === 0 || (stored?.get(partition) ?? 0) >= end);
+      const rows = await log.endOffsets(topics.state);
+      await until('the sink has stored all rows', () => has(sink.stored(), rows));
+      const visits = await log.endOffsets(topics.visits);
+      await until('the sink has stored all visits', () => has(sink.visitsStored(), visits));
     },
     close: async (): Promise<void> => {
       for (const follower of followers) await follower.stop();
