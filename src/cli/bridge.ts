@@ -21,7 +21,7 @@ export async function runBridge(context: Context, { events: files }: BridgeFlags
   const isImport = files !== undefined && !isOpen && genesys === null;
   if (files === undefined && !isOpen && genesys === null) {
     throw new UsageError(
-      'GENESYS_CLIENT_ID: not set, so nothing would come in. Set it for notifications, set EVENTS_SECRET for POST /events, or name files with --events.',
+      'GENESYS_CLIENT_ID: not set, so the bridge would receive nothing. Set it for notifications, set EVENTS_SECRET for POST /events, or name files with --events.',
     );
   }
   if (files !== undefined) checkRecordings(files);
@@ -45,7 +45,7 @@ export async function runBridge(context: Context, { events: files }: BridgeFlags
     () => new Promise<never>(() => undefined),
   );
   await shutdown.until(isImport ? Promise.race([bridge.done, imported]) : bridge.done);
-  // Told to stop in the middle of the files, which is no success for whoever waits for them.
+  // A stop in the middle of the files is no success: a script may wait for all of them.
   const cause = shutdown.cause();
   return isImport && !progress.allSent && cause !== null ? exitCodeOf(cause) : 0;
 }

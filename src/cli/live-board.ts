@@ -32,7 +32,7 @@ export async function runBoard(context: Context, flags: BoardFlags): Promise<voi
   const store = config.clickhouse.url === undefined ? null : configuredStore({ config, shutdown });
   if (store === null) logger.warn('CLICKHOUSE_URL is not set: the board shows the present only');
   const board = await hostRole(context, { name: 'board', start: (parts) => startBoard(parts, store, options) });
-  logger.info({ url: board.url }, 'the board is there');
+  logger.info({ url: board.url }, 'the board is ready');
   await shutdown.until(board.done);
 }
 

@@ -38,7 +38,9 @@ export async function runQuery(context: Context, words: readonly string[], flags
   const { config, io, shutdown } = context;
   const format = flags.format ?? 'table';
   if (!/^\w+$/.test(format)) {
-    throw new UsageError(`--format ${format}: a name is expected: table, json, ndjson, csv, or one of ClickHouse's.`);
+    throw new UsageError(
+      `--format ${format}: not the name of a format. Give table, json, ndjson, csv, or a format of ClickHouse.`,
+    );
   }
   const { sql, params } = readWords(words);
   const request: SqlRequest = {
@@ -75,7 +77,7 @@ async function statementOf(sql: string | undefined, { io }: Context): Promise<st
     for await (const chunk of io.stdin) chunks.push(Buffer.from(chunk));
     text = Buffer.concat(chunks).toString('utf8');
   }
-  if (text.trim() === '') throw new UsageError(`${sql === '-' ? 'stdin' : 'SQL'}: empty; a statement is expected.`);
+  if (text.trim() === '') throw new UsageError(`${sql === '-' ? 'stdin' : 'SQL'}: empty. Give a statement.`);
   return text;
 }
 

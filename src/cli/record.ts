@@ -94,7 +94,7 @@ async function openTarget({ io }: Context, flags: RecordFlags, format: 'plain' |
   const rotation = rotationOf(flags);
   if (flags.out !== '-') return openRecordingFiles(recordingNames(flags.out, format), format, rotation);
   if (rotation.bytes !== null || rotation.afterMs !== null) {
-    throw new UsageError('--rotate-bytes, --rotate-minutes: not with --out -, which is one stream');
+    throw new UsageError('--rotate-bytes, --rotate-minutes: cannot be used with --out -, which is one stream.');
   }
   return openRecordingStream(io.stdout, format);
 }
@@ -109,7 +109,9 @@ function rotationOf({ rotateBytes, rotateMinutes }: RecordFlags): Rotation {
 function minutesOf(flag: string): number {
   const minutes = Number(flag);
   if (flag.trim() !== '' && minutes > 0 && minutes <= 44_640) return minutes;
-  throw new UsageError(`--rotate-minutes: "${flag}" is no number of minutes; allowed are those above 0 up to 44640`);
+  throw new UsageError(
+    `--rotate-minutes: "${flag}" is not allowed. Give a number of minutes above 0 and at most 44640.`,
+  );
 }
 
 function placesOf(target: RecordingTarget): string {

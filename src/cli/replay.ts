@@ -116,14 +116,16 @@ function nowOf(flag: string | undefined): number {
   if (flag === undefined) return Date.now();
   const parsed = time(flag);
   if (parsed !== null) return parsed;
-  throw new UsageError(`--now: "${flag}" is no time; allowed is ISO-8601 with a zone, such as 2026-03-02T09:00:00Z`);
+  throw new UsageError(
+    `--now: "${flag}" is not allowed. Give a time in ISO-8601 with a zone, such as 2026-03-02T09:00:00Z.`,
+  );
 }
 
 function speedOf(flag: string | undefined): number | null {
   if (flag === undefined) return null;
   const speed = Number(flag);
   if (Number.isFinite(speed) && speed > 0) return speed;
-  throw new UsageError(`--speed: "${flag}" is no speed; allowed is a number above 0, such as 10 for ten times as fast`);
+  throw new UsageError(`--speed: "${flag}" is not allowed. Give a number above 0, such as 10 for ten times as fast.`);
 }
 
 /** Lines are written in pieces of some size: a system call a line is slow. */

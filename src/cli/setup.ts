@@ -17,7 +17,7 @@ export interface SetupFlags {
 export async function runSetup(context: Context, { dryRun, allowDataLoss, adopt }: SetupFlags): Promise<void> {
   const { config, logger, io } = context;
   if (adopt === true && dryRun === true) {
-    throw new UsageError('--adopt cannot be tried with --dry-run: what was lost is in the message of the fold.');
+    throw new UsageError('--adopt: cannot be used with --dry-run. The error message of the fold says what was lost.');
   }
   const { kafka, registry } = requireGroups(config, ['kafka', 'registry']);
   const notes: string[] = [];

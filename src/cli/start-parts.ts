@@ -113,7 +113,7 @@ export async function openMemoryLog({ config, shutdown, logger, metrics }: Conte
   const topics = topicNames(config.topics.prefix);
   const log = createMemoryLog({
     partitions: config.topics.partitions,
-    // A log made anew: its rows begin a new epoch in the tables, and the history of earlier starts stays.
+    // A new log: its rows begin a new epoch in the tables. The history of earlier starts stays.
     identity: randomUUID(),
     topics: {
       [topics.events]: { retention: 'consumed' },

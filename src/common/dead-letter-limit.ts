@@ -37,7 +37,7 @@ export function tooManyDeadLetters(
 ): OperatorError {
   return new OperatorError(
     `${topic}[${partition}]: ${why} cannot ${cannot}, the first at offset ${firstOffset} (${reason}: ${message}). ` +
-      'Stopped, so as not to drain the topic into the dead letters. Remove the cause (a wrong producer or schema registry?), ' +
+      'It stopped before the whole topic became dead letters. Remove the cause (a wrong producer or schema registry?), ' +
       'or let them go to the dead letters with DLQ_MAX_CONSECUTIVE=0.',
   );
 }

@@ -135,7 +135,7 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
         `HTTP_PORT: port ${port} of ${host} is taken by another process. Set HTTP_PORT to another one, or to 0 for a free one.`,
       );
     case 'EACCES':
-      return new OperatorError(`HTTP_PORT: port ${port} is not permitted to this user. Set one above 1023.`);
+      return new OperatorError(`HTTP_PORT: this user may not use port ${port}. Set one above 1023.`);
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return new OperatorError(`HTTP_HOST: ${host} is no address of this machine (${error.code}).`);

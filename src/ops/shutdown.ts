@@ -64,7 +64,7 @@ export function createShutdown({ logger, process: host, level = 'info', deadline
       logger.fatal({ waitingFor: current, deadlineMs, ...because }, 'stopping took too long: the process ends at once');
       host.exit(1);
     }, deadlineMs);
-    // The process may end earlier, whoever is still waiting.
+    // The process may end earlier, even while a caller waits.
     deadline.unref();
   };
 
@@ -92,7 +92,7 @@ export function createShutdown({ logger, process: host, level = 'info', deadline
       try {
         await step.stop();
       } catch (error) {
-        logger.warn({ err: error, step: step.name }, 'could not be stopped cleanly');
+        logger.warn({ err: error, step: step.name }, 'a part did not stop cleanly');
       }
     }
   };

@@ -19,7 +19,7 @@ export function recordingNames(out: string, format: 'plain' | 'gzip'): FileNames
   if (found?.isDirectory() === true || (found === null && !hasExtension(out))) return inDirectory(out, format);
   if (found !== null) throw new UsageError(`--out: ${out} exists; name a file that does not, or a directory`);
   if (format === 'gzip' && !out.endsWith('.gz')) {
-    throw new UsageError(`--out: ${out} does not end in .gz, by which replay knows what --gzip makes`);
+    throw new UsageError(`--out: ${out} must end in .gz with --gzip: replay recognizes a compressed file by its name.`);
   }
   return numbered(out);
 }
@@ -33,7 +33,7 @@ function inDirectory(directory: string, format: 'plain' | 'gzip'): FileNames {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new OperatorError(`--out: the directory ${directory} cannot be made (${messageOf(error)})`);
+    throw new OperatorError(`--out: cannot create the directory ${directory} (${messageOf(error)})`);
   }
   const ending = format === 'gzip' ? '.ndjson.gz' : '.ndjson';
   return {

@@ -140,6 +140,6 @@ async function create(names: FileNames): Promise<Created> {
 function notWritten(path: string, error: unknown): OperatorError {
   const full = (error as NodeJS.ErrnoException).code === 'ENOSPC' ? ' Make room, and record again.' : '';
   return new OperatorError(
-    `${path}: cannot be written (${messageOf(error)}).${full} The lines before are whole, and can be replayed.`,
+    `${path}: cannot be written (${messageOf(error)}).${full} All earlier lines are complete and can be replayed.`,
   );
 }

@@ -33,7 +33,7 @@ export interface Connected {
 
 /**
  * Kafka and the registry as the settings name them; nothing is connected before it is needed.
- * @param registryTries how often the registry is asked at the start; whoever waits for it by itself asks once
+ * @param registryTries how often the registry is asked at the start; a caller that repeats by itself asks once
  */
 export function connectKafka(config: Config, logger: Logger, metrics: Metrics, registryTries?: number): Connected {
   const { kafka, registry } = requireGroups(config, ['kafka', 'registry']);
@@ -93,7 +93,7 @@ function regionOf({ region }: { readonly region: string | undefined }): string {
   const found = region ?? (process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION']);
   if (found !== undefined && found !== '') return found;
   throw new UsageError(
-    'KAFKA_SASL_MECHANISM: aws_msk_iam needs the region of the cluster, and the names in KAFKA_BROKERS do not tell it. Set AWS_REGION.',
+    'KAFKA_SASL_MECHANISM: aws_msk_iam needs the region of the cluster, and the names in KAFKA_BROKERS do not contain it. Set AWS_REGION.',
   );
 }
 

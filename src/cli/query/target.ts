@@ -33,7 +33,7 @@ export async function openTarget(config: Config): Promise<SqlTarget> {
   }
   if (!existsSync(join(config.dataDir, 'clickhouse'))) {
     throw new OperatorError(
-      `DATA_DIR ${config.dataDir}: no ClickHouse runs here and none has left tables. ` +
+      `DATA_DIR ${config.dataDir}: no ClickHouse runs in this folder, and it has no tables. ` +
         'Start one (queuefold start), or set CLICKHOUSE_URL, or name the folder of another start in DATA_DIR.',
     );
   }

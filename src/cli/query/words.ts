@@ -18,12 +18,15 @@ export function readWords(words: readonly string[]): Words {
     const [, name, inline] = /^--param_(\w+)(?:=([\s\S]*))?$/.exec(word) ?? [];
     if (name !== undefined) {
       const value = inline ?? words[(at += 1)];
-      if (value === undefined) throw new UsageError(`--param_${name}: a value is expected: --param_${name}=VALUE.`);
+      if (value === undefined) throw new UsageError(`--param_${name}: has no value. Give one: --param_${name}=VALUE.`);
       params[name] = value;
     } else if (FLAG.test(word)) {
       throw new UsageError(`${word}: unknown; allowed are --format, --watch, --write and --param_NAME=VALUE.`);
     } else if (sql === undefined) sql = word;
-    else throw new UsageError(`${word}: one statement is expected, and "${sql}" is one. Is it in quotes as a whole?`);
+    else
+      throw new UsageError(
+        `${word}: "${sql}" is already a statement, and only one is allowed. Put the whole statement in quotes.`,
+      );
   }
   return { sql, params };
 }

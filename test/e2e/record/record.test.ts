@@ -124,8 +124,8 @@ describe('queuefold record', () => {
 
   test.each([
     [['--rotate-bytes', 'many'], /--rotate-bytes: "many" is not a size/],
-    [['--rotate-minutes', '0'], /--rotate-minutes: "0" is no number of minutes/],
-    [['--out', '-', '--rotate-minutes', '1'], /not with --out -/],
+    [['--rotate-minutes', '0'], /--rotate-minutes: "0" is not allowed. Give a number of minutes/],
+    [['--out', '-', '--rotate-minutes', '1'], /cannot be used with --out -/],
   ])('%j is wrong usage', async (args, message) => {
     const record = start(['record', ...args]);
     await expect(record.done()).rejects.toThrow(/ended with 2/);

@@ -207,7 +207,9 @@ describe('queuefold query', () => {
 
   test('says what to do where there is nothing to ask', async () => {
     const env = { DATA_DIR: join(folder, 'nowhere') };
-    await expect(query('SELECT 1', {}, [], { env })).rejects.toThrow(/no ClickHouse runs here.*queuefold start/);
+    await expect(query('SELECT 1', {}, [], { env })).rejects.toThrow(
+      /no ClickHouse runs in this folder.*queuefold start/,
+    );
     const unreachable = { CLICKHOUSE_URL: 'http://127.0.0.1:1' };
     await expect(query('SELECT 1', {}, [], { env: unreachable })).rejects.toThrow(
       /CLICKHOUSE_URL: cannot reach ClickHouse at/,
@@ -220,6 +222,8 @@ describe('queuefold query', () => {
     await expect(query('SELECT 1', {}, ['--param_a'])).rejects.toMatchObject(usage);
     await expect(query('-', {}, [], { stdin: ' \n' })).rejects.toMatchObject(usage);
     await expect(query('SELECT 1', { format: 'a b' })).rejects.toMatchObject(usage);
-    await expect(query('SELECT', {}, ['1'])).rejects.toThrow('1: one statement is expected, and "SELECT" is one.');
+    await expect(query('SELECT', {}, ['1'])).rejects.toThrow(
+      '1: "SELECT" is already a statement, and only one is allowed.',
+    );
   });
 });
