@@ -20,7 +20,7 @@ export function mergeParticipants(
     const index = indexes.find(seen.id, seen.position);
     if (index === undefined) {
       merged ??= [...known];
-      indexes.added(seen.id, merged.push(mergeParticipant(newParticipant(seen), seen, endedIds)) - 1);
+      indexes.added(seen.id, merged.push(mergeParticipant(newParticipant(seen.id, seen.position), seen, endedIds)) - 1);
       reordered = true;
     } else {
       const before = (merged ?? known)[index] as Participant;
@@ -40,10 +40,11 @@ export function byJoining(a: Participant, b: Participant): number {
   return a.position - b.position || compareIds(a.id, b.id);
 }
 
-function newParticipant(seen: ParticipantSnapshot): Participant {
+/** One of whom nothing is known yet. */
+export function newParticipant(id: string, position: number): Participant {
   return {
-    id: seen.id,
-    position: seen.position,
+    id,
+    position,
     purpose: null,
     queueId: null,
     userId: null,

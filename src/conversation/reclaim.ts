@@ -1,3 +1,4 @@
+import { newParticipant } from './merge';
 import type { QueueConversation } from './row';
 import {
   RECLAIMED,
@@ -31,19 +32,7 @@ export function stateOfRow(row: QueueConversation): OpenConversation {
   };
 }
 
-const NOBODY: Participant = {
-  id: RECLAIMED,
-  position: BEFORE_ALL,
-  purpose: null,
-  queueId: null,
-  userId: null,
-  connectedTime: null,
-  supervisor: false,
-  consult: false,
-  skills: null,
-  queuedAt: null,
-  communications: [],
-};
+const NOBODY: Participant = newParticipant(RECLAIMED, BEFORE_ALL);
 
 /** Without a communication it is nobody's latest, keeps nobody live, and is no visit. */
 function queueOf(row: QueueConversation): Participant {

@@ -39,49 +39,33 @@ interface NameRecord extends Omit<Name, 'goneSince'> {
 }
 
 export function createEventCodec(schemas: SchemaSource, topics: TopicNames): Promise<ValueCodec<ConversationEvent>> {
-  const schema = loadSchema('conversation-event');
-  return createValueCodec<ConversationEvent>({
-    schemas,
-    subject: valueSubject(topics.events),
-    schema,
-    toAvro: (event) => event,
-    fromAvro: (decoded) => decoded as ConversationEvent,
-  });
+  return createValueCodec({ schemas, ...asItIs<ConversationEvent>(topics.events, 'conversation-event') });
 }
 
 /** The fold's reader of events: without what it does not read (`source`). */
 export function createEventReader(schemas: SchemaSource, topics: TopicNames): Promise<ValueCodec<ConversationEvent>> {
-  const schema = loadSchema('conversation-event');
-  const full = JSON.parse(schema.text) as { fields: { name: string }[] };
+  const event = asItIs<ConversationEvent>(topics.events, 'conversation-event');
+  const full = JSON.parse(event.schema.text) as { fields: { name: string }[] };
   const projected = { ...full, fields: full.fields.filter((field) => field.name !== 'source') };
-  return createValueCodec<ConversationEvent>({
-    schemas,
-    subject: valueSubject(topics.events),
-    schema,
-    reader: typeOf(projected as unknown as Schema),
-    toAvro: (event) => event,
-    fromAvro: (decoded) => decoded as ConversationEvent,
-  });
+  return createValueCodec({ schemas, ...event, reader: typeOf(projected as unknown as Schema) });
 }
 
 export function createRowCodec(schemas: SchemaSource, topics: TopicNames): Promise<ValueCodec<QueueConversation>> {
-  return createValueCodec<QueueConversation>({
-    schemas,
-    subject: valueSubject(topics.state),
-    schema: loadSchema('queue-conversation'),
-    toAvro: (row) => row,
-    fromAvro: (decoded) => decoded as QueueConversation,
-  });
+  return createValueCodec({ schemas, ...asItIs<QueueConversation>(topics.state, 'queue-conversation') });
 }
 
 export function createVisitCodec(schemas: SchemaSource, topics: TopicNames): Promise<ValueCodec<QueueVisit>> {
-  return createValueCodec<QueueVisit>({
-    schemas,
-    subject: valueSubject(topics.visits),
-    schema: loadSchema('queue-visit'),
-    toAvro: (visit) => visit,
-    fromAvro: (decoded) => decoded as QueueVisit,
-  });
+  return createValueCodec({ schemas, ...asItIs<QueueVisit>(topics.visits, 'queue-visit') });
+}
+
+/** Values that are in Avro what they are in the program. */
+function asItIs<T extends object>(topic: string, name: Parameters<typeof loadSchema>[0]) {
+  return {
+    subject: valueSubject(topic),
+    schema: loadSchema(name),
+    toAvro: (value: T): object => value,
+    fromAvro: (decoded: unknown): T => decoded as T,
+  };
 }
 
 /** For who only reads the table: it asks nothing of the registry but the schemas that records name. */

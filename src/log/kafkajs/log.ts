@@ -3,6 +3,7 @@ import type { Metrics } from '../../ops';
 import type { Log, LogProducer, Topology } from '../port';
 import { adoptPartitions } from '../runtime/adopt';
 import type { Backend, TaskHooks } from '../runtime/backend';
+import { Closers } from '../runtime/closers';
 import { checkCoPartitioned, topicsOf } from '../runtime/co-partitioned';
 import { atMost } from '../runtime/signal';
 import { startSubscription } from '../runtime/subscription';
@@ -39,16 +40,7 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
   };
   const service = createService(connection);
   const backend = createBackend(connection, service);
-  const closers = new Set<() => Promise<void>>();
-
-  /** Ended with this log, and forgotten when it has ended before: names are read, and written, for ever and ever. */
-  const closing = <T extends { stop(): Promise<void>; readonly done: Promise<void> }>(running: T): T => {
-    const stop = (): Promise<void> => running.stop();
-    const forget = (): void => void closers.delete(stop);
-    closers.add(stop);
-    running.done.then(forget, forget);
-    return running;
-  };
+  const closers = new Closers();
   const reach = async (topics: readonly string[]): Promise<void> => {
     await service.checkReachable();
     for (const topic of topics) await partitionsOf(service, topic);
@@ -67,7 +59,9 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
   return {
     async runTasks(topology, createTask) {
       await reachAll(topology);
-      return closing(await startTasks({ backend, topology, createTask, hooks, logger: connection.logger, metrics }));
+      return closers.closing(
+        await startTasks({ backend, topology, createTask, hooks, logger: connection.logger, metrics }),
+      );
     },
     async adopt(topology, createTask) {
       const partitions = await reachAll(topology);
@@ -75,21 +69,21 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
     },
     async subscribe(subscription) {
       await reach([subscription.topic]);
-      return closing(await startSubscription({ backend, subscription, logger: connection.logger, metrics }));
+      return closers.closing(await startSubscription({ backend, subscription, logger: connection.logger, metrics }));
     },
     async createProducer() {
       await service.checkReachable();
       const producer = createKafkaProducer(connection);
       const close = async (): Promise<void> => {
         await producer.close();
-        closers.delete(close);
+        closers.forget(close);
       };
       closers.add(close);
       return { send: producer.send, close } satisfies LogProducer;
     },
     async read(request) {
       await reach(request.topics);
-      return closing(await readKafka(connection, request));
+      return closers.closing(await readKafka(connection, request));
     },
     async endOffsets(topic) {
       const partitions = await partitionsOf(service, topic);
@@ -110,7 +104,7 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
       return remedy === null ? detail : `${detail}. ${remedy}`;
     },
     async close() {
-      await atMost(CLOSE_WITHIN_MS, Promise.allSettled([...closers].map((close) => close())));
+      await atMost(CLOSE_WITHIN_MS, Promise.allSettled(closers.closeAll()));
       await service.close();
     },
   };

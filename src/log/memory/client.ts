@@ -3,6 +3,7 @@ import { messageOf } from '../../common';
 import type { Log, OutRecord } from '../port';
 import { RefusedRecordsError } from '../refused';
 import { adoptPartitions } from '../runtime/adopt';
+import { Closers } from '../runtime/closers';
 import { checkCoPartitioned } from '../runtime/co-partitioned';
 import { startSubscription } from '../runtime/subscription';
 import { startTasks } from '../runtime/tasks';
@@ -15,21 +16,13 @@ import type { ClientOptions, MemoryStore } from './store';
 export function createMemoryClient(store: MemoryStore, options: ClientOptions): Log {
   const logger = options.logger ?? pino({ enabled: false });
   const backend = createMemoryBackend(store);
-  const closers = new Set<() => Promise<void>>();
-
-  const closing = <T extends { stop(): Promise<void>; readonly done: Promise<void> }>(running: T): T => {
-    const stop = (): Promise<void> => running.stop();
-    const forget = (): void => void closers.delete(stop);
-    closers.add(stop);
-    running.done.then(forget, forget);
-    return running;
-  };
+  const closers = new Closers();
 
   return {
     async runTasks(topology, createTask) {
       checkCoPartitioned(topology, (topic) => store.topic(topic).length);
       const { hooks = {}, metrics } = options;
-      return closing(await startTasks({ backend, topology, createTask, hooks, logger, metrics }));
+      return closers.closing(await startTasks({ backend, topology, createTask, hooks, logger, metrics }));
     },
     adopt(topology, createTask) {
       checkCoPartitioned(topology, (topic) => store.topic(topic).length);
@@ -37,7 +30,7 @@ export function createMemoryClient(store: MemoryStore, options: ClientOptions): 
       return adoptPartitions({ backend, topology, createTask, partitions, hooks: options.hooks ?? {} });
     },
     async subscribe(subscription) {
-      return closing(await startSubscription({ backend, subscription, logger, metrics: options.metrics }));
+      return closers.closing(await startSubscription({ backend, subscription, logger, metrics: options.metrics }));
     },
     createProducer() {
       let closed = false;
@@ -52,7 +45,7 @@ export function createMemoryClient(store: MemoryStore, options: ClientOptions): 
         },
       });
     },
-    read: (request) => Promise.resolve(closing(readMemory(store, request))),
+    read: (request) => Promise.resolve(closers.closing(readMemory(store, request))),
     endOffsets: (topic) => Promise.resolve(endsOf(store, topic)),
     writtenOffsets: (topic) => Promise.resolve(endsOf(store, topic)),
     topicId: (topic) => Promise.resolve(store.identity === null ? null : `${store.identity} ${topic}`),
@@ -65,7 +58,7 @@ export function createMemoryClient(store: MemoryStore, options: ClientOptions): 
     largestRecordBytes: (topic) => Promise.resolve(store.largestRecordBytes(topic)),
     explain: (error) => Promise.resolve(messageOf(error)),
     async close() {
-      await Promise.all([...closers].map((close) => close()));
+      await Promise.all(closers.closeAll());
     },
   };
 }
