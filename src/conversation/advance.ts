@@ -33,7 +33,7 @@ export function advance(
   const participants = markQueued(counted(merged.participants), event.receivedAt);
   const legs = counted(participants);
   const folded = advanceRow(before, { ...merged, participants }, legs, event, settings, first);
-  if (settings.visits === 'off') return folded;
+  if (settings.visits === 'off' || !participants.some(isQueued)) return folded;
   const { state, records, outcome } = folded;
   if (giveSameVisits(before.participants, participants)) {
     return shown === null ? folded : { state, records, outcome, shown };
@@ -41,7 +41,6 @@ export function advance(
   const id = event.conversationId;
   const updatedAt = latestReceivedAt(event);
   const now = visits(id, legs, updatedAt);
-  if (now.length === 0) return folded;
   const changed = changedVisits(shown ?? visits(id, counted(before.participants), updatedAt), now);
   if (changed.length === 0) return { state, records, outcome, shown: shown ?? now };
   return { state, records, visits: visitRecords(changed, event), outcome, shown: now };

@@ -51,14 +51,12 @@ function visitOf(conversationId: string, of: Counted, stay: Stay, updatedAt: num
 
 /** The visits whose columns differ from before, and new ones. */
 export function changedVisits(before: readonly QueueVisit[], now: readonly QueueVisit[]): readonly QueueVisit[] {
-  const changed: QueueVisit[] = [];
-  for (const [index, visit] of now.entries()) {
+  return now.filter((visit, index) => {
     const { participant_id: id } = visit;
     let same = before[index];
     if (same?.participant_id !== id) same = before.find((each) => each.participant_id === id);
-    if (same === undefined || !sameVisit(same, visit)) changed.push(visit);
-  }
-  return changed;
+    return same === undefined || !sameVisit(same, visit);
+  });
 }
 
 /** How far apart the end of the queue's communication and the beginning of the agent's may be. */

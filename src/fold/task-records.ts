@@ -59,26 +59,29 @@ function typeOf({ row, erased }: StateRecord): CloudEvent['type'] {
   return erased === true ? ERASED_TYPE : 'queuefold.queue-conversation.tombstone';
 }
 
-/** @param id of the event's outputs */
-export function visitOutputs(
+/** @param id of the CloudEvent */
+export function visitOutput(
   topic: string,
   codec: ValueCodec<QueueVisit>,
   tally: Tally,
-  records: readonly VisitRecord[],
+  { visit, timestamp }: VisitRecord,
   id: string,
   traceparent: string | null,
-): readonly Output[] {
-  return records.map(({ visit, timestamp }, index) => {
-    tally.visits[visit.outcome] = (tally.visits[visit.outcome] ?? 0) + 1;
-    const headers = cloudEventHeaders({
-      id: `${id}-v${index}`,
+): Output {
+  tally.visits[visit.outcome] = (tally.visits[visit.outcome] ?? 0) + 1;
+  return {
+    topic,
+    key: visitKey(visit),
+    value: codec.encode(visit),
+    timestamp,
+    headers: cloudEventHeaders({
+      id,
       source: 'queuefold/fold',
       type: 'queuefold.queue-visit',
       time: timestamp,
       traceparent,
-    });
-    return { topic, key: visitKey(visit), value: codec.encode(visit), timestamp, headers };
-  });
+    }),
+  };
 }
 
 /** @param participants of whose visits nothing may stay */

@@ -37,7 +37,7 @@ import { type Metrics, observeLatency, type Tracing } from '../ops';
 import { createBudget } from './budget';
 import { type Problem, readEvent } from './read-event';
 import { countTally, newTally } from './tally';
-import { deadLetterOutput, type Output, stateOutput, visitOutputs, visitTombstones } from './task-records';
+import { deadLetterOutput, type Output, stateOutput, visitOutput, visitTombstones } from './task-records';
 import { inTransactions, type Written } from './transactions';
 
 export interface FoldTaskOptions {
@@ -163,8 +163,7 @@ class FoldTask implements Task {
     }
     if (!lost.has(topics.visits) || visits === null) return;
     for (const each of this.#fold.visits()) {
-      const [record] = visitOutputs(topics.visits, visits, this.#tally, [each], nextId(), null);
-      if (record !== undefined) yield { to: 'output', record };
+      yield { to: 'output', record: visitOutput(topics.visits, visits, this.#tally, each, nextId(), null) };
     }
   }
 
@@ -250,8 +249,11 @@ class FoldTask implements Task {
     const { topics, visits: codec } = this.#options;
     if (codec === null) return;
     const id = `${this.#partition}-${offset}`;
-    for (const each of visitOutputs(topics.visits, codec, this.#tally, visits, id, trace())) this.#push(outputs, each);
-    for (const each of visitTombstones(topics.visits, event, erasedVisits, id, trace())) this.#push(outputs, each);
+    const traceparent = trace();
+    for (const [index, each] of visits.entries()) {
+      this.#push(outputs, visitOutput(topics.visits, codec, this.#tally, each, `${id}-v${index}`, traceparent));
+    }
+    for (const each of visitTombstones(topics.visits, event, erasedVisits, id, traceparent)) this.#push(outputs, each);
   }
 
   #push(outputs: Output[], output: Output): void {

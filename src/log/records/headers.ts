@@ -26,15 +26,16 @@ export interface CloudEvent {
 }
 
 export function cloudEventHeaders({ id, source, type, time, traceparent }: CloudEvent): Headers {
-  return {
+  const headers: Record<string, string> = {
     ce_specversion: '1.0',
     ce_id: id,
     ce_source: source,
     ce_type: type,
     ce_time: isoTime(time),
     'content-type': 'application/avro',
-    ...(traceparent === null ? {} : { traceparent }),
   };
+  if (traceparent !== null) headers['traceparent'] = traceparent;
+  return headers;
 }
 
 /** The last one, for what comes of one event has one time. */
