@@ -20,9 +20,10 @@ mainOfProject('deployment', [
   },
   {
     what: 'the board in a browser',
-    remedy: 'Debian: apt-get install --no-install-recommends chromium; elsewhere, set CHROMIUM_PATH',
+    remedy: 'It needs Java 17, Maven and Chromium: apt-get install chromium on Debian; elsewhere, set CHROMIUM_PATH',
     tests: '/test/deployment/board/',
-    lack: () => Promise.resolve(chromiumPath() === undefined ? 'no Chromium' : undefined),
+    lack: async () =>
+      chromiumPath() === undefined ? 'no Chromium' : failureOf('sh', ['-c', 'java -version && mvn -version']),
   },
   {
     what: 'images',
