@@ -65,7 +65,7 @@ describe('the loop of a consumer', () => {
   });
 
   test('hangs when a fetch never ends although the broker answers: not live', async () => {
-    const broker = jest.requireActual('kafkajs/src/broker') as { prototype: { fetch: () => Promise<unknown> } };
+    const broker = jest.requireActual<{ prototype: { fetch: () => Promise<unknown> } }>('kafkajs/src/broker');
     const { fetch } = broker.prototype;
     broker.prototype.fetch = () => new Promise(() => undefined);
     try {
