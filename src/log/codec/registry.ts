@@ -23,6 +23,8 @@ export interface RegistryOptions extends RegistryAddress {
   readonly logger: Logger;
   /** How often it is asked for a schema at the start before it counts as away. Default 10, a second apart. */
   readonly triesAtStart?: number;
+  /** How long one request for the schema of an id may take, ms. Default 10,000. */
+  readonly requestMs?: number;
   /** Ends the waiting for a registry that is away. */
   readonly signal?: AbortSignal;
 }
@@ -33,6 +35,8 @@ export const REGISTRY_CREDENTIALS =
 
 const RETRY_MS = 1_000;
 const PROBE_MS = 10_000;
+/** The client itself waits for ever for a registry that took a request and does not answer. */
+const REQUEST_MS = 10_000;
 /** A registry that is away at the start is told of; later it is an outage to wait out. */
 const TRIES_AT_START = 10;
 
@@ -158,10 +162,10 @@ class ReplyError extends Error {
 
 type ClientMiddleware = NonNullable<ConstructorParameters<typeof SchemaRegistry>[0]['middlewares']>[number];
 
-function clientOf({ url, authorization, tls }: RegistryOptions): SchemaRegistry {
+function clientOf({ url, authorization, tls, requestMs = REQUEST_MS }: RegistryOptions): SchemaRegistry {
   const authorize: ClientMiddleware = () => ({
     async prepareRequest(next) {
-      const request = await next();
+      const request = (await next()).enhance({ timeout: requestMs });
       const credentials = await authorization?.();
       return credentials === undefined || credentials === null
         ? request
