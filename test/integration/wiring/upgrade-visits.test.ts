@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Type } from 'avsc';
 import { loadConfig } from '../../../src/config';
 import {
@@ -13,13 +13,17 @@ import {
   type AvroSchema,
   createChangelogCodec,
   createEventReader,
+  createKafkaAdmin,
+  createKafkaLog,
   createMemoryCluster,
+  createRegistrySchemas,
   createRowCodec,
   loadSchema,
   type Log,
-  type MemoryCluster,
+  registerSchema,
   type RunningTasks,
   type SchemaSource,
+  topicDefinitions,
   topicNames,
   valueSubject,
 } from '../../../src/log';
@@ -27,30 +31,74 @@ import { typeOf } from '../../../src/log/codec/schemas';
 import { createValueCodec } from '../../../src/log/codec/value-codec';
 import { createMetrics } from '../../../src/ops';
 import { type RunningSinkRole, startSinkRole } from '../../../src/sink';
+import { topicSchemas } from '../../../src/wiring';
 import { until } from '../../support/clickhouse/sink';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
 import { QUIET } from '../../support/clickhouse/store-rows';
 import { eventOf } from '../../support/conversation/conversation-fold';
+import { kafkaForTests, registryForTests } from '../../support/services/services';
 
 /** docs/how-to/upgrade.md, "From a version without visits": that version's records, then this version's processes. */
-const topics = topicNames('t');
+const topics = topicNames(`upgrade-${Date.now()}`);
 const PARTITIONS = 2;
 const LIMITS = { maxConsecutive: 5, maxRatio: 0 };
 let tests: TestStore;
-let cluster: MemoryCluster;
 let stops: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
   tests = await storeForTests();
 });
-beforeEach(() => {
-  cluster = createMemoryCluster({ partitions: PARTITIONS, identity: 'first' });
-});
 afterEach(async () => {
   for (const stop of stops.reverse()) await stop();
   stops = [];
+  await tests.clear();
 });
 afterAll(() => tests.close());
+
+/** What both versions run on. */
+interface Ground {
+  readonly schemas: SchemaSource;
+  /** A log of its own, as each process has. */
+  connect(): Log;
+  /** What `setup` of that version makes. */
+  setUp(version: 'without visits' | 'this'): Promise<void>;
+}
+
+function inMemory(): Promise<Ground> {
+  const cluster = createMemoryCluster({ partitions: PARTITIONS, identity: 'first' });
+  return Promise.resolve({
+    schemas: createSchemas(),
+    connect: () => cluster.connect(),
+    setUp: () => Promise.resolve(),
+  });
+}
+
+async function onKafka(): Promise<Ground> {
+  const [{ brokers }, { url }] = await Promise.all([kafkaForTests(), registryForTests()]);
+  const connection = { brokers, clientId: topics.prefix, logger: QUIET };
+  const registry = { url, logger: QUIET };
+  return {
+    schemas: createRegistrySchemas(registry),
+    connect: () => {
+      const log = createKafkaLog(connection);
+      stops.push(() => log.close());
+      return log;
+    },
+    setUp: async (version) => {
+      const isOld = version === 'without visits';
+      const definitions = topicDefinitions(topics, 1).filter(({ topic }) => !isOld || topic !== topics.visits);
+      const admin = await createKafkaAdmin(connection);
+      await admin.setupTopics({ definitions, partitions: PARTITIONS, replicationFactor: 1, dryRun: false });
+      await admin.close();
+      for (const { subject, schema } of topicSchemas(topics)) {
+        if (isOld && schema.name === 'queue-visit') continue;
+        const { name } = schema;
+        const hasChanged = name === 'conversation-event' || name === 'fold-state';
+        await registerSchema(registry, subject, isOld && hasChanged ? older(name) : schema, 'apply');
+      }
+    },
+  };
+}
 
 /** A registry of several versions of a schema. */
 function createSchemas(): SchemaSource {
@@ -126,13 +174,17 @@ const AFTER: readonly ConversationEvent[] = [
   said('new', 41, { agent: { startAlertingTime: time(40) } }),
 ];
 
-async function send(schemas: SchemaSource, events: readonly ConversationEvent[], schema: AvroSchema): Promise<void> {
+async function send(
+  { schemas, connect }: Ground,
+  events: readonly ConversationEvent[],
+  schema: AvroSchema,
+): Promise<void> {
   const codec = await createValueCodec<ConversationEvent>({
     ...{ schemas, subject: valueSubject(topics.events), schema },
     toAvro: (event) => event,
     fromAvro: (decoded) => decoded as ConversationEvent,
   });
-  const producer = await cluster.connect().createProducer();
+  const producer = await connect().createProducer();
   await producer.send(
     events.map((event) => ({ topic: topics.events, key: event.conversationId, value: codec.encode(event) })),
   );
@@ -149,9 +201,16 @@ async function startOldFold(log: Log, schemas: SchemaSource): Promise<RunningTas
     toAvro: (value) => value,
     fromAvro: (decoded) => decoded,
   });
+  const events = older('conversation-event');
+  const { writer } = await createValueCodec<object>({
+    ...{ schemas, subject: valueSubject(topics.events), schema: events },
+    toAvro: (value) => value,
+    fromAvro: (decoded) => decoded,
+  });
+  const reader = await createEventReader({ ...schemas, idOf: (subject) => idOf(subject, events) }, topics);
   const options = {
     ...{ schemas, topics, deadLetterLimits: LIMITS, metrics: createMetrics(), visits: null },
-    events: await createEventReader(schemas, topics),
+    events: { ...reader, writer },
     rows: await createRowCodec(schemas, topics),
     settings: { ...DEFAULT_FOLD_SETTINGS, visits: 'off' as const },
   };
@@ -171,57 +230,69 @@ async function startOldFold(log: Log, schemas: SchemaSource): Promise<RunningTas
 
 async function untilFolded(log: Log, tasks: RunningTasks): Promise<void> {
   const ends = await log.endOffsets(topics.events);
-  await until(
+  const reached = until(
     () => Promise.resolve(new Map(tasks.status().map(({ partition, nextOffset }) => [partition, nextOffset ?? 0]))),
-    (reached) => [...ends].every(([partition, end]) => (reached.get(partition) ?? 0) >= end),
+    (offsets) => [...ends].every(([partition, end]) => (offsets.get(partition) ?? 0) >= end),
   );
+  // A fold that ends with an error is not waited for.
+  await Promise.race([reached, tasks.done]);
 }
 
 const stored = () => tests.rows(`SELECT * FROM \`${tests.store.database}\`.queue_visit ORDER BY conversation_id`);
 
-async function aSink(schemas: SchemaSource, env: Record<string, string>): Promise<RunningSinkRole> {
+async function aSink({ schemas, connect }: Ground, env: Record<string, string>): Promise<RunningSinkRole> {
   const config = loadConfig({ env: { SINK_FLUSH_MS: '50', ...env } });
-  const parts = { config, logger: QUIET, metrics: createMetrics(), log: cluster.connect(), schemas, topics };
+  const parts = { config, logger: QUIET, metrics: createMetrics(), log: connect(), schemas, topics };
   const role = await startSinkRole({ ...parts, store: tests.store }, { names: 'left-out' });
   stops.push(() => role.stop());
   return role;
 }
 
-test('conversations that are live at the upgrade have their visits from their next change on, and new ones all of theirs', async () => {
-  const schemas = createSchemas();
-  await send(schemas, BEFORE, older('conversation-event'));
-  const oldSink = await aSink(schemas, { VISITS: 'off' });
-  const oldLog = cluster.connect();
-  const oldFold = await startOldFold(oldLog, schemas);
-  await untilFolded(oldLog, oldFold);
+describe.each([
+  ['an in-memory log', inMemory],
+  ['a Kafka and a registry', onKafka],
+] as const)('on %s', (_, open) => {
+  test('conversations that are live at the upgrade have their visits from their next change on, and new ones all of theirs', async () => {
+    const ground = await open();
+    const { schemas, connect } = ground;
+    await ground.setUp('without visits');
+    await send(ground, BEFORE, older('conversation-event'));
+    const oldSink = await aSink(ground, { VISITS: 'off' });
+    const oldLog = connect();
+    const oldFold = await startOldFold(oldLog, schemas);
+    await untilFolded(oldLog, oldFold);
 
-  // The new sink first: it is there before anything writes to the topic that `setup` has made.
-  await oldSink.stop();
-  const sink = await aSink(schemas, {});
-  expect(sink.visitsStored()).not.toBeNull();
-  await oldFold.stop();
-  const log = cluster.connect();
-  const settings = DEFAULT_FOLD_SETTINGS;
-  const fold = await startFold({
-    ...{ log, schemas, topics, settings, deadLetterLimits: LIMITS, metrics: createMetrics(), timers: false },
+    // First the topic; then the new sink, which is there before anything writes to it; then the fold.
+    await ground.setUp('this');
+    await oldSink.stop();
+    const sink = await aSink(ground, {});
+    expect(sink.visitsStored()).not.toBeNull();
+    await oldFold.stop();
+    const log = connect();
+    const settings = DEFAULT_FOLD_SETTINGS;
+    const fold = await startFold({
+      ...{ log, schemas, topics, settings, deadLetterLimits: LIMITS, metrics: createMetrics(), timers: false },
+    });
+    stops.push(() => fold.stop());
+    // … and events of a bridge that has not been replaced yet, then of a new one.
+    await send(ground, AFTER.slice(0, 1), older('conversation-event'));
+    await send(ground, AFTER.slice(1), loadSchema('conversation-event'));
+    await untilFolded(log, fold);
+
+    const undisturbed = createPartitionFold(DEFAULT_FOLD_SETTINGS);
+    const expected = [...BEFORE, ...AFTER].flatMap((event) =>
+      undisturbed.apply(event).visits.map(({ visit }) => visit),
+    );
+    const last = new Map(expected.map((visit) => [visit.conversation_id, visit]));
+    // Complete before the upgrade: not written later.
+    expect(last.delete('over')).toBe(true);
+    const wanted = [...last.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, visit]) => printableVisit(visit));
+    expect(await until(stored, (rows) => rows.length === wanted.length)).toEqual(wanted);
+    expect(wanted).toMatchObject([
+      { conversation_id: 'alerts', outcome: 'waiting', offers: 1, offers_missed: 1 },
+      { conversation_id: 'new', outcome: 'waiting', offers: 1 },
+      { conversation_id: 'talks', outcome: 'answered', agent_left_time: time(39) },
+      { conversation_id: 'waits', outcome: 'abandoned', left_time: time(39) },
+    ]);
   });
-  stops.push(() => fold.stop());
-  // … and events of a bridge that has not been replaced yet, then of a new one.
-  await send(schemas, AFTER.slice(0, 1), older('conversation-event'));
-  await send(schemas, AFTER.slice(1), loadSchema('conversation-event'));
-  await untilFolded(log, fold);
-
-  const undisturbed = createPartitionFold(DEFAULT_FOLD_SETTINGS);
-  const expected = [...BEFORE, ...AFTER].flatMap((event) => undisturbed.apply(event).visits.map(({ visit }) => visit));
-  const last = new Map(expected.map((visit) => [visit.conversation_id, visit]));
-  // Complete before the upgrade: not written later.
-  expect(last.delete('over')).toBe(true);
-  const wanted = [...last.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, visit]) => printableVisit(visit));
-  expect(await until(stored, (rows) => rows.length === wanted.length)).toEqual(wanted);
-  expect(wanted).toMatchObject([
-    { conversation_id: 'alerts', outcome: 'waiting', offers: 1, offers_missed: 1 },
-    { conversation_id: 'new', outcome: 'waiting', offers: 1 },
-    { conversation_id: 'talks', outcome: 'answered', agent_left_time: time(39) },
-    { conversation_id: 'waits', outcome: 'abandoned', left_time: time(39) },
-  ]);
 });
