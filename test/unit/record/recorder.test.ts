@@ -85,7 +85,7 @@ describe('the files of a recording', () => {
   test('never replace what is there', () => {
     writeFileSync(join(folder, 'a.ndjson'), 'precious');
     expect(() => recordingNames(join(folder, 'a.ndjson'), 'plain')).toThrow(UsageError);
-    expect(() => recordingNames(join(folder, 'b.ndjson'), 'gzip')).toThrow(/--out: .*does not end in \.gz/);
+    expect(() => recordingNames(join(folder, 'b.ndjson'), 'gzip')).toThrow(/--out: .* must end in \.gz with --gzip/);
     expect(() => recordingNames(join(folder, 'a.ndjson', 'b'), 'plain')).toThrow(OperatorError);
   });
 
