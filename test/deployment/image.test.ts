@@ -98,6 +98,11 @@ describe('the image', () => {
     expect((await confined(image, ['folds'])).code).toBe(2);
   });
 
+  test('names the image that has the embedded parts to who starts them in this one', async () => {
+    const { code, stderr } = await confined(image, ['start']);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('--target queuefold-embedded')]);
+  });
+
   test('a role comes up to health on a real Kafka, ends with 0 when it is stopped, and comes up again', async () => {
     const [port = 0] = await freePorts(1);
     const env = {
@@ -144,9 +149,27 @@ describe('the image with ClickHouse embedded', () => {
       return Number(/\d+/.exec(stdout)?.[0] ?? 0);
     };
     await until(async () => (await rows()) > 0);
+    const second = await engine.run(embedded, [...engine.confined, `--volumes-from=${container.name}`], []);
+    expect([second.code, second.stderr]).toEqual([
+      1,
+      expect.stringContaining('in use by a process of another container'),
+    ]);
+    expect(await rows()).toBeGreaterThan(0);
     expect(await container.stop()).toBe(0);
     await container.startAgain();
     await until(answers(container));
     expect(await container.stop()).toBe(0);
+  });
+
+  test('replays a recording into ClickHouse, read-only', async () => {
+    const recording = join(packageRoot(), 'test', 'fixtures', 'cases', '04-answered.input.ndjson');
+    const options = [...engine.confined, `--volume=${recording}:/recording.ndjson:ro`];
+    const { code, stdout } = await engine.run(embedded, options, [
+      'replay',
+      '/recording.ndjson',
+      '--store',
+      'embedded',
+    ]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('"queue_id":"Q1"')]);
   });
 });

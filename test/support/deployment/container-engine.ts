@@ -93,6 +93,7 @@ export class ContainerEngine {
     this.#containers.push(name);
     await this.#succeed(['run', '--detach', '--name', name, ...options, image, ...args]);
     return {
+      name,
       exec: (command) => this.command(['exec', name, ...command]),
       logs: async () => Object.values(await this.command(['logs', name])).join('\n'),
       stop: async () => {
@@ -158,6 +159,7 @@ export class ContainerEngine {
 }
 
 export interface Container {
+  readonly name: string;
   exec(command: readonly string[]): Promise<Outcome>;
   logs(): Promise<string>;
   /** SIGTERM, and SIGKILL after 30 s; gives the exit code. */
