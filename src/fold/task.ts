@@ -247,7 +247,7 @@ class FoldTask implements Task {
     trace: () => string | null,
   ): void {
     const { topics, visits: codec } = this.#options;
-    if (codec === null) return;
+    if (codec === null || (visits.length === 0 && erasedVisits.length === 0)) return;
     const id = `${this.#partition}-${offset}`;
     const traceparent = trace();
     for (const [index, each] of visits.entries()) {
