@@ -21,7 +21,7 @@ import org.apache.avro.io.EncoderFactory;
 
 /**
  * What is known of one conversation, as a plain Kafka Streams program would keep it: written for the benchmark, after the
- * description of the fold (docs/explanation/the-fold.md), without visits, limits and after-call work.
+ * description of the fold (docs/explanation/fold.md), without visits, limits and after-call work.
  */
 final class Conversation {
   static final long NONE = Long.MIN_VALUE;
