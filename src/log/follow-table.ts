@@ -73,8 +73,8 @@ interface Loaded<T> {
 /**
  * Keeps a compacted topic as a table, for ever. Whatever could make it miss a deletion begins a new reading from the
  * beginning, and the listener is told of what differs: a reading that ended, a place that the topic no longer has, a topic
- * made anew, a pause of more than half the time for which tombstones are kept. Until the new reading has reached its end,
- * the table stays as it was.
+ * made anew, a pause of more than half the time for which tombstones are kept, a reading that took longer than that time.
+ * Until the new reading has reached its end, the table stays as it was.
  */
 export function followTable<T>(options: FollowTableOptions<T>): FollowedTable {
   const { topic, logger, retryMs = RETRY_MS } = options;
@@ -147,6 +147,7 @@ class FollowedTopic<T> {
     const ending = new AbortController();
     const { signal } = ending;
     const rows = new Map<string, Loaded<T>>();
+    const begunAt = Date.now();
     let isLoading = true;
     const order = new InOrder(reader, {
       take: (record) => this.#take(record, isLoading ? rows : null),
@@ -171,6 +172,8 @@ class FollowedTopic<T> {
       await abortable(reading.caughtUp, signal);
       await abortable(order.done(), signal);
       if ((await abortable(log.topicId(topic), signal)) !== topicId) throw new AnewError(topic);
+      // Of a machine that slept, for instance: Kafka may have removed a tombstone whose row had been read.
+      if (Date.now() - begunAt > keptMs) throw new SlowReadingError(topic, Date.now() - begunAt, keptMs);
       isLoading = false;
       current.isLoaded = true;
       this.#replace(rows, topicId);
@@ -280,6 +283,15 @@ class FollowedTopic<T> {
 class AnewError extends Error {
   constructor(topic: string) {
     super(`${topic} was deleted and made anew`);
+  }
+}
+
+class SlowReadingError extends Error {
+  constructor(topic: string, tookMs: number, keptMs: number) {
+    super(
+      `reading ${topic} took ${Math.ceil(tookMs / 1_000)} s, and the topic keeps tombstones for ` +
+        `${Math.floor(keptMs / 1_000)} s only: a deletion can be missing. Set a longer delete.retention.ms.`,
+    );
   }
 }
 

@@ -80,6 +80,7 @@ export async function runClientSoak(options: ClientSoakOptions): Promise<ClientS
       const found = await stage.compare();
       differences.push(...found.map((difference) => `round ${round} (${fault}): ${difference}`));
       say(`round ${round}, ${fault}: ${table.size} rows, ${leaderMoves} leader moves, ${found.length} differences`);
+      for (const difference of found) say(`  ${difference}`);
     }
     const skipped = table.freshness().skippedRecords;
     if (skipped < skippable) differences.push(`${skippable} records of garbage, ${skipped} skipped`);

@@ -225,6 +225,27 @@ describe('a table that follows its topic', () => {
     expect(rows.get('a')).toBeDefined();
   });
 
+  test('a first reading that took longer than tombstones are kept says so, and is begun again', async () => {
+    const { row, follow, cluster } = await aTopic();
+    await row({ conversation_id: 'a' });
+    const log = cluster.connect();
+    const keptMs = 1_000;
+    let readings = 0;
+    const read: Log['read'] = async (request) => {
+      readings += 1;
+      const reading = await log.read(request);
+      if (readings > 1) return reading;
+      const slept = new Promise<void>((resolve) => setTimeout(resolve, keptMs + 10));
+      return { ...reading, caughtUp: Promise.all([reading.caughtUp, slept]).then(() => undefined) };
+    };
+    const rows = follow({ log: { read, tombstoneRetentionMs: () => Promise.resolve(keptMs) } });
+    await expect(rows.loaded).rejects.toThrow(/keeps tombstones for 1 s only.*delete\.retention\.ms/);
+    expect(rows.size).toBe(0);
+    await until(() => rows.freshness().isReading);
+    expect(readings).toBeGreaterThan(1);
+    expect(rows.get('a')).toBeDefined();
+  });
+
   test('rows that are not kept are not in it, and those that are kept no longer leave it', async () => {
     const { row, follow } = await aTopic();
     let since = 10;
