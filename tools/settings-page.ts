@@ -38,8 +38,9 @@ A setting is an environment variable, or the same key in a YAML file that \`--co
 The environment wins. Settings marked *file* can come from a file: \`PRIVACY_KEY_FILE=/run/secrets/key\` names the file
 that holds the key. \`queuefold config\` prints every value and where it came from.
 
-Every role checks all settings when it starts. An unknown or wrong one ends it with exit code 2 and a message that names
-the setting, its value and what is allowed.
+Every role checks all settings when it starts. A wrong value, or a key of the file that is no setting, ends the role
+with exit code 2 and a message that names the setting, its value and what is allowed. An environment variable that is
+a letter away from a setting gets a warning in the log.
 
 ## For a first deployment
 

@@ -1,5 +1,5 @@
 import { type Io, messageOf, OperatorError, proxySecrets } from '../common';
-import { type Config, loadConfig, secretValues } from '../config';
+import { type Config, loadConfig, misspeltVariables, secretValues } from '../config';
 import {
   collectProcessMetrics,
   createScrubber,
@@ -36,6 +36,11 @@ export async function execute(kind: CommandKind, globals: GlobalOptions, body: C
   endQuietlyWithItsReader(context);
   stopReadingWhenTold(context);
   logger.debug({ pid: process.pid }, 'started');
+  if (kind.longRunning) {
+    for (const { name, meant } of misspeltVariables(process.env)) {
+      logger.warn(`${name} is no setting of queuefold, so it does nothing. Did you mean ${meant}?`);
+    }
+  }
   /** A clean end by a signal is a success of what runs for ever, and of nothing else. */
   const endedBySignal = (cause: ShutdownCause) => (kind.longRunning ? 0 : exitCodeOf(cause));
   let code: number;

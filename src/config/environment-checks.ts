@@ -9,7 +9,8 @@ const KNOWN: ReadonlySet<string> = new Set(
   SETTING_KEYS.flatMap((key) => (SETTINGS[key].fromFile ? [key, `${key}_FILE`] : [key])),
 );
 /** The beginnings of our names: who writes one with another end means one of ours. */
-const FAMILIES = /^(KAFKA|SCHEMA_REGISTRY|CLICKHOUSE|GENESYS|EVENTS|NAMES|SINK|DLQ|PRIVACY|QUEUEFOLD)_/;
+const FAMILIES =
+  /^(KAFKA|SCHEMA_REGISTRY|CLICKHOUSE|GENESYS|EVENTS|NAMES|FOLD|SINK|BOARD|BRIDGE|DLQ|PRIVACY|QUEUEFOLD)_/;
 const OTHERS = new Set(['QUEUEFOLD_CONFIG']);
 /** Kubernetes sets these for each service that there is. */
 const OF_KUBERNETES = /_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_\w+)?)?)$/;
@@ -22,9 +23,31 @@ const LEADERS: readonly (readonly [prefix: string, leader: SettingKey])[] = [
   ['GENESYS_', 'GENESYS_CLIENT_ID'],
 ];
 
+/**
+ * Names that are a slip of the pen away from a setting's: one letter, or two of a long name. (KAFKA_HOME is somebody
+ * else's; the doctor names that one too.) In order, without values.
+ */
+export function misspeltVariables(env: Readonly<Record<string, string | undefined>>): readonly Misspelling[] {
+  return Object.keys(env)
+    .filter((name) => name.length >= SHORTEST_MISSPELLING && !KNOWN.has(name) && !OTHERS.has(name) && env[name] !== '')
+    .flatMap((name) => {
+      const meant = closest(name, [...KNOWN], name.length >= LONG_NAME ? 2 : 1);
+      return meant === null ? [] : [{ name, meant }];
+    });
+}
+
+export interface Misspelling {
+  readonly name: string;
+  readonly meant: string;
+}
+
+const SHORTEST_MISSPELLING = 5;
+const LONG_NAME = 9;
+
 /** Variables that somebody set and that do nothing. Names only: what is no setting may hold anything. */
 export function checkVariables(config: Config, env: Readonly<Record<string, string | undefined>>): Findings {
-  const unknown = Object.keys(env).filter((name) => isMeantForUs(name, env[name]));
+  const misspelt = new Set(misspeltVariables(env).map(({ name }) => name));
+  const unknown = Object.keys(env).filter((name) => misspelt.has(name) || isMeantForUs(name, env[name]));
   const findings = unknown.map((name) => {
     const meant = closest(name, [...KNOWN]);
     const remedy = meant === null ? '`queuefold config` lists the settings.' : `Did you mean ${meant}?`;

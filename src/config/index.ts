@@ -1,6 +1,6 @@
 /** The settings: one typed schema for environment and file. */
 export { describeConfig, type DescribedSetting, secretValues } from './describe';
-export { checkCertificates, checkVariables } from './environment-checks';
+export { checkCertificates, checkVariables, misspeltVariables } from './environment-checks';
 export type {
   ClickHouseConfig,
   Config,

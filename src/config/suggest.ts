@@ -1,12 +1,16 @@
-/** The candidate that was probably meant, or null. */
-export function closest(given: string, candidates: readonly string[]): string | null {
+/** The candidate that was probably meant, or null. Up to `within` letters may differ; by default a quarter of them. */
+export function closest(
+  given: string,
+  candidates: readonly string[],
+  within = Math.max(2, Math.floor(given.length / 4)),
+): string | null {
   const wanted = given.toUpperCase();
   let best: { candidate: string; distance: number } | null = null;
   for (const candidate of candidates) {
     const distance = editDistance(wanted, candidate.toUpperCase());
     if (best === null || distance < best.distance) best = { candidate, distance };
   }
-  return best !== null && best.distance <= Math.max(2, Math.floor(wanted.length / 4)) ? best.candidate : null;
+  return best !== null && best.distance <= within ? best.candidate : null;
 }
 
 /** Levenshtein: insertions, deletions and substitutions. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { loadConfig } from '../../../src/config';
-import { checkVariables } from '../../../src/config/environment-checks';
+import { checkVariables, misspeltVariables } from '../../../src/config/environment-checks';
 
 const look = (env: Record<string, string>) =>
   checkVariables(loadConfig({ env }), env).map(({ outcome, detail, remedy }) =>
@@ -24,6 +24,18 @@ describe('the variables of the environment', () => {
     expect(look({ KAFKA_BROKER: 'hidden:9092', CLICKHOUSE_USER: 'hidden' })).toEqual([
       'warning: KAFKA_BROKER is no setting of queuefold Did you mean KAFKA_BROKERS?',
       expect.stringMatching(/^warning: CLICKHOUSE_USER is no setting of queuefold /),
+    ]);
+  });
+
+  test('that are a slip of the pen away from a setting are told at the start, and nobody else’s are', () => {
+    const env = {
+      ...{ FOLD_THREAD: '2', HTTP_PROT: '9100', NAME_OF: 'users', QUEUEFOLD_CONFIG: 'a.yaml', HTTP_PORT: '9100' },
+      ...{ KAFKA_HOME: '/opt/kafka', HTTP_PROXY: 'http://p', LOG: 'x', HOME: '/root', DATABASE_DIR: '/', VISIT: '' },
+    };
+    expect(misspeltVariables(env)).toEqual([
+      { name: 'FOLD_THREAD', meant: 'FOLD_THREADS' },
+      { name: 'HTTP_PROT', meant: 'HTTP_PORT' },
+      { name: 'NAME_OF', meant: 'NAMES_OF' },
     ]);
   });
 
