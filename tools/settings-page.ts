@@ -62,7 +62,7 @@ A setting exists only where two deployments need different values. These are con
 | 2,000 participants, 10,000 communications of a conversation | more is an attack, or an error of the sender |
 | \`POST /events\`: a body of 1 MiB, 1,000 events a second | EventBridge sends 256 KiB; a faster sender gets 429 and comes again |
 | a batch of 10,000 rows or 8 MiB in the sink | larger batches gain nothing; \`SINK_FLUSH_MS\` decides how old a row becomes |
-| a clean-up of the state table every 10 minutes | rows wait for \`SINK_CLEANUP_GRACE\` anyway, which is longer |
+| an ended conversation stays in the state table for an hour; a clean-up every 10 minutes | all sinks of a database need the same; nobody reads these tombstones |
 | a look at the list of queues every 5 minutes, at names every 15 | it costs a few requests of the 300 a minute |
 | half of 1,000 records unreadable stops a fold or sink | \`DLQ_MAX_CONSECUTIVE=0\` switches this off as well |
 

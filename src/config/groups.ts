@@ -112,7 +112,7 @@ function groupsOf(settings: ResolvedSettings) {
     deadLetters: deadLetterLimits(settings.DLQ_MAX_CONSECUTIVE.value),
     /** Undefined: nothing is masked. */
     privacy: privacyConfig(settings),
-    sink: { flushMs: settings.SINK_FLUSH_MS.value, cleanupGraceMs: settings.SINK_CLEANUP_GRACE.value },
+    sink: { flushMs: settings.SINK_FLUSH_MS.value },
     board: { password: settings.BOARD_PASSWORD.value, show: settings.BOARD_SHOW.value },
     http: { host: settings.HTTP_HOST.value, port: settings.HTTP_PORT.value },
     /** Endpoint undefined: nothing is traced. */

@@ -30,7 +30,6 @@ export interface Setting<T> extends Kind<T> {
 }
 
 const SECOND_MS = 1_000;
-const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MIB = 1024 * 1024;
@@ -217,11 +216,6 @@ export const SETTINGS = {
     integer(10, 60_000),
     '1000',
     'How many milliseconds rows wait at most before the sink inserts them. Less makes more and smaller parts in ClickHouse.',
-  ),
-  SINK_CLEANUP_GRACE: setting(
-    duration(10 * MINUTE_MS, 7 * DAY_MS),
-    '1h',
-    'How long ended conversations stay in the state table. A sink that stores nothing for half of it ends. All sinks of a database need the same.',
   ),
 
   BOARD_PASSWORD: confidential(

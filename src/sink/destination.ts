@@ -29,7 +29,7 @@ export interface Destination<R> {
   readonly tombstones: Pick<Writer, 'insert'> | null;
   /** How old a note may be, ms. */
   readonly staleAfterMs: number;
-  /** `SINK_CLEANUP_GRACE`; Infinity: nothing is cleaned up. */
+  /** How long a tombstone stays, in ms (`CLEANUP_GRACE_MS`). Infinity: nothing is cleaned up. */
   readonly graceMs: number;
   /** Of the low watermark. */
   readonly stage: 'store' | 'visits';

@@ -6,7 +6,7 @@ import { recover, type Beginning, type RecoveryOptions } from './recovery';
 
 export interface SinkPartitionsOptions extends RecoveryOptions {
   readonly group: string;
-  /** `SINK_CLEANUP_GRACE`; a row is sent at the latest half of it after it was read. */
+  /** How long a tombstone stays, in ms (`CLEANUP_GRACE_MS`). A row is sent at the latest half of it after it was read. */
   readonly graceMs: number;
   /** Of the low watermark. */
   readonly stage: 'store' | 'visits';

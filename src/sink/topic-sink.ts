@@ -35,7 +35,11 @@ type Reader = Required<Pick<SinkOptions, 'prepare' | 'decode'>>;
  */
 const FLUSH_ROWS = 10_000;
 const FLUSH_BYTES = 8 * 1024 * 1024;
-/** Ended conversations wait for SINK_CLEANUP_GRACE, which is 10 minutes at least: looking more often finds nothing new. */
+/**
+ * How long an ended conversation stays in the state table as a tombstone. A sink that can store nothing for half of it
+ * ends. A constant, because all sinks of a database need the same.
+ */
+const CLEANUP_GRACE_MS = 60 * 60_000;
 const CLEANUP_INTERVAL_MS = 10 * 60_000;
 
 /**
@@ -51,7 +55,6 @@ export async function startTopicSink(parts: Parts, { about, group, begin }: Topi
   if (id === null) logger.info({ topic }, 'the log tells no topic ids: a topic that is made anew is not noticed');
   const epoch = await claimEpoch(store, { topic, id });
   const producer = await log.createProducer();
-  const { flushMs, cleanupGraceMs } = config.sink;
   const place = { table: about === 'visits' ? VISIT_TABLE : HISTORY_TABLE, database: store.database };
   const sink = await createSink({
     ...{ store, log, group, begin, topic, about, epoch, metrics, logger },
@@ -61,10 +64,10 @@ export async function startTopicSink(parts: Parts, { about, group, begin }: Topi
     // A visit comes of the same event as its row, which is counted.
     ...(about === 'visits' ? {} : { receivedOf }),
     onStored: tracing && ((batch) => reportStored(tracing, batch, { group, ...place })),
-    flush: { ms: flushMs, rows: FLUSH_ROWS, bytes: FLUSH_BYTES },
+    flush: { ms: config.sink.flushMs, rows: FLUSH_ROWS, bytes: FLUSH_BYTES },
     topicId: id,
     tombstoneRetentionMs: about === 'visits' ? null : await tombstoneRetention(parts),
-    cleanup: { intervalMs: CLEANUP_INTERVAL_MS, graceMs: cleanupGraceMs },
+    cleanup: { intervalMs: CLEANUP_INTERVAL_MS, graceMs: CLEANUP_GRACE_MS },
   });
   const loop = watchLoop({ log, topic, turns: () => sink.turns(), logger });
   return {

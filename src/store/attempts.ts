@@ -106,7 +106,7 @@ export class Attempts {
 function tooLate(error: string | null): OperatorError {
   return new OperatorError(
     'Rows could not be stored for so long that the clean-up may have removed the tombstones that hide them ' +
-      `(${error ?? 'this process was paused'}). Start again: they are read anew, behind their tombstones. ` +
-      'SINK_CLEANUP_GRACE says how long that may take; half of it counts.',
+      `(${error ?? 'this process was paused'}). Start the sink again: it reads these rows once more, behind their ` +
+      'tombstones.',
   );
 }

@@ -217,7 +217,7 @@ describe('the clean-up', () => {
       cleanup: { intervalMs: HOUR_MS, graceMs: 200 },
     });
     await topic.put(['a', '1']);
-    await expect(sink.done).rejects.toThrow(/SINK_CLEANUP_GRACE/);
+    await expect(sink.done).rejects.toThrow(/the clean-up may have removed the tombstones/);
     await sink.stop();
     isAway = false;
     expect(await table()).toEqual({});

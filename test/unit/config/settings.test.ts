@@ -36,7 +36,6 @@ describe('the settings', () => {
     ['VISITS', 'off', ({ fold }) => fold.visits, 'off'],
     ['BRIDGE_PENDING_BYTES', '128MiB', ({ bridge }) => bridge.pendingBytes, 134_217_728],
     ['SINK_FLUSH_MS', '50', ({ sink }) => sink.flushMs, 50],
-    ['SINK_CLEANUP_GRACE', '2h', ({ sink }) => sink.cleanupGraceMs, 7_200_000],
     ['HTTP_HOST', '127.0.0.1', ({ http }) => http.host, '127.0.0.1'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://c:4318/', ({ tracing }) => tracing.endpoint, 'http://c:4318'],
     ['LOG_LEVEL', 'warn', ({ logLevel }) => logLevel, 'warn'],
@@ -49,7 +48,7 @@ describe('the settings', () => {
   test.each([
     ['KAFKA_COMPRESSION', 'brotli', 'allowed: none, gzip, snappy, lz4, zstd'],
     ['VISITS', 'maybe', 'VISITS: "maybe" is not one of them (environment VISITS); allowed: on, off'],
-    ['SINK_CLEANUP_GRACE', '1m', '"1m" is too small'],
+    ['ACW_TIMEOUT', '8d', '"8d" is too large'],
     ['BRIDGE_PENDING_BYTES', '64', '"64" is too small'],
     ['GENESYS_CHANNELS', '19', 'a whole number from 1 to 18'],
     ['CLICKHOUSE_CLUSTER', 'a b', 'the name of a cluster, or a macro'],
