@@ -77,8 +77,11 @@ export const ANSWERS = {
 /** The data of a server-sent event, by its name. */
 export const EVENTS = {
   picture: z.strictObject({
-    full: z.boolean().describe('These are all lines. Otherwise: those that have changed'),
+    full: z.boolean().describe('These are all lines, or the first of them. Otherwise: those that have changed'),
     at: time,
+    more: z
+      .boolean()
+      .describe('The next event has more lines of this picture. It is complete with the event that says false'),
     lines: z.array(line),
     queue: z
       .strictObject({
@@ -88,7 +91,7 @@ export const EVENTS = {
         gone: z.array(text).describe('Ids of conversations that have left the queue'),
       })
       .nullable()
-      .describe('Conversations of the queue that was asked for. Null: none was'),
+      .describe('Conversations of the queue that was asked for, in the last event of a picture. Null: none was'),
   }),
   beat: z.strictObject({
     at: time,

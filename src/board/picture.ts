@@ -196,9 +196,12 @@ export class Picture {
     return changed;
   }
 
-  /** Lines that have changed since a version; all for version 0. */
+  /** Lines that have changed since a version, those of a queue together; all for version 0. */
   lines(since: number): readonly QueueLine[] {
-    return [...this.#lines.values()].filter(({ version }) => version > since).map(({ shown }) => shown);
+    const changed: QueueLine[] = [];
+    for (const lines of this.#linesByQueue.values())
+      for (const { version, shown } of lines) if (version > since) changed.push(shown);
+    return changed;
   }
 
   /** Conversations of one queue that have changed since a version; all for version 0. */

@@ -34,6 +34,8 @@ interface Viewer {
 /** Changes are sent at most so often. */
 const TURN_MS = 250;
 const BEAT_MS = 1_000;
+/** A larger picture comes in several events: a browser reads and counts each in a task of a few milliseconds. */
+const LINES_PER_EVENT = 200;
 const RETRY = Buffer.from('retry: 1000\n\n');
 /** A viewer that does not take so much gets nothing until it has: then it gets what has changed meanwhile, once. */
 const MOST_UNSENT_BYTES = 256 * 1024;
@@ -49,7 +51,7 @@ export class Viewers {
   readonly #viewers = new Set<Viewer>();
   readonly #timers: readonly NodeJS.Timeout[];
   readonly #now: () => number;
-  #all: { readonly version: number; readonly text: string } = { version: 0, text: '' };
+  #all: { readonly version: number; readonly texts: readonly string[] } = { version: 0, texts: [] };
 
   constructor(options: ViewersOptions) {
     this.#options = options;
@@ -103,11 +105,11 @@ export class Viewers {
   }
 
   /** Kept for a version: when a board starts, all its viewers come at once. */
-  #allLines(): string {
+  #allLines(): readonly string[] {
     const { picture, presentLine } = this.#options;
     const { version } = picture;
-    if (this.#all.version !== version) this.#all = { version, text: JSON.stringify(picture.lines(0).map(presentLine)) };
-    return this.#all.text;
+    if (this.#all.version !== version) this.#all = { version, texts: textsOf(picture.lines(0).map(presentLine)) };
+    return this.#all.texts;
   }
 
   #beat(): void {
@@ -146,11 +148,11 @@ export class Viewers {
 class Texts {
   readonly #options: ViewersOptions;
   readonly #at: number;
-  readonly #allLines: () => string;
-  readonly #lines = new Map<number, string>();
+  readonly #allLines: () => readonly string[];
+  readonly #lines = new Map<number, readonly string[]>();
   readonly #events = new Map<string, Buffer>();
 
-  constructor(options: ViewersOptions, at: number, allLines: () => string) {
+  constructor(options: ViewersOptions, at: number, allLines: () => readonly string[]) {
     this.#options = options;
     this.#at = at;
     this.#allLines = allLines;
@@ -160,22 +162,29 @@ class Texts {
     const key = `${since} ${queueId ?? ''}`;
     const known = this.#events.get(key);
     if (known !== undefined) return known;
-    const json =
-      `{"full":${since === 0},"at":${this.#at},"lines":${this.#linesOf(since)},` +
-      `"queue":${queueId === null ? 'null' : this.#queueOf(queueId, since)}}`;
-    const text = Buffer.from(`id: ${id}\n${event('picture', json)}`);
+    const parts = this.#linesOf(since);
+    const events = parts.map((lines, index) => {
+      const isLast = index === parts.length - 1;
+      const queue = isLast && queueId !== null ? this.#queueOf(queueId, since) : 'null';
+      const json =
+        `{"full":${since === 0 && index === 0},"at":${this.#at},"more":${!isLast},` +
+        `"lines":${lines},"queue":${queue}}`;
+      // Who has heard a part of a picture does not have it.
+      return `${isLast ? `id: ${id}\n` : ''}${event('picture', json)}`;
+    });
+    const text = Buffer.from(events.join(''));
     this.#events.set(key, text);
     return text;
   }
 
-  #linesOf(since: number): string {
+  /** By event, at least one. */
+  #linesOf(since: number): readonly string[] {
     if (since === 0) return this.#allLines();
     const known = this.#lines.get(since);
     if (known !== undefined) return known;
-    const lines: PictureEvent['lines'] = this.#options.picture.lines(since).map(this.#options.presentLine);
-    const text = JSON.stringify(lines);
-    this.#lines.set(since, text);
-    return text;
+    const texts = textsOf(this.#options.picture.lines(since).map(this.#options.presentLine));
+    this.#lines.set(since, texts);
+    return texts;
   }
 
   #queueOf(queueId: string, since: number): string {
@@ -183,6 +192,17 @@ class Texts {
     const queue: PictureEvent['queue'] = { queueId, full, rows: rows.map(this.#options.present), gone: [...gone] };
     return JSON.stringify(queue);
   }
+}
+
+/** As JSON arrays, at least one. Lines of one queue stay together, so that whoever gets them can add them up. */
+function textsOf(lines: PictureEvent['lines']): readonly string[] {
+  const parts: Line[][] = [[]];
+  for (const [index, line] of lines.entries()) {
+    const isFull = (parts.at(-1)?.length ?? 0) >= LINES_PER_EVENT;
+    if (isFull && lines[index - 1]?.queueId !== line.queueId) parts.push([]);
+    parts.at(-1)?.push(line);
+  }
+  return parts.map((part) => JSON.stringify(part));
 }
 
 function event(name: string, json: string): string {

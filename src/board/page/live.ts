@@ -62,14 +62,24 @@ export const stale = computed((): Stale | null => {
   return why === null ? null : { since: beat === null || beat.ageMs === null ? null : beat.at - beat.ageMs, why };
 });
 
+/** Lines of a picture that is arriving. Nobody sees it before it is complete; what it costs can be spent now. */
+export const part = signal<readonly Line[]>([]);
+let arriving: Map<string, Line> | null = null;
+
 const lineKey = ({ queueId, media }: Line) => `${queueId}\u0000${media ?? ''}`;
 
-function onPicture({ full, lines: changed, queue }: PictureEvent): void {
+function onPicture({ full, more, lines: changed, queue }: PictureEvent): void {
   if (full || changed.length > 0 || lines.peek() === null) {
-    const next = new Map<string, Line>(full ? [] : lines.peek());
+    const next: Map<string, Line> = full ? new Map() : (arriving ?? new Map(lines.peek()));
     for (const line of changed) next.set(lineKey(line), line);
-    lines.value = next;
+    arriving = next;
   }
+  if (more) {
+    part.value = changed;
+    return;
+  }
+  if (arriving !== null) lines.value = arriving;
+  arriving = null;
   if (queue === null || queue.queueId !== openQueue.peek()) return;
   if (!queue.full && queue.rows.length === 0 && queue.gone.length === 0) return;
   const next = new Map<string, Conversation>(queue.full ? [] : conversations.peek());
@@ -82,8 +92,8 @@ const { port1, port2 } = new MessageChannel();
 const tasks: (() => void)[] = [];
 port1.onmessage = () => tasks.shift()?.();
 
-/** In order. Reading 5,000 queues and showing them are two tasks, so that neither keeps the page for long. */
-function inNextTask(task: () => void): void {
+/** In order. Reading many queues and showing them are different tasks, so that none keeps the page for long. */
+export function inNextTask(task: () => void): void {
   tasks.push(task);
   port2.postMessage(null);
 }
@@ -100,6 +110,8 @@ class Stream {
     this.#source.addEventListener('open', () => {
       this.#isFresh = true;
       this.#heardAt = Date.now();
+      // Also the browser's own next try: of a picture that was cut off, the rest never comes.
+      inNextTask(() => (arriving = null));
     });
     const on = (name: string, take: (data: unknown) => void): void =>
       this.#source.addEventListener(name, (event) => {

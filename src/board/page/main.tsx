@@ -5,7 +5,7 @@ import { Conversation } from './conversation';
 import { Help, Settings } from './dialogs';
 import { Announcer, Header } from './header';
 import { startKeys } from './keys';
-import { openQueue, stale, startLive } from './live';
+import { inNextTask, openQueue, stale, startLive } from './live';
 import { Overview } from './overview';
 import { Queue } from './queue';
 import { isWall, route } from './route';
@@ -47,7 +47,9 @@ startLive();
 startTravel();
 startKeys();
 const root = document.getElementById('board');
-if (root !== null) {
-  root.replaceChildren();
-  render(<Board />, root);
-}
+// Its own task: the module has kept the page for long enough.
+if (root !== null)
+  inNextTask(() => {
+    root.replaceChildren();
+    render(<Board />, root);
+  });

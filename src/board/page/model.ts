@@ -78,8 +78,8 @@ export function sumQueue(lines: readonly Line[]): QueueRow {
 export type Totals = Pick<QueueRow, 'live' | 'day' | 'serviceLevel'>;
 
 export function total(rows: readonly QueueRow[]): Totals {
-  let [live, day]: [Live, Day] = [NO_LIVE, NO_DAY];
-  for (const row of rows) [live, day] = [addLive(live, row.live), addDay(day, row.day)];
+  const live = rows.reduce((sum, row) => addLive(sum, row.live), NO_LIVE);
+  const day = rows.reduce((sum, row) => addDay(sum, row.day), NO_DAY);
   return { live, day, serviceLevel: level(day) };
 }
 

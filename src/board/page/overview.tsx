@@ -1,7 +1,8 @@
-import { computed, signal, useSignal } from '@preact/signals';
+import { computed, effect, signal, useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { count, share } from './format';
+import { part } from './live';
 import { total, type QueueRow, type Totals } from './model';
 import { Count, Figures, Time, Value, type Figure } from './parts';
 import { above, below, media, pinned, sortBy, thresholdsFor, type SortBy, type Urgency } from './preferences';
@@ -30,6 +31,11 @@ const compare = computed((): Compare<QueueRow> => {
 const order = new KeptOrder<QueueRow>();
 const sorted = computed(() => (rows.value === null ? null : order.sort(rows.value, compare.value)));
 
+// 5,000 queues are counted and sorted while they arrive, part by part, so that to show them takes no long task.
+effect(() => {
+  if (part.value.length > 0) order.prepare(queueRows.prepare(part.value, media.peek()), compare.peek());
+});
+
 /** The queues that are searched for, in their order. Null: there is no picture yet. */
 export const shownQueues = computed((): readonly QueueRow[] | null => {
   const text = search.value.trim().toLocaleLowerCase();
@@ -38,9 +44,11 @@ export const shownQueues = computed((): readonly QueueRow[] | null => {
 });
 /** Of those queues together. */
 export const totals = computed((): Totals | null => (shownQueues.value === null ? null : total(shownQueues.value)));
-export const allMedia = computed(() =>
-  [...new Set((currentLines.value ?? []).flatMap(({ media: of }) => of ?? []))].toSorted(names.compare),
-);
+export const allMedia = computed(() => {
+  const found = new Set<string>();
+  for (const { media: of } of currentLines.value ?? []) if (of !== null) found.add(of);
+  return [...found].toSorted(names.compare);
+});
 
 /** By what a column is sorted; null: by its text. A queue without a value is the least urgent. */
 const SORT_VALUES: Readonly<Record<SortBy, ((row: QueueRow) => number) | null>> = {

@@ -10,25 +10,45 @@ interface Summed {
 
 /** The rows of all queues, made again only where a line is another one. */
 export class QueueRows {
-  #known: ReadonlyMap<string, Summed> = new Map();
+  #known = new Map<string, Summed>();
 
   /** @param media only these; empty: all of a queue together */
   sum(lines: Iterable<Line>, media: string): readonly QueueRow[] {
-    const byQueue = new Map<string, Line[]>();
-    for (const line of lines) {
-      if (media !== '' && line.media !== media) continue;
-      const of = byQueue.get(line.queueId);
-      if (of === undefined) byQueue.set(line.queueId, [line]);
-      else of.push(line);
-    }
-    const next = new Map<string, Summed>();
-    for (const [queueId, of] of byQueue) {
-      const known = this.#known.get(queueId);
-      next.set(queueId, known !== undefined && isSame(known.lines, of) ? known : { lines: of, row: sumQueue(of) });
-    }
+    const next = this.#summed(lines, media);
     this.#known = next;
     return [...next.values()].map(({ row }) => row);
   }
+
+  /**
+   * Sums some queues of the next picture, whose rows `sum` then has at hand.
+   * @param lines all of these queues
+   */
+  prepare(lines: Iterable<Line>, media: string): readonly QueueRow[] {
+    const summed = [...this.#summed(lines, media)];
+    for (const [queueId, each] of summed) this.#known.set(queueId, each);
+    return summed.map(([, { row }]) => row);
+  }
+
+  #summed(lines: Iterable<Line>, media: string): Map<string, Summed> {
+    const next = new Map<string, Summed>();
+    for (const [queueId, of] of byQueue(lines, media)) {
+      const known = this.#known.get(queueId);
+      next.set(queueId, known !== undefined && isSame(known.lines, of) ? known : { lines: of, row: sumQueue(of) });
+    }
+    return next;
+  }
+}
+
+/** @param media only these; empty: all */
+export function byQueue(lines: Iterable<Line>, media = ''): ReadonlyMap<string, readonly Line[]> {
+  const queues = new Map<string, Line[]>();
+  for (const line of lines) {
+    if (media !== '' && line.media !== media) continue;
+    const of = queues.get(line.queueId);
+    if (of === undefined) queues.set(line.queueId, [line]);
+    else of.push(line);
+  }
+  return queues;
 }
 
 const isSame = (a: readonly Line[], b: readonly Line[]): boolean =>
@@ -52,6 +72,15 @@ export class KeptOrder<T> {
       this.#compare = compare;
     }
     return this.#sorted;
+  }
+
+  /** Takes in some of what `sort` will get, which then does not compare them. */
+  prepare(items: readonly T[], compare: Compare<T>): void {
+    const known = compare === this.#compare ? this.#sorted : [];
+    const strangers = new Set(items);
+    for (const item of known) strangers.delete(item);
+    this.#sorted = merge(known, [...strangers].toSorted(compare), compare);
+    this.#compare = compare;
   }
 }
 

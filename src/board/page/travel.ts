@@ -1,6 +1,7 @@
 import { batch, computed, effect, signal } from '@preact/signals';
-import { about, ask, conversations, lines, messageOf, now, openQueue, stale } from './live';
+import { about, ask, conversations, inNextTask, lines, messageOf, now, openQueue, part, stale } from './live';
 import type { Conversation, Line } from './model';
+import { byQueue } from './queues';
 
 /** Time travel: the whole board as it was at an instant. */
 
@@ -82,6 +83,7 @@ async function askOnce(): Promise<void> {
               `api/conversations?queue=${encodeURIComponent(queueId)}&at=${at}`,
             ),
       ]);
+      await prepared(queues.lines);
       if (target.peek() === null) return;
       batch(() => {
         shown.value = { at, lines: queues.lines, queueId, conversations: open.conversations };
@@ -95,6 +97,17 @@ async function askOnce(): Promise<void> {
     setTimeout(() => void askOnce(), AGAIN_MS);
   } finally {
     asking = false;
+  }
+}
+
+const QUEUES_PER_TASK = 100;
+
+/** What came in one answer is counted in many tasks. */
+async function prepared(lines: readonly Line[]): Promise<void> {
+  const queues = [...byQueue(lines).values()];
+  for (let from = 0; from + QUEUES_PER_TASK < queues.length; from += QUEUES_PER_TASK) {
+    part.value = queues.slice(from, from + QUEUES_PER_TASK).flat();
+    await new Promise<void>((resolve) => inNextTask(resolve));
   }
 }
 

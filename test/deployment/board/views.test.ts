@@ -103,12 +103,41 @@ test('of 5,000 queues the page holds those in sight, and finds every one', async
     await page.keyboard.press('/');
     await page.keyboard.type(last);
     await page.locator('tr[data-queue] a', { hasText: last }).first().waitFor();
+    // The picture comes in many parts, and nobody sees less than all of it.
+    await page.addInitScript(COUNT_ROWS);
+    await page.reload();
+    await shown(page, 'overview');
+    const counts = await page.evaluate<string[]>('[...rowCounts]');
+    expect(counts.filter((count) => count !== '2')).toEqual(['5002']);
+    // The past comes in one answer, is counted in parts, and is shown as a whole, too.
+    await page.keyboard.press('[');
+    await page.locator('.freshness.past', { hasText: 'As it was' }).waitFor();
+    await eventually(async () => {
+      const rows = Number(await page.locator('table.queues').getAttribute('aria-rowcount'));
+      const { lines } = (await (await fetch(`${large.url}/api/queues?at=${Date.now()}`)).json()) as Lines;
+      expect(rows).toBe(2 + new Set(lines.map(({ queueId }) => queueId)).size);
+    });
     expect(await of.settle()).toEqual([]);
   } finally {
     await of.close();
     await large.stop();
   }
 });
+
+interface Lines {
+  readonly lines: readonly { readonly queueId: string }[];
+}
+
+/** A text, because the tests' types know no browser. Nothing changes between two frames but what a frame shows. */
+const COUNT_ROWS = `
+  globalThis.rowCounts = new Set();
+  const look = () => {
+    const table = document.querySelector('table.queues');
+    if (table !== null) rowCounts.add(table.getAttribute('aria-rowcount'));
+    requestAnimationFrame(look);
+  };
+  look();
+`;
 
 test('the page is under 150 KB compressed', () => {
   const folder = join(packageRoot(), 'dist', 'board', 'page', 'assets');

@@ -33,6 +33,18 @@ describe('the rows of queues', () => {
   });
 });
 
+test('rows that were prepared part by part are those of the whole, and are not summed again', () => {
+  const lines = [aLine('a', 'Voice', 2), aLine('a', 'Email', 3), aLine('b', 'Email', 1), aLine('gone', 'Voice', 9)];
+  const rows = new QueueRows();
+  const before = rows.sum(lines.slice(3), '');
+  const prepared = [...rows.prepare(lines.slice(0, 2), ''), ...rows.prepare(lines.slice(2, 3), '')];
+  expect(rows.sum(lines.slice(3), '')).toEqual(before);
+  expect(prepared.map(({ queueId, live }) => `${queueId} ${live.waiting}`)).toEqual(['a 5', 'b 1']);
+  const again = [...rows.prepare(lines.slice(0, 2), ''), ...rows.prepare(lines.slice(2, 3), '')];
+  const whole = rows.sum(lines.slice(0, 3), '');
+  expect(whole.map((row, index) => row === again[index])).toEqual([true, true]);
+});
+
 describe('an order that is kept', () => {
   interface Item {
     readonly key: number;
@@ -43,17 +55,23 @@ describe('an order that is kept', () => {
 
   test('is the order of what there is now, whatever has come, gone and changed', () => {
     const change = fc.record({ id: fc.nat(20), key: fc.option(fc.nat(5)) });
-    const picture = fc.record({ changes: fc.array(change, { maxLength: 8 }), isUp: fc.boolean() });
+    const picture = fc.record({
+      ...{ changes: fc.array(change, { maxLength: 8 }), isUp: fc.boolean() },
+      // Of the items so far, so many are prepared, in the order that is to come or in another one.
+      ...{ prepared: fc.nat(8), isPreparedUp: fc.boolean() },
+    });
     fc.assert(
       fc.property(fc.array(picture, { maxLength: 12 }), (pictures) => {
         const order = new KeptOrder<Item>();
         const items = new Map<number, Item>();
-        for (const { changes, isUp } of pictures) {
+        for (const { changes, isUp, prepared, isPreparedUp } of pictures) {
           for (const { id, key } of changes) {
             if (key === null) items.delete(id);
             else items.set(id, { id, key });
           }
           const now = [...items.values()];
+          order.prepare(now.slice(0, prepared), isPreparedUp ? up : down);
+          order.prepare(now.slice(prepared / 2, prepared), isPreparedUp ? up : down);
           expect(order.sort(now, isUp ? up : down)).toEqual(now.toSorted(isUp ? up : down));
         }
       }),

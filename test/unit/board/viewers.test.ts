@@ -84,6 +84,30 @@ describe('a viewer', () => {
     expect(browser.events('picture')).toHaveLength(2);
   });
 
+  test('is told a large picture in several events, and has it with the last one', () => {
+    for (let index = 0; index < 500; index += 1) comes(`c${index}`, `q${index}`);
+    for (let index = 0; index < 500; index += 1)
+      picture.upsertRow(aRow({ conversation_id: `e${index}`, queue_id: `q${index}`, media_type: 'Email' }));
+    picture.turn(Date.now());
+    const browser = new Browser();
+    viewers.add(browser.stream(), 'q1', undefined);
+    type Told = { full: boolean; more: boolean; lines: { queueId: string; media: string }[]; queue: unknown };
+    const told = browser.events('picture') as readonly Told[];
+    const keys = told.flatMap(({ lines }) => lines.map(({ queueId, media }) => `${queueId} ${media}`));
+    expect(keys).toHaveLength(1_000);
+    expect(new Set(keys).size).toBe(1_000);
+    expect(told.length).toBeGreaterThan(2);
+    expect(told.map(({ full }) => full)).toEqual(told.map((_, index) => index === 0));
+    expect(told.map(({ more }) => more)).toEqual(told.map((_, index) => index < told.length - 1));
+    expect(told.map(({ queue }) => queue !== null)).toEqual(told.map(({ more }) => !more));
+    // Whoever gets an event can add up the queues in it.
+    const queues = told.flatMap(({ lines }) => [...new Set(lines.map(({ queueId }) => queueId))]);
+    expect(queues).toHaveLength(500);
+    // A browser that lost the connection before the last event says that it has none of it.
+    expect([...browser.text.matchAll(/^id: /gm)]).toHaveLength(1);
+    expect(browser.text.indexOf('\nid: ')).toBeGreaterThan(browser.text.lastIndexOf('"more":true'));
+  });
+
   test('gets conversations of its queue only', () => {
     const browser = new Browser();
     viewers.add(browser.stream(), 'q1', undefined);
