@@ -103,11 +103,6 @@ export default tseslint.config(
       'max-lines-per-function': ['error', { max: 100, skipBlankLines: false, skipComments: false, IIFEs: true }],
     },
   },
-  {
-    // Its statements of SQL, one after the other.
-    files: ['src/board/clickhouse-history.ts'],
-    rules: { 'max-lines-per-function': ['error', 120] },
-  },
   ...insiders.map(({ files, rooms }) => ({
     files: [files],
     rules: {

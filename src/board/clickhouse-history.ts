@@ -8,7 +8,7 @@ import {
   type VisitOutcome,
 } from '../conversation';
 import { identifier, type Store } from '../store';
-import type { History, Interval, SeriesPoint, Version } from './history';
+import type { History, Interval, IntervalsRequest, SeriesPoint, SeriesRequest, Version } from './history';
 
 /** Questions of viewers wait for nobody: one that takes longer is given up. Milliseconds. */
 const MOST_MS = 20_000;
@@ -22,11 +22,120 @@ const inMs = (columns: readonly string[], times: ReadonlySet<string>): string =>
 const iso = (at: number): string => new Date(at).toISOString();
 
 /** The past from ClickHouse's tables and views. */
-export function createHistory(store: Store): History {
-  const database = identifier(store.database);
+export const createHistory = (store: Store): History => new ClickHouseHistory(store);
 
-  async function ask<T>(query: string, params: Readonly<Record<string, unknown>>): Promise<readonly T[]> {
-    const answer = await store.client.query({
+class ClickHouseHistory implements History {
+  readonly #store: Store;
+  readonly #database: string;
+
+  constructor(store: Store) {
+    this.#store = store;
+    this.#database = identifier(store.database);
+  }
+
+  async rowsAt(at: number): Promise<readonly QueueConversation[]> {
+    const database = this.#database;
+    // The view has the 22 columns only, so it says which conversations, and the tables say the rest.
+    const rows = await this.#ask<Omit<QueueConversation, 'waiting'> & { readonly waiting: boolean | number }>(
+      `SELECT ${inMs(STATE_COLUMNS, TIME_COLUMNS)}
+       FROM (
+         SELECT * FROM (
+           SELECT * FROM ${database}.queue_conversation_history WHERE db_last_updated <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
+             AND conversation_id IN (SELECT conversation_id FROM ${database}.queue_conversation_at(at = {iso:String}))
+           UNION ALL
+           SELECT * FROM ${database}.queue_conversation_state WHERE db_last_updated <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
+             AND conversation_id IN (SELECT conversation_id FROM ${database}.queue_conversation_at(at = {iso:String}))
+         ) ORDER BY _version DESC LIMIT 1 BY conversation_id
+       ) WHERE _deleted = 0`,
+      { at, iso: iso(at) },
+    );
+    return rows.map((row) => ({ ...row, waiting: Boolean(row.waiting) }));
+  }
+
+  async visitsAt(from: number, at: number): Promise<readonly QueueVisit[]> {
+    const visits = await this.#ask<QueueVisit>(
+      `SELECT ${inMs(VISIT_COLUMNS, VISIT_TIMES)} FROM (
+         SELECT * FROM ${this.#database}.queue_visit
+         WHERE entered_time >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND entered_time <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
+       )`,
+      { from, at },
+    );
+    return visits.map((visit) => asItWas(visit, at));
+  }
+
+  async versions(conversationId: string): Promise<readonly Version[]> {
+    const rows = await this.#ask<Omit<Version, 'waiting'> & { readonly waiting: boolean | number | null }>(
+      `SELECT change, ${ms('holds_from')} AS from, ${ms('holds_until')} AS until, queue_id AS queueId, purpose, state,
+              user_id AS userId, participant_id AS participantId, waiting, acw_state AS acw
+       FROM ${this.#database}.queue_conversation_changes(conversation_id = {id:String}) ORDER BY step`,
+      { id: conversationId },
+    );
+    return rows.map((row) => ({ ...row, waiting: Boolean(row.waiting) }));
+  }
+
+  visitsOf(conversationId: string): Promise<readonly QueueVisit[]> {
+    return this.#ask(
+      `SELECT ${inMs(VISIT_COLUMNS, VISIT_TIMES)} FROM (
+         SELECT * FROM ${this.#database}.queue_visit WHERE conversation_id = {id:String}
+       ) ORDER BY entered_time, participant_id`,
+      { id: conversationId },
+    );
+  }
+
+  intervals(request: IntervalsRequest): Promise<readonly Interval[]> {
+    const { queueId, from, to, minutes, targetMs, shortAbandonMs } = request;
+    return this.#ask(
+      `SELECT ${ms('interval_start')} AS at, sum(i.offered) AS offered, sum(i.answered) AS answered,
+              sum(i.abandoned) AS abandoned, sum(i.flowed_out) AS flowedOut,
+              sum(i.answered_in_target) / nullIf(answered + abandoned - sum(i.short_abandoned), 0) AS serviceLevel
+       FROM ${this.#database}.queue_intervals(from = {from:String}, to = {to:String}, minutes = {minutes:UInt32},
+            target_seconds = {target:UInt32}, short_abandon_seconds = {short:UInt32}) AS i
+       WHERE {queue:Nullable(String)} IS NULL OR queue_id = {queue:Nullable(String)}
+       GROUP BY interval_start ORDER BY interval_start`,
+      {
+        ...{ from: iso(from), to: iso(to), minutes, queue: queueId },
+        ...{ target: Math.round(targetMs / 1_000), short: Math.round(shortAbandonMs / 1_000) },
+      },
+    );
+  }
+
+  async series({ queueId, from, to, stepMs }: SeriesRequest): Promise<readonly SeriesPoint[]> {
+    const database = this.#database;
+    const points = await this.#ask<SeriesPoint>(
+      `WITH
+         range({from:Int64}, {to:Int64} + 1, {step:Int64}) AS instants,
+         lives AS (
+           SELECT conversation_id FROM ${database}.queue_conversation_history
+           WHERE queue_id = {queue:String} AND db_last_updated >= fromUnixTimestamp64Milli({from:Int64} - 86400000)
+             AND db_last_updated <= fromUnixTimestamp64Milli({to:Int64})
+         ),
+         versions AS (
+           SELECT queue_id, _deleted, waiting, purpose IN ('agent', 'user') AND state = 'connected' AS talking,
+                  ${ms('db_last_updated')} AS begins,
+                  ifNull(min(${ms('db_last_updated')}) OVER (PARTITION BY conversation_id ORDER BY _version
+                    ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), 0) AS next
+           FROM ${database}.queue_conversation_history FINAL WHERE conversation_id IN (lives)
+         )
+       SELECT at, countIf(v.waiting) AS waiting, countIf(v.talking) AS talking
+       FROM (SELECT arrayJoin(instants) AS at) AS grid
+       CROSS JOIN (SELECT * FROM versions WHERE _deleted = 0 AND queue_id = {queue:String}) AS v
+       WHERE v.begins <= at AND (v.next = 0 OR at < v.next)
+       GROUP BY at ORDER BY at`,
+      { from, to, step: stepMs, queue: queueId },
+    );
+    return everyInstant(points, from, to, stepMs);
+  }
+
+  async oldest(): Promise<number | null> {
+    const [row] = await this.#ask<{ readonly at: number; readonly rows: number }>(
+      `SELECT ${ms('min(db_last_updated)')} AS at, count() AS rows FROM ${this.#database}.queue_conversation_history`,
+      {},
+    );
+    return row === undefined || row.rows === 0 ? null : row.at;
+  }
+
+  async #ask<T>(query: string, params: Readonly<Record<string, unknown>>): Promise<readonly T[]> {
+    const answer = await this.#store.client.query({
       query,
       query_params: { ...params },
       format: 'JSONEachRow',
@@ -35,102 +144,6 @@ export function createHistory(store: Store): History {
     });
     return answer.json<T>();
   }
-
-  return {
-    async rowsAt(at) {
-      // The view has the 22 columns only, so it says which conversations, and the tables say the rest.
-      const rows = await ask<Omit<QueueConversation, 'waiting'> & { readonly waiting: boolean | number }>(
-        `SELECT ${inMs(STATE_COLUMNS, TIME_COLUMNS)}
-         FROM (
-           SELECT * FROM (
-             SELECT * FROM ${database}.queue_conversation_history WHERE db_last_updated <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
-               AND conversation_id IN (SELECT conversation_id FROM ${database}.queue_conversation_at(at = {iso:String}))
-             UNION ALL
-             SELECT * FROM ${database}.queue_conversation_state WHERE db_last_updated <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
-               AND conversation_id IN (SELECT conversation_id FROM ${database}.queue_conversation_at(at = {iso:String}))
-           ) ORDER BY _version DESC LIMIT 1 BY conversation_id
-         ) WHERE _deleted = 0`,
-        { at, iso: iso(at) },
-      );
-      return rows.map((row) => ({ ...row, waiting: Boolean(row.waiting) }));
-    },
-
-    async visitsAt(from, at) {
-      const visits = await ask<QueueVisit>(
-        `SELECT ${inMs(VISIT_COLUMNS, VISIT_TIMES)} FROM (
-           SELECT * FROM ${database}.queue_visit
-           WHERE entered_time >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND entered_time <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
-         )`,
-        { from, at },
-      );
-      return visits.map((visit) => asItWas(visit, at));
-    },
-
-    versions: async (conversationId) => {
-      const rows = await ask<Omit<Version, 'waiting'> & { readonly waiting: boolean | number | null }>(
-        `SELECT change, ${ms('holds_from')} AS from, ${ms('holds_until')} AS until, queue_id AS queueId, purpose, state,
-                user_id AS userId, participant_id AS participantId, waiting, acw_state AS acw
-         FROM ${database}.queue_conversation_changes(conversation_id = {id:String}) ORDER BY step`,
-        { id: conversationId },
-      );
-      return rows.map((row) => ({ ...row, waiting: Boolean(row.waiting) }));
-    },
-
-    visitsOf: (conversationId) =>
-      ask<QueueVisit>(
-        `SELECT ${inMs(VISIT_COLUMNS, VISIT_TIMES)} FROM (
-           SELECT * FROM ${database}.queue_visit WHERE conversation_id = {id:String}
-         ) ORDER BY entered_time, participant_id`,
-        { id: conversationId },
-      ),
-
-    intervals: ({ queueId, from, to, minutes, targetMs, shortAbandonMs }) =>
-      ask<Interval>(
-        `SELECT ${ms('interval_start')} AS at, sum(i.offered) AS offered, sum(i.answered) AS answered,
-                sum(i.abandoned) AS abandoned, sum(i.flowed_out) AS flowedOut,
-                sum(i.answered_in_target) / nullIf(answered + abandoned - sum(i.short_abandoned), 0) AS serviceLevel
-         FROM ${database}.queue_intervals(from = {from:String}, to = {to:String}, minutes = {minutes:UInt32},
-              target_seconds = {target:UInt32}, short_abandon_seconds = {short:UInt32}) AS i
-         WHERE {queue:Nullable(String)} IS NULL OR queue_id = {queue:Nullable(String)}
-         GROUP BY interval_start ORDER BY interval_start`,
-        {
-          ...{ from: iso(from), to: iso(to), minutes, queue: queueId },
-          ...{ target: Math.round(targetMs / 1_000), short: Math.round(shortAbandonMs / 1_000) },
-        },
-      ),
-
-    series: ({ queueId, from, to, stepMs }) =>
-      ask<SeriesPoint>(
-        `WITH
-           range({from:Int64}, {to:Int64} + 1, {step:Int64}) AS instants,
-           lives AS (
-             SELECT conversation_id FROM ${database}.queue_conversation_history
-             WHERE queue_id = {queue:String} AND db_last_updated >= fromUnixTimestamp64Milli({from:Int64} - 86400000)
-               AND db_last_updated <= fromUnixTimestamp64Milli({to:Int64})
-           ),
-           versions AS (
-             SELECT queue_id, _deleted, waiting, purpose IN ('agent', 'user') AND state = 'connected' AS talking,
-                    ${ms('db_last_updated')} AS begins,
-                    ifNull(min(${ms('db_last_updated')}) OVER (PARTITION BY conversation_id ORDER BY _version
-                      ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), 0) AS next
-             FROM ${database}.queue_conversation_history FINAL WHERE conversation_id IN (lives)
-           )
-         SELECT at, countIf(v.waiting) AS waiting, countIf(v.talking) AS talking
-         FROM (SELECT arrayJoin(instants) AS at) AS grid
-         CROSS JOIN (SELECT * FROM versions WHERE _deleted = 0 AND queue_id = {queue:String}) AS v
-         WHERE v.begins <= at AND (v.next = 0 OR at < v.next)
-         GROUP BY at ORDER BY at`,
-        { from, to, step: stepMs, queue: queueId },
-      ).then((points) => everyInstant(points, from, to, stepMs)),
-
-    async oldest() {
-      const [row] = await ask<{ readonly at: number; readonly rows: number }>(
-        `SELECT ${ms('min(db_last_updated)')} AS at, count() AS rows FROM ${database}.queue_conversation_history`,
-        {},
-      );
-      return row === undefined || row.rows === 0 ? null : row.at;
-    },
-  };
 }
 
 /** An instant at which nobody was there has no row. */

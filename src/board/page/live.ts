@@ -70,7 +70,7 @@ const lineKey = ({ queueId, media }: Line) => `${queueId}\u0000${media ?? ''}`;
 
 function onPicture({ full, more, lines: changed, queue }: PictureEvent): void {
   if (full || changed.length > 0 || lines.peek() === null) {
-    const next: Map<string, Line> = full ? new Map() : (arriving ?? new Map(lines.peek()));
+    const next = full ? new Map<string, Line>() : (arriving ?? new Map<string, Line>(lines.peek()));
     for (const line of changed) next.set(lineKey(line), line);
     arriving = next;
   }

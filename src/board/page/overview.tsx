@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { count, share } from './format';
 import { part } from './live';
 import { total, type QueueRow, type Totals } from './model';
-import { Count, Figures, Time, Value, type Figure } from './parts';
+import { Count, Figures, Time, useKeptFocus, Value, type Figure } from './parts';
 import { above, below, media, pinned, sortBy, thresholdsFor, type SortBy, type Urgency } from './preferences';
 import { KeptOrder, QueueRows, type Compare } from './queues';
 import { queueLink } from './route';
@@ -151,9 +151,10 @@ export const dayName = computed(() => (travelTo.value === null ? 'today' : 'that
 const ROW_HEIGHT = 44;
 const EXTRA_ROWS = 8;
 
-/** Only rows in sight are in the page: 5,000 queues cost as much as 50. */
+/** Only rows in sight and the one with the focus are in the page: 5,000 queues cost as much as 50. */
 export function Overview() {
   const frame = useRef<HTMLDivElement>(null);
+  const focused = useKeptFocus(frame)?.closest('tr')?.dataset['queue'];
   const top = useSignal(0);
   const height = useSignal(600);
   useEffect(() => {
@@ -181,18 +182,32 @@ export function Overview() {
         <table class="queues" aria-rowcount={list.length + 2}>
           <caption class="hidden">Queues</caption>
           <Head />
-          <tbody>
-            <tr class="space" aria-hidden="true" style={{ height: `${first * ROW_HEIGHT}px` }} />
-            {list.slice(first, last).map((row, index) => (
-              <Row key={row.queueId} row={row} index={first + index} />
-            ))}
-            <tr class="space" aria-hidden="true" style={{ height: `${(list.length - last) * ROW_HEIGHT}px` }} />
-          </tbody>
+          <tbody>{inPage(list, first, last, focused)}</tbody>
         </table>
         {list.length === 0 ? <p class="empty">{whyEmpty()}</p> : null}
       </div>
     </main>
   );
+}
+
+/** Where rows are left out, there is space for them. */
+function inPage(list: readonly QueueRow[], first: number, last: number, focused: string | undefined) {
+  const indexes = Array.from({ length: last - first }, (_, index) => first + index);
+  const kept = focused === undefined ? -1 : list.findIndex(({ queueId }) => queueId === focused);
+  if (kept !== -1 && kept < first) indexes.unshift(kept);
+  if (kept >= last) indexes.push(kept);
+  const space = (key: string, rowsOf: number) => (
+    <tr key={key} class="space" aria-hidden="true" style={{ height: `${rowsOf * ROW_HEIGHT}px` }} />
+  );
+  let next = 0;
+  const shownRows = indexes.flatMap((index) => {
+    const row = list[index];
+    if (row === undefined) return [];
+    const gap = index === next && index !== 0 ? [] : [space(next === 0 ? 'above' : 'between', index - next)];
+    next = index + 1;
+    return [...gap, <Row key={row.queueId} row={row} index={index} />];
+  });
+  return [...shownRows, space('below', list.length - next)];
 }
 
 function Sum() {

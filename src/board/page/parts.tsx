@@ -1,4 +1,5 @@
-import type { ComponentChildren } from 'preact';
+import type { ComponentChildren, RefObject } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { count, duration, isoDuration } from './format';
 import type { Urgency } from './preferences';
 
@@ -60,6 +61,22 @@ export function Figures({ label, figures }: { readonly label: string; readonly f
   );
 }
 
+/**
+ * Rows that change places keep the keyboard's focus, which an element loses when it is moved. Where its row has gone, the
+ * focus stays with the table: it does not begin at the page's top again.
+ * @returns the element in the table that has the focus, before this rendering; null: none
+ */
+export function useKeptFocus(table: RefObject<HTMLElement>): HTMLElement | null {
+  const { activeElement } = document;
+  const isInside = activeElement instanceof HTMLElement && table.current?.contains(activeElement) === true;
+  const focused = isInside ? activeElement : null;
+  useLayoutEffect(() => {
+    if (focused === null || document.activeElement === focused) return;
+    (focused.isConnected ? focused : table.current)?.focus({ preventScroll: true });
+  });
+  return focused;
+}
+
 export interface Column<T> {
   readonly head: string;
   /** `end`: numbers. */
@@ -77,10 +94,12 @@ export function Table<T>(props: {
   readonly name: string;
   readonly classOf?: (row: T) => string;
 }) {
+  const frame = useRef<HTMLDivElement>(null);
+  useKeptFocus(frame);
   const classOfColumn = ({ align, isMinor }: Column<T>): string =>
     [align ?? '', isMinor === true ? 'minor' : ''].join(' ').trim();
   return (
-    <div class="frame">
+    <div class="frame" ref={frame} tabIndex={-1}>
       <table class="list">
         <thead>
           <tr>

@@ -17,8 +17,8 @@ const GOOD_RATIO = 1.6;
 const HEADER_HEIGHT = 76;
 const GAP = 12;
 
-/** Off: somebody reads. */
-export const isTurning = signal(true);
+/** Off: somebody reads, or wants less motion. */
+export const isTurning = signal(!matchMedia('(prefers-reduced-motion: reduce)').matches);
 const page = signal(0);
 const size = signal({ width: innerWidth, height: innerHeight });
 

@@ -1,6 +1,6 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Locator, Page } from 'playwright-core';
-import { BoardBrowser, eventually, goTo, PHONE, shown, type View } from '../../support/board/browser';
+import { BoardBrowser, eventually, freshness, goTo, PHONE, shown, total, type View } from '../../support/board/browser';
 import { controlsOf } from '../../support/board/controls';
 import { startMadeUpBoard, type MadeUpBoard } from '../../support/board/made-up-board';
 
@@ -19,6 +19,13 @@ afterAll(async () => {
   await browser.close();
   await board.stop();
 });
+
+const MINUTE = 60_000;
+interface Answer {
+  readonly lines: readonly { readonly live: { readonly waiting: number; readonly talking: number } }[];
+}
+/** The browser and Node.js differ in the spaces of their times. */
+const plain = (text: string): string => text.replace(/\s/g, ' ');
 
 type Place = View | 'past' | 'settings' | 'changed settings' | 'settings of a queue' | 'help';
 const PLACES: readonly Place[] = [
@@ -249,6 +256,126 @@ test.each([...CONTROLS])('%s: by mouse and by keyboard', async (_name, { find, p
   await find(second).focus();
   for (const key of keys ?? ['Enter']) await second.keyboard.press(key);
   await does(second);
+});
+
+test('a minute on and a minute back are a minute, and the numbers are those of that instant', async () => {
+  const page = await open('overview');
+  const at = MINUTE * Math.floor(Date.now() / MINUTE) - 5 * MINUTE;
+  await page.locator('#instant').fill(new Date(at).toISOString().slice(0, 19));
+  const isOf = (instant: number): Promise<void> =>
+    eventually(async () => {
+      const { lines } = (await (await fetch(`${board.url}/api/queues?at=${instant}`)).json()) as Answer;
+      const sum = (name: 'waiting' | 'talking'): string => String(lines.reduce((all, { live }) => all + live[name], 0));
+      const time = new Intl.DateTimeFormat('en-US', { dateStyle: 'medium', timeStyle: 'medium', timeZone: 'UTC' });
+      expect([plain(await freshness(page)), await total(page, 'Waiting'), await total(page, 'Talking')]).toEqual([
+        ...[plain(`As it was on ${time.format(instant)}`), sum('waiting'), sum('talking')],
+      ]);
+    });
+  await isOf(at);
+  const [on, back] = [button('+1 min')(page), button('−1 min')(page)];
+  await on.click();
+  await isOf(at + MINUTE);
+  await on.press('Enter');
+  await isOf(at + 2 * MINUTE);
+  await back.click();
+  await back.press('Enter');
+  await back.press('Enter');
+  await isOf(at - MINUTE);
+});
+
+/** A text, because the tests' types know no browser. */
+const focused = (page: Page): Promise<readonly string[]> =>
+  page.evaluate<string[]>(`(() => {
+    const row = document.activeElement.closest('tr');
+    return [document.activeElement.tagName, row?.dataset.queue ?? row?.dataset.conversation ?? ''];
+  })()`);
+
+describe('the keyboard’s focus', () => {
+  const wait = (queueId: string, count: number): void => {
+    for (let each = 0; each < count; each += 1) board.picture.upsertRow(board.newRow(queueId));
+  };
+
+  test('stays with its queue when rows change places, and when that one is scrolled away', async () => {
+    const page = await open('overview');
+    await button('Waiting')(page).click();
+    await page.locator('th[aria-sort="descending"]', { hasText: 'Waiting' }).waitFor();
+    const isAt = (index: number, queueId: string) =>
+      page.locator(`tr[aria-rowindex="${index + 3}"][data-queue="${queueId}"]`).waitFor();
+    const [one = '', other = ''] = await page.evaluate<string[]>(
+      `[...document.querySelectorAll('tr[data-queue]')].slice(5, 7).map((row) => row.dataset.queue)`,
+    );
+    await page.locator(`tr[data-queue="${one}"] a`).focus();
+    wait(one, 200);
+    await isAt(0, one);
+    expect(await focused(page)).toEqual(['A', one]);
+    wait(other, 400);
+    await isAt(1, one);
+    expect(await focused(page)).toEqual(['A', one]);
+    await page.evaluate(`document.querySelector('.frame').scrollTop = 1e6`);
+    await page.locator('tr[aria-rowindex="42"]').waitFor();
+    expect(await focused(page)).toEqual(['A', one]);
+    await page.keyboard.press('Enter');
+    await page.locator('main.queue').waitFor();
+    expect(new URL(page.url()).hash).toContain(one);
+  });
+
+  test('stays with its conversation when that one is answered', async () => {
+    // It came before all others, so it is the first of those who wait, and of those who talk.
+    const row = { ...board.newRow('q1'), queue_connected_time: Date.now() - 3_600_000 };
+    board.picture.upsertRow(row);
+    wait('q1', 2);
+    const page = await browser.visit('#/queue/q1');
+    const link = page.locator(`[data-conversation]:first-child a[href="#/conversation/${row.conversation_id}"]`);
+    await link.waitFor();
+    await link.focus();
+    board.picture.upsertRow({ ...row, purpose: 'agent', state: 'connected', user_id: 'u1', waiting: false });
+    await page.locator(`[data-conversation="${row.conversation_id}"]:not(:first-child)`).waitFor();
+    expect(await focused(page)).toEqual(['A', row.conversation_id]);
+  });
+});
+
+describe('the wall', () => {
+  const onWall = async (options = {}) => {
+    const page = await browser.visit('?wall=1', options);
+    await page.clock.install();
+    await page.reload();
+    await shown(page, 'wall');
+    // From here on time passes when the test says so.
+    await page.clock.pauseAt(Date.now() + 60_000);
+    const turn = page.locator('.turn');
+    const at = async (): Promise<readonly number[]> => (await turn.innerText()).match(/\d+/g)?.map(Number) ?? [];
+    const tiles = async (): Promise<string> => (await page.locator('.tile h2').allInnerTexts()).join();
+    return { page, at, tiles };
+  };
+
+  test('shows the next queues every ten seconds, and stops when it is told', async () => {
+    const { page, at, tiles } = await onWall();
+    const [first = 0, all = 0] = await at();
+    expect(all).toBeGreaterThan(1);
+    const before = await tiles();
+    const next = (of: number, steps: number): number => ((of - 1 + steps) % all) + 1;
+    await page.clock.runFor(10_000);
+    await eventually(async () => expect(await at()).toEqual([next(first, 1), all]));
+    expect(await tiles()).not.toBe(before);
+    await page.clock.runFor(10_000);
+    await eventually(async () => expect(await at()).toEqual([next(first, 2), all]));
+    await page.getByRole('button', { name: 'Stop turning' }).click();
+    await page.clock.runFor(60_000);
+    expect(await at()).toEqual([next(first, 2), all]);
+    await page.getByRole('button', { name: 'Stop turning' }).click();
+    await page.clock.runFor(10_000);
+    await eventually(async () => expect(await at()).toEqual([next(first, 3), all]));
+  });
+
+  test('does not turn for who wants less motion, unless it is told to', async () => {
+    const { page, at } = await onWall({ reducedMotion: 'reduce' });
+    const [first = 0, all = 0] = await at();
+    await page.clock.runFor(60_000);
+    expect(await at()).toEqual([first, all]);
+    await page.getByRole('button', { name: 'Stop turning', pressed: true }).click();
+    await page.clock.runFor(10_000);
+    await eventually(async () => expect(await at()).toEqual([(first % all) + 1, all]));
+  });
 });
 
 /** Behind an open dialog nothing is in reach. A text, because the tests' types know no browser. */

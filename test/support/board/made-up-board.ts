@@ -240,7 +240,11 @@ class Organization {
     const level = (at: number): number => Math.min(1, 0.86 + 0.1 * wave(at, 37) + 0.05 * wave(at, 11));
     const load = (at: number): number => 14 + 7 * wave(at, 70) + 3 * wave(at, 13);
     return {
-      rowsAt: () => Promise.resolve([...this.#lives.values()].map(({ row }) => row)),
+      // Another minute, other conversations.
+      rowsAt: (at) => {
+        const rows = [...this.#lives.values()].map(({ row }) => row);
+        return Promise.resolve(rows.filter((_row, index) => (index + Math.floor(at / MINUTE)) % 3 !== 0));
+      },
       visitsAt: () => Promise.resolve([...this.#lives.values()].map(({ visit }) => visit)),
       versions: (id) => Promise.resolve(this.#lives.get(id)?.versions ?? []),
       visitsOf: (id) => Promise.resolve([this.#lives.get(id)?.visit ?? []].flat()),
