@@ -49,7 +49,7 @@ const version = z.strictObject({
   ...{ from: time, until: time.nullable().describe('Epoch milliseconds, UTC. Null: it still holds') },
   ...{ queueId: text.nullable(), queueName: text.nullable(), purpose: text.nullable(), state: text.nullable() },
   ...{ userId: text.nullable(), userName: text.nullable(), participantId: text.nullable() },
-  ...{ waiting: z.boolean(), acw: text.nullable() },
+  ...{ waiting: z.boolean(), alerting: z.boolean(), talking: z.boolean(), acw: text.nullable() },
 });
 const interval = z.strictObject({
   ...{ at: time, offered: count, answered: count, abandoned: count, flowedOut: count },

@@ -55,6 +55,8 @@ export function createPresenter({ names, show }: PresentOptions) {
       ...version,
       queueName: version.queueId === null ? null : names.of('queue', version.queueId),
       userName: nameOf('user', version.userId),
+      alerting: isAlerting(version),
+      talking: isTalking(version),
     }),
 
     visit: (visit: QueueVisit): Api.Visit => ({

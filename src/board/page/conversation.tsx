@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { instantNear } from './format';
 import { Lanes } from './lanes';
 import { about, ask, messageOf, now } from './live';
-import { phaseOfVersion, PHASES, type Life, type Version } from './model';
+import { phaseOf, PHASES, type Life, type Version } from './model';
 import { Table, Time, Title, type Column } from './parts';
 import { queueLink } from './route';
 import { goTo } from './travel';
@@ -93,7 +93,7 @@ const STEPS: readonly Column<Version>[] = [
     head: 'State',
     cell: (version) => {
       if (version.change === 'deleted') return 'ended';
-      const phase = phaseOfVersion(version);
+      const phase = phaseOf(version);
       return <span class={`state ${phase}`}>{phase === 'other' ? (version.state ?? '–') : PHASES[phase]}</span>;
     },
   },
@@ -102,7 +102,7 @@ const STEPS: readonly Column<Version>[] = [
     cell: (version) => {
       if (version.change === 'deleted' || version.purpose === 'acd') return '';
       const name = version.userName ?? version.userId ?? version.purpose ?? '–';
-      return phaseOfVersion(version) === 'waiting' ? `${name} did not answer` : name;
+      return phaseOf(version) === 'waiting' ? `${name} did not answer` : name;
     },
   },
   {

@@ -1,5 +1,5 @@
 import { duration, timeOfDay } from './format';
-import { phaseOfVersion, type Life, type Version, type Visit } from './model';
+import { phaseOf, type Life, type Version, type Visit } from './model';
 
 /** The life of a conversation as lanes: the customer, the queues, the agents. */
 
@@ -116,7 +116,7 @@ function lanesOf({ versions, visits }: Life, until: number): readonly Lane[] {
 function customerLane(versions: readonly Version[], until: number): Lane {
   const bars: Bar[] = [];
   for (const version of versions) {
-    const phase = phaseOfVersion(version);
+    const phase = phaseOf(version);
     // An agent works on it, and the customer has left.
     if (phase === 'acw') continue;
     const kind = version.waiting ? 'wait' : phase === 'talking' ? 'talk' : 'other';
@@ -161,7 +161,7 @@ function agentLanes(versions: readonly Version[], visits: readonly Visit[], unti
     if (answeredAt !== null) lane(userId, userName).push({ from: answeredAt, to: agentLeftAt ?? until, kind: 'talk' });
   }
   for (const version of versions) {
-    const kind = KIND_OF[phaseOfVersion(version)];
+    const kind = KIND_OF[phaseOf(version)];
     if (!isAgent(version.purpose) || kind === 'wait' || kind === 'other') continue;
     const bars = lane(version.userId, version.userName);
     const bar: Bar = { from: version.from, to: version.until ?? until, kind };

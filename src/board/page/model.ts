@@ -40,16 +40,6 @@ const rank = (row: Conversation): number => (row.waiting ? 0 : ORDER.indexOf(pha
 export const inOrder = (a: Conversation, b: Conversation): number =>
   rank(a) - rank(b) || a.enteredAt - b.enteredAt || (a.id < b.id ? -1 : 1);
 
-/** As the server's `isAlerting` and `isTalking`, of which a version says nothing. */
-const ALERTING_STATES: ReadonlySet<string | null> = new Set(['alerting', 'contacting', 'dialing', 'offering']);
-
-export const phaseOfVersion = (version: Version): Phase =>
-  phaseOf({
-    ...version,
-    alerting: version.purpose === 'agent' && ALERTING_STATES.has(version.state),
-    talking: (version.purpose === 'agent' || version.purpose === 'user') && version.state === 'connected',
-  });
-
 /** The life of one conversation. */
 export interface Life {
   readonly id: string;
