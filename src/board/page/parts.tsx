@@ -62,8 +62,8 @@ export function Figures({ label, figures }: { readonly label: string; readonly f
 }
 
 /**
- * Rows that change places keep the keyboard's focus, which an element loses when it is moved. Where its row has gone, the
- * focus stays with the table: it does not begin at the page's top again.
+ * Rows that change places keep the keyboard's focus, which an element loses when it is moved. Where its row has gone, a table
+ * that can have the focus itself gets it.
  * @returns the element in the table that has the focus, before this rendering; null: none
  */
 export function useKeptFocus(table: RefObject<HTMLElement>): HTMLElement | null {
@@ -99,7 +99,7 @@ export function Table<T>(props: {
   const classOfColumn = ({ align, isMinor }: Column<T>): string =>
     [align ?? '', isMinor === true ? 'minor' : ''].join(' ').trim();
   return (
-    <div class="frame" ref={frame} tabIndex={-1}>
+    <div class="frame" ref={frame}>
       <table class="list">
         <thead>
           <tr>
