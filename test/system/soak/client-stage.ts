@@ -32,6 +32,7 @@ const LIMIT_MS = 180_000;
 const TOMBSTONES_KEPT_MS = 300_000;
 const QUIET = pino({ level: 'silent' });
 const { state: TOPIC } = topicNames('genesys');
+const QUIET_TOPIC = 'client-soak.quiet';
 const CONFIG = {
   'cleanup.policy': 'compact',
   'min.cleanable.dirty.ratio': '0.01',
@@ -102,7 +103,8 @@ export async function setClientStage() {
   const log = createKafkaLog({ brokers, clientId: 'soak', logger: QUIET });
   const schemas = createRegistrySchemas({ url: registry.url, logger: QUIET });
   const codec = await createRowCodec(schemas, topicNames('genesys'));
-  const writer = await createSoakWriter(admin, TOPIC, codec);
+  await admin.createTopic(QUIET_TOPIC, 1, {}, REPLICAS);
+  const writer = await createSoakWriter(admin, { topic: TOPIC, quietTopic: QUIET_TOPIC }, codec);
   const table = await openQueueTable({ brokers, registry: registry.url });
   const fast = followChanges(table, 'fast', () => null);
   const slow = followChanges(table, 'slow', () => sleep(20));
@@ -120,6 +122,10 @@ export async function setClientStage() {
     for (const reader of [fast, slow]) {
       await until('the readers to have read all', LIMIT_MS, () => isSame(reader.versions)).catch(() => undefined);
       wrong.push(...differencesOf(topic, reader.versions).map((difference) => `${reader.name}: ${difference}`));
+    }
+    if (wrong.length > 0) {
+      const still = differencesOf(await readTopic(log, codec), versionsOf(table));
+      wrong.push(`read again, the table differs from the topic in ${still.length} rows`);
     }
     return wrong;
   };

@@ -15,7 +15,7 @@ const SAME_ID_MS = 60_000;
 /** Writes transactions for as long as it is not paused; one in four is aborted. */
 export async function createSoakWriter(
   { kafka }: Pick<StockAdmin, 'kafka'>,
-  topic: string,
+  { topic, quietTopic }: { readonly topic: string; readonly quietTopic: string },
   codec: ValueCodec<QueueConversation>,
 ) {
   const random = createRandom(1);
@@ -86,16 +86,32 @@ export async function createSoakWriter(
     }
   };
   const running = run();
+  /**
+   * Kafka confirms a commit before its markers are in every partition, and lets the next transaction begin after that. So
+   * one in another topic shows that everything of this topic is there.
+   */
+  const settle = async (): Promise<boolean> => {
+    try {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic: quietTopic, messages: [{ value: 'quiet' }] });
+      await transaction.commit();
+      return true;
+    } catch {
+      await recover();
+      return false;
+    }
+  };
   return {
     records: () => counts.records,
     /** Without those of a transaction whose end nobody learned. */
     committedRecords: () => counts.committedRecords,
     transactions: () => ({ committed: counts.committed, aborted: counts.aborted, abandoned: ids }),
     resume: () => void (isPaused = false),
-    /** Resolves when nothing is open any more. */
+    /** Resolves when nothing is open any more, and every reader of what is committed can have all of it. */
     async pause() {
       isPaused = true;
       await underWay;
+      await until('the last transaction to have ended', LIMIT_MS, settle);
     },
     async garbage() {
       const plain = kafka.producer();
