@@ -16,17 +16,17 @@ let truth: Truth;
 /** The broker of this run; a Kafka of its own, which takes a replay a dozen seconds more, is asked for once. */
 let kafka: Readonly<Record<string, string>>;
 
-/** 1,000 conversations, stopped some conversations before the end, so that these are still in their queues. */
+/** 400 conversations, stopped some conversations before the end, so that these are still in their queues. */
 beforeAll(async () => {
   const [{ brokers }, { url }] = await Promise.all([kafkaForTests(), registryForTests()]);
   kafka = { KAFKA_BROKERS: brokers.join(), SCHEMA_REGISTRY_URL: url, REPLICATION_FACTOR: '1' };
-  const stream = generateEvents({ seed: 11, conversations: 1_000, conversationsPerSecond: 2 });
+  const stream = generateEvents({ seed: 11, conversations: 400, conversationsPerSecond: 2 });
   const file = openSync(recording, 'w');
   let lines = 0;
   for (const { at, frame } of stream) {
     writeSync(file, `${JSON.stringify({ receivedAt: new Date(at).toISOString(), event: frame })}\n`);
     lines += 1;
-    if (lines === 12_000) break;
+    if (lines === 4_800) break;
   }
   closeSync(file);
   truth = stream.truth();
@@ -104,7 +104,7 @@ describe('queuefold replay', () => {
     expect(onKafka).toEqual(inMemory);
   });
 
-  test('gives the worked cases of visits on every log', async () => {
+  test('gives the worked cases of visits in memory and on a real Kafka', async () => {
     const file = join(folder, 'visits.ndjson');
     const rename = (name: string, line: string): string =>
       line.replaceAll(/"(id|conversation_id)": *"(c1)"/g, `"$1":"${name} $2"`);
@@ -118,14 +118,13 @@ describe('queuefold replay', () => {
       .flatMap((name) => of(name, 'expected').map((line) => JSON.parse(line) as unknown));
     expect(await replay(file, '--print', 'visits')).toEqual(expected);
     expect(await replayWith(kafka, file, '--print', 'visits', '--log', 'kafka')).toEqual(expected);
-    expect(await replay(file, '--print', 'visits', '--log', 'embedded')).toEqual(expected);
   });
 
   test('--print visits prints the same of a day in memory and on a real Kafka, and is refused with VISITS=off', async () => {
     const day = join(folder, 'day.ndjson');
-    writeFileSync(day, readFileSync(recording, 'utf8').split('\n').slice(0, 4_000).join('\n'));
+    writeFileSync(day, readFileSync(recording, 'utf8').split('\n').slice(0, 3_000).join('\n'));
     const inMemory = await replay(day, '--print', 'visits');
-    expect(inMemory.length).toBeGreaterThan(200);
+    expect(inMemory.length).toBeGreaterThan(150);
     expect(await replayWith(kafka, day, '--print', 'visits', '--log', 'kafka')).toEqual(inMemory);
     await expect(replayWith({ VISITS: 'off' }, day, '--print', 'visits')).rejects.toMatchObject({
       code: 2,
@@ -133,10 +132,10 @@ describe('queuefold replay', () => {
     });
   });
 
-  test('gives the same records, a key at a time, in memory and on a real Kafka', async () => {
+  test('gives the same records, a key at a time, in memory and on a Kafka that it starts itself', async () => {
     const inMemory = await replay<Printed>(recording, '--print', 'records');
     const onKafka = await replay<Printed>(recording, '--print', 'records', '--log', 'embedded');
-    expect(inMemory.length).toBeGreaterThan(6_000);
+    expect(inMemory.length).toBeGreaterThan(2_400);
     expect(byKey(onKafka)).toEqual(byKey(inMemory));
   });
 

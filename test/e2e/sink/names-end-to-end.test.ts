@@ -21,7 +21,7 @@ const database = (): string => services.env.CLICKHOUSE_DATABASE;
 beforeAll(async () => {
   services = await servicesForProcesses();
   disposers.push(services.dispose);
-  const busy = { queues: 2, speed: 60, conversationsPerSecond: 0.5, requestsPerMinute: 1_000_000 };
+  const busy = { queues: 2, speed: 60, conversationsPerSecond: 0.15, requestsPerMinute: 1_000_000 };
   simulator = await startSimulator({ ...busy, seed: 5, startPaused: true });
   disposers.push(() => simulator.stop());
   env = {
