@@ -1,10 +1,10 @@
 import { createDeadLetterLimit, type DeadLetterLimit, tooManyDeadLetters } from '../common';
 import type { LogRecord } from '../log';
 import { observeLatency, type SinkDeadLetterReason } from '../ops';
-import { describeRefusal, type Erasure } from '../store';
+import { type Anchor, describeRefusal, type Erasure } from '../store';
 import type { Batch } from './buffer';
 import type { Destination } from './destination';
-import type { SinkOptions } from './options';
+import { conversationOf, type DecodedRecord, type SinkOptions } from './options';
 
 export interface BatchStoreOptions<R> extends Pick<
   SinkOptions,
@@ -17,14 +17,25 @@ export interface BatchStoreOptions<R> extends Pick<
   readonly isReread: (record: LogRecord) => boolean;
 }
 
+/** What came of a batch. */
+export interface StoredBatch {
+  /** Conversations of which nothing older may stay. */
+  readonly erasures: readonly Erasure[];
+  /** Rows that are in the tables now, a few of each partition. */
+  readonly anchors: readonly Anchor[];
+}
+
 interface Problem {
   readonly reason: SinkDeadLetterReason;
   readonly message: string;
 }
 
+/** Enough to tell a table that was emptied from one of which somebody deleted a row. */
+const ANCHORS_A_PARTITION = 3;
+
 /**
- * Answers what stores one batch: it resolves when every record is in the tables or was given to `onInvalid`, with the
- * conversations that are to be erased, and rejects with an OperatorError when so many are wrong that something else must be.
+ * Answers what stores one batch: it resolves when every record is in the tables or was given to `onInvalid`, and rejects
+ * with an OperatorError when so many are wrong that something else must be.
  */
 export function createBatchStore<R>(options: BatchStoreOptions<R>) {
   const { topic, prepare, decode, receivedOf, onInvalid, deadLetterLimits, destination, metrics } = options;
@@ -53,7 +64,7 @@ export function createBatchStore<R>(options: BatchStoreOptions<R>) {
     }
   };
 
-  return async (batch: Batch, signal: AbortSignal, notAfterMs: number): Promise<readonly Erasure[]> => {
+  return async (batch: Batch, signal: AbortSignal, notAfterMs: number): Promise<StoredBatch> => {
     const { records } = batch;
     await prepare?.(records.map(({ value }) => value));
     /** The record of each row. */
@@ -87,6 +98,23 @@ export function createBatchStore<R>(options: BatchStoreOptions<R>) {
     const received = records.flatMap((record) => (isReread(record) ? [] : (receivedOf?.(record) ?? [])));
     observeLatency(metrics, 'store', received);
     options.onStored?.({ records: records.filter((record) => !isReread(record)), readAt: batch.readAt, startedAt });
-    return erasures;
+    const last = lastOfEach(sources.filter((record) => !problems.has(record)));
+    return { erasures, anchors: last.flatMap((record) => anchorOf(decode(record), record) ?? []) };
   };
+}
+
+function anchorOf(decoded: DecodedRecord, { partition, offset }: LogRecord): Anchor | null {
+  if (decoded.kind === 'invalid') return null;
+  const enteredMs = decoded.kind === 'visit' ? decoded.visit.entered_time : null;
+  return { conversationId: conversationOf(decoded), partition, offset, enteredMs };
+}
+
+/** The last records of each partition. */
+function lastOfEach(records: readonly LogRecord[]): readonly LogRecord[] {
+  const counts = new Map<number, number>();
+  return records.toReversed().filter(({ partition }) => {
+    const count = (counts.get(partition) ?? 0) + 1;
+    counts.set(partition, count);
+    return count <= ANCHORS_A_PARTITION;
+  });
 }

@@ -13,6 +13,11 @@ export type DecodedRecord =
   | { readonly kind: 'tombstone'; readonly conversationId: string; readonly erased?: boolean }
   | { readonly kind: 'invalid'; readonly reason: SinkDeadLetterReason; readonly message: string };
 
+export function conversationOf(decoded: Exclude<DecodedRecord, { kind: 'invalid' }>): string {
+  if (decoded.kind === 'tombstone') return decoded.conversationId;
+  return decoded.kind === 'row' ? decoded.row.conversation_id : decoded.visit.conversation_id;
+}
+
 /** What the sink needs of the log. */
 export type SinkLog = Pick<Log, 'subscribe' | 'read' | 'endOffsets' | 'topicId'>;
 
@@ -47,10 +52,22 @@ export interface SinkOptions {
   /** `anew`: every partition from its beginning, whatever the store has noted. Default `noted`. */
   readonly begin?: 'noted' | 'anew';
   readonly cleanup: { readonly intervalMs: number; readonly graceMs: number };
+  /** `HISTORY_RETENTION`: how long the tables keep a row, ms. Default: the shortest there is. */
+  readonly keptMs?: number;
+  /** Default `NOTING`. */
+  readonly noting?: typeof NOTING;
+  /** How often it is looked whether the topic went back to an older copy and has grown since, ms. Default 60,000. */
+  readonly compareEveryMs?: number;
   readonly backOff?: WriterOptions['backOff'];
   /** How long a stop waits for what was read to be stored; then it is dropped, uncommitted. Default 10,000. */
   readonly stopTimeoutMs?: number;
 }
+
+/**
+ * How often progress is noted, and how long a loss must show, ms: a replica of ClickHouse may for a while show less than
+ * another one took, and a rebuild beside the sink may bring back what is missing.
+ */
+export const NOTING = { everyMs: 5_000, confirmMs: 120_000 };
 
 export interface StoredRecords {
   /** Without those that were read once more. */

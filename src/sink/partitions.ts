@@ -19,11 +19,11 @@ export interface SinkPartitionsOptions extends RecoveryOptions {
 export interface SinkPartitions {
   /**
    * Brings the tables to where the partitions can be begun, and answers their first offsets.
-   * @param onBegun of each that was not taken away in the meantime
+   * @param onBegun of each that was not taken away in the meantime, with the note at which it goes on
    */
   assign(
     partitions: readonly AssignedPartition[],
-    onBegun: (partition: number) => void,
+    onBegun: (partition: number, noted: number | null) => void,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<number, number>>;
   revoke(partition: number): void;
@@ -86,7 +86,7 @@ export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartit
       for (const [partition, beginning] of beginnings) {
         if (assignments.get(partition) !== assignment) continue; // taken away in the meantime
         begin(partition, beginning);
-        onBegun(partition);
+        onBegun(partition, beginning.noted);
       }
       return new Map([...beginnings].map(([partition, { offset }]) => [partition, offset]));
     },

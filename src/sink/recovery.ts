@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { OperatorError } from '../common';
-import { partitionOf, type AssignedPartition, type Log } from '../log';
+import { type AssignedPartition, type Log, partitionOf } from '../log';
 import type { Metrics } from '../ops';
 import {
   describeStoreError,
@@ -12,13 +12,15 @@ import {
   type StoreRow,
   type Writer,
 } from '../store';
+import type { TopicCheck } from './topic-check';
 
 export interface RecoveryOptions {
   readonly store: Store;
-  readonly log: Pick<Log, 'read' | 'endOffsets'>;
+  readonly log: Pick<Log, 'read' | 'endOffsets' | 'topicId'>;
   readonly topic: string;
   readonly epoch: number;
-  readonly progress: Pick<Progress, 'read'>;
+  readonly progress: Pick<Progress, 'read' | 'anchorsBelow'>;
+  readonly check: TopicCheck;
   /** Of tombstones; null: the topic has none that would hide a row. */
   readonly tombstones: Pick<Writer, 'insert'> | null;
   /** A note that is older may have missed a tombstone, ms. */
@@ -34,6 +36,8 @@ export interface Beginning {
   /** Records below it may have been stored before; their tombstones were stored at `asOfTombstonesMs`. */
   readonly knownEnd: number;
   readonly tombstonesAtMs: number;
+  /** The note at which it goes on; null: it is read from its beginning. */
+  readonly noted: number | null;
   /** It is read from its beginning, although most of it may have been stored before. */
   readonly isReread: boolean;
 }
@@ -57,13 +61,19 @@ export async function recover(
   partitions: readonly AssignedPartition[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<number, Beginning>> {
+  const patiently = <T>(what: () => Promise<T>): Promise<T> => untilItWorks(what, options.logger, signal);
+  return patiently(() => attempt(options, partitions, patiently, signal));
+}
+
+/** A question that fails is asked again, and not those before it. */
+async function untilItWorks<T>(what: () => Promise<T>, logger: Logger, signal: AbortSignal): Promise<T> {
   for (;;) {
     signal.throwIfAborted();
     try {
-      return await attempt(options, partitions, signal);
+      return await what();
     } catch (error) {
       if (error instanceof OperatorError || signal.aborted) throw error;
-      options.logger.warn({ error: describeStoreError(error) }, 'the start of partitions failed; trying again');
+      logger.warn({ error: describeStoreError(error) }, 'the start of partitions failed; trying again');
     }
     await sleep(RETRY_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
@@ -72,27 +82,36 @@ export async function recover(
 async function attempt(
   options: RecoveryOptions,
   partitions: readonly AssignedPartition[],
+  patiently: <T>(what: () => Promise<T>) => Promise<T>,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<number, Beginning>> {
-  const { log, topic, metrics, logger, tombstones: writer } = options;
-  const notes = await options.progress.read();
+  const { check, progress, topic, metrics, logger, tombstones: writer } = options;
+  const [notes] = await Promise.all([patiently(() => progress.read()), patiently(() => check.hasEpoch())]);
+  const noted = new Map(
+    partitions.flatMap(({ partition }) => {
+      const note = notes.get(partition);
+      return note === undefined ? [] : [[partition, note.offset] as const];
+    }),
+  );
+  const anchors = await patiently(() => progress.anchorsBelow(noted));
+  // What follows begins anew where it fails: a note that was current may be so no longer.
   const now = Date.now();
-  const ends = await log.endOffsets(topic);
+  const ends = await check.reaches(noted, signal);
+  await check.hasSame(anchors, signal);
   const endOf = (partition: number): number => ends.get(partition) ?? 0;
 
   const anew: AssignedPartition[] = [];
-  const beginnings = new Map<number, Beginning>();
+  const beginnings = new Map<number, Omit<Beginning, 'tombstonesAtMs'>>();
   for (const one of partitions) {
     const { partition } = one;
     const note = notes.get(partition);
     const isCurrent = note !== undefined && now - note.asOfMs <= options.staleAfterMs;
-    if (isCurrent) assertWithin(options, partition, note.offset, endOf(partition));
-    else anew.push(one);
+    if (!isCurrent) anew.push(one);
     beginnings.set(partition, {
       offset: isCurrent ? Math.max(note.offset, one.beginningOffset) : one.beginningOffset,
       asOfMs: isCurrent ? note.asOfMs : now,
       knownEnd: endOf(partition),
-      tombstonesAtMs: now,
+      noted: isCurrent ? note.offset : null,
       isReread: !isCurrent,
     });
     if (!isCurrent && one.beginningOffset < endOf(partition)) {
@@ -101,24 +120,32 @@ async function attempt(
       logger.info({ topic, partition, reason, end: endOf(partition) }, 'the partition is read from its beginning');
     }
   }
-
-  if (writer === null) return beginnings;
+  const at = (tombstonesAtMs: number): ReadonlyMap<number, Beginning> =>
+    new Map([...beginnings].map(([partition, beginning]) => [partition, { ...beginning, tombstonesAtMs }]));
+  if (writer === null) return at(now);
   const live = anew.length === 0 ? null : await liveOf(options, anew, ends);
   const from = new Map(
     [...beginnings].flatMap(([partition, { offset, knownEnd }]) =>
       offset < knownEnd ? [[partition, offset] as const] : [],
     ),
   );
+  const tombstonesAtMs = Date.now();
   await storeTombstones({ ...options, writer }, from, live, signal);
-  const swept = live?.tombstones(ends, now) ?? [];
+  await sweep({ ...options, writer }, live?.tombstones(ends, now) ?? [], signal);
+  return at(tombstonesAtMs);
+}
+
+async function sweep(
+  { metrics, logger, writer }: RecoveryOptions & { readonly writer: Pick<Writer, 'insert'> },
+  swept: readonly StoreRow[],
+  signal: AbortSignal,
+): Promise<void> {
   for (let at = 0; at < swept.length; at += TOMBSTONES_A_BATCH) {
     await writer.insert(swept.slice(at, at + TOMBSTONES_A_BATCH), signal);
   }
-  if (swept.length > 0) {
-    metrics.sinkSweptRows.inc(swept.length);
-    logger.info({ rows: swept.length }, 'conversations that ended unseen were removed from the table');
-  }
-  return beginnings;
+  if (swept.length === 0) return;
+  metrics.sinkSweptRows.inc(swept.length);
+  logger.info({ rows: swept.length }, 'conversations that ended unseen were removed from the table');
 }
 
 /** Reads the ranges for their keys alone. */
@@ -173,14 +200,4 @@ function liveOf(
     partitions: new Set(partitions.map(({ partition }) => partition)),
     partitionOf: (key) => partitionOf(key, ends.size),
   });
-}
-
-/** Only a log without ids comes here: with them a topic made anew has another epoch, and no note. */
-function assertWithin({ topic, store }: RecoveryOptions, partition: number, noted: number, end: number): void {
-  if (noted <= end) return;
-  throw new OperatorError(
-    `${topic}/${partition} ends at ${end}, but ClickHouse database ${store.database} has it up to ${noted}: records were ` +
-      'lost, or the topic was made anew on a Kafka without topic ids (before 2.8). Choose another CLICKHOUSE_DATABASE, ' +
-      'or drop this one, and run queuefold setup.',
-  );
 }

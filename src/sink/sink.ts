@@ -1,14 +1,16 @@
-import { messageOf } from '../common';
+import { messageOf, OperatorError } from '../common';
 import type { RunningSubscription } from '../log';
-import { describeStoreError, type Erasure, type Progress, type WriterState } from '../store';
+import { describeStoreError, type Progress, type WriterState } from '../store';
 import { type BatchLoop, createBatchLoop } from './batch-loop';
-import { createBatchStore } from './batch-store';
+import { createBatchStore, type StoredBatch } from './batch-store';
 import { createSinkBuffer, type Batch } from './buffer';
 import { createCleanup } from './cleanup';
 import { conversations, type Destination, visits } from './destination';
 import { createEraser } from './eraser';
-import type { SinkOptions } from './options';
+import { createNotes, type Notes } from './notes';
+import { NOTING, type SinkOptions } from './options';
 import { createSinkPartitions, type SinkPartitions } from './partitions';
+import { createTopicCheck, type TopicCheck } from './topic-check';
 import { createTopicGuard } from './topic-guard';
 
 export interface RunningSink {
@@ -26,14 +28,20 @@ export interface RunningSink {
 }
 
 const STOP_TIMEOUT_MS = 10_000;
-const PROGRESS_EVERY_MS = 5_000;
+/** Of HISTORY_RETENTION. */
+const SHORTEST_RETENTION_MS = 60 * 60_000;
 /** How often is looked where the topic ends, see `LowWatermarks`: the watermark is as exact. For short retentions more often. */
 const SAMPLE_EVERY_MS = 5_000;
 /** The retention is the broker's number, and may be 0. */
 const SAMPLE_AT_MOST_EVERY_MS = 100;
+/** How often some records that were stored are read once more. */
+const COMPARE_EVERY_MS = 60_000;
 /** Who has this partition cleans up: one at a time is enough, two do no harm. */
 const CLEANER = 0;
-const NOTHING_NOTED: Pick<Progress, 'read'> = { read: () => Promise.resolve(new Map()) };
+const NOTHING_NOTED: Pick<Progress, 'read' | 'anchorsBelow'> = {
+  read: () => Promise.resolve(new Map()),
+  anchorsBelow: () => Promise.resolve([]),
+};
 
 /**
  * Kafka → ClickHouse, at least once; versions make it exact. DO NOT BREAK: an offset is committed only when every record
@@ -51,16 +59,19 @@ class Sink<R> implements RunningSink {
   readonly #options: SinkOptions;
   readonly #destination: Destination<R>;
   readonly #buffer = createSinkBuffer();
-  readonly #noting = createOnce(() => this.#noteProgress(), PROGRESS_EVERY_MS);
+  readonly #notes: Notes;
+  readonly #noting: ReturnType<typeof createOnce>;
   readonly #eraser: ReturnType<typeof createEraser>;
-  readonly #erasures = new WeakMap<Batch, readonly Erasure[]>();
+  readonly #storedBatches = new WeakMap<Batch, StoredBatch>();
   readonly #cleanup: ReturnType<typeof createCleanup> | null;
   readonly #partitions: SinkPartitions;
+  readonly #check: TopicCheck;
   readonly #loop: BatchLoop;
   readonly #sampler: NodeJS.Timeout;
   readonly #aborted = new AbortController();
   readonly #cancelled: Promise<never>;
   #settle: { resolve(): void; reject(error: unknown): void } | null = null;
+  #comparedAt = Date.now();
   #phase: 'running' | 'draining' | 'ended' = 'running';
   #subscribing: Promise<RunningSubscription> | null = null;
   /** Null until the group is joined for the first time. */
@@ -71,14 +82,20 @@ class Sink<R> implements RunningSink {
     const { store, metrics, logger } = options;
     this.#options = options;
     this.#destination = destination;
+    const { noting = NOTING, keptMs = SHORTEST_RETENTION_MS, topic } = options;
+    const { progress } = destination;
+    this.#notes = createNotes({ progress, topic, database: store.database, keptMs, logger, ...noting });
+    this.#noting = createOnce(() => this.#noteProgress(), noting.everyMs);
     this.#eraser = createEraser({ store, logger });
     const isCleaned = options.about !== 'visits';
     this.#cleanup = isCleaned
       ? createCleanup({ store, eraser: this.#eraser, metrics, logger, ...options.cleanup })
       : null;
+    this.#check = createTopicCheck(options);
     this.#partitions = createSinkPartitions({
       ...options,
       ...destination,
+      check: this.#check,
       progress: options.begin === 'anew' ? NOTHING_NOTED : destination.progress,
     });
     this.#cancelled = new Promise<never>((_, reject) => {
@@ -101,7 +118,7 @@ class Sink<R> implements RunningSink {
       group,
       topic,
       onAssigned: (assigned) =>
-        this.#partitions.assign(assigned, (partition) => this.#begun(partition), this.#aborted.signal),
+        this.#partitions.assign(assigned, (partition, noted) => this.#begun(partition, noted), this.#aborted.signal),
       onRevoked: (revoked) => this.#revoked(revoked),
       onRecords: (partition, records, nextOffset) => {
         if (this.#phase !== 'running') return;
@@ -116,7 +133,13 @@ class Sink<R> implements RunningSink {
       () => {
         if (this.#phase === 'running') this.#end(new Error('the subscription ended by itself'));
       },
-      (error: unknown) => this.#end(error),
+      async (error: unknown) => {
+        // It ends also where the topic ends before its place; then a better reason is found here.
+        await this.#check.reaches(this.stored(), this.#aborted.signal).catch((better: unknown) => {
+          if (better instanceof OperatorError) this.#end(better);
+        });
+        this.#end(error);
+      },
     );
   }
 
@@ -153,7 +176,7 @@ class Sink<R> implements RunningSink {
       flush,
       metrics,
       store: async (batch) => {
-        this.#erasures.set(batch, await storeBatch(batch, this.#aborted.signal, this.#partitions.notAfter(batch)));
+        this.#storedBatches.set(batch, await storeBatch(batch, this.#aborted.signal, this.#partitions.notAfter(batch)));
       },
       commit: (batch) => this.#commit(batch),
       pause: () => void this.#subscribing?.then((source) => source.pause()),
@@ -162,8 +185,9 @@ class Sink<R> implements RunningSink {
     });
   }
 
-  #begun(partition: number): void {
+  #begun(partition: number, noted: number | null): void {
     if (this.#phase !== 'running') return;
+    this.#notes.begin(partition, noted);
     if (partition === CLEANER) this.#cleanup?.start();
     this.#buffer.assign(partition);
   }
@@ -171,6 +195,7 @@ class Sink<R> implements RunningSink {
   #revoked(partitions: readonly number[]): void {
     for (const partition of partitions) {
       this.#partitions.revoke(partition);
+      this.#notes.forget(partition);
       this.#buffer.revoke(partition);
       if (partition === CLEANER) this.#cleanup?.stop();
     }
@@ -180,10 +205,12 @@ class Sink<R> implements RunningSink {
   async #commit(batch: Batch): Promise<void> {
     const { epoch, logger } = this.#options;
     this.#aborted.signal.throwIfAborted();
+    const { erasures = [], anchors = [] } = this.#storedBatches.get(batch) ?? {};
     // Not before: everything older is stored now.
-    await this.#eraser.erase(this.#erasures.get(batch) ?? [], this.#aborted.signal);
+    await this.#eraser.erase(erasures, this.#aborted.signal);
     const current = batch.ends.filter(({ partition, assignment }) => this.#buffer.isCurrent(partition, assignment));
     for (const { partition, offset } of current) this.#partitions.advance(partition, offset);
+    this.#notes.stored(anchors.filter((anchor) => current.some(({ partition }) => partition === anchor.partition)));
     const metadata = JSON.stringify({ committedAt: Date.now(), epoch });
     const offsets = current.map(({ partition, offset }) => ({ partition, offset, metadata }));
     if (offsets.length > 0) {
@@ -198,25 +225,31 @@ class Sink<R> implements RunningSink {
 
   async #noteProgress(): Promise<void> {
     this.#noting.clear();
-    await this.#destination.progress.write(this.#partitions.notes()).catch((error: unknown) => {
-      this.#options.logger.debug({ error: describeStoreError(error) }, 'progress was not noted');
-    });
+    try {
+      const notes = this.#partitions.notes();
+      if (this.#phase !== 'running') await this.#notes.writeLast(notes);
+      else if (!(await this.#notes.write(notes))) this.#noting.arm();
+    } catch (error) {
+      if (error instanceof OperatorError) this.#end(error);
+      else this.#options.logger.debug({ error: describeStoreError(error) }, 'progress was not noted');
+    }
   }
 
   async #sample(): Promise<void> {
-    const { log, topic, logger } = this.#options;
+    const { logger, compareEveryMs = COMPARE_EVERY_MS } = this.#options;
+    const { signal } = this.#aborted;
     try {
       this.#partitions.assertAllCurrent();
-    } catch (error) {
-      this.#end(error);
-      return;
-    }
-    const at = Date.now();
-    try {
-      this.#partitions.sample(await log.endOffsets(topic), at);
+      const at = Date.now();
+      this.#partitions.sample(await this.#check.reaches(this.stored(), signal), at);
       if (this.#phase === 'running') this.#noting.arm();
+      if (at - this.#comparedAt < compareEveryMs) return;
+      this.#comparedAt = at;
+      await this.#check.hasSame(this.#notes.anchors(), signal);
+      await this.#check.hasEpoch();
     } catch (error) {
-      logger.debug({ error: messageOf(error) }, 'the ends of the topic are not to be had');
+      if (error instanceof OperatorError) this.#end(error);
+      else logger.debug({ error: messageOf(error) }, 'the topic cannot be looked at now');
     }
   }
 

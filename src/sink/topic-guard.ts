@@ -32,9 +32,13 @@ export function createTopicGuard({ log, topic, topicId, logger }: TopicGuardOpti
         continue;
       }
       if (found === topicId) return;
-      throw new OperatorError(
-        `${topic} was deleted and made anew while the sink read it. Start again: the sink then begins at its beginning.`,
-      );
+      throw madeAnew(topic);
     }
   };
+}
+
+export function madeAnew(topic: string): OperatorError {
+  return new OperatorError(
+    `${topic} was deleted and made anew while the sink read it. Start again: the sink then begins at its beginning.`,
+  );
 }

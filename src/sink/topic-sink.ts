@@ -66,6 +66,7 @@ export async function startTopicSink(parts: Parts, { about, group, begin }: Topi
     onStored: tracing && ((batch) => reportStored(tracing, batch, { group, ...place })),
     flush: { ms: config.sink.flushMs, rows: FLUSH_ROWS, bytes: FLUSH_BYTES },
     topicId: id,
+    keptMs: config.clickhouse.historyRetentionMs,
     tombstoneRetentionMs: about === 'visits' ? null : await tombstoneRetention(parts),
     cleanup: { intervalMs: CLEANUP_INTERVAL_MS, graceMs: CLEANUP_GRACE_MS },
   });

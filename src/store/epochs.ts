@@ -12,6 +12,10 @@ export interface TopicIdentity {
   readonly id: string | null;
 }
 
+interface KnownTopic extends TopicIdentity {
+  readonly id: string;
+}
+
 interface Epoch extends TopicIdentity {
   readonly epoch: number;
 }
@@ -24,12 +28,41 @@ const POLL_MS = 50;
  * The epoch of a topic in this database: the one that it was given before, else the next. Several sinks at once get the
  * same answer. An epoch is claimed by an INSERT whose deduplication token is the epoch: ClickHouse (or its Keeper) takes
  * the first and drops every other, and who has got it is read back. Epochs are claimed one after the other, without a
- * gap, so whoever reaches epoch n has seen that all before it belong to other topics: no topic gets two.
+ * gap, so whoever reaches epoch n has seen that all before it belong to others: no topic gets two, unless it went back.
  */
 export async function claimEpoch(store: Store, { topic, id }: TopicIdentity): Promise<number> {
   const known = await readEpochs(store);
   if (id === null) return Math.max(0, ...known.map(({ epoch }) => epoch));
+  const latest = latestOf(known, { topic, id });
+  if (latest !== null) return latest;
   if (known.length === 0) await reserveUnknown(store);
+  return claim(store, { topic, id }, known);
+}
+
+/** The epoch that the topic has now; null: none, or the log tells no ids. */
+export async function currentEpoch(store: Store, { topic, id }: TopicIdentity): Promise<number | null> {
+  return id === null ? null : latestOf(await readEpochs(store), { topic, id });
+}
+
+/**
+ * Gives a topic that went back to an older copy another epoch, in which its offsets count from their beginning. Several
+ * sinks that saw it go back in the same epoch get the same answer; `claimEpoch` answers it from then on.
+ * @param epoch that it had
+ */
+export async function renewEpoch(store: Store, { topic, id }: KnownTopic, epoch: number): Promise<number> {
+  return claim(store, { topic, id: `${id}${RENEWED}${epoch}` }, await readEpochs(store));
+}
+
+/** What follows the id of a topic that went back, before the epoch that it had. No id of a topic has it. */
+const RENEWED = ' after epoch ';
+
+function latestOf(known: readonly Epoch[], { topic, id }: KnownTopic): number | null {
+  const own = known.filter((one) => one.topic === topic && (one.id === id || one.id?.startsWith(`${id}${RENEWED}`)));
+  return own.at(-1)?.epoch ?? null;
+}
+
+/** The first epoch that is nobody else's. */
+async function claim(store: Store, { topic, id }: KnownTopic, known: readonly Epoch[]): Promise<number> {
   for (let epoch = 0, epochs = known; ; epoch++) {
     if (epoch > MAX_EPOCH) {
       throw new OperatorError(

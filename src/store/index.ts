@@ -3,13 +3,13 @@ export type { WriterState } from './attempts';
 export { checkStore, connectStore, explainStoreError, identifier, type ServerOptions, type Store } from './client';
 export { checkClickHouse } from './clickhouse-doctor';
 export { offsetOf, type StoreRow, text, versionOf, type VisitRow } from './encode';
-export { claimEpoch } from './epochs';
+export { claimEpoch, currentEpoch, renewEpoch } from './epochs';
 export { countErasable, ERASABLE_TABLES, findByAddress, noteErasures, sweepErasures, type Erasure } from './erasure';
 export { codeOf, describeRefusal, describeStoreError } from './errors';
 export { type Grant, grantText, SETUP_GRANTS, SINK_GRANTS } from './grants';
 export { type LiveKeys, readLiveKeys } from './live-keys';
 export { dropDatabase, migrate } from './migrations';
-export { createProgress, type Note, type Progress, VISITS } from './progress';
+export { type Anchor, createProgress, type Note, type Progress, VISITS } from './progress';
 export { createVisitWriter, VISIT_TABLE } from './visit-writer';
 export {
   createWriter,

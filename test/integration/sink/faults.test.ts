@@ -14,8 +14,11 @@ const SEED = Number(process.env['STORE_SEED'] ?? 1);
 const FAULT_EVERY = 5;
 const PARTITIONS = 4;
 /** Short, so that tombstones are cleaned up while faults go on; longer than any fault lasts, twice. */
-const CLEANUP = { intervalMs: 300, graceMs: 8_000 };
-const REQUEST_TIMEOUT_MS = 500;
+const CLEANUP = { intervalMs: 300, graceMs: 16_000 };
+/** A busy machine must answer within it where there is no fault, and twice it fits into half of the grace. */
+const REQUEST_TIMEOUT_MS = 2_000;
+/** Often, so that a sink that ends goes on near its end when it begins again. */
+const NOTING = { everyMs: 500, confirmMs: 120_000 };
 
 let server: TestServer;
 let database: string;
@@ -88,6 +91,7 @@ test('whatever happens to requests, nothing is lost, doubled or stale, and nothi
       const client = topic.cluster.connect();
       const { sink } = await startTestSink({ store: faulty } as TestStore, client, {
         cleanup: CLEANUP,
+        noting: NOTING,
         stopTimeoutMs: 1,
         onInvalid: (record, reason) => Promise.reject(new Error(`${reason} at ${record.partition}/${record.offset}`)),
       });

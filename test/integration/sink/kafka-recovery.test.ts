@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { cp, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createKafkaLog, type Log, type LogRecord } from '../../../src/log';
 import type { SinkOptions } from '../../../src/sink/options';
+import { claimEpoch } from '../../../src/store';
 import { noteAsOf, startTestSink, tableOf, until } from '../../support/clickhouse/sink';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
 import { QUIET } from '../../support/clickhouse/store-rows';
@@ -111,4 +114,109 @@ test('the whole topic read again, twice and in other batches, leaves the tables 
   await storeAll(topic, { group: 'again', begin: 'anew', flush: { rows: 1, bytes: 1e6, ms: 5 } });
   await storeAll(topic, { group: 'and-again', begin: 'anew', flush: { rows: 7, bytes: 1e6, ms: 5 } });
   expect(await tables()).toEqual(once);
+});
+
+describe('a topic of which the sink has stored something', () => {
+  const NOTING = { everyMs: 5_000, confirmMs: 3_000 };
+  /** It looks often whether the topic went back. */
+  const startOn = async (topic: string) => {
+    const topicId = await log.topicId(topic);
+    const epoch = await claimEpoch(tests.store, { topic, id: topicId });
+    const options = { topic, group: `${topic}-sink`, topicId, epoch, noting: NOTING, compareEveryMs: 0 };
+    return (await startTestSink(tests, log, options)).sink;
+  };
+  type Sink = Awaited<ReturnType<typeof startOn>>;
+  const hasStored = async (topic: string, sink: Sink): Promise<void> => {
+    const ends = await log.endOffsets(topic);
+    await until(
+      () => sink.stored(),
+      (stored) => [...ends].every(([partition, end]) => (stored.get(partition) ?? 0) >= end),
+    );
+  };
+  /** Restores what Kafka had of it before the change. */
+  const goBack = async (topic: string, change: () => Promise<void>): Promise<void> => {
+    const paths = await readdir(kafka.dataDir, { recursive: true });
+    const folder = join(kafka.dataDir, paths.find((path) => path.endsWith(`${topic}-0`)) ?? topic);
+    const copy = join(kafka.dataDir, `copy-of-${topic}`);
+    await kafka.kill9();
+    await cp(folder, copy, { recursive: true });
+    await kafka.restart();
+    await change();
+    await kafka.kill9();
+    await rm(folder, { recursive: true });
+    await cp(copy, folder, { recursive: true });
+    await kafka.restart();
+  };
+  const endsWith = async (sink: Sink, message: RegExp): Promise<void> => {
+    await expect(sink.done).rejects.toThrow(message);
+    await sink.stop();
+  };
+
+  test('goes back to an older copy: a running sink ends, and the next one takes what the topic has', async () => {
+    const topic = await newTopic(1);
+    await put(topic, ['a', '1'], ['b', '1']);
+    const sink = await startOn(topic);
+    await hasStored(topic, sink);
+    await goBack(topic, async () => {
+      await put(topic, ['a', 'lost'], ['b', null], ['c', 'lost']);
+      await hasStored(topic, sink);
+    });
+    await endsWith(sink, /ends at offset 2, but ClickHouse .* has it up to 5.*older copy.*Start the sink again/);
+    await put(topic, ['a', '2']);
+    const again = await startOn(topic);
+    await hasStored(topic, again);
+    expect(await tableOf(tests)).toEqual({ a: '2', b: '1' });
+    await again.stop();
+  });
+
+  test('went back and has grown since: a sink that starts ends, and the next one takes what the topic has', async () => {
+    const topic = await newTopic(1);
+    await put(topic, ['a', '1'], ['b', '1']);
+    await goBack(topic, async () => {
+      await put(topic, ['a', 'lost'], ['c', 'lost']);
+      const sink = await startOn(topic);
+      await hasStored(topic, sink);
+      await sink.stop();
+    });
+    await put(topic, ['d', '1'], ['e', '1'], ['a', '2']);
+    await endsWith(await startOn(topic), /another record at offset [23] than ClickHouse .*older copy/);
+    const again = await startOn(topic);
+    await hasStored(topic, again);
+    expect(await tableOf(tests)).toEqual({ a: '2', b: '1', d: '1', e: '1' });
+    await again.stop();
+  });
+
+  test('shows other records to a running sink than it has stored: it ends', async () => {
+    const topic = await newTopic(1);
+    await put(topic, ['a', '1'], ['b', '1']);
+    const sink = await startOn(topic);
+    await hasStored(topic, sink);
+    const { read } = log;
+    // As if it had gone back, and others had come.
+    log.read = (request) =>
+      read({ ...request, onRecord: ({ value, ...record }) => request.onRecord({ ...record, value: other(value) }) });
+    const other = (value: Buffer | null) =>
+      value === null ? null : Buffer.from(JSON.stringify({ conversation_id: 'other' }));
+    try {
+      await endsWith(sink, /another record at offset [01] than/);
+    } finally {
+      log.read = read;
+    }
+  });
+
+  test('is made anew: a running sink ends, although nothing comes', async () => {
+    const topic = await newTopic(1);
+    await put(topic, ['a', '1']);
+    const sink = await startOn(topic);
+    await hasStored(topic, sink);
+    await admin.deleteTopic(topic);
+    await admin.createTopic(topic, 1, { 'cleanup.policy': 'compact' });
+    await endsWith(sink, /made anew/);
+    const again = await startOn(topic);
+    await until(
+      () => tableOf(tests),
+      (rows) => Object.keys(rows).length === 0,
+    );
+    await again.stop();
+  });
 });

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { Log } from '../../../src/log';
 import { cleanUp } from '../../../src/sink/cleanup';
 import type { RunningSink } from '../../../src/sink/sink';
-import type { Store } from '../../../src/store';
+import { claimEpoch, migrate, noteErasures, type Store, sweepErasures } from '../../../src/store';
 import {
   aStateTopic,
   compacted,
@@ -14,7 +14,7 @@ import {
   type StartedSink,
 } from '../../support/clickhouse/sink';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
-import { QUIET, tombstone, upsert, writerInto } from '../../support/clickhouse/store-rows';
+import { aVisit, QUIET, tombstone, upsert, writerInto } from '../../support/clickhouse/store-rows';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
@@ -95,6 +95,115 @@ describe('a sink that was away', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     await topic.put(['a', '1']);
     await expect(sink.done).rejects.toThrow(/delete\.retention\.ms/);
+  });
+});
+
+describe('a sink that runs while ClickHouse loses what it had', () => {
+  const noting = { everyMs: 50, confirmMs: 200 };
+  const identity = { topic: STATE_TOPIC, id: 'the id' };
+  const query = (text: string) =>
+    tests.store.client.command({ query: text.replaceAll('@', `\`${tests.store.database}\``) });
+  const tables = ['history', 'state', 'progress'].map((name) => `@.queue_conversation_${name}`);
+  const noted = async () => {
+    const rows = await tests.rows(
+      `SELECT toString(max(version)) AS version FROM \`${tests.store.database}\`.queue_conversation_progress`,
+    );
+    return Number(rows[0]?.['version']);
+  };
+  type Topic = ReturnType<typeof aStateTopic>;
+  const begin = async ({ cluster }: Topic, options: Parameters<typeof start>[1] = {}) => {
+    const epoch = await claimEpoch(tests.store, identity);
+    const log: Log = { ...cluster.connect(), topicId: () => Promise.resolve(identity.id) };
+    return start(log, { epoch, topicId: identity.id, noting, ...options });
+  };
+  /** Three rows are in the tables and noted; `b` and `c` do not change any more. */
+  const running = async (options: Parameters<typeof start>[1] = {}) => {
+    const topic = aStateTopic();
+    await topic.put(['a', '1'], ['b', '1'], ['c', '1']);
+    const started = await begin(topic, options);
+    await storedUpTo(started, 3);
+    await until(noted, (version) => version === 2);
+    return { topic, started };
+  };
+  const isRepaired = async (topic: Topic, { sink }: StartedSink) => {
+    await sink.stop();
+    await begin(topic);
+    expect(await until(table, (rows) => 'c' in rows)).toEqual({ a: '2', b: '1', c: '1' });
+  };
+
+  const emptyTables = async () => {
+    for (const name of tables.slice(0, 2)) await query(`TRUNCATE TABLE ${name}`);
+  };
+  test.each([
+    ['the tables were emptied', emptyTables, /lost rows while.*queue_conversation_history.*Start the sink/],
+    ['all of the database was emptied', () => tests.clear(), /had state\/0 up to offset 3, and now has it up to 0/],
+    [
+      'the database was dropped and made again',
+      async () => {
+        await query('DROP DATABASE @');
+        await migrate(tests.store.client, { database: tests.store.database, dryRun: false });
+      },
+      /had state\/0 up to offset 3, and now has it up to 0/,
+    ],
+  ])('ends where %s, and the next one reads all again, although rows were stored since', async (_, lose, message) => {
+    const { topic, started } = await running();
+    await lose();
+    await topic.put(['a', '2']);
+    await expect(started.sink.done).rejects.toThrow(message);
+    await isRepaired(topic, started);
+  });
+
+  test('ends where the tables came back from a backup, and the next one goes on where that was', async () => {
+    const { topic, started } = await running();
+    for (const name of tables) await query(`CREATE TABLE ${name}_saved ENGINE = Memory AS SELECT * FROM ${name}`);
+    await topic.put(['a', '2'], ['d', '1']);
+    await until(noted, (version) => version === 4);
+    for (const name of tables) {
+      await query(`TRUNCATE TABLE ${name}`);
+      await query(`INSERT INTO ${name} SELECT * FROM ${name}_saved`);
+      await query(`DROP TABLE ${name}_saved`);
+    }
+    await expect(started.sink.done).rejects.toThrow(/lost rows while the sink ran/);
+    await started.sink.stop();
+    await begin(topic);
+    expect(await until(table, (rows) => 'd' in rows)).toEqual({ a: '2', b: '1', c: '1', d: '1' });
+  });
+
+  test('and is stopped before it is sure makes the next one read all again', async () => {
+    const { topic, started } = await running({ noting: { everyMs: 50, confirmMs: HOUR_MS } });
+    await emptyTables();
+    await topic.put(['a', '2']);
+    await storedUpTo(started, 4);
+    await isRepaired(topic, started);
+  });
+
+  test('ends where the visits were emptied, and the next one reads them all again', async () => {
+    const options: Parameters<typeof start>[1] = {
+      about: 'visits',
+      decode: ({ key }) => ({ kind: 'visit', visit: aVisit({ conversation_id: String(key) }) }),
+    };
+    const visits = () => tests.rows(`SELECT conversation_id FROM \`${tests.store.database}\`.queue_visit ORDER BY ALL`);
+    const { topic, started } = await running(options);
+    await query('TRUNCATE TABLE @.queue_visit_state');
+    await topic.put(['d', '1']);
+    await expect(started.sink.done).rejects.toThrow(/queue_visit_state lacks rows/);
+    await started.sink.stop();
+    await begin(topic, options);
+    expect(await until(visits, (rows) => rows.length === 4)).toHaveLength(4);
+  });
+
+  test('goes on while rows change, end, are cleaned up and erased', async () => {
+    const { topic, started } = await running();
+    for (let round = 0; round < 4; round++) {
+      await topic.put([`e${round}`, '1'], [`e${round}`, null], ['a', `${round}`]);
+      await noteErasures(tests.store, [{ conversationId: `e${round}`, version: '1000', erasedAt: Date.now() }]);
+      await sweepErasures(tests.store, HOUR_MS);
+      await cleanUp({ ...started, store: tests.store, graceMs: 0, intervalMs: HOUR_MS, logger: QUIET });
+    }
+    await topic.put(['b', null], ['a', '10']);
+    await until(noted, (version) => version === 16);
+    expect(started.sink.ready()).toBe(true);
+    expect(await table()).toEqual({ a: '10', c: '1' });
   });
 });
 

@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { OperatorError } from '../common';
+import type { LogRecord } from '../log';
+import { type Anchor, currentEpoch, renewEpoch } from '../store';
+import { conversationOf, NOTING, type SinkOptions } from './options';
+import { madeAnew } from './topic-guard';
+
+export interface TopicCheckOptions extends Pick<
+  SinkOptions,
+  'store' | 'topic' | 'topicId' | 'epoch' | 'prepare' | 'decode' | 'noting'
+> {
+  readonly log: Pick<SinkOptions['log'], 'read' | 'endOffsets' | 'topicId'>;
+}
+
+/**
+ * Whether the topic still has what was stored of it. One that was restored from an older copy writes other records at
+ * the offsets of stored ones. Then it gets another epoch in the store: whoever begins next reads it from its beginning,
+ * and what it has wins.
+ */
+export interface TopicCheck {
+  /**
+   * It does not end before these offsets, one for each partition. Answers where it ends.
+   * @throws OperatorError where it does not, for half a minute; whatever the log answers
+   */
+  reaches(offsets: ReadonlyMap<number, number>, signal: AbortSignal): Promise<ReadonlyMap<number, number>>;
+  /**
+   * Where it has records at the places of these rows, they are of the same conversations.
+   * @throws OperatorError where they are not; whatever the log answers
+   */
+  hasSame(rows: readonly Anchor[], signal: AbortSignal): Promise<void>;
+  /** @throws OperatorError where another sink has given it another epoch */
+  hasEpoch(): Promise<void>;
+}
+
+const LOOK_MS = 500;
+/** A broker that has just become the leader of a partition may for so long show less than was acknowledged. */
+const CONFIRM_MS = 30_000;
+
+export function createTopicCheck(options: TopicCheckOptions): TopicCheck {
+  const { log, store, topic, topicId, epoch, prepare, decode } = options;
+  const confirmMs = Math.min(CONFIRM_MS, (options.noting ?? NOTING).confirmMs);
+
+  const end = async (what: string): Promise<never> => {
+    if (topicId === null) {
+      throw new OperatorError(
+        `${what}. The topic was restored from an older copy, or made anew on a Kafka without topic ids (before 2.8). ` +
+          `Choose another CLICKHOUSE_DATABASE, or drop ${store.database}, and run queuefold setup.`,
+      );
+    }
+    if ((await log.topicId(topic)) !== topicId) throw madeAnew(topic);
+    await renewEpoch(store, { topic, id: topicId }, epoch);
+    throw new OperatorError(
+      `${what}. The topic was restored from an older copy. Start the sink again: it then reads ${topic} from the ` +
+        'beginning, and what the topic has wins.',
+    );
+  };
+
+  return {
+    reaches: async (offsets, signal) => {
+      for (const from = Date.now(); ;) {
+        const ends = await log.endOffsets(topic);
+        const short = [...offsets].find(([partition, offset]) => offset > (ends.get(partition) ?? 0));
+        if (short === undefined) return ends;
+        const [partition, offset] = short;
+        if (Date.now() - from >= confirmMs) {
+          const place = `${topic}/${partition} ends at offset ${ends.get(partition) ?? 0}`;
+          await end(`${place}, but ClickHouse database ${store.database} has it up to ${offset}`);
+        }
+        await sleep(LOOK_MS, undefined, { signal });
+      }
+    },
+    hasSame: async (rows, signal) => {
+      // Who writes into the tables by hand may have put another row beside it.
+      const known = new Set(rows.map((row) => `${placeOf(row)} ${row.conversationId}`));
+      const records = await recordsAt(options, rows, signal);
+      await prepare?.(records.map(({ value }) => value));
+      for (const record of records) {
+        const decoded = decode(record);
+        if (decoded.kind === 'invalid' || known.has(`${placeOf(record)} ${conversationOf(decoded)}`)) continue;
+        const place = `${topic}/${record.partition} has another record at offset ${record.offset}`;
+        await end(`${place} than ClickHouse database ${store.database}`);
+      }
+    },
+    hasEpoch: async () => {
+      const current = await currentEpoch(store, { topic, id: topicId });
+      if (current === null || current === epoch) return;
+      throw new OperatorError(
+        `${topic} has epoch ${current} in ClickHouse database ${store.database}, and had ${epoch} when this sink began: ` +
+          'another sink saw that it was restored from an older copy. Start the sink again: it then reads it from the beginning.',
+      );
+    },
+  };
+}
+
+const placeOf = ({ partition, offset }: Pick<LogRecord, 'partition' | 'offset'>): string => `${partition} ${offset}`;
+
+/** The records that the topic still has at the places of these rows. */
+async function recordsAt(
+  { log, topic }: TopicCheckOptions,
+  rows: readonly Anchor[],
+  signal: AbortSignal,
+): Promise<readonly LogRecord[]> {
+  const first = offsetsOf(rows, Math.min);
+  if (first.size === 0) return [];
+  const last = offsetsOf(rows, Math.max);
+  const wanted = new Set(rows.map(placeOf));
+  const records: LogRecord[] = [];
+  let finish = (): void => undefined;
+  const finished = new Promise<void>((resolve) => (finish = resolve));
+  signal.addEventListener('abort', finish, { once: true });
+  const reading = await log.read({
+    ...{ topics: [topic], from: first, follow: false },
+    onRecord: (record) => {
+      if (wanted.has(placeOf(record))) records.push(record);
+      if (record.offset >= (last.get(record.partition) ?? Infinity)) last.delete(record.partition);
+      if (last.size === 0) finish();
+    },
+  });
+  try {
+    await Promise.race([reading.caughtUp, finished]);
+  } finally {
+    signal.removeEventListener('abort', finish);
+    await reading.stop();
+  }
+  signal.throwIfAborted();
+  return records;
+}
+
+/** One offset of each partition. */
+function offsetsOf(rows: readonly Anchor[], choose: (a: number, b: number) => number): Map<number, number> {
+  const offsets = new Map<number, number>();
+  for (const { partition, offset } of rows) offsets.set(partition, choose(offsets.get(partition) ?? offset, offset));
+  return offsets;
+}
