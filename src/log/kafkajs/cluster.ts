@@ -201,6 +201,8 @@ export function createService(connection: KafkaConnection): Service {
         const cluster = await open();
         try {
           await cluster.addMultipleTargetTopics(topics);
+          // Of itself kafkajs looks again only after an error, and a topic may have got more partitions.
+          await cluster.refreshMetadataIfNecessary();
           return await question(cluster);
         } catch (error) {
           if (attempt >= ATTEMPTS || isUnknownTopic(error)) throw error;

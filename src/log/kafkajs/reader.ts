@@ -149,7 +149,10 @@ async function boundOf(cluster: Cluster, one: ReadPosition, bound: 'beginning' |
   return (await boundsOf(cluster, one.topic, [one.partition], bound)).get(one.partition) ?? 0;
 }
 
-/** The first offsets of partitions, or their ends (the LSO). */
+/**
+ * The first offsets of partitions, or their ends (the LSO).
+ * @throws Error where the cluster's metadata, which may be a minute old, lack one of them
+ */
 export async function boundsOf(
   cluster: Cluster,
   topic: string,
@@ -161,7 +164,11 @@ export async function boundsOf(
   const [answer] = await cluster.fetchTopicsOffset([
     { topic, partitions: asked, fromBeginning: bound === 'beginning', ...time },
   ]);
-  return new Map(answer?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+  const bounds = new Map(answer?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+  const unknown = partitions.find((partition) => !bounds.has(partition));
+  if (unknown !== undefined)
+    throw new Error(`${topic}/${unknown}: the broker was not asked, the partition is not known yet`);
+  return bounds;
 }
 
 /** ListOffsets: the latest. */

@@ -130,6 +130,7 @@ export function createMemoryCluster(options: MemoryLogOptions): MemoryCluster {
       const old = topic(name);
       const added = Array.from({ length: count - old.length }, (_, i) => createPartitionLog(name, old.length + i));
       topics.set(name, [...old, ...added]);
+      groups.grown(name);
     },
     fence: (transactionalId) => void store.openEpoch(transactionalId),
     expireOffsets: groups.expire,

@@ -13,6 +13,8 @@ export interface Groups {
   /** The lowest offset that every group reading the topic has committed; null when none reads it. */
   committedByAll(topic: string, partition: number): number | null;
   expire(group: string): void;
+  /** The topic has more partitions: everybody's assignment follows. */
+  grown(topic: string): void;
 }
 
 export interface GroupMember {
@@ -97,6 +99,9 @@ export function createGroups(partitionsOf: (topic: string) => number): Groups {
     expire(group) {
       for (const [id, reader] of readers)
         if (id.startsWith(JSON.stringify([group]).slice(0, -1))) reader.committed.clear();
+    },
+    grown(topic) {
+      for (const reader of readers.values()) if (reader.topic === topic) rebalance(reader);
     },
   };
 }

@@ -173,10 +173,15 @@ class GroupReader implements RunningSubscription {
     const { group, topic } = this.#subscription;
     const wanted = chosen ?? bounds.committedOffset ?? bounds.beginningOffset;
     if (wanted > bounds.endOffset) {
+      // Only an offset of the group is one that an operator can reset.
+      const remedy =
+        chosen === undefined
+          ? 'Stop every reader of the group, then ' +
+            `kafka-consumer-groups --group ${group} --topic ${topic} --reset-offsets --to-earliest --execute`
+          : 'Start the reader again.';
       throw new OperatorError(
         `${topic}/${bounds.partition}: group ${group} goes on at offset ${wanted}, but the topic ends at ${bounds.endOffset}: ` +
-          `it was made anew. Stop every reader of the group, then ` +
-          `kafka-consumer-groups --group ${group} --topic ${topic} --reset-offsets --to-earliest --execute`,
+          `it was made anew, or restored from an older copy. ${remedy}`,
       );
     }
     if (wanted < bounds.beginningOffset) {

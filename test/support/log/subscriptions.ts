@@ -69,13 +69,35 @@ export function describeSubscriptions(open: OpenScene): void {
       expect(subscription.status()).toEqual([{ partition: 0, nextOffset: 3, lag: 0 }]);
     });
 
+    it('take along the partitions that a topic gets while they run', async () => {
+      const { log, harness, input, produce } = await open(1);
+      await produce(['a', '1']);
+      const { seen } = await subscribe(log, `${input}-sub`, input);
+      await eventually(() => seen.records.length === 1);
+      await harness.addPartitions(input, 2);
+      await eventually(() => seen.assigned.some(({ partition }) => partition === 1));
+      await eventually(async () => (await log.endOffsets(input)).size === 2);
+      await produce(['b', '2', 1]);
+      await eventually(() => seen.records.includes('b=2'));
+      expect(seen.nextOffsets).toEqual(
+        new Map([
+          [0, 1],
+          [1, 1],
+        ]),
+      );
+    });
+
     it('refuse to go on beyond the end of a topic: it was made anew', async () => {
-      const { log, input } = await open(1);
+      const { log, input, topology, commit } = await open(1);
       const { subscription } = await subscribe(log, `${input}-sub`, input, {
         onAssigned: () => Promise.resolve(new Map([[0, 99]])),
       });
       await expect(subscription.done).rejects.toThrow(OperatorError);
-      await expect(subscription.done).rejects.toThrow(/made anew/);
+      await expect(subscription.done).rejects.toThrow(/made anew.*Start the reader again/);
+      // Resetting offsets helps only whoever goes on at them.
+      await commit(99);
+      const committed = await subscribe(log, topology.group, input);
+      await expect(committed.subscription.done).rejects.toThrow(/made anew.*--reset-offsets --to-earliest/);
     });
 
     it('an error of onAssigned or onRecords rejects done', async () => {
