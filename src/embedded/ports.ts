@@ -27,11 +27,12 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...found];
 }
 
-/** The remembered ports if all are free, else new ones. */
+/** The remembered ports if all are free, and as many new ones as there are more than at that time; else new ones. */
 export async function keepOrFindPorts(remembered: readonly number[] | undefined, count: number): Promise<number[]> {
-  if (remembered?.length === count) {
+  if (remembered !== undefined && remembered.length <= count) {
     const free = await Promise.all(remembered.map(portIsFree));
-    if (free.every(Boolean)) return [...remembered];
+    const more = await freePorts(count - remembered.length);
+    if (free.every(Boolean) && !more.some((port) => remembered.includes(port))) return [...remembered, ...more];
   }
   return freePorts(count);
 }

@@ -1,8 +1,11 @@
-import { chmod, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { OperatorError } from '../common';
+import { pathToFileURL } from 'node:url';
+import { OperatorError } from '../common';
 import { findJava } from './java';
 import { fetchPart, type OnProgress } from './maven';
+import { serveRegistryFront } from './registry-front';
 import { startService } from './service';
 
 export interface RegistryOptions {
@@ -39,21 +42,29 @@ export async function startRegistry(options: RegistryOptions): Promise<EmbeddedR
   const folder = await fetchPart('registry', options.onProgress, options.signal);
   const dir = resolve(options.dataDir, 'registry');
   const log = join(dir, 'registry.log');
-  const urlOf = ([port = 0]: readonly number[]) => `http://127.0.0.1:${port}/apis/ccompat/v7`;
+  const urlOf = (port = 0) => `http://127.0.0.1:${port}/apis/ccompat/v7`;
+  const password = randomBytes(32).toString('base64url');
+  const authorization = `Basic ${Buffer.from(`${USER}:${password}`).toString('base64')}`;
 
   const service = await startService({
     title: 'Schema registry',
     name: 'registry',
     dir,
     java,
-    portCount: 1,
+    // Of the front, and of the registry behind it.
+    portCount: 2,
     logs: [log, join(dir, 'registry.out')],
-    prepare: async ([port = 0]) => {
+    prepare: async ([, port = 0]) => {
       await rm(log, { force: true });
+      // Not among the arguments, which every user of the machine can read.
+      const access = join(dir, 'access.properties');
+      await rm(access, { force: true });
+      await writeFile(access, accessProperties(password), { mode: 0o600, flag: 'wx' });
       return [
         `-Xmx${options.heapMb ?? 256}m`,
         // Half of its start is compiling; what it does afterwards does not need the better compiler.
         '-XX:TieredStopAtLevel=1',
+        `-Dsmallrye.config.locations=${pathToFileURL(access).href}`,
         ...Object.entries(registryProperties(port, join(dir, 'data', 'db'), log)).map(
           ([key, value]) => `-D${key}=${value}`,
         ),
@@ -62,10 +73,9 @@ export async function startRegistry(options: RegistryOptions): Promise<EmbeddedR
       ];
     },
     signal: options.signal,
-    isReady: async (ports) => {
-      const answer = await fetch(`${urlOf(ports)}/subjects`, { signal: AbortSignal.timeout(5_000) }).catch(
-        () => undefined,
-      );
+    isReady: async ([, port]) => {
+      const asked = { headers: { authorization }, signal: AbortSignal.timeout(5_000) };
+      const answer = await fetch(`${urlOf(port)}/subjects`, asked).catch(() => undefined);
       await answer?.body?.cancel();
       return answer?.ok === true;
     },
@@ -73,16 +83,39 @@ export async function startRegistry(options: RegistryOptions): Promise<EmbeddedR
 
   // Vert.x gives this one folder other permissions than the umask says.
   await chmod(join(dir, 'tmp', 'vertx-cache'), 0o700).catch(() => undefined);
+  const [port = 0, innerPort = 0] = service.ports;
+  const closeFront = await serveRegistryFront({ port, innerPort, authorization }).catch(async (error: unknown) => {
+    await service.stop();
+    throw new OperatorError(`Schema registry: port ${port} cannot be listened on. Start again.`, { cause: error });
+  });
   return {
-    url: urlOf(service.ports),
+    url: urlOf(port),
     get pid() {
       return service.pid();
     },
     kill9: service.kill9,
     restart: service.restart,
-    stop: service.stop,
+    stop: async () => {
+      await closeFront();
+      await service.stop();
+    },
     ended: service.ended,
   };
+}
+
+/** Of whom the registry takes requests: of its front, which lets no web page pass. */
+const USER = 'front';
+
+function accessProperties(password: string): string {
+  return [
+    'quarkus.http.auth.basic=true',
+    'quarkus.security.users.embedded.plain-text=true',
+    `quarkus.security.users.embedded.users.${USER}=${password}`,
+    `quarkus.security.users.embedded.roles.${USER}=front`,
+    'quarkus.http.auth.permission.all.paths=/*',
+    'quarkus.http.auth.permission.all.policy=authenticated',
+    '',
+  ].join('\n');
 }
 
 /** System properties win over the environment's QUARKUS_… and APICURIO_… variables. */
@@ -91,6 +124,8 @@ function registryProperties(port: number, database: string, log: string): Readon
     'quarkus.http.host': '127.0.0.1',
     'quarkus.http.port': port,
     'quarkus.http.access-log.enabled': 'false',
+    // Not even pages of this machine: Apicurio's default lets those of port 8888 in.
+    'quarkus.http.cors.origins': 'http://nobody.invalid',
     'apicurio.datasource.url': `jdbc:h2:file:${database};WRITE_DELAY=0`,
     'quarkus.log.console.enable': 'false',
     'quarkus.log.file.enable': 'true',

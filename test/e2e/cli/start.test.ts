@@ -2,6 +2,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { lstat, readFile, stat } from 'node:fs/promises';
+import { type IncomingMessage, type OutgoingHttpHeaders, request, type RequestOptions } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -126,6 +127,14 @@ async function end({ child, ended, isOver }: Launched, signal: 'SIGINT' | 'SIGTE
   child.kill(signal);
   await until(`the end after ${signal}`, END_WITHIN_MS, isOver);
   return ended;
+}
+
+/** `fetch` sends no other Host than the address's. */
+async function statusOf(url: string, options: RequestOptions): Promise<number | undefined> {
+  const asking = request(url, { ...options, agent: false }).end();
+  const [answer] = (await once(asking, 'response')) as [IncomingMessage];
+  answer.resume();
+  return answer.statusCode;
 }
 
 /** Asked over HTTP, as curl does it. */
@@ -266,6 +275,29 @@ describe('queuefold start', () => {
     const others: string[] = [];
     for (const path of ['', ...paths]) if (await open(path)) others.push(path);
     expect(others).toEqual([]);
+  });
+
+  test('lets no web page in at any of the addresses that it prints', async () => {
+    const origins = [...first.places.values()].flatMap((place) => /http:\/\/[\d.]+:\d+/.exec(place)?.[0] ?? []);
+    // Board, registry, SQL, metrics and Genesys.
+    expect(new Set(origins).size).toBe(5);
+    const pages: readonly OutgoingHttpHeaders[] = [
+      { host: 'page.example' },
+      { host: 'page.example', origin: 'http://page.example' },
+      { origin: 'https://page.example' },
+      { origin: 'null' },
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site' },
+    ];
+    for (const origin of new Set(origins)) {
+      for (const headers of pages) {
+        for (const method of ['GET', 'POST']) {
+          expect([origin, method, headers, await statusOf(origin, { method, headers })]).toEqual([
+            ...[origin, method, headers, 403],
+          ]);
+        }
+      }
+    }
   });
 
   test('refuses to write for those who ask for SQL', async () => {

@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ownRegistryForTests, registryForTests } from '../../support/services/services';
 
@@ -64,6 +67,25 @@ describe('an embedded registry', () => {
       expect(await (await fetch(`${registry.url}/subjects`)).json()).not.toContain('of-a-page-value');
     },
   );
+
+  test('refuses a page whose name resolves to this machine, and has no door beside that', async () => {
+    const { port, pathname } = new URL(registry.url);
+    const asked = (headers: Record<string, string>) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const answered = (answer: IncomingMessage): void => {
+          answer.resume();
+          resolve(answer.statusCode);
+        };
+        const path = `${pathname}/subjects`;
+        request({ host: '127.0.0.1', port, path, headers, agent: false }, answered).on('error', reject).end();
+      });
+    expect(await asked({ host: `page.example:${port}` })).toBe(403);
+    expect(await asked({ host: `page.example:${port}`, origin: `http://page.example:${port}` })).toBe(403);
+    expect(await asked({ host: `localhost:${port}` })).toBe(200);
+    const ports = JSON.parse(await readFile(join(registry.dataDir, 'registry', 'ports.json'), 'utf8')) as number[];
+    expect(ports[0]).toBe(Number(port));
+    expect((await fetch(`http://127.0.0.1:${ports[1]}${pathname}/subjects`)).status).toBe(401);
+  });
 
   test('lets a subject be deleted', async () => {
     await register(registry.url, 'd-value', 'd');

@@ -41,6 +41,11 @@ describe('ports', () => {
     expect(await keepOrFindPorts(ports, 2)).toEqual(ports);
   });
 
+  test('that an earlier version remembered are kept where it had fewer', async () => {
+    const ports = await freePorts(1);
+    expect(await keepOrFindPorts(ports, 2)).toEqual([ports[0], expect.any(Number)]);
+  });
+
   test('are replaced when one is taken', async () => {
     const ports = await freePorts(2);
     const server = createServer().listen({ host: '127.0.0.1', port: ports[1] });
