@@ -181,4 +181,4 @@ test('whatever happens to requests, nothing is lost, doubled or stale, and nothi
   process.stderr.write(`${JSON.stringify(report)}\n`);
   expect(ended).toBeGreaterThan(0);
   expect(gone.size).toBeGreaterThan(0);
-}, 600_000);
+}, 1_200_000);
