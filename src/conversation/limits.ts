@@ -38,9 +38,9 @@ const CURLY = 0x20;
 const OPENING = 0x7b;
 const CLOSING = 0x7d;
 
-/** Whether JSON is nested more deeply than that; of what is no JSON, whether it begins so. Looks at each byte once. */
+/** Whether JSON is nested more deeply than that; of what is no JSON, whether it begins so. Looks at each byte thrice at most. */
 export function isDeeperThan(depth: number, json: Uint8Array): boolean {
-  if (json.length <= depth) return false;
+  if (json.length <= depth || !hasMoreOpenings(depth, json)) return false;
   let open = 0;
   for (let index = 0; index < json.length; index++) {
     const byte = json[index] as number;
@@ -49,6 +49,15 @@ export function isDeeperThan(depth: number, json: Uint8Array): boolean {
     } else if ((byte | CURLY) === OPENING) {
       if (++open > depth) return true;
     } else if ((byte | CURLY) === CLOSING) open--;
+  }
+  return false;
+}
+
+/** Those within texts count, too. A notification has dozens; the search for them is the engine's, and quicker than a loop. */
+function hasMoreOpenings(most: number, json: Uint8Array): boolean {
+  let count = 0;
+  for (const opening of [OPENING, OPENING ^ CURLY]) {
+    for (let at = json.indexOf(opening); at >= 0; at = json.indexOf(opening, at + 1)) if (++count > most) return true;
   }
   return false;
 }

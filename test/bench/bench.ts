@@ -2,7 +2,7 @@ import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { TopicNames } from '../../src/log';
 import { measureBoard } from './board';
-import { measureBridge } from './bridge';
+import { type BridgeResult, measureBridge } from './bridge';
 import { startCluster, type BenchCluster } from './cluster';
 import { measureCompression, type CompressionFigures } from './compression';
 import { measureConsume } from './consume';
@@ -32,7 +32,7 @@ const { values: flags } = parseArgs({
     history: { type: 'string', default: '1000000' },
     /** Days of half a million visits each, for `queue_intervals`. */
     days: { type: 'string', default: '90' },
-    /** `visits`, `intervals`, `board`, `sink`, `store`, `streams` or `compression`: these figures alone, as JSON. */
+    /** `visits`, `intervals`, `board`, `bridge`, `sink`, `store`, `streams` or `compression`: these figures alone, as JSON. */
     only: { type: 'string' },
     json: { type: 'boolean', default: false },
     /** A folder for CPU profiles of the bridge, the fold and the sink. */
@@ -109,19 +109,20 @@ function intervals(): Promise<IntervalFigures> {
   return measureIntervals({ days: Number(flags.days), visitsADay: 500_000, onProgress: say });
 }
 
-type Part = SinkFigures | StoreFigures | StreamsFigures | readonly CompressionFigures[];
+type Part = BridgeResult | SinkFigures | StoreFigures | StreamsFigures | readonly CompressionFigures[];
 
 async function measureOnly(cluster: BenchCluster, only: string): Promise<Part> {
   if (only === 'compression') {
     return measureCompression(cluster, { ...fittingSizes, onProgress: say });
   }
   const topics = await cluster.createTopics(only);
+  const profile = flags.profile ?? null;
   if (only === 'store') return measureStore(cluster, topics, storeSizes);
+  if (only === 'bridge') return measureBridge(cluster, topics, profile);
   if (only !== 'sink' && only !== 'streams')
     throw new Error(
-      `--only ${only}: no such part; known are visits, intervals, board, sink, store, streams and compression`,
+      `--only ${only}: no such part; known are visits, intervals, board, bridge, sink, store, streams and compression`,
     );
-  const profile = flags.profile ?? null;
   const loaded = await load(cluster, topics);
   if (only === 'streams') return measureStreams(cluster, topics, loaded, Number(flags.restore), say);
   await measureFold(cluster, topics, 1, null);
@@ -150,7 +151,7 @@ async function main(): Promise<void> {
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
     const figures = await (flags.only === undefined ? measure(cluster) : measureOnly(cluster, flags.only));
-    const isWhole = 'bridge' in figures && !flags.json;
+    const isWhole = 'foldOne' in figures && !flags.json;
     process.stdout.write(`${isWhole ? formatResult(figures) : JSON.stringify(figures, null, 2)}\n`);
   } finally {
     await cluster.stop();

@@ -25,7 +25,6 @@ export interface BridgeReports {
 /** One bridge, as `queuefold bridge` runs it. */
 async function main({ brokers, topics, url }: BridgeProcessArgs): Promise<void> {
   const ending = heard('end');
-  const telling = heard('figures');
   const metrics = createMetrics();
   const log = createKafkaLog(connectionTo(brokers));
   const { logger } = connectionTo(brokers);
@@ -33,11 +32,15 @@ async function main({ brokers, topics, url }: BridgeProcessArgs): Promise<void> 
     ...{ config: loadConfig({ env: {} }), logger, metrics, log, schemas: createLocalSchemas(), topics },
     genesys: { credentials: { clientId: 'c', clientSecret: 's' }, urls: { loginUrl: url, apiUrl: url } },
   });
-  await telling;
-  const { user, system } = process.cpuUsage();
-  const coalesced = (await metrics.coalesced.get()).values[0]?.value ?? 0;
-  report('figures', { peakBytes: peakMemory(), cpuSeconds: (user + system) / 1e6, coalesced });
-  await ending;
+  const tellFigures = async (): Promise<void> => {
+    for (;;) {
+      await heard('figures');
+      const { user, system } = process.cpuUsage();
+      const coalesced = (await metrics.coalesced.get()).values[0]?.value ?? 0;
+      report('figures', { peakBytes: peakMemory(), cpuSeconds: (user + system) / 1e6, coalesced });
+    }
+  };
+  await Promise.race([tellFigures(), ending]);
   await bridge.stop();
   await log.close();
   process.exit(0);

@@ -1,11 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createKafkaLog, type TopicNames } from '../../src/log';
 import type { BridgeFigures, BridgeProcessArgs, BridgeReports } from './bridge-process';
-import { startChild } from './child';
+import { type Child, startChild } from './child';
 import type { BenchCluster } from './cluster';
 import type { FramesArgs, FramesReports } from './frames-process';
+import type { RawProduceArgs, RawProduceReports } from './raw-produce-process';
+import type { Throughput } from './throughput';
 
 export interface BridgeResult extends BridgeFigures {
   readonly meanFrameBytes: number;
@@ -13,6 +14,9 @@ export interface BridgeResult extends BridgeFigures {
   readonly notificationsPerSecond: number;
   /** kafkajs alone, with as many records of the same size. */
   readonly rawPerSecond: number;
+  /** Of the bridge's process for a frame of the burst, and of kafkajs alone for a record; the machine's load shows less in them. */
+  readonly cpuMicroseconds: number;
+  readonly rawCpuMicroseconds: number;
   /** Frame sent → read back from Kafka, at 1,000 a second. */
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -21,7 +25,6 @@ export interface BridgeResult extends BridgeFigures {
 const ARGS: FramesArgs = { frames: 10_000, burst: 150_000, paced: 15_000 };
 /** Of the paced ones: until everything is compiled. */
 const WARM_UP = 5_000;
-const RAW_BATCH = 500;
 const IDLE_MS = 1_500;
 
 /** Notifications through one bridge process into Kafka. */
@@ -58,10 +61,12 @@ export async function measureBridge(
   try {
     await connected;
     await sleep(500);
+    const before = await cpuOf(bridge);
     const bursting = frames.next('burst');
     frames.tell('burst');
     const { startedAt } = await bursting;
     await settled();
+    const cpuMicroseconds = ((await cpuOf(bridge)) - before) * (1e6 / ARGS.burst);
     const seconds = (lastAt - startedAt) / 1_000;
     const size = Math.round(bytes / records);
 
@@ -75,13 +80,14 @@ export async function measureBridge(
       .filter((latency) => !Number.isNaN(latency))
       .sort((a, b) => a - b);
     const at = (part: number): number => latencies[Math.floor(latencies.length * part)] ?? NaN;
-    const telling = bridge.next('figures');
-    bridge.tell('figures');
+    const raw = await measureRaw(cluster, topics, size);
     return {
-      ...(await telling),
+      ...(await figuresOf(bridge)),
       meanFrameBytes: meanBytes,
       notificationsPerSecond: ARGS.burst / seconds,
-      rawPerSecond: await measureRaw(cluster, topics, size),
+      rawPerSecond: raw.perSecond,
+      cpuMicroseconds,
+      rawCpuMicroseconds: raw.cpuMicroseconds,
       p50Ms: at(0.5),
       p99Ms: at(0.99),
     };
@@ -92,16 +98,22 @@ export async function measureBridge(
   }
 }
 
-async function measureRaw(cluster: BenchCluster, topics: TopicNames, size: number): Promise<number> {
-  const log = createKafkaLog(cluster.connection);
-  const producer = await log.createProducer();
-  const value = randomBytes(size);
-  const batch = Array.from({ length: RAW_BATCH }, (_, index) => ({ topic: topics.events, key: `raw-${index}`, value }));
-  await producer.send(batch);
-  const began = performance.now();
-  for (let sent = 0; sent < ARGS.burst; sent += RAW_BATCH) await producer.send(batch);
-  const seconds = (performance.now() - began) / 1_000;
-  await producer.close();
-  await log.close();
-  return ARGS.burst / seconds;
+async function figuresOf(bridge: Child<BridgeReports>): Promise<BridgeFigures> {
+  const telling = bridge.next('figures');
+  bridge.tell('figures');
+  return telling;
+}
+
+async function cpuOf(bridge: Child<BridgeReports>): Promise<number> {
+  return (await figuresOf(bridge)).cpuSeconds;
+}
+
+async function measureRaw({ brokers }: BenchCluster, topics: TopicNames, size: number): Promise<Throughput> {
+  const args: RawProduceArgs = { brokers, topics, records: ARGS.burst, size };
+  const child = startChild<RawProduceReports>(join(__dirname, 'raw-produce-process.js'), args, null);
+  try {
+    return await child.next('produced');
+  } finally {
+    await child.end();
+  }
 }

@@ -42,6 +42,12 @@ export function formatResult(result: BenchResult): string {
     ],
     ['  of them merged while they waited', whole(bridge.coalesced), ''],
     ['  raw produce of the same records', rate(bridge.rawPerSecond, 'records'), '1.00'],
+    [
+      '  CPU for each frame, bridge',
+      `${bridge.cpuMicroseconds.toFixed(1)} µs`,
+      ratio(bridge.cpuMicroseconds, bridge.rawCpuMicroseconds),
+    ],
+    ['  CPU for each record, raw produce', `${bridge.rawCpuMicroseconds.toFixed(1)} µs`, '1.00'],
     ['  frame → read from Kafka at 1,000/s, p50', `${bridge.p50Ms.toFixed(0)} ms`, ''],
     ['  frame → read from Kafka at 1,000/s, p99', `${bridge.p99Ms.toFixed(0)} ms`, ''],
     ['  peak memory, bridge', megabytes(bridge.peakBytes), ''],
