@@ -22,7 +22,7 @@ const NOT_MINE_ANY_MORE = ['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'REBALANCE
 export function createKafkaMember(connection: KafkaConnection, request: MemberRequest): Member {
   const { group: groupId, topic, listener } = request;
   const { logger } = connection;
-  const [joining, reading] = [clusterOf(connection), clusterOf(connection)];
+  const reading = clusterOf(connection);
   let assigned: readonly number[] = [];
   let isLeaving = false;
   const seen = { membership: 0, fetcher: 0, turns: 0 };
@@ -38,7 +38,7 @@ export function createKafkaMember(connection: KafkaConnection, request: MemberRe
     onFailed: fail,
   });
   const membership = new Membership({
-    cluster: joining,
+    open: () => clusterOf(connection),
     group: groupId,
     topic,
     logger,
@@ -77,14 +77,14 @@ export function createKafkaMember(connection: KafkaConnection, request: MemberRe
     try {
       await membership.leave(reading);
     } finally {
-      await Promise.all([joining.disconnect(), reading.disconnect()]);
+      await Promise.all([membership.disconnect(), reading.disconnect()]);
     }
   };
 
   return {
     async join() {
       await patiently(async () => {
-        await Promise.all([joining.connect(), reading.connect()]);
+        await Promise.all([membership.connect(), reading.connect()]);
         await reading.addMultipleTargetTopics([topic]);
       });
       await membership.start();

@@ -8,7 +8,8 @@ import { protocolTypes } from './internals';
 import { isPassing } from './unreachable';
 
 export interface MembershipOptions {
-  readonly cluster: Cluster;
+  /** Makes a connection for this membership alone. */
+  readonly open: () => Cluster;
   readonly group: string;
   readonly topic: string;
   readonly logger: Logger;
@@ -16,6 +17,8 @@ export interface MembershipOptions {
   readonly onAssignment: (partitions: readonly number[]) => void;
   /** The membership has ended for good. */
   readonly onFailed: (error: unknown) => void;
+  /** How long a coordinator may take to answer a heartbeat, ms. Default: the session time-out. */
+  readonly answerWithinMs?: number;
 }
 
 /** A dead process holds its partitions for so long. Brokers allow no less by default (`group.min.session.timeout.ms`). */
@@ -36,9 +39,9 @@ class Unanswered extends Error {
 }
 
 /** False: the group has counted out by then whoever waits. */
-async function isAnswered(request: Promise<void>): Promise<boolean> {
+async function isAnswered(request: Promise<void>, withinMs: number): Promise<boolean> {
   const timer = new AbortController();
-  const late = sleep(SESSION_TIMEOUT_MS, false, { ref: false, signal: timer.signal }).catch(() => false);
+  const late = sleep(withinMs, false, { ref: false, signal: timer.signal }).catch(() => false);
   try {
     return await Promise.race([request.then(() => true), late]);
   } finally {
@@ -55,6 +58,7 @@ async function isAnswered(request: Promise<void>): Promise<boolean> {
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #signal = createSignal();
+  #cluster: Cluster;
   #memberId = '';
   #generation = -1;
   #assigned: readonly number[] = [];
@@ -68,6 +72,16 @@ export class Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    this.#cluster = options.open();
+  }
+
+  /** Rejects when the log cannot be reached. */
+  connect(): Promise<void> {
+    return this.#cluster.connect();
+  }
+
+  disconnect(): Promise<void> {
+    return this.#cluster.disconnect();
   }
 
   /** Resolves when the group was joined, or the first attempt has failed and others follow. */
@@ -140,7 +154,8 @@ export class Membership {
   }
 
   async #join(): Promise<Coordinator> {
-    const { cluster, group: groupId, topic, logger, onAssignment } = this.#options;
+    const { group: groupId, topic, logger, onAssignment } = this.#options;
+    const cluster = this.#cluster;
     logger.debug({ group: groupId, generation: this.#generation }, 'joining the group');
     this.#wantsToJoin = false;
     await cluster.connect();
@@ -172,27 +187,38 @@ export class Membership {
   }
 
   async #partitions(): Promise<readonly number[]> {
-    const { cluster, topic } = this.#options;
+    const cluster = this.#cluster;
     await cluster.refreshMetadata();
-    return cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId);
+    return cluster.findTopicPartitionMetadata(this.#options.topic).map(({ partitionId }) => partitionId);
   }
 
   /** Until it is time to join again. */
   async #stay(coordinator: Coordinator): Promise<void> {
-    const { cluster, group: groupId, topic } = this.#options;
+    const { group: groupId, topic, answerWithinMs = SESSION_TIMEOUT_MS } = this.#options;
+    const cluster = this.#cluster;
     for (;;) {
       await this.#signal.wait(HEARTBEAT_MS);
       if (this.#isLeaving() || this.#wantsToJoin) return;
       const heartbeat = { groupId, memberId: this.#memberId, groupGenerationId: this.#generation };
-      if (!(await isAnswered(coordinator.heartbeat(heartbeat)))) {
-        await cluster.disconnect();
-        throw new Unanswered(`group ${groupId}: the coordinator has not answered for ${SESSION_TIMEOUT_MS} ms`);
+      if (!(await isAnswered(coordinator.heartbeat(heartbeat), answerWithinMs))) {
+        this.#abandonCluster();
+        throw new Unanswered(`group ${groupId}: the coordinator has not answered for ${answerWithinMs} ms`);
       }
       this.#turns += 1;
       if (this.#sharedOut === null) continue;
       await cluster.refreshMetadataIfNecessary().catch(() => undefined);
       if (cluster.findTopicPartitionMetadata(topic).length > this.#sharedOut) return;
     }
+  }
+
+  /**
+   * Goes on with another connection. kafkajs closes the old one only when the request under way has timed out, after 30 s,
+   * and would close with it whatever was opened on the same cluster meanwhile.
+   */
+  #abandonCluster(): void {
+    const old = this.#cluster;
+    this.#cluster = this.#options.open();
+    old.disconnect().catch(() => undefined);
   }
 
   /** How long to wait before the next attempt, ms; null: there is none. */
