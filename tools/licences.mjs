@@ -60,7 +60,7 @@ for (const { name, version, licence } of refused) {
 const text = render(packages);
 if (!values.check) writeFileSync(DOCUMENT, text);
 else if (readFileSync(DOCUMENT, 'utf8') !== text) {
-  console.error('docs/licences.md differs from package-lock.json. Write it anew: npm run licences');
+  console.error('docs/licences.md differs from package-lock.json. Write it again: npm run licences');
   process.exitCode = 1;
 }
 if (refused.length > 0) process.exitCode = 1;

@@ -104,7 +104,7 @@ function changeOf(before: Name | undefined, name: string): 'new' | 'renamed' | '
   return before.name === name ? null : 'renamed';
 }
 
-/** What the compacted topic says, by key. What cannot be read counts as not there, and is written anew. */
+/** What the compacted topic says, by key. What cannot be read counts as not there, and is rewritten. */
 async function readNames(log: Log, topic: string, codec: ValueCodec<Name>): Promise<ReadonlyMap<string, Name>> {
   const records: LogRecord[] = [];
   const reading = await log.read({ topics: [topic], follow: false, onRecord: (record) => void records.push(record) });

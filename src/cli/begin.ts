@@ -3,7 +3,7 @@ import { AwayError, messageOf, MissingError } from '../common';
 import type { Logger } from '../ops';
 
 export interface Beginning<T> {
-  /** Begins anew each time: what a failed attempt had begun, it has ended. AwayError, MissingError: another one may succeed. */
+  /** Begins again each time: what a failed attempt had begun, it has ended. AwayError, MissingError: another one may succeed. */
   attempt(): Promise<T>;
   /** Told to stop: whatever is under way is left to the end of the process. */
   readonly signal: AbortSignal;

@@ -95,7 +95,7 @@ async function print({ io, shutdown }: Context, target: SqlTarget, request: SqlR
   await pipeline(answer, io.stdout, { end: false });
 }
 
-/** Each second anew: on a terminal in place, else one result after another. Until it is told to stop. */
+/** Again each second: on a terminal in place, else one result after another. Until it is told to stop. */
 async function watch({ io, shutdown }: Context, target: SqlTarget, request: SqlRequest): Promise<void> {
   const { signal } = shutdown;
   const terminal = io.stdout.isTTY === true;

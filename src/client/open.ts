@@ -18,7 +18,7 @@ import type { ClientOptions, QueueTable, QueueVisit, VisitsOptions, VisitTable }
 /**
  * Opens the table `queue_conversation`: reads its topic from the beginning, without a group and without writing anything,
  * and goes on reading. Resolves when the table is complete. From then on nothing ends it but `close()`: it waits for brokers
- * that are away, and starts over where the topic was made anew.
+ * that are away, and starts over where the topic was recreated.
  * @throws UsageError for a wrong option; OperatorError where Kafka, the registry or the topic cannot be used
  */
 export async function openQueueTable(options: ClientOptions): Promise<QueueTable> {

@@ -95,7 +95,7 @@ export interface Freshness {
  *
  * - `upsert`: this row is new, or changed. It is the newest version at the moment at which you get it.
  * - `delete`: the row is gone. `last` is what it was.
- * - `reset`: the topic was made anew. Forget all rows; those of the new topic follow as `upsert`.
+ * - `reset`: the topic was recreated. Forget all rows; those of the new topic follow as `upsert`.
  */
 export type Change<Row> =
   | { readonly type: 'upsert'; readonly id: string; readonly row: Row }

@@ -1,6 +1,6 @@
 import { validitiesOf, type Peer } from './peer-certificate';
 
-/** What one end of a TLS connection brings; read anew for each connection, as files may have been renewed. */
+/** What one end of a TLS connection brings; read again for each connection, as files may have been renewed. */
 export interface TlsMaterial {
   /** Undefined: the authorities of Node, with those of `NODE_EXTRA_CA_CERTS`. */
   readonly ca: string | undefined;

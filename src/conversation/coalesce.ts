@@ -96,7 +96,7 @@ function countLegs(participants: readonly Participant[]): number {
   return participants.reduce((sum, { communications }) => sum + communications.length, 0);
 }
 
-/** Nobody is queued anew, and the connected times that a row may have taken from the earlier one stand. */
+/** Nobody is queued again, and the connected times that a row may have taken from the earlier one stand. */
 function keepsLifecycle(before: Counted, after: Counted): boolean {
   const byId = new Map(before.participants.map((participant) => [participant.id, participant]));
   return after.participants.every((participant) => {

@@ -12,7 +12,7 @@ const BEFORE_ALL = -1;
 
 /**
  * A state for a conversation of which nothing but its row is left: enough to keep the row until the next snapshot, which
- * tells everything anew (section 2: each is complete), and to close it at a *gone*. Ranks are the lowest, so whatever
+ * tells everything again (section 2: each is complete), and to close it at a *gone*. Ranks are the lowest, so whatever
  * Genesys says wins; only what had ended stays so.
  */
 export function stateOfRow(row: QueueConversation): OpenConversation {

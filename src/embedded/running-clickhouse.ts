@@ -44,7 +44,7 @@ export async function rememberClickHouse(
     await Promise.all(FILES.map((name) => rm(join(dataDir, name), { force: true })));
   };
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  // Files of a killed start may have other permissions: they are made anew.
+  // Files of a killed start may have other permissions: they are recreated.
   await forget();
   const keep = (name: string, text: string) => writeFile(join(dataDir, name), `${text}\n`, { mode: 0o600, flag: 'wx' });
   await keep(TOKEN, token);

@@ -60,7 +60,7 @@ export interface GenesysFeed {
   toReconcile(): number;
   /** Stops reading from the sockets: what Genesys sends waits in the network, and then at Genesys. */
   pause(): void;
-  /** After a pause as long as a socket may be silent the sockets are opened anew, and what was missed is asked for. */
+  /** After a pause as long as a socket may be silent the sockets are reopened, and what was missed is asked for. */
   resume(): void;
   stop(): Promise<void>;
 }

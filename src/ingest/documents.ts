@@ -20,7 +20,7 @@ export const DOCUMENT_LIMITS: DocumentLimits = { line: 64 * 1024 * 1024, kept: 1
 const NEWLINE = 0x0a;
 const BOM = [0xef, 0xbb, 0xbf];
 const DEEPEST = 501;
-/** A line may begin what turns out not to go on; so often it is looked at anew, and after that it stands alone. */
+/** A line may begin what turns out not to go on; so often it is looked at again, and after that it stands alone. */
 const MOST_LOOKS = 8;
 
 interface PhysicalLine {

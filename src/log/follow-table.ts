@@ -12,7 +12,7 @@ export interface TableListener<T> {
   onDelete(key: string): void;
   /** While the table is read from the beginning: a version that a later one of the topic replaces. */
   onEarlier?(key: string, row: T): void;
-  /** The topic was made anew: nothing of the table holds any more. The rows of the new topic follow at once. */
+  /** The topic was recreated: nothing of the table holds any more. The rows of the new topic follow at once. */
   onReset(): void;
   /** The record changes nothing. */
   onUnreadable(record: UnreadableRecord): void;
@@ -73,7 +73,7 @@ interface Loaded<T> {
 /**
  * Keeps a compacted topic as a table, for ever. Whatever could make it miss a deletion begins a new reading from the
  * beginning, and the listener is told of what differs: a reading that ended, a place that the topic no longer has, a topic
- * made anew, a pause of more than half the time for which tombstones are kept, a reading that took longer than that time.
+ * recreated, a pause of more than half the time for which tombstones are kept, a reading that took longer than that time.
  * Until the new reading has reached its end, the table stays as it was.
  */
 export function followTable<T>(options: FollowTableOptions<T>): FollowedTable {
@@ -282,7 +282,7 @@ class FollowedTopic<T> {
 
 class AnewError extends Error {
   constructor(topic: string) {
-    super(`${topic} was deleted and made anew`);
+    super(`${topic} was deleted and recreated`);
   }
 }
 

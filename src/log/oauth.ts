@@ -21,7 +21,7 @@ const TIMEOUT_MS = 10_000;
 const PAUSES_MS = [500, 1_000, 2_000, 4_000];
 /**
  * A token is renewed when a third of its life is left, but at most a minute and at least 20 s before its end: kafkajs
- * authenticates anew 10 s before a session ends, and what it gets then has to live for longer.
+ * authenticates again 10 s before a session ends, and what it gets then has to live for longer.
  */
 const RENEW_BEFORE_MS = { most: 60_000, least: 20_000 };
 /** RFC 6749 recommends that the life of a token is told; where it is not, it is asked for at each connection. */

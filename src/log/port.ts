@@ -83,7 +83,7 @@ export interface Topology {
   readonly tables: readonly string[];
   /**
    * Those of the outputs whose records expire (`retention.ms`): what the state still tells of them is written again where
-   * the topic was made anew or went back. Records that were deleted from its beginning are no loss. Absent: none.
+   * the topic was recreated or went back. Records that were deleted from its beginning are no loss. Absent: none.
    */
   readonly expiring?: readonly string[];
   /** Wall-clock timers (`Task.nextTimer`) run: true in a live system, false in a replay. */
@@ -109,7 +109,7 @@ export interface RecordMark {
   readonly digest: Buffer;
 }
 
-/** How far a partition is folded: a record of its changelog, written anew with every transaction. */
+/** How far a partition is folded: a record of its changelog, rewritten with every transaction. */
 export interface Checkpoint {
   readonly nextOffset: number;
   /** Empty: it was written before checkpoints had them. */
@@ -272,7 +272,7 @@ export interface ReadRequest {
   readonly since?: number;
   readonly follow: boolean;
   /**
-   * A place that the topic no longer has (it was made anew, or records were deleted): `skip` (default) goes on at the
+   * A place that the topic no longer has (it was recreated, or records were deleted): `skip` (default) goes on at the
    * beginning, `end` rejects `done`, for who must not miss a tombstone.
    */
   readonly onGap?: 'skip' | 'end';

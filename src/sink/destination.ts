@@ -63,7 +63,7 @@ export function conversations(options: SinkOptions): Destination<StoreRow> {
 
 /**
  * Visits: nothing but an erasure removes one. What the topic no longer has stays in the table, which is kept longer; so
- * neither a topic that was made anew nor a sink that was away for long makes it sweep.
+ * neither a topic that was recreated nor a sink that was away for long makes it sweep.
  */
 export function visits(options: SinkOptions): Destination<VisitRow> {
   const { store, topic, epoch } = options;

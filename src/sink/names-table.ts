@@ -91,7 +91,7 @@ export function followNames(options: NamesOptions): RunningNames {
   };
 }
 
-/** Returns when the topic was made anew: then all of it is another one. */
+/** Returns when the topic was recreated: then all of it is another one. */
 async function followTopic(options: NamesOptions, signal: AbortSignal, onCaughtUp: () => void): Promise<void> {
   const { store, log, topic } = options;
   const codec = await options.codec();

@@ -94,7 +94,7 @@ async function attempt(
     }),
   );
   const anchors = await patiently(() => progress.anchorsBelow(noted));
-  // What follows begins anew where it fails: a note that was current may be so no longer.
+  // What follows begins again where it fails: a note that was current may be so no longer.
   const now = Date.now();
   const ends = await check.reaches(noted, signal);
   await check.hasSame(anchors, signal);

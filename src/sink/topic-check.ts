@@ -43,7 +43,7 @@ export function createTopicCheck(options: TopicCheckOptions): TopicCheck {
   const end = async (what: string): Promise<never> => {
     if (topicId === null) {
       throw new OperatorError(
-        `${what}. The topic was restored from an older copy, or made anew on a Kafka without topic ids (before 2.8). ` +
+        `${what}. The topic was restored from an older copy, or recreated on a Kafka without topic ids (before 2.8). ` +
           `Choose another CLICKHOUSE_DATABASE, or drop ${store.database}, and run queuefold setup.`,
       );
     }

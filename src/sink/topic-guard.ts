@@ -15,8 +15,8 @@ const RETRY_MS = 500;
 
 /**
  * Says of records that were read before the call that they are of the topic with the given id: it still has that id,
- * and ids do not come back. Asks until the log answers. The answer rejects with an OperatorError when the topic was made
- * anew, or with the signal's reason.
+ * and ids do not come back. Asks until the log answers. The answer rejects with an OperatorError when the topic was
+ * recreated, or with the signal's reason.
  */
 export function createTopicGuard({ log, topic, topicId, logger }: TopicGuardOptions) {
   return async (signal: AbortSignal): Promise<void> => {
@@ -39,6 +39,6 @@ export function createTopicGuard({ log, topic, topicId, logger }: TopicGuardOpti
 
 export function madeAnew(topic: string): OperatorError {
   return new OperatorError(
-    `${topic} was deleted and made anew while the sink read it. Start again: the sink then begins at its beginning.`,
+    `${topic} was deleted and recreated while the sink read it. Start again: the sink then begins at its beginning.`,
   );
 }

@@ -52,7 +52,7 @@ export async function startTopicSink(parts: Parts, { about, group, begin }: Topi
   await log.reach([topic, topics.deadLetters]);
   const reader = about === 'visits' ? await visitReader(parts) : await rowReader(parts);
   const id = await log.topicId(topic);
-  if (id === null) logger.info({ topic }, 'the log tells no topic ids: a topic that is made anew is not noticed');
+  if (id === null) logger.info({ topic }, 'the log tells no topic ids: a topic that is recreated is not noticed');
   const epoch = await claimEpoch(store, { topic, id });
   const producer = await log.createProducer();
   const place = { table: about === 'visits' ? VISIT_TABLE : HISTORY_TABLE, database: store.database };

@@ -34,7 +34,7 @@ export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #backOff: NonNullable<AttemptsOptions['backOff']>;
   #state: WriterState = { available: true, error: null, since: Date.now() };
-  /** The reason that was logged last of what goes on: a server that starts anew, say, may come back with another one. */
+  /** The reason that was logged last of what goes on: a server that starts over, say, may come back with another one. */
   #told: string | null = null;
 
   constructor(options: AttemptsOptions) {

@@ -35,7 +35,7 @@ const OFFSET_BITS = 48n;
 export const MAX_EPOCH = 0xffff;
 
 /**
- * `_version` = epoch · 2^48 + offset, so that a topic that was re-created (its offsets begin anew) wins over its old
+ * `_version` = epoch · 2^48 + offset, so that a topic that was re-created (its offsets begin again) wins over its old
  * rows with the next epoch. In decimal, because it does not fit a number.
  */
 export function versionOf(epoch: number, offset: number): string {

@@ -8,7 +8,7 @@ import { literal } from './literal';
 /** The state topic, or that of the names, as far as the store has to tell it from another one. */
 export interface TopicIdentity {
   readonly topic: string;
-  /** Null: the log tells none, so a topic made anew cannot be told from the one before. */
+  /** Null: the log tells none, so a recreated topic cannot be told from the one before. */
   readonly id: string | null;
 }
 
@@ -67,7 +67,7 @@ async function claim(store: Store, { topic, id }: KnownTopic, known: readonly Ep
     if (epoch > MAX_EPOCH) {
       throw new OperatorError(
         `ClickHouse database ${store.database}: its ${MAX_EPOCH + 1} epochs are used up, one for each time that the ` +
-          'state topic or that of the names was made anew. Choose another CLICKHOUSE_DATABASE.',
+          'state topic or that of the names was recreated. Choose another CLICKHOUSE_DATABASE.',
       );
     }
     let owner = epochs.find((one) => one.epoch === epoch);

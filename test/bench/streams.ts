@@ -241,7 +241,7 @@ async function writeLive(cluster: BenchCluster, topics: TopicNames, conversation
   await log.close();
 }
 
-/** Folds everything once; then starts anew with nothing but the changelog. */
+/** Folds everything once; then starts over with nothing but the changelog. */
 async function restoreOf(
   cluster: BenchCluster,
   topics: TopicNames,

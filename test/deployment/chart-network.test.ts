@@ -143,7 +143,7 @@ test('DNS is open, also where it listens on 5353', async () => {
   }
 });
 
-test('setup has a policy of the hook, which is there before its job and made anew at each upgrade', async () => {
+test('setup has a policy of the hook, which is there before its job and recreated at each upgrade', async () => {
   const manifests = await renderedWith({});
   const setup = manifests.filter(({ metadata }) => metadata.name === 'live-queuefold-setup');
   const hooks = setup.map(({ kind, metadata: { annotations = {} } }) => [

@@ -230,8 +230,8 @@ export const PIPELINE_HEALTH: DashboardSpec = {
         lines('Since the last INSERT', [['time() - queuefold_sink_last_success_timestamp_seconds', '{{instance}}']], {
           unit: 's',
         }),
-        lines('Partitions read anew, rows swept', [
-          ['sum by (reason) (increase(queuefold_sink_rereads_total[$__rate_interval]))', 'read anew: {{reason}}'],
+        lines('Partitions read again, rows swept', [
+          ['sum by (reason) (increase(queuefold_sink_rereads_total[$__rate_interval]))', 'read again: {{reason}}'],
           ['sum(increase(queuefold_sink_swept_rows_total[$__rate_interval]))', 'rows swept'],
         ]),
         lines(

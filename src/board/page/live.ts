@@ -98,7 +98,7 @@ export function inNextTask(task: () => void): void {
   port2.postMessage(null);
 }
 
-/** One stream. It is opened anew whenever what it brings may be old. */
+/** One stream. It is reopened whenever what it brings may be old. */
 class Stream {
   readonly #source: EventSource;
   #isFresh = false;

@@ -2,15 +2,15 @@ import type { KafkajsError } from './internals';
 
 /**
  * What becomes of a write that a broker answers with an error:
- * - `retried`: kafkajs repeats the request (about 6 s within a transaction, about 2 minutes outside). After that as `anew`.
- * - `anew`: the outcome is unknown. The task is thrown away, fences, reads offset and state, and folds again in half the
+ * - `retried`: kafkajs repeats the request (about 6 s within a transaction, about 2 minutes outside). After that as `restart`.
+ * - `restart`: the outcome is unknown. The task is thrown away, fences, reads offset and state, and folds again in half the
  *   size, at growing intervals up to 5 s, without an end: the cause passes by itself.
  * - `fence`: a newer owner writes. The task closes, and goes on only under a new assignment.
  * - `refused`: nothing is committed, and the same would be answered again. The records are bisected; the one that it is
  *   goes to the dead letters, or ends the role with a message.
  * - `fatal`: no record is at fault, and only a person can change it. The role ends with a message.
  */
-export type Verdict = 'retried' | 'anew' | 'fence' | 'refused' | 'fatal';
+export type Verdict = 'retried' | 'restart' | 'fence' | 'refused' | 'fatal';
 
 /** The requests that write; `transaction`: InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn and EndTxn. */
 export type WriteRequest = 'produce' | 'transaction' | 'commit';
@@ -38,13 +38,13 @@ function answer(code: number, name: string, verdict: Verdict, of: readonly Write
 
 /** Every error code that a produce, a transaction or a commit can answer (Kafka 4.1), by code. */
 export const ANSWERS: readonly Answer[] = [
-  answer(-1, 'UNKNOWN_SERVER_ERROR', 'anew', ALL, 'the broker failed'),
+  answer(-1, 'UNKNOWN_SERVER_ERROR', 'restart', ALL, 'the broker failed'),
   answer(2, 'CORRUPT_MESSAGE', 'retried', PRODUCE, 'bytes were damaged on their way'),
   answer(3, 'UNKNOWN_TOPIC_OR_PARTITION', 'retried', ALL, 'the broker does not know the topic yet, or no more'),
   answer(5, 'LEADER_NOT_AVAILABLE', 'retried', PRODUCE, 'a leader is being elected'),
   answer(6, 'NOT_LEADER_OR_FOLLOWER', 'retried', PRODUCE, 'the leader has moved'),
   answer(7, 'REQUEST_TIMED_OUT', 'retried', ALL, 'replicas or the coordinator were too slow'),
-  answer(8, 'BROKER_NOT_AVAILABLE', 'anew', COORDINATED, 'the broker is going or coming'),
+  answer(8, 'BROKER_NOT_AVAILABLE', 'restart', COORDINATED, 'the broker is going or coming'),
   answer(10, 'MESSAGE_TOO_LARGE', 'refused', PRODUCE, 'beyond the topic’s max.message.bytes'),
   answer(12, 'OFFSET_METADATA_TOO_LARGE', 'fatal', COMMIT, 'beyond the broker’s offset.metadata.max.bytes'),
   answer(13, 'NETWORK_EXCEPTION', 'retried', ALL, 'the connection broke'),
@@ -56,7 +56,7 @@ export const ANSWERS: readonly Answer[] = [
   answer(19, 'NOT_ENOUGH_REPLICAS', 'retried', PRODUCE, 'fewer in sync than min.insync.replicas'),
   answer(20, 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'retried', PRODUCE, 'the same, noticed after the write'),
   answer(21, 'INVALID_REQUIRED_ACKS', 'fatal', PRODUCE, 'the broker does not know acks=all'),
-  answer(22, 'ILLEGAL_GENERATION', 'fence', COMMIT, 'the group has been joined anew since'),
+  answer(22, 'ILLEGAL_GENERATION', 'fence', COMMIT, 'the group has a newer generation'),
   answer(24, 'INVALID_GROUP_ID', 'fatal', COORDINATED, 'a name that no group may have'),
   answer(25, 'UNKNOWN_MEMBER_ID', 'fence', COMMIT, 'the group counts this member out'),
   answer(27, 'REBALANCE_IN_PROGRESS', 'fence', COMMIT, 'the partitions are being shared out'),
@@ -69,35 +69,35 @@ export const ANSWERS: readonly Answer[] = [
   answer(42, 'INVALID_REQUEST', 'fatal', ALL, 'a broker that reads the request otherwise'),
   answer(43, 'UNSUPPORTED_FOR_MESSAGE_FORMAT', 'fatal', ALL, 'a topic with message.format.version before 0.11'),
   answer(44, 'POLICY_VIOLATION', 'refused', PRODUCE, 'a rule of the operator of the broker'),
-  answer(45, 'OUT_OF_ORDER_SEQUENCE_NUMBER', 'anew', PRODUCE, 'an earlier batch was lost'),
-  answer(46, 'DUPLICATE_SEQUENCE_NUMBER', 'anew', PRODUCE, 'the broker has the batch already'),
+  answer(45, 'OUT_OF_ORDER_SEQUENCE_NUMBER', 'restart', PRODUCE, 'an earlier batch was lost'),
+  answer(46, 'DUPLICATE_SEQUENCE_NUMBER', 'restart', PRODUCE, 'the broker has the batch already'),
   answer(47, 'INVALID_PRODUCER_EPOCH', 'fence', ALL, 'a newer owner, or the transaction outlasted its time-out'),
-  answer(48, 'INVALID_TXN_STATE', 'anew', ALL, 'the coordinator has ended the transaction'),
-  answer(49, 'INVALID_PRODUCER_ID_MAPPING', 'anew', ALL, 'the transactional id has expired'),
+  answer(48, 'INVALID_TXN_STATE', 'restart', ALL, 'the coordinator has ended the transaction'),
+  answer(49, 'INVALID_PRODUCER_ID_MAPPING', 'restart', ALL, 'the transactional id has expired'),
   answer(50, 'INVALID_TRANSACTION_TIMEOUT', 'fatal', TRANSACTION, 'transaction.max.timeout.ms is less than 15 s'),
   answer(51, 'CONCURRENT_TRANSACTIONS', 'retried', WRITES, 'the last transaction’s markers are being written'),
-  answer(52, 'TRANSACTION_COORDINATOR_FENCED', 'anew', TRANSACTION, 'another coordinator has taken over'),
+  answer(52, 'TRANSACTION_COORDINATOR_FENCED', 'restart', TRANSACTION, 'another coordinator has taken over'),
   answer(53, 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'fatal', ALL, 'no Write on the transactional id'),
-  answer(55, 'OPERATION_NOT_ATTEMPTED', 'anew', TRANSACTION, 'another partition of the request failed'),
+  answer(55, 'OPERATION_NOT_ATTEMPTED', 'restart', TRANSACTION, 'another partition of the request failed'),
   answer(56, 'KAFKA_STORAGE_ERROR', 'retried', ALL, 'a disk of the broker failed'),
-  answer(59, 'UNKNOWN_PRODUCER_ID', 'anew', ALL, 'the broker has forgotten the producer'),
+  answer(59, 'UNKNOWN_PRODUCER_ID', 'restart', ALL, 'the broker has forgotten the producer'),
   answer(69, 'GROUP_ID_NOT_FOUND', 'fence', COMMIT, 'the group was deleted'),
   answer(74, 'FENCED_LEADER_EPOCH', 'retried', PRODUCE, 'the leader has moved'),
   answer(76, 'UNSUPPORTED_COMPRESSION_TYPE', 'fatal', PRODUCE, 'a compression that the broker does not know'),
   answer(82, 'FENCED_INSTANCE_ID', 'fence', COMMIT, 'another member has this one’s name'),
   answer(87, 'INVALID_RECORD', 'refused', PRODUCE, 'no key in a compacted topic, or a broken record'),
   answer(88, 'UNSTABLE_OFFSET_COMMIT', 'retried', COMMIT, 'a transaction over the offset is under way'),
-  answer(89, 'THROTTLING_QUOTA_EXCEEDED', 'anew', ALL, 'the broker wants less of it'),
+  answer(89, 'THROTTLING_QUOTA_EXCEEDED', 'restart', ALL, 'the broker wants less of it'),
   answer(90, 'PRODUCER_FENCED', 'fence', WRITES, 'a newer owner'),
-  answer(97, 'PRINCIPAL_DESERIALIZATION_FAILURE', 'anew', ALL, 'brokers of two releases do not understand each other'),
-  answer(100, 'UNKNOWN_TOPIC_ID', 'anew', WRITES, 'the topic was made anew'),
-  answer(103, 'INCONSISTENT_TOPIC_ID', 'anew', WRITES, 'the topic was made anew'),
-  answer(105, 'TRANSACTIONAL_ID_NOT_FOUND', 'anew', TRANSACTION, 'the transactional id has expired'),
-  answer(108, 'NEW_LEADER_ELECTED', 'anew', PRODUCE, 'the leader has moved'),
-  answer(110, 'FENCED_MEMBER_EPOCH', 'fence', COMMIT, 'the group has been joined anew since'),
-  answer(113, 'STALE_MEMBER_EPOCH', 'fence', COMMIT, 'the group has been joined anew since'),
-  answer(120, 'TRANSACTION_ABORTABLE', 'anew', ALL, 'the broker wants the transaction ended'),
-  answer(129, 'REBOOTSTRAP_REQUIRED', 'anew', ALL, 'the broker knows no other brokers'),
+  answer(97, 'PRINCIPAL_DESERIALIZATION_FAILURE', 'restart', ALL, 'brokers of two releases do not understand each other'),
+  answer(100, 'UNKNOWN_TOPIC_ID', 'restart', WRITES, 'the topic was recreated'),
+  answer(103, 'INCONSISTENT_TOPIC_ID', 'restart', WRITES, 'the topic was recreated'),
+  answer(105, 'TRANSACTIONAL_ID_NOT_FOUND', 'restart', TRANSACTION, 'the transactional id has expired'),
+  answer(108, 'NEW_LEADER_ELECTED', 'restart', PRODUCE, 'the leader has moved'),
+  answer(110, 'FENCED_MEMBER_EPOCH', 'fence', COMMIT, 'the group has a newer generation'),
+  answer(113, 'STALE_MEMBER_EPOCH', 'fence', COMMIT, 'the group has a newer generation'),
+  answer(120, 'TRANSACTION_ABORTABLE', 'restart', ALL, 'the broker wants the transaction ended'),
+  answer(129, 'REBOOTSTRAP_REQUIRED', 'restart', ALL, 'the broker knows no other brokers'),
 ];
 
 const BY_CODE = new Map(ANSWERS.map((each) => [each.code, each]));
@@ -115,10 +115,10 @@ export function answerOf(error: unknown): Answer | null {
   return null;
 }
 
-const SEVERITY: readonly Verdict[] = ['retried', 'anew', 'refused', 'fatal', 'fence'];
+const SEVERITY: readonly Verdict[] = ['retried', 'restart', 'refused', 'fatal', 'fence'];
 
 /** Of several failures of one transaction the one that decides what becomes of it. */
 export function gravest(errors: readonly unknown[]): unknown {
-  const weight = (error: unknown): number => SEVERITY.indexOf(answerOf(error)?.verdict ?? 'anew');
+  const weight = (error: unknown): number => SEVERITY.indexOf(answerOf(error)?.verdict ?? 'restart');
   return errors.reduce((worst, error) => (weight(error) > weight(worst) ? error : worst), errors[0]);
 }

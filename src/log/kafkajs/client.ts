@@ -45,7 +45,7 @@ export function kafkajs(): typeof KafkaJs {
 
 /**
  * How often and how fast kafkajs repeats what failed, about 6 s in all; it counts only here, on `new Kafka`. What is beyond
- * is for the callers: they begin anew with fresh connections, for as long as it takes.
+ * is for the callers: they begin again with fresh connections, for as long as it takes.
  */
 export const PATIENT: RetryOptions = { initialRetryTime: 50, maxRetryTime: 1_000, retries: 9 };
 /** For producers outside of transactions, whose batches must not be given up lightly: about two minutes. */

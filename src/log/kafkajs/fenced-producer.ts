@@ -146,7 +146,7 @@ async function restore(
     },
     () => isStopped() || stands(),
   );
-  // The topic was made anew, or its leader is gone.
+  // The topic was recreated, or its leader is gone.
   if (position >= to || isStopped()) return;
   throw new Error(`${topic}/${partition}: read up to ${position} only, not to ${to}`);
 }

@@ -137,7 +137,7 @@ async function fetchFrom(cluster: Cluster, nodeId: number, open: readonly ReadPo
   );
 }
 
-/** What is gone was deleted by retention or with its topic: whoever reads without a group starts anew. */
+/** What is gone was deleted by retention or with its topic: whoever reads without a group starts over. */
 async function backToBeginning(cluster: Cluster, open: readonly ReadPosition[]): Promise<void> {
   for (const one of open) {
     const [first, last] = await Promise.all([boundOf(cluster, one, 'beginning'), boundOf(cluster, one, 'end')]);

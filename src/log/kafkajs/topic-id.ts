@@ -2,7 +2,7 @@ import type { Cluster } from './cluster';
 import { requireInternal } from './internals';
 
 /**
- * The id that Kafka gives a topic when it creates it (KIP-516): a topic that was deleted and made anew has another one.
+ * The id that Kafka gives a topic when it creates it (KIP-516): a topic that was deleted and recreated has another one.
  * Metadata tells it since version 10, and kafkajs's own requests end at version 6: this one is written by hand.
  * It is a flexible version (KIP-482): lengths are unsigned varints plus one, and every structure, the headers
  * included, ends with tagged fields. kafkajs writes and reads the older headers, so their tagged fields stand here.

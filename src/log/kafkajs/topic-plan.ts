@@ -70,7 +70,7 @@ export function planTopic(
       fixed === undefined
         ? 'Another count would send keys to other partitions than before. ' +
           `Use a new TOPIC_PREFIX with ${partitions} partitions and replay, or keep ${existing.partitions}.`
-        : 'Delete it and run setup again: it is filled anew.';
+        : 'Delete it and run setup again: it is filled again.';
     refusals.push(`${topic} has ${partitionsText(existing.partitions)}, not ${partitions}. ${remedy}`);
   }
   const needed: SettingChange[] = [];

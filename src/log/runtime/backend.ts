@@ -51,7 +51,7 @@ export interface MemberListener {
   onAssignment(partitions: readonly number[]): void;
   /** Contiguous per partition since `Member.start`; possibly no records, when only markers were read. */
   onRecords(partition: number, records: readonly LogRecord[], nextOffset: number, endOffset: number): void;
-  /** The log has nothing at this offset: deleted before it was read, or the topic was made anew. The partition is paused. */
+  /** The log has nothing at this offset: deleted before it was read, or the topic was recreated. The partition is paused. */
   onOutOfRange(partition: number, offset: number): void;
   /** The membership has ended for good. */
   onFailed(error: unknown): void;

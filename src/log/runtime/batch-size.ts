@@ -13,7 +13,7 @@ export interface Attempt extends TransactionLimit {
 
 /**
  * How much the next transaction of a partition takes. What failed is never tried again in the same size: half of it, until
- * it is one record. It outlives the task: a new one goes on with it, also after the group was joined anew, because a
+ * it is one record. It outlives the task: a new one goes on with it, also after the group was joined again, because a
  * transaction that outlasts its time-out looks like one that was fenced.
  */
 export interface BatchSize {

@@ -89,7 +89,7 @@ function lossesOfState(found: Found, input: TopicMark): readonly Loss[] {
   const place = `${changelog}/${partition}`;
   const ways =
     `Two ways out: ${ADOPT} takes the rows of ${tables.join(', ')} for the state, which is enough where a bridge asks ` +
-    `Genesys for what is missing; or use a new TOPIC_PREFIX, whose fold begins anew.`;
+    `Genesys for what is missing; or use a new TOPIC_PREFIX, whose fold starts empty.`;
   const loss = (what: string, certainty: Loss['certainty'] = 'certain'): Loss => ({
     ...{ kind: 'state', certainty },
     message: `${place}: ${what}. The state of the fold is not complete: rows that end could stay for ever. ${ways}`,
@@ -114,7 +114,7 @@ function lossesOfState(found: Found, input: TopicMark): readonly Loss[] {
     return losses;
   }
   const then = checkpoint.topics.find(({ topic }) => topic === changelog);
-  if (isAnother(then, now)) losses.push(loss('it was deleted and made anew while a fold wrote to it'));
+  if (isAnother(then, now)) losses.push(loss('it was deleted and recreated while a fold wrote to it'));
   else if (now.beginning > (then?.beginning ?? 0)) {
     losses.push(
       loss(`its records below offset ${now.beginning} were deleted (kafka-delete-records, or cleanup.policy=delete)`),
@@ -139,7 +139,7 @@ function lossesOfInput(found: Found, input: TopicMark, from: number): readonly L
       `state stays, and the bridge asks for what is missing.`,
   });
   if (isAnother(then, input)) {
-    return [loss(`it was deleted and made anew, and the state is that of offset ${from} of the topic before`)];
+    return [loss(`it was deleted and recreated, and the state is that of offset ${from} of the topic before`)];
   }
   if (from < input.beginning) {
     return [
@@ -150,7 +150,7 @@ function lossesOfInput(found: Found, input: TopicMark, from: number): readonly L
     ];
   }
   if (from > input.end) {
-    const what = `offset ${from} is needed, but the topic ends at ${input.end}: it was made anew or lost records`;
+    const what = `offset ${from} is needed, but the topic ends at ${input.end}: it was recreated or lost records`;
     return [loss(what, 'apparent')];
   }
   if (found.lastRecord === 'moved') {
@@ -162,7 +162,7 @@ function lossesOfInput(found: Found, input: TopicMark, from: number): readonly L
   return [];
 }
 
-/** A table that was made anew, or lost records at either end; an expiring output loses its first ones by right. */
+/** A table that was recreated, or lost records at either end; an expiring output loses its first ones by right. */
 function outputsToRewrite({ topology, topics }: Found, checkpoint: Checkpoint): ReadonlySet<string> {
   const { tables, expiring = [] } = topology;
   const lost = [...tables, ...expiring].filter((output) => {

@@ -181,7 +181,7 @@ class GroupReader implements RunningSubscription {
           : 'Start the reader again.';
       throw new OperatorError(
         `${topic}/${bounds.partition}: group ${group} goes on at offset ${wanted}, but the topic ends at ${bounds.endOffset}: ` +
-          `it was made anew, or restored from an older copy. ${remedy}`,
+          `it was recreated, or restored from an older copy. ${remedy}`,
       );
     }
     if (wanted < bounds.beginningOffset) {

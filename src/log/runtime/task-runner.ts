@@ -112,7 +112,7 @@ class Runner implements TaskRunner {
 
   outOfRange(offset: number): void {
     if (this.#closing || this.state() !== 'RUNNING') return;
-    // Deleted before they were read, or the topic was made anew: the next task looks for what was lost.
+    // Deleted before they were read, or the topic was recreated: the next task looks for what was lost.
     this.#begunAnew(`${this.#options.topology.input} has nothing at offset ${offset}`);
   }
 
@@ -279,7 +279,7 @@ class Runner implements TaskRunner {
     const { topology, partition } = this.#options;
     this.#logger.warn(
       { topics: [...topics] },
-      'topics were made anew or lost records: the task writes again all that it knows of',
+      'topics were recreated or lost records: the task writes again all that it knows of',
     );
     for (const output of ofTask(() => task.rewrite(topics, from))) {
       if (this.#isClosing()) return false;

@@ -24,7 +24,7 @@ export interface TasksOptions {
  */
 const FENCED_PATIENCE_MS = 3_000;
 
-/** How often the topics are looked at: one may be deleted and made anew between two transactions, which then notice nothing. */
+/** How often the topics are looked at: one may be deleted and recreated between two transactions, which then notice nothing. */
 const COMPARE_EVERY_MS = 5_000;
 
 /** Runs one member of a group: one runner per assigned partition. See docs/explanation/exactly-once.md. */

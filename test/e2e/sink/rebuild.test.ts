@@ -132,7 +132,7 @@ test('a table that cannot be made the same ends it with 1, and it says where', a
   await command(`TRUNCATE TABLE ${store.database}.queue_conversation_history`);
 });
 
-test('a topic that was made anew gets the next epoch, and what it lacks leaves the table', async () => {
+test('a topic that was recreated gets the next epoch, and what it lacks leaves the table', async () => {
   await rebuild();
   expect(Object.keys(await table())).toHaveLength(4);
   await admin.admin.deleteTopics({ topics: [topics.state] });

@@ -155,7 +155,7 @@ test('a record that is no row is counted, told and skipped', async () => {
   expect(table.get('kept')).toBeDefined();
 });
 
-test('of a topic that was made anew it says reset, and has the new rows only', async () => {
+test('of a topic that was recreated it says reset, and has the new rows only', async () => {
   const table = await open();
   const types: string[] = [];
   const told = new Set<string>();

@@ -36,7 +36,7 @@ beforeAll(async () => {
       FUTURE: { name: 'broker', notBefore: new Date(Date.now() + DAY_MS), notAfter: new Date(Date.now() + 2 * DAY_MS) },
       ELSEWHERE: { name: 'broker', hosts: ['kafka.example', '10.0.0.1'] },
     },
-    // A session that is nearly over, so the client soon authenticates anew: kafkajs does so 10 s before its end.
+    // A session that is nearly over, so the client soon authenticates again: kafkajs does so 10 s before its end.
     tokenSeconds: (client) => (client === 'brief' ? 13 : 3_600),
     overrides: { 'super.users': 'User:ANONYMOUS;User:someone;User:brief', 'connections.max.reauth.ms': 600_000 },
   });
@@ -120,7 +120,7 @@ describe('a broker lets in', () => {
     expect(kafka.tokens.given.slice(before)).toEqual(['kafka']);
   });
 
-  test('who authenticates anew before a token ends, on connections that stay open', async () => {
+  test('who authenticates again before a token ends, on connections that stay open', async () => {
     const client = { KAFKA_SASL_USERNAME: 'brief', KAFKA_SASL_PASSWORD: kafka.passwordOf('brief') };
     const config = loadConfig({ env: { ...oauth(), ...client } });
     const log = createKafkaLog(kafkaConnection(config, requireKafka(config).brokers, logger));

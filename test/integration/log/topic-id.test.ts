@@ -44,7 +44,7 @@ test('the id of a topic is the one that the broker keeps, also with several part
   expect([await log.topicId('one'), await log.topicId('two')]).toEqual([await idOnDisk('one'), await idOnDisk('two')]);
 });
 
-test('a topic that was deleted and created anew has another id', async () => {
+test('a topic that was deleted and recreated has another id', async () => {
   await admin.createTopic('again', 1);
   const before = await log.topicId('again');
   await admin.admin.deleteTopics({ topics: ['again'] });

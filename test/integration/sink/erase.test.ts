@@ -83,7 +83,7 @@ test('an erased conversation leaves history, lives and state; all others stay', 
   expect(noted).toEqual([{ conversation_id: 'a' }, { conversation_id: 'c' }]);
 });
 
-test('it leaves the disk, too: its parts are written anew without it', async () => {
+test('it leaves the disk, too: its parts are rewritten without it', async () => {
   await put(['a', '1'], ['b', '1']);
   const sink = await sinkOf();
   await isRead(sink);
@@ -100,7 +100,7 @@ test('it leaves the disk, too: its parts are written anew without it', async () 
   expect(await counts('b')).toMatchObject({ queue_conversation_history: 1 });
 });
 
-test('it stays erased when the topic, which still has its rows, is read anew into emptied tables', async () => {
+test('it stays erased when the topic, which still has its rows, is read again into emptied tables', async () => {
   await put(['a', '1'], ['b', '1'], ['a', '2'], ['a', 'erased']);
   await isRead(await sinkOf());
   await tests.clear();

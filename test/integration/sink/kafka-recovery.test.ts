@@ -204,14 +204,14 @@ describe('a topic of which the sink has stored something', () => {
     }
   });
 
-  test('is made anew: a running sink ends, although nothing comes', async () => {
+  test('is recreated: a running sink ends, although nothing comes', async () => {
     const topic = await newTopic(1);
     await put(topic, ['a', '1']);
     const sink = await startOn(topic);
     await hasStored(topic, sink);
     await admin.deleteTopic(topic);
     await admin.createTopic(topic, 1, { 'cleanup.policy': 'compact' });
-    await endsWith(sink, /made anew/);
+    await endsWith(sink, /recreated/);
     const again = await startOn(topic);
     await until(
       () => tableOf(tests),

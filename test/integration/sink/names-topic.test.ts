@@ -121,7 +121,7 @@ describe('the table of names follows its topic', () => {
     expect(await table()).toEqual({ q2: 'Support', q3: 'Claims' });
   });
 
-  test('a topic that is made anew wins with its low offsets, also while it is read', async () => {
+  test('a topic that is recreated wins with its low offsets, also while it is read', async () => {
     const topicIds = ['first'];
     const ids = () => topicIds.at(-1) ?? '';
     await put({ q1: 'Sales', q2: 'Support' });

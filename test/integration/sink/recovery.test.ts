@@ -61,7 +61,7 @@ describe('a sink that was away', () => {
     return topic;
   };
 
-  test('for longer than tombstones are kept reads anew, and what ended unseen is gone', async () => {
+  test('for longer than tombstones are kept reads everything again, and what ended unseen is gone', async () => {
     const { cluster } = await storedAndLeft();
     await awaySince(20 * HOUR_MS, 2);
     const again = await start(withoutB(cluster.connect()), { tombstoneRetentionMs: DAY_MS });
@@ -79,7 +79,7 @@ describe('a sink that was away', () => {
     expect(await rereads(again)).toEqual([]);
   });
 
-  test('and has lost its note reads anew, and what ended unseen is gone', async () => {
+  test('and has lost its note reads everything again, and what ended unseen is gone', async () => {
     const { cluster } = await storedAndLeft();
     const progress = `\`${tests.store.database}\`.queue_conversation_progress`;
     await tests.store.client.command({ query: `TRUNCATE TABLE ${progress}` });
@@ -207,7 +207,7 @@ describe('a sink that runs while ClickHouse loses what it had', () => {
   });
 });
 
-describe('a topic that was made anew', () => {
+describe('a topic that was recreated', () => {
   test('wins with its low offsets, and what it lacks is gone once it was read', async () => {
     await writerInto(tests.store).put(
       ...['a', 'b', 'c'].map((key, i) => upsert(1_000 + i, { conversation_id: key, state: 'old' }, i)),
@@ -235,7 +235,7 @@ describe('a topic that was made anew', () => {
     await storedUpTo(started, 1);
     id = 'new';
     await topic.put(['a', 'new']);
-    await expect(started.sink.done).rejects.toThrow(/made anew/);
+    await expect(started.sink.done).rejects.toThrow(/recreated/);
     expect(await table()).toEqual({ a: '1' });
   });
 });

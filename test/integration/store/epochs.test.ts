@@ -13,7 +13,7 @@ afterAll(() => tests.close());
 
 const claim = (id: string | null, topic = 'state') => claimEpoch(tests.store, { topic, id });
 
-test('a topic keeps its epoch, one made anew gets the next, and the old id does not get another', async () => {
+test('a topic keeps its epoch, a recreated one gets the next, and the old id does not get another', async () => {
   expect(await claim('a')).toBe(0);
   expect(await claim('a')).toBe(0);
   expect(await claim('b')).toBe(1);

@@ -63,7 +63,7 @@ describe('queue_visit', () => {
     expect(found.map((row) => row['entered_time']).sort()).toEqual(months.map((ms) => iso(ms + HOUR_MS)));
   });
 
-  test('a topic that was made anew wins with its low offsets', async () => {
+  test('a topic that was recreated wins with its low offsets', async () => {
     await putVisits(tests.store, [visitRow(2 ** 48 - 1, { queue_id: 'old' })]);
     await putVisits(tests.store, [visitRow(0, { queue_id: 'new', entered_time: NOON - DAY_MS })], 1);
     expect(await inTable('queue_visit')).toMatchObject([{ queue_id: 'new' }]);

@@ -212,7 +212,7 @@ interface Step {
     | {
         readonly kind: 'snapshot';
         readonly people: readonly Person[];
-        /** Part of the communications' ids: new ones for a conversation that begins anew. */
+        /** Part of the communications' ids: new ones for a conversation that begins again. */
         readonly generation: number;
         readonly ending: 'as-is' | 'all-ended' | 'all-live';
         readonly shape: 'notification' | 'rest' | 'eventbridge' | 'bare-eventbridge';

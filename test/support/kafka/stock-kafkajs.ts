@@ -15,7 +15,7 @@ export interface OpenedVariant {
 }
 
 /**
- * Loads kafkajs anew. What an earlier call answered must not be used any more: kafkajs requires many of its modules only
+ * Loads kafkajs again. What an earlier call answered must not be used any more: kafkajs requires many of its modules only
  * when it needs them, and would get them from the other variant.
  */
 export function openKafkajs(variant: Variant): OpenedVariant {

@@ -14,7 +14,7 @@ async function refusal(tasks: RunningTasks): Promise<string> {
   return (error as OperatorError).message;
 }
 
-/** Deletes the topic and makes it anew. */
+/** Deletes the topic and recreates it. */
 async function remake({ harness }: Scene, topic: string, partitions: number): Promise<void> {
   await harness.deleteTopic(topic);
   await harness.createTopic(topic, partitions);
@@ -38,8 +38,8 @@ async function folded(open: OpenScene, partitions = 1): Promise<Scene> {
 export function describeLosses(open: OpenScene): void {
   const adopt = ({ log, topology, state }: Scene) => log.adopt(topology, () => createSumTask({ stateTopic: state }));
 
-  describe('topics that are lost or made anew', () => {
-    it('a changelog that was made anew is refused, at every start, until the rows of the table are adopted', async () => {
+  describe('topics that are lost or recreated', () => {
+    it('a changelog that was recreated is refused, at every start, until the rows of the table are adopted', async () => {
       const scene = await folded(open);
       await remake(scene, scene.changelog, 1);
       for (const start of [1, 2]) {
@@ -86,7 +86,7 @@ export function describeLosses(open: OpenScene): void {
       expect(await adopt(scene)).toEqual([expect.stringContaining('goes on at offset 0')]);
     });
 
-    it('a table that was made anew gets all rows again', async () => {
+    it('a table that was recreated gets all rows again', async () => {
       const scene = await folded(open);
       await remake(scene, scene.state, 1);
       const tasks = await scene.run();
@@ -108,7 +108,7 @@ export function describeLosses(open: OpenScene): void {
       expect((await scene.rows()).slice(-2).sort()).toEqual(['a=3', 'b=10']);
     });
 
-    it('a table that is made anew while they run gets all rows again', async () => {
+    it('a table that is recreated while they run gets all rows again', async () => {
       const scene = await folded(open);
       const tasks = await scene.run();
       await eventually(() => tasks.ready());
@@ -117,7 +117,7 @@ export function describeLosses(open: OpenScene): void {
       expect((await scene.rows()).sort()).toEqual(['a=3', 'b=10']);
     });
 
-    it('an input that was made anew is refused, at every start, until it is adopted', async () => {
+    it('an input that was recreated is refused, at every start, until it is adopted', async () => {
       const scene = await folded(open);
       await remake(scene, scene.input, 1);
       await scene.produce(...Array.from({ length: 8 }, () => ['a', '1'] as const));
@@ -133,12 +133,12 @@ export function describeLosses(open: OpenScene): void {
       expect((await scene.rows()).at(-1)).toBe('a=11');
     });
 
-    it('an input that is made anew while they run ends them', async () => {
+    it('an input that is recreated while they run ends them', async () => {
       const scene = await folded(open);
       const tasks = await scene.run();
       await eventually(() => tasks.ready());
       await remake(scene, scene.input, 1);
-      expect(await refusal(tasks)).toContain(`${scene.input}/0: it was deleted and made anew`);
+      expect(await refusal(tasks)).toContain(`${scene.input}/0: it was deleted and recreated`);
     });
 
     it('an input of which records were deleted before they were folded is refused', async () => {

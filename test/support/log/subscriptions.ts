@@ -87,17 +87,17 @@ export function describeSubscriptions(open: OpenScene): void {
       );
     });
 
-    it('refuse to go on beyond the end of a topic: it was made anew', async () => {
+    it('refuse to go on beyond the end of a topic: it was recreated', async () => {
       const { log, input, topology, commit } = await open(1);
       const { subscription } = await subscribe(log, `${input}-sub`, input, {
         onAssigned: () => Promise.resolve(new Map([[0, 99]])),
       });
       await expect(subscription.done).rejects.toThrow(OperatorError);
-      await expect(subscription.done).rejects.toThrow(/made anew.*Start the reader again/);
+      await expect(subscription.done).rejects.toThrow(/recreated.*Start the reader again/);
       // Resetting offsets helps only whoever goes on at them.
       await commit(99);
       const committed = await subscribe(log, topology.group, input);
-      await expect(committed.subscription.done).rejects.toThrow(/made anew.*--reset-offsets --to-earliest/);
+      await expect(committed.subscription.done).rejects.toThrow(/recreated.*--reset-offsets --to-earliest/);
     });
 
     it('an error of onAssigned or onRecords rejects done', async () => {

@@ -250,7 +250,7 @@ async function rowsOf({ topics, rows }: Scene): Promise<readonly QueueConversati
   return found;
 }
 
-test('a state topic that was made anew has all live conversations at once, without any change of theirs', async () => {
+test('a state topic that was recreated has all live conversations at once, without any change of theirs', async () => {
   const scene = await newScene();
   await wait(scene, ...ids(0, 50));
   await hangUp(scene, ...ids(0, 10));
@@ -263,7 +263,7 @@ test('a state topic that was made anew has all live conversations at once, witho
   for (const row of after) expect(row).toEqual(before.get(row.conversation_id));
 });
 
-test('a visits topic that was made anew has the visits of all open conversations at once, at a start and while they run', async () => {
+test('a visits topic that was recreated has the visits of all open conversations at once, at a start and while they run', async () => {
   const scene = await newScene();
   await wait(scene, ...ids(0, 50));
   await hangUp(scene, ...ids(0, 10));
@@ -299,7 +299,7 @@ async function visitsOf({ topics }: Scene): Promise<ReadonlyMap<string, QueueVis
   return found;
 }
 
-test('an events topic that was made anew is not folded from the old offset on', async () => {
+test('an events topic that was recreated is not folded from the old offset on', async () => {
   const scene = await newScene();
   await wait(scene, ...ids(0, 60));
   await foldAll(scene);
@@ -309,7 +309,7 @@ test('an events topic that was made anew is not folded from the old offset on', 
     const said = await refusal(scene);
     expect({ start, said }).toEqual({
       start,
-      said: expect.stringMatching(/events\.v1\/0: it was deleted and made anew/),
+      said: expect.stringMatching(/events\.v1\/0: it was deleted and recreated/),
     });
   }
   expect(await adopt(scene)).toEqual([expect.stringMatching(/goes on at offset 0$/)]);
@@ -447,7 +447,7 @@ test('the command in the refusal of a fold is the one that lets it go on', async
   const refused = await command(['fold'], env);
   expect(refused).toMatchObject({
     code: 1,
-    said: expect.stringContaining(`${scene.topics.events}/0: it was deleted and made anew`) as unknown,
+    said: expect.stringContaining(`${scene.topics.events}/0: it was deleted and recreated`) as unknown,
   });
   const printed = /`queuefold ([^`]+)`/.exec(refused.said)?.[1] ?? '';
   expect(await command(printed.split(' '), env)).toMatchObject({

@@ -20,7 +20,7 @@ export function followChanges(table: QueueTable, name: string, rest: () => Promi
       return;
     }
     const version = change.row.db_last_updated.getTime();
-    // The writer's versions count up over everything, topics made anew included.
+    // The writer's versions count up over everything, topics recreated included.
     if (version < (greatest.get(id) ?? 0)) wrong.push(`${name}: ${id} went back to ${version}`);
     greatest.set(id, version);
     versions.set(id, version);

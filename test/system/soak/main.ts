@@ -11,7 +11,7 @@ import { runSoak } from './soak';
  * clock and limits accelerated tenfold. `npm run soak -- --scale`: a bridge that starts on 5,000 queues and 100,000
  * conversations, which takes as long as the limit of requests makes it. `--kafka-away SECONDS`: Kafka is killed under load
  * and comes back. `--client --minutes N`: the client's table, while three brokers are killed,
- * restarted and lead in turn, and its topic is made anew.
+ * restarted and lead in turn, and its topic is recreated.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({

@@ -81,7 +81,7 @@ describe('the table, read back', () => {
     expect(topic.lines.join()).toMatch(/"topic":"live\.queue-conversation\.v1","partition":\d,"offset":\d/);
   });
 
-  test('a reading that ends is begun anew; meanwhile the owner is told, and has what was known', async () => {
+  test('a reading that ends is begun again; meanwhile the owner is told, and has what was known', async () => {
     const topic = await aTopic();
     await topic.row(aRow({ conversation_id: 'a' }));
     const enders: ((error: Error) => void)[] = [];

@@ -147,7 +147,7 @@ describe('the topic of names', () => {
     expect(await written()).toEqual([queue('q1', 'Sales')]);
   });
 
-  test('gets anew what cannot be read in it', async () => {
+  test('gets again what cannot be read in it', async () => {
     const producer = await log.createProducer();
     await producer.send([{ topic: topics.names, key: 'queue:q1', value: Buffer.from('no Avro') }]);
     await aKeeper().keep({ queue: [SALES] });

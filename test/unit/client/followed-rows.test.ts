@@ -119,7 +119,7 @@ describe('a table that follows its topic', () => {
     expect([...rows.rows()].map(({ conversation_id }) => conversation_id).sort()).toEqual(['a', 'after']);
   });
 
-  test('of a topic made anew it says reset, and starts over', async () => {
+  test('of a recreated topic it says reset, and starts over', async () => {
     const { row, remake, follow } = await aTopic();
     await row({ conversation_id: 'old' });
     await row({ conversation_id: 'both', state: 'parked' });

@@ -45,7 +45,7 @@ describe('what is no loss', () => {
 
 describe('a table is written again', () => {
   test.each<[string, Partial<TopicMark>]>([
-    ['that was made anew', { id: 'another', end: 0 }],
+    ['that was recreated', { id: 'another', end: 0 }],
     ['whose records were deleted', { beginning: 1 }],
     ['that ends before it did', { end: 99 }],
   ])('%s', (_, changed) => {
@@ -59,7 +59,7 @@ describe('a table is written again', () => {
 
 describe('an expiring output is written again', () => {
   test.each<[string, Partial<TopicMark>]>([
-    ['that was made anew', { id: 'another', end: 0 }],
+    ['that was recreated', { id: 'another', end: 0 }],
     ['that ends before it did', { end: 99 }],
   ])('%s', (_, changed) => {
     expect(judge({ ...nothing, ...now('visits', changed) }).rewrite).toEqual(new Set(['visits']));
@@ -75,7 +75,7 @@ describe('an expiring output is written again', () => {
 describe('a loss is refused', () => {
   test.each<[string, Partial<Found>, string, string, RegExp]>([
     ['an empty changelog', { checkpoint: null }, 'state', 'apparent', /^changelog\/2: it was deleted or emptied/],
-    ['a changelog made anew', now('changelog', { id: 'x' }), 'state', 'certain', /deleted and made anew while/],
+    ['a recreated changelog', now('changelog', { id: 'x' }), 'state', 'certain', /deleted and recreated while/],
     ['deleted records of the changelog', now('changelog', { beginning: 3 }), 'state', 'certain', /below offset 3/],
     ['a changelog without its end', { committed: 60 }, 'state', 'apparent', /up to 60: it lost its last records/],
     [
@@ -84,7 +84,7 @@ describe('a loss is refused', () => {
       ...(['state', 'certain', /but state has records/] as const),
     ],
     ['a changelog that Kafka deletes from', { changelogPolicy: 'delete' }, 'neither', 'certain', /kafka-configs/],
-    ['an input made anew', now('in', { id: 'x' }), 'input', 'certain', /that of offset 50 of the topic before/],
+    ['a recreated input', now('in', { id: 'x' }), 'input', 'certain', /that of offset 50 of the topic before/],
     ['an input deleted before it was folded', now('in', { beginning: 51 }), 'input', 'certain', /begins at 51/],
     ['an input that went back', now('in', { end: 49 }), 'input', 'apparent', /ends at 49/],
     ['an input that went back and on', { lastRecord: 'moved' }, 'input', 'certain', /not the one that was folded/],
