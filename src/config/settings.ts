@@ -66,13 +66,13 @@ export const SETTINGS = {
   KAFKA_SSL: setting(bool(), 'false', 'Whether connections to Kafka use TLS.'),
   KAFKA_SSL_CA: fileable(
     pem(),
-    'The only authorities that may have signed certificates of brokers. Without it TLS_CA and the public ones may.',
+    'The only authorities whose certificates queuefold accepts from brokers. Without it, those of TLS_CA and the public ones.',
   ),
-  KAFKA_SSL_CERT: fileable(pem(), 'The client certificate for Kafka and the schema registry, if they want one.'),
+  KAFKA_SSL_CERT: fileable(pem(), 'The client certificate for Kafka and the schema registry, if they require one.'),
   KAFKA_SSL_KEY: confidential(secretPem(), 'The private key of KAFKA_SSL_CERT.'),
   KAFKA_SASL_MECHANISM: optional(
     oneOf(['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer', 'aws_msk_iam']),
-    'How queuefold authenticates at Kafka. Without it Kafka sees a client certificate or nobody.',
+    'How queuefold authenticates at Kafka. Without it the client certificate, if there is one, identifies the user.',
   ),
   KAFKA_SASL_USERNAME: optional(text(), 'The user at Kafka. With oauthbearer it is the client id.'),
   KAFKA_SASL_PASSWORD: confidential(secret(), 'The password at Kafka. With oauthbearer it is the client secret.'),
@@ -128,7 +128,7 @@ export const SETTINGS = {
   HISTORY_RETENTION: setting(
     duration(HOUR_MS, 3_650 * DAY_MS),
     '90d',
-    'How long ClickHouse keeps the history, which takes most of the disk. Names of what is gone stay as long.',
+    'How long ClickHouse keeps the history, which takes most of the disk. Names that Genesys no longer lists stay as long.',
   ),
 
   GENESYS_REGION: optional(genesysRegion(), 'The region of the organization, as Genesys or AWS names it.'),
@@ -145,11 +145,11 @@ export const SETTINGS = {
     'queues,skills',
     'Which names the bridge keeps beside the ids. Names of users are personal data of employees. off: none.',
   ),
-  SHARDS: setting(integer(1, 1_000), '1', 'Into how many shares the queues are divided among bridges.'),
+  SHARDS: setting(integer(1, 1_000), '1', 'How many shards the queues are divided into. Each bridge listens to one.'),
   SHARD: setting(
     integer(0, 99_999),
     '0',
-    'The number of this bridge among all. Its remainder by SHARDS is the share that the bridge listens to.',
+    'The number of this bridge among all. The bridge listens to the shard with this number modulo SHARDS.',
   ),
 
   EVENTS_SECRET: confidential(
@@ -158,7 +158,11 @@ export const SETTINGS = {
   ),
 
   QUEUES: setting(texts('ids or names of queues, or *'), '*', 'The queues that the bridge listens to. *: all.'),
-  TOPIC_PREFIX: setting(topicPrefix, 'genesys', 'What the names of all topics, groups and transactions begin with.'),
+  TOPIC_PREFIX: setting(
+    topicPrefix,
+    'genesys',
+    'The first part of the names of all topics, groups and transactional ids.',
+  ),
   PARTITIONS: setting(
     integer(1, 10_000),
     '12',
@@ -238,11 +242,15 @@ export const SETTINGS = {
     'The OpenTelemetry collector that gets traces (OTLP over HTTP). Without it there are none.',
   ),
   OTEL_EXPORTER_OTLP_HEADERS: confidential(secret(), 'Headers for the collector, as name=value, separated by commas.'),
-  TRACE_RATIO: setting(number(0, 1), '0.01', 'The share of notifications whose way to the table is traced. 1: all.'),
+  TRACE_RATIO: setting(
+    number(0, 1),
+    '0.01',
+    'The fraction of notifications that get a trace on their way to the table. 1: all.',
+  ),
   LOG_LEVEL: setting(
     oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
     'info',
-    'The least important log lines that are written.',
+    'The lowest level that queuefold logs.',
   ),
   DATA_DIR: setting(text('a path'), '.queuefold', 'The folder in which the embedded parts keep their data.'),
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;

@@ -333,7 +333,7 @@ function boardMetrics(board: MetricBuilder) {
     ),
     boardPictureAge: board.gauge(
       'board_picture_age_seconds',
-      'How old the data on the pages is, and while the board starts, the time since its start. Up to a second is normal; more means that Kafka is away or slow',
+      'How old the data on the pages is, and while the board starts, the time since its start. Up to a second is normal; more means that Kafka is down or slow',
       {},
     ),
     boardUnreadable: board.counter(
