@@ -3,6 +3,8 @@ import { pipeline } from 'node:stream';
 import { foreignRequest } from '../ops';
 
 const HOST = '127.0.0.1';
+/** Headers that speak of the connection before the front, not of the one behind it (RFC 9110, 7.6.1). */
+const OF_ONE_CONNECTION = new Set(['upgrade', 'http2-settings', 'keep-alive', 'proxy-connection', 'te']);
 
 export interface RegistryFrontOptions {
   /** To listen on. */
@@ -39,8 +41,10 @@ function pass(
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
+  // Java's HttpClient offers HTTP/2 with its first request. The registry would switch to it, and the front cannot follow.
+  const passed = Object.entries(request.headers).filter(([name]) => !OF_ONE_CONNECTION.has(name));
   const headers: NodeJS.Dict<string | string[]> = {
-    ...request.headers,
+    ...Object.fromEntries(passed),
     ...{ host: `${HOST}:${innerPort}`, authorization, connection: 'close' },
   };
   // Looked at above: here it would name another port than the registry's.

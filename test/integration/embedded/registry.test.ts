@@ -31,6 +31,21 @@ test('the shared registry of a test run gives ids and schemas', async () => {
   expect(await schemaOf(url, id)).toEqual(JSON.parse(schema('shared')));
 });
 
+test('answers a client that offers HTTP/2 with its first request, as the one of Java does', async () => {
+  const { url } = await registryForTests();
+  const headers = {
+    ...{ connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c' },
+    'http2-settings': 'AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA',
+  };
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    const asked = request(`${url}/subjects`, { headers, agent: false }, resolve);
+    asked.on('upgrade', () => reject(new Error('the connection was switched')));
+    asked.on('error', reject).end();
+  });
+  answer.resume();
+  expect(answer.statusCode).toBe(200);
+});
+
 describe('an embedded registry', () => {
   let registry: Awaited<ReturnType<typeof ownRegistryForTests>>;
   beforeAll(async () => {
