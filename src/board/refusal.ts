@@ -1,4 +1,4 @@
-/** A request that is not answered, with what the client is told. */
+/** The board refuses a request. The client gets the status and the message. */
 export class Refusal extends Error {
   readonly statusCode: 400 | 401 | 403 | 404 | 503;
 

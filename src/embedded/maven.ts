@@ -62,15 +62,15 @@ async function fetchInto(folder: string, part: Part, onProgress: OnProgress, sig
   const repository = join(staging, 'repository');
   await mkdir(staging, { recursive: true, mode: 0o700 });
   const maven = (flags: readonly string[]) => runMaven(part, files, flags, repository, onProgress, signal);
-  const anew = ['-U', `-Dmaven.repo.local=${repository}`];
-  const online = await maven(anew);
+  const update = ['-U', `-Dmaven.repo.local=${repository}`];
+  const online = await maven(update);
   // Without a network the user's own repository may still have everything.
   if (!online.ok && !(await maven(['-o'])).ok) throw notFetched(part, online.why);
   let wrong = await wrongFile(part, files);
   if (wrong !== undefined) {
     onProgress(`${part.title}: ${wrong} arrived damaged, fetching again`);
     await rm(staging, { recursive: true, force: true });
-    const again = await maven(anew);
+    const again = await maven(update);
     if (!again.ok) throw notFetched(part, again.why);
     wrong = await wrongFile(part, files);
   }

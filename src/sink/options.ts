@@ -49,8 +49,8 @@ export interface SinkOptions {
   readonly topicId: string | null;
   /** How long the topic keeps tombstones; null: until they are read. */
   readonly tombstoneRetentionMs: number | null;
-  /** `anew`: every partition from its beginning, whatever the store has noted. Default `noted`. */
-  readonly begin?: 'noted' | 'anew';
+  /** `beginning`: the sink reads every partition from its beginning, whatever the store has noted. Default `noted`. */
+  readonly begin?: 'noted' | 'beginning';
   readonly cleanup: { readonly intervalMs: number; readonly graceMs: number };
   /** `HISTORY_RETENTION`: how long the tables keep a row, ms. Default: the shortest there is. */
   readonly keptMs?: number;

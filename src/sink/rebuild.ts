@@ -32,7 +32,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult | 
   const ends = await log.endOffsets(topics.state);
   const all = sum(ends.values());
   const groups = { state: topics.rebuildGroup, visits: topics.visitRebuildGroup };
-  const sink = await startSinkRole(options, { groups, begin: 'anew' });
+  const sink = await startSinkRole(options, { groups, begin: 'beginning' });
   const visitEnds = sink.visitsStored() === null ? new Map<number, number>() : await log.endOffsets(topics.visits);
   const failed = sink.done.then(() => undefined);
   failed.catch(() => undefined); // raced below

@@ -100,13 +100,13 @@ async function attempt(
   await check.hasSame(anchors, signal);
   const endOf = (partition: number): number => ends.get(partition) ?? 0;
 
-  const anew: AssignedPartition[] = [];
+  const reread: AssignedPartition[] = [];
   const beginnings = new Map<number, Omit<Beginning, 'tombstonesAtMs'>>();
   for (const one of partitions) {
     const { partition } = one;
     const note = notes.get(partition);
     const isCurrent = note !== undefined && now - note.asOfMs <= options.staleAfterMs;
-    if (!isCurrent) anew.push(one);
+    if (!isCurrent) reread.push(one);
     beginnings.set(partition, {
       offset: isCurrent ? Math.max(note.offset, one.beginningOffset) : one.beginningOffset,
       asOfMs: isCurrent ? note.asOfMs : now,
@@ -123,7 +123,7 @@ async function attempt(
   const at = (tombstonesAtMs: number): ReadonlyMap<number, Beginning> =>
     new Map([...beginnings].map(([partition, beginning]) => [partition, { ...beginning, tombstonesAtMs }]));
   if (writer === null) return at(now);
-  const live = anew.length === 0 ? null : await liveOf(options, anew, ends);
+  const live = reread.length === 0 ? null : await liveOf(options, reread, ends);
   const from = new Map(
     [...beginnings].flatMap(([partition, { offset, knownEnd }]) =>
       offset < knownEnd ? [[partition, offset] as const] : [],

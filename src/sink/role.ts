@@ -17,7 +17,7 @@ export interface RunningSinkRole extends RunningRole {
 export interface SinkRoleOptions {
   /** The consumer groups. */
   readonly groups?: { readonly state: string; readonly visits: string };
-  readonly begin?: 'noted' | 'anew';
+  readonly begin?: 'noted' | 'beginning';
   /** Default `followed`; a replay has none. */
   readonly names?: 'followed' | 'left-out';
 }

@@ -96,7 +96,7 @@ class Sink<R> implements RunningSink {
       ...options,
       ...destination,
       check: this.#check,
-      progress: options.begin === 'anew' ? NOTHING_NOTED : destination.progress,
+      progress: options.begin === 'beginning' ? NOTHING_NOTED : destination.progress,
     });
     this.#cancelled = new Promise<never>((_, reject) => {
       const { signal } = this.#aborted;

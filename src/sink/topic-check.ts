@@ -3,7 +3,7 @@ import { OperatorError } from '../common';
 import type { LogRecord } from '../log';
 import { type Anchor, currentEpoch, renewEpoch } from '../store';
 import { conversationOf, NOTING, type SinkOptions } from './options';
-import { madeAnew } from './topic-guard';
+import { topicRecreated } from './topic-guard';
 
 export interface TopicCheckOptions extends Pick<
   SinkOptions,
@@ -47,7 +47,7 @@ export function createTopicCheck(options: TopicCheckOptions): TopicCheck {
           `Choose another CLICKHOUSE_DATABASE, or drop ${store.database}, and run queuefold setup.`,
       );
     }
-    if ((await log.topicId(topic)) !== topicId) throw madeAnew(topic);
+    if ((await log.topicId(topic)) !== topicId) throw topicRecreated(topic);
     await renewEpoch(store, { topic, id: topicId }, epoch);
     throw new OperatorError(
       `${what}. The topic was restored from an older copy. Start the sink again: it then reads ${topic} from the ` +

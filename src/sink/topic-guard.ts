@@ -32,12 +32,12 @@ export function createTopicGuard({ log, topic, topicId, logger }: TopicGuardOpti
         continue;
       }
       if (found === topicId) return;
-      throw madeAnew(topic);
+      throw topicRecreated(topic);
     }
   };
 }
 
-export function madeAnew(topic: string): OperatorError {
+export function topicRecreated(topic: string): OperatorError {
   return new OperatorError(
     `${topic} was deleted and recreated while the sink read it. Start again: the sink then begins at its beginning.`,
   );

@@ -68,7 +68,7 @@ export const below = (value: number, warning: number, alarm: number): Urgency =>
 const systemIsDark = matchMedia('(prefers-color-scheme: dark)');
 const systemTheme = signal(systemIsDark.matches ? 'dark' : 'light');
 systemIsDark.addEventListener('change', ({ matches }) => (systemTheme.value = matches ? 'dark' : 'light'));
-/** What is drawn with, whoever chose it. */
+/** The theme of the page: the viewer's choice, or that of the system. */
 export const shownTheme = computed(() => (theme.value === 'system' ? systemTheme.value : theme.value));
 
 effect(() => {

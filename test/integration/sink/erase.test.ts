@@ -104,7 +104,7 @@ test('it stays erased when the topic, which still has its rows, is read again in
   await put(['a', '1'], ['b', '1'], ['a', '2'], ['a', 'erased']);
   await isRead(await sinkOf());
   await tests.clear();
-  await isRead(await sinkOf(cluster.connect(), { begin: 'anew', group: 'another' }));
+  await isRead(await sinkOf(cluster.connect(), { begin: 'beginning', group: 'another' }));
   expect(await tableOf(tests)).toEqual({ b: '1' });
   expect(await counts('a')).toEqual(ERASED);
 });

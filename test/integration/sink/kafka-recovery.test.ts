@@ -111,8 +111,8 @@ test('the whole topic read again, twice and in other batches, leaves the tables 
   expect(Object.keys(once.table)).toHaveLength(16);
   expect(once.history).toHaveLength(41);
 
-  await storeAll(topic, { group: 'again', begin: 'anew', flush: { rows: 1, bytes: 1e6, ms: 5 } });
-  await storeAll(topic, { group: 'and-again', begin: 'anew', flush: { rows: 7, bytes: 1e6, ms: 5 } });
+  await storeAll(topic, { group: 'again', begin: 'beginning', flush: { rows: 1, bytes: 1e6, ms: 5 } });
+  await storeAll(topic, { group: 'and-again', begin: 'beginning', flush: { rows: 7, bytes: 1e6, ms: 5 } });
   expect(await tables()).toEqual(once);
 });
 

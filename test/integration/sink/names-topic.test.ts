@@ -126,15 +126,15 @@ describe('the table of names follows its topic', () => {
     const ids = () => topicIds.at(-1) ?? '';
     await put({ q1: 'Sales', q2: 'Support' });
     await put({ q1: 'Sales EMEA', q2: 'Support EMEA' });
-    const anew = createMemoryCluster({ partitions: 1 });
-    const [old, next] = [cluster.connect(), anew.connect()];
+    const recreated = createMemoryCluster({ partitions: 1 });
+    const [old, next] = [cluster.connect(), recreated.connect()];
     const current = () => (ids() === 'first' ? old : next);
     const log: Log = withId(
       { ...old, read: (r) => current().read(r), endOffsets: (t) => current().endOffsets(t) },
       ids,
     );
     await follow({ log }).tried;
-    await put({ q1: 'Sales again' }, anew);
+    await put({ q1: 'Sales again' }, recreated);
     topicIds.push('second');
     // Of the old topic nothing more is taken.
     await put({ q2: 'of the old topic' });
