@@ -2,10 +2,11 @@ import type { Logger } from 'pino';
 import type { QueueConversation } from '../../src/conversation';
 import { type Log, type LogRecord, type TopicNames, type ValueCodec } from '../../src/log';
 import { createMetrics } from '../../src/ops';
-import type { DecodedRecord, SinkLog, FlushLimits } from '../../src/sink/options';
+import type { DecodedRecord, FlushLimits } from '../../src/sink/options';
 import { createSink } from '../../src/sink/sink';
 import { receivedOf } from '../../src/sink/topic-sink';
 import type { Store } from '../../src/store';
+import { logWithCommit } from './log-with-commit';
 import { beginThroughput, type Throughput } from './throughput';
 
 export interface SinkRoundOptions {
@@ -49,7 +50,7 @@ export async function runSink(options: SinkRoundOptions): Promise<SinkRound> {
   let finish: () => void = () => undefined;
   const finished = new Promise<void>((resolve) => (finish = resolve));
 
-  const source: SinkLog = {
+  const counted: Log = {
     ...log,
     read: async (request) => {
       measured = beginThroughput();
@@ -58,8 +59,8 @@ export async function runSink(options: SinkRoundOptions): Promise<SinkRound> {
       void reading.caughtUp.then(() => (firstPassMs = performance.now() - begun));
       return reading;
     },
-    subscribe: async (subscription) => {
-      const running = await log.subscribe({
+    subscribe: (subscription) =>
+      log.subscribe({
         ...subscription,
         onRecords: (partition, records, nextOffset) => {
           if (rows === 0) firstArrival = performance.now();
@@ -69,25 +70,21 @@ export async function runSink(options: SinkRoundOptions): Promise<SinkRound> {
           waiting.set(partition, offsets);
           subscription.onRecords(partition, records, nextOffset);
         },
-      });
-      return {
-        ...running,
-        commit: async (offsets) => {
-          await running.commit(offsets);
-          for (const { partition, offset } of offsets) {
-            const before = waiting.get(partition) ?? [];
-            const after = before.filter((one) => one >= offset);
-            committed += before.length - after.length;
-            waiting.set(partition, after);
-            // The last offset of a partition is a transaction's marker.
-            if (offset >= (left.get(partition) ?? Infinity) - 1) left.delete(partition);
-          }
-          commits.push({ at: performance.now(), rows: committed });
-          if (left.size === 0) finish();
-        },
-      };
-    },
+      }),
   };
+  const source = logWithCommit(counted, (commit) => async (offsets) => {
+    await commit(offsets);
+    for (const { partition, offset } of offsets) {
+      const before = waiting.get(partition) ?? [];
+      const after = before.filter((one) => one >= offset);
+      committed += before.length - after.length;
+      waiting.set(partition, after);
+      // The last offset of a partition is a transaction's marker.
+      if (offset >= (left.get(partition) ?? Infinity) - 1) left.delete(partition);
+    }
+    commits.push({ at: performance.now(), rows: committed });
+    if (left.size === 0) finish();
+  });
   const sink = await createSink({
     store,
     log: source,

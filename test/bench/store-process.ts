@@ -5,12 +5,12 @@ import { openEmbeddedClickHouse } from '../../src/embedded';
 import { createKafkaLog, createLocalSchemas, createRowCodec, partitionOf, type TopicNames } from '../../src/log';
 import { createMetrics } from '../../src/ops';
 import { cleanUp } from '../../src/sink/cleanup';
-import type { SinkLog } from '../../src/sink/options';
 import { createSink } from '../../src/sink/sink';
 import { connectStore, createWriter, migrate, type Store, type StoreRow } from '../../src/store';
 import { aRow } from '../support/clickhouse/store-rows';
 import { heard, report } from './child';
 import { connectionTo, PARTITIONS } from './cluster';
+import { logWithCommit } from './log-with-commit';
 import { measureQueries, type QueryFigures } from './store-queries';
 
 export interface StoreProcessArgs {
@@ -84,27 +84,18 @@ async function measureVisibility(brokers: readonly string[], topics: TopicNames,
   const sentAt = new Map<string, number>();
   const storedTo = new Map<number, number>();
   const latencies: number[] = [];
-  const source: SinkLog = {
-    ...log,
-    subscribe: async (subscription) => {
-      const running = await log.subscribe(subscription);
-      return {
-        ...running,
-        // Called when the rows below are stored, before the commit itself.
-        commit: (offsets) => {
-          const now = performance.now();
-          for (const { partition, offset } of offsets) {
-            for (let at = storedTo.get(partition) ?? 0; at < offset; at++) {
-              const sent = sentAt.get(`${partition}-${at}`);
-              if (sent !== undefined) latencies.push(now - sent);
-            }
-            storedTo.set(partition, offset);
-          }
-          return running.commit(offsets);
-        },
-      };
-    },
-  };
+  const source = logWithCommit(log, (commit) => (offsets) => {
+    // Called when the rows below are stored, before the commit itself.
+    const now = performance.now();
+    for (const { partition, offset } of offsets) {
+      for (let at = storedTo.get(partition) ?? 0; at < offset; at++) {
+        const sent = sentAt.get(`${partition}-${at}`);
+        if (sent !== undefined) latencies.push(now - sent);
+      }
+      storedTo.set(partition, offset);
+    }
+    return commit(offsets);
+  });
   const sink = await createSink({
     store,
     log: source,
