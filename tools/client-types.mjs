@@ -1,15 +1,17 @@
 /**
- * The types of `queuefold/client`, beside its modules in dist/. They are made of three files that import nothing of other
- * rooms' types, so programs need no types of our dependencies. `tsc` has checked the files already.
+ * The types of `queuefold/client`, beside its modules in dist/. They are made of the client's three files and of the columns,
+ * which import nothing else, so programs need no types of our dependencies. `tsc` has checked the files already.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import ts from 'typescript';
 
-const FACE = ['index', 'open', 'types'];
+const COLUMNS = 'conversation/columns';
+const FILES = ['client/index', 'client/open', 'client/types', COLUMNS];
 
 mkdirSync('dist/client', { recursive: true });
-for (const name of FACE) {
-  const fileName = `src/client/${name}.ts`;
+mkdirSync('dist/conversation', { recursive: true });
+for (const name of FILES) {
+  const fileName = `src/${name}.ts`;
   const compilerOptions = { isolatedDeclarations: true, declaration: true, strict: true };
   const { outputText, diagnostics } = ts.transpileDeclaration(readFileSync(fileName, 'utf8'), {
     fileName,
@@ -20,5 +22,5 @@ for (const name of FACE) {
     process.stderr.write(`${fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}\n`);
     process.exitCode = 1;
   }
-  writeFileSync(`dist/client/${name}.d.ts`, outputText);
+  writeFileSync(`dist/${name}.d.ts`, outputText.replace("'../conversation'", `'../${COLUMNS}'`));
 }

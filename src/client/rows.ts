@@ -1,34 +1,30 @@
-import type { QueueConversation as StateRow, QueueVisit as VisitRow } from '../conversation';
+import {
+  type Columns,
+  type QUEUE_CONVERSATION,
+  type QUEUE_VISIT,
+  type QueueConversation as StateRow,
+  type QueueVisit as VisitRow,
+  type RowOf,
+  TIME_COLUMNS,
+  VISIT_TIMES,
+} from '../conversation';
 import type { QueueConversation, QueueVisit } from './types';
 
 /** Rows as the topics have them, with epoch ms, into rows for programs, with Dates. */
 
 export function toConversation(row: StateRow): QueueConversation {
-  return {
-    ...row,
-    db_last_updated: new Date(row.db_last_updated),
-    db_when_created: new Date(row.db_when_created),
-    connected_time: new Date(row.connected_time),
-    queue_connected_time: new Date(row.queue_connected_time),
-  };
+  return withDates<typeof QUEUE_CONVERSATION>(row, TIME_COLUMNS);
 }
 
 export function toVisit(visit: VisitRow): QueueVisit {
-  return {
-    ...visit,
-    entered_time: new Date(visit.entered_time),
-    left_time: dateOf(visit.left_time),
-    answered_time: dateOf(visit.answered_time),
-    agent_left_time: dateOf(visit.agent_left_time),
-    db_last_updated: new Date(visit.db_last_updated),
-  };
+  return withDates<typeof QUEUE_VISIT>(visit, VISIT_TIMES);
 }
 
-function dateOf(epochMs: number | null): Date | null {
-  return epochMs === null ? null : new Date(epochMs);
+function withDates<Of extends Columns>(row: RowOf<Of, number>, times: ReadonlySet<string>): RowOf<Of, Date> {
+  const dated: Record<string, unknown> = { ...row };
+  for (const column of times) {
+    const epochMs = dated[column];
+    if (typeof epochMs === 'number') dated[column] = new Date(epochMs);
+  }
+  return dated as RowOf<Of, Date>;
 }
-
-type Columns<Row, Column extends keyof Row> = readonly Column[];
-
-/** The public types have every column of the topics: else this does not compile. */
-export type AllColumns = Columns<QueueConversation, keyof StateRow> | Columns<QueueVisit, keyof VisitRow>;

@@ -1,3 +1,5 @@
+import type { QUEUE_CONVERSATION, QUEUE_VISIT, RowOf } from '../conversation';
+
 /**
  * The types of `queuefold/client`. They stand alone: programs need no types of Kafka's, the registry's or a logger's library.
  */
@@ -131,70 +133,7 @@ export interface VisitTable extends Table<QueueVisit> {
 }
 
 /** A conversation in a queue, or being served after that. What there is nothing to say about is null. */
-export interface QueueConversation {
-  readonly conversation_id: string;
-  /** When Genesys's event that last changed the row was received. */
-  readonly db_last_updated: Date;
-  /** When the event that created the row was received. */
-  readonly db_when_created: Date;
-  /** When the conversation was connected to its first queue. */
-  readonly connected_time: Date;
-  readonly queue_id: string;
-  readonly session_id: string | null;
-  /** `Voice`, `Callback`, `Chat`, `Email`, `Message` and others. */
-  readonly media_type: string | null;
-  /** Of the latest participant: `acd`, `agent`, `customer` and others. */
-  readonly purpose: string | null;
-  /** Of the latest participant: `alerting`, `connected`, `disconnected` and others. */
-  readonly state: string | null;
-  /** `inbound` or `outbound`. */
-  readonly direction: string | null;
-  readonly participant_id: string | null;
-  /** The agent, where the latest participant is one. */
-  readonly user_id: string | null;
-  readonly ani: string | null;
-  readonly dnis: string | null;
-  readonly provider: string | null;
-  /** Of an e-mail. */
-  readonly subject: string | null;
-  readonly message_type: string | null;
-  readonly message_status: string | null;
-  /** Ids of skills, separated by commas. */
-  readonly routing_skill_id: string | null;
-  readonly disconnect_type: string | null;
-  readonly acw_state: string | null;
-  readonly communication_id: string | null;
-  /** When it was connected to the queue in `queue_id`. A wait is measured from here. */
-  readonly queue_connected_time: Date;
-  /** Whether it still waits in the queue, also while an agent is being alerted. */
-  readonly waiting: boolean;
-}
+export type QueueConversation = RowOf<typeof QUEUE_CONVERSATION, Date>;
 
 /** One stay of a conversation in one queue. What there is nothing to say about is null. */
-export interface QueueVisit {
-  readonly conversation_id: string;
-  /** The acd participant. */
-  readonly participant_id: string;
-  readonly queue_id: string;
-  readonly media_type: string | null;
-  readonly direction: string | null;
-  /** An agent asked the queue for help. */
-  readonly consult: boolean;
-  readonly entered_time: Date;
-  /** Null: still waiting, or not known. */
-  readonly left_time: Date | null;
-  readonly outcome: 'waiting' | 'answered' | 'abandoned' | 'flowed_out' | 'unknown';
-  readonly disconnect_type: string | null;
-  readonly routing_skill_id: string | null;
-  /** How many times it was offered to an agent. */
-  readonly offers: number;
-  /** How many of these ended without an answer. */
-  readonly offers_missed: number;
-  readonly answered_time: Date | null;
-  /** The agent who answered. */
-  readonly user_id: string | null;
-  readonly agent_participant_id: string | null;
-  readonly agent_communication_id: string | null;
-  readonly agent_left_time: Date | null;
-  readonly db_last_updated: Date;
-}
+export type QueueVisit = RowOf<typeof QUEUE_VISIT, Date>;

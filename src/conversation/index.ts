@@ -1,5 +1,6 @@
 /** Pure: wire shapes → normalise → merge → lifecycle → project. No clock, no I/O, no Kafka. */
 export { coalesce } from './coalesce';
+export { type Columns, QUEUE_CONVERSATION, QUEUE_VISIT, type RowOf } from './columns';
 export { hasRealTimes, notReceivedAfter } from './event-times';
 export type { CommunicationSnapshot, ConversationEvent, EventSource, GoneEvent, SnapshotEvent } from './event';
 export { withFingerprint } from './fingerprint';

@@ -1,13 +1,9 @@
-import type { QueueConversation } from '../conversation';
+import type { QUEUE_CONVERSATION, RowOf } from '../conversation';
 import type { Conversation, Leg, Medium, Party } from './model';
 import { isLive, isSupervisor } from './model';
 
 /** The table's columns that follow from what happened; times as ISO-8601. The db_ columns depend on who listened. */
-export type TruthRow = {
-  readonly [
-    C in Exclude<keyof QueueConversation, 'db_last_updated' | 'db_when_created'>
-  ]: QueueConversation[C] extends number ? string : QueueConversation[C];
-};
+export type TruthRow = Omit<RowOf<typeof QUEUE_CONVERSATION, string>, 'db_last_updated' | 'db_when_created'>;
 
 export interface Truth {
   /** The sequence number of the last notification sent; 0: none yet. */

@@ -43,7 +43,7 @@ export async function measureRawInsert(
       const values = rows.slice(next, (next += batchRows));
       await store.client.insert({
         table: `${identifier(store.database)}.queue_conversation_history`,
-        columns: [...INSERT_COLUMNS] as [string, ...string[]],
+        columns: INSERT_COLUMNS as readonly string[] as [string, ...string[]],
         values,
         format: 'JSONCompactEachRow',
       });

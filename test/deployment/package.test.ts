@@ -68,9 +68,11 @@ describe('the package', () => {
     );
   });
 
-  test('has a module for each source file and no other: no tests, no maps, and types of the client alone', () => {
+  test('has a module for each source file and no other: no tests, no maps, and types of the client and the columns alone', () => {
     const types = paths.filter((path) => path.endsWith('.d.ts'));
-    expect([...types].sort()).toEqual(['index', 'open', 'types'].map((name) => `dist/client/${name}.d.ts`));
+    expect([...types].sort()).toEqual(
+      ['client/index', 'client/open', 'client/types', 'conversation/columns'].map((name) => `dist/${name}.d.ts`),
+    );
     const page = paths.filter((path) => path.startsWith('dist/board/page/'));
     expect(page.map((path) => path.replace(/-[\w-]{8}\./, '-HASH.')).sort()).toEqual(
       ['assets/index-HASH.css', 'assets/index-HASH.js', 'icon.svg', 'index.html'].map(

@@ -1,0 +1,13 @@
+import { expect, test } from '@jest/globals';
+import { type QueueVisit, sameVisit, VISIT_COLUMNS } from '../../../src/conversation/visit';
+import { aVisit } from '../../support/clickhouse/store-rows';
+
+const NO_NEW_RECORD: readonly (keyof QueueVisit)[] = ['conversation_id', 'participant_id', 'db_last_updated'];
+
+test.each(VISIT_COLUMNS.filter((column) => !NO_NEW_RECORD.includes(column)))(
+  'a visit that differs in %s alone is a new version',
+  (column) => {
+    expect(sameVisit(aVisit(), aVisit())).toBe(true);
+    expect(sameVisit(aVisit(), { ...aVisit(), [column]: 'other' })).toBe(false);
+  },
+);
