@@ -59,12 +59,8 @@ export interface ParticipantSnapshot {
   readonly communications: readonly CommunicationSnapshot[];
 }
 
-export interface CommunicationSnapshot {
-  readonly id: string;
-  /** The value of the column media_type: `Voice`, `Callback`, … */
-  readonly medium: string;
-  /** Its index in its medium's array. */
-  readonly index: number;
+/** What is said of a communication, and the fold keeps as it was said. */
+export interface CommunicationFields {
   readonly state: string | null;
   readonly direction: string | null;
   readonly provider: string | null;
@@ -88,6 +84,14 @@ export interface CommunicationSnapshot {
   readonly subject: string | null;
   /** Of a message: its `type`. */
   readonly messageType: string | null;
+}
+
+export interface CommunicationSnapshot extends CommunicationFields {
+  readonly id: string;
+  /** The value of the column media_type: `Voice`, `Callback`, … */
+  readonly medium: string;
+  /** Its index in its medium's array. */
+  readonly index: number;
   /** Null where there are none. */
   readonly messages: readonly MessageSnapshot[] | null;
 }

@@ -1,3 +1,5 @@
+import type { CommunicationFields } from './event';
+
 /**
  * What the fold knows of one conversation: plain data, written to the changelog as Avro FoldState (schemas/avro), so
  * its shape is that schema's. Values are never changed in place.
@@ -81,29 +83,8 @@ export interface Rank {
   readonly progress: number | null;
 }
 
-export interface CommunicationVersion extends Rank {
-  readonly state: string | null;
-  readonly direction: string | null;
-  readonly provider: string | null;
-  readonly disconnectType: string | null;
-  readonly startAlertingTime: number | null;
-  readonly connectedTime: number | null;
-  readonly disconnectedTime: number | null;
-  readonly afterCallWork: AfterCallWorkState | null;
-  readonly self: string | null;
-  readonly other: string | null;
-  readonly fromAddress: string | null;
-  readonly toAddress: string | null;
-  readonly callbackNumber: string | null;
-  readonly subject: string | null;
-  readonly messageType: string | null;
+export interface CommunicationVersion extends Rank, CommunicationFields {
   readonly messages: MessagesState | null;
-}
-
-export interface AfterCallWorkState {
-  readonly state: string | null;
-  readonly startTime: number | null;
-  readonly endTime: number | null;
 }
 
 /** Of a communication's messages only what the table uses: the entry with the greatest time, of equal ones the last. */
