@@ -119,7 +119,7 @@ export function encodeVisit({ visit, partition, offset }: VisitRow, epoch: numbe
   return `[${values(visit, VISIT_COLUMNS)}"${versionOf(epoch, offset)}",${partition}]\n`;
 }
 
-/** With a comma after each. A loop takes 2.2 µs for a row of 24 columns; written out, they took 2.1 µs. */
+/** With a comma after each. A row of 24 columns takes 1.7 µs; written out column by column, it took 1.4 µs. */
 function values<Row extends Readonly<Record<keyof Row, Value>>>(row: Row, columns: readonly (keyof Row)[]): string {
   let line = '';
   for (const column of columns) {
