@@ -5,7 +5,7 @@ const SECTIONS: readonly { readonly title: string; readonly of: RegExp }[] = [
   { title: 'Kafka', of: /^KAFKA_/ },
   { title: 'Schema registry', of: /^SCHEMA_REGISTRY_/ },
   { title: 'ClickHouse', of: /^(CLICKHOUSE_|HISTORY_RETENTION$)/ },
-  { title: 'Genesys Cloud', of: /^(GENESYS_|QUEUES|NAMES_|SHARD)/ },
+  { title: 'Genesys Cloud', of: /^(GENESYS_|QUEUES|NAMES_|SHARD$)/ },
   { title: 'Events over HTTP', of: /^EVENTS_/ },
   { title: 'Topics', of: /^(TOPIC_PREFIX|PARTITIONS|REPLICATION_FACTOR)$/ },
   { title: 'What the fold writes', of: /^(CLOSE_AFTER|ACW_TIMEOUT|ENDED_RETENTION|VISITS|FOLD_|PRIVACY_)/ },

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
 import { messageOf, PROXY_VARIABLES, UsageError } from '../common';
 import type { RawValue } from './kinds';
-import { SETTING_KEYS, SETTINGS, type SettingKey } from './settings';
+import { FORMER_SETTINGS, SETTING_KEYS, SETTINGS, type SettingKey } from './settings';
 import { closest } from './suggest';
 
 export interface ConfigFile {
@@ -68,6 +68,8 @@ function unknownKey(path: string, name: string): string {
   if (PROXY_VARIABLES.includes(name)) {
     return `${JSON.stringify(name)}: no setting (config file ${path}), but a variable of the process; set it in the environment`;
   }
+  const former = FORMER_SETTINGS[name];
+  if (former !== undefined) return `${name}: no longer a setting (config file ${path}); ${former}`;
   const meant = closest(name, KNOWN_KEYS);
   const hint = meant === null ? '`queuefold config` lists the settings' : `did you mean ${meant}?`;
   return `${JSON.stringify(name)}: no such setting (config file ${path}); ${hint}`;

@@ -87,10 +87,9 @@ function groupsOf(settings: ResolvedSettings) {
       queues: settings.QUEUES.value,
       /** None: names are not asked for. */
       namesOf: (settings.NAMES_OF.value ?? []).map((kinds) => NAME_KIND[kinds]) as readonly NameKind[],
-      // Pods of one StatefulSet count on from share to share: they are each share's bridges in turn.
-      shard: { index: settings.SHARD.value % settings.SHARDS.value, count: settings.SHARDS.value },
+      shard: settings.SHARD.value,
       // Genesys gives an OAuth client 20, of which two are left to replace others.
-      channels: settings.GENESYS_CHANNELS.value ?? Math.max(1, Math.floor(18 / settings.SHARDS.value)),
+      channels: settings.GENESYS_CHANNELS.value ?? Math.max(1, Math.floor(18 / settings.SHARD.value.count)),
     },
     /** Secret undefined: no `POST /events`. */
     events: { secret: settings.EVENTS_SECRET.value },

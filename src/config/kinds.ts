@@ -90,6 +90,18 @@ export function size(min: number, max: number): Kind<number> {
   });
 }
 
+/** One of several parts: `2/3` is the second of three. Its index counts from 0. */
+export function part(most: number): Kind<{ readonly index: number; readonly count: number }> {
+  return scalar(`NUMBER/PARTS such as 2/3, the second of three; at most ${most} parts`, (given) => {
+    const [, number, parts] = /^(\d{1,5})\/(\d{1,5})$/.exec(given) ?? [];
+    if (number === undefined) return about(given, 'does not name a part and how many there are');
+    const count = Number(parts);
+    if (count < 1 || count > most) return about(given, `has ${count === 0 ? 'no' : 'too many'} parts`);
+    // Numbers go round: 0 and 3 are the third of three, 4 is the first again.
+    return { value: { index: (Number(number) + count - 1) % count, count } };
+  });
+}
+
 function inRange(given: string, value: number, min: number, max: number): Parsed<number> {
   if (value < min) return about(given, 'is too small');
   return value > max ? about(given, 'is too large') : { value };

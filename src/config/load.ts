@@ -4,7 +4,7 @@ import { groupSettings, type Config } from './groups';
 import { isChosen } from './origin';
 import { resolveSettings, withFallbacks, type ParsedSettings, type ResolvedSettings } from './resolve';
 import { crossProblems } from './rules';
-import type { SettingKey } from './settings';
+import { FORMER_SETTINGS, type SettingKey } from './settings';
 
 export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -16,9 +16,15 @@ export interface ConfigSources {
 export function loadConfig({ env, file }: ConfigSources): Config {
   const path = file ?? (env['QUEUEFOLD_CONFIG'] || undefined);
   const configFile = path === undefined ? null : readConfigFile(path);
-  const problems = [...(configFile?.problems ?? [])];
+  const problems = [...(configFile?.problems ?? []), ...formerSettings(env)];
   const settings = resolveSettings({ env, file: configFile }, problems);
   return finish(settings, problems);
+}
+
+function formerSettings(env: ConfigSources['env']): readonly string[] {
+  return Object.entries(FORMER_SETTINGS).flatMap(([name, remedy]) =>
+    env[name] ? [`${name}: no longer a setting (environment ${name}); ${remedy}`] : [],
+  );
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   number,
   oneOf,
   orOff,
+  part,
   pem,
   secret,
   secretKey,
@@ -138,18 +139,17 @@ export const SETTINGS = {
   GENESYS_API_URL: optional(url(), 'The API. Without it GENESYS_REGION says where it is.'),
   GENESYS_CHANNELS: optional(
     integer(1, 18),
-    'How many notification channels this bridge may have, for 1,000 queues each. All bridges of an OAuth client share 18; without this setting it is 18 divided by SHARDS.',
+    'How many notification channels this bridge may have, for 1,000 queues each. All bridges of an OAuth client share 18; without this setting it is 18 divided by the number of shards.',
   ),
   NAMES_OF: setting(
     orOff(someOf(['queues', 'users', 'skills'])),
     'queues,skills',
     'Which names the bridge keeps beside the ids. Names of users are personal data of employees. off: none.',
   ),
-  SHARDS: setting(integer(1, 1_000), '1', 'How many shards the queues are divided into. Each bridge listens to one.'),
   SHARD: setting(
-    integer(0, 99_999),
-    '0',
-    'The number of this bridge among all. The bridge listens to the shard with this number modulo SHARDS.',
+    part(1_000),
+    '1/1',
+    'The part of the queues that this bridge listens to. With three shards, bridges have 1/3, 2/3 and 3/3. Numbers go round, so 4/3 is 1/3 again: numbered pods can use their numbers.',
   ),
 
   EVENTS_SECRET: confidential(
@@ -254,6 +254,11 @@ export const SETTINGS = {
   ),
   DATA_DIR: setting(text('a path'), '.queuefold', 'The folder in which the embedded parts keep their data.'),
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
+
+/** Names of settings that no longer exist, and what to do. A process that has one ends: what it asks for would not happen. */
+export const FORMER_SETTINGS: Readonly<Record<string, string>> = {
+  SHARDS: 'SHARD says both, for instance SHARD=2/3 for the second of three',
+};
 
 export type SettingKey = keyof typeof SETTINGS;
 

@@ -163,7 +163,7 @@ function checkRoom(queues: number, room: { readonly channels: number; readonly t
   if (queues <= most) return;
   throw new UsageError(
     `QUEUES: ${queues} queues, and the channels of this bridge hold ${most} (GENESYS_CHANNELS=${room.channels}, ${room.topics} queues each). ` +
-      `Name fewer, or share them out (SHARDS, SHARD), with an OAuth client for each shard if they are more than ${MOST_CHANNELS} channels hold.`,
+      `Name fewer, or share them out (SHARD), with an OAuth client for each shard if they are more than ${MOST_CHANNELS} channels hold.`,
   );
 }
 

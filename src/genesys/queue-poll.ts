@@ -30,7 +30,7 @@ export async function pollQueues(polling: Polling): Promise<void> {
       const changes = watch.look(await listQueues(rest, 'background'));
       const left = channels.assign([...watch.queues().keys()]);
       metrics.unwatchedQueues.set(left.length);
-      if (left.length > 0) logger.error({ queues: left.length }, 'queues are not listened to: SHARDS shares them out');
+      if (left.length > 0) logger.error({ queues: left.length }, 'queues are not listened to: SHARD shares them out');
       metrics.queuePolls.inc({ outcome: hasNews(changes) ? 'changed' : 'same' });
       tellChanges(changes, polling);
     } catch (error) {

@@ -146,7 +146,11 @@ describe('the bridge', () => {
   test('of several shares is a StatefulSet, whose ordinals say which is whose', async () => {
     const bridge = podOf(await renderedWith({ bridge: { shards: 2 } }), 'bridge');
     expect([bridge.of, bridge.replicas]).toEqual(['StatefulSet live-queuefold-bridge', 2]);
-    expect(bridge.spec.containers[0]?.env?.map(({ name }) => name)).toContain('SHARD');
+    // Kubernetes fills in only what stands before.
+    expect(bridge.spec.containers[0]?.env?.slice(0, 2)).toEqual([
+      { name: 'POD_INDEX', valueFrom: { fieldRef: { fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']" } } },
+      { name: 'SHARD', value: '$(POD_INDEX)/2' },
+    ]);
   });
 });
 

@@ -77,10 +77,8 @@ describe.each(CI_VALUES)('with ci/%s-values.yaml', (name) => {
         for (let ordinal = 0; ordinal < replicas; ordinal += 1) {
           const env = environmentOf(container, manifests, { ordinal, secret: sampleSecret });
           const config = configOfContainer(container.args[0] ?? '', env, join(folder, 'secrets'));
-          expect({ of, index: config.genesys.shard.index }).toEqual({
-            of,
-            index: ordinal % config.genesys.shard.count || 0,
-          });
+          const { index, count } = config.genesys.shard;
+          expect({ of, index }).toEqual({ of, index: (ordinal + count - 1) % count });
           expect(Object.keys(env).filter((key) => SECRETS.has(key))).toEqual([]);
         }
       }
@@ -194,7 +192,7 @@ describe('values', () => {
     const env =
       container === undefined ? {} : environmentOf(container, manifests, { ordinal: 4, secret: sampleSecret });
     const { shard, channels } = configOfContainer('bridge', env, join(folder, 'secrets')).genesys;
-    expect([bridge?.replicas, shard, channels]).toEqual([6, { index: 1, count: 3 }, 3]);
+    expect([bridge?.replicas, shard, channels]).toEqual([6, { index: 0, count: 3 }, 3]);
   });
 
   test('alerts and dashboards are those of the folders, word for word', () => {

@@ -82,8 +82,10 @@ spec:
       {{- if or $secrets $ordinal $env }}
       env:
         {{- if $ordinal }}
-        - name: SHARD
+        - name: POD_INDEX
           valueFrom: { fieldRef: { fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']" } }
+        - name: SHARD
+          value: $(POD_INDEX)/{{ int $role.shards }}
         {{- end }}
         {{- range $name, $from := $secrets }}
         {{- if has $name $known.paths }}

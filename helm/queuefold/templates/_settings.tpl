@@ -13,7 +13,6 @@ settings.yaml says which it reads; it is generated from the program.
 {{- end -}}
 {{- if eq .role "bridge" -}}
 {{- with .root.Values.bridge -}}
-{{- $_ := set $settings "SHARDS" (include "queuefold.text" .shards) -}}
 {{- if and (gt (int .copies) 1) (not (hasKey $settings "GENESYS_CHANNELS")) -}}
 {{- /* An OAuth client has 20, of which two are left to replace others. */ -}}
 {{- $_ := set $settings "GENESYS_CHANNELS" (toString (max 1 (div 18 (mul .shards .copies)))) -}}

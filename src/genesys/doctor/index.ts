@@ -188,14 +188,10 @@ async function checkQueues(
   const own = chosen.filter(({ id }) => isInShard(id, shard));
   found.push(...(own.length > 0 ? own : chosen).map(({ id }) => id));
   const room = channels * TOPICS_PER_CHANNEL;
-  const share = shard.count === 1 ? '' : `, ${own.length} of them in share ${shard.index} of ${shard.count}`;
+  const share = shard.count === 1 ? '' : `, ${own.length} of them in shard ${shard.index + 1} of ${shard.count}`;
   const detail = `QUEUES means ${chosen.length} of ${all.length} visible ones${share}; room for ${room}`;
   if (own.length <= room) return ok(name, detail);
-  return failed(
-    name,
-    detail,
-    'Name fewer in QUEUES, or share them out (SHARDS, SHARD) among bridges and OAuth clients.',
-  );
+  return failed(name, detail, 'Name fewer in QUEUES, or share them out (SHARD) among bridges and OAuth clients.');
 }
 
 async function checkTopic(asker: Asker): Promise<Finding> {

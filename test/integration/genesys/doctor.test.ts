@@ -195,7 +195,7 @@ describe('what is wrong is told:', () => {
 
   test('more queues than the channels hold', async () => {
     const { of } = await examine(await organisation(), { channels: 0 });
-    expect(of('queues')).toMatchObject({ outcome: 'failed', remedy: expect.stringContaining('SHARDS') });
+    expect(of('queues')).toMatchObject({ outcome: 'failed', remedy: expect.stringContaining('SHARD') });
   });
 
   test('a rejected subscription, with the permissions that Genesys misses', async () => {

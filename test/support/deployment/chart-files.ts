@@ -10,7 +10,7 @@ import { topicDefinitions, topicNames } from '../../../src/log';
 export const CHART = join(packageRoot(), 'helm', 'queuefold');
 
 /** The chart gives these itself, or they are for another way of running queuefold. */
-const NOT_IN_THE_CHART = /^(SHARDS?|HTTP_PORT|DATA_DIR)$/;
+const NOT_IN_THE_CHART = /^(SHARD|HTTP_PORT|DATA_DIR)$/;
 
 /** Read by some roles only; everything else by all of them. */
 const READERS: readonly (readonly [pattern: RegExp, roles: readonly string[]])[] = [

@@ -10,8 +10,8 @@ import {
   SETTINGS,
 } from '../../../src/config';
 
-/** What a process reads from its environment and is no setting. */
-const OF_THE_PROCESS = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS'];
+/** What a process reads from its environment and is no setting. The chart makes SHARD of POD_INDEX. */
+const OF_THE_PROCESS = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'POD_INDEX'];
 
 const NEEDS: Readonly<Record<string, readonly (keyof RequiredGroups)[]>> = {
   bridge: ['kafka', 'registry'],

@@ -118,9 +118,12 @@ export function environmentOf(
     if (found === undefined) throw new Error(`ConfigMap ${name}: referred to, and not rendered`);
     return found.data ?? {};
   });
-  const own = env.map(({ name, value, valueFrom }) => {
-    if (value !== undefined) return [name, value];
-    return [name, valueFrom?.fieldRef === undefined ? secret(name) : String(ordinal)];
-  });
-  return Object.assign({}, ...shared, Object.fromEntries(own)) as Record<string, string>;
+  const all: Record<string, string> = Object.assign({}, ...shared);
+  for (const { name, value, valueFrom } of env) {
+    // As Kubernetes does it: $(VAR) is what stands before it, and stays as it is if nothing of that name does.
+    if (value !== undefined)
+      all[name] = value.replace(/\$\((\w+)\)/g, (written, variable: string) => all[variable] ?? written);
+    else all[name] = valueFrom?.fieldRef === undefined ? secret(name) : String(ordinal);
+  }
+  return all;
 }

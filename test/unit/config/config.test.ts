@@ -178,12 +178,40 @@ describe('what settings ask of one another', () => {
     expect(problemIn(env)).toContain(problem);
   });
 
-  test('the share of a bridge follows from its number among all, also for a command with its own defaults', () => {
+  test('a bridge has the shard of its number, whose numbers go round, and its part of the channels', () => {
     const shardOf = (SHARD: string) => {
-      const config = fromEnv({ SHARDS: '3', SHARD });
-      return [config, withDefaults(config, 'start', { PARTITIONS: '4' })].map(({ genesys }) => genesys.shard.index);
+      const config = fromEnv({ SHARD });
+      const { shard, channels } = withDefaults(config, 'start', { PARTITIONS: '4' }).genesys;
+      expect(config.genesys.shard).toEqual(shard);
+      return [shard.index, shard.count, channels];
     };
-    expect(['0', '2', '3', '5'].map(shardOf)).toEqual([[0, 0], [2, 2], [0, 0], [2, 2]]); // prettier-ignore
+    expect(fromEnv({}).genesys).toMatchObject({ shard: { index: 0, count: 1 }, channels: 18 });
+    expect(['1/3', '2/3', '3/3', '4/3'].map(shardOf)).toEqual([[0, 3, 6], [1, 3, 6], [2, 3, 6], [0, 3, 6]]); // prettier-ignore
+    // Pods are numbered from 0.
+    expect(['0/3', '5/3'].map(shardOf)).toEqual([[2, 3, 6], [1, 3, 6]]); // prettier-ignore
+  });
+
+  test.each([
+    ['2', '"2" does not name a part and how many there are'],
+    ['2/', '"2/" does not name a part'],
+    ['-1/3', '"-1/3" does not name a part'],
+    ['1/0', '"1/0" has no parts'],
+    ['1/1001', '"1/1001" has too many parts'],
+  ])('SHARD=%s is no shard, and the message says what one is', (SHARD, problem) => {
+    expect(problemIn({ SHARD })).toContain(problem);
+    expect(problemIn({ SHARD })).toContain(
+      'allowed: NUMBER/PARTS such as 2/3, the second of three; at most 1000 parts',
+    );
+  });
+
+  test('SHARDS, which was a setting, ends the process with the way to say it now', () => {
+    expect(problemIn({ SHARDS: '3', SHARD: '2/3' })).toBe(
+      'SHARDS: no longer a setting (environment SHARDS); SHARD says both, for instance SHARD=2/3 for the second of three',
+    );
+    expect(fromEnv({ SHARDS: '' }).genesys.shard.count).toBe(1);
+    expect(problemOf({ env: {}, file: aFile('shards.yaml', 'SHARDS: 3') })).toMatch(
+      /^SHARDS: no longer a setting \(config file .*\); SHARD says both/,
+    );
   });
 
   test('masking has its columns and its key', () => {
