@@ -3,7 +3,7 @@ import { counted } from './counted';
 import { ERASED_FOR_MS } from './erase';
 import type { Folded, FoldSettings } from './folded';
 import { workDeadline } from './lifecycle';
-import type { ConversationState } from './state';
+import type { ConversationState, StateHead } from './state';
 
 /** What is known of a conversation without row and without end is forgotten so long after its last event. */
 const FORGET_AFTER_MS = 7 * 24 * 60 * 60_000;
@@ -11,11 +11,12 @@ const FORGET_AFTER_MS = 7 * 24 * 60 * 60_000;
 /**
  * The receive time after which (not at which) something is due although the conversation itself has no event:
  * closing a row past its deadline, forgetting a marker or what was never queued. Null: nothing.
+ * @param whole the state of this head; asked for only if its row waits for after-call work
  */
-export function dueAfter(state: ConversationState, settings: FoldSettings): number | null {
-  if (state.kind === 'ended') return state.endedAt + (state.erased ? ERASED_FOR_MS : 2 * settings.endedRetentionMs);
-  if (state.row === null) return state.lastReceivedAt + FORGET_AFTER_MS;
-  return rowDeadline(state, settings);
+export function dueAfter(head: StateHead, settings: FoldSettings, whole: () => ConversationState): number | null {
+  if (head.kind === 'ended') return head.endedAt + (head.erased ? ERASED_FOR_MS : 2 * settings.endedRetentionMs);
+  if (head.row === null) return head.lastReceivedAt + FORGET_AFTER_MS;
+  return head.endedAt === null ? null : rowDeadline(whole(), settings);
 }
 
 /** The deadline of a row that waits for after-call work; null for any other state. */

@@ -4,7 +4,8 @@ import type { ConversationEvent } from './event';
 import { fold } from './fold';
 import type { FoldOutcome, FoldSettings, StateRecord, VisitRecord } from './folded';
 import { createSchedule } from './schedule';
-import type { ConversationState } from './state';
+import type { ConversationState, StateHead } from './state';
+import { createPlainStates, type States } from './states';
 import type { QueueVisit } from './visit';
 
 const NO_VISITS: readonly VisitRecord[] = [];
@@ -17,6 +18,8 @@ const NOBODY: readonly string[] = [];
 export interface PartitionFold {
   /** Takes a conversation's state as the changelog has it; null: none. Only before the first event. */
   restore(conversationId: string, state: ConversationState | null): void;
+  /** The same of a state that `states` has already, once for each. Answers without decoding it, if it can. */
+  restoreKept(conversationId: string, head: StateHead): void;
   /**
    * Does what is due before an event received at `now`, epoch ms, is looked at, until `isFull`. Answers whether nothing is
    * left. `apply` does it too, without a bound.
@@ -52,25 +55,24 @@ export interface Applied {
   readonly outcome: FoldOutcome;
 }
 
-interface Known {
-  readonly state: ConversationState;
-  /** Its visits as they were projected last; null: not since it was restored, or none. */
-  readonly shown: readonly QueueVisit[] | null;
-}
-
-export function createPartitionFold(settings: FoldSettings): PartitionFold {
-  const conversations = new Map<string, Known>();
+/** @param states where it keeps what it knows of each conversation */
+export function createPartitionFold(settings: FoldSettings, states: States = createPlainStates()): PartitionFold {
   /** Two schedules: a timer closes rows, and only rows. */
   const deadlines = createSchedule((id) => {
-    const known = conversations.get(id);
-    return known === undefined ? null : rowDeadline(known.state, settings);
+    const known = states.get(id);
+    return known === null ? null : rowDeadline(known.state, settings);
   });
   const forgetting = createSchedule((id) => {
-    const known = conversations.get(id);
-    return known === undefined || hasRow(known.state) ? null : dueAfter(known.state, settings);
+    const known = states.get(id);
+    return known === null || hasRow(known.state) ? null : dueAfter(known.state, settings, () => known.state);
   });
   let changes = new Map<string, ConversationState | null>();
   let live = 0;
+
+  const schedule = (id: string, head: StateHead, whole: () => ConversationState): void => {
+    const due = dueAfter(head, settings, whole);
+    if (due !== null) (hasRow(head) ? deadlines : forgetting).add(id, due);
+  };
 
   const put = (
     id: string,
@@ -80,20 +82,19 @@ export function createPartitionFold(settings: FoldSettings): PartitionFold {
   ): void => {
     live += Number(hasRow(state)) - Number(hasRow(before));
     if (state === null) {
-      conversations.delete(id);
+      states.delete(id);
       return;
     }
-    conversations.set(id, { state, shown });
-    const due = dueAfter(state, settings);
-    if (due !== null) (hasRow(state) ? deadlines : forgetting).add(id, due);
+    states.put(id, { state, shown });
+    schedule(id, state, () => state);
   };
 
-  const doDue = (schedule: typeof deadlines, now: number, onDone: OnDone, isFull?: () => boolean): boolean =>
-    schedule.drain(
+  const doDue = (which: typeof deadlines, now: number, onDone: OnDone, isFull?: () => boolean): boolean =>
+    which.drain(
       now,
       (id) => {
-        const known = conversations.get(id);
-        if (known === undefined) return;
+        const known = states.get(id);
+        if (known === null) return;
         const done = whenDue(id, known.state, settings);
         put(id, known.state, done.state, null);
         changes.set(id, done.state);
@@ -105,15 +106,19 @@ export function createPartitionFold(settings: FoldSettings): PartitionFold {
     doDue(deadlines, now, onDone, isFull) && doDue(forgetting, now, onDone, isFull);
 
   return {
-    restore: (id, state) => put(id, conversations.get(id)?.state ?? null, state, null),
+    restore: (id, state) => put(id, states.get(id)?.state ?? null, state, null),
+    restoreKept: (id, head) => {
+      live += Number(hasRow(head));
+      schedule(id, head, () => stateOf(states, id));
+    },
     advance,
     apply: (event) => {
       const records: StateRecord[] = [];
       advance(event.receivedAt, (_, done) => void records.push(...done));
       const id = event.conversationId;
-      const known = conversations.get(id);
-      const before = known === undefined ? null : known.state;
-      const folded = fold(before, event, settings, known === undefined ? null : known.shown);
+      const known = states.get(id);
+      const before = known === null ? null : known.state;
+      const folded = fold(before, event, settings, known === null ? null : known.shown);
       if (folded.state !== before) {
         put(id, before, folded.state, folded.state?.kind === 'open' ? (folded.shown ?? null) : null);
         changes.set(id, folded.state);
@@ -133,26 +138,36 @@ export function createPartitionFold(settings: FoldSettings): PartitionFold {
       return taken;
     },
     reclaim: (id, state) => {
-      if (conversations.has(id)) return false;
+      if (states.has(id)) return false;
       put(id, null, state, null);
       changes.set(id, state);
       return true;
     },
-    *rows() {
-      for (const [id, { state }] of conversations) {
-        const record = rowOf(id, state);
-        if (record !== null) yield record;
-      }
-    },
-    *visits() {
-      for (const [id, { state }] of conversations) yield* visitsOf(id, state);
-    },
+    rows: () => rowsOf(states),
+    visits: () => allVisitsOf(states),
     get live() {
       return live;
     },
   };
 }
 
-function hasRow(state: ConversationState | null): boolean {
+function hasRow(state: StateHead | null): boolean {
   return state?.kind === 'open' && state.row !== null;
+}
+
+function stateOf(states: States, id: string): ConversationState {
+  const known = states.get(id);
+  if (known === null) throw new Error(`nothing is kept of ${id}`);
+  return known.state;
+}
+
+function* rowsOf(states: States): Generator<StateRecord> {
+  for (const [id, state] of states.entries()) {
+    const record = rowOf(id, state);
+    if (record !== null) yield record;
+  }
+}
+
+function* allVisitsOf(states: States): Generator<VisitRecord> {
+  for (const [id, state] of states.entries()) yield* visitsOf(id, state);
 }

@@ -32,6 +32,11 @@ export interface EndedConversation {
   readonly erased: boolean;
 }
 
+/** What schedules and counts need of a state: its fields but for the lists, which cost most to decode. */
+export type StateHead =
+  | (Pick<OpenConversation, 'kind' | 'lastReceivedAt' | 'endedAt'> & { readonly row: Partial<RowFacts> | null })
+  | Pick<EndedConversation, 'kind' | 'endedAt' | 'erased'>;
+
 export interface RecentEvent {
   readonly digest: Buffer;
   readonly receivedAt: number;
