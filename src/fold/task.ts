@@ -3,10 +3,13 @@ import { createDeadLetterLimit, type DeadLetterLimits, OperatorError, tooManyDea
 import {
   type Applied,
   type ConversationEvent,
+  type ConversationState,
+  createPackedStates,
   createPartitionFold,
   type FoldOutcome,
   type FoldSettings,
   type OnDone,
+  type PackedStates,
   type QueueConversation,
   type QueueVisit,
   stateOfRow,
@@ -14,7 +17,7 @@ import {
   withoutPersonalData,
 } from '../conversation';
 import {
-  type ChangelogValue,
+  type ChangelogCodec,
   CHECKPOINT_KEY,
   checkSchemaMarks,
   continueTrace,
@@ -32,6 +35,7 @@ import {
   type TopicNames,
   unreadable,
   type ValueCodec,
+  writerOf,
 } from '../log';
 import { type Metrics, observeLatency, type Tracing } from '../ops';
 import { createBudget } from './budget';
@@ -47,7 +51,7 @@ export interface FoldTaskOptions {
   readonly rows: ValueCodec<QueueConversation>;
   /** Null: none are written. */
   readonly visits: ValueCodec<QueueVisit> | null;
-  readonly changelog: ValueCodec<ChangelogValue>;
+  readonly changelog: ChangelogCodec;
   readonly settings: FoldSettings;
   readonly deadLetterLimits: DeadLetterLimits;
   /** @see readEvent. Default: any. */
@@ -56,8 +60,11 @@ export interface FoldTaskOptions {
   readonly tracing?: Tracing | undefined;
 }
 
-/** About 20 ms. */
+/** About 10 ms. */
 const RESTORED_AT_ONCE = 2_000;
+
+/** Of each partition, about 15 MB. An event of another conversation costs some microseconds more. */
+const MOST_DECODED = 2_000;
 
 /** A row waits so long after its deadline for events that are under way, before a timer closes it (section 4). */
 const TIMER_GRACE_MS = 10_000;
@@ -70,6 +77,7 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
 class FoldTask implements Task {
   readonly #partition: number;
   readonly #options: FoldTaskOptions;
+  readonly #states: PackedStates;
   readonly #fold: ReturnType<typeof createPartitionFold>;
   readonly #limit: ReturnType<typeof createDeadLetterLimit>;
   readonly #spans: ReturnType<typeof createFoldSpans> | undefined;
@@ -83,14 +91,22 @@ class FoldTask implements Task {
   #tally = newTally();
   /** Numbers the outputs of a record, also where what is due before it takes several transactions. */
   #numbered = { offset: -1, next: 0 };
-  /** While restoring: the changelog's last word on each key; only that is decoded. */
-  readonly #latest = new Map<string, LogRecord>();
+  /** While restoring: the changelog's last checkpoint, and a value of each writer schema. */
+  #written: LogRecord | null = null;
+  readonly #samples = new Map<number, Buffer>();
 
   constructor(partition: number, options: FoldTaskOptions) {
     const { topics, tracing, events, rows, changelog } = options;
     this.#partition = partition;
     this.#options = options;
-    this.#fold = createPartitionFold(options.settings);
+    this.#states = createPackedStates(
+      {
+        encode: (state) => changelog.encode({ state, checkpoint: null }),
+        decode: (id, bytes) => this.#decode(id, bytes),
+      },
+      MOST_DECODED,
+    );
+    this.#fold = createPartitionFold(options.settings, this.#states);
     this.#limit = createDeadLetterLimit(options.deadLetterLimits);
     this.#spans = tracing && createFoldSpans(tracing, { topic: topics.events, partition, group: topics.foldGroup });
     this.#marks = schemaMarks([events, rows, changelog]);
@@ -102,42 +118,71 @@ class FoldTask implements Task {
     return this.#options.events.prepare(valuesOf(records));
   }
 
+  /** Only the changelog's last word on each key is looked at, when all is read. */
   restore(record: LogRecord): void {
-    if (record.key !== null) this.#latest.set(record.key.toString(), record);
+    if (record.key === null) return;
+    const key = record.key.toString();
+    if (record.value !== null) this.#sample(record.value);
+    if (key === CHECKPOINT_KEY) this.#written = record;
+    else if (record.value === null) this.#states.delete(key);
+    else this.#states.load(key, record.value);
+  }
+
+  /** One value of each writer schema tells what to prepare for: there may be a million values. */
+  #sample(value: Buffer): void {
+    const writer = writerOf(value);
+    if (writer !== null && !this.#samples.has(writer)) this.#samples.set(writer, Buffer.from(value));
   }
 
   async restored(): Promise<FoldCheckpoint | null> {
     const { schemas, topics, changelog, metrics } = this.#options;
-    const written = this.#latest.get(CHECKPOINT_KEY)?.headers;
-    if (written !== undefined) await checkSchemaMarks(written, schemas, topics.changelog);
-    await changelog.prepare(valuesOf(this.#latest.values()));
+    const written = this.#written;
+    this.#written = null;
+    if (written !== null) await checkSchemaMarks(written.headers, schemas, topics.changelog);
+    await changelog.prepare(this.#samples.values());
+    this.#samples.clear();
+    if (written !== null) this.#restoreCheckpoint(written);
     let restored = 0;
-    for (const [key, record] of this.#latest) {
-      this.#restoreValue(key, record);
+    for (const id of this.#states.ids()) {
+      this.#restoreState(id);
       // Hundreds of thousands take seconds, in which nobody would hear the heartbeats of this process.
       if (++restored % RESTORED_AT_ONCE === 0) await turn();
     }
-    this.#latest.clear();
     metrics.liveConversations.set({ partition: this.#partition }, this.#fold.live);
     return this.#checkpoint;
   }
 
-  #restoreValue(key: string, { topic, offset, value }: LogRecord): void {
+  #restoreCheckpoint({ offset, value }: LogRecord): void {
     if (value === null) return;
     const decoded = this.#options.changelog.decode(value);
-    if (!decoded.ok) {
-      throw new OperatorError(
-        `${topic}[${this.#partition}]@${offset}: cannot read the fold's own state (${decoded.message}). Was it written by a newer version of queuefold?`,
-      );
-    }
-    const { state, checkpoint: restored } = decoded.value;
-    if (restored === null) {
-      this.#budget.written(key, value);
-      this.#fold.restore(key, state);
-      return;
-    }
-    this.#checkpoint = restored;
-    this.#greatestReceivedAt = restored.receivedAt;
+    if (!decoded.ok) throw this.#cannotRead(`@${offset}`, decoded.message);
+    const { checkpoint } = decoded.value;
+    if (checkpoint === null) throw this.#cannotRead(`@${offset}`, 'a conversation under the key of the checkpoint');
+    this.#checkpoint = checkpoint;
+    this.#greatestReceivedAt = checkpoint.receivedAt;
+  }
+
+  #restoreState(id: string): void {
+    const bytes = this.#states.bytesOf(id);
+    if (bytes === null) return;
+    const head = this.#options.changelog.headOf(bytes);
+    if (!head.ok) throw this.#cannotRead(`, key ${id}`, head.message);
+    this.#budget.written(id, bytes);
+    this.#fold.restoreKept(id, head.value);
+  }
+
+  #decode(id: string, bytes: Buffer): ConversationState {
+    const decoded = this.#options.changelog.decode(bytes);
+    if (!decoded.ok) throw this.#cannotRead(`, key ${id}`, decoded.message);
+    if (decoded.value.state === null)
+      throw this.#cannotRead(`, key ${id}`, 'a checkpoint under the key of a conversation');
+    return decoded.value.state;
+  }
+
+  #cannotRead(where: string, why: string): OperatorError {
+    return new OperatorError(
+      `${this.#options.topics.changelog}[${this.#partition}]${where}: cannot read the fold's own state (${why}). Was it written by a newer version of queuefold?`,
+    );
   }
 
   begin({ topics, last }: Parameters<Task['begin']>[0]): void {
@@ -314,7 +359,7 @@ class FoldTask implements Task {
 
   *#changes(): Generator<TaskOutput['changelog'][number]> {
     for (const [key, state] of this.#fold.takeChanges()) {
-      const value = state === null ? null : this.#options.changelog.encode({ state, checkpoint: null });
+      const value = state === null ? null : this.#states.pack(key);
       this.#budget.written(key, value);
       yield { key, value };
     }

@@ -1,6 +1,7 @@
 /** The log: the port, one task runtime, the kafkajs and in-memory adapters, Avro, topics, and what a record of each topic carries. */
 export { type Acl, ACL_ROLES, aclFlags, type AclOperation, type AclRole, aclsOf } from './acls';
 export {
+  type ChangelogCodec,
   type ChangelogValue,
   CHECKPOINT_KEY,
   createChangelogCodec,
@@ -19,7 +20,7 @@ export { checkSubject, createRegistrySchemas, registerSchema, type RegistryOptio
 export { checkSchemaMarks, schemaMarks } from './codec/schema-marks';
 export { createLocalSchemas, type SchemaSource } from './codec/schema-source';
 export { type AvroSchema, loadSchema } from './codec/schemas';
-export type { ValueCodec, ValueReader } from './codec/value-codec';
+export { type ValueCodec, type ValueReader, writerOf } from './codec/value-codec';
 export { discard } from './discard';
 export {
   type FollowedTable,

@@ -7,12 +7,19 @@ import type {
   OpenConversation,
   QueueConversation,
   QueueVisit,
+  StateHead,
 } from '../../conversation';
 import type { Checkpoint } from '../port';
 import { valueSubject, type TopicNames } from '../topics';
 import type { SchemaSource } from './schema-source';
 import { loadSchema, typeOf } from './schemas';
-import { createValueCodec, createValueReader, type ValueCodec, type ValueReader } from './value-codec';
+import {
+  createValueCodec,
+  createValueReader,
+  type Decoded,
+  type ValueCodec,
+  type ValueReader,
+} from './value-codec';
 
 /** The changelog's record under the reserved key. */
 export interface FoldCheckpoint extends Checkpoint {
@@ -100,11 +107,17 @@ export function createNameCodec(schemas: SchemaSource, topics: TopicNames): Prom
   });
 }
 
-export function createChangelogCodec(schemas: SchemaSource, topics: TopicNames): Promise<ValueCodec<ChangelogValue>> {
-  return createValueCodec<ChangelogValue>({
+/** Also reads heads, for a fraction of what whole states cost. */
+export interface ChangelogCodec extends ValueCodec<ChangelogValue> {
+  headOf(bytes: Buffer): Decoded<StateHead>;
+}
+
+export async function createChangelogCodec(schemas: SchemaSource, topics: TopicNames): Promise<ChangelogCodec> {
+  const schema = loadSchema('fold-state');
+  const codec = await createValueCodec<ChangelogValue>({
     schemas,
     subject: valueSubject(topics.changelog),
-    schema: loadSchema('fold-state'),
+    schema,
     toAvro: ({ state, checkpoint }) => ({
       open: state?.kind === 'open' ? state : null,
       ended: state?.kind === 'ended' ? state : null,
@@ -118,4 +131,58 @@ export function createChangelogCodec(schemas: SchemaSource, topics: TopicNames):
       throw new Error('a FoldState with nothing in it');
     },
   });
+  const heads = createValueReader<StateHead>({
+    schemas,
+    reader: typeOf(headSchema(schema.text)),
+    fromAvro: (decoded) => {
+      const { open, ended } = decoded as HeadRecord;
+      if (open !== null) return { kind: 'open', ...open };
+      if (ended !== null) return { kind: 'ended', ...ended };
+      throw new Error('no state');
+    },
+  });
+  await heads.learn(codec.writer.id);
+  return {
+    ...codec,
+    headOf: heads.decode,
+    prepare: (values) => {
+      const all = [...values];
+      const [wholes, parts] = [codec.prepare(all), heads.prepare(all)];
+      return wholes === null && parts === null ? null : Promise.all([wholes, parts]).then(() => undefined);
+    },
+  };
+}
+
+type HeadOf<T, K extends string> = Omit<Extract<T, { readonly kind: K }>, 'kind'> | null;
+
+interface HeadRecord {
+  readonly open: HeadOf<StateHead, 'open'>;
+  readonly ended: HeadOf<StateHead, 'ended'>;
+}
+
+interface JsonRecord {
+  readonly name: string;
+  readonly fields: readonly { readonly name: string; readonly type: unknown }[];
+}
+
+/** Of a FoldState only the fields of `StateHead`; Avro's resolution skips all others. */
+function headSchema(text: string): Schema {
+  const whole = JSON.parse(text) as JsonRecord;
+  const nullOr = (record: JsonRecord, name: string, kept: (of: JsonRecord) => JsonRecord): object => {
+    const field = record.fields.find((each) => each.name === name);
+    return { ...field, type: ['null', kept((field?.type as [string, JsonRecord])[1])] };
+  };
+  const only = (record: JsonRecord, ...names: string[]): JsonRecord => ({
+    ...record,
+    fields: record.fields.filter(({ name }) => names.includes(name)),
+  });
+  const open = nullOr(whole, 'open', (record) => ({
+    ...record,
+    fields: [
+      ...only(record, 'lastReceivedAt', 'endedAt').fields,
+      nullOr(record, 'row', (row) => only(row, 'createdAt')) as JsonRecord['fields'][number],
+    ],
+  }));
+  const ended = nullOr(whole, 'ended', (record) => only(record, 'endedAt', 'erased'));
+  return { ...whole, fields: [open, ended] } as unknown as Schema;
 }

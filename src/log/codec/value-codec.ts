@@ -111,9 +111,8 @@ export function createValueReader<T>({ schemas, reader, fromAvro }: ValueReaderO
   };
 
   const decode = (bytes: Buffer): Decoded<T> => {
-    if (bytes.length < HEADER_BYTES || bytes[0] !== 0)
-      return unreadable('not-avro', 'no Avro in Confluent’s wire format');
-    const writerId = bytes.readInt32BE(1);
+    const writerId = writerOf(bytes);
+    if (writerId === null) return unreadable('not-avro', 'no Avro in Confluent’s wire format');
     const resolver = readers.get(writerId);
     // Forgotten again already, among very many that nobody knows.
     const isForgotten = resolver === undefined && unknown.size === MOST_UNKNOWN;
@@ -131,13 +130,17 @@ export function createValueReader<T>({ schemas, reader, fromAvro }: ValueReaderO
   const prepare = (values: Iterable<Buffer | null>): Promise<void> | null => {
     let missing: Set<number> | null = null;
     for (const bytes of values) {
-      if (bytes === null || bytes.length < HEADER_BYTES || bytes[0] !== 0) continue;
-      const writerId = bytes.readInt32BE(1);
-      if (!readers.has(writerId)) (missing ??= new Set()).add(writerId);
+      const writerId = bytes === null ? null : writerOf(bytes);
+      if (writerId !== null && !readers.has(writerId)) (missing ??= new Set()).add(writerId);
     }
     return missing === null ? null : Promise.all([...missing].map(learn)).then(() => undefined);
   };
   return { learn, decode, prepare };
+}
+
+/** The id of the schema by which the value was written; null: it is no value in Confluent's wire format. */
+export function writerOf(bytes: Buffer): number | null {
+  return bytes.length < HEADER_BYTES || bytes[0] !== 0 ? null : bytes.readInt32BE(1);
 }
 
 /** Null: it is one that ours cannot read. */

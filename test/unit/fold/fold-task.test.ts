@@ -75,6 +75,15 @@ function inputOf(lines: readonly string[]): LogRecord[] {
   return lines.flatMap((line) => encode(line) ?? []).map(({ key, value }, offset) => record(offset, key, value));
 }
 
+/** In the place of the six bytes that a time of today has as Avro. */
+function withHugeTime(bytes: Buffer, at: number): Buffer {
+  const start = Math.max(at, HEADER_BYTES);
+  return Buffer.concat([bytes.subarray(0, start), Buffer.from('feffffffffffffff7f', 'hex'), bytes.subarray(start + 6)]);
+}
+
+/** A zero and the id of the schema. */
+const HEADER_BYTES = 5;
+
 /** What a log does with a task: keeps the changelog's last word on every key, and gives it to the next task. */
 function createRun(changed: Partial<FoldTaskOptions> = {}) {
   const changelog = new Map<string, Buffer>();
@@ -126,6 +135,51 @@ function createRun(changed: Partial<FoldTaskOptions> = {}) {
 }
 
 describe('the fold as a task', () => {
+  test('what the changelog says last of a conversation counts, and a state that cannot be read ends the restore with its key', async () => {
+    const of = (key: string, value: Buffer | null) => ({
+      ...record(0, Buffer.from(key), value),
+      topic: topics.changelog,
+    });
+    const state = { kind: 'ended', endedAt: 1, communicationIds: [], erased: false } as const;
+    const value = options.changelog.encode({ state, checkpoint: null });
+    const task = createFoldTask(0, options);
+    for (const each of [
+      of('a', Buffer.from('no Avro')),
+      of('a', value),
+      of('b', Buffer.from('nor this')),
+      of('b', null),
+    ]) {
+      task.restore(each);
+    }
+    expect(await task.restored()).toBeNull();
+
+    const broken = createFoldTask(0, options);
+    broken.restore(of('a', value));
+    broken.restore(of('b', value.subarray(0, -1)));
+    await expect(broken.restored()).rejects.toThrow(/key b: cannot read the fold's own state/);
+    await expect(broken.restored()).rejects.toThrow(OperatorError);
+  });
+
+  test('a state of which only the head can be read ends the task with its key when an event asks for it', async () => {
+    const run = createRun();
+    const input = inputOf([aConversation('a').called().queued().at(5), aConversation('b').called().queued().at(6)]);
+    run.feed(await run.open(), input);
+    const good = Buffer.from(run.states().find(([key]) => key === 'a')?.[1] ?? '', 'hex');
+    const isBroken = (bytes: Buffer): boolean =>
+      options.changelog.headOf(bytes).ok && !options.changelog.decode(bytes).ok;
+    // A time that no number holds exactly: a reader that skips it does not look.
+    const broken = [...good.keys()].map((at) => withHugeTime(good, at)).find(isBroken);
+    if (broken === undefined) throw new Error('no time is skipped');
+
+    const task = createFoldTask(0, options);
+    const changelog = { ...record(0, Buffer.from('a'), broken), topic: topics.changelog };
+    task.restore(changelog);
+    await task.restored();
+    expect(() => task.process(input.slice(1), 2)).not.toThrow();
+    expect(() => task.process(input.slice(0, 1), 1)).toThrow(OperatorError);
+    expect(() => task.process(input.slice(0, 1), 1)).toThrow(/changelog\S*, key a: cannot read the fold's own state/);
+  });
+
   test('records and states are the same wherever batches end', async () => {
     await fc.assert(
       fc.asyncProperty(stream(10), fc.infiniteStream(fc.integer({ min: 1, max: 4 })), async (lines, sizes) => {
