@@ -10,6 +10,7 @@ import { measureFold, startEagerFold } from './fold';
 import { type IntervalFigures, measureIntervals } from './intervals';
 import { measureLatency } from './latency';
 import { loadEvents, type Loaded } from './load';
+import { measureMillion, type MillionFigures } from './million';
 import { formatResult, type BenchResult } from './report';
 import { measureRestore } from './restore';
 import { measureSink, type SinkFigures } from './sink';
@@ -32,7 +33,7 @@ const { values: flags } = parseArgs({
     history: { type: 'string', default: '1000000' },
     /** Days of half a million visits each, for `queue_intervals`. */
     days: { type: 'string', default: '90' },
-    /** `visits`, `intervals`, `board`, `bridge`, `sink`, `store`, `streams` or `compression`: these figures alone, as JSON. */
+    /** `visits`, `intervals`, `board`, `bridge`, `sink`, `store`, `streams`, `million` or `compression`: these figures alone, as JSON. */
     only: { type: 'string' },
     json: { type: 'boolean', default: false },
     /** A folder for CPU profiles of the bridge, the fold and the sink. */
@@ -109,7 +110,7 @@ function intervals(): Promise<IntervalFigures> {
   return measureIntervals({ days: Number(flags.days), visitsADay: 500_000, onProgress: say });
 }
 
-type Part = BridgeResult | SinkFigures | StoreFigures | StreamsFigures | readonly CompressionFigures[];
+type Part = BridgeResult | SinkFigures | StoreFigures | StreamsFigures | MillionFigures | readonly CompressionFigures[];
 
 async function measureOnly(cluster: BenchCluster, only: string): Promise<Part> {
   if (only === 'compression') {
@@ -118,10 +119,11 @@ async function measureOnly(cluster: BenchCluster, only: string): Promise<Part> {
   const topics = await cluster.createTopics(only);
   const profile = flags.profile ?? null;
   if (only === 'store') return measureStore(cluster, topics, storeSizes);
+  if (only === 'million') return measureMillion(cluster, topics, say);
   if (only === 'bridge') return measureBridge(cluster, topics, profile);
   if (only !== 'sink' && only !== 'streams')
     throw new Error(
-      `--only ${only}: no such part; known are visits, intervals, board, bridge, sink, store, streams and compression`,
+      `--only ${only}: no such part; known are visits, intervals, board, bridge, sink, store, streams, million and compression`,
     );
   const loaded = await load(cluster, topics);
   if (only === 'streams') return measureStreams(cluster, topics, loaded, Number(flags.restore), say);
