@@ -151,7 +151,11 @@ class PackedSlabs implements Slabs {
   /** Answers its number. */
   #openSlab(): number {
     const number = this.#freeNumbers.pop() ?? this.#slabs.length;
-    this.#slabs[number] = { bytes: this.#spare ?? Buffer.allocUnsafeSlow(this.#slabBytes), round: this.#round, used: 0 };
+    this.#slabs[number] = {
+      bytes: this.#spare ?? Buffer.allocUnsafeSlow(this.#slabBytes),
+      round: this.#round,
+      used: 0,
+    };
     this.#spare = null;
     this.#units += this.#slabUnits;
     return number;

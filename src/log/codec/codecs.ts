@@ -13,13 +13,7 @@ import type { Checkpoint } from '../port';
 import { valueSubject, type TopicNames } from '../topics';
 import type { SchemaSource } from './schema-source';
 import { loadSchema, typeOf } from './schemas';
-import {
-  createValueCodec,
-  createValueReader,
-  type Decoded,
-  type ValueCodec,
-  type ValueReader,
-} from './value-codec';
+import { createValueCodec, createValueReader, type Decoded, type ValueCodec, type ValueReader } from './value-codec';
 
 /** The changelog's record under the reserved key. */
 export interface FoldCheckpoint extends Checkpoint {
