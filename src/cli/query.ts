@@ -28,7 +28,7 @@ const WATCH_MS = 1_000;
 /** A table, or the database: UNKNOWN_TABLE, UNKNOWN_DATABASE. */
 const MISSING = /^Code: (?:60|81)\./;
 const WITHOUT_TABLES =
-  'queuefold: The live table is not there. "queuefold setup" makes it, in CLICKHOUSE_DATABASE; is that the right one?\n';
+  'queuefold: There is no live table in CLICKHOUSE_DATABASE. Is that the right database? `queuefold setup` makes the table.\n';
 
 /**
  * `queuefold query [SQL]`: the exit code is 1 with ClickHouse's words on stderr when it refuses the statement.

@@ -21,7 +21,7 @@ export async function runRebuild(context: Context): Promise<number> {
   await withKafkaAdmin(kafkaConnection(config, kafka.brokers, logger), async (admin) => {
     if (await admin.groupIsActive(rebuildGroup)) {
       throw new OperatorError(
-        `Another "queuefold rebuild" runs on this topic (group ${rebuildGroup}). Wait for its end.`,
+        `Another \`queuefold rebuild\` runs on this topic (group ${rebuildGroup}). Wait until it ends.`,
       );
     }
   });

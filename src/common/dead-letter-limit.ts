@@ -37,8 +37,8 @@ export function tooManyDeadLetters(
 ): OperatorError {
   return new OperatorError(
     `${topic}[${partition}]: ${why} cannot ${cannot}, the first at offset ${firstOffset} (${reason}: ${message}). ` +
-      'It stopped before the whole topic became dead letters. Remove the cause (a wrong producer or schema registry?), ' +
-      'or let them go to the dead letters with DLQ_MAX_CONSECUTIVE=0.',
+      'The process stopped before the whole topic became dead letters. Remove the cause (a wrong producer or schema registry?), ' +
+      'or set DLQ_MAX_CONSECUTIVE=0 to send them to the dead letters.',
   );
 }
 

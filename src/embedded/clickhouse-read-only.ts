@@ -254,7 +254,7 @@ function assertCallable(name: string, used: Used, allowed: Allowed): void {
 
 function refused(what: string): Error {
   return new Error(
-    `Code: 497. DB::Exception: ${what} is not on the list of what readers may use. For anything else, stop ` +
-      '"queuefold start" and use "queuefold query --write". (ACCESS_DENIED)',
+    `Code: 497. DB::Exception: readers may not use ${what}, because it is not on the list of what is known to be harmless. Stop ` +
+      '`queuefold start` and run `queuefold query --write` instead. (ACCESS_DENIED)',
   );
 }

@@ -99,8 +99,8 @@ async function explained(error: unknown, path: string): Promise<OperatorError> {
   const holder = await identify(Number(/^PID: (\d+)$/m.exec(status)?.[1] ?? 0));
   if (holder === undefined) return new OperatorError(`ClickHouse data in ${path} cannot be opened: ${message}`);
   return new OperatorError(
-    `ClickHouse data in ${path}: process ${holder.pid} has them open (is "queuefold start" running?). ` +
-      'Use them through its HTTP address, as "queuefold query" does by itself, or stop that process, or choose ' +
+    `ClickHouse data in ${path}: process ${holder.pid} has them open (is \`queuefold start\` running?). ` +
+      'Query them over its HTTP address, as `queuefold query` does, or stop that process, or choose ' +
       'another folder with DATA_DIR.',
   );
 }

@@ -65,7 +65,7 @@ class SteadyChannel implements Channel {
     this.#sync = new SubscriptionSync({
       ...options,
       signal,
-      onFailure: (error) => this.#logFailure('Genesys subscriptions not changed yet', error),
+      onFailure: (error) => this.#logFailure('the bridge could not change its subscriptions and tries again', error),
     });
     options.onState(this.#state);
     this.#running = this.#run();
@@ -118,11 +118,15 @@ class SteadyChannel implements Channel {
       this.#sync.attach(null);
       if (end.reason !== 'gone' && last.channel.expiresAt > Date.now()) this.#opener.reuse(last.channel);
       if (!this.#isStopping()) {
-        this.#options.logger.warn({ channelId: last.channel.id, ...end }, 'Genesys socket lost');
+        this.#options.logger.warn(
+          { channelId: last.channel.id, ...end },
+          'the bridge lost a socket of Genesys and opens another',
+        );
       }
       return Date.now() - since;
     } catch (error) {
-      if (!this.#isStopping()) this.#logFailure('Genesys channel not open', error);
+      if (!this.#isStopping())
+        this.#logFailure('the bridge could not open a channel of Genesys and tries again', error);
       return 0;
     }
   }
@@ -139,7 +143,7 @@ class SteadyChannel implements Channel {
       const occasion = await Promise.race([connection.ended, connection.closing, renewal.due]);
       renewal.cancel();
       if (typeof occasion === 'object') return { last: live, end: occasion };
-      logger.info({ channelId: channel.id, occasion }, 'the bridge replaces a Genesys channel');
+      logger.info({ channelId: channel.id, occasion }, 'the bridge replaces a channel of Genesys');
       this.#enter('replacing');
       const old = { isLost: false };
       void connection.ended.then(() => (old.isLost = true));
@@ -163,7 +167,8 @@ class SteadyChannel implements Channel {
       try {
         return await this.#opener.open(() => this.#sync.wanted, failures);
       } catch (error) {
-        if (!this.#isStopping()) this.#logFailure('Genesys channel not replaced yet', error);
+        if (!this.#isStopping())
+          this.#logFailure('the bridge could not replace a channel of Genesys and tries again', error);
       }
       const pause = startTimer(backoffMs(failures, timings.reconnectBaseMs, timings.reconnectCapMs));
       const occasion = await Promise.race([old.ended, pause.due]);

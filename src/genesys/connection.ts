@@ -133,7 +133,7 @@ function follow(socket: WebSocket, { timings, signal, onFrame, onAny }: Connecti
     if (socket.isPaused) return;
     const silentMs = Date.now() - heardAt;
     if (silentMs >= timings.deadAfterMs) {
-      end('silent', `nothing heard for ${silentMs} ms`);
+      end('silent', `no frame for ${silentMs} ms`);
     } else if (silentMs >= timings.pingAfterMs && !pinged) {
       pinged = true;
       socket.send(PING);

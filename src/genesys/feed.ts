@@ -102,7 +102,10 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
   }
 
   channels.assign([...watch.queues().keys()]);
-  logger.info({ queues: watch.queues().size, channels: channels.size() }, 'Genesys queues are subscribed');
+  logger.info(
+    { queues: watch.queues().size, channels: channels.size() },
+    'the bridge has its queues and opens its channels',
+  );
   const stopping = new AbortController();
   const polling = pollQueues({ rest, watch, channels, metrics, logger, reconciler, signal: stopping.signal, timings });
   const naming =
@@ -137,7 +140,7 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
 async function tellOffer(rest: Rest, logger: Logger): Promise<void> {
   try {
     const offer = await queueTopicOffer(rest);
-    if (offer === null) logger.warn('Genesys does not list the topic of queues’ conversations as available');
+    if (offer === null) logger.warn('Genesys does not list the topic for conversations of queues');
     else logger.info({ ...offer }, 'the topic of queues’ conversations');
   } catch (error) {
     logger.warn({ reason: messageOf(error) }, 'the bridge cannot ask Genesys for the available topics');
@@ -162,8 +165,13 @@ function checkRoom(queues: number, room: { readonly channels: number; readonly t
   const most = room.channels * room.topics;
   if (queues <= most) return;
   throw new UsageError(
+<<<<<<< HEAD
     `QUEUES: ${queues} queues, and the channels of this bridge hold ${most} (GENESYS_CHANNELS=${room.channels}, ${room.topics} queues each). ` +
       `Name fewer, or share them out (SHARD), with an OAuth client for each shard if they are more than ${MOST_CHANNELS} channels hold.`,
+=======
+    `QUEUES: selects ${queues} queues, but the channels of this bridge hold ${most} (GENESYS_CHANNELS=${room.channels}, ${room.topics} queues each). ` +
+      `Name fewer, or divide them among bridges (SHARDS, SHARD). If they need more than ${MOST_CHANNELS} channels, give each bridge an OAuth client of its own.`,
+>>>>>>> 55cea41 (Messages of genesys, store and sink: the actor first, what it does next, and one remedy)
   );
 }
 

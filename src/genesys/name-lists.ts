@@ -56,7 +56,7 @@ export async function pollNames(polling: NamesPolling): Promise<void> {
       try {
         lists.set(kind, await listAll(polling.rest, NAME_LISTS[kind].route, 'background'));
         metrics.namePolls.inc({ kind, outcome: 'listed' });
-        if (refused.delete(kind)) logger.info({ kind }, 'Genesys gives names now');
+        if (refused.delete(kind)) logger.info({ kind }, 'Genesys permits the list of names again');
       } catch (error) {
         if (isOver()) break;
         const permissions = missingOf(kind, error);
@@ -67,7 +67,7 @@ export async function pollNames(polling: NamesPolling): Promise<void> {
           refused.add(kind);
           logger.warn(
             { kind, permissions },
-            'Genesys refuses names, so tables have ids only. Give the OAuth client the permission',
+            'Genesys refuses a list of names, so tables show ids only. Add the permissions to a role of the OAuth client',
           );
         }
       }
@@ -80,7 +80,7 @@ export async function pollNames(polling: NamesPolling): Promise<void> {
     if (isOver()) return;
     const wish = await untilAborted(keep(lists), signal).catch((error: unknown) => {
       if (!isOver())
-        logger.warn({ reason: messageOf(error) }, 'the bridge cannot write names to Kafka: they stay as they are');
+        logger.warn({ reason: messageOf(error) }, 'the bridge cannot write names to Kafka, so the old names stay');
       return undefined;
     });
     await sleep(wish === 'look-again' ? Math.min(AGAIN_MS, everyMs) : everyMs, undefined, { signal }).catch(

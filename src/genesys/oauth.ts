@@ -72,7 +72,7 @@ function readToken(answer: HttpAnswer, loginUrl: string): z.infer<typeof TokenAn
     return TokenAnswer.parse(JSON.parse(answer.text));
   } catch {
     throw new GenesysError(
-      `${loginUrl}: answers ${TOKEN_ROUTE} with something other than a token. Is it the login service of Genesys Cloud?`,
+      `${loginUrl}: the answer to ${TOKEN_ROUTE} is no token. Is this the login service of Genesys Cloud?`,
       { status: answer.status, code: null, correlationId: answer.header('inin-correlation-id'), retryAfterMs: null },
     );
   }
@@ -82,8 +82,8 @@ function refusal(answer: HttpAnswer, loginUrl: string): Error {
   const correlationId = answer.header('inin-correlation-id');
   if ([400, 401, 403].includes(answer.status)) {
     return new UsageError(
-      `GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET: refused by ${loginUrl} (HTTP ${answer.status}, correlation id ${correlationId ?? 'none'}). ` +
-        'Is it the id and secret of an OAuth client with the grant "Client Credentials", and GENESYS_REGION its region?',
+      `GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET: ${loginUrl} refuses them (HTTP ${answer.status}, correlation id ${correlationId ?? 'none'}). ` +
+        'Do they belong to an OAuth client with the grant "Client Credentials", and is GENESYS_REGION its region?',
     );
   }
   return new GenesysError(

@@ -30,7 +30,15 @@ export async function pollQueues(polling: Polling): Promise<void> {
       const changes = watch.look(await listQueues(rest, 'background'));
       const left = channels.assign([...watch.queues().keys()]);
       metrics.unwatchedQueues.set(left.length);
+<<<<<<< HEAD
       if (left.length > 0) logger.error({ queues: left.length }, 'queues are not listened to: SHARD shares them out');
+=======
+      if (left.length > 0)
+        logger.error(
+          { queues: left.length },
+          'the channels of this bridge have no room for these queues: divide the queues among bridges (SHARDS, SHARD)',
+        );
+>>>>>>> 55cea41 (Messages of genesys, store and sink: the actor first, what it does next, and one remedy)
       metrics.queuePolls.inc({ outcome: hasNews(changes) ? 'changed' : 'same' });
       tellChanges(changes, polling);
     } catch (error) {
@@ -38,7 +46,7 @@ export async function pollQueues(polling: Polling): Promise<void> {
       metrics.queuePolls.inc({ outcome: 'failed' });
       logger.warn(
         { reason: messageOf(error) },
-        'the bridge cannot read the list of queues: it keeps the queues it has',
+        'the bridge cannot read the list of queues and keeps the queues that it has',
       );
     }
   }

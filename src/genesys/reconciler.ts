@@ -101,7 +101,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   }
 
   const running = run().catch((error: unknown) => {
-    if (!signal.aborted) logger.error({ err: error }, 'reconciliation ended');
+    if (!signal.aborted) logger.error({ err: error }, 'the reconciliation of the bridge failed and has stopped');
   });
   return {
     gap: (queueIds, fromMs) => search.gap(queueIds, fromMs),

@@ -48,7 +48,7 @@ export class ReconciliationAsker {
     } catch (error) {
       if (this.signal.aborted) return;
       this.#failed(one);
-      this.tell(error, 'a conversation cannot be asked for', 'conversation:communication:view');
+      this.tell(error, 'the bridge cannot ask Genesys for a conversation', 'conversation:communication:view');
     }
   }
 
@@ -59,7 +59,7 @@ export class ReconciliationAsker {
     const ended = this.detailsDenied
       ? new Set<string>()
       : await askEnded(this.options.rest, ids, (at) => (sentAt = at)).catch((error: unknown) => {
-          this.deny(error, 'every conversation that ended while nobody listened costs a request of its own');
+          this.deny(error, 'the bridge asks one by one whether conversations have ended');
           return null;
         });
     if (this.signal.aborted) return;

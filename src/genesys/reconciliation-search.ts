@@ -85,7 +85,11 @@ export class ReconciliationSearch {
       memory.activity = await queryActivity(options.rest, [...watched]);
       return true;
     } catch (error) {
-      asker.tell(error, 'the queues cannot be asked for their conversations', 'analytics:queueObservation:view');
+      asker.tell(
+        error,
+        'the bridge cannot ask Genesys for the conversations of its queues',
+        'analytics:queueObservation:view',
+      );
       memory.activity = null;
       if (isDenied(error)) return true;
       // Without it everything would have to be asked for as a whole: later it may tell.
@@ -118,13 +122,13 @@ export class ReconciliationSearch {
         if ((pages += 1) >= MOST_PAGES) {
           options.logger.warn(
             { conversations: pages * DETAILS_AT_ONCE },
-            'a gap has too many conversations: reconciliation asks for the latest only',
+            'a gap has too many conversations: the bridge asks for the latest only',
           );
           return;
         }
       }
     } catch (error) {
-      asker.deny(error, 'conversations that began in a gap and have no agent appear with their next event');
+      asker.deny(error, 'conversations that began in a gap and have no agent appear only with their next event');
     }
   }
 

@@ -82,7 +82,8 @@ class RestClient implements Rest {
       baseMs: timings.breakBaseMs,
       capMs: timings.breakCapMs,
       onChange: (state) => {
-        if (state === 'open') logger.warn({ failures: BREAK_AFTER }, 'Genesys does not answer: requests pause');
+        if (state === 'open')
+          logger.warn({ failures: BREAK_AFTER }, 'Genesys does not answer: the bridge pauses its requests');
         else logger.info('Genesys answers again');
       },
     });
@@ -105,7 +106,7 @@ class RestClient implements Rest {
         const waitMs = expired ? 0 : this.#pauseBefore(tries, error);
         logger.warn(
           { route: request.route, attempt: tries, waitMs: Math.round(waitMs), reason: messageOf(error) },
-          'a request to Genesys failed and is sent again',
+          'a request to Genesys failed: the bridge sends it again',
         );
         await sleep(waitMs, undefined, { signal });
       }
@@ -183,10 +184,13 @@ function isOutage(error: unknown): boolean {
 }
 
 function spared({ method, route }: RestRequest<unknown>, pauseMs: number): GenesysError {
-  return new GenesysError(`${method} ${route}: not sent, Genesys has not answered for a while`, {
-    ...{ status: null, code: null, correlationId: null },
-    retryAfterMs: pauseMs,
-  });
+  return new GenesysError(
+    `${method} ${route}: the bridge did not send it, because Genesys has not answered for a while`,
+    {
+      ...{ status: null, code: null, correlationId: null },
+      retryAfterMs: pauseMs,
+    },
+  );
 }
 
 const isUnauthorized = (error: unknown): boolean => error instanceof GenesysError && error.facts.status === 401;
@@ -210,12 +214,15 @@ function readAnswer<T>({ method, route, answer: schema }: RestRequest<T>, answer
   const parsed = schema.safeParse(answer.text === '' ? undefined : parseJson(answer.text));
   if (parsed.success) return parsed.data;
   const correlationId = answer.header('inin-correlation-id');
-  throw new GenesysError(`${method} ${route}: an answer of another shape, correlation id ${correlationId ?? 'none'}`, {
-    status: answer.status,
-    code: null,
-    correlationId,
-    retryAfterMs: null,
-  });
+  throw new GenesysError(
+    `${method} ${route}: the answer has an unknown form, correlation id ${correlationId ?? 'none'}`,
+    {
+      status: answer.status,
+      code: null,
+      correlationId,
+      retryAfterMs: null,
+    },
+  );
 }
 
 function parseJson(text: string): unknown {

@@ -39,7 +39,7 @@ export function openTunnel(proxy: Proxy, authority: string, timeoutMs: number): 
       reject(
         new UsageError(
           `${variable}: ${shown} ${wanted} (HTTP 407). Write them as user:password@ before its host, percent-encoded; ` +
-            'no other kind of authentication is spoken.',
+            'queuefold supports Basic authentication only.',
         ),
       );
     });
@@ -58,7 +58,7 @@ export function authorityOf(url: string): string {
 }
 
 const remedy = ({ variable }: Proxy): string =>
-  `Correct ${variable}, or name the host in NO_PROXY if it is reached without a proxy.`;
+  `Correct ${variable}, or name the host in NO_PROXY if no proxy is needed for it.`;
 
 function reasonOf(error: Error): string {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : null;

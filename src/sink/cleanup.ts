@@ -31,7 +31,10 @@ export function createCleanup(options: CleanupOptions & { readonly eraser: Pick<
       metrics.cleanupRows.inc(rows ?? 0);
       if (rows !== null && isOn) metrics.cleanupLastSuccess.set(Date.now() / 1000);
     } catch (error) {
-      logger.warn({ error: describeStoreError(error) }, 'ended conversations were not cleaned up; trying again later');
+      logger.warn(
+        { error: describeStoreError(error) },
+        'the sink could not clean up ended conversations and tries again later',
+      );
     }
     if (isOn) arm();
   };

@@ -35,9 +35,10 @@ export async function compareTable(
     const offset = offsetOf(epoch, _version);
     if (newer.has(id) || (offset !== null && offset >= (ends.get(_partition) ?? 0))) continue;
     const expected = rows.get(id);
-    if (expected === undefined) differences.push(`${id}: in the table, version ${_version}, and not in the topic`);
+    if (expected === undefined)
+      differences.push(`${id}: the table has it with version ${_version}, but the topic does not have it`);
     else if (offset !== expected.offset) {
-      differences.push(`${id}: the table has version ${_version}, the topic offset ${expected.offset}`);
+      differences.push(`${id}: the table has version ${_version}, but the topic has offset ${expected.offset}`);
     } else {
       const wanted = printableRow(expected.row, STATE_COLUMNS);
       const unlike = STATE_COLUMNS.filter(
@@ -48,7 +49,7 @@ export async function compareTable(
   }
   const absent = [...missing].filter((id) => !newer.has(id));
   const ended = await readEnded(store, epoch, absent, ends);
-  for (const id of absent) if (!ended.has(id)) differences.push(`${id}: in the topic, and not in the table`);
+  for (const id of absent) if (!ended.has(id)) differences.push(`${id}: the topic has it, but the table does not`);
   return differences;
 }
 

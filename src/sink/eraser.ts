@@ -30,9 +30,9 @@ export function createEraser({ store, logger }: EraserOptions): Eraser {
   const round = async (): Promise<void> => {
     try {
       const rows = await sweepErasures(store, LATELY_MS);
-      if (rows > 0) logger.info({ rows }, 'rows of erased conversations were deleted');
+      if (rows > 0) logger.info({ rows }, 'the sink deleted rows of erased conversations');
     } catch (error) {
-      await warn(error, 'erased conversations were not deleted from the tables; trying again later');
+      await warn(error, 'the sink could not delete erased conversations from the tables and tries again later');
     }
   };
 
@@ -46,7 +46,7 @@ export function createEraser({ store, logger }: EraserOptions): Eraser {
           await noteErasures(store, erasures);
           break;
         } catch (error) {
-          await warn(error, 'ClickHouse does not note what was erased; trying again');
+          await warn(error, 'the sink cannot note erasures in ClickHouse and tries again');
         }
         await sleep(delayMs, undefined, { signal }).catch(() => signal.throwIfAborted());
       }

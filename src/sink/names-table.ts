@@ -75,7 +75,7 @@ export function followNames(options: NamesOptions): RunningNames {
       } catch (error) {
         if (isOver()) return;
         isTried();
-        logger.warn({ error: describeStoreError(error) }, 'names do not reach ClickHouse; trying again');
+        logger.warn({ error: describeStoreError(error) }, 'names do not reach ClickHouse: the sink tries again');
         await sleep(retryMs, undefined, { signal }).catch(() => undefined);
       }
     }
@@ -103,7 +103,7 @@ async function followTopic(options: NamesOptions, signal: AbortSignal, onCaughtU
   const reading = await log.read({ topics: [topic], follow: true, onRecord: inbox.put });
   const stop = () => void reading.stop();
   signal.addEventListener('abort', stop, { once: true });
-  const ended = reading.done.then(() => Promise.reject(new Error('the reading of the names ended')));
+  const ended = reading.done.then(() => Promise.reject(new Error('Kafka ended the reading of the names topic')));
   ended.catch(() => undefined); // raced below
   try {
     await reading.caughtUp;
@@ -162,10 +162,10 @@ async function rowsOf(
     const parts = readNameKey(key);
     const decoded = value === null ? null : decode(value);
     if (parts === null || decoded?.kind === 'invalid') {
-      const message = decoded?.kind === 'invalid' ? decoded.message : 'its key is none of a name';
+      const message = decoded?.kind === 'invalid' ? decoded.message : 'its key is not the key of a name';
       logger.error(
         { topic, partition, offset, reason: message },
-        'a record of the names cannot be read and is left out',
+        'the sink cannot read a record of the names topic and leaves it out',
       );
     } else {
       const record = { partition, offset };
@@ -207,7 +207,10 @@ async function put(
   signal: AbortSignal,
 ): Promise<void> {
   for (const { index, error } of await writer.insert(rows, signal)) {
-    logger.error({ offset: rows[index]?.offset, code: codeOf(error) }, 'ClickHouse refuses a name; its id is shown');
+    logger.error(
+      { offset: rows[index]?.offset, code: codeOf(error) },
+      'ClickHouse refuses a name, so tables show its id',
+    );
   }
   if (!rows.some(({ deleted }) => deleted === 1)) return;
   // Who is forgotten is not to stay in a part until ClickHouse finds it worth a merge.

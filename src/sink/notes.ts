@@ -66,7 +66,8 @@ export function createNotes({ progress, topic, database, confirmMs, keptMs, logg
       loss = null;
       return;
     }
-    if (loss === null) logger.warn({ topic, database, what }, 'ClickHouse seems to have lost rows; looking again');
+    if (loss === null)
+      logger.warn({ topic, database, what }, 'ClickHouse seems to have lost rows: the sink looks again');
     loss ??= { what, sinceMs: now };
   };
 
@@ -100,8 +101,8 @@ export function createNotes({ progress, topic, database, confirmMs, keptMs, logg
       if (loss === null || Date.now() - loss.sinceMs < confirmMs) return false;
       await revoke(notes);
       throw new OperatorError(
-        `ClickHouse database ${database} lost rows while the sink ran: ${loss.what}. It was emptied, or restored from a ` +
-          `backup. Start the sink again: it then reads ${topic} from the beginning.`,
+        `ClickHouse database ${database} lost rows while the sink ran: ${loss.what}. Somebody emptied it or restored ` +
+          `a backup. Start the sink again: it then reads ${topic} from the beginning.`,
       );
     },
     writeLast: async (notes) => {

@@ -73,8 +73,8 @@ export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartit
     const asOfMs = watermarks.of(partition);
     if (asOfMs === null || Date.now() - asOfMs <= staleAfterMs) return;
     throw new OperatorError(
-      `${topic}/${partition}: the sink was behind for ${Math.round((Date.now() - asOfMs) / 1000)} s, and the topic may have ` +
-        'dropped tombstones (delete.retention.ms). Start again: the partition is then read from its beginning.',
+      `${topic}/${partition}: the sink was behind for ${Math.round((Date.now() - asOfMs) / 1000)} s, and Kafka may have ` +
+        'dropped tombstones meanwhile (delete.retention.ms). Start the sink again: it then reads the partition from its beginning.',
     );
   };
 

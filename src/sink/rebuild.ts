@@ -92,7 +92,10 @@ async function readCompacted(
     if (decoded.ok) rows.set(key, { row: decoded.value, offset: record.offset });
     else {
       const { topic, partition, offset } = record;
-      logger.error({ topic, partition, offset, reason: decoded.reason }, 'a state record cannot be read: not compared');
+      logger.error(
+        { topic, partition, offset, reason: decoded.reason },
+        'the rebuild cannot read a state record and does not compare it',
+      );
       newer.add(key);
     }
   }

@@ -73,7 +73,7 @@ async function untilItWorks<T>(what: () => Promise<T>, logger: Logger, signal: A
       return await what();
     } catch (error) {
       if (error instanceof OperatorError || signal.aborted) throw error;
-      logger.warn({ error: describeStoreError(error) }, 'the start of partitions failed; trying again');
+      logger.warn({ error: describeStoreError(error) }, 'the sink could not start its partitions and tries again');
     }
     await sleep(RETRY_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
@@ -117,7 +117,10 @@ async function attempt(
     if (!isCurrent && one.beginningOffset < endOf(partition)) {
       const reason = note === undefined ? 'unknown' : 'outdated';
       metrics.sinkRereads.inc({ reason });
-      logger.info({ topic, partition, reason, end: endOf(partition) }, 'the partition is read from its beginning');
+      logger.info(
+        { topic, partition, reason, end: endOf(partition) },
+        'the sink reads the partition from its beginning',
+      );
     }
   }
   const at = (tombstonesAtMs: number): ReadonlyMap<number, Beginning> =>
@@ -145,7 +148,7 @@ async function sweep(
   }
   if (swept.length === 0) return;
   metrics.sinkSweptRows.inc(swept.length);
-  logger.info({ rows: swept.length }, 'conversations that ended unseen were removed from the table');
+  logger.info({ rows: swept.length }, 'the sink removed conversations from the table that ended while it did not read');
 }
 
 /** Reads the ranges for their keys alone. */

@@ -54,7 +54,9 @@ export async function startSinkRole(
       partitions: () => {
         const waiting = running().find(({ sink }) => !sink.ready());
         if (waiting === undefined) return { ok: true };
-        const why = waiting.sink.state().available ? 'not in its group: is Kafka away?' : 'waits for ClickHouse';
+        const why = waiting.sink.state().available
+          ? 'the sink is not in its group. Is Kafka down?'
+          : 'the sink waits for ClickHouse';
         return { ok: false, detail: why };
       },
     },

@@ -131,7 +131,7 @@ class Sink<R> implements RunningSink {
     this.#source = source;
     source.done.then(
       () => {
-        if (this.#phase === 'running') this.#end(new Error('the subscription ended by itself'));
+        if (this.#phase === 'running') this.#end(new Error('the subscription to Kafka ended unexpectedly'));
       },
       async (error: unknown) => {
         // It ends also where the topic ends before its place; then a better reason is found here.
@@ -217,7 +217,8 @@ class Sink<R> implements RunningSink {
       const source = await this.#subscribing;
       await source?.commit(offsets).catch(
         // What is not committed is sent again: the next commit, or a restart, makes up for it.
-        (error: unknown) => logger.warn({ error: messageOf(error) }, 'offsets were not committed'),
+        (error: unknown) =>
+          logger.warn({ error: messageOf(error) }, 'the sink could not commit its offsets and tries again'),
       );
     }
     this.#noting.arm();
@@ -231,7 +232,7 @@ class Sink<R> implements RunningSink {
       else if (!(await this.#notes.write(notes))) this.#noting.arm();
     } catch (error) {
       if (error instanceof OperatorError) this.#end(error);
-      else this.#options.logger.debug({ error: describeStoreError(error) }, 'progress was not noted');
+      else this.#options.logger.debug({ error: describeStoreError(error) }, 'the sink could not note its progress');
     }
   }
 
@@ -249,7 +250,7 @@ class Sink<R> implements RunningSink {
       await this.#check.hasEpoch();
     } catch (error) {
       if (error instanceof OperatorError) this.#end(error);
-      else logger.debug({ error: messageOf(error) }, 'the topic cannot be looked at now');
+      else logger.debug({ error: messageOf(error) }, 'the sink cannot look at the topic now');
     }
   }
 
@@ -265,7 +266,7 @@ class Sink<R> implements RunningSink {
     } catch (error) {
       logger.warn(
         { error: messageOf(error), rows: this.#buffer.rows() },
-        'stopped before all was stored; it will be read again',
+        'the sink stopped before it stored all rows: its next start reads them again',
       );
     } finally {
       clearTimeout(deadline);

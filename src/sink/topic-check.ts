@@ -51,7 +51,7 @@ export function createTopicCheck(options: TopicCheckOptions): TopicCheck {
     await renewEpoch(store, { topic, id: topicId }, epoch);
     throw new OperatorError(
       `${what}. The topic was restored from an older copy. Start the sink again: it then reads ${topic} from the ` +
-        'beginning, and what the topic has wins.',
+        'beginning and brings the table to it.',
     );
   };
 
@@ -64,7 +64,7 @@ export function createTopicCheck(options: TopicCheckOptions): TopicCheck {
         const [partition, offset] = short;
         if (Date.now() - from >= confirmMs) {
           const place = `${topic}/${partition} ends at offset ${ends.get(partition) ?? 0}`;
-          await end(`${place}, but ClickHouse database ${store.database} has it up to ${offset}`);
+          await end(`${place}, but ClickHouse database ${store.database} holds it up to ${offset}`);
         }
         await sleep(LOOK_MS, undefined, { signal });
       }
@@ -85,8 +85,8 @@ export function createTopicCheck(options: TopicCheckOptions): TopicCheck {
       const current = await currentEpoch(store, { topic, id: topicId });
       if (current === null || current === epoch) return;
       throw new OperatorError(
-        `${topic} has epoch ${current} in ClickHouse database ${store.database}, and had ${epoch} when this sink began: ` +
-          'another sink saw that it was restored from an older copy. Start the sink again: it then reads it from the beginning.',
+        `${topic} now has epoch ${current} in ClickHouse database ${store.database}, not ${epoch} as when this sink began: ` +
+          'another sink found that the topic was restored from an older copy. Start the sink again: it then reads the topic from the beginning.',
       );
     },
   };

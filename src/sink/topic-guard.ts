@@ -27,7 +27,7 @@ export function createTopicGuard({ log, topic, topicId, logger }: TopicGuardOpti
       try {
         found = await log.topicId(topic);
       } catch (error) {
-        logger.warn({ error: messageOf(error) }, 'Kafka does not tell the id of the topic; asking again');
+        logger.warn({ error: messageOf(error) }, 'Kafka does not say the id of the topic: the sink asks again');
         await sleep(RETRY_MS, undefined, { signal });
         continue;
       }
@@ -39,6 +39,6 @@ export function createTopicGuard({ log, topic, topicId, logger }: TopicGuardOpti
 
 export function topicRecreated(topic: string): OperatorError {
   return new OperatorError(
-    `${topic} was deleted and recreated while the sink read it. Start again: the sink then begins at its beginning.`,
+    `${topic} was deleted and recreated while the sink read it. Start the sink again: it then reads the topic from its beginning.`,
   );
 }

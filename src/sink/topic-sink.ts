@@ -52,7 +52,8 @@ export async function startTopicSink(parts: Parts, { about, group, begin }: Topi
   await log.reach([topic, topics.deadLetters]);
   const reader = about === 'visits' ? await visitReader(parts) : await rowReader(parts);
   const id = await log.topicId(topic);
-  if (id === null) logger.info({ topic }, 'the log tells no topic ids: a topic that is recreated is not noticed');
+  if (id === null)
+    logger.info({ topic }, 'Kafka says no topic ids, so the sink does not notice if the topic is recreated');
   const epoch = await claimEpoch(store, { topic, id });
   const producer = await log.createProducer();
   const place = { table: about === 'visits' ? VISIT_TABLE : HISTORY_TABLE, database: store.database };
@@ -102,7 +103,8 @@ async function visitReader({ schemas, topics }: Parts): Promise<Reader> {
   return {
     prepare: (values) => visits.prepare(values),
     decode: ({ key, value }): DecodedRecord => {
-      if (key === null) return { kind: 'invalid', reason: 'no-key', message: 'a record of the visits without a key' };
+      if (key === null)
+        return { kind: 'invalid', reason: 'no-key', message: 'a record of the visits topic without a key' };
       if (value !== null) {
         const decoded = visits.decode(value);
         return decoded.ok ? { kind: 'visit', visit: decoded.value } : { kind: 'invalid', ...decoded };
@@ -110,7 +112,7 @@ async function visitReader({ schemas, topics }: Parts): Promise<Reader> {
       const visit = readVisitKey(key.toString());
       // Only an erasure writes a tombstone there.
       return visit === null
-        ? { kind: 'invalid', reason: 'no-key', message: 'a tombstone whose key is none of a visit' }
+        ? { kind: 'invalid', reason: 'no-key', message: 'a tombstone whose key is not the key of a visit' }
         : { kind: 'tombstone', conversationId: visit.conversation_id, erased: true };
     },
   };
@@ -120,7 +122,7 @@ function deadLettersInto(producer: LogProducer, { topics, metrics, logger }: Par
   return async (record, reason, message) => {
     metrics.deadLetters.inc({ stage: 'sink', reason });
     const { topic, partition, offset, key, value } = record;
-    logger.error({ topic, partition, offset, reason }, 'a record went to the dead letters');
+    logger.error({ topic, partition, offset, reason }, 'the sink sent a record to the dead letters');
     const origin = { topic, partition, offset };
     const body = unreadable(value);
     await producer.send([deadLetterRecord(topics.deadLetters, { stage: 'sink', reason, message, key, origin, body })]);
@@ -139,7 +141,7 @@ async function tombstoneRetention({ log, topics, logger }: Parts): Promise<numbe
   } catch (error) {
     logger.warn(
       { error: messageOf(error), assumedMs: TOMBSTONE_RETENTION_MS },
-      'delete.retention.ms of the state topic is not to be had; is DescribeConfigs permitted?',
+      'the sink cannot read delete.retention.ms of the state topic. Is DescribeConfigs permitted?',
     );
     return TOMBSTONE_RETENTION_MS;
   }

@@ -66,7 +66,7 @@ async function tryToStart(
   } catch (error) {
     logger.warn(
       { topic: topics.visits, reason: messageOf(error) },
-      'no visits reach ClickHouse: their topic cannot be read. Run "queuefold setup", or set VISITS=off; rows go on',
+      'no visits reach ClickHouse, because the sink cannot read their topic. Run `queuefold setup`, or set VISITS=off. The sink goes on with rows',
     );
     return null;
   }
@@ -74,7 +74,7 @@ async function tryToStart(
     return await startTopicSink(parts, { ...options, about: 'visits' });
   } catch (error) {
     if (!(error instanceof AwayError)) throw error;
-    logger.warn({ reason: messageOf(error) }, 'no visits reach ClickHouse yet; trying again');
+    logger.warn({ reason: messageOf(error) }, 'no visits reach ClickHouse yet: the sink tries again');
     return null;
   }
 }

@@ -97,7 +97,7 @@ export class Attempts {
     const said = await explainStoreError(store, error);
     const reason = reasonOf(error);
     metrics.sinkRetries.inc({ reason });
-    if (reason !== this.#told) logger.warn({ error: said, rows }, 'ClickHouse took no rows; trying again');
+    if (reason !== this.#told) logger.warn({ error: said, rows }, 'ClickHouse takes no rows: the sink tries again');
     this.#told = reason;
     this.#state = { available: false, error: said, since: this.#state.available ? Date.now() : this.#state.since };
   }
@@ -105,8 +105,8 @@ export class Attempts {
 
 function tooLate(error: string | null): OperatorError {
   return new OperatorError(
-    'Rows could not be stored for so long that the clean-up may have removed the tombstones that hide them ' +
-      `(${error ?? 'this process was paused'}). Start the sink again: it reads these rows once more, behind their ` +
-      'tombstones.',
+    'The sink could not store rows for so long that the clean-up may have removed the tombstones that hide them ' +
+      `(${error ?? 'this process was paused'}). Start the sink again: it then reads these rows and their ` +
+      'tombstones again.',
   );
 }

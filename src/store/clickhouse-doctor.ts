@@ -27,7 +27,7 @@ export async function checkClickHouse({ store, cluster }: StoreCheckOptions): Pr
   });
   const others = ['clock', 'grants', 'migrations'] as const;
   if (version === '')
-    return [...reached, ...others.map((one) => skipped(`clickhouse ${one}`, 'ClickHouse is not reached'))];
+    return [...reached, ...others.map((one) => skipped(`clickhouse ${one}`, 'ClickHouse does not answer'))];
   const found = await Promise.all([
     check({ name: 'clickhouse clock', remedy: TRY_AGAIN }, () => checkClock(store)),
     check({ name: 'clickhouse grants', remedy: TRY_AGAIN }, () => checkGrants(store)),
@@ -39,7 +39,7 @@ export async function checkClickHouse({ store, cluster }: StoreCheckOptions): Pr
 function checkVersion({ where }: Store, version: string): Finding {
   const detail = `version ${version} answers at ${where}`;
   if (isNewEnough(version)) return ok('clickhouse', detail);
-  return failed('clickhouse', detail, `At least ${OLDEST_VERSION} is needed.`);
+  return failed('clickhouse', detail, `Upgrade ClickHouse: queuefold needs ${OLDEST_VERSION} or later.`);
 }
 
 async function checkClock({ client }: Store): Promise<Finding> {
@@ -52,9 +52,9 @@ async function checkClock({ client }: Store): Promise<Finding> {
   const [row] = await result.json<{ now: string }>();
   const aheadMs = Number(row?.now ?? NaN) - (sentAt + Date.now()) / 2;
   const offMs = Math.abs(aheadMs);
-  const detail = `ours is ${(offMs / 1_000).toFixed(1)} s ${aheadMs > 0 ? 'behind' : 'ahead of'} ClickHouse’s`;
+  const detail = `this clock is ${(offMs / 1_000).toFixed(1)} s ${aheadMs > 0 ? 'behind' : 'ahead of'} that of ClickHouse`;
   const remedy =
-    'Synchronise both machines (chrony, ntpd): waiting times in queue_live are ClickHouse’s time less ours.';
+    'Synchronize both machines (chrony, ntpd). Otherwise the waiting times in queue_live are wrong by the difference.';
   if (offMs >= CLOCK_FAILED_MS) return failed(name, detail, remedy);
   return offMs >= CLOCK_WARNING_MS ? warning(name, detail, remedy) : ok(name, detail);
 }
@@ -63,15 +63,15 @@ async function checkClock({ client }: Store): Promise<Finding> {
 async function checkGrants(store: Store): Promise<Findings> {
   const name = 'clickhouse grants';
   const [sink, setup] = await Promise.all([missingOf(store, SINK_GRANTS), missingOf(store, SETUP_GRANTS)]);
-  if (sink === null || setup === null) return [skipped(name, 'this server cannot be asked (CHECK GRANT)')];
+  if (sink === null || setup === null) return [skipped(name, 'this server does not know CHECK GRANT')];
   const give = (missing: readonly Grant[]) => missing.map((one) => `${grantText(one, store.database)} TO …`).join('; ');
   const listed = (missing: readonly Grant[]) => missing.map(({ privileges }) => privileges.join(', ')).join(', ');
   if (sink.length > 0) return [failed(name, `the sink lacks ${listed(sink)}`, give(mergedGrants([...sink, ...setup])))];
   if (setup.length > 0) {
-    const detail = `the sink’s are there; \`queuefold setup\` lacks ${listed(setup)}`;
+    const detail = `the sink has its grants; \`queuefold setup\` lacks ${listed(setup)}`;
     return [warning(name, detail, `${give(setup)}, or run setup as another user.`)];
   }
-  return [ok(name, `all that the sink and setup need on ${store.database}`)];
+  return [ok(name, `the sink and setup have all that they need on ${store.database}`)];
 }
 
 /** What this user lacks of them; null: the server does not know the question. */

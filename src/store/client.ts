@@ -129,7 +129,7 @@ export async function checkStore(store: Store): Promise<string> {
     }
     if (!isRefusedLogin(error)) throw new AwayError(`ClickHouse at ${store.where} answers with an error: ${said}`);
     throw new UsageError(
-      `ClickHouse at ${store.where} refused: ${said}. Check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD.`,
+      `ClickHouse at ${store.where} refuses the user: ${said}. Check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD.`,
     );
   }
 }

@@ -66,8 +66,8 @@ async function claim(store: Store, { topic, id }: KnownTopic, known: readonly Ep
   for (let epoch = 0, epochs = known; ; epoch++) {
     if (epoch > MAX_EPOCH) {
       throw new OperatorError(
-        `ClickHouse database ${store.database}: its ${MAX_EPOCH + 1} epochs are used up, one for each time that the ` +
-          'state topic or that of the names was recreated. Choose another CLICKHOUSE_DATABASE.',
+        `ClickHouse database ${store.database}: it has used all of its ${MAX_EPOCH + 1} epochs, one for each time that ` +
+          'one of its topics was recreated. Choose another CLICKHOUSE_DATABASE.',
       );
     }
     let owner = epochs.find((one) => one.epoch === epoch);
@@ -108,8 +108,8 @@ async function readEpochs(store: Store): Promise<readonly Epoch[]> {
   } catch (error) {
     if (codeOf(error) !== UNKNOWN_TABLE) throw error;
     throw new MissingError(
-      `ClickHouse database ${store.database} lacks the table queue_conversation_epochs. Bring the tables to this ` +
-        'version: queuefold setup',
+      `ClickHouse database ${store.database} lacks the table queue_conversation_epochs. Run ` +
+        '`queuefold setup`: it brings the tables to this version.',
     );
   }
 }

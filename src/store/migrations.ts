@@ -136,10 +136,10 @@ function checkRecorded(recorded: ReadonlyMap<string, string>, files: readonly Mi
   const [unknown] = [...recorded.keys()].filter((name) => !checksums.has(name)).sort();
   if (unknown !== undefined) {
     throw new OperatorError(
-      `ClickHouse database ${database}: migration ${unknown} was applied by another version of queuefold and is ` +
-        'unknown to this one. Run the version that applied it, or a later one. Or let this version make new tables, ' +
+      `ClickHouse database ${database}: migration ${unknown} was applied by another version of queuefold, and ` +
+        'this one does not know it. Run the version that applied it, or a later one. Or let this version make new tables, ' +
         'which the sink fills from Kafka: drop the database or choose another CLICKHOUSE_DATABASE, then run ' +
-        '`queuefold setup`; of `queuefold start` remove the folder clickhouse of DATA_DIR, or choose another DATA_DIR.',
+        '`queuefold setup`. For `queuefold start`, remove the folder clickhouse of DATA_DIR or choose another DATA_DIR.',
     );
   }
   for (const [name, checksum] of recorded) {
@@ -147,7 +147,7 @@ function checkRecorded(recorded: ReadonlyMap<string, string>, files: readonly Mi
     if (ours === undefined || ours === checksum) continue;
     throw new OperatorError(
       `ClickHouse database ${database}: schemas/clickhouse/${name} has changed since it was applied ` +
-        `(checksum ${ours.slice(0, 12)}, applied ${checksum.slice(0, 12)}). Restore the file and put the change ` +
+        `(checksum ${ours.slice(0, 12)}, applied ${checksum.slice(0, 12)}). Restore the file, and put the change ` +
         'into a new one.',
     );
   }

@@ -103,7 +103,7 @@ export function createProgress(store: Store, topic: string, epoch: number, store
     const found = new Map(rows.map(({ partition, latest }) => [partition, (offsetOf(epoch, latest) ?? -1) + 1]));
     for (const [partition, offset] of noted) {
       const now = found.get(partition) ?? 0;
-      if (now < offset) return `it had ${topic}/${partition} up to offset ${offset}, and now has it up to ${now}`;
+      if (now < offset) return `it held ${topic}/${partition} up to offset ${offset}, and holds it up to ${now} now`;
     }
     return null;
   };
@@ -122,7 +122,7 @@ export function createProgress(store: Store, topic: string, epoch: number, store
         `WHERE conversation_id IN (${[...ids].map(literal).join(', ')}) SETTINGS ${UNLOGGED}`,
     );
     for (const { id } of erased) ids.delete(id);
-    return ids.size === 0 ? null : `its table ${stored.table} lacks rows of ${topic} that it had`;
+    return ids.size === 0 ? null : `its table ${stored.table} lost rows of ${topic}`;
   };
 
   return {

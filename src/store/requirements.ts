@@ -42,10 +42,10 @@ export function migrationError(error: unknown, name: string, database: string): 
   const user = /(\S+): Not enough privileges/.exec(message)?.[1] ?? 'the user';
   const grant = /the grant(?:\(s\))? ([A-Z].*? ON [^\s,]+?)\.?(?:\s|$)/.exec(message)?.[1];
   return new OperatorError(
-    `ClickHouse database ${database}: ${name}: the user ${user} has not all rights that it needs. ` +
+    `ClickHouse database ${database}: ${name}: the user ${user} lacks a right that setup needs. ` +
       (grant === undefined
         ? `ClickHouse says: ${describeStoreError(error)}. `
         : `Missing: GRANT ${grant} TO ${user}. `) +
-      `All that setup needs: ${SETUP_GRANTS.map((grant) => grantText(grant, database)).join('; ')} TO ${user}.`,
+      `All rights that setup needs: ${SETUP_GRANTS.map((grant) => grantText(grant, database)).join('; ')} TO ${user}.`,
   );
 }

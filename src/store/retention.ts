@@ -84,8 +84,8 @@ export async function applyHistoryChange(client: ClickHouseClient, name: string,
     await client.command({ query: statement });
   } catch (error) {
     throw new OperatorError(
-      `${name}: ClickHouse refused: ${describeStoreError(error)}. A storage policy must have all the disks of the one ` +
-        'before (CLICKHOUSE_STORAGE_POLICY); the user needs ALTER on the table.',
+      `${name}: ClickHouse refuses it: ${describeStoreError(error)}. A storage policy must have all disks of the one ` +
+        'before (CLICKHOUSE_STORAGE_POLICY), and the user needs ALTER on the table.',
     );
   }
 }
@@ -143,8 +143,8 @@ async function assertNothingLost(
   const lost = Number(row?.lost ?? 0);
   if (lost === 0) return;
   throw new OperatorError(
-    `HISTORY_RETENTION: ${inDays(retentionMs)} would delete ${lost} ${holds} of ${table.replaceAll('`', '')}, which is ` +
-      `kept ${inDays(keptMs)} now. Set HISTORY_RETENTION to that, or run "queuefold setup --allow-data-loss" once.`,
+    `HISTORY_RETENTION: ${inDays(retentionMs)} would delete ${lost} ${holds} of ${table.replaceAll('`', '')}, which ` +
+      `keeps them ${inDays(keptMs)} now. Set HISTORY_RETENTION to that, or run \`queuefold setup --allow-data-loss\` once.`,
   );
 }
 
@@ -156,8 +156,8 @@ async function assertPolicy(client: ClickHouseClient, policy: string): Promise<v
   const names = (await result.json<{ name: string }>()).map(({ name }) => name);
   if (names.includes(policy)) return;
   throw new OperatorError(
-    `CLICKHOUSE_STORAGE_POLICY: ClickHouse has no policy ${policy}; it has ${names.join(', ')}. ` +
-      'Policies stand in the configuration of the server (storage_configuration).',
+    `CLICKHOUSE_STORAGE_POLICY: ClickHouse has no policy ${policy}; its policies are ${names.join(', ')}. ` +
+      'Name one of them, or add it to the configuration of the server (storage_configuration).',
   );
 }
 

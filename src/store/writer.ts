@@ -142,7 +142,7 @@ export class TableWriter<R> implements Writer<R> {
         left = left.filter(isSound);
         for (const { error } of left.slice(0, 1)) {
           const said = { code: codeOf(error), table, rows: left.length };
-          logger.warn(said, 'ClickHouse refuses what it never can; trying again');
+          logger.warn(said, 'ClickHouse refuses rows that are sound: the sink sends them again');
         }
       }
       if (left.length === 0) return bad;

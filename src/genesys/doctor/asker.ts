@@ -77,7 +77,7 @@ export function createAsker({ urls, credentials, timeoutMs }: AskerOptions): Ask
       if (status < 200 || status > 299) throw new GenesysError(`${method} ${route}: ${told({ status, code })}`, facts);
       const parsed = schema.safeParse(parse(text));
       if (parsed.success) return parsed.data;
-      throw new GenesysError(`${method} ${route}: an answer of another shape`, facts);
+      throw new GenesysError(`${method} ${route}: the answer has an unknown form`, facts);
     },
     limit: () => null,
     clockOffsetMs: () => aheadMs ?? 0,

@@ -64,7 +64,7 @@ export async function checkGenesys(options: GenesysCheckOptions): Promise<Findin
       return [...token, ...skippedAll('there is no token', ['api', QUEUE_VIEW.name, ...theOthers(names)])];
     const api = await check({ name: 'genesys api', remedy: whereItIs(urls) }, () => checkApi(asker, urls));
     if (api.some(isFailed))
-      return [...token, ...api, ...skippedAll('the API is not reached', [QUEUE_VIEW.name, ...theOthers(names)])];
+      return [...token, ...api, ...skippedAll('the API does not answer', [QUEUE_VIEW.name, ...theOthers(names)])];
     const [visible, offer, named] = await Promise.all([
       check({ name: `genesys ${QUEUE_VIEW.name}`, remedy: TRY_AGAIN }, () => checkPermission(asker, QUEUE_VIEW)),
       check({ name: 'genesys topic', remedy: TRY_AGAIN }, () => checkTopic(asker)),
@@ -72,7 +72,7 @@ export async function checkGenesys(options: GenesysCheckOptions): Promise<Findin
     ]);
     const found: string[] = [];
     const watched = visible.some(({ outcome }) => outcome !== 'ok')
-      ? [skipped('genesys queues', 'they are not visible')]
+      ? [skipped('genesys queues', 'doctor cannot list the queues')]
       : await check({ name: 'genesys queues', remedy: TRY_AGAIN }, () => checkQueues(asker, options, found));
     const [queueId] = found;
     const beside =
@@ -141,7 +141,7 @@ async function checkToken(asker: Asker, { loginUrl }: GenesysUrls): Promise<Find
   const way = wayTo(loginUrl);
   try {
     await asker.login();
-    return ok(name, `given by ${loginUrl}${way}`);
+    return ok(name, `${loginUrl} gives one${way}`);
   } catch (error) {
     const isTold = !(error instanceof GenesysError) || error.facts.status !== null;
     if (isTold) return failed(name, messageOf(error), null);
@@ -159,7 +159,7 @@ async function checkApi(asker: Asker, { apiUrl }: GenesysUrls): Promise<Finding>
   if (isGenesys && reply.status !== 401) return ok('genesys api', `answers at ${apiUrl}${wayTo(apiUrl)}`);
   return failed(
     'genesys api',
-    `${apiUrl} answers HTTP ${reply.status}${reply.code === null ? ' and no word of Genesys' : `, ${reply.code}`}`,
+    `${apiUrl} answers HTTP ${reply.status}${reply.code === null ? ' without an error code of Genesys' : `, ${reply.code}`}`,
     'Is GENESYS_API_URL the API of the region that the client belongs to?',
   );
 }
@@ -189,37 +189,41 @@ async function checkQueues(
   found.push(...(own.length > 0 ? own : chosen).map(({ id }) => id));
   const room = channels * TOPICS_PER_CHANNEL;
   const share = shard.count === 1 ? '' : `, ${own.length} of them in shard ${shard.index + 1} of ${shard.count}`;
-  const detail = `QUEUES means ${chosen.length} of ${all.length} visible ones${share}; room for ${room}`;
+  const detail = `QUEUES selects ${chosen.length} of ${all.length} visible queues${share}; the channels hold ${room}`;
   if (own.length <= room) return ok(name, detail);
-  return failed(name, detail, 'Name fewer in QUEUES, or share them out (SHARD) among bridges and OAuth clients.');
+  return failed(name, detail, 'Name fewer in QUEUES, or divide them among bridges and OAuth clients (SHARD).');
 }
 
 async function checkTopic(asker: Asker): Promise<Finding> {
   const name = 'genesys topic';
   const offer = await queueTopicOffer(asker.rest);
   if (offer === null) {
-    return warning(name, 'Genesys does not list the topic of queues’ conversations', 'The subscription below decides.');
+    return warning(
+      name,
+      'Genesys does not list the topic for conversations of queues',
+      'The check "genesys subscription" decides.',
+    );
   }
   const { requiresPermissions: needed, transports } = offer;
   const needs = needed.length === 0 ? 'no permission' : needed.join(', ');
-  const detail = `needs ${needs}; offered by ${transports.join(', ') || 'nothing in particular'}`;
+  const detail = `needs ${needs}; Genesys offers it by ${transports.join(', ') || 'unnamed transports'}`;
   if (transports.length === 0 || transports.some((one) => /^(all|websocket)$/i.test(one))) return ok(name, detail);
-  return failed(name, detail, `It is not offered by websocket. ${grant(needed)}`);
+  return failed(name, detail, `Genesys does not offer it by websocket. ${grant(needed)}`);
 }
 
 function checkClock(asker: Asker): Finding {
   const name = 'genesys clock';
   const { aheadMs } = asker.seen();
-  if (aheadMs === null) return skipped(name, 'no answer had a date');
+  if (aheadMs === null) return skipped(name, 'no answer of Genesys has a date');
   const offMs = Math.abs(aheadMs);
   // Less cannot be told: the header has whole seconds.
   const near = offMs < 1_000;
   const seconds = (offMs / 1_000).toFixed(1);
   const detail = near
-    ? 'within a second of Genesys’s'
-    : `ours is ${seconds} s ${aheadMs > 0 ? 'behind' : 'ahead of'} Genesys’s`;
+    ? 'this clock and that of Genesys differ by less than a second'
+    : `this clock is ${seconds} s ${aheadMs > 0 ? 'behind' : 'ahead of'} that of Genesys`;
   const remedy =
-    'Synchronise this machine (chrony, ntpd): bridges more than 10 s apart take the same event for two, and waiting times are off.';
+    'Synchronize this machine (chrony, ntpd). Bridges whose clocks differ by more than 10 s count one event twice, and waiting times are wrong.';
   if (offMs >= CLOCK_FAILED_MS) return failed(name, detail, remedy);
   return offMs >= CLOCK_WARNING_MS ? warning(name, detail, remedy) : ok(name, detail);
 }
@@ -227,13 +231,13 @@ function checkClock(asker: Asker): Finding {
 function checkLimit(asker: Asker): Finding {
   const name = 'genesys requests';
   const { requests } = asker.seen();
-  if (requests === null) return skipped(name, 'Genesys did not tell its limit');
+  if (requests === null) return skipped(name, 'no answer of Genesys names its limit');
   const { used, allowed } = requests;
-  const detail = `${used} of ${allowed} of this minute are used`;
+  const detail = `this client has used ${used} of the ${allowed} requests of this minute`;
   if (allowed - used > RESERVE) return ok(name, detail);
   return warning(
     name,
     detail,
-    'The limit is one of the client: does something else use the same one? Give queuefold its own.',
+    'The limit is per OAuth client. Does another program use this one? Give queuefold a client of its own.',
   );
 }

@@ -32,10 +32,14 @@ export async function checkNotifications(options: NotificationsOptions): Promise
   const [subscription, socket] = ['genesys subscription', 'genesys websocket'] as const;
   const before = await countChannels(asker);
   if (before !== null && before >= CHANNELS_OF_A_CLIENT - 1) {
-    const why = `${before} of ${CHANNELS_OF_A_CLIENT} channels of this client are there: another might cost a running bridge one`;
+    const why = `this client has ${before} of ${CHANNELS_OF_A_CLIENT} channels, and one more might take a channel from a running bridge`;
     return [
-      warning(subscription, `not tried: ${why}`, 'Channels go a day after their last use; try again later.'),
-      skipped(socket, 'no channel was taken'),
+      warning(
+        subscription,
+        `not tried: ${why}`,
+        'Genesys removes a channel a day after its last use. Try again later.',
+      ),
+      skipped(socket, 'doctor opened no channel'),
     ];
   }
   const channel = await createChannel(asker.rest);
@@ -47,14 +51,16 @@ export async function checkNotifications(options: NotificationsOptions): Promise
       return [
         failed(
           subscription,
-          `Genesys rejects the conversations of a queue${why === '' ? '' : ` (${why})`}`,
+          `Genesys refuses the conversations of a queue${why === '' ? '' : ` (${why})`}`,
           missing.length > 0 ? grant(missing) : 'Ask Genesys why, or take the queue out of QUEUES.',
         ),
         await checkSocket(socket, channel.connectUri, options),
       ];
     }
     const count =
-      before === null ? '' : `; ${before + 1} of ${CHANNELS_OF_A_CLIENT} channels are there, this one for a day`;
+      before === null
+        ? ''
+        : `; the client now has ${before + 1} of ${CHANNELS_OF_A_CLIENT} channels, and this one stays for a day`;
     return [ok(subscription, `permitted${count}`), await checkSocket(socket, channel.connectUri, options)];
   } finally {
     await asker.ask('DELETE', `${CHANNELS}/${encodeURIComponent(channel.id)}/subscriptions`).catch(() => undefined);
@@ -94,16 +100,12 @@ async function checkSocket(
     const first = await Promise.race([heard, connection.ended, sleep(deadAfterMs, 'silence', { ref: false })]);
     connection.close();
     if (typeof first === 'string' && first !== 'silence' && first !== 'gone') {
-      return ok(name, `open at ${host} in ${openMs} ms, and ${first} heard`);
+      return ok(name, `open at ${host} in ${openMs} ms, and ${first} came`);
     }
     const why = typeof first === 'string' ? first : `${first.reason}: ${first.detail}`;
-    return failed(
-      name,
-      `open at ${host}, but nothing was heard (${why})`,
-      'Does a proxy or firewall hold frames back?',
-    );
+    return failed(name, `open at ${host}, but nothing came (${why})`, 'Does a proxy or firewall hold frames back?');
   } catch (error) {
-    const remedy = `Let this machine reach ${host} (TLS, websocket), through HTTPS_PROXY where it has to.`;
+    const remedy = `Let this machine reach ${host} (TLS, websocket), or set HTTPS_PROXY.`;
     return failed(name, messageOf(error), remedy);
   } finally {
     stopping.abort();

@@ -32,7 +32,7 @@ export function permissionsBeside(queueId: string): readonly Permission[] {
   return [
     {
       name: 'conversation:communication:view',
-      lost: 'what was missed while no socket was open is not asked for, and rows of ended conversations stay',
+      lost: 'the bridge cannot ask for what it missed while no socket was open, and rows of ended conversations stay',
       without: 'failed',
       method: 'GET',
       path: `/api/v2/conversations/${nobodys}`,
@@ -40,7 +40,7 @@ export function permissionsBeside(queueId: string): readonly Permission[] {
     },
     {
       name: 'analytics:queueObservation:view',
-      lost: 'conversations that began while no socket was open are not found',
+      lost: 'the bridge does not find conversations that began while no socket was open',
       without: 'failed',
       method: 'POST',
       path: '/api/v2/analytics/conversations/activity/query',
@@ -55,7 +55,7 @@ export function permissionsBeside(queueId: string): readonly Permission[] {
     },
     {
       name: 'analytics:conversationDetail:view',
-      lost: 'which conversations have ended is asked one by one instead of a hundred at once',
+      lost: 'the bridge asks one by one, not by the hundred, whether conversations have ended',
       without: 'warning',
       method: 'GET',
       path: `/api/v2/analytics/conversations/details?id=${nobodys}`,
@@ -70,7 +70,7 @@ export function permissionsOfNames(kinds: readonly NameKind[]): readonly Permiss
     .filter((kind) => kind !== 'queue')
     .map((kind) => ({
       name: NAME_LISTS[kind].permission,
-      lost: `${kind}s are shown by their ids`,
+      lost: `tables show ${kind}s by their ids only`,
       without: 'warning',
       method: 'GET',
       path: `${NAME_LISTS[kind].route}?pageNumber=1&pageSize=1`,
@@ -90,22 +90,30 @@ function judge(permission: Permission, reply: Reply, fine: string | null): Findi
   const say = without === 'failed' ? failed : warning;
   if (reply.status === 403 && reply.code !== null) {
     const wanted = reply.permissions.length > 0 ? reply.permissions : [name];
-    const missing = reply.permissions.length > 0 ? `Genesys misses ${wanted.join(', ')}` : 'not permitted';
+    const missing = reply.permissions.length > 0 ? `Genesys wants ${wanted.join(', ')}` : 'not permitted';
     return say(title, `${missing} (${told(reply)}): ${lost}`, grant(wanted));
   }
   if (reply.status === 401) {
-    return failed(title, `the token is refused (${told(reply)})`, 'Is GENESYS_API_URL the API of the same region?');
+    return failed(
+      title,
+      `Genesys refuses the token (${told(reply)})`,
+      'Is GENESYS_API_URL the API of the same region?',
+    );
   }
   if (reply.status === 429) {
-    return warning(title, `cannot be told: too many requests (${told(reply)})`, 'Try again in a minute.');
+    return warning(
+      title,
+      `unknown, because this client sends too many requests (${told(reply)})`,
+      'Try again in a minute.',
+    );
   }
   const hint =
     reply.code === null && reply.status < 500
-      ? 'It has no code of Genesys: does something stand between, and is GENESYS_API_URL right?'
-      : 'Try again; if it stays so, ask Genesys.';
-  return say(title, `cannot be told (${told(reply)}): without it ${lost}`, hint);
+      ? 'The answer has no error code of Genesys. Is there a proxy in between, and is GENESYS_API_URL right?'
+      : 'Try again. If the answer stays the same, ask Genesys.';
+  return say(title, `unknown (${told(reply)}). Without the permission ${lost}`, hint);
 }
 
 export function grant(permissions: readonly string[]): string {
-  return `Give a role of the OAuth client ${permissions.join(', ')}, in the divisions of the queues.`;
+  return `Add ${permissions.join(', ')} to a role of the OAuth client, in the divisions of the queues.`;
 }

@@ -185,7 +185,10 @@ describe('queuefold query at a server', () => {
     for (const missing of ['system', 'nowhere']) {
       const env = { CLICKHOUSE_DATABASE: missing };
       const { code, stderr } = await query(undefined, {}, [], { env });
-      expect([code, stderr]).toEqual([1, expect.stringMatching(/^Code: \d+.*\nqueuefold: The live table .*setup/s)]);
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringMatching(/^Code: \d+.*\nqueuefold: There is no live table .*setup/s),
+      ]);
       const own = await query('SELECT * FROM queue_live', {}, [], { env });
       expect([own.code, own.stderr]).toEqual([1, expect.stringMatching(/^Code: \d+[^\n]*\n$/)]);
     }

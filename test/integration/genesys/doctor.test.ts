@@ -86,12 +86,12 @@ describe('a doctor at an organisation where all is well', () => {
     const simulator = await organisation();
     const { outcomes, of } = await examine(simulator);
     expect(outcomes).toEqual(Object.fromEntries(ALL.map((name) => [name, 'ok'])));
-    expect(of('queues').detail).toMatch(/^QUEUES means (\d+) of \1 visible ones; room for 18000$/);
+    expect(of('queues').detail).toMatch(/^QUEUES selects (\d+) of \1 visible queues; the channels hold 18000$/);
     expect(of('topic').detail).toBe(
-      'needs routing:queue:view, conversation:communication:view; offered by Websocket, EventBridge',
+      'needs routing:queue:view, conversation:communication:view; Genesys offers it by Websocket, EventBridge',
     );
-    expect(of('websocket').detail).toMatch(/^open at 127\.0\.0\.1:\d+ in \d+ ms, and pong heard$/);
-    expect(of('requests').detail).toMatch(/^\d+ of 300 of this minute are used$/);
+    expect(of('websocket').detail).toMatch(/^open at 127\.0\.0\.1:\d+ in \d+ ms, and pong came$/);
+    expect(of('requests').detail).toMatch(/^this client has used \d+ of the 300 requests of this minute$/);
     expect(simulator.channels().flatMap(({ topics }) => [...topics])).toEqual([]);
   });
 
@@ -122,7 +122,7 @@ describe('what is wrong is told:', () => {
     });
     expect(of('token')).toMatchObject({ outcome: 'failed' });
     expect(of('token').detail).toMatch(
-      /^GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET: refused .* GENESYS_REGION its region\?$/,
+      /^GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET: .* refuses them .* GENESYS_REGION its region\?$/,
     );
     expect(outcomes).toEqual({ ...Object.fromEntries(ALL.map((name) => [name, 'skipped'])), token: 'failed' });
     expect(of('websocket').detail).toBe('there is no token');
@@ -148,7 +148,7 @@ describe('what is wrong is told:', () => {
     const { of, outcomes } = await examine(simulator, front);
     expect(of('api')).toMatchObject({
       outcome: 'failed',
-      detail: `${front.urls.apiUrl} answers HTTP 404 and no word of Genesys`,
+      detail: `${front.urls.apiUrl} answers HTTP 404 without an error code of Genesys`,
     });
     expect(outcomes['queues']).toBe('skipped');
   });
@@ -158,16 +158,16 @@ describe('what is wrong is told:', () => {
     ['conversation:communication:view', '/api/v2/conversations/', 'failed', 'missed'],
     ['analytics:queueObservation:view', '/api/v2/analytics/conversations/activity/query', 'failed', 'not found'],
     ['analytics:conversationDetail:view', '/api/v2/analytics/conversations/details', 'warning', 'one by one'],
-    ['directory:user:view', '/api/v2/users', 'warning', 'users are shown by their ids'],
-    ['routing:skill:view', '/api/v2/routing/skills', 'warning', 'skills are shown by their ids'],
+    ['directory:user:view', '/api/v2/users', 'warning', 'tables show users by their ids only'],
+    ['routing:skill:view', '/api/v2/routing/skills', 'warning', 'tables show skills by their ids only'],
   ] as const)('a missing %s, with what is lost and how to have it', async (permission, path, outcome, lost) => {
     const simulator = await organisation();
     const front = await behind(simulator, (_, asked) => (asked.startsWith(path) ? forbidden(permission) : null));
     const { of, outcomes } = await examine(simulator, front);
     expect(of(permission)).toMatchObject({
       outcome,
-      detail: expect.stringContaining(`Genesys misses ${permission} (HTTP 403, missing.permissions)`),
-      remedy: `Give a role of the OAuth client ${permission}, in the divisions of the queues.`,
+      detail: expect.stringContaining(`Genesys wants ${permission} (HTTP 403, missing.permissions)`),
+      remedy: `Add ${permission} to a role of the OAuth client, in the divisions of the queues.`,
     });
     expect(of(permission).detail).toContain(lost);
     const others = Object.entries(outcomes).filter(([name, other]) => name !== permission && other === 'failed');
@@ -181,7 +181,7 @@ describe('what is wrong is told:', () => {
     );
     const { of } = await examine(simulator, front);
     expect(of('conversation:communication:view')).toMatchObject({ outcome: 'failed' });
-    expect(of('conversation:communication:view').remedy).toContain('does something stand between');
+    expect(of('conversation:communication:view').remedy).toContain('Is there a proxy in between');
   });
 
   test('a queue that is not there', async () => {
@@ -203,8 +203,8 @@ describe('what is wrong is told:', () => {
     const { of } = await examine(simulator);
     expect(of('subscription')).toMatchObject({
       outcome: 'failed',
-      detail: 'Genesys rejects the conversations of a queue (Missing permissions: routing:queue:view)',
-      remedy: 'Give a role of the OAuth client routing:queue:view, in the divisions of the queues.',
+      detail: 'Genesys refuses the conversations of a queue (Missing permissions: routing:queue:view)',
+      remedy: 'Add routing:queue:view to a role of the OAuth client, in the divisions of the queues.',
     });
   });
 
@@ -219,7 +219,7 @@ describe('what is wrong is told:', () => {
       path.startsWith('/api/v2/notifications/availabletopics') ? { status: 200, body: { entities: [topic] } } : null,
     );
     const { of } = await examine(simulator, front);
-    expect(of('topic')).toMatchObject({ outcome: 'failed', detail: 'needs a:b:c; offered by EventBridge' });
+    expect(of('topic')).toMatchObject({ outcome: 'failed', detail: 'needs a:b:c; Genesys offers it by EventBridge' });
   });
 
   test('a websocket that does not open', async () => {
@@ -242,7 +242,7 @@ describe('what is wrong is told:', () => {
     const muting = setInterval(simulator.muteSockets, 1);
     const { of } = await examine(simulator, { timeoutMs: 4_000, pingAfterMs: 100 });
     clearInterval(muting);
-    expect(of('websocket')).toMatchObject({ outcome: 'failed', detail: expect.stringContaining('nothing was heard') });
+    expect(of('websocket')).toMatchObject({ outcome: 'failed', detail: expect.stringContaining('nothing came') });
   });
 
   test('19 channels: the twentieth is left to running bridges', async () => {
@@ -270,15 +270,15 @@ describe('what is wrong is told:', () => {
   });
 
   test.each([
-    [-4_000, 'warning', /^ours is \d\.\d s ahead of Genesys’s$/],
-    [60_000, 'failed', /^ours is \d+\.\d s behind Genesys’s$/],
+    [-4_000, 'warning', /^this clock is \d\.\d s ahead of that of Genesys$/],
+    [60_000, 'failed', /^this clock is \d+\.\d s behind that of Genesys$/],
   ])('a clock that is off by %d ms', async (offMs, outcome, detail) => {
     const simulator = await organisation();
     const date = () => ({ date: new Date(Date.now() + offMs).toUTCString() });
     const front = await behind(simulator, () => null, date);
     const { of } = await examine(simulator, front);
     expect(of('clock')).toMatchObject({ outcome, detail: expect.stringMatching(detail) });
-    expect(of('clock').remedy).toContain('Synchronise');
+    expect(of('clock').remedy).toContain('Synchronize');
   });
 
   test('a limit of requests that is nearly used up', async () => {

@@ -119,7 +119,7 @@ describe('a bridge behind a proxy', () => {
     const simulator = await stage.simulate();
     await expect(stage.watch(simulator)).rejects.toThrow(
       `HTTP_PROXY: cannot reach http://127.0.0.1:${port} (ECONNREFUSED) on the way to ${hostOf(simulator.apiUrl)}. ` +
-        'Is the proxy up? Correct HTTP_PROXY, or name the host in NO_PROXY if it is reached without a proxy.',
+        'Is the proxy up? Correct HTTP_PROXY, or name the host in NO_PROXY if no proxy is needed for it.',
     );
   });
 });

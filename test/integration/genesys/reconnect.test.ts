@@ -119,7 +119,7 @@ describe('a feed stays connected', () => {
     expect(await gaps()).toBe(1);
     simulator.faults.begin({ kind: 'slow-answers', parameters: { byMs: 3_000 } });
     simulator.announceClosing(60_000);
-    await until(() => watch.lines.some((line) => line.includes('the bridge replaces a Genesys channel')));
+    await until(() => watch.lines.some((line) => line.includes('the bridge replaces a channel of Genesys')));
     simulator.dropSockets();
     await until(() => watch.states.includes('degraded'));
     simulator.faults.endAll();
@@ -134,7 +134,9 @@ describe('a feed stays connected', () => {
     await until(watch.feed.ready);
     const { port } = new URL(simulator.apiUrl);
     await simulator.stop();
-    await until(() => watch.lines.some((line) => line.includes('Genesys channel not open')));
+    await until(() =>
+      watch.lines.some((line) => line.includes('the bridge could not open a channel of Genesys and tries again')),
+    );
     const again = await stage.simulate({ ...BUSY, port: Number(port) });
     await until(watch.feed.ready);
     again.resume();

@@ -161,7 +161,7 @@ describe('a topic of which the sink has stored something', () => {
       await put(topic, ['a', 'lost'], ['b', null], ['c', 'lost']);
       await hasStored(topic, sink);
     });
-    await endsWith(sink, /ends at offset 2, but ClickHouse .* has it up to 5.*older copy.*Start the sink again/);
+    await endsWith(sink, /ends at offset 2, but ClickHouse .* holds it up to 5.*older copy.*Start the sink again/);
     await put(topic, ['a', '2']);
     const again = await startOn(topic);
     await hasStored(topic, again);

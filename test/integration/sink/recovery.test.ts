@@ -136,14 +136,14 @@ describe('a sink that runs while ClickHouse loses what it had', () => {
   };
   test.each([
     ['the tables were emptied', emptyTables, /lost rows while.*queue_conversation_history.*Start the sink/],
-    ['all of the database was emptied', () => tests.clear(), /had state\/0 up to offset 3, and now has it up to 0/],
+    ['all of the database was emptied', () => tests.clear(), /held state\/0 up to offset 3, and holds it up to 0 now/],
     [
       'the database was dropped and made again',
       async () => {
         await query('DROP DATABASE @');
         await migrate(tests.store.client, { database: tests.store.database, dryRun: false });
       },
-      /had state\/0 up to offset 3, and now has it up to 0/,
+      /held state\/0 up to offset 3, and holds it up to 0 now/,
     ],
   ])('ends where %s, and the next one reads all again, although rows were stored since', async (_, lose, message) => {
     const { topic, started } = await running();

@@ -70,7 +70,10 @@ describe('a doctor at a ClickHouse that says', () => {
 
   test('an old version', async () => {
     answers = (sql) => (sql.includes('version()') ? '{"version":"24.7.1.1"}\n' : healthy(sql));
-    expect((await look())['clickhouse']).toMatchObject({ outcome: 'failed', remedy: 'At least 24.8 is needed.' });
+    expect((await look())['clickhouse']).toMatchObject({
+      outcome: 'failed',
+      remedy: 'Upgrade ClickHouse: queuefold needs 24.8 or later.',
+    });
   });
 
   test('that the password is wrong: the rest is skipped, and the password not shown', async () => {
@@ -132,6 +135,6 @@ describe('a doctor at a ClickHouse that says', () => {
       outcome: 'failed',
       detail: expect.stringContaining('CLICKHOUSE_URL: cannot reach'),
     });
-    expect(findings['clickhouse migrations']?.detail).toBe('ClickHouse is not reached');
+    expect(findings['clickhouse migrations']?.detail).toBe('ClickHouse does not answer');
   });
 });

@@ -92,7 +92,7 @@ describe('migrate', () => {
     ];
     await run({ files: earlier });
     await expect(run()).rejects.toThrow(
-      /migration 020_lives\.sql was applied by another version .*CLICKHOUSE_DATABASE, then run `queuefold setup`; of `queuefold start` remove the folder clickhouse of DATA_DIR/,
+      /migration 020_lives\.sql was applied by another version .*CLICKHOUSE_DATABASE, then run `queuefold setup`. For `queuefold start`, remove the folder clickhouse of DATA_DIR/,
     );
   });
 

@@ -50,7 +50,7 @@ export const DRILLS: readonly Drill[] = [
     signs: [
       ready('bridge', 'fold'),
       unready('sink', /clickhouse: .*(ECONNREFUSED|socket hang up|ECONNRESET)/),
-      logged('sink', 'ClickHouse took no rows; trying again'),
+      logged('sink', 'ClickHouse takes no rows: the sink tries again'),
       metric('sum(increase(queuefold_sink_retries_total[10s]))', (retries) => retries > 0),
       firing('QueuefoldSinkStalled'),
       firing('QueuefoldWatermarkStale', { stage: 'store' }),
@@ -87,7 +87,7 @@ export const DRILLS: readonly Drill[] = [
     signs: [
       ready('bridge', 'fold'),
       unready('sink', new RegExp(`clickhouse: ${EXPIRED_SAID}`)),
-      logged('sink', 'ClickHouse took no rows; trying again', new RegExp(EXPIRED_SAID)),
+      logged('sink', 'ClickHouse takes no rows: the sink tries again', new RegExp(EXPIRED_SAID)),
       doctorSays('sink', new RegExp(`^failed +clickhouse +.*${EXPIRED_SAID}`, 'm')),
       metric('sum(increase(queuefold_sink_retries_total{reason="CERT_HAS_EXPIRED"}[10s]))', (retries) => retries > 0),
       firing('QueuefoldSinkStalled'),
@@ -104,7 +104,7 @@ export const DRILLS: readonly Drill[] = [
     signs: [
       unready('bridge', /genesys: degraded/),
       ready('fold', 'sink'),
-      logged('bridge', 'Genesys socket lost'),
+      logged('bridge', 'the bridge lost a socket of Genesys and opens another'),
       metric('sum(queuefold_bridge_channels{state="open"})', (open) => open === 0),
       firing('QueuefoldChannelDown'),
     ],

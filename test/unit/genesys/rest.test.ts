@@ -125,7 +125,7 @@ describe('requests to Genesys', () => {
   test('fail when the answer has another shape, without quoting it', async () => {
     const { rest } = await against([{ status: 200, body: { surname: 'Lovelace' } }]);
     const failure = ask(rest);
-    await expect(failure).rejects.toThrow(`an answer of another shape, correlation id ${CORRELATION}`);
+    await expect(failure).rejects.toThrow(`the answer has an unknown form, correlation id ${CORRELATION}`);
     await expect(failure).rejects.not.toThrow(/Lovelace/);
   });
 

@@ -133,7 +133,7 @@ describe('what stands in the way of a migration', () => {
     const said =
       "alice: Not enough privileges. To execute this query, it's necessary to have the grant CREATE DATABASE ON qf.*. ";
     await expect(run(clientThat(() => Promise.reject(denied(said))))).rejects.toThrow(
-      /database: the user alice has not all rights.*Missing: GRANT CREATE DATABASE ON qf\.\* TO alice\..*GRANT CREATE DATABASE, CREATE TABLE/,
+      /database: the user alice lacks a right.*Missing: GRANT CREATE DATABASE ON qf\.\* TO alice\..*GRANT CREATE DATABASE, CREATE TABLE/,
     );
   });
 

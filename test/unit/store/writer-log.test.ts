@@ -27,8 +27,8 @@ test('each reason that ClickHouse takes no rows for is logged once, and the end 
   const writer = writerInto(failing(reset, reset, expired, expired), { logger: pino({ level: 'info' }, { write }) });
   await writer.put(upsert(1));
   expect(logged).toEqual([
-    'ClickHouse took no rows; trying again: it is ECONNRESET',
-    expect.stringMatching(/^ClickHouse took no rows; trying again: its certificate has expired .*Renew it/),
+    'ClickHouse takes no rows: the sink tries again: it is ECONNRESET',
+    expect.stringMatching(/^ClickHouse takes no rows: the sink tries again: its certificate has expired .*Renew it/),
     'ClickHouse takes rows again',
   ]);
   expect(await writer.metrics.registry.getSingleMetricAsString('queuefold_sink_retries_total')).toMatch(
