@@ -12,9 +12,9 @@ const count = z.int();
 const live = z.strictObject({
   conversations: count,
   waiting: count.describe('Customers who wait, whether or not an agent is being alerted'),
-  offered: count.describe('Those of `waiting` for whom an agent is being alerted'),
-  oldestWaitingSince: time.nullable().describe('Since when the first of `waiting` waits, epoch ms. Null: nobody waits'),
-  alerting: count.describe('An agent is being alerted, also where a colleague is consulted and nobody waits'),
+  offered: count.describe('The customers in `waiting` for whom an agent is being alerted'),
+  oldestWaitingSince: time.nullable().describe('When the customer who has waited longest began to wait, epoch ms. Null: nobody waits'),
+  alerting: count.describe('Conversations for which an agent is being alerted. This includes a consulted colleague, for whom nobody waits'),
   talking: count,
   afterCallWork: count,
 });
@@ -31,8 +31,8 @@ const shownConversation = z.strictObject({
   ...{ waiting: z.boolean(), alerting: z.boolean(), talking: z.boolean() },
   ...{ state: text.nullable(), purpose: text.nullable(), direction: text.nullable() },
   ...{ userId: text.nullable(), userName: text.nullable(), skills: z.array(text), acw: text.nullable() },
-  enteredAt: time.describe('When it came into the queue, epoch milliseconds, UTC'),
-  answeredAt: time.nullable().describe('Since when the customer talks to who answered. Null: nobody has, or has left'),
+  enteredAt: time.describe('When the conversation came into the queue, epoch milliseconds, UTC'),
+  answeredAt: time.nullable().describe('Since when the customer talks to the agent who answered. Null: nobody has answered, or the agent has left'),
   updatedAt: time,
   ani: text.nullable().optional().describe('Only with BOARD_SHOW=addresses'),
   dnis: text.nullable().optional().describe('Only with BOARD_SHOW=addresses'),
@@ -46,14 +46,14 @@ const visit = z.strictObject({
 });
 const version = z.strictObject({
   change: z.enum(['created', 'changed', 'deleted']),
-  ...{ from: time, until: time.nullable().describe('Epoch milliseconds, UTC. Null: it still holds') },
+  ...{ from: time, until: time.nullable().describe('Epoch milliseconds, UTC. Null: this version is the latest') },
   ...{ queueId: text.nullable(), queueName: text.nullable(), purpose: text.nullable(), state: text.nullable() },
   ...{ userId: text.nullable(), userName: text.nullable(), participantId: text.nullable() },
   ...{ waiting: z.boolean(), alerting: z.boolean(), talking: z.boolean(), acw: text.nullable() },
 });
 const interval = z.strictObject({
   ...{ at: time, offered: count, answered: count, abandoned: count, flowedOut: count },
-  serviceLevel: z.number().nullable().describe('0 to 1. Null: nobody counts'),
+  serviceLevel: z.number().nullable().describe('0 to 1. Null: no visit counts'),
 });
 const point = z.strictObject({ at: time, waiting: count, talking: count });
 
@@ -61,10 +61,10 @@ const point = z.strictObject({ at: time, waiting: count, talking: count });
 export const ANSWERS = {
   about: z.strictObject({
     version: text,
-    history: z.boolean().describe('Whether there is ClickHouse. Without it the board shows the present only'),
+    history: z.boolean().describe('Whether the board has ClickHouse. Without it the board shows the present only'),
     oldest: time.nullable().describe('The oldest instant that can be shown. Null: nothing is stored yet'),
     rule: z.strictObject({ targetMs: count, shortAbandonMs: count }),
-    timeZone: text.describe('IANA name: today begins at its midnight'),
+    timeZone: text.describe('IANA name of the time zone. Today begins at its midnight'),
   }),
   queues: z.strictObject({ at: time, lines: z.array(line) }),
   conversations: z.strictObject({ at: time, conversations: z.array(shownConversation) }),
@@ -77,26 +77,26 @@ export const ANSWERS = {
 /** The data of a server-sent event, by its name. */
 export const EVENTS = {
   picture: z.strictObject({
-    full: z.boolean().describe('These are all lines, or the first of them. Otherwise: those that have changed'),
+    full: z.boolean().describe('True: the event has all lines, or the first part of them. False: it has the lines that changed'),
     at: time,
     more: z
       .boolean()
-      .describe('The next event has more lines of this picture. It is complete with the event that says false'),
+      .describe('True: the next event has more lines of this picture. The picture is complete with the event that says false'),
     lines: z.array(line),
     queue: z
       .strictObject({
         queueId: text,
-        full: z.boolean().describe('These are all of its conversations. Otherwise: those that have changed'),
+        full: z.boolean().describe('True: the event has all conversations of the queue. False: it has those that changed'),
         rows: z.array(shownConversation),
         gone: z.array(text).describe('Ids of conversations that have left the queue'),
       })
       .nullable()
-      .describe('Conversations of the queue that was asked for, in the last event of a picture. Null: none was'),
+      .describe('Conversations of the requested queue, in the last event of a picture. Null: the request names no queue'),
   }),
   beat: z.strictObject({
     at: time,
-    ageMs: z.number().nullable().describe('How old the picture is. Null: the topics are being read for the first time'),
-    problem: text.nullable().describe('Why the topics are not being read at the moment. Null: they are'),
+    ageMs: z.number().nullable().describe('How old the picture is, ms. Null: the board reads the topics for the first time'),
+    problem: text.nullable().describe('Why the board cannot read the topics at the moment. Null: it reads them'),
   }),
 } as const;
 
@@ -109,7 +109,7 @@ const minutes = z.int().min(1).max(1_440).default(15);
 
 export const QUESTIONS = {
   about: z.strictObject({}),
-  live: z.strictObject({ queue: id.optional().describe('The queue whose conversations are sent, too') }),
+  live: z.strictObject({ queue: id.optional().describe('The queue whose conversations the board sends as well') }),
   queues: z.strictObject({ at }),
   conversations: z.strictObject({ queue: id, at }),
   conversation: z.strictObject({}),

@@ -44,7 +44,7 @@ interface Operation<K extends Name> {
   answer(query: Query<K>, path: { readonly id: string }): Promise<Answer<K>>;
 }
 
-const NO_STORE = 'There is no ClickHouse, or it has nothing of this';
+const NO_STORE = 'The board has no ClickHouse, or ClickHouse does not have this';
 const AWAY = 'ClickHouse does not answer';
 
 /** `/api/…`, and its OpenAPI document as `/api/openapi.json`. */
@@ -55,7 +55,7 @@ export async function addApi(app: FastifyInstance, options: ApiOptions): Promise
       info: {
         title: 'The live board of queuefold',
         version: options.version,
-        description: 'Queues now and in the past. The page of the board uses it; other programs may read it too.',
+        description: 'Queues now and in the past. The page of the board uses it, and other programs may use it too.',
       },
       components: { securitySchemes: { password: { type: 'http', scheme: 'basic' } } },
       security: [{}, { password: [] }],
@@ -110,7 +110,7 @@ function addLive(app: FastifyInstance, { viewers, headers }: ApiOptions): void {
         operationId: 'live',
         summary: 'Server-sent events: the picture, then what changes, at most four times a second',
         description:
-          'The event `picture` has lines of queues, the event `beat` comes once a second and says how old the picture is. ' +
+          'The event `picture` has lines of queues. The event `beat` comes once a second and says how old the picture is. ' +
           'A client that sends `Last-Event-ID` gets what has changed since.',
         headers: { type: 'object', properties: { 'last-event-id': { type: 'string', maxLength: 200 } } },
         querystring: jsonSchema(QUESTIONS.live, 'input'),
@@ -240,7 +240,7 @@ function addPast(app: FastifyInstance, options: ApiOptions): void {
 
 function checkPeriod(from: number, to: number, size: number, most: number): void {
   const problem =
-    to <= from ? 'to must be after from' : size > most ? 'the period is too long; ask for a shorter one' : null;
+    to <= from ? 'to must be after from' : size > most ? 'the period is too long. Choose a shorter one' : null;
   if (problem !== null) throw new Refusal(400, `from=${from}&to=${to}: ${problem}.`);
 }
 

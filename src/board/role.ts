@@ -21,7 +21,7 @@ export interface BoardRoleOptions {
   /** Null: no ClickHouse, so the board shows the present only. */
   readonly store: Store | null;
   readonly rule: ServiceLevelRule;
-  /** IANA name: today begins at its midnight. */
+  /** IANA name of the time zone. Today begins at its midnight. */
   readonly timeZone: string;
   /** Of a proxy in front that authenticates people; undefined: there is none. */
   readonly proxyHeader: string | undefined;

@@ -65,7 +65,7 @@ export async function startBoardServer(options: BoardServerOptions): Promise<Boa
   try {
     await app.listen({ host, port: options.port });
   } catch (error) {
-    throw new OperatorError(`The board cannot listen on ${host}:${options.port} (${messageOf(error)}).`);
+    throw new OperatorError(`The board cannot listen on ${host}:${options.port} (${messageOf(error)}). Choose another address with --host or --port.`);
   }
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : options.port;
@@ -104,7 +104,7 @@ function answerErrors(app: FastifyInstance, logger: Logger): void {
     const { statusCode: status = 500 } = error;
     if (error instanceof Refusal || status < 500) return reply.code(status).send({ message: error.message });
     logger.error({ err: error, path: request.url.split('?', 1)[0] }, 'a request of the board failed');
-    return reply.code(503).send({ message: 'The store does not answer. The live picture goes on.' });
+    return reply.code(503).send({ message: 'ClickHouse does not answer. The live picture continues.' });
   });
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ message: 'There is no such page.' }));
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ message: 'This page does not exist.' }));
 }

@@ -90,13 +90,13 @@ export function createEventsEndpoint(options: EventsEndpointOptions): EventsEndp
       case 'too-slow':
         return refusal(408, `the body took longer than ${withinMs.body} ms`);
       case 'aborted':
-        return refusal(400, 'the body did not come to its end');
+        return refusal(400, 'the body is incomplete');
       case 'whole':
         break;
     }
     const read = readEventsBody(body.bytes, ingest, Date.now());
-    if (read.kind === 'not-json') return refusal(400, 'the body is no JSON object, array of objects or NDJSON');
-    if (read.kind === 'too-many') return refusal(413, `${read.count} events, allowed are ${MOST_EVENTS}`);
+    if (read.kind === 'not-json') return refusal(400, 'the body is not a JSON object, an array of objects or NDJSON');
+    if (read.kind === 'too-many') return refusal(413, `${read.count} events, but ${MOST_EVENTS} are allowed`);
     rate.spend(read.ingested.length);
     const shaken = handshakeAnswer(read.handshakes, options.onConfirm);
     return shaken !== null && read.ingested.length === 1 ? shaken : send(read.ingested);
@@ -105,16 +105,16 @@ export function createEventsEndpoint(options: EventsEndpointOptions): EventsEndp
   /** Nothing is taken while the log is away: who sends again and again must not fill the memory. */
   const send = async (ingested: readonly Ingested[]): Promise<Answer> => {
     if (closed) return refusal(503, 'this bridge is stopping', retryAfter(RETRY_AFTER_S));
-    if (!available()) return refusal(503, 'Kafka takes nothing at the moment', retryAfter(RETRY_AFTER_S));
+    if (!available()) return refusal(503, 'Kafka takes no records at the moment', retryAfter(RETRY_AFTER_S));
     for (const each of ingested) intake(each, 'http');
     const acknowledged = await settled(flushed(), withinMs.acknowledgement);
-    if (!acknowledged) return refusal(503, 'Kafka has not acknowledged it yet', retryAfter(RETRY_AFTER_S));
+    if (!acknowledged) return refusal(503, 'Kafka has not acknowledged the events yet', retryAfter(RETRY_AFTER_S));
     const counts = countsOf(ingested);
     if (counts.invalid < ingested.length) return json(200, counts);
     // Whoever sends it keeps it, or tells somebody: nothing of it can be taken.
     const [first] = ingested;
     const why = first?.kind === 'invalid' ? first.message : 'it is empty';
-    return json(400, { error: `nothing of the body was understood: ${why}`, ...counts }, CLOSES);
+    return json(400, { error: `no event in the body is valid: ${why}`, ...counts }, CLOSES);
   };
 
   const counted = async (request: IncomingMessage): Promise<Answer> => {
@@ -145,7 +145,7 @@ function presented(headers: IncomingHttpHeaders): string {
 function mayBeSentTo(headers: IncomingHttpHeaders, perSecond: number): Answer {
   const { 'webhook-request-origin': origin } = headers;
   if (typeof origin !== 'string' || !/^[\w.*-]{1,200}$/.test(origin)) {
-    return refusal(400, 'OPTIONS is for the handshake of CloudEvents: WebHook-Request-Origin is missing');
+    return refusal(400, 'the header WebHook-Request-Origin is missing: OPTIONS is for the handshake of CloudEvents only');
   }
   const allowed = { 'webhook-allowed-origin': origin, 'webhook-allowed-rate': String(perSecond * 60) };
   return { ...json(200, {}), headers: { ...allowed, allow: 'POST, OPTIONS' } };
@@ -157,7 +157,7 @@ function handshakeAnswer(handshakes: readonly Handshake[], onConfirm?: (address:
   if (first === undefined) return null;
   if (first.code !== null) return json(200, { validationResponse: first.code });
   if (first.confirmAt !== null && OF_SNS.test(first.confirmAt)) onConfirm?.(first.confirmAt);
-  return json(200, { confirm: 'open the address that the log of the bridge names' });
+  return json(200, { confirm: 'open the address that the bridge has logged' });
 }
 
 /** Only such an address is shown: anybody could ask people to open any. */

@@ -24,7 +24,7 @@ export function createIntake(sender: Sender, metrics: Metrics, logger: Logger): 
       // Of a file, a summary tells how many.
       logger[source === 'file' ? 'debug' : 'warn'](
         { source, reason: ingested.reason, detail: ingested.message },
-        'a snapshot went to the dead letters',
+        'the bridge sent a snapshot to the dead letters',
       );
     }
     if (ingested.kind === 'event') sender.add(ingested.record, ingested.event);

@@ -138,8 +138,8 @@ function createUnreadableReport(metrics: Metrics, logger: Logger): (record: Unre
     metrics.unreadableRows.inc({ reason: record.reason });
     unreadable += 1;
     if (unreadable > MOST_NAMED) return;
-    const more = unreadable === MOST_NAMED ? '; further ones are only counted' : '';
-    logger.warn({ ...record }, `a state record cannot be read and is left out${more}`);
+    const more = unreadable === MOST_NAMED ? '; it only counts further ones' : '';
+    logger.warn({ ...record }, `the bridge cannot read a state record and leaves it out${more}`);
   };
 }
 

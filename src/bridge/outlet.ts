@@ -34,12 +34,12 @@ export function createOutlet(parts: RoleParts, { producer, events, ingest, sourc
     pendingBytes: config.bridge.pendingBytes,
     onFull: () => {
       full = true;
-      logger.warn({ pending: sender.pending() }, 'Kafka is too slow: reading from Genesys pauses');
+      logger.warn({ pending: sender.pending() }, 'Kafka is too slow: the bridge stops reading from Genesys');
       source()?.pause();
     },
     onRoom: () => {
       full = false;
-      logger.info({ pending: sender.pending() }, 'reading from Genesys goes on');
+      logger.info({ pending: sender.pending() }, 'the bridge reads from Genesys again');
       source()?.resume();
     },
     onRefused: (record, answer) => insteadOf(parts, ingest, { record, answer }),
@@ -57,7 +57,7 @@ export function createOutlet(parts: RoleParts, { producer, events, ingest, sourc
       );
     },
   });
-  return { sender, problem: () => sender.problem() ?? (full ? 'Kafka is too slow, too much waits' : null) };
+  return { sender, problem: () => sender.problem() ?? (full ? 'Kafka is too slow: too many records wait' : null) };
 }
 
 /** A dead letter in the place of a record that Kafka refuses for good; null if it is one already. */
@@ -68,7 +68,7 @@ function insteadOf(
 ): OutRecord | null {
   const { topic, key, value } = record;
   metrics.deadLetters.inc({ stage: 'bridge', reason: 'too-large' });
-  logger.error({ topic, bytes: value?.length, answer }, 'Kafka refuses a record: is its max.message.bytes too small?');
+  logger.error({ topic, bytes: value?.length, answer }, 'Kafka refuses a record. Is max.message.bytes of the topic too small?');
   if (topic === topics.deadLetters) return null;
   return ingest.refuse(invalid('too-large', answer), `conversation ${String(key)}`, unreadable(value)).record;
 }

@@ -85,7 +85,7 @@ function createBridgeIngest(parts: BridgeParts, events: ValueCodec<ConversationE
     if (performance.now() - toldAt < TELL_FUTURE_EVERY_MS) return;
     toldAt = performance.now();
     logger.warn(
-      'events have receive times in the future: the bridge takes the present time. Is the clock of this machine wrong, or that of the sender?',
+      'events have receive times in the future, so the bridge takes the present time. Is the clock of this machine wrong, or that of the sender?',
     );
   };
   return createIngest({

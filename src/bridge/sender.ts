@@ -166,7 +166,7 @@ class RecordSender implements Sender {
         if (this.#phase !== 'running') return false;
         logger.warn(
           { error: this.#problem, pending: this.#waiting.records() },
-          'Kafka does not take records: the bridge tries again',
+          'Kafka takes no records: the bridge tries again',
         );
         await sleep(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures));
       }
@@ -180,7 +180,7 @@ class RecordSender implements Sender {
     for (const flush of due) flush.resolve();
     if (this.#phase !== 'stopped') return;
     for (const flush of this.#flushes) {
-      flush.reject(new OperatorError('stopped before the log had acknowledged everything'));
+      flush.reject(new OperatorError('the bridge stopped before Kafka acknowledged everything'));
     }
     this.#flushes = [];
   }

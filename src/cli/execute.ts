@@ -38,7 +38,7 @@ export async function execute(kind: CommandKind, globals: GlobalOptions, body: C
   logger.debug({ pid: process.pid }, 'started');
   if (kind.longRunning) {
     for (const { name, meant } of misspeltVariables(process.env)) {
-      logger.warn(`${name} is no setting of queuefold, so it does nothing. Did you mean ${meant}?`);
+      logger.warn(`${name} is not a setting of queuefold, so it has no effect. Did you mean ${meant}?`);
     }
   }
   /** A clean end by a signal is a success of what runs for ever, and of nothing else. */

@@ -117,7 +117,7 @@ export class FollowedRows<Value, Row> implements Omit<Table<Row>, 'close'> {
     this.#told.set(partition, offset);
     this.#skipped += 1;
     const { logger, onProblem } = this.#options;
-    logger.warn({ topic, partition, offset, reason }, 'a record cannot be read and is skipped');
+    logger.warn({ topic, partition, offset, reason }, 'the client cannot read a record and skips it');
     try {
       onProblem?.({ topic, partition, offset, reason });
     } catch (error) {

@@ -93,8 +93,8 @@ const OPTION_NAMES: readonly (readonly [RegExp, string | ((name: string, part: s
   [/KAFKA_BROKERS/g, 'brokers'],
   [/TOPIC_PREFIX/g, 'prefix'],
   [
-    /Create the topics: queuefold setup$/,
-    'Is the option prefix that of the pipeline? Create the topics: queuefold setup',
+    /Run `queuefold setup` to create the topics\.$/,
+    'Does the option prefix match TOPIC_PREFIX of the pipeline? Run `queuefold setup` to create the topics.',
   ],
 ];
 /** On the command line Kafka and the registry share a client certificate; here each has options of its own. */
@@ -119,10 +119,10 @@ function tlsOf(option: string, given: TlsOptions): TlsMaterial {
   const { ca, cert, key } = given;
   for (const [name, text] of Object.entries({ ca, cert, key })) {
     if (text !== undefined && !text.includes('-----BEGIN '))
-      throw new UsageError(`${option}.${name}: no PEM text. Write the text of the file, not its name.`);
+      throw new UsageError(`${option}.${name}: no PEM text. Write the content of the file, not its name.`);
   }
   if ((cert === undefined) !== (key === undefined))
-    throw new UsageError(`${option}: only one of cert and key. A client’s certificate needs both.`);
+    throw new UsageError(`${option}: only one of cert and key is there. A client certificate needs both.`);
   return { ca, cert, key };
 }
 

@@ -51,7 +51,7 @@ export function checkVariables(config: Config, env: Readonly<Record<string, stri
   const findings = unknown.map((name) => {
     const meant = closest(name, [...KNOWN]);
     const remedy = meant === null ? '`queuefold config` lists the settings.' : `Did you mean ${meant}?`;
-    return warning('configuration', `${name} is no setting of queuefold`, remedy);
+    return warning('configuration', `${name} is not a setting of queuefold`, remedy);
   });
   const ignored = LEADERS.flatMap(([prefix, leader]) => {
     if (config.settings[leader].value !== undefined) return [];
@@ -60,11 +60,11 @@ export function checkVariables(config: Config, env: Readonly<Record<string, stri
     if (chosen.length === 0) return [];
     const are = chosen.length === 1 ? 'is' : 'are';
     return [
-      warning('configuration', `${chosen.join(', ')} ${are} set, but ${leader} is not: ignored`, `Set ${leader}.`),
+      warning('configuration', `${chosen.join(', ')} ${are} set but ${are === 'is' ? 'has' : 'have'} no effect without ${leader}`, `Set ${leader}.`),
     ];
   });
   const all = [...findings, ...ignored];
-  return all.length > 0 ? all : [ok('configuration', 'valid, no unknown or ignored variables')];
+  return all.length > 0 ? all : [ok('configuration', 'valid, without unknown or unused variables')];
 }
 
 const DAY_MS = 86_400_000;
@@ -84,10 +84,10 @@ function checkCertificate(setting: string, pem: string, now: number): Finding {
   const { validFrom, validTo } = new X509Certificate(pem);
   const day = (text: string) => new Date(text).toISOString().slice(0, 10);
   const detail = `${setting} is valid from ${day(validFrom)} to ${day(validTo)}`;
-  const remedy = `Renew ${setting}; roles read it again when its file changes.`;
+  const remedy = `Renew ${setting}. Roles read it again when its file changes.`;
   const leftMs = Date.parse(validTo) - now;
   if (leftMs <= 0) return failed(name, `${detail}: it has expired`, remedy);
-  if (Date.parse(validFrom) > now) return failed(name, `${detail}: not yet`, 'Set this machine’s clock right.');
+  if (Date.parse(validFrom) > now) return failed(name, `${detail}: not yet`, 'Is the clock of this machine right?');
   return leftMs < SOON_MS ? warning(name, detail, remedy) : ok(name, detail);
 }
 

@@ -66,7 +66,7 @@ function readText(path: string): string {
 
 function unknownKey(path: string, name: string): string {
   if (PROXY_VARIABLES.includes(name)) {
-    return `${JSON.stringify(name)}: no setting (config file ${path}), but a variable of the process; set it in the environment`;
+    return `${JSON.stringify(name)}: a variable of the process, not a setting (config file ${path}). Set it in the environment`;
   }
   const former = FORMER_SETTINGS[name];
   if (former !== undefined) return `${name}: no longer a setting (config file ${path}); ${former}`;

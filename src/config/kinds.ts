@@ -82,7 +82,7 @@ const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, B: 1, KIB: 1024, M
 
 /** Bytes. */
 export function size(min: number, max: number): Kind<number> {
-  return scalar(`a number of bytes from ${min} to ${max}, or such as 512KiB, 4MiB`, (given) => {
+  return scalar(`a number of bytes from ${min} to ${max}, or a size such as 512KiB or 4MiB`, (given) => {
     const [, amount, unit = ''] = /^(\d{1,15})\s*([A-Za-z]*)$/.exec(given) ?? [];
     const factor = SIZE_UNITS[unit.toUpperCase()];
     if (amount === undefined || factor === undefined) return about(given, 'is not a size');
@@ -176,7 +176,7 @@ export function genesysRegion(): Kind<string> {
   });
 }
 
-const PEM_ALLOWED = 'PEM text; a path belongs in the variable with _FILE at its end';
+const PEM_ALLOWED = 'PEM text; for a path, set the variable that ends in _FILE';
 
 /** Certificates. */
 export function pem(): Kind<LiveText> {
@@ -240,7 +240,7 @@ export function secretKey(): Kind<Secret> {
     `this command makes one: openssl rand -base64 ${KEY_BYTES}`;
   return secretThat(allowed, (given) => {
     const bytes = keyBytes(given);
-    return bytes >= KEY_BYTES ? null : `${bytes} bytes, a key so short can be found by trying`;
+    return bytes >= KEY_BYTES ? null : `${bytes} bytes, which is short enough to guess`;
   });
 }
 

@@ -30,12 +30,12 @@ export function crossProblems(settings: ParsedSettings): readonly string[] {
   problems.push(...plainProblems(settings, isSet));
   if (settings.KAFKA_COMPRESSION.value === 'zstd' && !('zstdCompressSync' in zlib)) {
     problems.push(
-      `KAFKA_COMPRESSION: zstd needs Node.js 22.15, this is ${process.version}; allowed here: lz4, snappy, gzip`,
+      `KAFKA_COMPRESSION: zstd needs Node.js 22.15, but this is ${process.version}; allowed here: lz4, snappy, gzip`,
     );
   }
   const queues = settings.QUEUES.value;
   if (queues?.includes('*') && queues.length > 1) {
-    problems.push('QUEUES: * stands beside others; allowed: either * alone or ids and names');
+    problems.push('QUEUES: * is set with other values; allowed: either * alone or ids and names');
   }
   return problems;
 }

@@ -60,14 +60,14 @@ const host = text('a host name or IP address', /^[A-Za-z0-9._:-]+$/);
 export const SETTINGS = {
   TLS_CA: fileable(
     pem(),
-    'Certificates of private authorities. Kafka, the schema registry, ClickHouse and token URLs may have certificates of these and of the public authorities.',
+    'Certificates of private authorities. queuefold accepts them, beside the public ones, from Kafka, the schema registry, ClickHouse and token URLs.',
   ),
 
   KAFKA_BROKERS: optional(brokers(), 'Addresses of some Kafka brokers. Any one of them leads to the others.'),
-  KAFKA_SSL: setting(bool(), 'false', 'Whether connections to Kafka use TLS.'),
+  KAFKA_SSL: setting(bool(), 'false', 'Whether queuefold connects to Kafka with TLS.'),
   KAFKA_SSL_CA: fileable(
     pem(),
-    'The only authorities whose certificates queuefold accepts from brokers. Without it, those of TLS_CA and the public ones.',
+    'The only authorities whose certificates queuefold accepts from brokers. Without it, queuefold accepts those of TLS_CA and the public ones.',
   ),
   KAFKA_SSL_CERT: fileable(pem(), 'The client certificate for Kafka and the schema registry, if they require one.'),
   KAFKA_SSL_KEY: confidential(secretPem(), 'The private key of KAFKA_SSL_CERT.'),
@@ -79,7 +79,7 @@ export const SETTINGS = {
   KAFKA_SASL_PASSWORD: confidential(secret(), 'The password at Kafka. With oauthbearer it is the client secret.'),
   KAFKA_SASL_OAUTH_TOKEN_URL: optional(
     url(),
-    'Where oauthbearer gets its tokens: the token endpoint of the identity provider.',
+    'The token endpoint of the identity provider, where oauthbearer gets its tokens.',
   ),
   KAFKA_SASL_OAUTH_SCOPE: optional(text(), 'The scope that oauthbearer asks for.'),
   KAFKA_CLIENT_ID: setting(
@@ -90,10 +90,10 @@ export const SETTINGS = {
   KAFKA_COMPRESSION: setting(
     oneOf(['none', 'gzip', 'snappy', 'lz4', 'zstd']),
     'none',
-    'How queuefold compresses records before it sends them. It saves network and disk, and costs CPU. zstd needs Node.js 22.15.',
+    'How queuefold compresses records before it sends them. Compression saves network and disk, and costs CPU. zstd needs Node.js 22.15.',
   ),
 
-  SCHEMA_REGISTRY_URL: optional(url(), 'The schema registry. It speaks the API of Confluent.'),
+  SCHEMA_REGISTRY_URL: optional(url(), 'The URL of the schema registry, which has to speak the API of Confluent.'),
   SCHEMA_REGISTRY_USERNAME: optional(
     text(),
     'The user at the schema registry. With SCHEMA_REGISTRY_OAUTH_TOKEN_URL it is the client id.',
@@ -105,22 +105,22 @@ export const SETTINGS = {
   SCHEMA_REGISTRY_TOKEN: confidential(secret(), 'A bearer token for the schema registry, instead of a user.'),
   SCHEMA_REGISTRY_OAUTH_TOKEN_URL: optional(
     url(),
-    'Where queuefold gets bearer tokens for the schema registry: the token endpoint of the identity provider.',
+    'The token endpoint of the identity provider, where queuefold gets bearer tokens for the schema registry.',
   ),
   SCHEMA_REGISTRY_OAUTH_SCOPE: optional(text(), 'The scope that queuefold asks for at that endpoint.'),
 
-  CLICKHOUSE_URL: optional(url(), 'The HTTP interface of ClickHouse.'),
+  CLICKHOUSE_URL: optional(url(), 'The URL of the HTTP interface of ClickHouse.'),
   CLICKHOUSE_USERNAME: setting(text(), 'default', 'The user at ClickHouse.'),
   CLICKHOUSE_PASSWORD: confidential(secret(), 'The password at ClickHouse.'),
   CLICKHOUSE_SSL_CERT: fileable(
     pem(),
-    'The client certificate for ClickHouse. Without a password it also says who the user is.',
+    'The client certificate for ClickHouse. Without a password it also identifies the user.',
   ),
   CLICKHOUSE_SSL_KEY: confidential(secretPem(), 'The private key of CLICKHOUSE_SSL_CERT.'),
-  CLICKHOUSE_DATABASE: setting(identifier, 'queuefold', 'The database of the tables.'),
+  CLICKHOUSE_DATABASE: setting(identifier, 'queuefold', 'The ClickHouse database of the tables.'),
   CLICKHOUSE_CLUSTER: optional(
     cluster,
-    'The cluster on which setup creates the tables (ON CLUSTER). Without it they are on one server.',
+    'The cluster on which setup creates the tables (ON CLUSTER). Without it, setup creates them on one server.',
   ),
   CLICKHOUSE_STORAGE_POLICY: optional(
     text('the name of a storage policy', /^[\w.-]+$/),
@@ -133,31 +133,31 @@ export const SETTINGS = {
   ),
 
   GENESYS_REGION: optional(genesysRegion(), 'The region of the organization, as Genesys or AWS names it.'),
-  GENESYS_CLIENT_ID: optional(text(), 'The OAuth client of the bridge. It has the grant type client credentials.'),
+  GENESYS_CLIENT_ID: optional(text(), 'The id of the OAuth client of the bridge. Its grant type is client credentials.'),
   GENESYS_CLIENT_SECRET: confidential(secret(), 'The secret of the OAuth client.'),
-  GENESYS_LOGIN_URL: optional(url(), 'The login service. Without it GENESYS_REGION says where it is.'),
-  GENESYS_API_URL: optional(url(), 'The API. Without it GENESYS_REGION says where it is.'),
+  GENESYS_LOGIN_URL: optional(url(), 'The URL of the login service of Genesys. Without it, GENESYS_REGION decides.'),
+  GENESYS_API_URL: optional(url(), 'The URL of the API of Genesys. Without it, GENESYS_REGION decides.'),
   GENESYS_CHANNELS: optional(
     integer(1, 18),
-    'How many notification channels this bridge may have, for 1,000 queues each. All bridges of an OAuth client share 18; without this setting it is 18 divided by the number of shards.',
+    'How many notification channels this bridge may open. A channel holds 1,000 queues, and all bridges of an OAuth client have 18 together. Without it, each bridge opens up to 18 divided by the number of shards.',
   ),
   NAMES_OF: setting(
     orOff(someOf(['queues', 'users', 'skills'])),
     'queues,skills',
-    'Which names the bridge keeps beside the ids. Names of users are personal data of employees. off: none.',
+    'Which names the bridge writes beside the ids. Names of users are personal data of employees. off: no names.',
   ),
   SHARD: setting(
     part(1_000),
     '1/1',
-    'The part of the queues that this bridge listens to. With three shards, bridges have 1/3, 2/3 and 3/3. Numbers go round, so 4/3 is 1/3 again: numbered pods can use their numbers.',
+    'The part of the queues that this bridge listens to. With three shards, bridges have 1/3, 2/3 and 3/3. Numbers wrap around, so 4/3 is 1/3 again and numbered pods can use their own numbers.',
   ),
 
   EVENTS_SECRET: confidential(
     secret({ shortest: 16 }),
-    'The secret of those who send to POST /events, such as EventBridge. Without it the bridge has no such path.',
+    'The secret that programs send with POST /events, for example EventBridge. Without it, the bridge does not serve that path.',
   ),
 
-  QUEUES: setting(texts('ids or names of queues, or *'), '*', 'The queues that the bridge listens to. *: all.'),
+  QUEUES: setting(texts('ids or names of queues, or *'), '*', 'The queues that the bridge listens to. *: all queues.'),
   TOPIC_PREFIX: setting(
     topicPrefix,
     'genesys',
@@ -166,14 +166,14 @@ export const SETTINGS = {
   PARTITIONS: setting(
     integer(1, 10_000),
     '12',
-    'How many partitions setup gives the topics. It is the most folds and sinks that can work at once, and never changes for a prefix.',
+    'How many partitions setup gives the topics. At most so many folds and sinks work at once. You cannot change it later for the same TOPIC_PREFIX.',
   ),
-  REPLICATION_FACTOR: setting(integer(1, 100), '3', 'How many brokers have a copy of each partition.'),
+  REPLICATION_FACTOR: setting(integer(1, 100), '3', 'How many brokers hold a copy of each partition.'),
 
   CLOSE_AFTER: setting(
     oneOf(['disconnect', 'acw']),
     'disconnect',
-    'When the row of a conversation is deleted: after the last hang-up, or after the after-call work that follows it.',
+    'When the fold deletes the row of a conversation: disconnect is after the last hang-up, acw is after the after-call work that follows it.',
   ),
   ACW_TIMEOUT: setting(
     duration(SECOND_MS, 7 * DAY_MS),
@@ -188,69 +188,69 @@ export const SETTINGS = {
   VISITS: setting(
     oneOf(['on', 'off']),
     'on',
-    'Whether the fold writes what became of each visit to a queue. off: the topic and the table of visits stay empty.',
+    'Whether the fold writes the visits to queues and their outcomes. off: the topic and the table of visits stay empty.',
   ),
   PRIVACY_MASK: optional(
     someOf(['ani', 'dnis', 'subject']),
-    'Columns that the bridge replaces by an HMAC before Kafka. What reached Kafka before stays readable.',
+    'Columns that the bridge replaces by an HMAC before it writes to Kafka. Older records in Kafka stay readable.',
   ),
-  PRIVACY_KEY: confidential(secretKey(), 'The key of that HMAC. With another key the same number has another mask.'),
+  PRIVACY_KEY: confidential(secretKey(), 'The key of the HMAC of PRIVACY_MASK. With another key the same number gets another mask.'),
 
   FOLD_THREADS: optional(
     integer(1, 256),
-    'In how many threads one fold works. Each is a member of the group, so more than PARTITIONS are idle. Without it there are as many as the process has CPUs. start folds in one.',
+    'How many threads one fold has. Each thread is a member of the group, so threads beyond PARTITIONS are idle. Without it, a fold has one thread for each CPU of the process. queuefold start folds in one thread.',
   ),
   BRIDGE_PENDING_BYTES: setting(
     size(MIB, 4096 * MIB),
     '64MiB',
-    'Memory for events that wait for Kafka, in bytes. From an eighth of it on the bridge merges snapshots; when it is full the bridge stops reading.',
+    'How much memory events may take that wait for Kafka, in bytes. From an eighth of it on, the bridge merges snapshots. When it is full, the bridge stops reading from Genesys.',
   ),
   LIMIT_SNAPSHOT_BYTES: setting(
     size(1024, 7 * MIB),
     '4MiB',
-    'The largest snapshot and state of a conversation, in bytes of Avro. Larger ones go to the dead letters. Brokers must take records of this size.',
+    'The largest snapshot and state of a conversation, in bytes of Avro. queuefold sends larger ones to the dead letters. Brokers must accept records of this size.',
   ),
   DLQ_MAX_CONSECUTIVE: setting(
     integer(0, 1_000_000),
     '100',
-    'How many unreadable records in a row stop a fold or sink. Half of the last 1,000 stop it too. 0: nothing does.',
+    'How many unreadable records in a row stop a fold or sink. It also stops if half of the last 1,000 records are unreadable. 0: it never stops.',
   ),
 
   SINK_FLUSH_MS: setting(
     integer(10, 60_000),
     '1000',
-    'How many milliseconds rows wait at most before the sink inserts them. Less makes more and smaller parts in ClickHouse.',
+    'How long the sink collects rows before it inserts them, in milliseconds. A smaller value makes more and smaller parts in ClickHouse.',
   ),
 
   BOARD_PASSWORD: confidential(
     secret({ shortest: 8 }),
-    'The password of the board, for any user name. Without one the board listens on 127.0.0.1 only, unless a proxy authenticates people.',
+    'The password of the board, for any user name. Without it, the board listens on 127.0.0.1 only, unless a proxy authenticates people.',
   ),
   BOARD_SHOW: optional(
     oneOf(['addresses']),
-    'With addresses, the board shows the numbers of callers and the subjects of e-mails, which are personal data. Unset: they never leave the process.',
+    'Which personal data the board shows. addresses: numbers of callers and subjects of e-mails. Without it, they never leave the process.',
   ),
 
-  HTTP_PORT: setting(integer(0, 65_535), '9464', 'The port of metrics and health. 0: a free one, which is printed.'),
+  HTTP_PORT: setting(integer(0, 65_535), '9464', 'The port of metrics and health. 0: a free port, which queuefold prints.'),
   HTTP_HOST: setting(
     host,
     '::',
-    'The address of metrics and health. :: is all of IPv6 and IPv4. The default of start is 127.0.0.1.',
+    'The address of metrics and health. ::, the default, is every address of IPv6 and IPv4. queuefold start has the default 127.0.0.1.',
   ),
   OTEL_EXPORTER_OTLP_ENDPOINT: optional(
     url(),
-    'The OpenTelemetry collector that gets traces (OTLP over HTTP). Without it there are none.',
+    'The OpenTelemetry collector that gets traces (OTLP over HTTP). Without it, queuefold sends none.',
   ),
-  OTEL_EXPORTER_OTLP_HEADERS: confidential(secret(), 'Headers for the collector, as name=value, separated by commas.'),
+  OTEL_EXPORTER_OTLP_HEADERS: confidential(secret(), 'The headers that queuefold sends to the collector, as name=value, separated by commas.'),
   TRACE_RATIO: setting(
     number(0, 1),
     '0.01',
-    'The fraction of notifications that get a trace on their way to the table. 1: all.',
+    'The fraction of notifications whose way to the table queuefold traces, from 0 to 1. 1: all notifications.',
   ),
   LOG_LEVEL: setting(
     oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
     'info',
-    'The lowest level that queuefold logs.',
+    'The lowest level of messages that queuefold logs.',
   ),
   DATA_DIR: setting(text('a path'), '.queuefold', 'The folder in which the embedded parts keep their data.'),
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;

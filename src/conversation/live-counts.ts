@@ -5,7 +5,7 @@ export interface LiveCounts {
   readonly conversations: number;
   /** The customer waits, whether or not an agent is being alerted. */
   readonly waiting: number;
-  /** Those of `waiting` for whom an agent is being alerted. */
+  /** The customers in `waiting` for whom an agent is being alerted. */
   readonly offered: number;
   /** Since when the one of `waiting` waits who waits longest, epoch ms. Null: nobody waits. */
   readonly oldestWaitingSince: number | null;

@@ -15,7 +15,7 @@ export interface Engine {
 }
 
 const WITHOUT_CHDB =
-  'Either install it (npm install chdb@3.4; Linux with glibc or macOS, x64 or arm64), or set CLICKHOUSE_URL to use a ' +
+  'Either install it (npm install chdb@3.4, on Linux with glibc or macOS, x64 or arm64), or set CLICKHOUSE_URL to use a ' +
   'ClickHouse server. In a container, use the image with the embedded parts (docker build --target queuefold-embedded).';
 
 /** Throws an OperatorError where chdb is not installed or does not load here. */

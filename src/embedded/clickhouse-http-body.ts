@@ -21,7 +21,7 @@ const DECODERS = { gzip: createGunzip, deflate: createInflate, br: createBrotliD
 /** The body as text. The embedded engine takes text formats only. */
 export async function readBody(request: IncomingMessage): Promise<string> {
   if (request.headers['content-type']?.startsWith('multipart/') === true) {
-    throw new HttpError(415, 'multipart/form-data is not supported here: send parameters as param_… in the URL.');
+    throw new HttpError(415, 'This endpoint does not support multipart/form-data. Send parameters as param_… in the URL.');
   }
   const chunks: Buffer[] = [];
   let length = 0;
@@ -38,7 +38,7 @@ function decoded(request: IncomingMessage): AsyncIterable<unknown> {
   if (encoding === 'identity') return request;
   const decoder = Object.entries(DECODERS).find(([name]) => name === encoding)?.[1];
   if (decoder === undefined) {
-    throw new HttpError(415, `Content-Encoding ${encoding} is not supported here: gzip, deflate or br.`);
+    throw new HttpError(415, `This endpoint does not support Content-Encoding ${encoding}. Use gzip, deflate or br.`);
   }
   return pipeline(request, decoder(), () => undefined);
 }

@@ -72,7 +72,7 @@ async function answer(
   if (!options.admits(request.headers)) {
     throw new HttpError(401, `Code: 516. DB::Exception: ${WITHOUT_TOKEN} (AUTHENTICATION_FAILED)`, 516);
   }
-  if (url.pathname !== '/') throw new HttpError(404, `There is no handle ${url.pathname}; use / or /ping.`);
+  if (url.pathname !== '/') throw new HttpError(404, `${url.pathname} does not exist here. Use / or /ping.`);
   if (request.method !== 'GET' && request.method !== 'POST') throw new HttpError(405, 'Use GET or POST.');
 
   const body = request.method === 'POST' ? await readBody(request) : '';
@@ -110,7 +110,7 @@ function databaseOf(named: string | undefined, usual: string): string {
 }
 
 const WITHOUT_TOKEN =
-  'The token of this start is missing or wrong. It is in the data directory, in the file sql-token: send it as ' +
+  'The token of this start is missing or wrong. It is in the file sql-token of the data directory. Send it as ' +
   '"Authorization: Bearer …", as "X-ClickHouse-Key: …" or as the password of any user.';
 
 /** As ClickHouse's src/Server/HTTP/exceptionCodeToHTTPStatus.cpp for the codes that people meet. */

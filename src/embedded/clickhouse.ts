@@ -43,7 +43,7 @@ function createLanes() {
 const MOST_WAITING = 32;
 
 const TOO_MANY =
-  'Code: 202. DB::Exception: Too many statements wait for their turn; ask again later. (TOO_MANY_SIMULTANEOUS_QUERIES)';
+  'Code: 202. DB::Exception: Too many statements wait for their turn. Try again later. (TOO_MANY_SIMULTANEOUS_QUERIES)';
 
 /** One process a folder, and one folder a process. Throws an OperatorError that names the folder otherwise. */
 export async function openEmbeddedClickHouse({ dataDir }: EmbeddedOptions): Promise<EmbeddedClickHouse> {
@@ -91,13 +91,13 @@ async function explained(error: unknown, path: string): Promise<OperatorError> {
   const message = messageOf(error).replace(/\s+/g, ' ');
   if (message.includes('one active data directory per process')) {
     return new OperatorError(
-      `ClickHouse data in ${path}: this process has another folder open already; close that one first.`,
+      `ClickHouse data in ${path}: this process already has another folder open. Close that one first.`,
     );
   }
   // chdb prints why it could not lock the folder, and throws without it. The lock file names its holder.
   const status = await readFile(join(path, 'status'), 'utf8').catch(() => '');
   const holder = await identify(Number(/^PID: (\d+)$/m.exec(status)?.[1] ?? 0));
-  if (holder === undefined) return new OperatorError(`ClickHouse data in ${path} cannot be opened: ${message}`);
+  if (holder === undefined) return new OperatorError(`ClickHouse data in ${path}: cannot open them: ${message}`);
   return new OperatorError(
     `ClickHouse data in ${path}: process ${holder.pid} has them open (is \`queuefold start\` running?). ` +
       'Query them over its HTTP address, as `queuefold query` does, or stop that process, or choose ' +

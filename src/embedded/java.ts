@@ -27,16 +27,16 @@ export async function findProgram(name: string, home: string | undefined): Promi
 export async function findJava(): Promise<string> {
   if (process.platform === 'win32') {
     throw new OperatorError(
-      `embedded Kafka: runs on Linux and macOS, not on Windows itself (use WSL). ${ALTERNATIVES}`,
+      `embedded Kafka: it runs on Linux and macOS. On Windows use WSL. ${ALTERNATIVES}`,
     );
   }
   const java = await findProgram('java', process.env['JAVA_HOME']);
   if (java === undefined) {
-    throw new OperatorError(`Java: no java in JAVA_HOME or on the PATH, and Kafka needs one. ${ALTERNATIVES}`);
+    throw new OperatorError(`Java: no java in JAVA_HOME or on the PATH, but Kafka needs it. ${ALTERNATIVES}`);
   }
   const version = await javaVersion(java);
   if (version < OLDEST_JAVA) {
-    throw new OperatorError(`Java: ${java} is version ${version}, Kafka needs ≥ ${OLDEST_JAVA}. ${ALTERNATIVES}`);
+    throw new OperatorError(`Java: ${java} is version ${version}, but Kafka needs ${OLDEST_JAVA} or later. ${ALTERNATIVES}`);
   }
   return java;
 }

@@ -168,7 +168,7 @@ export async function acquireDataDir(dir: string, times?: LockTimes): Promise<Lo
   if (elsewhere) {
     throw new OperatorError(
       `data directory ${dir}: in use by a process of another container or machine (there its pid is ${holder.pid}). ` +
-        'Stop that one, or choose another folder with DATA_DIR.',
+        'Stop that process, or choose another folder with DATA_DIR.',
     );
   }
   throw new OperatorError(

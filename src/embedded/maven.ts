@@ -34,7 +34,7 @@ export async function fetchPart(
       const condition = await inspect(folder, part);
       if (condition === 'complete') return folder;
       if (condition !== 'absent')
-        onProgress(`${part.title}: ${condition.damaged} is not what it should be in the cache, fetching again`);
+        onProgress(`${part.title}: ${condition.damaged} is damaged in the cache. Fetching it again`);
       await fetchInto(folder, part, onProgress, signal);
       return folder;
     } finally {
@@ -48,7 +48,7 @@ async function waitForLock(file: string, part: Part, onProgress: OnProgress, sig
     signal.throwIfAborted();
     const taken = await tryLock(file);
     if ('lock' in taken) return taken.lock;
-    onProgress(`${part.title}: process ${taken.holder.pid} is fetching it, waiting`);
+    onProgress(`${part.title}: process ${taken.holder.pid} fetches it. Waiting`);
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
@@ -68,7 +68,7 @@ async function fetchInto(folder: string, part: Part, onProgress: OnProgress, sig
   if (!online.ok && !(await maven(['-o'])).ok) throw notFetched(part, online.why);
   let wrong = await wrongFile(part, files);
   if (wrong !== undefined) {
-    onProgress(`${part.title}: ${wrong} arrived damaged, fetching again`);
+    onProgress(`${part.title}: ${wrong} arrived damaged. Fetching it again`);
     await rm(staging, { recursive: true, force: true });
     const again = await maven(update);
     if (!again.ok) throw notFetched(part, again.why);
@@ -83,7 +83,7 @@ async function fetchInto(folder: string, part: Part, onProgress: OnProgress, sig
   if (condition !== 'complete') {
     const what = condition === 'absent' ? files : condition.damaged;
     await rm(staging, { recursive: true, force: true });
-    throw notFetched(part, `${what} is not in embedded/checksums.txt, or not as it says`);
+    throw notFetched(part, `${what} is not in embedded/checksums.txt, or has another checksum`);
   }
   await rm(folder, { recursive: true, force: true });
   await rename(files, folder);
@@ -93,7 +93,7 @@ async function fetchInto(folder: string, part: Part, onProgress: OnProgress, sig
 
 function notFetched(part: Part, why: string): OperatorError {
   return new OperatorError(
-    `${part.title}: Maven could not fetch it: ${why}. Is there a network, and does Maven need a proxy or mirror ` +
+    `${part.title}: Maven cannot fetch it: ${why}. Is there a network, and does Maven need a proxy or mirror ` +
       `(~/.m2/settings.xml)? ${ALTERNATIVES}`,
   );
 }
@@ -112,7 +112,7 @@ async function runMaven(
   const maven = await findProgram('mvn', process.env['MAVEN_HOME']);
   if (maven === undefined) {
     throw new OperatorError(
-      `Maven: no mvn in MAVEN_HOME or on the PATH; it fetches ${part.title} once. ${ALTERNATIVES}`,
+      `Maven: no mvn in MAVEN_HOME or on the PATH, but queuefold needs it to fetch ${part.title} once. ${ALTERNATIVES}`,
     );
   }
   await rm(output, { recursive: true, force: true });

@@ -50,7 +50,7 @@ export function parseChecksums(text: string, part: PartName): Map<string, string
     if (folder === part && hash !== undefined && file !== undefined) files.set(file, hash);
   }
   if (files.size === 0)
-    throw new OperatorError(`embedded/checksums.txt: names no file of ${part}. Reinstall queuefold.`);
+    throw new OperatorError(`embedded/checksums.txt: it names no file of ${part}. Reinstall queuefold.`);
   return files;
 }
 

@@ -86,7 +86,7 @@ export async function startRegistry(options: RegistryOptions): Promise<EmbeddedR
   const [port = 0, innerPort = 0] = service.ports;
   const closeFront = await serveRegistryFront({ port, innerPort, authorization }).catch(async (error: unknown) => {
     await service.stop();
-    throw new OperatorError(`Schema registry: port ${port} cannot be listened on. Start again.`, { cause: error });
+    throw new OperatorError(`Schema registry: cannot listen on port ${port}. Start queuefold again.`, { cause: error });
   });
   return {
     url: urlOf(port),

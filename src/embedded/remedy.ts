@@ -3,21 +3,21 @@ import { messageOf, OperatorError } from '../common';
 /** What else a person can do when Kafka or the registry cannot be started here. */
 export const ALTERNATIVES =
   'Either install Java ≥ 17 and Maven (Debian, Ubuntu: apt-get install openjdk-17-jre-headless maven), or start a container ' +
-  'engine (Docker, Podman), or set KAFKA_BROKERS and SCHEMA_REGISTRY_URL to use existing ones, or run without Kafka: ' +
+  'engine (Docker, Podman), or set KAFKA_BROKERS and SCHEMA_REGISTRY_URL to use your own, or run without Kafka: ' +
   'queuefold start --log memory';
 
 const IMAGE =
-  'In a container, use the image with the embedded parts (docker build --target queuefold-embedded), which has a volume for it.';
+  'In a container, use the image with the embedded parts (docker build --target queuefold-embedded), which has a volume for this folder.';
 
 const REMEDIES: Readonly<Record<string, string>> = {
   // Node.js says so of a folder in one that this user may not write to.
-  ENOENT: `It cannot be made: choose another folder with DATA_DIR. ${IMAGE}`,
-  ENOSPC: 'The disk is full: free some space.',
-  EDQUOT: 'The disk quota is used up: free some space.',
-  EACCES: `This user may not write there: choose another folder with DATA_DIR or change its owner. ${IMAGE}`,
-  EPERM: 'This user may not write there: choose another folder or change its owner.',
-  EROFS: `It is read-only: choose another folder with DATA_DIR. ${IMAGE}`,
-  ENOTDIR: 'A part of this path is a file: choose another folder.',
+  ENOENT: `queuefold cannot create it. Choose another folder with DATA_DIR. ${IMAGE}`,
+  ENOSPC: 'The disk is full. Free some space.',
+  EDQUOT: 'The disk quota is used up. Free some space.',
+  EACCES: `This user may not write there. Choose another folder with DATA_DIR or change its owner. ${IMAGE}`,
+  EPERM: 'This user may not write there. Choose another folder or change its owner.',
+  EROFS: `It is read-only. Choose another folder with DATA_DIR. ${IMAGE}`,
+  ENOTDIR: 'A part of this path is a file. Choose another folder.',
 };
 
 /** Runs file operations below `path`; what a person can repair (no space, no permission) becomes an OperatorError. */

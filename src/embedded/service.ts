@@ -146,17 +146,17 @@ async function diedError(options: ServiceOptions, exit: JvmExit, what: string): 
   // What comes after it, a whole orderly shutdown, may have pushed it out of the last lines.
   const taken = what === WHILE_STARTING ? await findLine(options.logs, PORT_TAKEN) : null;
   if (taken !== null) {
-    return new PortTaken(`${message}: a port was taken by another process. Start again.\n  ${taken}${tail}`);
+    return new PortTaken(`${message}: another process has taken a port. Start queuefold again.\n  ${taken}${tail}`);
   }
   if (/No space left on device|ENOSPC/i.test(tail)) {
     return new OperatorError(`${message}: the disk of ${options.dir} is full. Free some space.${tail}`);
   }
   if (/OutOfMemoryError|Could not reserve enough space/i.test(tail)) {
-    return new OperatorError(`${message}: not enough memory. Close other programs or give it a larger heap.${tail}`);
+    return new OperatorError(`${message}: not enough memory. Close other programs, or give it a larger heap.${tail}`);
   }
   if (exit.signal === 'SIGKILL') {
     return new OperatorError(
-      `${message}: something killed it; on a machine short of memory that is the system.${tail}`,
+      `${message}: something killed it. On a machine that is short of memory this is the system.${tail}`,
     );
   }
   return new OperatorError(`${message}.${tail}`);

@@ -92,7 +92,7 @@ export function followTable<T>(options: FollowTableOptions<T>): FollowedTable {
         table.problem = messageOf(error);
         loaded.reject(error);
         options.listener.onReading?.(table.problem);
-        logger.warn({ topic, reason: messageOf(error) }, 'the table is read again from the beginning');
+        logger.warn({ topic, reason: messageOf(error) }, 'queuefold reads the table again from the beginning');
       }
       await sleep(retryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
@@ -122,7 +122,7 @@ class FollowedTopic<T> {
   #answeredAt: number | null = null;
   /** The one that keeps the table, or is about to. */
   #current: { readonly reading: Reading; readonly order: InOrder; isLoaded: boolean } | null = null;
-  problem: string | null = 'it has not been read yet';
+  problem: string | null = 'the topic has not been read yet';
 
   constructor(options: FollowTableOptions<T>, onLoaded: () => void) {
     this.#options = options;
@@ -159,11 +159,11 @@ class FollowedTopic<T> {
     try {
       const onRecord = (record: LogRecord): void => {
         if (order.add(record, reading?.progress().asOf ?? null) > MOST_WAITING)
-          ending.abort(new Error('the schema registry does not tell a schema that records need'));
+          ending.abort(new Error('the schema registry does not give a schema that records need'));
       };
       reading = await log.read({ topics: [topic], ...begin, follow: true, onGap: 'end', onRecord });
       reading.done.then(
-        () => ending.abort(new Error('the reading ended')),
+        () => ending.abort(new Error('Kafka ended the reading')),
         (error: unknown) => ending.abort(error),
       );
       stopped.throwIfAborted();
@@ -200,8 +200,7 @@ class FollowedTopic<T> {
     for (;;) {
       await sleep(checkMs, undefined, { signal }).catch(() => signal.throwIfAborted());
       // Also of a machine that slept: what was compacted away meanwhile, nobody would tell.
-      if (Date.now() - asOf > keptMs / 2)
-        throw new Error('nothing was read for longer than tombstones are surely kept');
+      if (Date.now() - asOf > keptMs / 2) throw new Error('nothing came for longer than Kafka surely keeps tombstones');
       asOf = this.picture().asOf ?? asOf;
       const found = await abortable(
         log.topicId(topic).catch(() => undefined),
@@ -265,8 +264,7 @@ class FollowedTopic<T> {
     this.#answeredAt = answeredAt;
     if (!isLoaded) return;
     this.#asOf = order.isWaiting ? (order.heldAt ?? this.#asOf) : (asOf ?? this.#asOf);
-    this.problem =
-      problem ?? (order.isWaiting ? 'the schema registry has not told yet by which schema a record is' : null);
+    this.problem = problem ?? (order.isWaiting ? 'the schema registry has not given the schema of a record yet' : null);
   }
 
   async #tombstonesKeptMs(): Promise<number> {
@@ -290,7 +288,7 @@ class SlowReadingError extends Error {
   constructor(topic: string, tookMs: number, keptMs: number) {
     super(
       `reading ${topic} took ${Math.ceil(tookMs / 1_000)} s, and the topic keeps tombstones for ` +
-        `${Math.floor(keptMs / 1_000)} s only: a deletion can be missing. Set a longer delete.retention.ms.`,
+        `${Math.floor(keptMs / 1_000)} s only, so a deletion may be missing. Set a longer delete.retention.ms.`,
     );
   }
 }

@@ -100,7 +100,7 @@ async function askForToken({ settings, url, clientId, clientSecret, scope, ca }:
     const token = statusCode === 200 ? Answer.safeParse(parse(text)) : null;
     if (token?.success === true) return token.data;
     throw new OperatorError(
-      `${name} answers HTTP ${statusCode} and no token. Is it the token endpoint of the identity provider?`,
+      `${name} answers HTTP ${statusCode} without a token. Is it the token endpoint of the identity provider?`,
     );
   } catch (error) {
     if (error instanceof OperatorError) throw error;
@@ -112,9 +112,7 @@ async function askForToken({ settings, url, clientId, clientSecret, scope, ca }:
       const Problem = tls.isConfiguration ? UsageError : OperatorError;
       throw new Problem(`${name}: ${tls.detail}. ${tls.remedy}`, { cause: error });
     }
-    throw new OperatorError(
-      `${name} cannot be reached (${messageOf(error)}). Is it up, and may this machine reach it?`,
-    );
+    throw new OperatorError(`${name}: cannot reach it (${messageOf(error)}). Is it up, and can this machine reach it?`);
   } finally {
     dispatcher.destroy().catch(() => undefined);
   }

@@ -54,7 +54,7 @@ export function createMetrics() {
   const all = createMetricBuilder();
   const { registry, definitions } = all;
   const metrics = {
-    buildInfo: all.gauge('build_info', 'The version that runs; always 1', { version: { bounded: 'one a process' } }),
+    buildInfo: all.gauge('build_info', 'The version of queuefold that runs, as a label. The value is always 1', { version: { bounded: 'one a process' } }),
     ...bridgeMetrics(all.of('bridge')),
     ...genesysMetrics(all.of('bridge')),
     ...foldMetrics(all.of('fold')),
@@ -88,7 +88,7 @@ function bridgeMetrics(bridge: MetricBuilder) {
     }),
     bridgeEvents: bridge.counter(
       'bridge_events_total',
-      'Inputs that the bridge read, by source and by what became of them',
+      'Inputs that the bridge read, by source and outcome',
       {
         source: ['websocket', 'rest', 'http', 'file'],
         outcome: ['produced', 'gone', ...SKIPPED, ...INVALID],
@@ -111,13 +111,13 @@ function bridgeMetrics(bridge: MetricBuilder) {
     }),
     gaps: bridge.counter(
       'bridge_gaps_total',
-      'Gaps: times at which this bridge did not hear some of its queues. It asks Genesys for what happened in them',
+      'Gaps, in which this bridge did not hear some of its queues. After each gap it asks Genesys what happened meanwhile',
       {},
     ),
-    subscribedQueues: bridge.gauge('bridge_subscribed_queues', 'Queues with a permitted subscription', {}),
+    subscribedQueues: bridge.gauge('bridge_subscribed_queues', 'Queues to which this bridge has a permitted subscription', {}),
     lastNotification: bridge.unsetGauge(
       'bridge_last_notification_timestamp_seconds',
-      'When the last frame came from Genesys, heartbeats included; seconds since 1970',
+      'When the last frame came from Genesys, heartbeats included, in seconds since 1970',
     ),
     pendingConversations: bridge.gauge(
       'bridge_pending_conversations',
@@ -126,7 +126,7 @@ function bridgeMetrics(bridge: MetricBuilder) {
     ),
     pendingBytes: bridge.gauge(
       'bridge_pending_bytes',
-      'Memory of the records that Kafka has not acknowledged yet. At BRIDGE_PENDING_BYTES the bridge stops reading from Genesys',
+      'Bytes of memory for records that Kafka has not acknowledged yet. At BRIDGE_PENDING_BYTES the bridge stops reading from Genesys',
       {},
     ),
     coalesced: bridge.counter(
@@ -136,12 +136,12 @@ function bridgeMetrics(bridge: MetricBuilder) {
     ),
     unreadableRows: bridge.counter(
       'bridge_unreadable_rows_total',
-      'Records of the state topic that the bridge could not read back. It leaves them out and goes on',
+      'Records of the state topic that the bridge could not read back. It leaves them out of its table',
       { reason: UNREADABLE },
     ),
     tableRead: bridge.unsetGauge(
       'bridge_table_read',
-      '1 while the bridge reads the table back. 0: it cannot, and reconciliation compares with an old table. Absent without Genesys',
+      '1 while the bridge reads the table back. 0 while it cannot: reconciliation then compares Genesys with an old table. Absent without Genesys',
     ),
   };
 }
@@ -151,19 +151,19 @@ function genesysMetrics(bridge: MetricBuilder) {
   return {
     reconciliations: bridge.counter(
       'bridge_reconciliations_total',
-      'Conversations that reconciliation asked Genesys for, by what came of it',
+      'Conversations that reconciliation asked Genesys for, by outcome',
       {
         outcome: RECONCILED,
       },
     ),
     rowsBack: bridge.counter(
       'bridge_rows_back_total',
-      'Rows that a late snapshot may have taken back to what they were. The bridge asks Genesys for them, unless they move on',
+      'Rows that a late snapshot may have set back to an older version. The bridge asks Genesys for them, unless the row changes first',
       {},
     ),
     reconciliationPending: bridge.gauge(
       'bridge_reconciliation_pending',
-      'Conversations that reconciliation has yet to ask for, by importance',
+      'Conversations that reconciliation still has to ask Genesys for, by importance',
       { importance: ['waiting', 'changed', 'silent', 'confirm'] },
     ),
     missedByNotifications: bridge.counter(
@@ -173,38 +173,38 @@ function genesysMetrics(bridge: MetricBuilder) {
     ),
     refusedQueues: bridge.gauge(
       'bridge_refused_queues',
-      'Queues that Genesys refuses to this OAuth client, by the permission that is missing',
+      'Queues that Genesys refuses to this OAuth client, by the missing permission',
       {
         permission: { bounded: 'permissions of Genesys' },
       },
     ),
     unwatchedQueues: bridge.gauge(
       'bridge_unwatched_queues',
-      'Queues without a place on the channels of this bridge. Their conversations are missing from the table',
+      'Queues for which the channels of this bridge have no room. Their conversations are missing from the table',
       {},
     ),
-    queuePolls: bridge.counter('bridge_queue_polls_total', 'Requests for the list of queues, by what came of them', {
+    queuePolls: bridge.counter('bridge_queue_polls_total', 'Requests for the list of queues, by outcome', {
       outcome: ['same', 'changed', 'failed'],
     }),
     namePolls: bridge.counter(
       'bridge_name_polls_total',
-      'Requests for a list of names, by kind and by what came of them',
+      'Requests for a list of names, by kind and outcome',
       {
         kind: NAME_KINDS,
         outcome: ['listed', 'refused', 'failed'],
       },
     ),
-    nameChanges: bridge.counter('bridge_name_changes_total', 'Names written to Kafka, by kind and by what changed', {
+    nameChanges: bridge.counter('bridge_name_changes_total', 'Names that the bridge wrote to Kafka, by kind and change', {
       kind: NAME_KINDS,
       change: ['new', 'renamed', 'gone', 'back', 'forgotten'],
     }),
-    genesysRequests: bridge.counter('genesys_requests_total', 'REST requests to Genesys, by route and status', {
+    genesysRequests: bridge.counter('genesys_requests_total', 'REST requests to Genesys, by route and HTTP status', {
       route: { bounded: 'the paths that the bridge uses, without ids' },
       status: { bounded: 'HTTP statuses, and none' },
     }),
     rateLimitRemaining: bridge.unsetGauge(
       'genesys_rate_limit_remaining',
-      'Requests that Genesys still allows in the running minute',
+      'Requests that Genesys still allows this client in the current minute',
     ),
   };
 }
@@ -214,12 +214,12 @@ function foldMetrics(fold: MetricBuilder) {
     foldEvents: fold.counter('fold_events_total', 'Events that the fold read, by outcome', {
       outcome: ['folded', 'duplicate', 'after-the-end', 'unknown-gone', 'too-large', 'dead-letter'],
     }),
-    foldRecords: fold.counter('fold_records_total', 'Records written to the state topic, by kind', {
+    foldRecords: fold.counter('fold_records_total', 'Records that the fold wrote to the state topic, by kind', {
       kind: ['upsert', 'tombstone'],
     }),
     foldVisits: fold.counter(
       'fold_visits_total',
-      'Versions of visits written to the visits topic, by outcome of the visit',
+      'Versions of visits that the fold wrote to the visits topic, by outcome of the visit',
       {
         outcome: ['waiting', 'answered', 'abandoned', 'flowed_out', 'unknown'],
       },
@@ -229,7 +229,7 @@ function foldMetrics(fold: MetricBuilder) {
     }),
     unlistedValues: fold.counter(
       'fold_unlisted_values_total',
-      'Values that are not in the known list of their column. They are stored as they came',
+      'Values that are not in the known list of their column. The fold writes them as they came',
       {
         column: [
           'media_type',
@@ -245,13 +245,13 @@ function foldMetrics(fold: MetricBuilder) {
     ),
     transactionDuration: fold.histogram(
       'fold_transaction_duration_seconds',
-      'Time from the first record of a batch to the commit of its transaction',
+      'Seconds from the first record of a batch to the commit of its transaction',
       {},
       DURATION_SECONDS,
     ),
     restoreDuration: fold.histogram(
       'fold_restore_duration_seconds',
-      'Time to restore a task from its changelog',
+      'Seconds that a task took to restore its state from the changelog',
       {},
       DURATION_SECONDS,
     ),
@@ -281,23 +281,23 @@ function readerMetrics(readers: MetricBuilder) {
 
 function sinkMetrics(sink: MetricBuilder) {
   return {
-    sinkRows: sink.counter('sink_rows_total', 'Rows inserted, by table', { table: SINK_TABLES }),
-    sinkBatches: sink.counter('sink_batches_total', 'Batches begun, by what triggered them', {
+    sinkRows: sink.counter('sink_rows_total', 'Rows that the sink inserted, by table', { table: SINK_TABLES }),
+    sinkBatches: sink.counter('sink_batches_total', 'Batches that the sink began to insert, by trigger', {
       trigger: ['rows', 'bytes', 'time', 'stop'],
     }),
     sinkInsertDuration: sink.histogram(
       'sink_insert_duration_seconds',
-      'One INSERT, from sending to its answer',
+      'Seconds from sending an INSERT to its answer',
       {},
       DURATION_SECONDS,
     ),
-    sinkRetries: sink.counter('sink_retries_total', 'Inserts tried again, by reason', {
+    sinkRetries: sink.counter('sink_retries_total', 'Inserts that the sink tried again, by reason', {
       reason: { bounded: 'names of ClickHouse’s error codes and of network and TLS errors' },
     }),
     sinkBufferRows: sink.gauge('sink_buffer_rows', 'Rows that the sink has read from Kafka and not inserted yet', {}),
     sinkLastSuccess: sink.unsetGauge(
       'sink_last_success_timestamp_seconds',
-      'When the last INSERT succeeded; seconds since 1970',
+      'When the last INSERT succeeded, in seconds since 1970',
     ),
     sinkRereads: sink.counter(
       'sink_rereads_total',
@@ -308,7 +308,7 @@ function sinkMetrics(sink: MetricBuilder) {
     ),
     sinkSweptRows: sink.counter(
       'sink_swept_rows_total',
-      'Rows that the sink removed because the topic no longer had their tombstones',
+      'Rows that the sink removed because Kafka had already dropped their tombstones',
       {},
     ),
     cleanupRows: sink.counter(
@@ -318,27 +318,27 @@ function sinkMetrics(sink: MetricBuilder) {
     ),
     cleanupLastSuccess: sink.unsetGauge(
       'cleanup_last_success_timestamp_seconds',
-      'When the state table was last cleaned up, or when this sink became responsible for it; seconds since 1970. Only the sink with partition 0 serves it',
+      'When the state table was last cleaned up, or when this sink became responsible for that, in seconds since 1970. Only the sink with partition 0 has this metric',
     ),
   };
 }
 
 function boardMetrics(board: MetricBuilder) {
   return {
-    boardViewers: board.gauge('board_viewers', 'Pages that are connected to this board', {}),
+    boardViewers: board.gauge('board_viewers', 'Pages that are connected to this board now', {}),
     boardSentBytes: board.counter(
       'board_sent_bytes_total',
-      'Bytes of live changes sent to pages, before compression',
+      'Bytes of live changes that the board sent to pages, before compression',
       {},
     ),
     boardPictureAge: board.gauge(
       'board_picture_age_seconds',
-      'How old the data on the pages is, and while the board starts, the time since its start. Up to a second is normal; more means that Kafka is down or slow',
+      'How old the data on the pages is, in seconds. While the board starts, it is the time since the start. Up to one second is normal. More means that Kafka is down or slow',
       {},
     ),
     boardUnreadable: board.counter(
       'board_unreadable_records_total',
-      'Records of the topics that the board could not read, by reason. It leaves them out',
+      'Records that the board could not read, by reason. The board leaves them out',
       { reason: UNREADABLE },
     ),
   };
@@ -346,7 +346,7 @@ function boardMetrics(board: MetricBuilder) {
 
 function sharedMetrics(all: MetricBuilder, writers: MetricBuilder) {
   return {
-    deadLetters: writers.counter('dead_letters_total', 'Records sent to the dead letters, by stage and reason', {
+    deadLetters: writers.counter('dead_letters_total', 'Records that queuefold sent to the dead letters, by stage and reason', {
       stage: ['bridge', 'fold', 'sink'],
       reason: [
         ...INVALID,
@@ -360,16 +360,16 @@ function sharedMetrics(all: MetricBuilder, writers: MetricBuilder) {
     }),
     endToEndLatency: writers.histogram(
       'end_to_end_latency_seconds',
-      'Time from the receipt of an event until it is in Kafka, in the state topic, in ClickHouse',
+      'Seconds from the receipt of an event until it is in Kafka (kafka), in the state topic (state) or in ClickHouse (store)',
       { stage: ['kafka', 'state', 'store'] },
       DURATION_SECONDS,
     ),
-    traceSpans: all.counter('trace_spans_total', 'Spans for the OpenTelemetry collector, by what became of them', {
+    traceSpans: all.counter('trace_spans_total', 'Spans for the OpenTelemetry collector, by outcome', {
       outcome: ['exported', 'failed', 'dropped'],
     }),
     lowWatermark: writers.gauge(
       'low_watermark_timestamp_seconds',
-      'Low watermark: the stage has processed everything that came in before this time; seconds since 1970. It advances without traffic, and stands still when the stage does',
+      'The low watermark, in seconds since 1970: the stage has processed everything that was received before this time. It also advances without traffic, and stops only when the stage stops',
       { stage: ['kafka', 'state', 'store', 'visits'], partition: { bounded: 'partitions; empty for kafka' } },
     ),
   };

@@ -17,9 +17,9 @@ export function recordingNames(out: string, format: 'plain' | 'gzip'): FileNames
   const found = statOf(out);
   if (found !== null && !found.isFile() && !found.isDirectory()) return { next: () => out, skipTaken: false };
   if (found?.isDirectory() === true || (found === null && !hasExtension(out))) return inDirectory(out, format);
-  if (found !== null) throw new UsageError(`--out: ${out} exists; name a file that does not, or a directory`);
+  if (found !== null) throw new UsageError(`--out: ${out} exists already. Name a new file or a directory`);
   if (format === 'gzip' && !out.endsWith('.gz')) {
-    throw new UsageError(`--out: ${out} must end in .gz with --gzip: replay recognizes a compressed file by its name.`);
+    throw new UsageError(`--out: ${out} must end in .gz with --gzip, because replay recognizes a compressed file by its name.`);
   }
   return numbered(out);
 }
@@ -55,6 +55,6 @@ function statOf(path: string): Stats | null {
     return statSync(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw new OperatorError(`--out: ${path} cannot be used (${messageOf(error)})`);
+    throw new OperatorError(`--out: cannot use ${path} (${messageOf(error)})`);
   }
 }

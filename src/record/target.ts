@@ -138,8 +138,8 @@ async function create(names: FileNames): Promise<Created> {
 }
 
 function notWritten(path: string, error: unknown): OperatorError {
-  const full = (error as NodeJS.ErrnoException).code === 'ENOSPC' ? ' Make room, and record again.' : '';
+  const full = (error as NodeJS.ErrnoException).code === 'ENOSPC' ? ' Free some space, and record again.' : '';
   return new OperatorError(
-    `${path}: cannot be written (${messageOf(error)}).${full} All earlier lines are complete and can be replayed.`,
+    `${path}: queuefold cannot write it (${messageOf(error)}).${full} All earlier lines are complete, and replay reads them.`,
   );
 }

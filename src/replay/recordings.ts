@@ -11,12 +11,12 @@ export function checkRecordings(files: readonly string[]): void {
     try {
       isFile = statSync(file).isFile() || !statSync(file).isDirectory();
     } catch (error) {
-      throw new OperatorError(`${file}: cannot be read (${messageOf(error)})`);
+      throw new OperatorError(`${file}: queuefold cannot read it (${messageOf(error)})`);
     }
-    if (!isFile) throw new OperatorError(`${file}: is a directory; name the files in it`);
+    if (!isFile) throw new OperatorError(`${file}: this is a directory. Name the files in it`);
     if (file.endsWith('.zst') && zstd() === null) {
       throw new OperatorError(
-        `${file}: Node.js ${process.version} cannot read .zst (22.15 and later can). Run: zstd -dc ${file} | queuefold replay -`,
+        `${file}: Node.js ${process.version} cannot read .zst, 22.15 and later can. Run: zstd -dc ${file} | queuefold replay -`,
       );
     }
   }
@@ -38,7 +38,7 @@ export async function* recordedLines(
       }
     } catch (error) {
       throw isReadError(error)
-        ? new OperatorError(`${name}: cannot be read after line ${last} (${messageOf(error)})`)
+        ? new OperatorError(`${name}: queuefold cannot read it after line ${last} (${messageOf(error)})`)
         : error;
     }
   }

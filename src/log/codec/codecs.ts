@@ -122,7 +122,7 @@ export async function createChangelogCodec(schemas: SchemaSource, topics: TopicN
       if (open !== null) return { state: { kind: 'open', ...open }, checkpoint: null };
       if (ended !== null) return { state: { kind: 'ended', ...ended }, checkpoint: null };
       if (checkpoint !== null) return { state: null, checkpoint };
-      throw new Error('a FoldState with nothing in it');
+      throw new Error('an empty FoldState');
     },
   });
   const heads = createValueReader<StateHead>({

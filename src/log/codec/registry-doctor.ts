@@ -26,7 +26,7 @@ export async function checkRegistry({ registry, subjects }: RegistryCheckOptions
   );
   const names = subjects.map(({ subject }) => `registry subject ${subject}`);
   if (reached.outcome === 'failed')
-    return [reached, ...names.map((name) => skipped(name, 'the registry is not reached'))];
+    return [reached, ...names.map((name) => skipped(name, 'the registry does not answer'))];
   const found = await Promise.all(
     subjects.map(({ subject, schema }) =>
       check({ name: `registry subject ${subject}`, remedy: TRY_AGAIN }, () => checkSubject(ask, subject, schema)),
@@ -47,7 +47,7 @@ async function checkReachable(registry: RegistryCheckOptions['registry'], ask: A
     return failed(name, detail, tls?.remedy ?? 'Is the registry up, and may this machine reach it?');
   }
   if (reply.status === 401 || reply.status === 403) {
-    const detail = `${url} refuses us (HTTP ${reply.status})`;
+    const detail = `${url} refuses queuefold (HTTP ${reply.status})`;
     return failed(name, detail, `Check ${REGISTRY_CREDENTIALS}.`);
   }
   if (reply.status !== 200 || !Array.isArray(reply.body)) {
@@ -59,7 +59,7 @@ async function checkReachable(registry: RegistryCheckOptions['registry'], ask: A
     return warning(
       name,
       `answers at ${url}, in mode ${mode}`,
-      'The roles can read, and `queuefold setup` too where the schemas are registered; else it needs READWRITE.',
+      'The roles only read. `queuefold setup` needs READWRITE, unless all schemas are registered already.',
     );
   }
   return ok(name, `answers at ${url}`);
@@ -72,7 +72,11 @@ async function checkSubject(ask: AskRegistry, subject: string, schema: AvroSchem
   const registered = await lookUp(ask, subject, schema.text);
   if (registered.status === 200) return withLevel(ask, name, subject, field(registered.body, 'id'));
   if (registered.status !== 404)
-    return failed(name, `HTTP ${registered.status} to POST ${path}`, 'May this user read subjects?');
+    return failed(
+      name,
+      `HTTP ${registered.status} to POST ${path}`,
+      'Does the registry permit this user to read subjects?',
+    );
   const versions = await ask('GET', `${path}/versions`);
   if (versions.status === 404) return failed(name, 'has no schema yet', 'Run `queuefold setup`.');
   const fits = await ask('POST', `/compatibility${path}/versions/latest`, body);
@@ -85,7 +89,7 @@ async function checkSubject(ask: AskRegistry, subject: string, schema: AvroSchem
   }
   return failed(
     name,
-    'has schemas, but not this version’s, which is compatible with the latest',
+    'has schemas but lacks that of this version, which is compatible with the latest',
     'Run `queuefold setup`.',
   );
 }
@@ -98,8 +102,8 @@ async function withLevel(ask: AskRegistry, name: string, subject: string, id: un
   if (said === WANTED_LEVEL) return ok(name, `${registered}, ${WANTED_LEVEL}`);
   return warning(
     name,
-    `${registered}, but its compatibility is ${typeof said === 'string' ? said : 'not told'}`,
-    `Set ${WANTED_LEVEL}: else a schema could be registered that running roles cannot read.`,
+    `${registered}, but its compatibility is ${typeof said === 'string' ? said : 'unknown'}`,
+    `Set it to ${WANTED_LEVEL}. Otherwise somebody could register a schema that running roles cannot read.`,
   );
 }
 

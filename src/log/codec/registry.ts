@@ -55,14 +55,18 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
           if (reply.status === 200 && typeof id === 'number') return id;
           if (reply.status === 404) {
             throw new MissingError(
-              `SCHEMA_REGISTRY_URL: ${options.url} does not know this version's schema of subject ${subject}. Run \`queuefold setup\` first.`,
+              `SCHEMA_REGISTRY_URL: ${options.url} lacks this version's schema of subject ${subject}. Run \`queuefold setup\` first.`,
             );
           }
           throw new ReplyError(reply);
         } catch (error) {
           if (error instanceof OperatorError) throw error;
           if (isFinal(error) || tries >= triesAtStart) throw await unreachable(options, error);
-          if (tries === 1) options.logger.warn({ error: messageOf(error) }, 'schema registry away, trying again');
+          if (tries === 1)
+            options.logger.warn(
+              { error: messageOf(error) },
+              'the schema registry does not answer: queuefold tries again',
+            );
           await pause();
         }
       }
@@ -75,7 +79,10 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
         } catch (error) {
           if (isNotThere(error)) return null;
           // Also refused credentials: what the registry does not show is not what it does not have.
-          options.logger.warn({ schemaId: id, error: messageOf(error) }, 'schema registry away, trying again');
+          options.logger.warn(
+            { schemaId: id, error: messageOf(error) },
+            'the schema registry does not answer: queuefold tries again',
+          );
           await pause();
         }
       }
@@ -98,7 +105,7 @@ export async function checkSubject(options: Omit<RegistryOptions, 'logger'>, sub
   }
   if (reply.status === 200) return;
   throw new OperatorError(
-    `SCHEMA_REGISTRY_URL: ${options.url} knows no subject ${subject}. Is it the registry of this Kafka, and is TOPIC_PREFIX right?`,
+    `SCHEMA_REGISTRY_URL: ${options.url} has no subject ${subject}. Is it the registry of this Kafka, and is TOPIC_PREFIX right?`,
   );
 }
 
@@ -145,8 +152,8 @@ function isReadOnly({ status, body }: RegistryReply): boolean {
 
 function readOnly({ url }: RegistryAddress, subject: string, { name }: AvroSchema): OperatorError {
   return new OperatorError(
-    `SCHEMA_REGISTRY_URL: ${url} registers nothing (READONLY), and subject ${subject} has not this version's schema. ` +
-      `Have schemas/avro/${name}.avsc registered there, in any spelling, or set the mode READWRITE.`,
+    `SCHEMA_REGISTRY_URL: ${url} is read-only (mode READONLY), and subject ${subject} lacks this version's schema. ` +
+      `Ask its operator to register schemas/avro/${name}.avsc, in any formatting, or to set the mode READWRITE.`,
   );
 }
 
@@ -202,7 +209,9 @@ async function unreachable(options: Omit<RegistryOptions, 'logger'>, error: unkn
   const { url } = options;
   const status = statusOf(error);
   if (status === 401 || status === 403) {
-    return new UsageError(`SCHEMA_REGISTRY_URL: ${url} refuses us (HTTP ${status}). Check ${REGISTRY_CREDENTIALS}.`);
+    return new UsageError(
+      `SCHEMA_REGISTRY_URL: ${url} refuses queuefold (HTTP ${status}). Check ${REGISTRY_CREDENTIALS}.`,
+    );
   }
   const tls = url.startsWith('https:') ? await tlsProblem(options) : null;
   if (tls !== null) {

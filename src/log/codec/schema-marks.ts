@@ -21,8 +21,8 @@ export async function checkSchemaMarks(headers: Headers, schemas: SchemaSource, 
     if (writer !== null && writer.fingerprint().toString('hex') === fingerprint) continue;
     const has = writer === null ? 'no schema' : `another schema (${writer.branchName ?? 'without a name'})`;
     throw new OperatorError(
-      `SCHEMA_REGISTRY_URL: the registry has ${has} under id ${id}, which the records of ${origin} carry. It was replaced ` +
-        'or lost schemas, so records would be read wrongly. Restore its topic _schemas; or use a new TOPIC_PREFIX and ' +
+      `SCHEMA_REGISTRY_URL: the registry has ${has} under id ${id}, which the records of ${origin} carry. The registry was replaced ` +
+        'or lost schemas, so queuefold would read records wrongly. Restore its topic _schemas, or use a new TOPIC_PREFIX and ' +
         'run `queuefold setup`.',
     );
   }

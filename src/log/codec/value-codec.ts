@@ -112,13 +112,13 @@ export function createValueReader<T>({ schemas, reader, fromAvro }: ValueReaderO
 
   const decode = (bytes: Buffer): Decoded<T> => {
     const writerId = writerOf(bytes);
-    if (writerId === null) return unreadable('not-avro', 'no Avro in Confluent’s wire format');
+    if (writerId === null) return unreadable('not-avro', 'not Avro in Confluent’s wire format');
     const resolver = readers.get(writerId);
     // Forgotten again already, among very many that nobody knows.
     const isForgotten = resolver === undefined && unknown.size === MOST_UNKNOWN;
     if (resolver === undefined && !isForgotten) throw new Error(`decode before prepare: schema id ${writerId}`);
     if (resolver === undefined || resolver === null)
-      return unreadable('unknown-schema', `the registry knows no schema of id ${writerId} that fits`);
+      return unreadable('unknown-schema', `the registry has no fitting schema with id ${writerId}`);
     try {
       const decoded: { value: unknown; offset: number } = reader.decode(bytes, HEADER_BYTES, resolver);
       if (decoded.offset !== bytes.length) return unreadable('not-avro', `bytes do not match schema id ${writerId}`);

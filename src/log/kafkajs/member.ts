@@ -70,7 +70,7 @@ export function createKafkaMember(connection: KafkaConnection, request: MemberRe
       await coordinator.offsetCommit({ groupId, ...identity, topics });
     } catch (error) {
       if (!protocolTypes(error).some((type) => NOT_MINE_ANY_MORE.includes(type))) throw error;
-      logger.debug({ err: error }, 'the group has moved on: nothing committed');
+      logger.debug({ err: error }, 'the group has a newer generation, so nothing was committed');
     }
   };
   const goodbye = async (): Promise<void> => {

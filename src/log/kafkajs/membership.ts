@@ -229,7 +229,7 @@ export class Membership {
       return failures === 1 ? 0 : jittered(RETRY_MS);
     }
     if (types.includes('UNKNOWN_MEMBER_ID')) {
-      if (this.#joined) logger.info({ group }, 'the group does not know this member any more');
+      if (this.#joined) logger.info({ group }, 'the group no longer knows this member');
       this.#memberId = '';
       this.#joined = false;
       return failures === 1 ? 0 : jittered(RETRY_MS);
@@ -240,8 +240,9 @@ export class Membership {
       return null;
     }
     // What a broker that starts or goes answers is no news; that it does not become one is.
-    if (failures === 3) logger.warn({ group, error: messageOf(error) }, 'the membership is tried again');
-    else logger.debug({ group, error: messageOf(error) }, 'the membership is tried again');
+    if (failures === 3)
+      logger.warn({ group, error: messageOf(error) }, 'the member could not join its group and tries again');
+    else logger.debug({ group, error: messageOf(error) }, 'the member could not join its group and tries again');
     return jittered(Math.min(LAST_RETRY_MS, RETRY_MS * 2 ** Math.min(failures - 1, 8)));
   }
 }

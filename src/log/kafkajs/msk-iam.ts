@@ -30,7 +30,7 @@ export function createMskTokenProvider(
       return { value: token };
     } catch (error) {
       throw new OperatorError(
-        `KAFKA_SASL_MECHANISM: no token for AWS_MSK_IAM in ${region} (${messageOf(error)}). Has this process ` +
+        `KAFKA_SASL_MECHANISM: queuefold gets no token for AWS_MSK_IAM in ${region} (${messageOf(error)}). Has this process ` +
           'credentials of AWS (a role of the pod, task or instance, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)?',
         { cause: error },
       );
@@ -45,7 +45,7 @@ async function loadSigner(load: (name: string) => Promise<unknown>): Promise<Sig
   } catch (error) {
     throw new UsageError(
       `KAFKA_SASL_MECHANISM: aws_msk_iam needs the package ${PACKAGE} (${messageOf(error).split('\n', 1)[0] ?? ''}). ` +
-        `It is an optional dependency that this installation left out. Install it beside queuefold: npm install ${PACKAGE}`,
+        `This installation left out that optional dependency. Install it beside queuefold: npm install ${PACKAGE}`,
       { cause: error },
     );
   }

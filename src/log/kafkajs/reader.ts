@@ -167,7 +167,7 @@ export async function boundsOf(
   const bounds = new Map(answer?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
   const unknown = partitions.find((partition) => !bounds.has(partition));
   if (unknown !== undefined)
-    throw new Error(`${topic}/${unknown}: the broker was not asked, the partition is not known yet`);
+    throw new Error(`${topic}/${unknown}: the partition is not known yet, so no broker was asked`);
   return bounds;
 }
 

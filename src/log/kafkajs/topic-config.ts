@@ -11,7 +11,7 @@ export async function topicNumber(
   setting: 'delete.retention.ms' | 'max.message.bytes',
 ): Promise<number> {
   const value = Number(await settingOf(cluster, topic, setting));
-  if (Number.isNaN(value)) throw new Error(`${topic}: the broker does not tell ${setting}`);
+  if (Number.isNaN(value)) throw new Error(`${topic}: the broker does not show ${setting}`);
   return value;
 }
 

@@ -106,7 +106,7 @@ function decodeAnswer(payload: Buffer): Answer {
     return { errorCode, id, partitions };
   });
   const topic = topics?.[0];
-  if (topic === undefined) throw new Error('Metadata: an answer without the topic that was asked for');
+  if (topic === undefined) throw new Error('Metadata: the answer lacks the topic of the request');
   return topic;
 }
 

@@ -58,7 +58,7 @@ export function planTopic(
   if (inSync > replicas) {
     refusals.push(
       `${topic}: min.insync.replicas ${inSync} needs as many replicas, but its replication factor is ${replicas}: ` +
-        `nothing could be written. Lower the one or raise the other.`,
+        `nobody could write to it. Lower the one or raise the other.`,
     );
   }
   if (existing === null) {
@@ -70,7 +70,7 @@ export function planTopic(
       fixed === undefined
         ? 'Another count would send keys to other partitions than before. ' +
           `Use a new TOPIC_PREFIX with ${partitions} partitions and replay, or keep ${existing.partitions}.`
-        : 'Delete it and run setup again: it is filled again.';
+        : 'Delete it and run setup again: the pipeline fills it again.';
     refusals.push(`${topic} has ${partitionsText(existing.partitions)}, not ${partitions}. ${remedy}`);
   }
   const needed: SettingChange[] = [];
@@ -100,8 +100,8 @@ function isFine(name: string, now: string | undefined, wanted: string, own: Read
 
 function otherPolicy(topic: string, now: string, wanted: string): string {
   return (
-    `${topic}: cleanup.policy is ${now}, not ${wanted}; changing it deletes records. If they may go: ` +
-    `kafka-configs --alter --topic ${topic} --add-config cleanup.policy=${wanted}; else use a new TOPIC_PREFIX.`
+    `${topic}: cleanup.policy is ${now}, not ${wanted}, and a change deletes records. If you do not need them, run ` +
+    `kafka-configs --alter --topic ${topic} --add-config cleanup.policy=${wanted}. Otherwise use a new TOPIC_PREFIX.`
   );
 }
 

@@ -3,9 +3,9 @@ import type { SettingChange } from './topic-plan';
 import type { NewTopic, Refusal } from './topic-requests';
 
 const MADE_BY_OTHERS =
-  'Have that allowed at the broker, or let somebody create the topic: setup accepts one that has at least what we need.';
+  'Ask the operator of the broker to allow it, or to create the topic. Setup accepts a topic that has at least what queuefold needs.';
 const REMEDIES: Readonly<Record<string, string>> = {
-  INVALID_REPLICATION_FACTOR: 'Set REPLICATION_FACTOR to what the cluster has brokers for.',
+  INVALID_REPLICATION_FACTOR: 'Set REPLICATION_FACTOR to at most the number of brokers.',
   INVALID_PARTITIONS: 'Set PARTITIONS to what the broker allows.',
   TOPIC_AUTHORIZATION_FAILED: 'Allow this user to create and alter the topic (docs/how-to/secure.md).',
   CLUSTER_AUTHORIZATION_FAILED: 'Allow this user to create topics (docs/how-to/secure.md).',
@@ -29,7 +29,7 @@ export function refusedAlter(topic: string, config: ReadonlyMap<string, string>,
 /** Of settings that are left out: all works without them. */
 export function leftOutTexts(topic: string, { left }: Negotiated): readonly string[] {
   return left.map(({ name, wanted, refusal }) =>
-    `${topic}: left out ${name}=${wanted}, which the broker refuses (${reason(refusal)}). ${WITHOUT[name] ?? ''}`.trimEnd(),
+    `${topic}: setup leaves out ${name}=${wanted}, which the broker refuses (${reason(refusal)}). ${WITHOUT[name] ?? ''}`.trimEnd(),
   );
 }
 
@@ -37,12 +37,12 @@ export function leftOutTexts(topic: string, { left }: Negotiated): readonly stri
 export function askedForTexts(topic: string, wished: readonly SettingChange[]): readonly string[] {
   return wished.map(
     ({ name, now, wanted }) =>
-      `${topic}: setup asks for ${name}=${wanted}, which is ${now ?? 'unset'}. A managed broker may keep its own value.`,
+      `${topic}: setup asks for ${name}=${wanted} instead of ${now ?? 'no value'}. A managed broker may keep its own value.`,
   );
 }
 
 export function notKeptText(topic: string, { name, now, wanted }: SettingChange, kind: 'needed' | 'wished'): string {
-  const what = `${topic}: ${name} stays ${now ?? 'unset'}: the broker takes ${wanted} and does not keep it.`;
+  const what = `${topic}: ${name} stays ${now ?? 'unset'}: the broker accepts ${wanted} but does not keep it.`;
   return kind === 'needed' ? `${what} ${MADE_BY_OTHERS}` : `${what} ${WITHOUT[name] ?? ''}`.trimEnd();
 }
 
@@ -52,15 +52,16 @@ export function reason({ type, message }: Refusal): string {
 
 /** What it means that a setting stays as the broker has it. */
 const WITHOUT: Readonly<Record<string, string>> = {
-  'compression.type': 'The broker compresses in its own way; all codecs can be read.',
-  'delete.retention.ms': 'Tombstones stay for as long as the broker says; a sink may be away for no longer.',
-  'max.compaction.lag.ms': 'Compaction may come later: the topic is larger, and a start reads more.',
+  'compression.type': 'The broker compresses in its own way, and queuefold reads all codecs.',
+  'delete.retention.ms':
+    'Kafka keeps tombstones for as long as the broker says. A sink that is down for longer reads everything again.',
+  'max.compaction.lag.ms': 'Kafka may compact later, so the topic is larger and a start reads more.',
   'message.timestamp.after.max.ms':
-    'A Kafka before 3.6 has no such limit; another one refuses records whose receive time is further ahead than it allows.',
-  'min.cleanable.dirty.ratio': 'Compaction comes later: the topic is larger, and a start reads more.',
-  'min.compaction.lag.ms': 'Compaction comes later: the topic is larger, and a start reads more.',
-  'segment.bytes': 'Compaction comes later: the topic is larger, and a start reads more.',
-  'segment.ms': 'Compaction comes later: the topic is larger, and a start reads more.',
+    'Kafka before 3.6 has no such limit. A later one refuses records whose receive time is further ahead than it allows.',
+  'min.cleanable.dirty.ratio': 'Kafka compacts later, so the topic is larger and a start reads more.',
+  'min.compaction.lag.ms': 'Kafka compacts later, so the topic is larger and a start reads more.',
+  'segment.bytes': 'Kafka compacts later, so the topic is larger and a start reads more.',
+  'segment.ms': 'Kafka compacts later, so the topic is larger and a start reads more.',
 };
 
 function remedyOf({ type }: Refusal): string {

@@ -101,7 +101,7 @@ function send(
     const KafkaDecoder = requireInternal('protocol/decoder') as new (payload: Buffer) => Decoder;
     const decoder = new KafkaDecoder(payload);
     decoder.readInt32(); // throttle time
-    if (decoder.readInt32() !== 1) throw new Error(`${api.apiName}: an answer about something else`);
+    if (decoder.readInt32() !== 1) throw new Error(`${api.apiName}: the answer is about something else`);
     return Promise.resolve(read(decoder));
   };
   return broker.connectionPool.send({

@@ -6,6 +6,6 @@ import type { MemoryStore } from './store';
 export function refusalOf(store: MemoryStore, record: Omit<OutRecord, 'partition'>): string | null {
   const largest = store.largestRecordBytes(record.topic);
   return largest !== null && aloneBytes(record) > largest
-    ? 'MESSAGE_TOO_LARGE: beyond the topic’s largest record'
+    ? 'MESSAGE_TOO_LARGE: larger than the topic’s largest record'
     : null;
 }

@@ -7,11 +7,11 @@ import type { LogRecord } from '../port';
 export function readStateRecord(record: LogRecord, rows: ValueCodec<QueueConversation>): StateRecord {
   const { key, value, timestamp } = record;
   const place = `${record.topic}[${record.partition}]@${record.offset}`;
-  if (key === null) throw new OperatorError(`${place}: a record without a key; only the fold may write to this topic`);
+  if (key === null) throw new OperatorError(`${place}: a record has no key. Only the fold may write to this topic`);
   const conversationId = key.toString();
   if (value === null) return { conversationId, row: null, timestamp };
   const decoded = rows.decode(value);
-  if (!decoded.ok) throw new OperatorError(`${place}: ${decoded.message}; only the fold may write to this topic`);
+  if (!decoded.ok) throw new OperatorError(`${place}: ${decoded.message}. Only the fold may write to this topic`);
   return { conversationId, row: decoded.value, timestamp };
 }
 

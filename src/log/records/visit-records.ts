@@ -32,8 +32,9 @@ function decoded(id: string): string {
 /** A record of the topic of visits as it was read. Its schema id must have been prepared. */
 export function readVisitRecord(record: LogRecord, visits: ValueCodec<QueueVisit>): QueueVisit {
   const place = `${record.topic}[${record.partition}]@${record.offset}`;
-  if (record.value === null) throw new OperatorError(`${place}: no value; only the fold may write to this topic`);
+  if (record.value === null)
+    throw new OperatorError(`${place}: a record has no value. Only the fold may write to this topic`);
   const read = visits.decode(record.value);
-  if (!read.ok) throw new OperatorError(`${place}: ${read.message}; only the fold may write to this topic`);
+  if (!read.ok) throw new OperatorError(`${place}: ${read.message}. Only the fold may write to this topic`);
   return read.value;
 }

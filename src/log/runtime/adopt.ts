@@ -40,11 +40,11 @@ async function adoptPartition(options: AdoptOptions, partition: number): Promise
     task.begin({ topics: found.topics, last: isOtherInput ? null : (checkpoint?.last ?? null) });
     for (const output of task.rewrite(rewrite, from)) await producer.commit(output, from);
     const taken = rows === null ? '' : `, with the state of ${rows} rows of ${topology.tables.join(', ')}`;
-    return `${topology.input}/${partition}: the fold goes on at offset ${from}${taken}`;
+    return `${topology.input}/${partition}: the fold continues at offset ${from}${taken}`;
   } catch (error) {
     if (!(error instanceof FencedError)) throw error;
     throw new OperatorError(
-      `${topology.input}/${partition}: a fold of group ${topology.group} runs. Stop every fold, then try again.`,
+      `${topology.input}/${partition}: a fold of group ${topology.group} still runs. Stop every fold and try again.`,
       { cause: error },
     );
   } finally {

@@ -17,8 +17,8 @@ export function differingCounts(
   if (counts.every(({ partitions }) => partitions === counts[0]?.partitions)) return null;
   const list = counts.map(({ topic, partitions }) => `${topic} has ${partitions}`).join(', ');
   return (
-    `Partition counts differ: ${list}. A task reads and writes the same partition number, so they must be equal. ` +
-    `Counts cannot be changed in place: use a new TOPIC_PREFIX, run \`queuefold setup\` and replay.`
+    `The topics have different numbers of partitions: ${list}. A task reads and writes the same partition, so they must be equal. ` +
+    `queuefold cannot change the number in place: use a new TOPIC_PREFIX, run \`queuefold setup\` and replay.`
   );
 }
 

@@ -40,7 +40,7 @@ export interface Judgement {
   readonly rewrite: ReadonlySet<string>;
 }
 
-const ADOPT = 'stop every fold, then `queuefold setup --adopt`';
+const ADOPT = 'stop every fold and run `queuefold setup --adopt`';
 
 /** What was lost since the checkpoint was written (docs/reference/losses.md). Pure. */
 export function judge(found: Found): Judgement {
@@ -76,8 +76,8 @@ function lossesOfCounts({ topics, checkpoint }: Found): readonly Loss[] {
     const were = before.get(topic) ?? partitions;
     if (were === partitions) return [];
     const message =
-      `${topic} has ${partitions} partitions and had ${were}: keys now go to other partitions than their state. Kafka ` +
-      `cannot take partitions away: use a new TOPIC_PREFIX (docs/how-to/scale.md, "More partitions, or another prefix").`;
+      `${topic} has ${partitions} partitions, ${were} before: keys now go to other partitions than their state. Kafka ` +
+      `cannot remove partitions, so use a new TOPIC_PREFIX (docs/how-to/scale.md, "More partitions, or another prefix").`;
     return [{ kind: 'neither', certainty: 'certain', message }];
   });
 }
@@ -88,28 +88,31 @@ function lossesOfState(found: Found, input: TopicMark): readonly Loss[] {
   const now = markOf(topics, changelog);
   const place = `${changelog}/${partition}`;
   const ways =
-    `Two ways out: ${ADOPT} takes the rows of ${tables.join(', ')} for the state, which is enough where a bridge asks ` +
-    `Genesys for what is missing; or use a new TOPIC_PREFIX, whose fold starts empty.`;
+    `Either ${ADOPT}: the fold then takes its state from the rows of ${tables.join(', ')}, which is enough if a bridge asks ` +
+    `Genesys for the rest. Or use a new TOPIC_PREFIX, whose fold starts empty.`;
   const loss = (what: string, certainty: Loss['certainty'] = 'certain'): Loss => ({
     ...{ kind: 'state', certainty },
-    message: `${place}: ${what}. The state of the fold is not complete: rows that end could stay for ever. ${ways}`,
+    message: `${place}: ${what}. The state of the fold is incomplete, so rows of ended conversations could stay for ever. ${ways}`,
   });
   const losses: Loss[] = [];
   if (deletes(found.changelogPolicy)) {
     losses.push({
       ...{ kind: 'neither', certainty: 'certain' },
       message:
-        `${changelog}: cleanup.policy is ${found.changelogPolicy}, so Kafka deletes the state of the fold. First ` +
-        `kafka-configs --alter --topic ${changelog} --add-config cleanup.policy=compact, then start again.`,
+        `${changelog}: cleanup.policy is ${found.changelogPolicy}, so Kafka deletes the state of the fold. Run ` +
+        `kafka-configs --alter --topic ${changelog} --add-config cleanup.policy=compact and start the fold again.`,
     });
   }
   if (checkpoint === null) {
     if (committed !== null) {
-      losses.push(loss(`it was deleted or emptied: group ${group} has folded up to offset ${committed}`, 'apparent'));
-    } else if (found.strangeTopic !== null) {
       losses.push(
-        loss(`there is neither a checkpoint nor an offset of group ${group}, but ${found.strangeTopic} has records`),
+        loss(
+          `it has no checkpoint, but group ${group} has folded up to offset ${committed}: somebody deleted or emptied the topic`,
+          'apparent',
+        ),
       );
+    } else if (found.strangeTopic !== null) {
+      losses.push(loss(`it has no checkpoint and group ${group} has no offset, but ${found.strangeTopic} has records`));
     }
     return losses;
   }
@@ -123,7 +126,7 @@ function lossesOfState(found: Found, input: TopicMark): readonly Loss[] {
   if (committed !== null && committed > checkpoint.nextOffset && checkpoint.nextOffset >= input.beginning) {
     const what =
       `its last checkpoint is at offset ${checkpoint.nextOffset} of ${topology.input}, but group ${group} has folded up to ` +
-      `${committed}: it lost its last records`;
+      `${committed}: the changelog lost its last records`;
     losses.push(loss(what, 'apparent'));
   }
   return losses;
@@ -135,28 +138,30 @@ function lossesOfInput(found: Found, input: TopicMark, from: number): readonly L
   const loss = (what: string, certainty: Loss['certainty'] = 'certain'): Loss => ({
     ...{ kind: 'input', certainty },
     message:
-      `${input.topic}/${partition}: ${what}. To fold what is there now, from offset ${input.beginning} on: ${ADOPT}; the ` +
-      `state stays, and the bridge asks for what is missing.`,
+      `${input.topic}/${partition}: ${what}. To fold what is there now, from offset ${input.beginning} on, ${ADOPT}. The ` +
+      `state stays, and the bridge asks Genesys for what is missing.`,
   });
   if (isAnother(then, input)) {
-    return [loss(`it was deleted and recreated, and the state is that of offset ${from} of the topic before`)];
+    return [loss(`it was deleted and recreated, but the state belongs to offset ${from} of the old topic`)];
   }
   if (from < input.beginning) {
     return [
       loss(
-        `offset ${from} is needed, but the topic begins at ${input.beginning}: records were deleted (retention.ms) ` +
-          `before they were folded`,
+        `the fold needs offset ${from}, but the topic begins at ${input.beginning}: Kafka deleted records (retention.ms) ` +
+          `before the fold read them`,
       ),
     ];
   }
   if (from > input.end) {
-    const what = `offset ${from} is needed, but the topic ends at ${input.end}: it was recreated or lost records`;
+    const what = `the fold needs offset ${from}, but the topic ends at ${input.end}: it was recreated or lost records`;
     return [loss(what, 'apparent')];
   }
   if (found.lastRecord === 'moved') {
     const offset = checkpoint?.last?.offset ?? from - 1;
     return [
-      loss(`the record at offset ${offset} is not the one that was folded: the topic went back, and on from there`),
+      loss(
+        `the record at offset ${offset} is not the one that the fold read: the topic was set back and has grown again`,
+      ),
     ];
   }
   return [];

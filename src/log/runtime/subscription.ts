@@ -163,7 +163,7 @@ class GroupReader implements RunningSubscription {
           current.map(({ partition }) => partition),
         );
       } catch (error) {
-        this.#logger.warn({ err: error }, 'the committed offsets are not available yet');
+        this.#logger.warn({ err: error }, 'Kafka does not say the committed offsets yet');
         await new Promise((resolve) => setTimeout(resolve, jittered(RETRY_MS)));
       }
     }
@@ -180,14 +180,14 @@ class GroupReader implements RunningSubscription {
             `kafka-consumer-groups --group ${group} --topic ${topic} --reset-offsets --to-earliest --execute`
           : 'Start the reader again.';
       throw new OperatorError(
-        `${topic}/${bounds.partition}: group ${group} goes on at offset ${wanted}, but the topic ends at ${bounds.endOffset}: ` +
-          `it was recreated, or restored from an older copy. ${remedy}`,
+        `${topic}/${bounds.partition}: group ${group} wants offset ${wanted}, but the topic ends at ${bounds.endOffset}: ` +
+          `the topic was recreated or restored from an older copy. ${remedy}`,
       );
     }
     if (wanted < bounds.beginningOffset) {
       this.#logger.warn(
         { partition: bounds.partition, wanted, begins: bounds.beginningOffset },
-        'records were deleted unread',
+        'Kafka deleted records before queuefold read them',
       );
       return bounds.beginningOffset;
     }
@@ -215,9 +215,9 @@ class GroupReader implements RunningSubscription {
 
   #fail(error: unknown): void {
     if (this.#stopping !== null) return;
-    this.#logger.error({ err: error }, 'the subscription ends');
+    this.#logger.error({ err: error }, 'the subscription ends after an error');
     this.#stopping = this.#shutDown().catch((later: unknown) =>
-      this.#logger.warn({ err: later }, 'stopping after an error'),
+      this.#logger.warn({ err: later }, 'the subscription could not stop cleanly after an error'),
     );
     void this.#stopping.then(() => this.#end.reject(error));
   }

@@ -55,7 +55,7 @@ export function refusedError(
   answer: string,
 ): OperatorError {
   return new OperatorError(
-    `${input}[${partition}]@${offset}: the log refuses what comes of this record (${answer}). Compare max.message.bytes, ` +
+    `${input}[${partition}]@${offset}: Kafka refuses what the fold makes of this record (${answer}). Compare max.message.bytes, ` +
       `cleanup.policy and message.timestamp.… of ${[changelog, ...outputs].join(', ')} with \`queuefold doctor\`, and run \`queuefold setup\`.`,
   );
 }

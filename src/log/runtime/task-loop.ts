@@ -138,7 +138,7 @@ export class TaskLoop {
       try {
         this.#timer = { at: now, end: await backend.endOffset(topology.input, partition) };
       } catch (error) {
-        logger.debug({ err: error }, 'no end offset for a timer yet');
+        logger.debug({ err: error }, 'the fold does not know the end offset for a timer yet');
         this.#noTimerBefore = Date.now() + TIMER_RETRY_MS;
         return;
       }

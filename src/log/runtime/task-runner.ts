@@ -113,7 +113,7 @@ class Runner implements TaskRunner {
   outOfRange(offset: number): void {
     if (this.#closing || this.state() !== 'RUNNING') return;
     // Deleted before they were read, or the topic was recreated: the next task looks for what was lost.
-    this.#begunAnew(`${this.#options.topology.input} has nothing at offset ${offset}`);
+    this.#begunAnew(`${this.#options.topology.input} has no record at offset ${offset}`);
   }
 
   compare(now: ReadonlyMap<string, TopicFacts>, changelogPolicy: string | null): void {
@@ -122,8 +122,9 @@ class Runner implements TaskRunner {
       const fact = now.get(topic);
       return fact !== undefined && (fact.id !== id || fact.partitions !== partitions);
     });
-    if (other !== undefined) this.#begunAnew(`${other.topic} is another topic than before`);
-    else if (deletes(changelogPolicy)) this.#begunAnew(`${this.#options.topology.changelog} is told to delete records`);
+    if (other !== undefined) this.#begunAnew(`${other.topic} was recreated or has another number of partitions`);
+    else if (deletes(changelogPolicy))
+      this.#begunAnew(`cleanup.policy of ${this.#options.topology.changelog} now deletes records`);
   }
 
   #begunAnew(reason: string): void {
@@ -190,18 +191,21 @@ class Runner implements TaskRunner {
       return null;
     }
     if (error instanceof LossFound || error instanceof TopicsChanged) {
-      this.#logger.warn({ reason: error.message }, 'the topics are looked at again');
+      this.#logger.warn({ reason: error.message }, 'the task looks at its topics again');
       return LOOK_AGAIN_MS;
     }
     if (error instanceof FencedError) {
       this.#fenced = true;
-      this.#logger.info('fenced by a newer owner');
+      this.#logger.info('another process has taken over the partition');
       return null;
     }
     if (error instanceof RefusedError) {
       // Nothing is unknown and nothing gets better by waiting; there are at most eleven of them for a record.
       const { records } = this.#options.size.limit();
-      this.#logger.warn({ answer: error.message, records }, 'the log refuses a transaction: bisecting');
+      this.#logger.warn(
+        { answer: error.message, records },
+        'Kafka refuses a transaction: the fold looks for the record that is the cause',
+      );
       return 0;
     }
     if (error instanceof OperatorError) {
@@ -210,7 +214,10 @@ class Runner implements TaskRunner {
     }
     this.#failures += 1;
     const waitMs = jittered(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(this.#failures - 1, 10)));
-    this.#logger.warn({ err: error, waitMs }, 'a transaction has an unknown outcome: fencing and restoring again');
+    this.#logger.warn(
+      { err: error, waitMs },
+      'a transaction has an unknown outcome: the task begins again from what Kafka has',
+    );
     return waitMs;
   }
 
@@ -227,7 +234,7 @@ class Runner implements TaskRunner {
     const isClosing = (): boolean => this.#closing;
     let producer: FencedProducer | null = null;
     let task: Task | null = null;
-    this.#logger.debug('the task fences');
+    this.#logger.debug('the task fences older owners');
     try {
       producer = await backend.openFencedProducer(topology, partition, hooks);
       if (isClosing()) return;
@@ -249,7 +256,9 @@ class Runner implements TaskRunner {
       this.#marks = null;
       this.#inbox.shut();
       task?.close();
-      await producer?.close().catch((error: unknown) => this.#logger.debug({ err: error }, 'closing a producer'));
+      await producer
+        ?.close()
+        .catch((error: unknown) => this.#logger.debug({ err: error }, 'a producer did not close cleanly'));
     }
   }
 
@@ -277,10 +286,7 @@ class Runner implements TaskRunner {
   /** False: closing. */
   async #rewrite(task: Task, producer: FencedProducer, topics: ReadonlySet<string>, from: number): Promise<boolean> {
     const { topology, partition } = this.#options;
-    this.#logger.warn(
-      { topics: [...topics] },
-      'topics were recreated or lost records: the task writes again all that it knows of',
-    );
+    this.#logger.warn({ topics: [...topics] }, 'topics were recreated or lost records: the task writes all rows again');
     for (const output of ofTask(() => task.rewrite(topics, from))) {
       if (this.#isClosing()) return false;
       await producer.commit(output, from).catch((error: unknown) => {

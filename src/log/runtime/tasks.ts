@@ -42,7 +42,10 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
       rejoinTimer = null;
       const lost = runners.fenced();
       if (stopping !== null || lost.length === 0) return;
-      logger.warn({ partitions: lost }, 'fenced while assigned: joining the group again');
+      logger.warn(
+        { partitions: lost },
+        'another process took over assigned partitions: the fold joins its group again',
+      );
       member.rejoin(lost);
     }, jittered(FENCED_PATIENCE_MS));
   };
@@ -56,8 +59,10 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
 
   function fail(error: unknown): void {
     if (stopping !== null) return;
-    logger.error({ err: error }, 'the tasks end');
-    stopping = shutDown().catch((later: unknown) => logger.warn({ err: later }, 'stopping after an error'));
+    logger.error({ err: error }, 'the fold ends its tasks after an error');
+    stopping = shutDown().catch((later: unknown) =>
+      logger.warn({ err: later }, 'the fold could not stop cleanly after an error'),
+    );
     void stopping.then(() => end.reject(error));
   }
 
@@ -128,7 +133,7 @@ async function compareTopics({ backend, topology }: TasksOptions, runners: TaskR
     const changelogPolicy = await backend.cleanupPolicy(topology.changelog);
     for (const runner of runners.all()) runner.compare(now, changelogPolicy);
   } catch (error) {
-    logger.debug({ err: error }, 'the topics are not to be seen');
+    logger.debug({ err: error }, 'the fold cannot look at its topics');
   }
 }
 

@@ -58,7 +58,7 @@ describe('queuefold doctor', () => {
   test('says before setup what setup is for, and ends with 1', async () => {
     const { code, stdout, stderr } = await queuefold(['doctor'], all);
     expect([code, stderr]).toEqual([1, '']);
-    expect(stdout).toMatch(/^failed {3}kafka topic \S+ +is not there → Run `queuefold setup`\.$/m);
+    expect(stdout).toMatch(/^failed {3}kafka topic \S+ +does not exist → Run `queuefold setup`\.$/m);
     expect(stdout).toMatch(/^failed {3}registry subject \S+ +has no schema yet → Run `queuefold setup`\.$/m);
     expect(stdout).toMatch(/^failed {3}clickhouse migrations +not applied to /m);
   });

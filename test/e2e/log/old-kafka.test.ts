@@ -37,7 +37,7 @@ describe.each(RELEASES)('Kafka %s', (release) => {
     // It came with 3.6.
     if (Number.parseFloat(release) < 3.6) {
       expect(first.stderr()).toMatch(
-        /left out message\.timestamp\.after\.max\.ms=\d+.*INVALID_CONFIG: Unknown topic config/,
+        /setup leaves out message\.timestamp\.after\.max\.ms=\d+.*INVALID_CONFIG: Unknown topic config/,
       );
     }
     const again = startQueuefold(['setup'], env);

@@ -245,7 +245,7 @@ describe('the token', () => {
     expect(await statusWith(headers)).toBe(401);
     const response = await fetch(`${http.url}/?query=SELECT+1&password=${TOKEN}`, { headers });
     expect(response.headers.get('WWW-Authenticate')).toMatch(/^Basic /);
-    expect(await response.text()).toMatch(/token .* data directory, in the file sql-token/);
+    expect(await response.text()).toMatch(/token .* file sql-token of the data directory/);
   });
 
   test('is not needed to know that it is there', async () => {

@@ -156,7 +156,7 @@ describe('what is wrong is told:', () => {
   test.each([
     ['routing:queue:view', '/api/v2/routing/queues', 'failed', 'does not start'],
     ['conversation:communication:view', '/api/v2/conversations/', 'failed', 'missed'],
-    ['analytics:queueObservation:view', '/api/v2/analytics/conversations/activity/query', 'failed', 'not found'],
+    ['analytics:queueObservation:view', '/api/v2/analytics/conversations/activity/query', 'failed', 'does not find'],
     ['analytics:conversationDetail:view', '/api/v2/analytics/conversations/details', 'warning', 'one by one'],
     ['directory:user:view', '/api/v2/users', 'warning', 'tables show users by their ids only'],
     ['routing:skill:view', '/api/v2/routing/skills', 'warning', 'tables show skills by their ids only'],
@@ -283,7 +283,7 @@ describe('what is wrong is told:', () => {
 
   test('a limit of requests that is nearly used up', async () => {
     const { of } = await examine(await organisation({ requestsPerMinute: 40 }));
-    expect(of('requests')).toMatchObject({ outcome: 'warning', detail: expect.stringMatching(/^\d+ of 40 /) });
+    expect(of('requests')).toMatchObject({ outcome: 'warning', detail: expect.stringMatching(/ has used \d+ of the 40 /) });
   });
 
   test('a proxy that is not there, by its variable', async () => {

@@ -73,7 +73,7 @@ describe('a doctor at Kafka', () => {
   test('misses topics that were not set up', async () => {
     const names = ownNames();
     const findings = await checkKafka(optionsFor(brokers, names));
-    const wanted = { outcome: 'failed', detail: 'is not there', remedy: 'Run `queuefold setup`.' };
+    const wanted = { outcome: 'failed', detail: 'does not exist', remedy: 'Run `queuefold setup`.' };
     for (const topic of [names.events, names.state, names.changelog, names.deadLetters]) {
       expect(finding(findings, `kafka topic ${topic}`)).toMatchObject(wanted);
     }
@@ -292,7 +292,7 @@ describe('a doctor at the schema registry', () => {
   });
 
   test.each([
-    [401, 'refuses us (HTTP 401)', 'Check SCHEMA_REGISTRY_USERNAME'],
+    [401, 'refuses queuefold (HTTP 401)', 'Check SCHEMA_REGISTRY_USERNAME'],
     [404, 'answers HTTP 404 to GET /subjects, not a list', '/apis/ccompat/v7'],
     [200, 'answers HTTP 200 to GET /subjects, not a list', '/apis/ccompat/v7'],
   ])('an answer of %d to the first question fails, and the rest is skipped', async (status, detail, remedy) => {

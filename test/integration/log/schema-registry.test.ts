@@ -97,7 +97,7 @@ describe('schemas in a real registry', () => {
     const subject = valueSubject(topics.state);
     expect(await registerSchema(options, subject, current, 'dry-run')).toBe('registered');
     const codec = createRowCodec(createRegistrySchemas(options), topics);
-    await expect(codec).rejects.toThrow(/does not know .*queuefold setup/);
+    await expect(codec).rejects.toThrow(/lacks .*queuefold setup/);
     expect((await fetch(`${options.url}/subjects/${subject}/versions`)).status).toBe(404);
   });
 
@@ -165,7 +165,7 @@ describe('a registry whose schemas others register', () => {
     expect(seen).not.toContain(undefined);
     await expect(
       createRegistrySchemas({ url: front.url, logger }).idOf(valueSubject(topics.state), current),
-    ).rejects.toThrow(/refuses us \(HTTP 401\).*SCHEMA_REGISTRY_TOKEN/);
+    ).rejects.toThrow(/refuses queuefold \(HTTP 401\).*SCHEMA_REGISTRY_TOKEN/);
     await front.stop();
   });
 });

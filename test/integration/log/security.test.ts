@@ -242,7 +242,7 @@ describe('who is not let in is told why, and what to do', () => {
       'no token endpoint',
       () => ({ ...oauth(), KAFKA_SASL_OAUTH_TOKEN_URL: 'http://127.0.0.1:1/token' }),
       1,
-      /KAFKA_SASL_OAUTH_TOKEN_URL: http:\S+ cannot be reached/,
+      /KAFKA_SASL_OAUTH_TOKEN_URL: http:\S+: cannot reach it/,
     ],
   ])('%s', async (_, settings, exitCode, said) => {
     const env = await settings();

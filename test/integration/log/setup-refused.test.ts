@@ -72,7 +72,7 @@ describe('what the broker refuses', () => {
     expect(await setUp(request)).toEqual(planned);
     const { state } = request.names;
     expect(planned.notes.filter((note) => note.startsWith(`${state}:`))).toEqual(
-      LEFT_OUT.map((name) => expect.stringMatching(new RegExp(`left out ${name}=.*POLICY_VIOLATION: `)) as unknown),
+      LEFT_OUT.map((name) => expect.stringMatching(new RegExp(`setup leaves out ${name}=.*POLICY_VIOLATION: `)) as unknown),
     );
     expect(planned.changes.join()).not.toMatch(/segment\.ms|dirty/);
     const again = await setUp(request);
@@ -94,12 +94,12 @@ test('doctor says the same of topics that are not there, and does not warn of wh
   expect(await stateOf(3)).toMatchObject({
     outcome: 'failed',
     detail: expect.stringMatching(
-      /is not there, and the broker refuses to create it with replication factor 3/,
+      /does not exist, and the broker refuses to create it with replication factor 3/,
     ) as unknown,
   });
   expect(await stateOf(1)).toMatchObject({
     outcome: 'failed',
-    detail: expect.stringMatching(/is not there.*left out segment\.ms/) as unknown,
+    detail: expect.stringMatching(/does not exist.*setup leaves out segment\.ms/) as unknown,
   });
   await setUp({ definitions, partitions: 2, replicationFactor: 1, dryRun: false });
   expect(await stateOf(1)).toMatchObject({

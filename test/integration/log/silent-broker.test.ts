@@ -58,7 +58,7 @@ test('a broker that keeps its own setting without a word is never said to have c
     const done = await setUp(false);
     expect({ time, changes: done.changes }).toEqual({ time, changes: [] });
     expect(done.notes).toContainEqual(
-      expect.stringContaining('min.cleanable.dirty.ratio stays 0.5: the broker takes 0.1 and does not keep it'),
+      expect.stringContaining('min.cleanable.dirty.ratio stays 0.5: the broker accepts 0.1 but does not keep it'),
     );
   }
   const findings = await doctor.checkKafka({ ...request, connection: { brokers, clientId: 'silent', logger }, names });

@@ -156,7 +156,7 @@ describe('the registry behind TLS', () => {
     expect(findings.map(({ outcome }) => outcome)).toEqual(['ok', 'ok']);
     const wrong = { ...options, authorization: basic('another') };
     expect(await problemOf(() => registerSchema(wrong, subject, schema, 'apply'))).toEqual([
-      expect.stringContaining('refuses us (HTTP 401). Check SCHEMA_REGISTRY_USERNAME'),
+      expect.stringContaining('refuses queuefold (HTTP 401). Check SCHEMA_REGISTRY_USERNAME'),
       2,
     ]);
   });

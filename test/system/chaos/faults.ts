@@ -14,7 +14,7 @@ export interface Sighting {
 }
 
 const LIMIT_MS = 180_000;
-const FENCED = 'fenced by a newer owner';
+const FENCED = 'another process has taken over the partition';
 const ASSIGNED = 'partitions assigned';
 
 /** Kills are spread over the four processes; each other fault comes once. */

@@ -193,9 +193,9 @@ test('rows of a fold whose changelog was deleted end all the same, once its rows
   await foldAll(scene);
   await remake(scene, 'changelog');
   await hangUp(scene, 'a');
-  expect(await refusal(scene)).toMatch(/changelog\.v1\/0: it was deleted or emptied.*queuefold setup --adopt/);
+  expect(await refusal(scene)).toMatch(/changelog\.v1\/0: it has no checkpoint.*queuefold setup --adopt/);
   expect(await table(scene)).toEqual({ a: 'Q1', b: 'Q1' });
-  expect(await adopt(scene)).toEqual([expect.stringMatching(/goes on at offset 2, with the state of 2 rows/)]);
+  expect(await adopt(scene)).toEqual([expect.stringMatching(/continues at offset 2, with the state of 2 rows/)]);
   await foldAll(scene);
   expect(await table(scene)).toEqual({ a: null, b: 'Q1' });
   await goneWith(scene, 'b', false);
@@ -312,7 +312,7 @@ test('an events topic that was recreated is not folded from the old offset on', 
       said: expect.stringMatching(/events\.v1\/0: it was deleted and recreated/),
     });
   }
-  expect(await adopt(scene)).toEqual([expect.stringMatching(/goes on at offset 0$/)]);
+  expect(await adopt(scene)).toEqual([expect.stringMatching(/continues at offset 0$/)]);
   await foldAll(scene);
   expect(Object.keys(await table(scene))).toEqual([...ids(0, 60), ...ids(100, 200)]);
 });
@@ -372,10 +372,10 @@ test('an events topic that went back to an older copy is refused, also when it h
     await rm(folder, { recursive: true });
     await cp(copy, folder, { recursive: true });
   });
-  expect(await refusal(scene)).toMatch(/offset 4 is needed, but the topic ends at 2/);
+  expect(await refusal(scene)).toMatch(/the fold needs offset 4, but the topic ends at 2/);
   await wait(scene, 'e', 'f', 'g');
-  expect(await refusal(scene)).toMatch(/the record at offset 3 is not the one that was folded/);
-  expect(await adopt(scene)).toEqual([expect.stringMatching(/goes on at offset 0$/)]);
+  expect(await refusal(scene)).toMatch(/the record at offset 3 is not the one that the fold read/);
+  expect(await adopt(scene)).toEqual([expect.stringMatching(/continues at offset 0$/)]);
   await foldAll(scene);
   expect(Object.keys(await table(scene))).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g']);
 });
@@ -452,7 +452,7 @@ test('the command in the refusal of a fold is the one that lets it go on', async
   const printed = /`queuefold ([^`]+)`/.exec(refused.said)?.[1] ?? '';
   expect(await command(printed.split(' '), env)).toMatchObject({
     code: 0,
-    said: expect.stringContaining(`${scene.topics.events}/0: the fold goes on at offset 0`) as unknown,
+    said: expect.stringContaining(`${scene.topics.events}/0: the fold continues at offset 0`) as unknown,
   });
 
   const again = startQueuefold(['fold'], env);

@@ -16,13 +16,13 @@ export interface TraceEvent {
 const KINDS: Readonly<Record<string, TraceKind | undefined>> = {
   'joining the group': 'rebalance',
   'partitions assigned': 'assigned',
-  'the task fences': 'fencing',
+  'the task fences older owners': 'fencing',
   'task begins': 'restored',
-  'fenced by a newer owner': 'fenced',
-  'fenced while assigned: joining the group again': 'membership',
-  'the group does not know this member any more': 'membership',
-  'the membership is tried again': 'membership',
-  'a transaction has an unknown outcome: fencing and restoring again': 'retry',
+  'another process has taken over the partition': 'fenced',
+  'another process took over assigned partitions: the fold joins its group again': 'membership',
+  'the group no longer knows this member': 'membership',
+  'the member could not join its group and tries again': 'membership',
+  'a transaction has an unknown outcome: the task begins again from what Kafka has': 'retry',
 };
 
 interface Line {

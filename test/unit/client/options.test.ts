@@ -22,8 +22,8 @@ describe('options of the client', () => {
     [{ registry: { url: '' } }, 'registry: "". Write its URL'],
     [{ prefix: 'a b' }, 'prefix: "a b". A topic’s name has letters, digits'],
     [{ tls: false }, 'tls: false. Write true, or { ca, cert, key }.'],
-    [{ tls: { ca: '/etc/ca.pem' } }, 'tls.ca: no PEM text. Write the text of the file, not its name.'],
-    [{ tls: { key: PEM } }, 'tls: only one of cert and key. A client’s certificate needs both.'],
+    [{ tls: { ca: '/etc/ca.pem' } }, 'tls.ca: no PEM text. Write the content of the file, not its name.'],
+    [{ tls: { key: PEM } }, 'tls: only one of cert and key is there. A client certificate needs both.'],
     [{ sasl: { mechanism: 'gssapi' } }, 'sasl.mechanism: "gssapi". It is plain, scram-sha-256'],
     [{ sasl: { mechanism: 'plain', username: 'u' } }, 'sasl.password: missing. Write the password.'],
     [{ sasl: { mechanism: 'oauthbearer', token: 'x' } }, 'sasl.token: string. Write an async function'],
@@ -68,8 +68,8 @@ describe('options of the client', () => {
     ],
     ['Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME.', 'Check sasl.mechanism, sasl.username.'],
     [
-      'Topic a does not exist. Create the topics: queuefold setup',
-      'Topic a does not exist. Is the option prefix that of the pipeline? Create the topics: queuefold setup',
+      'Topic a does not exist. Run `queuefold setup` to create the topics.',
+      'Topic a does not exist. Does the option prefix match TOPIC_PREFIX of the pipeline? Run `queuefold setup` to create the topics.',
     ],
   ])('%j names options', (said, message) => {
     const error = inOptions(new AwayError(said));

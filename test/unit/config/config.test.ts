@@ -173,7 +173,7 @@ describe('what settings ask of one another', () => {
     [{ KAFKA_SSL_CA: '-----BEGIN CERTIFICATE-----' }, 'KAFKA_SSL_CA: needs KAFKA_SSL=true'],
     [{ GENESYS_CLIENT_ID: 'x' }, 'GENESYS_CLIENT_ID: needs GENESYS_CLIENT_SECRET'],
     [{ GENESYS_LOGIN_URL: 'http://localhost:1' }, 'GENESYS_LOGIN_URL: needs GENESYS_API_URL'],
-    [{ QUEUES: '*,Sales' }, 'QUEUES: * stands beside others'],
+    [{ QUEUES: '*,Sales' }, 'QUEUES: * is set with other values'],
   ])('%j is a problem', (env, problem) => {
     expect(problemIn(env)).toContain(problem);
   });

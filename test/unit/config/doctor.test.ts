@@ -17,13 +17,13 @@ describe('the variables of the environment', () => {
       CLICKHOUSE_DATABASE: 'other',
       GENESYS_REGION: '',
     };
-    expect(look(env)).toEqual(['ok: valid, no unknown or ignored variables']);
+    expect(look(env)).toEqual(['ok: valid, without unknown or unused variables']);
   });
 
   test('that are nearly settings are told, without their values', () => {
     expect(look({ KAFKA_BROKER: 'hidden:9092', CLICKHOUSE_USER: 'hidden' })).toEqual([
-      'warning: KAFKA_BROKER is no setting of queuefold Did you mean KAFKA_BROKERS?',
-      expect.stringMatching(/^warning: CLICKHOUSE_USER is no setting of queuefold /),
+      'warning: KAFKA_BROKER is not a setting of queuefold Did you mean KAFKA_BROKERS?',
+      expect.stringMatching(/^warning: CLICKHOUSE_USER is not a setting of queuefold /),
     ]);
   });
 
@@ -46,13 +46,13 @@ describe('the variables of the environment', () => {
       CLICKHOUSE_PORT: 'tcp://10.0.0.2:8123',
       CLICKHOUSE_PORT_8123_TCP_ADDR: '10.0.0.2',
     };
-    expect(look(env)).toEqual(['ok: valid, no unknown or ignored variables']);
+    expect(look(env)).toEqual(['ok: valid, without unknown or unused variables']);
   });
 
   test('that mean nothing without another one are told', () => {
     expect(look({ CLICKHOUSE_USERNAME: 'me', CLICKHOUSE_DATABASE: 'q', GENESYS_REGION: 'mypurecloud.ie' })).toEqual([
-      'warning: CLICKHOUSE_USERNAME, CLICKHOUSE_DATABASE are set, but CLICKHOUSE_URL is not: ignored Set CLICKHOUSE_URL.',
-      'warning: GENESYS_REGION is set, but GENESYS_CLIENT_ID is not: ignored Set GENESYS_CLIENT_ID.',
+      'warning: CLICKHOUSE_USERNAME, CLICKHOUSE_DATABASE are set but have no effect without CLICKHOUSE_URL Set CLICKHOUSE_URL.',
+      'warning: GENESYS_REGION is set but has no effect without GENESYS_CLIENT_ID Set GENESYS_CLIENT_ID.',
     ]);
   });
 });

@@ -78,12 +78,12 @@ describe('the shipped checksums', () => {
 test('a full disk is named with the folder and the remedy', async () => {
   const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
   await expect(namingPath('data directory', '/d', () => Promise.reject(full))).rejects.toThrow(
-    'data directory /d: ENOSPC: no space left on device, write. The disk is full: free some space.',
+    'data directory /d: ENOSPC: no space left on device, write. The disk is full. Free some space.',
   );
 });
 
 test.each([
-  ['ENOENT', 'It cannot be made'],
+  ['ENOENT', 'queuefold cannot create it'],
   ['EACCES', 'This user may not write there'],
   ['EROFS', 'It is read-only'],
 ])(

@@ -74,24 +74,30 @@ describe('an expiring output is written again', () => {
 
 describe('a loss is refused', () => {
   test.each<[string, Partial<Found>, string, string, RegExp]>([
-    ['an empty changelog', { checkpoint: null }, 'state', 'apparent', /^changelog\/2: it was deleted or emptied/],
+    ['an empty changelog', { checkpoint: null }, 'state', 'apparent', /^changelog\/2: it has no checkpoint/],
     ['a recreated changelog', now('changelog', { id: 'x' }), 'state', 'certain', /deleted and recreated while/],
     ['deleted records of the changelog', now('changelog', { beginning: 3 }), 'state', 'certain', /below offset 3/],
-    ['a changelog without its end', { committed: 60 }, 'state', 'apparent', /up to 60: it lost its last records/],
+    [
+      'a changelog without its end',
+      { committed: 60 },
+      'state',
+      'apparent',
+      /up to 60: the changelog lost its last records/,
+    ],
     [
       'rows before a first start',
       { checkpoint: null, committed: null, strangeTopic: 'state' },
       ...(['state', 'certain', /but state has records/] as const),
     ],
     ['a changelog that Kafka deletes from', { changelogPolicy: 'delete' }, 'neither', 'certain', /kafka-configs/],
-    ['a recreated input', now('in', { id: 'x' }), 'input', 'certain', /that of offset 50 of the topic before/],
+    ['a recreated input', now('in', { id: 'x' }), 'input', 'certain', /belongs to offset 50 of the old topic/],
     ['an input deleted before it was folded', now('in', { beginning: 51 }), 'input', 'certain', /begins at 51/],
     ['an input that went back', now('in', { end: 49 }), 'input', 'apparent', /ends at 49/],
-    ['an input that went back and on', { lastRecord: 'moved' }, 'input', 'certain', /not the one that was folded/],
+    ['an input that went back and on', { lastRecord: 'moved' }, 'input', 'certain', /not the one that the fold read/],
     [
       'more partitions',
       { topics: topics.map((one) => ({ ...one, partitions: 8 })) },
-      ...(['neither', 'certain', /in has 8 partitions and had 4/] as const),
+      ...(['neither', 'certain', /in has 8 partitions, 4 before/] as const),
     ],
     ['more partitions of one topic', now('in', { partitions: 8 }), 'neither', 'certain', /counts differ: in has 8/],
   ])('%s', (_, changed, kind, certainty, message) => {

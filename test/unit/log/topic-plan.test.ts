@@ -102,7 +102,7 @@ describe('the plan for a topic', () => {
     expect(planTopic(single, null, sizes).create).toMatchObject({ partitions: 1, replicationFactor: 3 });
     expect(planTopic(single, asDefined({}, 1), sizes).refusals).toEqual([]);
     expect(planTopic(single, asDefined(), sizes).refusals).toEqual([
-      'genesys.state has 8 partitions, not 1. Delete it and run setup again: it is filled again.',
+      'genesys.state has 8 partitions, not 1. Delete it and run setup again: the pipeline fills it again.',
     ]);
   });
 

@@ -38,14 +38,14 @@ export async function checkKafka(options: KafkaCheckOptions): Promise<Findings> 
   try {
     probe = await openProbe(connection);
   } catch (error) {
-    return [await unreachable(connection, error), ...theOthers(options, acls, 'no broker is reached')];
+    return [await unreachable(connection, error), ...theOthers(options, acls, 'no broker answers')];
   }
   try {
     const { brokers, versions } = probe;
     const listeners = (await Promise.all(brokers.map((broker) => checkListener(connection, broker)))).flat();
     const first = [checkBrokers(brokers, replicationFactor), ...listeners, checkVersions(versions)];
     if (listeners.every(({ outcome }) => outcome === 'failed')) {
-      return [...first, ...theOthers(options, acls, 'no advertised address is reached')];
+      return [...first, ...theOthers(options, acls, 'no advertised address answers')];
     }
     const others = acls.filter(({ resource }) => resource !== 'topic');
     const found = await Promise.all([
@@ -77,7 +77,7 @@ async function unreachable(connection: KafkaConnection, error: unknown): Promise
   return failed(
     'kafka brokers',
     `KAFKA_BROKERS: cannot use ${connection.brokers.join(', ')} (${detail})`,
-    remedy ?? 'Is a broker up there, may this machine reach it, and does it want KAFKA_SSL or KAFKA_SASL_…?',
+    remedy ?? 'Is a broker up there, can this machine reach it, and does it want KAFKA_SSL or KAFKA_SASL_…?',
   );
 }
 
@@ -86,13 +86,13 @@ function checkBrokers(brokers: readonly AdvertisedBroker[], replicationFactor: n
   const detail = brokers.length === 1 ? '1 broker' : `${brokers.length} brokers`;
   if (brokers.length >= replicationFactor) return ok(name, detail);
   const short = `${detail}, fewer than REPLICATION_FACTOR ${replicationFactor}`;
-  return failed(name, short, 'Topics cannot be created so: add brokers, or lower REPLICATION_FACTOR.');
+  return failed(name, short, 'Setup cannot create topics so. Add brokers, or lower REPLICATION_FACTOR.');
 }
 
 function checkListener(connection: KafkaConnection, { nodeId, host, port }: AdvertisedBroker): Promise<Findings> {
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const name = `kafka broker ${nodeId}`;
-  const remedy = `advertised.listeners of broker ${nodeId} has to name an address that this machine reaches; or let it reach ${address}.`;
+  const remedy = `Let advertised.listeners of broker ${nodeId} name an address that this machine reaches, or let this machine reach ${address}.`;
   return check({ name, remedy }, async () => {
     try {
       await reach(connection, address);
@@ -114,11 +114,11 @@ function checkVersions(versions: ApiVersions): Finding {
     );
   });
   if (unspoken.length === 0)
-    return ok(name, `all ${NEEDED.length} requests of the roles are spoken, transactions included`);
+    return ok(name, `the brokers speak all ${NEEDED.length} requests of the roles, transactions included`);
   return failed(
     name,
-    `the brokers do not speak ${unspoken.join(', ')} as queuefold does`,
-    'Kafka 2.8 is the oldest that it works with.',
+    `the brokers do not speak the versions that queuefold speaks of ${unspoken.join(', ')}`,
+    'Upgrade Kafka: queuefold needs 2.8 or later.',
   );
 }
 
@@ -139,16 +139,16 @@ async function checkTopics(probe: Probe, options: KafkaCheckOptions, acls: reado
     return definitions.map(({ topic }) => {
       const name = `kafka topic ${topic}`;
       const acl = needs.get(topic);
-      if (acl === undefined) return skipped(name, `of no use to ${options.roles?.join(', ') ?? 'anybody'}`);
+      if (acl === undefined) return skipped(name, `${options.roles?.join(', ') ?? 'no role'} does not use it`);
       const missing = acl.operations.filter((operation) => denied.get(topic)?.has(operation));
       if (missing.length > 0) {
         return failed(name, `not permitted: ${missing.join(', ')}`, remedyOf({ ...acl, operations: missing }));
       }
       if (denied.get(topic)?.has('DescribeConfigs') === true) {
-        return ok(name, `${acl.operations.join(', ')} permitted; its settings are not shown to this user`);
+        return ok(name, `${acl.operations.join(', ')} permitted; this user may not see its settings (DescribeConfigs)`);
       }
       const state = inspected.find((one) => one.topic === topic);
-      return state === undefined ? skipped(name, 'not shown') : judgeTopic(name, state, replicationFactor);
+      return state === undefined ? skipped(name, 'Kafka does not show it') : judgeTopic(name, state, replicationFactor);
     });
   } finally {
     await admin.close();
@@ -166,16 +166,16 @@ function judgeTopic(name: string, inspected: InspectedTopic, wantedReplicas: num
   if (refusal !== undefined) return failed(name, plan.refusals.join(' '), null);
   const inSyncNeeded = Number(config.get('min.insync.replicas') ?? 1);
   if (inSync < inSyncNeeded) {
-    const detail = `${size}, but ${inSync} in sync in a partition where ${inSyncNeeded} are needed: nothing can be written there`;
-    return failed(name, detail, 'Bring the brokers back.');
+    const detail = `${size}, but ${inSync} in sync in a partition that needs ${inSyncNeeded}, so nobody can write to it`;
+    return failed(name, detail, 'Start the missing brokers.');
   }
   if (plan.needed.length > 0) return judgeSettings(name, size, inspected);
   if (replicas < wantedReplicas) {
     const detail = `${size}, fewer than REPLICATION_FACTOR ${wantedReplicas}`;
-    return warning(name, detail, 'kafka-reassign-partitions adds replicas; setup does not.');
+    return warning(name, detail, 'Add replicas with kafka-reassign-partitions: setup does not.');
   }
   if (inSync < replicas)
-    return warning(name, `${size}, only ${inSync} in sync in a partition`, 'Bring the brokers back.');
+    return warning(name, `${size}, only ${inSync} in sync in a partition`, 'Start the missing brokers.');
   if (plan.wished.length === 0) return ok(name, `${size}, settings as wanted`);
   // No warning: setup asks for it each time, and many a managed Kafka keeps its own.
   const wishes = plan.wished.map(
@@ -187,14 +187,14 @@ function judgeTopic(name: string, inspected: InspectedTopic, wantedReplicas: num
 /** Settings that are not as needed. Below our largest record the topic refuses some: the others only weaken a guarantee. */
 function judgeSettings(name: string, size: string, inspected: InspectedTopic): Finding {
   const { needed } = inspected.plan;
-  const changes = `${size}; other settings than wanted: ${needed.map(changeText).join(', ')}`;
+  const changes = `${size}; settings to change: ${needed.map(changeText).join(', ')}`;
   const refused = brokersRefusal(inspected);
   const remedy =
     refused === null
       ? 'Run `queuefold setup`.'
-      : `The broker refuses the change (${reason(refused)}): have it allowed there.`;
+      : `The broker refuses the change (${reason(refused)}). Ask its operator to allow it.`;
   if (needed.some((change) => change.name === LARGEST_MESSAGE)) {
-    return failed(name, `${changes}. Larger records become dead letters (too-large)`, remedy);
+    return failed(name, `${changes}. The fold sends larger records to the dead letters (too-large)`, remedy);
   }
   return warning(name, changes, remedy);
 }
@@ -206,10 +206,10 @@ function judgeMissing(name: string, inspected: InspectedTopic, left: string): Fi
   const refused = brokersRefusal(inspected);
   if (plan.create !== null && plan.refusals.length === 0 && refused !== null) {
     const [, why = ''] = refusedCreate({ ...plan.create, config: negotiated.config }, refused).split(/: (.*)/s);
-    return failed(name, `is not there, and ${why}`, null);
+    return failed(name, `does not exist, and ${why}`, null);
   }
   const why = plan.refusals.length === 0 ? '' : `. ${plan.refusals.join(' ')}`;
-  return failed(name, `is not there${why}${left === '' ? '' : `.${left}`}`, 'Run `queuefold setup`.');
+  return failed(name, `does not exist${why}${left === '' ? '' : `.${left}`}`, 'Run `queuefold setup`.');
 }
 
 /** Null also where this user may not ask: it is setup's that has to. */

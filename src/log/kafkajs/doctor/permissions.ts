@@ -104,7 +104,7 @@ export async function checkGroup(probe: Probe, acl: Acl): Promise<Finding> {
   const refused = await isRefused(() =>
     withCoordinator(probe, acl.name, COORDINATOR.group, (coordinator) => coordinator.heartbeat(beat)),
   );
-  return refused ? failed(name, 'its use is not permitted', remedyOf(acl)) : ok(name, 'permitted');
+  return refused ? failed(name, 'this user may not use it', remedyOf(acl)) : ok(name, 'permitted');
 }
 
 /** Transactions, asked with an id of the doctor's own: one of the fold's would end the transaction of a running one. */

@@ -72,7 +72,7 @@ async function decompress(batch: Buffer): Promise<Buffer> {
   const compressed = batch.subarray(RECORDS_AT);
   const records = found === undefined ? null : await decompressWith(found, compressed, batch);
   if (found === undefined || records === null) {
-    throw new UnreadableBatch(`Kafka: ${placeOf(batch)} is compressed in a way that this version does not know.`);
+    throw new UnreadableBatch(`Kafka: ${placeOf(batch)} has a compression that this version does not know.`);
   }
   const whole = Buffer.allocUnsafe(RECORDS_AT + records.length);
   batch.copy(whole, 0, 0, RECORDS_AT);
@@ -94,7 +94,7 @@ async function decompressWith(
   } catch (error) {
     throw new UnreadableBatch(
       `Kafka: ${placeOf(batch)} cannot be read (${name}: ${messageOf(error)}). ` +
-        'Find out who wrote it; kafka-delete-records takes it away, with all before it.',
+        'Find out who wrote it. kafka-delete-records removes it, with all records before it.',
       { cause: error },
     );
   }
