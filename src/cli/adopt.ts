@@ -14,7 +14,7 @@ export async function adoptLosses({ config, logger, metrics, shutdown }: Context
   shutdown.onStop('Kafka clients', () => log.close());
   const connection = kafkaConnection(config, kafka.brokers, logger);
   if (await withKafkaAdmin(connection, (admin) => admin.groupIsActive(topics.foldGroup))) {
-    throw new OperatorError(`Group ${topics.foldGroup} has members: a fold runs. Stop every fold, then try again.`);
+    throw new OperatorError(`Group ${topics.foldGroup} has members, so a fold still runs. Stop every fold and try again.`);
   }
   const done = await adoptFold({
     ...{ log, schemas, topics, metrics },
@@ -22,5 +22,5 @@ export async function adoptLosses({ config, logger, metrics, shutdown }: Context
     deadLetterLimits: config.deadLetters,
     timers: false,
   });
-  return done.length === 0 ? ['nothing was lost: nothing to adopt'] : done;
+  return done.length === 0 ? ['nothing was lost, so there is nothing to adopt'] : done;
 }

@@ -56,7 +56,7 @@ export async function begin<T>(options: Beginning<T>): Promise<T> {
 
 function told(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
-    const stop = (): void => reject(Object.assign(new Error('told to stop'), { name: 'AbortError' }));
+    const stop = (): void => reject(Object.assign(new Error('asked to stop'), { name: 'AbortError' }));
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
   });

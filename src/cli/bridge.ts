@@ -21,7 +21,7 @@ export async function runBridge(context: Context, { events: files }: BridgeFlags
   const isImport = files !== undefined && !isOpen && genesys === null;
   if (files === undefined && !isOpen && genesys === null) {
     throw new UsageError(
-      'GENESYS_CLIENT_ID: not set, so the bridge would receive nothing. Set it for notifications, set EVENTS_SECRET for POST /events, or name files with --events.',
+      'GENESYS_CLIENT_ID: not set, so the bridge would receive nothing. Set it for notifications, or set EVENTS_SECRET for POST /events, or name files with --events.',
     );
   }
   if (files !== undefined) checkRecordings(files);

@@ -36,31 +36,31 @@ export async function runErase(context: Context, flags: EraseFlags): Promise<num
   await write(io.stdout, `${JSON.stringify({ dryRun: false, ...found, ...result })}\n`);
   if (result.pending.length > 0) {
     io.stderr.write(
-      `${result.pending.length} not yet erased: no fold of this version has answered. They are erased as soon as one ` +
-        'runs, and the tables when a sink does. Run the same command again to see it.\n',
+      `${result.pending.length} not erased yet, because no fold of this version has answered. A fold erases them as soon as one ` +
+        'runs, and a sink then erases them from the tables. Run the same command again to check.\n',
     );
   }
   if (result.visits > 0) {
     io.stderr.write(
-      `${result.visits} visits still have records in the topic of visits: the fold runs with VISITS=off, or is of an older ` +
-        'version. Kafka deletes them 7 days after they were written. Run the same command again once a fold writes visits.\n',
+      `${result.visits} visits still have records in the visits topic, because the fold runs with VISITS=off or is of an older ` +
+        'version. Kafka deletes them 7 days after they were written. Run the same command again when a fold writes visits.\n',
     );
   }
   const left = Object.entries(result.remaining ?? {});
   for (const [table, rows] of left) {
-    io.stderr.write(`${table} has ${rows} rows of them again or still; the sink’s next clean-up deletes them.\n`);
+    io.stderr.write(`${table} still has ${rows} of their rows, or has them again. The next clean-up of the sink deletes them.\n`);
   }
   tell(REMAINS);
   return result.pending.length === 0 && result.visits === 0 && left.length === 0 ? 0 : 1;
 }
 
 const REMAINS =
-  'For some days copies remain in Kafka: the events topic keeps its records until their retention is over, the compacted ' +
-  'topics theirs until they are compacted. What remains where, and for how long: docs/how-to/erase.md.';
+  'For some days copies remain in Kafka. The events topic keeps its records until their retention is over, and the compacted ' +
+  'topics keep theirs until Kafka compacts them. docs/how-to/erase.md says what remains where, and for how long.';
 
 function dryRunText(count: number): string {
   const what = count === 1 ? '1 conversation' : `${count} conversations`;
-  return `Nothing was changed. With --yes, ${what} would be erased from the tables, the fold’s state and the compacted topics. ${REMAINS}`;
+  return `Nothing was changed. With --yes, queuefold would erase ${what} from the tables, the state of the fold and the compacted topics. ${REMAINS}`;
 }
 
 function targetOf({ conversation, address }: EraseFlags): EraseTarget {
@@ -79,7 +79,7 @@ function targetOf({ conversation, address }: EraseFlags): EraseTarget {
 async function storeOf(context: Context, tell: (text: string) => void): Promise<Store | null> {
   if (context.config.clickhouse.url === undefined) {
     tell(
-      'CLICKHOUSE_URL is not set: tables are not looked through; the sinks delete their rows when they read the tombstones.',
+      'CLICKHOUSE_URL is not set, so erase does not search the tables. The sinks delete the rows when they read the tombstones.',
     );
     return null;
   }

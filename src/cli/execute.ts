@@ -72,7 +72,7 @@ function endQuietlyWithItsReader({ io, shutdown }: Context): void {
 /** Nobody can say when the next line of a pipe comes: who waits for it is woken, with an AbortError. */
 function stopReadingWhenTold({ io, shutdown }: Context): void {
   const wake = () => {
-    const reason = Object.assign(new Error('told to stop'), { name: 'AbortError' });
+    const reason = Object.assign(new Error('asked to stop'), { name: 'AbortError' });
     // Without a reader, nobody else would take the error.
     io.stdin.on('error', () => undefined);
     io.stdin.destroy(reason);

@@ -14,7 +14,7 @@ const LAST_WORDS_MS = 100;
 async function runFoldThread(context: Context, index: number): Promise<void> {
   const { config, metrics, shutdown } = context;
   const port = parentPort;
-  if (port === null) throw new Error('fold-thread is no program of its own');
+  if (port === null) throw new Error('fold-thread is not a program: start `queuefold fold`');
   const logger = context.logger.child({ thread: index });
   let role: RunningRole | null = null;
   let waitingFor: string | null = null;

@@ -30,7 +30,7 @@ export async function runBoard(context: Context, flags: BoardFlags): Promise<voi
   // Before anything is waited for: no waiting mends it.
   checkAccess(options.host, { password: config.board.password?.reveal(), proxyHeader: options.proxyHeader });
   const store = config.clickhouse.url === undefined ? null : configuredStore({ config, shutdown });
-  if (store === null) logger.warn('CLICKHOUSE_URL is not set: the board shows the present only');
+  if (store === null) logger.warn('CLICKHOUSE_URL is not set, so the board shows the present only');
   const board = await hostRole(context, { name: 'board', start: (parts) => startBoard(parts, store, options) });
   logger.info({ url: board.url }, 'the board is ready');
   await shutdown.until(board.done);
@@ -69,11 +69,11 @@ function zone(name: string | undefined): string {
   try {
     return Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
   } catch {
-    throw new UsageError(`--time-zone: ${JSON.stringify(name)} is no time zone. Give a name such as Europe/Berlin.`);
+    throw new UsageError(`--time-zone: ${JSON.stringify(name)} is not a time zone. Give a name such as Europe/Berlin.`);
   }
 }
 
 function header(name: string | undefined): string | undefined {
   if (name === undefined || /^[A-Za-z][A-Za-z0-9-]{0,99}$/.test(name)) return name;
-  throw new UsageError(`--proxy-header: ${JSON.stringify(name)} is no header. Give a name such as X-Forwarded-User.`);
+  throw new UsageError(`--proxy-header: ${JSON.stringify(name)} is not a header. Give a name such as X-Forwarded-User.`);
 }

@@ -52,8 +52,8 @@ export function createProgram(run: RunCommand): Command {
   const program = new Command('queuefold')
     .description('Genesys Cloud queue conversations as a compacted Kafka topic and a ClickHouse table, exactly once.')
     .version(packageVersion())
-    .option('--config <file>', 'reads settings from a YAML file (or QUEUEFOLD_CONFIG); the environment wins')
-    .option('--quiet', 'prints no progress, and only warnings and errors in the log')
+    .option('--config <file>', 'reads settings from a YAML file, like QUEUEFOLD_CONFIG; environment variables win')
+    .option('--quiet', 'prints no progress, and logs only warnings and errors')
     .option('--debug', 'logs everything, and prints stacks of errors')
     .helpCommand('help [command]', 'prints the help of a command')
     .configureHelp({ showGlobalOptions: true })
@@ -68,7 +68,7 @@ export function createProgram(run: RunCommand): Command {
         .command(name)
         .description(description)
         .allowExcessArguments(false)
-        .showHelpAfterError(`Run "queuefold ${name.split(' ')[0] ?? name} --help" for what is allowed.`)
+        .showHelpAfterError(`Run \`queuefold ${name.split(' ')[0] ?? name} --help\` to see what is allowed.`)
         .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}\n`).join('')}`),
     start: (kind, body) => run(kind, program.opts<GlobalOptions>(), body),
   };
@@ -79,7 +79,7 @@ export function createProgram(run: RunCommand): Command {
   addRecordings(commands);
   addSimulate(commands);
   addQuery(commands);
-  return program.showHelpAfterError('Run "queuefold --help" for what is allowed.');
+  return program.showHelpAfterError('Run `queuefold --help` to see what is allowed.');
 }
 
 function addRoles({ command, start }: Commands): void {
@@ -91,7 +91,7 @@ function addRoles({ command, start }: Commands): void {
     ]).addOption(
       new Option(
         '--log <log>',
-        'kafka: KAFKA_BROKERS if set, else a container, else Java; memory: none of them, and empty at each start',
+        'kafka: uses KAFKA_BROKERS if set, else a container, else Java; memory: uses no Kafka, and starts empty each time',
       )
         .choices(['kafka', 'memory'])
         .default('kafka'),
@@ -108,7 +108,7 @@ function addRoles({ command, start }: Commands): void {
   ])
     .option(
       '--events <file...>',
-      'reads files of EventBridge events, or any other lines that replay reads; - is stdin. Without ' +
+      'reads files of EventBridge events, or of any lines that replay reads; - is stdin. Without ' +
         'GENESYS_CLIENT_ID and EVENTS_SECRET the bridge ends when Kafka has acknowledged all of them',
     )
     .action((flags: BridgeFlags) =>
@@ -138,10 +138,10 @@ function addBoard({ command, start }: Commands): void {
     )
     .option('--port <n>', 'the port to listen on; 0 is a free one', '8090')
     .option('--target-seconds <n>', 'the service level counts callers who were answered within this many seconds', '20')
-    .option('--short-abandon-seconds <n>', 'leaves out callers who gave up within fewer seconds', '5')
+    .option('--short-abandon-seconds <n>', 'the service level leaves out callers who gave up in less than this many seconds', '5')
     .option(
       '--time-zone <name>',
-      'the zone in which a day begins, such as Europe/Berlin; default: that of this machine',
+      'the time zone in which a day begins, such as Europe/Berlin; without it, that of this machine',
     )
     .option('--proxy-header <name>', 'trusts a proxy that sets this header for people it has authenticated')
     .action((flags: BoardFlags) =>
@@ -156,7 +156,7 @@ function addUpkeep({ command, start }: Commands): void {
   ])
     .option('--dry-run', 'prints what would change, and changes nothing')
     .option('--allow-data-loss', 'lets a shorter HISTORY_RETENTION delete versions')
-    .option('--adopt', 'if the fold refuses to start after a loss: makes its state from what is left, starts there')
+    .option('--adopt', 'after a loss that stops the fold: takes its state from what is left, so that it can start there')
     .action((flags: SetupFlags) =>
       start(ENDS, async (context) => (await import('./setup.js')).runSetup(context, flags)),
     );
@@ -176,7 +176,7 @@ function addUpkeep({ command, start }: Commands): void {
       '--address <address>',
       'names all conversations with this number or address, in any spelling, masked or not',
     )
-    .option('--yes', 'erases; without it the command only shows')
+    .option('--yes', 'erases what it finds; without it the command only shows it')
     .action((flags: EraseFlags) =>
       start(ENDS, async (context) => (await import('./erase.js')).runErase(context, flags)),
     );
@@ -234,7 +234,7 @@ function addRecordings({ command, start }: Commands): void {
     .option('--now <time>', 'sets the receive time of lines that have none (ISO-8601)')
     .option('--prefix <prefix>', 'prefix of the topics to write; without it replay makes up a new one')
     .option('--database <database>', 'ClickHouse database to write; without it replay makes up a new one')
-    .option('--keep', 'leaves topics and tables at the end')
+    .option('--keep', 'keeps topics and tables at the end')
     .action((files: string[], flags: ReplayFlags) =>
       start(ENDS, async (context) => (await import('./replay.js')).runReplay(context, files, flags)),
     );
@@ -245,10 +245,10 @@ function addRecordings({ command, start }: Commands): void {
     'queuefold record --out - | queuefold replay - --print records',
   ])
     .option('--out <path>', 'writes into this directory, or into a new file; - is stdout', 'recordings')
-    .option('--rotate-bytes <size>', 'starts a new file before one exceeds this size (unpacked), such as 100MiB')
+    .option('--rotate-bytes <size>', 'starts a new file before one exceeds this size, counted before compression, such as 100MiB')
     .option('--rotate-minutes <n>', 'starts a new file after this many minutes')
-    .option('--gzip', 'packs the files; a name that ends in .gz does so too')
-    .option('--raw', 'writes all that Genesys sends, INCLUDING PERSONAL DATA; without it only what Kafka would get')
+    .option('--gzip', 'compresses the files, as a name that ends in .gz does')
+    .option('--raw', 'writes all that Genesys sends, INCLUDING PERSONAL DATA; without it, only what Kafka would get')
     .action((flags: RecordFlags) =>
       start(RUNS, async (context) => (await import('./record.js')).runRecord(context, flags)),
     );
@@ -276,7 +276,7 @@ function addQuery({ command, start }: Commands): void {
     .argument('[parameters...]', '--param_NAME=VALUE for {NAME:Type} in the statement')
     .option('--format <format>', 'prints table, json, ndjson, csv, or any format of ClickHouse', 'table')
     .option('--watch', 'refreshes each second and marks changed cells')
-    .option('--write', 'allows statements that change something')
+    .option('--write', 'allows statements that change data')
     .allowUnknownOption()
     .action((first: string | undefined, others: string[], flags: QueryFlags) => {
       const words = first === undefined ? others : [first, ...others];

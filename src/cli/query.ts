@@ -39,7 +39,7 @@ export async function runQuery(context: Context, words: readonly string[], flags
   const format = flags.format ?? 'table';
   if (!/^\w+$/.test(format)) {
     throw new UsageError(
-      `--format ${format}: not the name of a format. Give table, json, ndjson, csv, or a format of ClickHouse.`,
+      `--format: ${format} is not a format. Give table, json, ndjson, csv, or a format of ClickHouse.`,
     );
   }
   const { sql, params } = readWords(words);

@@ -29,8 +29,8 @@ export interface RecordFlags {
 const GATHER_MS = 1_000;
 
 const RAW_WARNING =
-  'WARNING: --raw records everything that Genesys sends: names, numbers, attributes, notes. It is personal data; ' +
-  'PRIVACY_MASK is not applied. Keep the files as such, and no longer than needed.\n';
+  'WARNING: --raw records everything that Genesys sends: names, numbers, attributes, notes. This is personal data, and ' +
+  'PRIVACY_MASK has no effect on it. Protect the files, and keep them no longer than needed.\n';
 
 /** `queuefold record`: until it is told to stop. Needs Genesys, and no Kafka. */
 export async function runRecord(context: Context, flags: RecordFlags): Promise<void> {
@@ -45,7 +45,7 @@ export async function runRecord(context: Context, flags: RecordFlags): Promise<v
     target,
     gatherMs: format === 'gzip' ? GATHER_MS : 0,
     onFull: () => {
-      logger.warn({ files: target.files() }, 'the disk takes the recording too slowly: reading from Genesys pauses');
+      logger.warn({ files: target.files() }, 'the disk is too slow for the recording: record stops reading from Genesys');
       feed?.pause();
     },
     onRoom: () => feed?.resume(),
@@ -68,7 +68,7 @@ export async function runRecord(context: Context, flags: RecordFlags): Promise<v
           continue;
         }
         counts[recorded.kind === 'skip' ? 'skipped' : 'invalid']++;
-        if (recorded.kind === 'invalid') logger.warn({ reason: recorded.reason }, 'a frame is not recorded');
+        if (recorded.kind === 'invalid') logger.warn({ reason: recorded.reason }, 'record leaves out a frame');
       }
     },
   });
@@ -94,7 +94,7 @@ async function openTarget({ io }: Context, flags: RecordFlags, format: 'plain' |
   const rotation = rotationOf(flags);
   if (flags.out !== '-') return openRecordingFiles(recordingNames(flags.out, format), format, rotation);
   if (rotation.bytes !== null || rotation.afterMs !== null) {
-    throw new UsageError('--rotate-bytes, --rotate-minutes: cannot be used with --out -, which is one stream.');
+    throw new UsageError('--rotate-bytes, --rotate-minutes: not allowed with --out -, which is one stream.');
   }
   return openRecordingStream(io.stdout, format);
 }

@@ -117,7 +117,7 @@ async function openConfigured(context: Context, place: ReplayPlace): Promise<Con
   const topics = topicNames(place.prefix);
   for (const group of [topics.foldGroup, topics.sinkGroup, topics.visitSinkGroup]) {
     if (await withKafkaAdmin(connection, (admin) => admin.groupIsActive(group))) {
-      throw new UsageError(`--prefix: "${place.prefix}" is used by the running group ${group}; name another prefix`);
+      throw new UsageError(`--prefix: "${place.prefix}" is in use by the running group ${group}. Name another prefix`);
     }
   }
   if (!place.keep && !place.named.prefix) {

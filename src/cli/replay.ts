@@ -38,7 +38,7 @@ export async function runReplay(command: Context, files: readonly string[], flag
   const speed = speedOf(flags.speed);
   checkRecordings(files);
   if (flags.print === 'visits' && config.fold.visits === 'off') {
-    throw new UsageError('--print visits: VISITS is "off", so none are written; set VISITS=on');
+    throw new UsageError('--print visits: VISITS is off, so the fold writes none. Set VISITS=on');
   }
   // The embedded ClickHouse would take what is on stdin for data of an INSERT.
   if (flags.store === 'embedded') io.detachStdin?.(files.includes('-') ? 'relayed' : 'unused');
@@ -156,7 +156,7 @@ function invalidLines(context: Context): (origin: string, message: string) => vo
   return (origin, message) => {
     seen += 1;
     if (quiet || seen > TOLD_INVALID + 1) return;
-    const text = seen > TOLD_INVALID ? 'further invalid lines are only counted' : `${origin}: invalid: ${message}`;
+    const text = seen > TOLD_INVALID ? 'replay only counts further invalid lines' : `${origin}: invalid: ${message}`;
     io.stderr.write(`${clearLine(context)}${text}\n`);
   };
 }

@@ -17,7 +17,7 @@ export interface SetupFlags {
 export async function runSetup(context: Context, { dryRun, allowDataLoss, adopt }: SetupFlags): Promise<void> {
   const { config, logger, io } = context;
   if (adopt === true && dryRun === true) {
-    throw new UsageError('--adopt: cannot be used with --dry-run. The error message of the fold says what was lost.');
+    throw new UsageError('--adopt: not allowed with --dry-run. The error message of the fold says what was lost.');
   }
   const { kafka, registry } = requireGroups(config, ['kafka', 'registry']);
   const notes: string[] = [];
@@ -35,6 +35,6 @@ export async function runSetup(context: Context, { dryRun, allowDataLoss, adopt 
   if (!context.quiet) for (const note of notes) io.stderr.write(`note: ${note}\n`);
   if (adopt === true) await write(io.stdout, `${(await adoptLosses(context)).join('\n')}\n`);
   if (config.clickhouse.url === undefined && !context.quiet) {
-    io.stderr.write('CLICKHOUSE_URL is not set: no tables were looked at.\n');
+    io.stderr.write('CLICKHOUSE_URL is not set, so setup did not look at tables.\n');
   }
 }

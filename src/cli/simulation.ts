@@ -45,6 +45,6 @@ export function refuseForRealGenesys({ genesys }: Config, flags: SimulationFlags
   );
   if (given.length === 0) return;
   throw new UsageError(
-    `${given.join(', ')}: for the simulated organization only, but GENESYS_CLIENT_ID names a real one. Leave out either the flags or GENESYS_CLIENT_ID.`,
+    `${given.join(', ')}: only for the simulated organization, but GENESYS_CLIENT_ID names a real one. Leave out either the flags or GENESYS_CLIENT_ID.`,
   );
 }

@@ -133,7 +133,7 @@ export async function openMemoryLog({ config, shutdown, logger, metrics }: Conte
     schemas: createLocalSchemas(),
     topics,
     ended: new Promise(() => undefined),
-    where: [['Log', 'in memory: gone when this process ends; the tables and their history stay']],
+    where: [['Log', 'in memory: it ends with this process, but the tables and their history stay']],
   };
 }
 
@@ -160,7 +160,7 @@ export async function openGenesys({ config, shutdown }: Context, simulation: Sim
   }
   // What an earlier start has seen to its end does not begin again under the same id.
   const simulator = await startListening({ ...simulation, day: Date.now() });
-  shutdown.onStop('simulated organisation', () => simulator.stop());
+  shutdown.onStop('simulated organization', () => simulator.stop());
   const { clientId, clientSecret, loginUrl, apiUrl } = simulator;
   return {
     credentials: { clientId, clientSecret },

@@ -33,7 +33,7 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
   const { config, shutdown, io } = started;
   if (flags.log === 'memory' && config.clickhouse.url !== undefined) {
     throw new UsageError(
-      'CLICKHOUSE_URL: cannot be used with --log memory, whose offsets begin at 0 with every start. Unset it, or use --log kafka.',
+      'CLICKHOUSE_URL: not allowed with --log memory, whose offsets begin at 0 at every start. Unset it, or use --log kafka.',
     );
   }
   refuseForRealGenesys(config, flags);
@@ -70,7 +70,7 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
 
   const lost = lock.lost.then(() => {
     throw new OperatorError(
-      `data directory ${config.dataDir}: another process has taken it over, because this one did not answer for too long.`,
+      `data directory ${config.dataDir}: another process has taken it over, because this one did not answer for too long. Start queuefold again.`,
     );
   });
   const failed = kafka.ended.then((error) => {

@@ -69,7 +69,7 @@ function readProxy(env: Environment, name: string): Proxy | null {
   if (url === null || !/^https?:$/.test(url.protocol) || `${url.pathname}${url.search}${url.hash}` !== '/') {
     throw new UsageError(
       `${variable}: ${JSON.stringify(withoutCredentials(value))} is not the address of a proxy (environment ${variable}); ` +
-        'allowed: http://host:port or https://host:port, with user:password@ before the host where the proxy asks for ' +
+        'allowed: http://host:port or https://host:port, with user:password@ before the host if the proxy asks for ' +
         'them, special characters percent-encoded',
     );
   }

@@ -34,8 +34,8 @@ export interface TlsProblem {
 type Explain = (settings: TlsSettings) => Omit<TlsProblem, 'detail'> & { readonly what: string };
 
 const UNKNOWN_AUTHORITY: Explain = ({ ca }) => ({
-  what: 'its certificate is signed by an authority that is not trusted here',
-  remedy: `Set ${ca}_FILE to the PEM file of that authority’s certificate (a self-signed one: to itself), with the intermediate ones if the server does not send them.`,
+  what: 'its certificate is signed by an authority that this machine does not trust',
+  remedy: `Set ${ca}_FILE to the PEM file with the certificate of that authority. Add the intermediate certificates if the server does not send them. A self-signed certificate is its own authority.`,
   isConfiguration: true,
 });
 const CLIENT_MISSING: Explain = ({ pair }) => ({
@@ -46,8 +46,8 @@ const CLIENT_MISSING: Explain = ({ pair }) => ({
 const CLIENT_REFUSED: Explain = (settings) =>
   settings.hasCertificate
     ? {
-        what: 'it does not accept our client certificate',
-        remedy: `${settings.pair}_CERT has to be valid, for client authentication, and of an authority that the server trusts; ${settings.pair}_KEY is its key.`,
+        what: 'it does not accept the client certificate of queuefold',
+        remedy: `${settings.pair}_CERT must be valid, be made for client authentication, and come from an authority that the server trusts. ${settings.pair}_KEY is its key.`,
         isConfiguration: true,
       }
     : CLIENT_MISSING(settings);
@@ -55,11 +55,11 @@ const EXPIRED = 'CERT_HAS_EXPIRED';
 const NOT_YET_VALID = 'CERT_NOT_YET_VALID';
 const DATED: Explain = () => ({
   what: 'its certificate has expired',
-  remedy: 'Renew it at the server, or set this machine’s clock right.',
+  remedy: 'Renew it at the server, or correct the clock of this machine.',
   isConfiguration: false,
 });
 const CLIENT_DATED: Explain = ({ pair }) => ({
-  what: 'it says that our client certificate has expired',
+  what: 'it says that the client certificate of queuefold has expired',
   remedy: `Renew ${pair}_CERT.`,
   isConfiguration: true,
 });
@@ -67,8 +67,8 @@ const CLIENT_DATED: Explain = ({ pair }) => ({
 /** Node's code for it is that of any connection that was reset. */
 const ENDED_WITHIN = 'ENDED_WITHIN_HANDSHAKE';
 const ENDED: Explain = ({ address }) => ({
-  what: 'it ended the connection within the TLS handshake',
-  remedy: `Is the port in ${address} one with TLS?`,
+  what: 'it ended the connection during the TLS handshake',
+  remedy: `Does the port in ${address} speak TLS?`,
   isConfiguration: false,
 });
 
@@ -78,7 +78,7 @@ const KNOWN: Readonly<Record<string, Explain>> = {
   [NOT_YET_VALID]: (settings) => ({ ...DATED(settings), what: 'its certificate is not valid yet' }),
   ERR_TLS_CERT_ALTNAME_INVALID: ({ address }) => ({
     what: 'its certificate is for other names',
-    remedy: `Use one of its names in ${address} (and advertised.listeners, for Kafka), or give the server a certificate with this one.`,
+    remedy: `Use one of its names in ${address} (for Kafka also in advertised.listeners), or give the server a certificate with this name.`,
     isConfiguration: true,
   }),
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
@@ -96,7 +96,7 @@ const KNOWN: Readonly<Record<string, Explain>> = {
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: CLIENT_REFUSED,
   ERR_SSL_WRONG_VERSION_NUMBER: ({ address, ca }) => ({
     what: 'it does not speak TLS',
-    remedy: `${address} names a port without TLS: name the one with TLS, or ${ca === 'KAFKA_SSL_CA' ? 'set KAFKA_SSL=false' : 'begin the URL with http:'}.`,
+    remedy: `${address} names a port without TLS. Name the one with TLS, or ${ca === 'KAFKA_SSL_CA' ? 'set KAFKA_SSL=false' : 'begin the URL with http:'}.`,
     isConfiguration: true,
   }),
   [ENDED_WITHIN]: ENDED,

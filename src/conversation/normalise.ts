@@ -26,10 +26,10 @@ export function normaliseConversation(body: unknown, receivedAt: number, source:
     communications += participant.communications.length;
   }
   if (participants.length > limits.participants) {
-    return invalid('too-large', `${participants.length} participants, allowed are ${limits.participants}`);
+    return invalid('too-large', `${participants.length} participants, but ${limits.participants} are allowed`);
   }
   if (communications > limits.communications) {
-    return invalid('too-large', `${communications} communications, allowed are ${limits.communications}`);
+    return invalid('too-large', `${communications} communications, but ${limits.communications} are allowed`);
   }
   if (communications === 0) return skip('no-communications');
   const event: SnapshotEvent = { conversationId, receivedAt, source, gone: false, participants, fingerprint: null };

@@ -28,7 +28,7 @@ export function readEvent(
   if (record.key.length !== Buffer.byteLength(id) || record.key.toString() !== id) {
     return { reason: 'wrong-key', message: 'the key is not the conversation id' };
   }
-  if (!hasRealTimes(decoded.value)) return { reason: 'wrong-time', message: 'a time outside of 1900 to 2299' };
+  if (!hasRealTimes(decoded.value)) return { reason: 'wrong-time', message: 'a time outside the years 1900 to 2299' };
   // Kafka says -1, or 0, of a record whose writer gave it no time.
   const isAhead = record.timestamp > 0 && decoded.value.receivedAt > record.timestamp + mostAheadMs;
   return isAhead ? notReceivedAfter(decoded.value, record.timestamp) : decoded.value;

@@ -34,7 +34,7 @@ export async function largestRecordOf(log: Log, topic: string, logger: Logger | 
   } catch (error) {
     logger?.warn(
       { topic, error: messageOf(error), assumedBytes: LARGEST_RECORD_BYTES },
-      'max.message.bytes of the topic cannot be read: is DescribeConfigs permitted?',
+      'the fold cannot read max.message.bytes of the topic. Is DescribeConfigs permitted?',
     );
     return LARGEST_RECORD_BYTES;
   }

@@ -44,7 +44,7 @@ export function watchTasks(options: TaskWatchOptions): TaskWatch {
       ends = await log.endOffsets(topic);
     } catch (error) {
       // The watermark stands: nobody knows whether there is more.
-      logger.debug({ error: messageOf(error) }, 'the ends of the topic are not to be had');
+      logger.debug({ error: messageOf(error) }, 'the fold cannot ask for the end offsets of its topic');
       ends = new Map();
     }
     const running = tasks

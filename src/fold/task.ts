@@ -181,7 +181,7 @@ class FoldTask implements Task {
 
   #cannotRead(where: string, why: string): OperatorError {
     return new OperatorError(
-      `${this.#options.topics.changelog}[${this.#partition}]${where}: cannot read the fold's own state (${why}). Was it written by a newer version of queuefold?`,
+      `${this.#options.topics.changelog}[${this.#partition}]${where}: cannot read the fold's own state (${why}). Did a newer version of queuefold write it?`,
     );
   }
 
@@ -265,7 +265,7 @@ class FoldTask implements Task {
     if (applied.visits.length + applied.erasedVisits.length > 0)
       this.#emitVisits(outputs, record, read, applied, trace);
     if (applied.outcome === 'too-large') {
-      const message = `conversation ${read.conversationId}: what is known of it, or its row, would exceed the limits`;
+      const message = `conversation ${read.conversationId}: its state or its row would exceed the limits`;
       const body = withoutPersonalData({ id: read.conversationId });
       outputs.push(this.#deadLetter(record, { reason: 'too-large', message, body }));
     }
@@ -324,7 +324,7 @@ class FoldTask implements Task {
   refuse(record: LogRecord, nextOffset: number, answer: string): TaskOutput {
     const stop = this.#limit.unreadable(record.offset);
     const reason = answer.includes('TOO_LARGE') ? 'too-large' : 'refused-by-kafka';
-    const message = `Kafka refuses what comes of it (${answer})`;
+    const message = `Kafka refuses what the fold makes of it (${answer})`;
     if (stop !== null) throw tooManyDeadLetters(record, stop, { reason, message, cannot: 'be written' });
     this.#spans?.processed(record, 'dead-letter', reason);
     this.#remember(record);

@@ -58,7 +58,7 @@ class Thread {
     this.#index = index;
     this.#port = port;
     const name = `fold: thread ${index} of ${count}`;
-    const sorry = 'The process ends with it, so that other folds take over. The lines before this one say why.';
+    const sorry = 'The process ends too, so that other folds take over. The log lines before this one say why.';
     port.on('message', (message) => this.#asked.get(message.id)?.(message));
     port.on('error', (error) => this.ended.reject(new OperatorError(`${name} failed. ${sorry}`, { cause: error })));
     port.on('exit', (code) => {
@@ -85,7 +85,7 @@ class Thread {
 
   live(): CheckResult {
     if (this.#silent < HUNG_AFTER_ASKED) return this.#state.live;
-    return { ok: false, detail: `thread ${this.#index} hangs; a restart helps` };
+    return { ok: false, detail: `thread ${this.#index} hangs. A restart helps` };
   }
 
   async stop(): Promise<void> {

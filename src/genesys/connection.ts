@@ -60,7 +60,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   const tunnel = proxy && (await openTunnel(proxy, authorityOf(connectUri), timings.openTimeoutMs));
   if (signal.aborted) {
     tunnel?.destroy();
-    throw notOpened(connectUri, 'told to stop');
+    throw notOpened(connectUri, 'asked to stop');
   }
   const socket = new WebSocket(connectUri, {
     ...(tunnel && { createConnection: () => speakThrough(tunnel, connectUri) }),

@@ -116,12 +116,12 @@ export function createIngest(options: IngestOptions): Ingest {
     const record = recordOf(event);
     const size = record.value.length - HEADER_BYTES;
     if (size > limits.bytes) {
-      return refuse(invalid('too-large', `${size} bytes of Avro, allowed are ${limits.bytes}`), origin, body());
+      return refuse(invalid('too-large', `${size} bytes of Avro, but ${limits.bytes} are allowed`), origin, body());
     }
     // No text can be longer than the record.
     const longest = size > input.textBytes ? longestText(event) : 0;
     if (longest > input.textBytes) {
-      const problem = `a text of ${longest} bytes, allowed are ${input.textBytes}`;
+      const problem = `a text of ${longest} bytes, but ${input.textBytes} are allowed`;
       return refuse(invalid('too-large', problem), origin, body());
     }
     return { kind: 'event', event, record };
@@ -163,7 +163,7 @@ export function createIngest(options: IngestOptions): Ingest {
 
 /** Null: it may be parsed. */
 function refusedUnparsed(bytes: Uint8Array, { bytes: most, depth }: InputLimits): Invalid | null {
-  if (bytes.length > most) return invalid('too-large', `${bytes.length} bytes, allowed are ${most}`);
+  if (bytes.length > most) return invalid('too-large', `${bytes.length} bytes, but ${most} are allowed`);
   if (isDeeperThan(depth, bytes)) return invalid('too-deep', `nested more than ${depth} levels deep`);
   return null;
 }

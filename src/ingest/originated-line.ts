@@ -73,7 +73,7 @@ function inPayload({ content }: Payload, reading: Reading, depth: number): reado
 
 function readOne(value: unknown, { ingest, origin, now, from }: Reading): Ingested {
   if (from === 'anybody' && isGoneRecording(value)) {
-    const problem = invalid('gone-not-taken', 'that a conversation is gone, only the bridge itself can find out');
+    const problem = invalid('gone-not-taken', 'only the bridge itself may say that a conversation is gone');
     return ingest.refuse(problem, origin, withoutPersonalData(value));
   }
   const ingested = ingest.value(value, now, origin);
@@ -81,6 +81,6 @@ function readOne(value: unknown, { ingest, origin, now, from }: Reading): Ingest
   if (!isObject(value) || ['participants', 'topicName', 'eventBody', 'detail', 'event'].some((key) => key in value)) {
     return ingested;
   }
-  const problem = invalid('not-a-conversation', 'no event, no conversation and no envelope that is known');
+  const problem = invalid('not-a-conversation', 'neither an event nor a conversation nor a known envelope');
   return ingest.refuse(problem, origin, withoutPersonalData(value));
 }

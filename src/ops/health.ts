@@ -52,5 +52,5 @@ export function livenessOf({ done, live = () => ({ ok: true }) }: Living): () =>
   let ended = false;
   const end = (): void => void (ended = true);
   done.then(end, end);
-  return () => (ended ? { ok: false, detail: 'it has ended, and its process has not' } : live());
+  return () => (ended ? { ok: false, detail: 'it has ended, but its process still runs' } : live());
 }

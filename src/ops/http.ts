@@ -98,11 +98,11 @@ async function answerOf(request: IncomingMessage, routes: Routes, host: string):
   const path = pathOf(request);
   const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
   if (route === undefined) {
-    return { status: 404, contentType: TEXT, body: `Not here. Try ${Object.keys(routes).join(', ')}.\n` };
+    return { status: 404, contentType: TEXT, body: `This path does not exist. Try ${Object.keys(routes).join(', ')}.\n` };
   }
   const { methods } = route;
   if (!methods.includes(request.method ?? '')) {
-    return { status: 405, contentType: TEXT, body: `Only ${methods[0]}.\n`, headers: { allow: methods.join(', ') } };
+    return { status: 405, contentType: TEXT, body: `Use ${methods[0]}.\n`, headers: { allow: methods.join(', ') } };
   }
   return route.handle(request);
 }
@@ -138,7 +138,7 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
       return new OperatorError(`HTTP_PORT: this user may not use port ${port}. Set one above 1023.`);
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return new OperatorError(`HTTP_HOST: ${host} is no address of this machine (${error.code}).`);
+      return new OperatorError(`HTTP_HOST: ${host} is not an address of this machine (${error.code}). Set it to one, or to :: for all.`);
     default:
       return new OperatorError(`HTTP_HOST, HTTP_PORT: cannot listen on ${host}:${port} (${messageOf(error)}).`);
   }

@@ -20,13 +20,13 @@ export function foreignRequest(host: string, { headers }: Pick<IncomingMessage, 
   // Without any Host (HTTP/1.0, a probe) it comes from no browser.
   const { host: named = 'localhost', origin, 'sec-fetch-site': site } = headers;
   if (!isLoopback(hostNameOf(named))) {
-    return foreign('Host', named, 'Use 127.0.0.1 or localhost; behind a proxy, let it send such a Host.');
+    return foreign('Host', named, 'Use 127.0.0.1 or localhost. If a proxy is in between, let it send such a Host.');
   }
   if (origin !== undefined && origin.toLowerCase() !== `http://${named.toLowerCase()}`) {
-    return foreign('Origin', origin, 'Other web pages are not served.');
+    return foreign('Origin', origin, 'queuefold does not serve other web pages.');
   }
   if (site === 'cross-site' || site === 'same-site') {
-    return foreign('Sec-Fetch-Site', site, 'Other web pages are not served; type the address into the browser.');
+    return foreign('Sec-Fetch-Site', site, 'queuefold does not serve other web pages. Type the address into the browser.');
   }
   return null;
 }
@@ -45,5 +45,5 @@ function hostNameOf(host: string): string {
 
 function foreign(header: string, value: string, remedy: string): ForeignRequest {
   const shown = JSON.stringify(value.slice(0, 100));
-  return { status: 403, message: `${header} ${shown}: only programs of this machine are served here. ${remedy}` };
+  return { status: 403, message: `${header} ${shown}: queuefold serves programs of this machine only. ${remedy}` };
 }

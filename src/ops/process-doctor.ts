@@ -50,7 +50,7 @@ function checkNode(version: string): Finding {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [oldestMajor, oldestMinor] = OLDEST_NODE;
   if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return ok('node', version);
-  return failed('node', version, `At least ${OLDEST_NODE.join('.')} is needed.`);
+  return failed('node', version, `Install Node.js ${OLDEST_NODE.join('.')} or later.`);
 }
 
 function checkMemory(limit: number | null, heap: number): Finding {
@@ -64,7 +64,7 @@ function checkMemory(limit: number | null, heap: number): Finding {
     const half = Math.round((limit * 0.7) / MIB);
     return warning(
       'memory',
-      `${detail}: it would be killed before its heap is full`,
+      `${detail}: the system would kill the process before its heap is full`,
       `Set NODE_OPTIONS=--max-old-space-size=${half}.`,
     );
   }
@@ -72,7 +72,7 @@ function checkMemory(limit: number | null, heap: number): Finding {
 }
 
 function checkFiles(limit: number | null): Finding {
-  if (limit === null) return skipped('open files', 'this system does not tell its limit');
+  if (limit === null) return skipped('open files', 'this system does not show its limit');
   if (limit >= ENOUGH_FILES) return ok('open files', `up to ${limit}`);
   return warning('open files', `up to ${limit}`, `Raise it to ${ENOUGH_FILES} (ulimit -n).`);
 }
@@ -80,20 +80,20 @@ function checkFiles(limit: number | null): Finding {
 /** Whether a role could serve metrics and health there. One that does so already is no obstacle to see. */
 export async function checkHttpPort({ host, port }: Address): Promise<Finding> {
   const name = 'http port';
-  if (port === 0) return ok(name, 'HTTP_PORT is 0: a free one');
+  if (port === 0) return ok(name, 'HTTP_PORT is 0, so queuefold takes a free port');
   try {
     await listenOnce({ host, port });
     return ok(name, `${host}:${port} is free`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
-      if (await isQueuefold(host, port)) return ok(name, `${host}:${port} is used by a running queuefold`);
+      if (await isQueuefold(host, port)) return ok(name, `a running queuefold uses ${host}:${port}`);
       const remedy = 'Set HTTP_PORT to another one, or to 0 for a free one.';
-      return failed(name, `${host}:${port} is taken by something else`, remedy);
+      return failed(name, `another program uses ${host}:${port}`, remedy);
     }
     return failed(
       name,
       messageOf(error),
-      'Set HTTP_HOST to an address of this machine, and HTTP_PORT to one it may use.',
+      'Set HTTP_HOST to an address of this machine, and HTTP_PORT to a port that this user may use.',
     );
   }
 }

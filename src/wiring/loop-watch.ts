@@ -42,7 +42,7 @@ export function watchLoop({ log, topic, turns, logger, everyMs = 10_000 }: LoopW
     } catch (error) {
       logger.debug(
         { error: messageOf(error) },
-        'Kafka does not answer: whether the loop that reads it hangs is unknown',
+        'Kafka does not answer, so it is unknown whether the loop that reads it hangs',
       );
       idleLooks = 0;
       return;
@@ -59,7 +59,7 @@ export function watchLoop({ log, topic, turns, logger, everyMs = 10_000 }: LoopW
   return {
     live: () =>
       isHung()
-        ? { ok: false, detail: `${topic}: the loop that reads it hangs, although Kafka answers; a restart helps` }
+        ? { ok: false, detail: `${topic}: the loop that reads it hangs, although Kafka answers. A restart helps` }
         : { ok: true },
     look: once,
     stop: () => clearInterval(timer),

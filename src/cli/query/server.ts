@@ -75,8 +75,8 @@ export function serverTarget({ name, url, database, ask, user }: ServerOptions):
     run: async (request, signal) => {
       if (request.access === 'write' && isEmbedded) {
         throw new OperatorError(
-          `--write: the ClickHouse of ${name} (queuefold start) is read-only for others. End that process: then --write ` +
-            'changes the tables that it has left.',
+          `--write: the ClickHouse of ${name} (\`queuefold start\`) is read-only for others. End that process: then --write ` +
+            'changes the tables that it leaves.',
         );
       }
       const response = await send(request, readSettings, signal).catch(async (error: unknown) => {

@@ -34,7 +34,7 @@ export async function openTarget(config: Config): Promise<SqlTarget> {
   if (!existsSync(join(config.dataDir, 'clickhouse'))) {
     throw new OperatorError(
       `DATA_DIR ${config.dataDir}: no ClickHouse runs in this folder, and it has no tables. ` +
-        'Start one (queuefold start), or set CLICKHOUSE_URL, or name the folder of another start in DATA_DIR.',
+        'Start one (`queuefold start`), or set CLICKHOUSE_URL, or name the folder of another `queuefold start` in DATA_DIR.',
     );
   }
   return fromFiles(config.dataDir, chosen, database);

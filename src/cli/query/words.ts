@@ -21,7 +21,7 @@ export function readWords(words: readonly string[]): Words {
       if (value === undefined) throw new UsageError(`--param_${name}: has no value. Give one: --param_${name}=VALUE.`);
       params[name] = value;
     } else if (FLAG.test(word)) {
-      throw new UsageError(`${word}: unknown; allowed are --format, --watch, --write and --param_NAME=VALUE.`);
+      throw new UsageError(`${word}: unknown; allowed: --format, --watch, --write and --param_NAME=VALUE.`);
     } else if (sql === undefined) sql = word;
     else
       throw new UsageError(

@@ -103,8 +103,8 @@ function told(exporter: SpanExporter, { onTaken, onExported, onFailed, logger }:
         const { error } = result;
         if (error === undefined) onExported(spans.length);
         else onFailed(spans.length);
-        if (error === undefined && failing) logger.info('spans are exported again');
-        if (error !== undefined && !failing) logger.warn({ error: error.message }, 'spans are not exported');
+        if (error === undefined && failing) logger.info('queuefold sends spans to the collector again');
+        if (error !== undefined && !failing) logger.warn({ error: error.message }, 'queuefold cannot send spans to the collector');
         failing = error !== undefined;
         done(result);
       });

@@ -84,7 +84,7 @@ test('what is erased stays erased: by later events, after a restart of fold and 
       { id: 'b', in: expect.arrayContaining(['ClickHouse', VISITS]) },
     ],
   });
-  expect(looked.stderr()).toMatch(/Nothing was changed\. With --yes, 2 conversations would be erased/);
+  expect(looked.stderr()).toMatch(/Nothing was changed\. With --yes, queuefold would erase 2 conversations/);
   expect(await ids(HISTORY)).toEqual(['a', 'b', 'c']);
 
   const erased = await run(['erase', '--address', NUMBER, '--yes']);

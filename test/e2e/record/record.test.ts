@@ -125,7 +125,7 @@ describe('queuefold record', () => {
   test.each([
     [['--rotate-bytes', 'many'], /--rotate-bytes: "many" is not a size/],
     [['--rotate-minutes', '0'], /--rotate-minutes: "0" is not allowed. Give a number of minutes/],
-    [['--out', '-', '--rotate-minutes', '1'], /cannot be used with --out -/],
+    [['--out', '-', '--rotate-minutes', '1'], /not allowed with --out -/],
   ])('%j is wrong usage', async (args, message) => {
     const record = start(['record', ...args]);
     await expect(record.done()).rejects.toThrow(/ended with 2/);

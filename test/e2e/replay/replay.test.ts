@@ -174,7 +174,7 @@ describe('queuefold replay', () => {
       Array.from({ length: 10 }, (_, line) => expect.stringMatching(`^${file}:${line + 1}: invalid: not JSON`)),
     );
     expect(told.slice(10)).toEqual([
-      'further invalid lines are only counted',
+      'replay only counts further invalid lines',
       expect.stringMatching('^12 lines: 0 events, 0 skipped, 12 invalid;'),
     ]);
     expect(stderr).not.toContain('secret');

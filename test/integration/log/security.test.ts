@@ -169,7 +169,7 @@ describe('who is not let in is told why, and what to do', () => {
       'an authority that is not known',
       async () => ({ ...mutual(), KAFKA_SSL_CA: (await createAuthority()).cert }),
       2,
-      /signed by an authority that is not trusted here \(\w+\)\)\. Set KAFKA_SSL_CA_FILE/,
+      /signed by an authority that this machine does not trust \(\w+\)\)\. Set KAFKA_SSL_CA_FILE/,
     ],
     [
       'an expired certificate',
@@ -199,7 +199,7 @@ describe('who is not let in is told why, and what to do', () => {
       'one of strangers',
       async () => mutual(await (await createAuthority('x')).issue({ name: 'someone' })),
       2,
-      /does not accept our client certificate .*KAFKA_SSL_CERT/,
+      /does not accept the client certificate of queuefold .*KAFKA_SSL_CERT/,
     ],
     [
       'one that has expired',
@@ -218,7 +218,7 @@ describe('who is not let in is told why, and what to do', () => {
       'TLS where there is none',
       () => ({ ...tls(), KAFKA_BROKERS: kafka.superBrokers.join() }),
       1,
-      /ended the connection within the TLS handshake .*Is the port in KAFKA_BROKERS one with TLS/,
+      /ended the connection during the TLS handshake .*Does the port in KAFKA_BROKERS speak TLS/,
     ],
     [
       'a wrong password',

@@ -59,7 +59,7 @@ const NEVER_TRUSTED = { ca: undefined, cert: undefined, key: undefined };
 
 /** What both have to say of certificates. */
 const PROBLEMS: readonly (readonly [string, Partial<CertificateWishes>, () => TlsMaterial, number, RegExp])[] = [
-  ['an authority that is not known', {}, () => NEVER_TRUSTED, 2, /not trusted here \(\w+\)\. Set TLS_CA_FILE/],
+  ['an authority that is not known', {}, () => NEVER_TRUSTED, 2, /does not trust \(\w+\)\. Set TLS_CA_FILE/],
   [
     'an expired certificate',
     EXPIRED,

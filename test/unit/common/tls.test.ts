@@ -16,7 +16,7 @@ describe('an error of TLS is explained', () => {
     expect(tlsCodeOf(error)).toBe('CERT_HAS_EXPIRED');
     expect(await explainTls(error, SETTINGS)).toEqual({
       detail: 'its certificate has expired (CERT_HAS_EXPIRED)',
-      remedy: 'Renew it at the server, or set this machine’s clock right.',
+      remedy: 'Renew it at the server, or correct the clock of this machine.',
       isConfiguration: false,
     });
   });

@@ -22,8 +22,8 @@ describe('the process', () => {
   });
 
   test.each([
-    [{ node: '20.18.3' }, 'failed', 'At least 20.19 is needed.'],
-    [{ node: '18.20.0' }, 'failed', 'At least 20.19 is needed.'],
+    [{ node: '20.18.3' }, 'failed', 'Install Node.js 20.19 or later.'],
+    [{ node: '18.20.0' }, 'failed', 'Install Node.js 20.19 or later.'],
     [{ memoryLimitBytes: 256 * MIB, heapLimitBytes: 128 * MIB }, 'warning', 'Give each process at least 512 MiB.'],
     [{ heapLimitBytes: 2048 * MIB }, 'warning', 'Set NODE_OPTIONS=--max-old-space-size=717.'],
     [{ openFiles: 256 }, 'warning', 'Raise it to 1024 (ulimit -n).'],
@@ -59,7 +59,7 @@ describe('the port of metrics and health', () => {
     const port = await serving('Hello');
     expect(await checkHttpPort({ host: '127.0.0.1', port })).toMatchObject({
       outcome: 'failed',
-      detail: `127.0.0.1:${port} is taken by something else`,
+      detail: `another program uses 127.0.0.1:${port}`,
       remedy: 'Set HTTP_PORT to another one, or to 0 for a free one.',
     });
   });

@@ -103,11 +103,11 @@ describe('spans', () => {
     await receiver.close();
     const tracing = await tracingWith({ endpoint: url, timeoutMs: 500 });
     tracing.report(aSpan(tracing));
-    await told('spans are not exported');
+    await told('queuefold cannot send spans to the collector');
     receiver = await receiveSpans(Number(new URL(url).port));
     tracing.report(aSpan(tracing));
-    await told('spans are exported again');
-    expect(lines.map(({ msg }) => msg)).toEqual(['spans are not exported', 'spans are exported again']);
+    await told('queuefold sends spans to the collector again');
+    expect(lines.map(({ msg }) => msg)).toEqual(['queuefold cannot send spans to the collector', 'queuefold sends spans to the collector again']);
     expect(await counts()).toEqual({ failed: 1, exported: 1 });
   });
 });
