@@ -319,8 +319,8 @@ describe('the config file', () => {
 
   test('has no proxies: they are variables of the process, and it says so', () => {
     const problem = problemOf({ env: {}, file: aFile('p.yaml', 'https_proxy: http://me:hidden@proxy:1') });
-    expect(problem).toContain('"https_proxy": no setting');
-    expect(problem).toContain('set it in the environment');
+    expect(problem).toContain('"https_proxy": a variable of the process');
+    expect(problem).toContain('Set it in the environment');
     expect(problem).not.toContain('hidden');
   });
 
