@@ -77,7 +77,7 @@ describe('the table, read back', () => {
     expect(counts).toMatch(/reason="not-avro"\} 2/);
     expect(counts).toMatch(/reason="unknown-schema"\} 1/);
     expect(counts).toMatch(/reason="no-key"\} 1/);
-    expect(topic.lines.filter((line) => line.includes('cannot be read'))).toHaveLength(4);
+    expect(topic.lines.filter((line) => line.includes('cannot read a state record'))).toHaveLength(4);
     expect(topic.lines.join()).toMatch(/"topic":"live\.queue-conversation\.v1","partition":\d,"offset":\d/);
   });
 

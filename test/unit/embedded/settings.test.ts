@@ -106,7 +106,7 @@ test('an installation without the embedded ClickHouse names the package and the 
   };
   expect(() => loadEngine(load)).toThrow(OperatorError);
   expect(() => loadEngine(load)).toThrow(
-    /Cannot find module 'chdb'\. Either install it \(npm install chdb@[\d.]+; .*CLICKHOUSE_URL.*docker build --target queuefold-embedded/,
+    /Cannot find module 'chdb'\. Either install it \(npm install chdb@[\d.]+, .*CLICKHOUSE_URL.*docker build --target queuefold-embedded/,
   );
 });
 

@@ -93,7 +93,7 @@ describe('the files of a recording', () => {
     const target = await openRecordingFiles(recordingNames('/dev/full', 'plain'), 'plain', NEVER);
     const full = target.write(lines('1'));
     await expect(full).rejects.toThrow(OperatorError);
-    await expect(full).rejects.toThrow(/^\/dev\/full: cannot be written \(.*ENOSPC.*Make room/);
+    await expect(full).rejects.toThrow(/^\/dev\/full: queuefold cannot write it \(.*ENOSPC.*Free some space/);
     await target.close();
   });
 });
