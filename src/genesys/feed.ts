@@ -165,13 +165,8 @@ function checkRoom(queues: number, room: { readonly channels: number; readonly t
   const most = room.channels * room.topics;
   if (queues <= most) return;
   throw new UsageError(
-<<<<<<< HEAD
-    `QUEUES: ${queues} queues, and the channels of this bridge hold ${most} (GENESYS_CHANNELS=${room.channels}, ${room.topics} queues each). ` +
-      `Name fewer, or share them out (SHARD), with an OAuth client for each shard if they are more than ${MOST_CHANNELS} channels hold.`,
-=======
     `QUEUES: selects ${queues} queues, but the channels of this bridge hold ${most} (GENESYS_CHANNELS=${room.channels}, ${room.topics} queues each). ` +
-      `Name fewer, or divide them among bridges (SHARDS, SHARD). If they need more than ${MOST_CHANNELS} channels, give each bridge an OAuth client of its own.`,
->>>>>>> 55cea41 (Messages of genesys, store and sink: the actor first, what it does next, and one remedy)
+      `Name fewer, or divide them among bridges (SHARD). If they need more than ${MOST_CHANNELS} channels, give each bridge an OAuth client of its own.`,
   );
 }
 

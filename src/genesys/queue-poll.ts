@@ -30,15 +30,11 @@ export async function pollQueues(polling: Polling): Promise<void> {
       const changes = watch.look(await listQueues(rest, 'background'));
       const left = channels.assign([...watch.queues().keys()]);
       metrics.unwatchedQueues.set(left.length);
-<<<<<<< HEAD
-      if (left.length > 0) logger.error({ queues: left.length }, 'queues are not listened to: SHARD shares them out');
-=======
       if (left.length > 0)
         logger.error(
           { queues: left.length },
-          'the channels of this bridge have no room for these queues: divide the queues among bridges (SHARDS, SHARD)',
+          'the channels of this bridge have no room for these queues: divide the queues among bridges (SHARD)',
         );
->>>>>>> 55cea41 (Messages of genesys, store and sink: the actor first, what it does next, and one remedy)
       metrics.queuePolls.inc({ outcome: hasNews(changes) ? 'changed' : 'same' });
       tellChanges(changes, polling);
     } catch (error) {

@@ -235,6 +235,6 @@ describe('queuefold bridge --events', () => {
 
   test('a file that cannot be read is named at once', async () => {
     const bridge = start(['bridge', '--events', join(folder, 'none.ndjson')]);
-    await expect(bridge.done()).rejects.toThrow(/ended with 1\n.*none\.ndjson: cannot be read/s);
+    await expect(bridge.done()).rejects.toThrow(/ended with 1\n.*none\.ndjson: queuefold cannot read it/s);
   });
 });

@@ -118,7 +118,7 @@ describe('queuefold record', () => {
   test('a full disk ends it with 1 and names the file', async () => {
     const record = start(['record', '--out', '/dev/full']);
     await expect(record.done()).rejects.toThrow(
-      /ended with 1\n(.*\n)*queuefold: \/dev\/full: cannot be written \(.*ENOSPC.*\)\. Make room/,
+      /ended with 1\n(.*\n)*queuefold: \/dev\/full: queuefold cannot write it \(.*ENOSPC.*\)\. Free some space/,
     );
   });
 

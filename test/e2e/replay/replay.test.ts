@@ -185,7 +185,7 @@ describe('queuefold replay', () => {
     await expect(replay(recording, '--speed', '-1')).rejects.toMatchObject({ code: 2 });
     await expect(replay(join(folder, 'none.ndjson'))).rejects.toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('none.ndjson: cannot be read'),
+      stderr: expect.stringContaining('none.ndjson: queuefold cannot read it'),
     });
   });
 });
