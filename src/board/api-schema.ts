@@ -13,8 +13,12 @@ const live = z.strictObject({
   conversations: count,
   waiting: count.describe('Customers who wait, whether or not an agent is being alerted'),
   offered: count.describe('The customers in `waiting` for whom an agent is being alerted'),
-  oldestWaitingSince: time.nullable().describe('When the customer who has waited longest began to wait, epoch ms. Null: nobody waits'),
-  alerting: count.describe('Conversations for which an agent is being alerted. This includes a consulted colleague, for whom nobody waits'),
+  oldestWaitingSince: time
+    .nullable()
+    .describe('When the customer who has waited longest began to wait, epoch ms. Null: nobody waits'),
+  alerting: count.describe(
+    'Conversations for which an agent is being alerted. This includes a consulted colleague, for whom nobody waits',
+  ),
   talking: count,
   afterCallWork: count,
 });
@@ -32,7 +36,11 @@ const shownConversation = z.strictObject({
   ...{ state: text.nullable(), purpose: text.nullable(), direction: text.nullable() },
   ...{ userId: text.nullable(), userName: text.nullable(), skills: z.array(text), acw: text.nullable() },
   enteredAt: time.describe('When the conversation came into the queue, epoch milliseconds, UTC'),
-  answeredAt: time.nullable().describe('Since when the customer talks to the agent who answered. Null: nobody has answered, or the agent has left'),
+  answeredAt: time
+    .nullable()
+    .describe(
+      'Since when the customer talks to the agent who answered. Null: nobody has answered, or the agent has left',
+    ),
   updatedAt: time,
   ani: text.nullable().optional().describe('Only with BOARD_SHOW=addresses'),
   dnis: text.nullable().optional().describe('Only with BOARD_SHOW=addresses'),
@@ -77,25 +85,36 @@ export const ANSWERS = {
 /** The data of a server-sent event, by its name. */
 export const EVENTS = {
   picture: z.strictObject({
-    full: z.boolean().describe('True: the event has all lines, or the first part of them. False: it has the lines that changed'),
+    full: z
+      .boolean()
+      .describe('True: the event has all lines, or the first part of them. False: it has the lines that changed'),
     at: time,
     more: z
       .boolean()
-      .describe('True: the next event has more lines of this picture. The picture is complete with the event that says false'),
+      .describe(
+        'True: the next event has more lines of this picture. The picture is complete with the event that says false',
+      ),
     lines: z.array(line),
     queue: z
       .strictObject({
         queueId: text,
-        full: z.boolean().describe('True: the event has all conversations of the queue. False: it has those that changed'),
+        full: z
+          .boolean()
+          .describe('True: the event has all conversations of the queue. False: it has those that changed'),
         rows: z.array(shownConversation),
         gone: z.array(text).describe('Ids of conversations that have left the queue'),
       })
       .nullable()
-      .describe('Conversations of the requested queue, in the last event of a picture. Null: the request names no queue'),
+      .describe(
+        'Conversations of the requested queue, in the last event of a picture. Null: the request names no queue',
+      ),
   }),
   beat: z.strictObject({
     at: time,
-    ageMs: z.number().nullable().describe('How old the picture is, ms. Null: the board reads the topics for the first time'),
+    ageMs: z
+      .number()
+      .nullable()
+      .describe('How old the picture is, ms. Null: the board reads the topics for the first time'),
     problem: text.nullable().describe('Why the board cannot read the topics at the moment. Null: it reads them'),
   }),
 } as const;

@@ -65,7 +65,9 @@ export async function startBoardServer(options: BoardServerOptions): Promise<Boa
   try {
     await app.listen({ host, port: options.port });
   } catch (error) {
-    throw new OperatorError(`The board cannot listen on ${host}:${options.port} (${messageOf(error)}). Choose another address with --host or --port.`);
+    throw new OperatorError(
+      `The board cannot listen on ${host}:${options.port} (${messageOf(error)}). Choose another address with --host or --port.`,
+    );
   }
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : options.port;

@@ -145,7 +145,10 @@ function presented(headers: IncomingHttpHeaders): string {
 function mayBeSentTo(headers: IncomingHttpHeaders, perSecond: number): Answer {
   const { 'webhook-request-origin': origin } = headers;
   if (typeof origin !== 'string' || !/^[\w.*-]{1,200}$/.test(origin)) {
-    return refusal(400, 'the header WebHook-Request-Origin is missing: OPTIONS is for the handshake of CloudEvents only');
+    return refusal(
+      400,
+      'the header WebHook-Request-Origin is missing: OPTIONS is for the handshake of CloudEvents only',
+    );
   }
   const allowed = { 'webhook-allowed-origin': origin, 'webhook-allowed-rate': String(perSecond * 60) };
   return { ...json(200, {}), headers: { ...allowed, allow: 'POST, OPTIONS' } };

@@ -68,7 +68,10 @@ function insteadOf(
 ): OutRecord | null {
   const { topic, key, value } = record;
   metrics.deadLetters.inc({ stage: 'bridge', reason: 'too-large' });
-  logger.error({ topic, bytes: value?.length, answer }, 'Kafka refuses a record. Is max.message.bytes of the topic too small?');
+  logger.error(
+    { topic, bytes: value?.length, answer },
+    'Kafka refuses a record. Is max.message.bytes of the topic too small?',
+  );
   if (topic === topics.deadLetters) return null;
   return ingest.refuse(invalid('too-large', answer), `conversation ${String(key)}`, unreadable(value)).record;
 }

@@ -14,7 +14,9 @@ export async function adoptLosses({ config, logger, metrics, shutdown }: Context
   shutdown.onStop('Kafka clients', () => log.close());
   const connection = kafkaConnection(config, kafka.brokers, logger);
   if (await withKafkaAdmin(connection, (admin) => admin.groupIsActive(topics.foldGroup))) {
-    throw new OperatorError(`Group ${topics.foldGroup} has members, so a fold still runs. Stop every fold and try again.`);
+    throw new OperatorError(
+      `Group ${topics.foldGroup} has members, so a fold still runs. Stop every fold and try again.`,
+    );
   }
   const done = await adoptFold({
     ...{ log, schemas, topics, metrics },

@@ -48,7 +48,9 @@ export async function runErase(context: Context, flags: EraseFlags): Promise<num
   }
   const left = Object.entries(result.remaining ?? {});
   for (const [table, rows] of left) {
-    io.stderr.write(`${table} still has ${rows} of their rows, or has them again. The next clean-up of the sink deletes them.\n`);
+    io.stderr.write(
+      `${table} still has ${rows} of their rows, or has them again. The next clean-up of the sink deletes them.\n`,
+    );
   }
   tell(REMAINS);
   return result.pending.length === 0 && result.visits === 0 && left.length === 0 ? 0 : 1;

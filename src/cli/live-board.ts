@@ -75,5 +75,7 @@ function zone(name: string | undefined): string {
 
 function header(name: string | undefined): string | undefined {
   if (name === undefined || /^[A-Za-z][A-Za-z0-9-]{0,99}$/.test(name)) return name;
-  throw new UsageError(`--proxy-header: ${JSON.stringify(name)} is not a header. Give a name such as X-Forwarded-User.`);
+  throw new UsageError(
+    `--proxy-header: ${JSON.stringify(name)} is not a header. Give a name such as X-Forwarded-User.`,
+  );
 }

@@ -138,7 +138,11 @@ function addBoard({ command, start }: Commands): void {
     )
     .option('--port <n>', 'the port to listen on; 0 is a free one', '8090')
     .option('--target-seconds <n>', 'the service level counts callers who were answered within this many seconds', '20')
-    .option('--short-abandon-seconds <n>', 'the service level leaves out callers who gave up in less than this many seconds', '5')
+    .option(
+      '--short-abandon-seconds <n>',
+      'the service level leaves out callers who gave up in less than this many seconds',
+      '5',
+    )
     .option(
       '--time-zone <name>',
       'the time zone in which a day begins, such as Europe/Berlin; without it, that of this machine',
@@ -156,7 +160,10 @@ function addUpkeep({ command, start }: Commands): void {
   ])
     .option('--dry-run', 'prints what would change, and changes nothing')
     .option('--allow-data-loss', 'lets a shorter HISTORY_RETENTION delete versions')
-    .option('--adopt', 'after a loss that stops the fold: takes its state from what is left, so that it can start there')
+    .option(
+      '--adopt',
+      'after a loss that stops the fold: takes its state from what is left, so that it can start there',
+    )
     .action((flags: SetupFlags) =>
       start(ENDS, async (context) => (await import('./setup.js')).runSetup(context, flags)),
     );
@@ -245,7 +252,10 @@ function addRecordings({ command, start }: Commands): void {
     'queuefold record --out - | queuefold replay - --print records',
   ])
     .option('--out <path>', 'writes into this directory, or into a new file; - is stdout', 'recordings')
-    .option('--rotate-bytes <size>', 'starts a new file before one exceeds this size, counted before compression, such as 100MiB')
+    .option(
+      '--rotate-bytes <size>',
+      'starts a new file before one exceeds this size, counted before compression, such as 100MiB',
+    )
     .option('--rotate-minutes <n>', 'starts a new file after this many minutes')
     .option('--gzip', 'compresses the files, as a name that ends in .gz does')
     .option('--raw', 'writes all that Genesys sends, INCLUDING PERSONAL DATA; without it, only what Kafka would get')

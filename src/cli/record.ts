@@ -45,7 +45,10 @@ export async function runRecord(context: Context, flags: RecordFlags): Promise<v
     target,
     gatherMs: format === 'gzip' ? GATHER_MS : 0,
     onFull: () => {
-      logger.warn({ files: target.files() }, 'the disk is too slow for the recording: record stops reading from Genesys');
+      logger.warn(
+        { files: target.files() },
+        'the disk is too slow for the recording: record stops reading from Genesys',
+      );
       feed?.pause();
     },
     onRoom: () => feed?.resume(),

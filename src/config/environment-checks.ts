@@ -60,7 +60,11 @@ export function checkVariables(config: Config, env: Readonly<Record<string, stri
     if (chosen.length === 0) return [];
     const are = chosen.length === 1 ? 'is' : 'are';
     return [
-      warning('configuration', `${chosen.join(', ')} ${are} set but ${are === 'is' ? 'has' : 'have'} no effect without ${leader}`, `Set ${leader}.`),
+      warning(
+        'configuration',
+        `${chosen.join(', ')} ${are} set but ${are === 'is' ? 'has' : 'have'} no effect without ${leader}`,
+        `Set ${leader}.`,
+      ),
     ];
   });
   const all = [...findings, ...ignored];

@@ -133,7 +133,10 @@ export const SETTINGS = {
   ),
 
   GENESYS_REGION: optional(genesysRegion(), 'The region of the organization, as Genesys or AWS names it.'),
-  GENESYS_CLIENT_ID: optional(text(), 'The id of the OAuth client of the bridge. Its grant type is client credentials.'),
+  GENESYS_CLIENT_ID: optional(
+    text(),
+    'The id of the OAuth client of the bridge. Its grant type is client credentials.',
+  ),
   GENESYS_CLIENT_SECRET: confidential(secret(), 'The secret of the OAuth client.'),
   GENESYS_LOGIN_URL: optional(url(), 'The URL of the login service of Genesys. Without it, GENESYS_REGION decides.'),
   GENESYS_API_URL: optional(url(), 'The URL of the API of Genesys. Without it, GENESYS_REGION decides.'),
@@ -194,7 +197,10 @@ export const SETTINGS = {
     someOf(['ani', 'dnis', 'subject']),
     'Columns that the bridge replaces by an HMAC before it writes to Kafka. Older records in Kafka stay readable.',
   ),
-  PRIVACY_KEY: confidential(secretKey(), 'The key of the HMAC of PRIVACY_MASK. With another key the same number gets another mask.'),
+  PRIVACY_KEY: confidential(
+    secretKey(),
+    'The key of the HMAC of PRIVACY_MASK. With another key the same number gets another mask.',
+  ),
 
   FOLD_THREADS: optional(
     integer(1, 256),
@@ -231,7 +237,11 @@ export const SETTINGS = {
     'Which personal data the board shows. addresses: numbers of callers and subjects of e-mails. Without it, they never leave the process.',
   ),
 
-  HTTP_PORT: setting(integer(0, 65_535), '9464', 'The port of metrics and health. 0: a free port, which queuefold prints.'),
+  HTTP_PORT: setting(
+    integer(0, 65_535),
+    '9464',
+    'The port of metrics and health. 0: a free port, which queuefold prints.',
+  ),
   HTTP_HOST: setting(
     host,
     '::',
@@ -241,7 +251,10 @@ export const SETTINGS = {
     url(),
     'The OpenTelemetry collector that gets traces (OTLP over HTTP). Without it, queuefold sends none.',
   ),
-  OTEL_EXPORTER_OTLP_HEADERS: confidential(secret(), 'The headers that queuefold sends to the collector, as name=value, separated by commas.'),
+  OTEL_EXPORTER_OTLP_HEADERS: confidential(
+    secret(),
+    'The headers that queuefold sends to the collector, as name=value, separated by commas.',
+  ),
   TRACE_RATIO: setting(
     number(0, 1),
     '0.01',

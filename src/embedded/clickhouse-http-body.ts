@@ -21,7 +21,10 @@ const DECODERS = { gzip: createGunzip, deflate: createInflate, br: createBrotliD
 /** The body as text. The embedded engine takes text formats only. */
 export async function readBody(request: IncomingMessage): Promise<string> {
   if (request.headers['content-type']?.startsWith('multipart/') === true) {
-    throw new HttpError(415, 'This endpoint does not support multipart/form-data. Send parameters as param_… in the URL.');
+    throw new HttpError(
+      415,
+      'This endpoint does not support multipart/form-data. Send parameters as param_… in the URL.',
+    );
   }
   const chunks: Buffer[] = [];
   let length = 0;

@@ -26,9 +26,7 @@ export async function findProgram(name: string, home: string | undefined): Promi
 /** The path of a Java that is new enough: JAVA_HOME's, else the first on the PATH. Throws an OperatorError. */
 export async function findJava(): Promise<string> {
   if (process.platform === 'win32') {
-    throw new OperatorError(
-      `embedded Kafka: it runs on Linux and macOS. On Windows use WSL. ${ALTERNATIVES}`,
-    );
+    throw new OperatorError(`embedded Kafka: it runs on Linux and macOS. On Windows use WSL. ${ALTERNATIVES}`);
   }
   const java = await findProgram('java', process.env['JAVA_HOME']);
   if (java === undefined) {
@@ -36,7 +34,9 @@ export async function findJava(): Promise<string> {
   }
   const version = await javaVersion(java);
   if (version < OLDEST_JAVA) {
-    throw new OperatorError(`Java: ${java} is version ${version}, but Kafka needs ${OLDEST_JAVA} or later. ${ALTERNATIVES}`);
+    throw new OperatorError(
+      `Java: ${java} is version ${version}, but Kafka needs ${OLDEST_JAVA} or later. ${ALTERNATIVES}`,
+    );
   }
   return java;
 }

@@ -23,7 +23,10 @@ export async function freePorts(count: number): Promise<number[]> {
     const port = randomInt(LOWEST, HIGHEST);
     if (await portIsFree(port)) found.add(port);
   }
-  if (found.size < count) throw new OperatorError(`ports: none is free between ${LOWEST} and ${HIGHEST} on 127.0.0.1. Stop a program that listens there.`);
+  if (found.size < count)
+    throw new OperatorError(
+      `ports: none is free between ${LOWEST} and ${HIGHEST} on 127.0.0.1. Stop a program that listens there.`,
+    );
   return [...found];
 }
 

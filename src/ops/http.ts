@@ -98,7 +98,11 @@ async function answerOf(request: IncomingMessage, routes: Routes, host: string):
   const path = pathOf(request);
   const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
   if (route === undefined) {
-    return { status: 404, contentType: TEXT, body: `This path does not exist. Try ${Object.keys(routes).join(', ')}.\n` };
+    return {
+      status: 404,
+      contentType: TEXT,
+      body: `This path does not exist. Try ${Object.keys(routes).join(', ')}.\n`,
+    };
   }
   const { methods } = route;
   if (!methods.includes(request.method ?? '')) {
@@ -138,7 +142,9 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
       return new OperatorError(`HTTP_PORT: this user may not use port ${port}. Set one above 1023.`);
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return new OperatorError(`HTTP_HOST: ${host} is not an address of this machine (${error.code}). Set it to one, or to :: for all.`);
+      return new OperatorError(
+        `HTTP_HOST: ${host} is not an address of this machine (${error.code}). Set it to one, or to :: for all.`,
+      );
     default:
       return new OperatorError(`HTTP_HOST, HTTP_PORT: cannot listen on ${host}:${port} (${messageOf(error)}).`);
   }

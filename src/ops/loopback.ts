@@ -26,7 +26,11 @@ export function foreignRequest(host: string, { headers }: Pick<IncomingMessage, 
     return foreign('Origin', origin, 'queuefold does not serve other web pages.');
   }
   if (site === 'cross-site' || site === 'same-site') {
-    return foreign('Sec-Fetch-Site', site, 'queuefold does not serve other web pages. Type the address into the browser.');
+    return foreign(
+      'Sec-Fetch-Site',
+      site,
+      'queuefold does not serve other web pages. Type the address into the browser.',
+    );
   }
   return null;
 }

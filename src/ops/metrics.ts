@@ -54,7 +54,9 @@ export function createMetrics() {
   const all = createMetricBuilder();
   const { registry, definitions } = all;
   const metrics = {
-    buildInfo: all.gauge('build_info', 'The version of queuefold that runs, as a label. The value is always 1', { version: { bounded: 'one a process' } }),
+    buildInfo: all.gauge('build_info', 'The version of queuefold that runs, as a label. The value is always 1', {
+      version: { bounded: 'one a process' },
+    }),
     ...bridgeMetrics(all.of('bridge')),
     ...genesysMetrics(all.of('bridge')),
     ...foldMetrics(all.of('fold')),
@@ -86,14 +88,10 @@ function bridgeMetrics(bridge: MetricBuilder) {
     notifications: bridge.counter('bridge_notifications_total', 'Frames that Genesys sent over WebSockets, by kind', {
       kind: ['notification', 'heartbeat', 'pong', 'closing', 'gone', 'result'],
     }),
-    bridgeEvents: bridge.counter(
-      'bridge_events_total',
-      'Inputs that the bridge read, by source and outcome',
-      {
-        source: ['websocket', 'rest', 'http', 'file'],
-        outcome: ['produced', 'gone', ...SKIPPED, ...INVALID],
-      },
-    ),
+    bridgeEvents: bridge.counter('bridge_events_total', 'Inputs that the bridge read, by source and outcome', {
+      source: ['websocket', 'rest', 'http', 'file'],
+      outcome: ['produced', 'gone', ...SKIPPED, ...INVALID],
+    }),
     futureTimes: bridge.counter(
       'bridge_future_times_total',
       'Events whose receive time was more than 5 minutes ahead of the clock of this bridge. The bridge takes the present time instead',
@@ -114,7 +112,11 @@ function bridgeMetrics(bridge: MetricBuilder) {
       'Gaps, in which this bridge did not hear some of its queues. After each gap it asks Genesys what happened meanwhile',
       {},
     ),
-    subscribedQueues: bridge.gauge('bridge_subscribed_queues', 'Queues to which this bridge has a permitted subscription', {}),
+    subscribedQueues: bridge.gauge(
+      'bridge_subscribed_queues',
+      'Queues to which this bridge has a permitted subscription',
+      {},
+    ),
     lastNotification: bridge.unsetGauge(
       'bridge_last_notification_timestamp_seconds',
       'When the last frame came from Genesys, heartbeats included, in seconds since 1970',
@@ -186,18 +188,18 @@ function genesysMetrics(bridge: MetricBuilder) {
     queuePolls: bridge.counter('bridge_queue_polls_total', 'Requests for the list of queues, by outcome', {
       outcome: ['same', 'changed', 'failed'],
     }),
-    namePolls: bridge.counter(
-      'bridge_name_polls_total',
-      'Requests for a list of names, by kind and outcome',
+    namePolls: bridge.counter('bridge_name_polls_total', 'Requests for a list of names, by kind and outcome', {
+      kind: NAME_KINDS,
+      outcome: ['listed', 'refused', 'failed'],
+    }),
+    nameChanges: bridge.counter(
+      'bridge_name_changes_total',
+      'Names that the bridge wrote to Kafka, by kind and change',
       {
         kind: NAME_KINDS,
-        outcome: ['listed', 'refused', 'failed'],
+        change: ['new', 'renamed', 'gone', 'back', 'forgotten'],
       },
     ),
-    nameChanges: bridge.counter('bridge_name_changes_total', 'Names that the bridge wrote to Kafka, by kind and change', {
-      kind: NAME_KINDS,
-      change: ['new', 'renamed', 'gone', 'back', 'forgotten'],
-    }),
     genesysRequests: bridge.counter('genesys_requests_total', 'REST requests to Genesys, by route and HTTP status', {
       route: { bounded: 'the paths that the bridge uses, without ids' },
       status: { bounded: 'HTTP statuses, and none' },
@@ -346,18 +348,22 @@ function boardMetrics(board: MetricBuilder) {
 
 function sharedMetrics(all: MetricBuilder, writers: MetricBuilder) {
   return {
-    deadLetters: writers.counter('dead_letters_total', 'Records that queuefold sent to the dead letters, by stage and reason', {
-      stage: ['bridge', 'fold', 'sink'],
-      reason: [
-        ...INVALID,
-        ...UNREADABLE,
-        'no-value',
-        'wrong-key',
-        'wrong-time',
-        'refused-by-kafka',
-        'refused-by-store',
-      ],
-    }),
+    deadLetters: writers.counter(
+      'dead_letters_total',
+      'Records that queuefold sent to the dead letters, by stage and reason',
+      {
+        stage: ['bridge', 'fold', 'sink'],
+        reason: [
+          ...INVALID,
+          ...UNREADABLE,
+          'no-value',
+          'wrong-key',
+          'wrong-time',
+          'refused-by-kafka',
+          'refused-by-store',
+        ],
+      },
+    ),
     endToEndLatency: writers.histogram(
       'end_to_end_latency_seconds',
       'Seconds from the receipt of an event until it is in Kafka (kafka), in the state topic (state) or in ClickHouse (store)',

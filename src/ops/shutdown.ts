@@ -61,7 +61,10 @@ export function createShutdown({ logger, process: host, level = 'info', deadline
   const startDeadline = () => {
     deadline ??= setTimeout(() => {
       const because = failure === null ? {} : { because: describeFatal(failure) };
-      logger.fatal({ waitingFor: current, deadlineMs, ...because }, 'the stop takes too long: the process ends at once');
+      logger.fatal(
+        { waitingFor: current, deadlineMs, ...because },
+        'the stop takes too long: the process ends at once',
+      );
       host.exit(1);
     }, deadlineMs);
     // The process may end earlier, even while a caller waits.

@@ -19,7 +19,9 @@ export function recordingNames(out: string, format: 'plain' | 'gzip'): FileNames
   if (found?.isDirectory() === true || (found === null && !hasExtension(out))) return inDirectory(out, format);
   if (found !== null) throw new UsageError(`--out: ${out} exists already. Name a new file or a directory`);
   if (format === 'gzip' && !out.endsWith('.gz')) {
-    throw new UsageError(`--out: ${out} must end in .gz with --gzip, because replay recognizes a compressed file by its name.`);
+    throw new UsageError(
+      `--out: ${out} must end in .gz with --gzip, because replay recognizes a compressed file by its name.`,
+    );
   }
   return numbered(out);
 }

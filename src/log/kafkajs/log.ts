@@ -128,7 +128,9 @@ async function partitionsOf(service: Service, topic: string): Promise<readonly n
       );
     }
     if (!isUnknownTopic(error)) throw error;
-    throw new MissingError(`Topic ${topic} does not exist. Run \`queuefold setup\` to create the topics.`, { cause: error });
+    throw new MissingError(`Topic ${topic} does not exist. Run \`queuefold setup\` to create the topics.`, {
+      cause: error,
+    });
   }
 }
 

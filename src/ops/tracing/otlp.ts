@@ -104,7 +104,8 @@ function told(exporter: SpanExporter, { onTaken, onExported, onFailed, logger }:
         if (error === undefined) onExported(spans.length);
         else onFailed(spans.length);
         if (error === undefined && failing) logger.info('queuefold sends spans to the collector again');
-        if (error !== undefined && !failing) logger.warn({ error: error.message }, 'queuefold cannot send spans to the collector');
+        if (error !== undefined && !failing)
+          logger.warn({ error: error.message }, 'queuefold cannot send spans to the collector');
         failing = error !== undefined;
         done(result);
       });

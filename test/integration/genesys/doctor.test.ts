@@ -283,7 +283,10 @@ describe('what is wrong is told:', () => {
 
   test('a limit of requests that is nearly used up', async () => {
     const { of } = await examine(await organisation({ requestsPerMinute: 40 }));
-    expect(of('requests')).toMatchObject({ outcome: 'warning', detail: expect.stringMatching(/ has used \d+ of the 40 /) });
+    expect(of('requests')).toMatchObject({
+      outcome: 'warning',
+      detail: expect.stringMatching(/ has used \d+ of the 40 /),
+    });
   });
 
   test('a proxy that is not there, by its variable', async () => {

@@ -72,7 +72,9 @@ describe('what the broker refuses', () => {
     expect(await setUp(request)).toEqual(planned);
     const { state } = request.names;
     expect(planned.notes.filter((note) => note.startsWith(`${state}:`))).toEqual(
-      LEFT_OUT.map((name) => expect.stringMatching(new RegExp(`setup leaves out ${name}=.*POLICY_VIOLATION: `)) as unknown),
+      LEFT_OUT.map(
+        (name) => expect.stringMatching(new RegExp(`setup leaves out ${name}=.*POLICY_VIOLATION: `)) as unknown,
+      ),
     );
     expect(planned.changes.join()).not.toMatch(/segment\.ms|dirty/);
     const again = await setUp(request);

@@ -71,7 +71,9 @@ export function describeLosses(open: OpenScene): void {
       const scene = await folded(open);
       await scene.produce(['b', '1']);
       await scene.commit(6);
-      expect(await refusal(await scene.run())).toMatch(/last checkpoint is at offset 5 .* has folded up to 6: the changelog lost/);
+      expect(await refusal(await scene.run())).toMatch(
+        /last checkpoint is at offset 5 .* has folded up to 6: the changelog lost/,
+      );
       expect(await adopt(scene)).toEqual([expect.stringContaining('continues at offset 5')]);
       await scene.run();
       await eventually(async () => (await scene.rows()).length === 6);

@@ -432,7 +432,10 @@ test('the command in the refusal of a fold is the one that lets it go on', async
   try {
     await hasRows('a', 'b');
     const meanwhile = await command(['setup', '--adopt'], env);
-    expect(meanwhile).toMatchObject({ code: 1, said: expect.stringContaining('has members, so a fold still runs') as unknown });
+    expect(meanwhile).toMatchObject({
+      code: 1,
+      said: expect.stringContaining('has members, so a fold still runs') as unknown,
+    });
   } finally {
     await first.stop();
   }

@@ -99,7 +99,13 @@ describe('a loss is refused', () => {
       { topics: topics.map((one) => ({ ...one, partitions: 8 })) },
       ...(['neither', 'certain', /in has 8 partitions, 4 before/] as const),
     ],
-    ['more partitions of one topic', now('in', { partitions: 8 }), 'neither', 'certain', /different numbers of partitions: in has 8/],
+    [
+      'more partitions of one topic',
+      now('in', { partitions: 8 }),
+      'neither',
+      'certain',
+      /different numbers of partitions: in has 8/,
+    ],
   ])('%s', (_, changed, kind, certainty, message) => {
     const [loss] = judge({ ...nothing, ...changed }).losses;
     expect(loss).toMatchObject({ kind, certainty });

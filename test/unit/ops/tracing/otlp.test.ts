@@ -107,7 +107,10 @@ describe('spans', () => {
     receiver = await receiveSpans(Number(new URL(url).port));
     tracing.report(aSpan(tracing));
     await told('queuefold sends spans to the collector again');
-    expect(lines.map(({ msg }) => msg)).toEqual(['queuefold cannot send spans to the collector', 'queuefold sends spans to the collector again']);
+    expect(lines.map(({ msg }) => msg)).toEqual([
+      'queuefold cannot send spans to the collector',
+      'queuefold sends spans to the collector again',
+    ]);
     expect(await counts()).toEqual({ failed: 1, exported: 1 });
   });
 });
