@@ -100,13 +100,15 @@ export const EVENTS = {
         queueId: text,
         full: z
           .boolean()
-          .describe('True: the event has all conversations of the queue. False: it has those that changed'),
+          .describe(
+            'True: the event has all conversations of the queue, or the first of them. False: it has more of them, or those that changed',
+          ),
         rows: z.array(shownConversation),
         gone: z.array(text).describe('Ids of conversations that have left the queue'),
       })
       .nullable()
       .describe(
-        'Conversations of the requested queue, in the last event of a picture. Null: the request names no queue',
+        'Conversations of the requested queue. They begin in the last event that has lines. Null: the event has none',
       ),
   }),
   beat: z.strictObject({

@@ -1,10 +1,10 @@
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
-import { countRows, NO_LIVE, type QueueConversation, type QueueVisit } from '../conversation';
+import { countRows, NO_LIVE, type QueueConversation } from '../conversation';
 import { ANSWERS, EVENTS, jsonSchema, PATHS, QUESTIONS } from './api-schema';
-import { addDay, dayOf, NO_DAY, type ServiceLevelRule } from './counts';
-import type { History } from './history';
+import { NO_DAY, type ServiceLevelRule } from './counts';
+import type { DayLine, History } from './history';
 import type { AnsweredRow, Picture, QueueLine } from './picture';
 import type { Presenter } from './present';
 import { Refusal } from './refusal';
@@ -143,6 +143,15 @@ function historyOf({ history }: ApiOptions): History {
   throw new Refusal(404, 'This board has no ClickHouse, so it shows the present only. Set CLICKHOUSE_URL.');
 }
 
+/** For an instant that ClickHouse knows: before its first one it would say that nobody was there. */
+async function pastOf(options: ApiOptions, at: number): Promise<History> {
+  const history = historyOf(options);
+  const oldest = await history.oldest();
+  if (oldest !== null && at >= oldest) return history;
+  const begins = oldest === null ? 'nothing is stored yet' : `the history begins at ${new Date(oldest).toISOString()}`;
+  throw new Refusal(404, `at=${at}: ${begins}.`);
+}
+
 /** What the topics say now, and for an instant what ClickHouse says. */
 function addPresent(app: FastifyInstance, options: ApiOptions): void {
   const { picture, present, history, rule, dayStart } = options;
@@ -167,9 +176,9 @@ function addPresent(app: FastifyInstance, options: ApiOptions): void {
     refusals,
     async answer({ at }) {
       if (at === undefined) return { at: Date.now(), lines: picture.lines(0).map(present.line) };
-      const past = historyOf(options);
-      const [rows, visits] = await Promise.all([past.rowsAt(at), past.visitsAt(dayStart(at), at)]);
-      return { at, lines: linesOf(rows, visits, rule).map(present.line) };
+      const past = await pastOf(options, at);
+      const [rows, days] = await Promise.all([past.rowsAt(at, null), past.dayAt(dayStart(at), at, rule)]);
+      return { at, lines: linesOf(rows, days).map(present.line) };
     },
   });
 
@@ -178,23 +187,17 @@ function addPresent(app: FastifyInstance, options: ApiOptions): void {
     summary: 'The conversations of a queue, now or at an instant',
     refusals,
     async answer({ queue, at }) {
-      const rows = at === undefined ? picture.queue(queue, 0).rows : await answeredRows(historyOf(options), queue, at);
+      const rows = at === undefined ? picture.queue(queue, 0).rows : await answeredRows(options, queue, at);
       return { at: at ?? Date.now(), conversations: rows.map(present.conversation) };
     },
   });
 }
 
-/** One queue's rows at an instant, with their answers. A talk that has gone on for longer than a day shows none. */
-async function answeredRows(history: History, queueId: string, at: number): Promise<readonly AnsweredRow[]> {
-  const [rows, visits] = await Promise.all([history.rowsAt(at), history.visitsAt(at - DAY_MS, at)]);
-  const answers = new Map(
-    visits
-      .filter(({ agent_left_time: left }) => left === null || left > at)
-      .map((visit) => [visit.conversation_id, visit.answered_time]),
-  );
-  return rows
-    .filter(({ queue_id }) => queue_id === queueId)
-    .map((row) => ({ ...row, answered_time: answers.get(row.conversation_id) ?? null }));
+/** One queue's rows at an instant, with their answers. */
+async function answeredRows(options: ApiOptions, queueId: string, at: number): Promise<readonly AnsweredRow[]> {
+  const past = await pastOf(options, at);
+  const [rows, answers] = await Promise.all([past.rowsAt(at, queueId), past.answersAt(queueId, at)]);
+  return rows.map((row) => ({ ...row, answered_time: answers.get(row.conversation_id) ?? null }));
 }
 
 /** What only ClickHouse knows. */
@@ -245,30 +248,18 @@ function checkPeriod(from: number, to: number, size: number, most: number): void
 }
 
 /** The lines of a table that is at hand as a whole. */
-function linesOf(
-  rows: readonly QueueConversation[],
-  visits: readonly QueueVisit[],
-  rule: ServiceLevelRule,
-): readonly QueueLine[] {
-  const groups = new Map<
-    string,
-    { queueId: string; media: string | null; rows: QueueConversation[]; day: QueueLine['day'] }
-  >();
-  const group = (queueId: string, media: string | null) => {
-    const key = `${media ?? ''}\u0000${queueId}`;
-    const known = groups.get(key) ?? { queueId, media, rows: [], day: NO_DAY };
-    groups.set(key, known);
-    return known;
-  };
-  for (const row of rows) group(row.queue_id, row.media_type).rows.push(row);
-  for (const visit of visits) {
-    const of = group(visit.queue_id, visit.media_type);
-    of.day = addDay(of.day, dayOf(visit, rule));
+function linesOf(rows: readonly QueueConversation[], days: readonly DayLine[]): readonly QueueLine[] {
+  const groups = new Map<string, Omit<QueueLine, 'live'> & { readonly rows: QueueConversation[] }>();
+  const keyOf = (queueId: string, media: string | null): string => `${media ?? ''}\u0000${queueId}`;
+  for (const day of days) groups.set(keyOf(day.queueId, day.media), { ...day, rows: [] });
+  for (const row of rows) {
+    const { queue_id: queueId, media_type: media } = row;
+    const known = groups.get(keyOf(queueId, media)) ?? { queueId, media, rows: [], day: NO_DAY };
+    groups.set(keyOf(queueId, media), known);
+    known.rows.push(row);
   }
-  return [...groups.values()].map(({ queueId, media, rows: of, day }) => ({
-    queueId,
-    media,
+  return [...groups.values()].map(({ rows: of, ...line }) => ({
+    ...line,
     live: of.length === 0 ? NO_LIVE : countRows(of),
-    day,
   }));
 }

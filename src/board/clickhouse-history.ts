@@ -5,13 +5,14 @@ import {
   TIME_COLUMNS,
   VISIT_COLUMNS,
   VISIT_TIMES,
-  type VisitOutcome,
 } from '../conversation';
 import { identifier, type Store } from '../store';
-import type { History, Interval, IntervalsRequest, SeriesPoint, SeriesRequest, Version } from './history';
+import type { DayCounts, ServiceLevelRule } from './counts';
+import type { DayLine, History, Interval, IntervalsRequest, SeriesPoint, SeriesRequest, Version } from './history';
 
 /** Questions of viewers wait for nobody: one that takes longer is given up. Milliseconds. */
 const MOST_MS = 20_000;
+const LONGEST_TALK_MS = 86_400_000;
 const SETTINGS = { output_format_json_quote_64bit_integers: 0, max_execution_time: MOST_MS / 1_000 } as const;
 
 const ms = (column: string): string => `toUnixTimestamp64Milli(${column})`;
@@ -33,34 +34,67 @@ class ClickHouseHistory implements History {
     this.#database = identifier(store.database);
   }
 
-  async rowsAt(at: number): Promise<readonly QueueConversation[]> {
+  async rowsAt(at: number, queueId: string | null): Promise<readonly QueueConversation[]> {
     const database = this.#database;
     // The view has the 22 columns only, so it says which conversations, and the tables say the rest.
     const rows = await this.#ask<Omit<QueueConversation, 'waiting'> & { readonly waiting: boolean | number }>(
-      `SELECT ${inMs(STATE_COLUMNS, TIME_COLUMNS)}
+      `WITH ids AS (${this.#idsAt()})
+       SELECT ${inMs(STATE_COLUMNS, TIME_COLUMNS)}
        FROM (
          SELECT * FROM (
-           SELECT * FROM ${database}.queue_conversation_history WHERE db_last_updated <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
-             AND conversation_id IN (SELECT conversation_id FROM ${database}.queue_conversation_at(at = {iso:String}))
+           SELECT * FROM ${database}.queue_conversation_history
+           WHERE db_last_updated <= fromUnixTimestamp64Milli({at:Int64}, 'UTC') AND conversation_id IN (ids)
            UNION ALL
-           SELECT * FROM ${database}.queue_conversation_state WHERE db_last_updated <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
-             AND conversation_id IN (SELECT conversation_id FROM ${database}.queue_conversation_at(at = {iso:String}))
+           SELECT * FROM ${database}.queue_conversation_state
+           WHERE db_last_updated <= fromUnixTimestamp64Milli({at:Int64}, 'UTC') AND conversation_id IN (ids)
          ) ORDER BY _version DESC LIMIT 1 BY conversation_id
        ) WHERE _deleted = 0`,
-      { at, iso: iso(at) },
+      { at, iso: iso(at), queue: queueId },
     );
     return rows.map((row) => ({ ...row, waiting: Boolean(row.waiting) }));
   }
 
-  async visitsAt(from: number, at: number): Promise<readonly QueueVisit[]> {
-    const visits = await this.#ask<QueueVisit>(
-      `SELECT ${inMs(VISIT_COLUMNS, VISIT_TIMES)} FROM (
-         SELECT * FROM ${this.#database}.queue_visit
+  /** Of the conversations in the table at `iso`, of one queue or of all. */
+  #idsAt(): string {
+    return `SELECT conversation_id FROM ${this.#database}.queue_conversation_at(at = {iso:String})
+            WHERE {queue:Nullable(String)} IS NULL OR queue_id = {queue:Nullable(String)}`;
+  }
+
+  /**
+   * Counts as `dayOf` does, there and not here: a day can have a million visits. The table has the last version of each
+   * only, but its times say what it was like before.
+   */
+  async dayAt(from: number, at: number, rule: ServiceLevelRule): Promise<readonly DayLine[]> {
+    const rows = await this.#ask<{ readonly queueId: string; readonly media: string | null } & DayCounts>(
+      `SELECT queue_id AS queueId, media_type AS media, countIf(counts) AS offered,
+              countIf(counts AND has_ended AND outcome = 'answered') AS answered,
+              countIf(counts AND has_ended AND outcome = 'answered' AND wait <= {target:Int64}) AS answeredInTarget,
+              countIf(counts AND has_ended AND outcome = 'abandoned') AS abandoned,
+              countIf(counts AND has_ended AND outcome = 'abandoned' AND wait < {short:Int64}) AS shortAbandoned
+       FROM (
+         SELECT queue_id, media_type, outcome, NOT consult AS counts,
+                ifNull(${ms('left_time')} <= {at:Int64}, 1) AS has_ended,
+                ifNull(greatest(0, ${ms('left_time')} - ${ms('entered_time')}), 0) AS wait
+         FROM ${this.#database}.queue_visit
          WHERE entered_time >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND entered_time <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
-       )`,
-      { from, at },
+       ) GROUP BY queue_id, media_type`,
+      { from, at, target: rule.targetMs, short: rule.shortAbandonMs },
     );
-    return visits.map((visit) => asItWas(visit, at));
+    return rows.map(({ queueId, media, ...day }) => ({ queueId, media, day }));
+  }
+
+  async answersAt(queueId: string, at: number): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.#ask<{ readonly id: string; readonly since: number }>(
+      `SELECT conversation_id AS id, ${ms('max(answered_time)')} AS since
+       FROM ${this.#database}.queue_visit
+       WHERE entered_time >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND entered_time <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
+         AND answered_time <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
+         AND (agent_left_time IS NULL OR agent_left_time > fromUnixTimestamp64Milli({at:Int64}, 'UTC'))
+         AND conversation_id IN (${this.#idsAt()})
+       GROUP BY conversation_id`,
+      { from: at - LONGEST_TALK_MS, at, iso: iso(at), queue: queueId },
+    );
+    return new Map(rows.map(({ id, since }) => [id, since]));
   }
 
   async versions(conversationId: string): Promise<readonly Version[]> {
@@ -157,14 +191,4 @@ function everyInstant(
   const all: SeriesPoint[] = [];
   for (let at = from; at <= to; at += stepMs) all.push(found.get(at) ?? { at, waiting: 0, talking: 0 });
   return all;
-}
-
-/** The table has the last version of a visit only, but its times say what it was like before. */
-function asItWas(visit: QueueVisit, at: number): QueueVisit {
-  if (visit.left_time === null || visit.left_time <= at) return visit;
-  const waiting: VisitOutcome = 'waiting';
-  return {
-    ...{ ...visit, left_time: null, outcome: waiting, answered_time: null, user_id: null },
-    ...{ agent_participant_id: null, agent_communication_id: null, agent_left_time: null },
-  };
 }

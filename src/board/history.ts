@@ -1,11 +1,17 @@
 import type { QueueConversation, QueueVisit } from '../conversation';
+import type { DayCounts, ServiceLevelRule } from './counts';
 
 /** The past, as ClickHouse has it. Instants are epoch ms. Every method rejects where ClickHouse is away. */
 export interface History {
-  /** The rows as they were at an instant. */
-  rowsAt(at: number): Promise<readonly QueueConversation[]>;
-  /** Visits that began in `[from, at]`, as far as they were at `at`. */
-  visitsAt(from: number, at: number): Promise<readonly QueueVisit[]>;
+  /** The rows as they were at an instant. @param queueId of this queue only; null: of all */
+  rowsAt(at: number, queueId: string | null): Promise<readonly QueueConversation[]>;
+  /** What visits that began in `[from, at]` had come to by `at`. */
+  dayAt(from: number, at: number, rule: ServiceLevelRule): Promise<readonly DayLine[]>;
+  /**
+   * Of conversations that were in a queue at an instant: since when the customer talked to who had answered and was still
+   * there. A talk that had gone on for longer than a day is not found.
+   */
+  answersAt(queueId: string, at: number): Promise<ReadonlyMap<string, number>>;
   /** The versions of one conversation, the oldest first; empty: unknown. */
   versions(conversationId: string): Promise<readonly Version[]>;
   visitsOf(conversationId: string): Promise<readonly QueueVisit[]>;
@@ -15,6 +21,13 @@ export interface History {
   series(request: SeriesRequest): Promise<readonly SeriesPoint[]>;
   /** The oldest instant that can be shown; null: nothing is stored. */
   oldest(): Promise<number | null>;
+}
+
+/** What the visits of one queue and medium had come to. */
+export interface DayLine {
+  readonly queueId: string;
+  readonly media: string | null;
+  readonly day: DayCounts;
 }
 
 export interface Version {

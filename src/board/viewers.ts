@@ -36,6 +36,7 @@ const TURN_MS = 250;
 const BEAT_MS = 1_000;
 /** A larger picture comes in several events: a browser reads and counts each in a task of a few milliseconds. */
 const LINES_PER_EVENT = 200;
+const CONVERSATIONS_PER_EVENT = 200;
 const RETRY = Buffer.from('retry: 1000\n\n');
 /** A viewer that does not take so much gets nothing until it has: then it gets what has changed meanwhile, once. */
 const MOST_UNSENT_BYTES = 256 * 1024;
@@ -162,13 +163,15 @@ class Texts {
     const key = `${since} ${queueId ?? ''}`;
     const known = this.#events.get(key);
     if (known !== undefined) return known;
-    const parts = this.#linesOf(since);
-    const events = parts.map((lines, index) => {
-      const isLast = index === parts.length - 1;
-      const queue = isLast && queueId !== null ? this.#queueOf(queueId, since) : 'null';
+    const lines = this.#linesOf(since);
+    // Conversations begin in the last event that has lines.
+    const queues = queueId === null ? ['null'] : this.#queueOf(queueId, since);
+    const count = lines.length + queues.length - 1;
+    const events = Array.from({ length: count }, (_, index) => {
+      const isLast = index === count - 1;
       const json =
         `{"full":${since === 0 && index === 0},"at":${this.#at},"more":${!isLast},` +
-        `"lines":${lines},"queue":${queue}}`;
+        `"lines":${lines[index] ?? '[]'},"queue":${queues[index - lines.length + 1] ?? 'null'}}`;
       // Who has heard a part of a picture does not have it.
       return `${isLast ? `id: ${id}\n` : ''}${event('picture', json)}`;
     });
@@ -187,10 +190,18 @@ class Texts {
     return texts;
   }
 
-  #queueOf(queueId: string, since: number): string {
+  /** By event, at least one. */
+  #queueOf(queueId: string, since: number): readonly string[] {
     const { full, rows, gone } = this.#options.picture.queue(queueId, since);
-    const queue: PictureEvent['queue'] = { queueId, full, rows: rows.map(this.#options.present), gone: [...gone] };
-    return JSON.stringify(queue);
+    const count = Math.max(1, Math.ceil(rows.length / CONVERSATIONS_PER_EVENT));
+    return Array.from({ length: count }, (_, index) => {
+      const part = rows.slice(index * CONVERSATIONS_PER_EVENT, (index + 1) * CONVERSATIONS_PER_EVENT);
+      const isFirst = index === 0;
+      const queue: PictureEvent['queue'] = {
+        ...{ queueId, full: full && isFirst, rows: part.map(this.#options.present), gone: isFirst ? [...gone] : [] },
+      };
+      return JSON.stringify(queue);
+    });
   }
 }
 

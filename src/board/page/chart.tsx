@@ -100,12 +100,17 @@ function draw(element: HTMLElement, times: readonly number[], curves: readonly C
     grid: { stroke: color('--line'), width: 1 },
   };
   const hasShare = curves.some(({ kind }) => kind === 'share');
+  // Where no mouse points at an instant, the legend has the newest values.
+  const showNewest = (plot: uPlot): void => {
+    if (typeof plot.cursor.idx !== 'number' && times.length > 0) plot.setLegend({ idx: times.length - 1 }, false);
+  };
   return new uPlot(
     {
       width: element.clientWidth,
       height: HEIGHT,
       class: theme,
       cursor: { y: false, drag: { x: false, y: false } },
+      hooks: { ready: [showNewest], setCursor: [showNewest] },
       scales: {
         x: { time: true },
         y: { range: (_plot, _min, max) => [0, Math.max(4, Math.ceil(max * 1.1))] },

@@ -4,7 +4,7 @@ import { instantNear } from './format';
 import { Lanes } from './lanes';
 import { about, ask, messageOf, now } from './live';
 import { phaseOf, PHASES, type Life, type Version } from './model';
-import { Table, Time, Title, type Column } from './parts';
+import { Table, Text, Time, Title, type Column } from './parts';
 import { queueLink } from './route';
 import { goTo } from './travel';
 
@@ -38,7 +38,7 @@ export function Conversation({ id }: { readonly id: string }) {
   }, [id, hasHistory]);
   const current = life.value?.id === id ? life.value : null;
   return (
-    <main class="conversation">
+    <main class="conversation" data-scrolls>
       <Title note={id}>Conversation</Title>
       {hasHistory === false ? (
         <p class="note">This board has no ClickHouse, so it does not know the past of a conversation.</p>
@@ -102,12 +102,19 @@ const STEPS: readonly Column<Version>[] = [
     cell: (version) => {
       if (version.change === 'deleted' || version.purpose === 'acd') return '';
       const name = version.userName ?? version.userId ?? version.purpose ?? '–';
-      return phaseOf(version) === 'waiting' ? `${name} did not answer` : name;
+      return <Text>{phaseOf(version) === 'waiting' ? `${name} did not answer` : name}</Text>;
     },
   },
   {
     ...{ head: 'Queue', isMinor: true },
-    cell: ({ queueId, queueName }) => (queueId === null ? '' : <a href={queueLink(queueId)}>{queueName ?? queueId}</a>),
+    cell: ({ queueId, queueName }) =>
+      queueId === null ? (
+        ''
+      ) : (
+        <a href={queueLink(queueId)}>
+          <Text>{queueName ?? queueId}</Text>
+        </a>
+      ),
   },
 ];
 

@@ -142,13 +142,14 @@ export function Settings() {
             <th scope="col">
               <span class="value alarm">Alarm</span>
             </th>
-            <td />
           </tr>
         </thead>
         <tbody>
           {LIMITS.map(({ name, unit, ...of }) => (
             <tr key={name}>
-              <th scope="row">{name}</th>
+              <th scope="row">
+                {name} <small>{unit}</small>
+              </th>
               {(['warning', 'alarm'] as const).map((urgency) => (
                 <td key={urgency}>
                   <input
@@ -160,7 +161,6 @@ export function Settings() {
                   />
                 </td>
               ))}
-              <td>{unit}</td>
             </tr>
           ))}
         </tbody>

@@ -170,12 +170,14 @@ function agentLanes(versions: readonly Version[], visits: readonly Visit[], unti
   }
   return [...agents.values()]
     .filter(({ bars }) => bars.length > 0)
-    .map(({ label, bars }) => ({ label, bars, note: talkText(bars) }));
+    .map(({ label, bars }) => ({ label, bars, note: noteOf(bars, until) }));
 }
 
 const isAgent = (purpose: string | null): boolean => purpose === 'agent' || purpose === 'user';
 
-function talkText(bars: readonly Bar[]): string {
+function noteOf(bars: readonly Bar[], until: number): string {
   const talked = bars.filter(({ kind }) => kind === 'talk').reduce((sum, { from, to }) => sum + to - from, 0);
+  const rings = bars.some(({ kind, to }) => kind === 'ring' && to === until);
+  if (talked === 0 && rings) return 'is being called';
   return talked === 0 ? 'did not talk' : `talked for ${duration(talked)}`;
 }

@@ -1,4 +1,4 @@
-import { computed, effect, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 import type { About, BeatEvent, Conversation, Line, PictureEvent } from './model';
 
 /** What the server sends, and how old it is. */
@@ -65,6 +65,7 @@ export const stale = computed((): Stale | null => {
 /** Lines of a picture that is arriving. Nobody sees it before it is complete; what it costs can be spent now. */
 export const part = signal<readonly Line[]>([]);
 let arriving: Map<string, Line> | null = null;
+let arrivingConversations: Map<string, Conversation> | null = null;
 
 const lineKey = ({ queueId, media }: Line) => `${queueId}\u0000${media ?? ''}`;
 
@@ -74,18 +75,30 @@ function onPicture({ full, more, lines: changed, queue }: PictureEvent): void {
     for (const line of changed) next.set(lineKey(line), line);
     arriving = next;
   }
+  if (queue !== null) onConversations(queue);
   if (more) {
     part.value = changed;
     return;
   }
-  if (arriving !== null) lines.value = arriving;
+  batch(() => {
+    if (arriving !== null) lines.value = arriving;
+    if (arrivingConversations !== null) conversations.value = arrivingConversations;
+  });
+  forgetParts();
+}
+
+function onConversations({ queueId, full, rows, gone }: NonNullable<PictureEvent['queue']>): void {
+  if (queueId !== openQueue.peek() || (!full && rows.length === 0 && gone.length === 0)) return;
+  const next = full ? new Map<string, Conversation>() : (arrivingConversations ?? new Map(conversations.peek()));
+  for (const id of gone) next.delete(id);
+  for (const row of rows) next.set(row.id, row);
+  arrivingConversations = next;
+}
+
+/** Of a picture that was cut off, the rest never comes. */
+function forgetParts(): void {
   arriving = null;
-  if (queue === null || queue.queueId !== openQueue.peek()) return;
-  if (!queue.full && queue.rows.length === 0 && queue.gone.length === 0) return;
-  const next = new Map<string, Conversation>(queue.full ? [] : conversations.peek());
-  for (const id of queue.gone) next.delete(id);
-  for (const row of queue.rows) next.set(row.id, row);
-  conversations.value = next;
+  arrivingConversations = null;
 }
 
 const { port1, port2 } = new MessageChannel();
@@ -110,8 +123,8 @@ class Stream {
     this.#source.addEventListener('open', () => {
       this.#isFresh = true;
       this.#heardAt = Date.now();
-      // Also the browser's own next try: of a picture that was cut off, the rest never comes.
-      inNextTask(() => (arriving = null));
+      // Also the browser's own next try.
+      inNextTask(forgetParts);
     });
     const on = (name: string, take: (data: unknown) => void): void =>
       this.#source.addEventListener(name, (event) => {
@@ -126,7 +139,12 @@ class Stream {
           take(data);
         });
       });
-    on('picture', (data) => onPicture(data as PictureEvent));
+    on('picture', (data) => {
+      const picture = data as PictureEvent;
+      // The first beat comes after the first picture, whose waits are counted by the server's clock, too.
+      if (lastBeat.peek() === null) skew.value = picture.at - Date.now();
+      onPicture(picture);
+    });
     on('beat', (data) => this.#onBeat(data as BeatEvent));
   }
 
@@ -195,14 +213,17 @@ export function startLive(): void {
 }
 
 const ABOUT_AGAIN_MS = 5_000;
+/** ClickHouse forgets what is older than the retention, also while a page stays open for months. */
+const OLDEST_AGAIN_MS = 10 * 60_000;
 
-/** Until ClickHouse has something to show; where there is none, once. */
+/** Soon again until ClickHouse has something to show; where there is none, once. */
 async function learnAbout(): Promise<void> {
   for (;;) {
     const answer = await ask<About>('api/about').catch(() => null);
     if (answer !== null) about.value = answer;
-    if (answer !== null && (!answer.history || answer.oldest !== null)) return;
-    await new Promise((resolve) => setTimeout(resolve, ABOUT_AGAIN_MS));
+    if (answer?.history === false) return;
+    const hasPast = answer !== null && answer.oldest !== null;
+    await new Promise((resolve) => setTimeout(resolve, hasPast ? OLDEST_AGAIN_MS : ABOUT_AGAIN_MS));
   }
 }
 

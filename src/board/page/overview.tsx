@@ -1,6 +1,6 @@
-import { computed, effect, signal, useSignal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useMemo, useRef } from 'preact/hooks';
 import { count, share } from './format';
 import { part } from './live';
 import { total, type QueueRow, type Totals } from './model';
@@ -8,6 +8,7 @@ import { Count, Figures, Time, useKeptFocus, Value, type Figure } from './parts'
 import { above, below, media, pinned, sortBy, thresholdsFor, type SortBy, type Urgency } from './preferences';
 import { KeptOrder, QueueRows, type Compare } from './queues';
 import { queueLink } from './route';
+import { inSight, useSight } from './sight';
 import { clock, currentLines, travelTo } from './travel';
 
 export const search = signal('');
@@ -76,7 +77,9 @@ export function urgenciesOf(row: QueueRow): Urgencies {
   return {
     waiting: above(live.waiting, limits.waitingWarning, limits.waitingAlarm),
     wait: above((longestWait(row) ?? 0) / 1000, limits.waitWarning, limits.waitAlarm),
-    level: serviceLevel === null ? 'fine' : below(100 * serviceLevel, limits.levelWarning, limits.levelAlarm),
+    // Of what is shown: 80% does not count as less than 80.
+    level:
+      serviceLevel === null ? 'fine' : below(Math.round(100 * serviceLevel), limits.levelWarning, limits.levelAlarm),
   };
 }
 
@@ -147,78 +150,69 @@ export function LongestWait({ of, urgency }: { readonly of: Pick<QueueRow, 'live
 const span = (when: 'now' | 'day'): number => COLUMNS.filter((column) => column.when === when).length;
 export const dayName = computed(() => (travelTo.value === null ? 'today' : 'that day'));
 
-/** As in the style sheet. */
-const ROW_HEIGHT = 44;
-const EXTRA_ROWS = 8;
-
-/** Only rows in sight and the one with the focus are in the page: 5,000 queues cost as much as 50. */
 export function Overview() {
   const frame = useRef<HTMLDivElement>(null);
   const focused = useKeptFocus(frame)?.closest('tr')?.dataset['queue'];
-  const top = useSignal(0);
-  const height = useSignal(600);
-  useEffect(() => {
-    const element = frame.current;
-    if (element === null) return undefined;
-    const observer = new ResizeObserver(() => (height.value = element.clientHeight));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
   const list = shownQueues.value ?? [];
-  const last = Math.min(list.length, Math.ceil((top.value + height.value) / ROW_HEIGHT) + EXTRA_ROWS);
-  const first = Math.max(0, Math.min(last, Math.floor(top.value / ROW_HEIGHT)) - EXTRA_ROWS);
+  const sight = useSight(frame, list.length);
+  const kept = focused === undefined ? -1 : list.findIndex(({ queueId }) => queueId === focused);
   return (
     <main class="overview">
       <h1 class="hidden">Queues</h1>
       <Sum />
-      <div
-        class="frame"
-        ref={frame}
-        onScroll={(event) => (top.value = event.currentTarget.scrollTop)}
-        role="region"
-        tabIndex={0}
-        aria-label="Table of queues"
-      >
+      <div class="frame" ref={frame} data-scrolls role="region" tabIndex={0} aria-label="Table of queues">
         <table class="queues" aria-rowcount={list.length + 2}>
           <caption class="hidden">Queues</caption>
           <Head />
-          <tbody>{inPage(list, first, last, focused)}</tbody>
+          <tbody>
+            {inSight(list, sight, kept, (row, index) => (
+              <Row key={row.queueId} row={row} index={index} />
+            ))}
+          </tbody>
         </table>
-        {list.length === 0 ? <p class="empty">{whyEmpty()}</p> : null}
+        {list.length === 0 ? <NoQueues /> : null}
       </div>
     </main>
   );
-}
-
-/** Where rows are left out, there is space for them. */
-function inPage(list: readonly QueueRow[], first: number, last: number, focused: string | undefined) {
-  const indexes = Array.from({ length: last - first }, (_, index) => first + index);
-  const kept = focused === undefined ? -1 : list.findIndex(({ queueId }) => queueId === focused);
-  if (kept !== -1 && kept < first) indexes.unshift(kept);
-  if (kept >= last) indexes.push(kept);
-  const space = (key: string, rowsOf: number) => (
-    <tr key={key} class="space" aria-hidden="true" style={{ height: `${rowsOf * ROW_HEIGHT}px` }} />
-  );
-  let next = 0;
-  const shownRows = indexes.flatMap((index) => {
-    const row = list[index];
-    if (row === undefined) return [];
-    const gap = index === next && index !== 0 ? [] : [space(next === 0 ? 'above' : 'between', index - next)];
-    next = index + 1;
-    return [...gap, <Row key={row.queueId} row={row} index={index} />];
-  });
-  return [...shownRows, space('below', list.length - next)];
 }
 
 function Sum() {
   return <Figures label="All queues together" figures={figuresOf(totals.value)} />;
 }
 
-function whyEmpty(): string {
-  if (rows.value === null) return 'Reading the table …';
-  if (search.value.trim() !== '') return `No queue has “${search.value.trim()}” in its name.`;
-  if (media.value !== '') return `No queue has conversations of the medium ${media.value}.`;
-  return 'No queue has had a conversation today. A queue appears with its first one.';
+/** Why there is nothing to see, and the way to something. */
+export function NoQueues() {
+  const text = search.value.trim();
+  const isNarrowed = text !== '' || media.value !== '';
+  if (rows.value === null) return <p class="empty">Reading the table …</p>;
+  if (!isNarrowed) {
+    return (
+      <p class="empty">
+        {travelTo.value === null
+          ? 'No queue has had a conversation today. A queue appears with its first one.'
+          : 'No queue had a conversation on that day until then.'}
+      </p>
+    );
+  }
+  return (
+    <div class="empty">
+      <p>
+        {text === ''
+          ? `No queue has conversations of the medium ${media.value}.`
+          : `No queue has “${text}” in its name${media.value === '' ? '' : ` and conversations of the medium ${media.value}`}.`}
+      </p>
+      <button type="button" onClick={showAll}>
+        Show all queues
+      </button>
+    </div>
+  );
+}
+
+function showAll(): void {
+  batch(() => {
+    search.value = '';
+    media.value = '';
+  });
 }
 
 function Head() {

@@ -2,6 +2,7 @@ import type { ComponentChildren, RefObject } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { count, duration, isoDuration } from './format';
 import type { Urgency } from './preferences';
+import { inSight, useSight } from './sight';
 
 /** What the pages share. */
 
@@ -86,6 +87,16 @@ export interface Column<T> {
   readonly cell: (row: T) => ComponentChildren;
 }
 
+/** In a cell: one line of it, two on a phone; the whole where the mouse rests. */
+export function Text({ children, isDim }: { readonly children: string; readonly isDim?: boolean }) {
+  return (
+    <span class={isDim === true ? 'text zero' : 'text'} title={children}>
+      {children}
+    </span>
+  );
+}
+
+/** In a `main` that scrolls. What is longer than its cell is cut off: all rows have the same height. */
 export function Table<T>(props: {
   readonly columns: readonly Column<T>[];
   readonly rows: readonly T[];
@@ -94,16 +105,19 @@ export function Table<T>(props: {
   readonly name: string;
   readonly classOf?: (row: T) => string;
 }) {
+  const { columns, rows, keyOf, name, classOf } = props;
   const frame = useRef<HTMLDivElement>(null);
-  useKeptFocus(frame);
+  const focused = useKeptFocus(frame)?.closest('tr')?.dataset[name];
+  const sight = useSight(frame, rows.length);
+  const kept = focused === undefined ? -1 : rows.findIndex((row) => keyOf(row) === focused);
   const classOfColumn = ({ align, isMinor }: Column<T>): string =>
     [align ?? '', isMinor === true ? 'minor' : ''].join(' ').trim();
   return (
     <div class="frame" ref={frame}>
-      <table class="list">
+      <table class="list" aria-rowcount={rows.length + 1}>
         <thead>
           <tr>
-            {props.columns.map((column) => (
+            {columns.map((column) => (
               <th key={column.head} scope="col" class={classOfColumn(column)}>
                 {column.head}
               </th>
@@ -111,13 +125,14 @@ export function Table<T>(props: {
           </tr>
         </thead>
         <tbody>
-          {props.rows.map((row) => (
+          {inSight(rows, sight, kept, (row, index) => (
             <tr
-              key={props.keyOf(row)}
-              {...{ [`data-${props.name}`]: props.keyOf(row) }}
-              class={props.classOf?.(row) ?? ''}
+              key={keyOf(row)}
+              {...{ [`data-${name}`]: keyOf(row) }}
+              class={classOf?.(row) ?? ''}
+              aria-rowindex={index + 2}
             >
-              {props.columns.map((column) => (
+              {columns.map((column) => (
                 <td key={column.head} class={classOfColumn(column)}>
                   {column.cell(row)}
                 </td>

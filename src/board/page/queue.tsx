@@ -16,8 +16,9 @@ import {
   type Totals,
 } from './model';
 import { figuresOf, urgenciesOf } from './overview';
-import { Figures, Table, Time, Title, type Column } from './parts';
+import { Figures, Table, Text, Time, Title, type Column } from './parts';
 import { above, thresholdsFor, type Thresholds } from './preferences';
+import { KeptOrder } from './queues';
 import { conversationLink } from './route';
 import { clock, currentConversations, currentLines, travelTo } from './travel';
 
@@ -29,7 +30,7 @@ export function Queue({ id }: { readonly id: string }) {
   const lines = currentLines.value?.filter(({ queueId }) => queueId === id) ?? null;
   const row = lines === null || lines.length === 0 ? null : sumQueue(lines);
   return (
-    <main class="queue">
+    <main class="queue" data-scrolls>
       <Title>{row?.label ?? id}</Title>
       <Sum of={lines === null ? null : (row ?? total([]))} row={row} />
       <div class="columns">
@@ -44,11 +45,10 @@ function Sum({ of, row }: { readonly of: Totals | null; readonly row: QueueRow |
   return <Figures label="This queue" figures={figuresOf(of, row === null ? undefined : urgenciesOf(row))} />;
 }
 
-const MOST_SHOWN = 200;
-
 function Conversations({ id }: { readonly id: string }) {
+  const order = useMemo(() => new KeptOrder<Conversation>(), [id]);
   const all = currentConversations.value;
-  const list = (all ?? []).filter(({ queueId }) => queueId === id).toSorted(inOrder);
+  const list = order.sort(all?.filter(({ queueId }) => queueId === id) ?? [], inOrder);
   return (
     <section aria-labelledby="conversations">
       <h2 id="conversations">Conversations{all === null ? '' : ` (${count(list.length)})`}</h2>
@@ -56,18 +56,19 @@ function Conversations({ id }: { readonly id: string }) {
         <Table
           name="conversation"
           columns={columnsFor(id, list)}
-          rows={list.slice(0, MOST_SHOWN)}
+          rows={list}
           keyOf={(row) => row.id}
           classOf={(row) => (row.waiting ? 'waits' : '')}
         />
       ) : (
-        <p class="empty">{all === null ? 'Reading the table …' : 'Nobody is in this queue.'}</p>
-      )}
-      {list.length > MOST_SHOWN ? (
-        <p class="note">
-          The first {MOST_SHOWN} of {count(list.length)} are shown.
+        <p class="empty">
+          {all === null
+            ? 'Reading the table …'
+            : travelTo.value === null
+              ? 'Nobody is in this queue.'
+              : 'Nobody was in this queue.'}
         </p>
-      ) : null}
+      )}
     </section>
   );
 }
@@ -97,9 +98,11 @@ function columnsFor(queueId: string, list: readonly Conversation[]): readonly Co
     { head: 'Agent', cell: agentOf },
     { head: 'Medium', isMinor: true, cell: (row) => row.media ?? '–' },
     ...(hasSkills
-      ? [{ head: 'Skills', isMinor: true, cell: (row: Conversation) => row.skills.join(', ') } as const]
+      ? [{ head: 'Skills', isMinor: true, cell: (row: Conversation) => <Text>{row.skills.join(', ')}</Text> } as const]
       : []),
-    ...(hasAddresses ? [{ head: 'From', cell: (row: Conversation) => row.ani ?? row.subject ?? '–' }] : []),
+    ...(hasAddresses
+      ? [{ head: 'From', cell: (row: Conversation) => <Text>{row.ani ?? row.subject ?? '–'}</Text> }]
+      : []),
   ];
 }
 
@@ -125,7 +128,7 @@ function Talk({ row }: { readonly row: Conversation }) {
 function agentOf(row: Conversation) {
   const name = row.userName ?? row.userId;
   if (name === null) return <span class="zero">–</span>;
-  return phaseOf(row) === 'waiting' ? <span class="zero">{name} did not answer</span> : name;
+  return <Text isDim={phaseOf(row) === 'waiting'}>{phaseOf(row) === 'waiting' ? `${name} did not answer` : name}</Text>;
 }
 
 interface Loaded {

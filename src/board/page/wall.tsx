@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { count, duration, share, timeOfDay } from './format';
 import { Freshness } from './header';
 import type { QueueRow } from './model';
-import { longestWait, LongestWait, shownQueues, totals, useUrgencies, worstOf } from './overview';
+import { longestWait, LongestWait, NoQueues, shownQueues, totals, useUrgencies, worstOf } from './overview';
 import { Count } from './parts';
 import { clock } from './travel';
 
@@ -73,7 +73,7 @@ export function Wall() {
       <main class="wall">
         <h1 class="hidden">Queues</h1>
         {queues === null || queues.length === 0 ? (
-          <p class="empty">{queues === null ? 'Reading the table …' : 'No queue has had a conversation today.'}</p>
+          <NoQueues />
         ) : (
           <ul class="tiles" style={{ '--across': across, '--down': down }}>
             {queues.slice(first, first + across * down).map((row) => (

@@ -27,9 +27,9 @@ interface Answer {
 /** The browser and Node.js differ in the spaces of their times. */
 const plain = (text: string): string => text.replace(/\s/g, ' ');
 
-type Place = View | 'past' | 'settings' | 'changed settings' | 'settings of a queue' | 'help';
+type Place = View | 'past' | 'nothing found' | 'settings' | 'changed settings' | 'settings of a queue' | 'help';
 const PLACES: readonly Place[] = [
-  ...(['overview', 'queue', 'conversation', 'wall', 'past'] as const),
+  ...(['overview', 'queue', 'conversation', 'wall', 'past', 'nothing found'] as const),
   ...(['settings', 'changed settings', 'settings of a queue', 'help'] as const),
 ];
 
@@ -45,6 +45,9 @@ async function open(place: Place, options = {}): Promise<Page> {
     await page.keyboard.press('{');
     await page.locator('.freshness.past').waitFor();
     await shown(page, 'overview');
+  } else if (place === 'nothing found') {
+    await page.getByRole('searchbox').fill('nothing of the kind');
+    await page.getByRole('button', { name: 'Show all queues' }).waitFor();
   } else if (place === 'settings') await dialog('Settings');
   else if (place === 'changed settings') {
     await dialog('Settings');
@@ -199,6 +202,7 @@ const CONTROLS = new Map<string, Control>([
       does: (page) => page.locator('p[role="status"]', { hasText: 'The board shows' }).waitFor({ state: 'attached' }),
     },
   ],
+  ['button Show all queues', { find: button('Show all queues'), place: 'nothing found', does: sees('tr[data-queue]') }],
   ...[1, 10, 60].map(playButton),
   ['button Live', { find: button('Live'), place: 'past', does: sees('.freshness.live') }],
   [

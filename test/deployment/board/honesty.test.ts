@@ -99,6 +99,37 @@ test('an hour later by the clock the page is gray at once, and then current with
   expect(await total(page, 'Longest wait')).toMatch(/^[▲●]?\d{1,2}:\d\d$/);
 });
 
+test.each([-1, 1])(
+  'a browser whose clock is %d hours off shows the waits of the board’s clock, at every moment',
+  async (hours) => {
+    const page = await browser.visit();
+    // Before the first script of the page.
+    await page.addInitScript(`
+    const real = Date.now;
+    Date.now = () => real.call(Date) + ${hours * 3_600_000};
+    window.waits = [];
+    const look = () => {
+      const wait = document.querySelector('[data-total="Longest wait"] dd time');
+      if (wait !== null) window.waits.push(wait.textContent);
+      requestAnimationFrame(look);
+    };
+    look();
+  `);
+    await page.reload();
+    await live(page);
+    const oldest = Math.min(...board.picture.lines(0).map(({ live: { oldestWaitingSince: at } }) => at ?? Infinity));
+    const seconds = (text: string): number => text.split(':').reduce((sum, part) => 60 * sum + Number(part), 0);
+    const before = Date.now();
+    const shownWait = seconds((await total(page, 'Longest wait')).replace(/[▲●]/, ''));
+    expect(shownWait).toBeGreaterThanOrEqual((before - oldest) / 1_000 - 30);
+    expect(shownWait).toBeLessThanOrEqual((Date.now() - oldest) / 1_000 + 1);
+    const waits = (await page.evaluate<string[]>('window.waits')).map(seconds);
+    expect(waits.length).toBeGreaterThan(0);
+    expect(Math.min(...waits)).toBeGreaterThan(0);
+    expect(Math.max(...waits)).toBeLessThanOrEqual((Date.now() - oldest) / 1_000 + 1);
+  },
+);
+
 test('a stream that is held back on its way is no current picture, also while old beats arrive', async () => {
   const page = await browser.visit();
   await live(page);

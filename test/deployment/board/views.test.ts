@@ -124,6 +124,72 @@ test('of 5,000 queues the page holds those in sight, and finds every one', async
   }
 });
 
+test('of a queue with 5,000 who wait the page holds those in sight, and shows every one', async () => {
+  const crowded = await startMadeUpBoard({ queues: 2, conversations: 1, changesPerSecond: 0, seed: 1 });
+  const of = await BoardBrowser.start(crowded.url);
+  try {
+    const began = Date.now() - 10_000_000;
+    const came = Array.from({ length: 5_000 }, (_, index) => ({
+      ...{ ...crowded.newRow('q1'), queue_connected_time: began + index * 1_000 },
+    }));
+    for (const row of came) crowded.picture.upsertRow(row);
+    const [first, last] = [came.at(0)?.conversation_id ?? '', came.at(-1)?.conversation_id ?? ''];
+    const page = await of.visit('#/queue/q1');
+    await page.addInitScript(COUNT_CONVERSATIONS);
+    await page.reload();
+    await page.locator(`[data-conversation="${first}"][aria-rowindex="2"]`).waitFor();
+    expect(await page.locator('[data-conversation]').count()).toBeLessThan(80);
+    // They come in many parts, and nobody sees less than all of them.
+    const counts = (await page.evaluate<string[]>('[...rowCounts]')).map(Number);
+    expect(Math.min(...counts)).toBeGreaterThanOrEqual(5_001);
+    await page.evaluate(`document.querySelector('main').scrollTop = 1e9`);
+    await page.locator(`[data-conversation="${last}"]`).waitFor();
+    expect(await page.locator('[data-conversation]').count()).toBeLessThan(80);
+    // One who is answered moves to those who talk, behind all who wait.
+    const [answered] = came;
+    if (answered === undefined) throw new Error('nobody came');
+    crowded.picture.upsertRow({ ...answered, purpose: 'agent', state: 'connected', user_id: 'u1', waiting: false });
+    await page.locator(`[data-conversation="${first}"]:not(.waits)`).waitFor();
+    expect(await of.settle()).toEqual([]);
+  } finally {
+    await of.close();
+    await crowded.stop();
+  }
+});
+
+test('names are text, whatever they say', async () => {
+  const evil = '<img src=x onerror="window.evil=1">"\'><script>window.evil=2</script>{{7*7}}\u202e';
+  const hostile = await startMadeUpBoard({
+    ...{ queues: 3, conversations: 30, changesPerSecond: 2, seed: 1 },
+    names: { of: (kind, id) => `${evil}${kind} ${id}` },
+  });
+  const of = await BoardBrowser.start(hostile.url);
+  try {
+    for (const view of VIEWS) {
+      const page = await of.visit();
+      await shown(page, 'overview');
+      await goTo(page, view);
+      await page.keyboard.press('[');
+      await page.locator('.freshness.past').waitFor();
+      expect(
+        await page.evaluate('[window.evil, document.querySelectorAll("#board img, #board script").length]'),
+      ).toEqual([...[undefined, 0]]);
+      expect(await page.locator('body').innerText()).toContain('onerror=');
+    }
+    // Nor what somebody puts into the address.
+    const page = await of.visit(`?wall=${encodeURIComponent(evil)}#/queue/${encodeURIComponent(evil)}`);
+    await page.locator('main.queue h1', { hasText: 'onerror=' }).waitFor();
+    expect(await page.evaluate('[window.evil, document.querySelectorAll("#board img").length]')).toEqual([
+      undefined,
+      0,
+    ]);
+    expect(await of.settle()).toEqual([]);
+  } finally {
+    await of.close();
+    await hostile.stop();
+  }
+});
+
 interface Lines {
   readonly lines: readonly { readonly queueId: string }[];
 }
@@ -138,6 +204,49 @@ const COUNT_ROWS = `
   };
   look();
 `;
+
+/** As above, of the conversations of a queue. */
+const COUNT_CONVERSATIONS = COUNT_ROWS.replace('table.queues', 'table.list');
+
+test('where there is nothing to see, the page says why, and leads to something', async () => {
+  const empty = await startMadeUpBoard({ queues: 0, conversations: 0, changesPerSecond: 0, seed: 1 });
+  const of = await BoardBrowser.start(empty.url);
+  try {
+    for (const path of ['', '?wall=1']) {
+      const page = await of.visit(path);
+      await page.getByText('No queue has had a conversation today. A queue appears with its first one.').waitFor();
+      await page.keyboard.press('[');
+      await page.getByText('No queue had a conversation on that day until then.').waitFor();
+      expect(await serious(page)).toEqual([]);
+    }
+    expect(await of.settle()).toEqual([]);
+  } finally {
+    await of.close();
+    await empty.stop();
+  }
+  const page = await browser.visit();
+  await shown(page, 'overview');
+  await page.getByLabel('Medium').selectOption('Email');
+  await page.getByRole('searchbox').fill('nothing of the kind');
+  await page
+    .getByText('No queue has “nothing of the kind” in its name and conversations of the medium Email.')
+    .waitFor();
+  await page.getByRole('button', { name: 'Show all queues' }).click();
+  await shown(page, 'overview');
+  expect(await page.getByLabel('Medium').inputValue()).toBe('');
+});
+
+test('a page that stays open learns how far back the past reaches', async () => {
+  const page = await browser.visit();
+  await page.clock.install();
+  await page.reload();
+  await page.locator('#slider').waitFor();
+  const oldest = async (): Promise<number> => Number(await page.locator('#slider').getAttribute('min'));
+  const before = await oldest();
+  await page.clock.fastForward('00:11:00');
+  // The made-up past begins nine days before now.
+  await eventually(async () => expect(await oldest()).toBeGreaterThan(before));
+});
 
 test('the page is under 150 KB compressed', () => {
   const folder = join(packageRoot(), 'dist', 'board', 'page', 'assets');

@@ -85,7 +85,7 @@ const QUESTIONS: Readonly<Record<string, readonly (readonly [query: string, stat
   '/api/queues': [
     ['/api/queues', 200],
     [`/api/queues?at=${at}`, 200],
-    ['/api/queues?at=0', 200],
+    ['/api/queues?at=0', 404],
     [`/api/queues?at=${Date.UTC(2200, 0, 1)}`, 200],
     [`/api/queues?at=${Date.UTC(2200, 0, 2)}`, 400],
     ['/api/queues?at=yesterday', 400],
@@ -98,6 +98,8 @@ const QUESTIONS: Readonly<Record<string, readonly (readonly [query: string, stat
     [`/api/conversations?queue=${first.queue_id}`, 200],
     [`/api/conversations?queue=${first.queue_id}&at=${at}`, 200],
     ['/api/conversations?queue=unknown', 200],
+    [`/api/conversations?queue=unknown&at=${at}`, 200],
+    ['/api/conversations?queue=unknown&at=0', 404],
     ['/api/conversations', 400],
     [`/api/conversations?queue=${'q'.repeat(101)}`, 400],
   ],
@@ -195,6 +197,17 @@ describe('the OpenAPI document', () => {
       expect((picture?.data as { queue: unknown }).queue === null).toBe(query === '');
     }
   });
+});
+
+test('before the history begins there is no picture, and nobody is told that there was nobody', async () => {
+  const { server } = await start();
+  const { oldest } = (await (await fetch(`${server.url}/api/about`)).json()) as { oldest: number };
+  expect((await fetch(`${server.url}/api/queues?at=${oldest}`)).status).toBe(200);
+  const response = await fetch(`${server.url}/api/queues?at=${oldest - 1}`);
+  expect([response.status, await response.json()]).toEqual([
+    404,
+    { message: `at=${oldest - 1}: the history begins at ${new Date(oldest).toISOString()}.` },
+  ]);
 });
 
 describe('addresses and subjects', () => {

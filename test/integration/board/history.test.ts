@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createHistory } from '../../../src/board/clickhouse-history';
+import { addDay, dayOf, NO_DAY, type DayCounts } from '../../../src/board/counts';
 import type { History } from '../../../src/board/history';
 import type { QueueConversation, QueueVisit } from '../../../src/conversation';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
@@ -30,9 +31,13 @@ const byId = <T extends { readonly conversation_id: string }>(rows: Iterable<T>)
 const talks = ({ purpose, state }: QueueConversation): boolean =>
   (purpose === 'agent' || purpose === 'user') && state === 'connected';
 
+const waitOf = ({ entered_time, left_time }: QueueVisit): number => (left_time ?? entered_time) - entered_time;
+
 test.each(INSTANTS)('the rows at %d are those of the table then', async (at) => {
   const expected = byId(tableAt(records, at).values());
-  expect(byId(await history.rowsAt(at))).toEqual(expected);
+  expect(byId(await history.rowsAt(at, null))).toEqual(expected);
+  const queueId = expected[0]?.queue_id ?? '';
+  expect(byId(await history.rowsAt(at, queueId))).toEqual(expected.filter(({ queue_id }) => queue_id === queueId));
 });
 
 test('the table is never empty at these instants, and never the same', () => {
@@ -60,15 +65,51 @@ describe('visits', () => {
     visitRecords.map((visit) => [`${visit.conversation_id} ${visit.participant_id}`, visit] as const),
   );
 
-  test('of a period are as their times say that they were', async () => {
-    const at = INSTANTS[6] ?? 0;
-    const shown = await history.visitsAt(began - 60_000, at);
-    const entered = [...last.values()].filter(({ entered_time: time }) => time <= at);
-    expect(shown).toHaveLength(entered.length);
-    const waiting = entered.filter(({ left_time: left }) => left === null || left > at).length;
-    expect(shown.filter(({ outcome }) => outcome === 'waiting')).toHaveLength(waiting);
-    expect(waiting).toBeGreaterThan(0);
-    expect(waiting).toBeLessThan(entered.length);
+  const middleWait = (outcome: QueueVisit['outcome']): number => {
+    const waits = [...last.values()].filter((visit) => visit.outcome === outcome).map(waitOf);
+    return waits.sort((a, b) => a - b)[Math.floor(waits.length / 2)] ?? 0;
+  };
+  // Half of them count.
+  const rule = { targetMs: middleWait('answered'), shortAbandonMs: middleWait('abandoned') };
+
+  test.each(INSTANTS.slice(3))('had come to at %d what their times say', async (at) => {
+    const expected = new Map<string, DayCounts>();
+    for (const visit of last.values()) {
+      if (visit.entered_time < began || visit.entered_time > at) continue;
+      // Who has not left yet waits.
+      const then =
+        visit.left_time === null || visit.left_time <= at ? visit : { ...visit, outcome: 'waiting' as const };
+      const key = `${visit.queue_id} ${visit.media_type ?? ''}`;
+      expected.set(key, addDay(expected.get(key) ?? NO_DAY, dayOf(then, rule)));
+    }
+    const lines = await history.dayAt(began, at, rule);
+    expect(new Map(lines.map(({ queueId, media, day }) => [`${queueId} ${media ?? ''}`, day]))).toEqual(expected);
+  });
+
+  test('at these instants there are some of every kind that is counted', async () => {
+    const days = await Promise.all(INSTANTS.map((at) => history.dayAt(began, at, rule)));
+    const all = days.flat().reduce((sum, { day }) => addDay(sum, day), NO_DAY);
+    expect(Object.values(all).filter((count) => count === 0)).toEqual([]);
+    expect(all.answeredInTarget).toBeLessThan(all.answered);
+    expect(all.shortAbandoned).toBeLessThan(all.abandoned);
+  });
+
+  test('say since when customers talked to who had answered and was still there', async () => {
+    let found = 0;
+    for (const at of INSTANTS) {
+      const rows = [...tableAt(records, at).values()];
+      for (const queueId of new Set(rows.map(({ queue_id }) => queue_id))) {
+        const ids = new Set(rows.filter(({ queue_id }) => queue_id === queueId).map((row) => row.conversation_id));
+        const expected = new Map<string, number>();
+        for (const { conversation_id: id, answered_time: since, agent_left_time: left } of last.values()) {
+          if (!ids.has(id) || since === null || since > at || (left !== null && left <= at)) continue;
+          expected.set(id, Math.max(since, expected.get(id) ?? 0));
+        }
+        found += expected.size;
+        expect([...(await history.answersAt(queueId, at))].sort()).toEqual([...expected].sort());
+      }
+    }
+    expect(found).toBeGreaterThan(0);
   });
 
   test('of a conversation are all of them, the first one first', async () => {
@@ -84,7 +125,6 @@ describe('visits', () => {
   });
 
   test('make the quarters of an hour, of one queue and of all', async () => {
-    const rule = { targetMs: 20_000, shortAbandonMs: 5_000 };
     const period = { from: began - 3_600_000, to: now + 1, minutes: 15, ...rule };
     const counted = visits.filter(({ consult }) => !consult);
     const all = await history.intervals({ queueId: null, ...period });

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type { History, Version } from '../../../src/board/history';
+import { addDay, dayOf, NO_DAY } from '../../../src/board/counts';
+import type { DayLine, History, Version } from '../../../src/board/history';
 import { Picture } from '../../../src/board/picture';
-import { createPresenter } from '../../../src/board/present';
+import { createPresenter, type BoardNames } from '../../../src/board/present';
 import { startBoardServer } from '../../../src/board/server';
 import { Viewers } from '../../../src/board/viewers';
 import { packageRoot } from '../../../src/common';
@@ -16,6 +17,8 @@ export interface MadeUpOptions {
   /** Steps of conversations: each changes a row. */
   readonly changesPerSecond: number;
   readonly seed: number;
+  /** Instead of made-up ones. */
+  readonly names?: BoardNames;
 }
 
 export interface MadeUpBoard {
@@ -49,7 +52,7 @@ export async function startMadeUpBoard(options: MadeUpOptions): Promise<MadeUpBo
   const organization = new Organization(options, random, picture);
   organization.begin();
   picture.turn(Date.now());
-  const present = createPresenter({ show: undefined, names: { of: nameOf } });
+  const present = createPresenter({ show: undefined, names: options.names ?? { of: nameOf } });
   const viewers = new Viewers({
     ...{ picture, epoch: 'made-up', freshness: () => ({ ageMs: 80, problem: null }) },
     ...{ present: present.conversation, presentLine: present.line },
@@ -241,11 +244,32 @@ class Organization {
     const load = (at: number): number => 14 + 7 * wave(at, 70) + 3 * wave(at, 13);
     return {
       // Another minute, other conversations.
-      rowsAt: (at) => {
+      rowsAt: (at, queueId) => {
         const rows = [...this.#lives.values()].map(({ row }) => row);
-        return Promise.resolve(rows.filter((_row, index) => (index + Math.floor(at / MINUTE)) % 3 !== 0));
+        const then = rows.filter((_row, index) => (index + Math.floor(at / MINUTE)) % 3 !== 0);
+        return Promise.resolve(then.filter(({ queue_id }) => queueId === null || queue_id === queueId));
       },
-      visitsAt: () => Promise.resolve([...this.#lives.values()].map(({ visit }) => visit)),
+      dayAt: (_from, _at, rule) => {
+        const days = [...this.#lives.values()].map(({ visit }) => ({
+          ...{ queueId: visit.queue_id, media: visit.media_type, day: dayOf(visit, rule) },
+        }));
+        const lines = new Map<string, DayLine>();
+        for (const { queueId, media, day } of days) {
+          const key = `${queueId} ${media ?? ''}`;
+          lines.set(key, { queueId, media, day: addDay(lines.get(key)?.day ?? NO_DAY, day) });
+        }
+        return Promise.resolve([...lines.values()]);
+      },
+      answersAt: (queueId) => {
+        const visits = [...this.#lives.values()]
+          .map(({ visit }) => visit)
+          .filter(({ queue_id }) => queue_id === queueId);
+        return Promise.resolve(
+          new Map(
+            visits.flatMap(({ conversation_id: id, answered_time: at }) => (at === null ? [] : [[id, at] as const])),
+          ),
+        );
+      },
       versions: (id) => Promise.resolve(this.#lives.get(id)?.versions ?? []),
       visitsOf: (id) => Promise.resolve([this.#lives.get(id)?.visit ?? []].flat()),
       intervals: ({ from, to, minutes }) => {

@@ -108,6 +108,39 @@ describe('a viewer', () => {
     expect(browser.text.indexOf('\nid: ')).toBeGreaterThan(browser.text.lastIndexOf('"more":true'));
   });
 
+  test('is told a queue with many conversations in several events, and has it with the last one', () => {
+    for (let index = 0; index < 300; index += 1) comes(`other${index}`, `other${index}`);
+    for (let index = 0; index < 1_000; index += 1) comes(`c${index}`);
+    picture.turn(Date.now());
+    const browser = new Browser();
+    viewers.add(browser.stream(), 'q1', undefined);
+    type Told = {
+      full: boolean;
+      more: boolean;
+      lines: unknown[];
+      queue: { full: boolean; rows: { id: string }[]; gone: string[] } | null;
+    };
+    const told = browser.events('picture') as readonly Told[];
+    expect(told.flatMap(({ lines }) => lines)).toHaveLength(301);
+    const parts = told.flatMap(({ queue }) => queue ?? []);
+    expect(new Set(parts.flatMap(({ rows }) => rows.map(({ id }) => id))).size).toBe(1_000);
+    expect(Math.max(...parts.map(({ rows }) => rows.length))).toBeLessThanOrEqual(200);
+    expect(parts.map(({ full }) => full)).toEqual(parts.map((_, index) => index === 0));
+    expect(told.map(({ full }) => full)).toEqual(told.map((_, index) => index === 0));
+    expect(told.map(({ more }) => more)).toEqual(told.map((_, index) => index < told.length - 1));
+    expect([...browser.text.matchAll(/^id: /gm)]).toHaveLength(1);
+
+    for (let index = 0; index < 700; index += 1) picture.deleteRow(`c${index}`);
+    for (let index = 700; index < 1_000; index += 1)
+      picture.upsertRow(aRow({ conversation_id: `c${index}`, queue_id: 'q1', state: 'alerting' }));
+    jest.advanceTimersByTime(250);
+    const changes = (browser.events('picture') as readonly Told[]).slice(told.length);
+    expect(changes.map(({ queue }) => [queue?.full, queue?.rows.length, queue?.gone.length])).toEqual([
+      [false, 200, 700],
+      [false, 100, 0],
+    ]);
+  });
+
   test('gets conversations of its queue only', () => {
     const browser = new Browser();
     viewers.add(browser.stream(), 'q1', undefined);
