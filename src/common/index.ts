@@ -1,4 +1,7 @@
-/** What has no domain: errors, text, streams, TLS, proxies. */
+/**
+ * Helpers without a domain, which every room may use: errors for people, findings of the doctor, text, streams, TLS,
+ * proxies and watermarks. Nothing here knows of Kafka topics, Genesys or ClickHouse tables.
+ */
 export {
   createDeadLetterLimit,
   type DeadLetterLimit,

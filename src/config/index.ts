@@ -1,4 +1,7 @@
-/** The settings: one typed schema for environment and file. */
+/**
+ * The settings: one typed schema for environment variables and the config file. It reads, checks and describes them, and
+ * names the setting, its value and what is allowed if one is wrong.
+ */
 export { describeConfig, type DescribedSetting, secretValues } from './describe';
 export { checkCertificates, checkVariables, misspeltVariables } from './environment-checks';
 export type {

@@ -1,4 +1,7 @@
-/** Pure: wire shapes → normalise → merge → lifecycle → project. No clock, no I/O, no Kafka. */
+/**
+ * The domain: what a conversation is and how its events become a row and visits. An event is read (wire shapes), normalised,
+ * merged into the state and projected to a row. All of it is pure: no clock, no I/O, no Kafka.
+ */
 export { coalesce } from './coalesce';
 export { type Columns, QUEUE_CONVERSATION, QUEUE_VISIT, type RowOf } from './columns';
 export { hasRealTimes, notReceivedAfter } from './event-times';

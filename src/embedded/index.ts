@@ -1,4 +1,7 @@
-/** Kafka, schema registry and ClickHouse for one machine. */
+/**
+ * The parts that `queuefold start` runs itself on one machine: Kafka and the schema registry (as Java processes or
+ * containers) and ClickHouse (in this process). It fetches them, starts them, watches them and stops them.
+ */
 export { type ClickHouseHttp, serveClickHouseHttp } from './clickhouse-http';
 export { bearing } from './clickhouse-token';
 export { type EmbeddedClickHouse, openEmbeddedClickHouse } from './clickhouse';

@@ -1,4 +1,7 @@
-/** Genesys Cloud: what the bridge needs of it. */
+/**
+ * The client of Genesys Cloud: login, REST requests within the limits of Genesys, notification channels, and the
+ * reconciliation that asks for what the bridge missed. The bridge and `record` get snapshots from it.
+ */
 export type { Phase } from './activity';
 export type { LiveRow } from './comparison';
 export type { Frame } from './connection';

@@ -1,4 +1,6 @@
-/** The way in, shared by bridge, replay and record: text in any shape → records of the events topic and dead letters. */
+/**
+ * The way in, for bridge, replay and record: text of any shape becomes records of the events topic, or dead letters.
+ */
 export { documentsIn, documentsOf } from './documents';
 export { createIngest, type Ingest, type Ingested, type IngestOptions } from './ingest';
 export type { Line } from './lines';

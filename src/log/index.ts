@@ -1,4 +1,7 @@
-/** The log: the port, one task runtime, the kafkajs and in-memory adapters, Avro, topics, and what a record of each topic carries. */
+/**
+ * The log: what queuefold needs of Kafka, as a port with two adapters (kafkajs, and one in memory). Here are also the
+ * runtime of tasks and subscriptions, the Avro codecs, the definitions of the topics, and the shape of each record.
+ */
 export { type Acl, ACL_ROLES, aclFlags, type AclOperation, type AclRole, aclsOf } from './acls';
 export {
   type ChangelogCodec,

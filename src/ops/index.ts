@@ -1,4 +1,4 @@
-/** Logging, metrics, health, the HTTP server, tracing, the orderly stop. */
+/** What every process needs to run: logging, metrics, health, their HTTP server, tracing and an orderly stop. */
 export { checkHttpPort, checkProcess, processFacts } from './process-doctor';
 export { collectProcessMetrics, renderMetrics } from './exposition';
 export { checkHealth, type CheckResult, type Checks, livenessOf } from './health';

@@ -1,4 +1,7 @@
-/** A simulated Genesys Cloud organisation: as a pure stream of events, and as a server that speaks the protocol. */
+/**
+ * A simulated Genesys Cloud organization. It makes a reproducible stream of conversations, and serves them by the protocol
+ * of Genesys (OAuth, REST, notifications), with faults on request. It also knows what the table should be (`/truth`).
+ */
 export { type Behaviour, type BehaviourCounts, BEHAVIOURS } from './behaviours';
 export { FAULT_KINDS, type FaultKind } from './faults';
 export { createFaultPlan, type PlannedFault, runFaultPlan } from './faults/plan';

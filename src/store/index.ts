@@ -1,4 +1,7 @@
-/** ClickHouse alone: client, migrations, encoding, inserts, notes of progress, grants. */
+/**
+ * ClickHouse alone: the client, migrations, encoding of rows, inserts, notes of progress, erasure and grants. It knows
+ * tables, not topics; the sink brings the two together.
+ */
 export type { WriterState } from './attempts';
 export { checkStore, connectStore, explainStoreError, identifier, type ServerOptions, type Store } from './client';
 export { checkClickHouse } from './clickhouse-doctor';

@@ -1,4 +1,7 @@
-/** What every role is wired to: connections by the settings, topics and tables made, probes of dependencies. */
+/**
+ * What every role is built from: connections made from the settings, topics and tables made by `setup`, and the probes of
+ * dependencies for health.
+ */
 export { type Connected, connectKafka, kafkaConnection, registryOptions, tlsMaterial, withKafkaAdmin } from './connect';
 export { watchLoop } from './loop-watch';
 export { logAnswers, storeAnswers } from './reach';
