@@ -8,12 +8,12 @@ export class OperatorError extends Error {
   readonly exitCode: number = 1;
 }
 
-/** What the message names does not answer now and may answer later: whoever can wait tries again. */
+/** The service that the message names does not answer now. A caller that can wait tries again. */
 export class AwayError extends OperatorError {
   override readonly name = 'AwayError';
 }
 
-/** What the message names is not there yet, and `queuefold setup` makes it: whoever can wait tries again. */
+/** What the message names does not exist yet, and `queuefold setup` creates it. A caller that can wait tries again. */
 export class MissingError extends OperatorError {
   override readonly name = 'MissingError';
 }
@@ -24,7 +24,7 @@ export class UsageError extends OperatorError {
   override readonly exitCode = 2;
 }
 
-/** The message of whatever was thrown. */
+/** The message of a thrown value, whether it is an Error or not. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Rest } from './rest';
 
-/** What a conversation does in a queue. */
+/** What a conversation does in a queue: it waits, is alerted, or is handled. */
 export const PHASES = ['waiting', 'alerting', 'interacting'] as const;
 export type Phase = (typeof PHASES)[number];
 
@@ -14,7 +14,7 @@ export interface ActiveConversation {
 /** What Genesys says of its queues now. */
 export interface Activity {
   readonly conversations: ReadonlyMap<string, ActiveConversation>;
-  /** Queues of which the list was cut: what is not on it may be there all the same. */
+  /** Queues whose list Genesys cut. A conversation that is missing from it may still be live. */
   readonly truncated: ReadonlySet<string>;
 }
 

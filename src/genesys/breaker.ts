@@ -1,10 +1,10 @@
 /**
- * Spares a service that does not answer:
+ * Protects a service that does not answer:
  *
  *     closed ──failures──▶ open ──time──▶ probing ──▶ closed, or open again for longer
  */
 export interface Breaker {
-  /** How long nothing should be sent, ms; 0: go ahead (of an open one, once: the probe). */
+  /** How long to send nothing, ms. 0: send now (an open breaker says 0 once, for the probe). */
   pauseMs(): number;
   succeeded(): void;
   failed(): void;
@@ -13,7 +13,7 @@ export interface Breaker {
 export interface BreakerOptions {
   /** Failures in a row after which it opens. */
   readonly failures: number;
-  /** How long it is open at first; doubled with each failed probe. */
+  /** How long it is open at first. Each failed probe doubles the time. */
   readonly baseMs: number;
   readonly capMs: number;
   readonly onChange: (state: 'open' | 'closed') => void;
@@ -37,7 +37,7 @@ export function createBreaker({ failures, baseMs, capMs, onChange }: BreakerOpti
       if (openings === 0) return 0;
       const leftMs = openUntil - Date.now();
       if (leftMs > 0) return leftMs;
-      // Whoever comes while the probe is under way waits for its outcome.
+      // Requests that come while the probe is under way wait for its outcome.
       if (probing) return baseMs;
       probing = true;
       return 0;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpAnswer } from './http';
 import { retryAfterMs, waitMs } from './waits';
 
-/** `background` requests leave some of each minute to those that cannot wait: logins, channels, subscriptions. */
+/** `background` requests leave a part of each minute to urgent ones: logins, channels, subscriptions. */
 export type Urgency = 'now' | 'background';
 
 export interface RateLimit {
@@ -12,11 +12,11 @@ export interface RateLimit {
   readonly resetsAt: number;
 }
 
-/** The requests that Genesys allows a token, as its answers tell. */
+/** The requests that Genesys allows a token, by what its answers say. */
 export interface Budget {
   /** Resolves when a request may be sent. @throws AbortError when `signal` aborts before */
   turn(urgency: Urgency): Promise<void>;
-  /** What an answer says of the limit. */
+  /** To call with what an answer says about the limit. */
   told(answer: Pick<HttpAnswer, 'status' | 'header'>): void;
   /** Null: Genesys has not said. */
   limit(): RateLimit | null;
@@ -28,14 +28,14 @@ export interface BudgetOptions {
   readonly backgroundEveryMs: number;
 }
 
-/** Of the real 300 a minute 50 are kept from background requests. */
+/** Of the 300 requests a minute, 50 are not for background requests. */
 const RESERVED_SHARE = 1 / 6;
-/** How long a 429 without `Retry-After` holds everything up. */
+/** How long all requests wait after a 429 without `Retry-After`. */
 const RETRY_AFTER_MS = 1_000;
 
 export function createBudget({ signal, backgroundEveryMs }: BudgetOptions): Budget {
   let limit: RateLimit | null = null;
-  /** After a 429 nothing is sent before: each further request would be refused, too. */
+  /** Nothing is sent before this time after a 429, because Genesys would refuse it too. */
   let heldUntil = 0;
   let lastBackgroundAt = 0;
   let behind: Promise<void> = Promise.resolve();
@@ -61,7 +61,7 @@ export function createBudget({ signal, backgroundEveryMs }: BudgetOptions): Budg
   return {
     turn(urgency) {
       if (urgency === 'now') return wait(urgency);
-      // One after the other: many that wait for the same moment must not all go at it.
+      // One after the other, so that requests that wait for the same moment do not all go at once.
       const mine = behind.then(() => wait(urgency));
       behind = mine.catch(() => undefined);
       return mine;

@@ -14,7 +14,7 @@ export interface ChannelSetOptions {
   readonly logger: Logger;
   readonly socket: ChannelOptions['socket'];
   readonly room: { readonly channels: number; readonly topics: number };
-  /** These queues were not listened to until now, since `fromMs`; null: nobody knows since when. */
+  /** The bridge did not hear these queues from `fromMs` until now. Null: the beginning is unknown. */
   readonly onGap: (queueIds: readonly string[], fromMs: number | null) => void;
   readonly onState: (state: ChannelSetState) => void;
 }
@@ -22,9 +22,9 @@ export interface ChannelSetOptions {
 /** `ready`: every channel has an open socket; `degraded`: at least one has none. */
 export type ChannelSetState = 'starting' | 'ready' | 'degraded' | 'stopped';
 
-/** As many channels as the queues need; each keeps its queues when others come and go. */
+/** Opens as many channels as the queues need. Each channel keeps its queues when others are added or removed. */
 export interface ChannelSet {
-  /** @returns the queues for which there is no room */
+  /** @returns the queues for which no channel has room */
   assign(queueIds: readonly string[]): readonly string[];
   subscription(queueId: string): QueueSubscription;
   state(): ChannelSetState;
@@ -37,7 +37,7 @@ export interface ChannelSet {
 interface Member {
   readonly channel: Channel;
   state: ChannelState;
-  /** When it lost its socket; null: it never had one. */
+  /** When the channel lost its socket. Null: it never had one. */
   lostAt: number | null;
 }
 
@@ -108,7 +108,7 @@ class Channels implements ChannelSet {
 
   #open(index: number, topics: readonly string[]): void {
     const { rest, timings, logger, socket } = this.#options;
-    // Its first state is told while it starts: afterwards it is a member.
+    // The channel reports its first state while it starts, before it is a member of the set.
     const channel = startChannel({
       ...{ topics, rest, timings, logger, socket },
       onState: (next) => this.#onChannelState(index, next),
@@ -133,7 +133,8 @@ class Channels implements ChannelSet {
     const before = member.state;
     member.state = next;
     if (next === 'waiting') member.lostAt ??= Date.now();
-    // Without a socket nothing is queued: all that its queues did meanwhile was missed, also before the very first one.
+    // Genesys keeps nothing for a channel without a socket. So the bridge missed everything that its queues did
+    // meanwhile, also before the first socket.
     if (next === 'open' && before === 'connecting') {
       this.#onGap(queuesOf(this.#packing, index), member.lostAt);
       member.lostAt = null;

@@ -28,7 +28,7 @@ export interface Connection {
   readonly ended: Promise<ConnectionEnd>;
   /** Genesys has announced that it will close the socket within about a minute. */
   readonly closing: Promise<'closing'>;
-  /** Stops reading: Genesys's frames wait in the network, and silence means nothing. */
+  /** Stops reading. Frames of Genesys wait in the network, and silence then means nothing. */
   pause(): void;
   resume(): void;
   close(): void;
@@ -37,12 +37,12 @@ export interface Connection {
 export interface ConnectionOptions {
   readonly connectUri: string;
   readonly timings: Timings;
-  /** Ends it at once, open or not. */
+  /** Ends the connection at once, open or not. */
   readonly signal: AbortSignal;
   readonly maxFrameBytes: number;
-  /** Every frame that is not the channel's own business. */
+  /** Gets every frame that the channel does not handle itself. */
   readonly onFrame: (frame: Frame) => void;
-  /** All frames, by what they are. */
+  /** Gets the kind of every frame. */
   readonly onAny: (kind: ControlFrame, receivedAt: number) => void;
   /** Default: those of the environment. */
   readonly proxies?: Proxies;
@@ -53,7 +53,10 @@ const CLOSE_TIMEOUT_MS = 2_000;
 
 const PING = JSON.stringify({ message: 'ping' });
 
-/** Resolves with the open socket; GenesysError when it does not open in time, those of `openTunnel` with a proxy. */
+/**
+ * Resolves with the open socket. Rejects with GenesysError if it does not open in time, and with the errors of
+ * `openTunnel` if there is a proxy.
+ */
 export async function openConnection(options: ConnectionOptions): Promise<Connection> {
   const { connectUri, timings, maxFrameBytes, signal, proxies = readProxies(process.env) } = options;
   const proxy = proxies.to(connectUri);
@@ -151,7 +154,7 @@ function follow(socket: WebSocket, { timings, signal, onFrame, onAny }: Connecti
     close() {
       verdict ??= { reason: 'stopped', detail: 'closed by us' };
       socket.close(1000);
-      // Whoever does not answer the close frame, or is not read because the socket is paused, does not hold it open.
+      // A peer that does not answer the close frame, or is not read because of a pause, does not keep the socket open.
       setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
     },
   };

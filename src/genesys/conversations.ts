@@ -3,15 +3,15 @@ import { GenesysError } from './errors';
 import type { Rest } from './rest';
 
 export type ConversationAnswer =
-  /** The conversation as REST tells it, JSON. */
+  /** The conversation as JSON, from REST. */
   { readonly kind: 'snapshot'; readonly body: string } | { readonly kind: 'gone' };
 
 /** Genesys's ids are UUIDs of 36 characters. */
 const LONGEST_ID = 200;
 
 /**
- * Whether an id can stand in the path of a request. Those of dots alone lead elsewhere (`/conversations/..` is the path
- * above, also percent-encoded), one that is no well-formed text cannot be encoded, and Genesys has none that is so long.
+ * Whether an id may be part of a request's path. An id of dots alone leads to another path (`/conversations/..`, also
+ * when percent-encoded). Malformed text cannot be encoded. And Genesys has no ids longer than this.
  */
 export function isAskable(id: string): boolean {
   return id !== '' && id.length <= LONGEST_ID && !/^\.+$/.test(id) && id.isWellFormed();

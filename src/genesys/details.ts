@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Rest } from './rest';
 
-/** Conversations as analytics knows them (permission analytics:conversationDetail:view). */
+/** Conversations from analytics (permission analytics:conversationDetail:view). */
 const ROUTE = '/api/v2/analytics/conversations/details';
 const QUERY_ROUTE = '/api/v2/analytics/conversations/details/query';
-/** As many ids a request, and conversations a page, as Genesys takes. */
+/** The most ids of a request, and the most conversations of a page. */
 export const DETAILS_AT_ONCE = 100;
 
 const Details = z.object({
@@ -54,8 +54,8 @@ export async function askEnded(
 }
 
 /**
- * Conversations without an end that did something in an interval, the latest to begin first, a page at a time: also
- * those that neither wait nor have an agent, which the activity of queues does not tell.
+ * Conversations without an end that did something in an interval, page by page, the latest to begin first. They include
+ * those that neither wait nor have an agent, which the activity of queues does not show.
  */
 export async function* queryUnended(
   rest: Rest,

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
-/** What may be shown of the body of an error: nothing of it is quoted but what has the form of a code or a permission. */
+/** The part of an error's body that may be shown. Only text in the form of a code or a permission is quoted. */
 export interface ErrorAnswer {
-  /** Genesys's own code; null where it said none: then it may not have been Genesys. */
+  /** The error code of Genesys. Null: the answer has none, so perhaps it is not from Genesys. */
   readonly code: string | null;
   /** The permissions that Genesys named when it refused. */
   readonly permissions: readonly string[];

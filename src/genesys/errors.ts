@@ -5,11 +5,11 @@ export interface GenesysErrorFacts {
   readonly status: number | null;
   /** Genesys's own code, e.g. `too.many.requests`. */
   readonly code: string | null;
-  /** What Genesys's support asks for. */
+  /** The support of Genesys asks for it. */
   readonly correlationId: string | null;
-  /** How long Genesys asked to wait; null: it did not. */
+  /** How long Genesys asked to wait. Null: it did not ask. */
   readonly retryAfterMs: number | null;
-  /** Those that Genesys named when it refused. */
+  /** The permissions that Genesys named in its refusal. */
   readonly permissions?: readonly string[];
 }
 
@@ -25,12 +25,12 @@ export class GenesysError extends OperatorError {
   }
 }
 
-/** The proxy on the way to Genesys does not let us through; the message names its variable. */
+/** The proxy on the way to Genesys refuses the connection. The message names the proxy's variable. */
 export class ProxyError extends OperatorError {
   override readonly name = 'ProxyError';
 }
 
-/** Whether the same request may succeed later: no answer, too many requests, or the service's own trouble. */
+/** Whether the same request may succeed later: Genesys did not answer, saw too many requests, or failed itself. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof ProxyError) return true;
   if (!(error instanceof GenesysError)) return false;

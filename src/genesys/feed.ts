@@ -24,25 +24,25 @@ export type FeedState = ChannelSetState;
 export interface FeedOptions {
   readonly credentials: Credentials;
   readonly urls: GenesysUrls;
-  /** As `QUEUES` says: ids, names or `*`. */
+  /** The value of `QUEUES`: ids, names or `*`. */
   readonly queues: readonly string[];
-  /** The share of the queues that is listened to; default: all. */
+  /** The shard of the queues that the bridge listens to. Default: all queues. */
   readonly shard?: Shard;
-  /** How many notification channels may be open at once, but for replacing one; default 18. */
+  /** How many notification channels may be open at once, not counting replacements. Default: 18. */
   readonly channels?: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  /** Every frame that is no business of the channel itself, as it came. Must not throw. */
+  /** Gets every frame that the channel does not handle itself, as it came. Must not throw. */
   readonly onFrame: (frame: Frame) => void;
   readonly onState?: (state: FeedState) => void;
-  /** Where to read the table back and where answers go; absent: what was missed stays missed. */
+  /** Where to read the table back and where answers go. Absent: nobody asks for what was missed. */
   readonly reconciliation?: ReconciliationPorts & { readonly timings?: Partial<ReconciliationTimings> };
-  /** Absent: no names are asked for. */
+  /** Absent: the feed asks for no names. */
   readonly names?: NamesWanted;
   readonly timings?: Partial<Timings>;
   /** A larger frame ends its socket. */
   readonly maxFrameBytes?: number;
-  /** To test with fewer queues than Genesys's 1,000 a channel. */
+  /** For tests: fewer queues for each channel than the 1,000 of Genesys. */
   readonly topicsPerChannel?: number;
 }
 
@@ -52,15 +52,17 @@ export interface GenesysFeed {
   ready(): boolean;
   state(): FeedState;
   queues(): readonly WatchedQueue[];
-  /** A snapshot of a conversation came by socket. */
+  /** To call when a snapshot of a conversation came by socket. */
   heard(conversationId: string, receivedAt: number): void;
-  /** Its row has become again what it was before. */
+  /** To call when its row has become again what it was before. */
   wentBack(conversationId: string, back: WentBack): void;
-  /** Conversations of which Genesys is still to be asked. */
+  /** Conversations for which the bridge still has to ask Genesys. */
   toReconcile(): number;
-  /** Stops reading from the sockets: what Genesys sends waits in the network, and then at Genesys. */
+  /** Stops reading from the sockets. What Genesys sends then waits in the network, and later at Genesys. */
   pause(): void;
-  /** After a pause as long as a socket may be silent the sockets are reopened, and what was missed is asked for. */
+  /**
+   * Reads again. After a pause as long as a socket may be silent, it opens new sockets and asks for what was missed.
+   */
   resume(): void;
   stop(): Promise<void>;
 }
@@ -69,8 +71,8 @@ const MIB = 1024 * 1024;
 const LARGEST_FRAME_BYTES = 32 * MIB;
 
 /**
- * Subscribes to the conversations of queues and hands over what comes. Resolves when the queues are known; the sockets
- * open, and open again, by themselves (`onState`), and queues that come, go or change their names are followed.
+ * Subscribes to the conversations of queues and hands over what comes. Resolves when the queues are known. The feed
+ * opens and reopens the sockets (`onState`), and it follows queues that are added, removed or renamed.
  * @throws UsageError for refused credentials and for queues that do not exist, GenesysError when Genesys is not reached
  */
 export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFeed> {
@@ -136,7 +138,7 @@ export async function startGenesysFeed(options: FeedOptions): Promise<GenesysFee
   };
 }
 
-/** Which permissions the topic needs is written down nowhere: Genesys is asked, so that the log can tell. */
+/** Genesys does not document which permissions the topic needs. So the bridge asks, and logs the answer. */
 async function tellOffer(rest: Rest, logger: Logger): Promise<void> {
   try {
     const offer = await queueTopicOffer(rest);
@@ -170,7 +172,7 @@ function checkRoom(queues: number, room: { readonly channels: number; readonly t
   );
 }
 
-/** What cannot be done at the start is most often a matter of configuration. */
+/** An error at the start mostly has its cause in the settings. */
 function withRemedy(error: unknown): unknown {
   if (!(error instanceof GenesysError)) return error;
   const { message, facts } = error;

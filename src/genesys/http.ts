@@ -20,7 +20,10 @@ export interface HttpAnswer {
 }
 
 export interface Http {
-  /** Resolves with whatever was answered; GenesysError when nothing was, ProxyError or UsageError where a proxy is why. */
+  /**
+   * Resolves with any answer. Rejects with GenesysError if there is none, and with ProxyError or UsageError if a proxy
+   * is the cause.
+   */
   send(request: HttpRequest): Promise<HttpAnswer>;
   stop(): Promise<void>;
 }
@@ -28,12 +31,12 @@ export interface Http {
 export interface HttpOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
-  /** Default: those of the environment. */
+  /** Default: the proxies of the environment. */
   readonly proxies?: Proxies;
 }
 
 /**
- * HTTP out: one pool of connections, a time-out for each request, everything given up by `signal`.
+ * A client for HTTP with one pool of connections and a time-out for each request. `signal` aborts everything.
  * @throws UsageError when a proxy's variable holds no address
  */
 export function createHttp({ timeoutMs, signal, proxies = readProxies(process.env) }: HttpOptions): Http {
@@ -68,7 +71,7 @@ export function createHttp({ timeoutMs, signal, proxies = readProxies(process.en
   };
 }
 
-/** Straight, or through the proxy that the environment names for the host. */
+/** Connects directly, or through the proxy that the environment names for the host. */
 function connectorOf(proxies: Proxies, timeoutMs: number): buildConnector.connector {
   const connect = buildConnector({ timeout: timeoutMs });
   return (target, callback) => {

@@ -3,7 +3,7 @@ import type { Named } from '../common';
 import type { Urgency } from './budget';
 import type { Rest } from './rest';
 
-/** The greatest that Genesys takes. */
+/** The largest page that Genesys accepts. */
 const PAGE_SIZE = 500;
 
 const Page = z.object({
@@ -11,7 +11,10 @@ const Page = z.object({
   pageCount: z.number().optional(),
 });
 
-/** All that the client may see of a list of Genesys, page by page. Pages shift while they are read: each once. */
+/**
+ * Everything that the client may see of a list of Genesys, page by page. Pages shift while they are read, so entries
+ * that come twice are dropped.
+ */
 export async function listAll(rest: Rest, route: string, urgency: Urgency): Promise<readonly Named[]> {
   const found = new Map<string, Named>();
   for (let page = 1, pages = 1; page <= pages; page += 1) {

@@ -8,14 +8,14 @@ import type { Timings } from './timings';
 export interface LiveChannel {
   readonly channel: NotificationChannel;
   readonly connection: Connection;
-  /** Those that were permitted. */
+  /** The topics that Genesys permitted. */
   topics: ReadonlySet<string>;
 }
 
 export interface Subscribed {
   readonly topics: readonly string[];
   readonly rejections: readonly Rejection[];
-  /** `before`: the socket opens afterwards; `while`: it was open already, and these topics were not on it. */
+  /** `before`: the socket opens afterwards. `while`: the socket was open already, without these topics. */
   readonly socket: 'before' | 'while';
 }
 
@@ -30,14 +30,16 @@ export interface OpenerOptions extends SubscriberOptions {
   readonly socket: Pick<ConnectionOptions, 'maxFrameBytes' | 'onFrame' | 'onAny'>;
 }
 
-/** Another channel is taken after so many failures with the same one. */
+/** After this many failures with one channel, the opener takes another. */
 const TRIES_PER_CHANNEL = 3;
 
 /** Opens channels with their sockets, and pauses and resumes all sockets that it has opened. */
 export class ChannelOpener {
   readonly #connections = new Set<Connection>();
   #pausedAt: number | null = null;
-  /** A channel without a socket, to be used next: channels are few, and its subscriptions are still there. */
+  /**
+   * Keeps a channel without a socket for the next opening: channels are few, and this one still has its subscriptions.
+   */
   #spare: NotificationChannel | null = null;
 
   constructor(
@@ -72,7 +74,7 @@ export class ChannelOpener {
     }
   }
 
-  /** Its socket has ended, and the channel lives on. */
+  /** Its socket has ended, but the channel still exists. */
   reuse(channel: NotificationChannel): void {
     this.#spare ??= channel;
   }
@@ -87,7 +89,7 @@ export class ChannelOpener {
     this.#pausedAt = null;
     for (const connection of this.#connections) {
       connection.resume();
-      // Nobody knows whether Genesys kept so much for us: a new socket is a gap, which is reconciled.
+      // Genesys may not have kept that much for us. So a new socket counts as a gap, which reconciliation closes.
       if (pausedMs >= this.options.timings.deadAfterMs) connection.close();
     }
   }

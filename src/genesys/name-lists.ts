@@ -5,14 +5,14 @@ import { GenesysError } from './errors';
 import { listAll } from './listing';
 import type { Rest } from './rest';
 
-/** The lists of one look, complete; a kind that is missing could not be read. */
+/** The complete lists of one look. A kind is missing if its list could not be read. */
 export type NameLists = ReadonlyMap<NameKind, readonly Named[]>;
 
 export interface NamesWanted {
   readonly kinds: readonly NameKind[];
   /**
-   * Takes what a look has found; `look-again` asks for another one soon. What it throws is logged, and the next look makes
-   * up for it.
+   * Takes the lists of a look. It returns `look-again` to ask for another look soon. If it throws, the error is logged
+   * and the next look repeats the work.
    */
   readonly keep: (lists: NameLists) => Promise<'look-again' | undefined>;
 }
@@ -28,7 +28,7 @@ export interface NamesPolling extends NamesWanted {
 
 interface NameList {
   readonly route: string;
-  /** Where Genesys does not name what it misses. */
+  /** Used if Genesys does not name the missing permission. */
   readonly permission: string;
 }
 
@@ -38,12 +38,12 @@ export const NAME_LISTS: Readonly<Record<NameKind, NameList>> = {
   skill: { route: '/api/v2/routing/skills', permission: 'routing:skill:view' },
 };
 
-/** Long enough for pages that shifted while they were read to have settled. */
+/** Long enough for pages to settle that shifted while they were read. */
 const AGAIN_MS = 15_000;
 
 /**
- * Reads the lists of queues, users and skills from time to time, the first time at once: a request at a time, among those
- * that can wait. Names are a comfort: whatever goes wrong with them, the bridge goes on.
+ * Reads the lists of queues, users and skills at once and then from time to time. It sends one request at a time, with
+ * low priority. Names are a comfort: the bridge continues whatever goes wrong with them.
  */
 export async function pollNames(polling: NamesPolling): Promise<void> {
   const { kinds, everyMs, keep, metrics, logger, signal } = polling;
@@ -89,14 +89,14 @@ export async function pollNames(polling: NamesPolling): Promise<void> {
   }
 }
 
-/** Null: something else went wrong than a permission. */
+/** Null: the error is not a missing permission. */
 function missingOf(kind: NameKind, error: unknown): readonly string[] | null {
   if (!(error instanceof GenesysError) || error.facts.status !== 403) return null;
   const { permissions = [] } = error.facts;
   return permissions.length > 0 ? permissions : [NAME_LISTS[kind].permission];
 }
 
-/** Whoever stops does not wait for a log that is away. */
+/** A stop does not wait for a Kafka that does not answer. */
 function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const stop = (): void => resolve(undefined);

@@ -6,13 +6,13 @@ import { retryAfterMs } from './waits';
 
 export interface Credentials {
   readonly clientId: string;
-  /** As it is when a token is asked for: it may be of a file. */
+  /** Read at each request for a token, because it may come from a file. */
   readonly clientSecret: string;
 }
 
-/** One token for everything: Genesys limits requests by token, and asks not to multiply them. */
+/** One token for all requests: Genesys limits requests by token, and asks clients not to take several. */
 export interface Tokens {
-  /** A token that lives for a while yet; asks for one when there is none. */
+  /** A token that is valid for a while. Asks Genesys for one if there is none. */
   get(): Promise<string>;
   /** Genesys refused this token: the next `get` asks for another. */
   reject(token: string): void;
@@ -26,7 +26,7 @@ export interface TokensOptions {
 }
 
 export const TOKEN_ROUTE = '/oauth/token';
-/** A token is renewed so long before its end, or when a tenth of its life is left. */
+/** The client renews a token this long before its end, or when a tenth of its life is left. */
 const RENEW_BEFORE_MS = 5 * 60_000;
 
 const TokenAnswer = z.object({ access_token: z.string().min(1), expires_in: z.number().positive() });

@@ -1,15 +1,15 @@
-/** Which queue is in which channel. */
+/** Which queue belongs to which channel. */
 export type Packing = ReadonlyMap<string, number>;
 
 export interface Packed {
   readonly packing: Packing;
-  /** Queues for which there is no room. */
+  /** Queues for which no channel has room. */
   readonly left: readonly string[];
 }
 
 /**
- * Places queues into channels, without moving any that has a place: a move would be a gap or a request for nothing.
- * New ones go into the first channels with room.
+ * Places queues into channels. A queue that has a place keeps it, because a move would cause a gap or an unneeded
+ * request. New queues go into the first channels with room.
  */
 export function pack(before: Packing, queueIds: readonly string[], room: { channels: number; topics: number }): Packed {
   const wanted = new Set(queueIds);

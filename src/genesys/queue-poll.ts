@@ -19,7 +19,7 @@ export interface Polling {
   readonly timings: Timings;
 }
 
-/** Follows the list of queues; while it cannot be read, the queues stay as they are. */
+/** Follows the list of queues. While Genesys does not give the list, the queues stay as they are. */
 export async function pollQueues(polling: Polling): Promise<void> {
   const { rest, watch, channels, metrics, logger, signal, timings } = polling;
   const isOver = (): boolean => signal.aborted;
@@ -57,7 +57,7 @@ function tellChanges({ added, removed, renamed, unmatched }: QueueChanges, { log
     logger.info({ queueId: queue.id, queue: queue.name, before }, 'a queue has another name');
   }
   for (const { id, name } of removed) logger.warn({ queueId: id, queue: name }, 'a queue is gone');
-  // Nothing more will be heard of its conversations.
+  // No more notifications of its conversations will come.
   if (removed.length > 0)
     reconciler?.gap(
       removed.map(({ id }) => id),

@@ -1,20 +1,20 @@
 import { matching, selectQueues, type GenesysQueue } from './queues';
 import { isInShard, type Shard } from './shards';
 
-/** What a look at the list of queues changed. */
+/** What has changed since the last look at the list of queues. */
 export interface QueueChanges {
   readonly added: readonly GenesysQueue[];
   readonly removed: readonly GenesysQueue[];
   readonly renamed: readonly { readonly queue: GenesysQueue; readonly before: string }[];
-  /** Of `QUEUES`: what matches no queue any more, and none that it once matched is left. */
+  /** The values of `QUEUES` that match no queue any more, and whose former queues are all gone. */
   readonly unmatched: readonly string[];
 }
 
-/** The queues that a bridge is to listen to, by what the lists of all queues say, one after the other. */
+/** The queues that a bridge listens to, updated with each list of all queues. */
 export interface QueueWatch {
   queues(): ReadonlyMap<string, GenesysQueue>;
   /**
-   * Takes a list of all queues. The first one has to match all of `QUEUES`.
+   * Takes a list of all queues. The first list must match all values of `QUEUES`.
    * @throws UsageError that names what matches no queue (the first time), or that no queue is visible
    */
   look(all: readonly GenesysQueue[]): QueueChanges;

@@ -39,7 +39,7 @@ export function selectQueues(all: readonly GenesysQueue[], wanted: readonly stri
   return [...chosen.values()];
 }
 
-/** The queues with this id or name; if none, in any case of letters. */
+/** The queues with this id or name. If there are none, those whose name differs only in letter case. */
 export function matching(all: readonly GenesysQueue[], given: string): readonly GenesysQueue[] {
   const exact = all.filter(({ id, name }) => id === given || name === given);
   if (exact.length > 0) return exact;

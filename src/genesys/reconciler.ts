@@ -20,7 +20,7 @@ export interface Reconciler {
    * asks later, as the one that sent the late snapshot may have ended since.
    */
   wentBack(conversationId: string, back: WentBack): void;
-  /** Conversations still to be asked for. */
+  /** Conversations for which it still has to ask Genesys. */
   pending(): number;
   /** Conversations of which it is known when they were heard of or asked for. */
   remembered(): number;
@@ -28,9 +28,9 @@ export interface Reconciler {
 }
 
 export interface WentBack {
-  /** When it was read here, epoch ms. */
+  /** When this bridge read the row, epoch ms. */
   readonly readAt: number;
-  /** The receive time of the event that did it, if that is known. */
+  /** The receive time of the event that did it, if known. */
   readonly updatedAt?: number;
 }
 

@@ -2,9 +2,9 @@ import type { Logger, Metrics } from '../ops';
 import type { ComparisonTimings, LiveRow } from './comparison';
 import type { Rest } from './rest';
 
-/** Where the bridge reads the table back, and what it makes of the answers. */
+/** Where the bridge reads the table back, and where the answers of Genesys go. */
 export interface ReconciliationPorts {
-  /** The table, read back; resolves when it has been read to its end once. */
+  /** Resolves when the bridge has read the table to its end once. */
   readonly caughtUp: Promise<void>;
   live(): Iterable<LiveRow>;
   row(conversationId: string): LiveRow | null;
@@ -15,9 +15,9 @@ export interface ReconciliationPorts {
 
 export interface ReconcilerOptions extends ReconciliationPorts {
   readonly rest: Rest;
-  /** Those that are listened to now. */
+  /** The queues that the bridge listens to now. */
   readonly watched: () => ReadonlySet<string>;
-  /** Queues of which this bridge has to care for silent rows, listened to or not. */
+  /** Queues whose silent rows this bridge checks, whether it listens to them or not. */
   readonly isOwn: (queueId: string) => boolean;
   readonly timings: ReconciliationTimings;
   readonly metrics: Metrics;
@@ -28,11 +28,11 @@ export interface ReconciliationTimings extends ComparisonTimings {
   /** Between two looks at what should be live. */
   readonly compareEveryMs: number;
   /**
-   * An answer that something newer overtook, or that did not come, is asked for again after this: more than the 10 s in
-   * which the fold takes an equal snapshot for a duplicate.
+   * How long the bridge waits before it repeats a request whose answer was overtaken or did not come. It is more than
+   * the 10 s in which the fold takes an equal snapshot for a duplicate.
    */
   readonly againAfterMs: number;
-  /** How far back conversations are looked for when the table is empty. */
+  /** How far back the bridge looks for conversations if the table is empty. */
   readonly lookBackMs: number;
 }
 

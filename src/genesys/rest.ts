@@ -23,14 +23,14 @@ export interface RestOptions {
 
 export interface RestRequest<T> {
   readonly method: HttpRequest['method'];
-  /** With ids and query. */
+  /** The path with ids and query. */
   readonly path: string;
-  /** The same without them, for people and metrics. */
+  /** The path without ids and query, for people and metrics. */
   readonly route: string;
   readonly body?: unknown;
   /** Default `now`. */
   readonly urgency?: Urgency;
-  /** Called before each attempt, with the time: an answer is at least as new as that. */
+  /** Called before each attempt with the time. The answer is at least as new as that. */
   readonly onAttempt?: (sentAt: number) => void;
   readonly answer: z.ZodType<T>;
 }
@@ -38,21 +38,21 @@ export interface RestRequest<T> {
 export interface Rest {
   /** GenesysError after the last attempt; UsageError when the credentials are refused. */
   send<T>(request: RestRequest<T>): Promise<T>;
-  /** What is left of the running minute, as the last answer said; null: not said. */
+  /** How many requests are left in the current minute, by the last answer. Null: no answer has said it. */
   limit(): RateLimit | null;
-  /** How far Genesys's clock is ahead of ours, ms, to a second; 0: not said. */
+  /** How far the clock of Genesys is ahead of ours, in ms, exact to a second. 0: no answer has said it. */
   clockOffsetMs(): number;
-  /** Gives up everything under way. */
+  /** Aborts all requests that are under way. */
   stop(): Promise<void>;
 }
 
 const ATTEMPTS = 5;
-/** Requests in a row without an answer, or with a 5xx, after which Genesys is left alone for a while. */
+/** After this many requests in a row without an answer, or with a 5xx, the client pauses for a while. */
 const BREAK_AFTER = 10;
 
 /**
- * The API with one token: time-outs, bounded retries with jitter, `Retry-After` honoured, a 401 logs in again. A service
- * that does not answer at all is spared: requests then wait until a single one has got through again.
+ * The API with one token. It has time-outs and bounded retries with jitter, obeys `Retry-After`, and logs in again
+ * after a 401. If Genesys does not answer at all, requests wait until a single probe succeeds.
  */
 export function createRest(options: RestOptions): Rest {
   return new RestClient(options);
@@ -136,7 +136,7 @@ class RestClient implements Rest {
       this.#breaker.succeeded();
       return answer;
     } catch (error) {
-      // A refusal is an answer, too.
+      // A refusal is also an answer.
       if (isOutage(error)) this.#breaker.failed();
       else this.#breaker.succeeded();
       throw error;
@@ -176,7 +176,7 @@ class RestClient implements Rest {
   }
 }
 
-/** No answer, or the service's own trouble. */
+/** No answer, or an error of the service itself. */
 function isOutage(error: unknown): boolean {
   if (!(error instanceof GenesysError)) return false;
   const { status } = error.facts;

@@ -11,8 +11,8 @@ export interface SubscriptionSyncOptions extends SubscriberOptions {
 }
 
 /**
- * Brings the subscriptions of the open socket to what is wanted, tried until it is done or there is no socket. What
- * Genesys refuses is asked for again ever more rarely: a permission may be given, and a refusal may pass.
+ * Brings the subscriptions of the open socket to the wanted topics, and tries until that is done or the socket is lost.
+ * It asks again for refused topics, more and more rarely: somebody may give the permission, and a refusal may pass.
  */
 export class SubscriptionSync {
   #wanted: readonly string[];
@@ -39,14 +39,14 @@ export class SubscriptionSync {
     this.#live = live;
   }
 
-  /** The topics may have become others while the socket opened. */
+  /** The wanted topics may have changed while the socket opened. */
   catchUp(): void {
     const live = this.#live;
     if (live === null) return;
     if (this.#wanted.some((topic) => !live.topics.has(topic)) || live.topics.size > this.#wanted.length) this.#start();
   }
 
-  /** Resolves when nothing is under way any more. */
+  /** Resolves when no request is under way. */
   async ended(): Promise<void> {
     await this.#running;
   }

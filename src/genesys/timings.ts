@@ -7,27 +7,30 @@ export interface Timings {
   readonly retryCapMs: number;
   /** Between two requests that can wait, as long as Genesys has not told its limit; afterwards a fifth of that. */
   readonly backgroundEveryMs: number;
-  /** How long a service that does not answer is left alone: at first, at most. */
+  /** How long the client pauses if a service does not answer: at first, and at most. */
   readonly breakBaseMs: number;
   readonly breakCapMs: number;
   /** Between attempts to get a socket, as between those of a request. */
   readonly reconnectBaseMs: number;
   readonly reconnectCapMs: number;
-  /** Topics that Genesys refuses are asked for again at most so much later, growing as the back-off for a socket. */
+  /** The longest time until the bridge asks again for refused topics. The time grows like the back-off for a socket. */
   readonly refusedCapMs: number;
-  /** From dialling to an open socket. */
+  /** From the connection attempt to an open socket. */
   readonly openTimeoutMs: number;
   /** Silence after which a ping is sent; heartbeats come about every 30 s. */
   readonly pingAfterMs: number;
   /** Silence after which a socket is dead (Genesys's own client waits as long). */
   readonly deadAfterMs: number;
-  /** A channel is replaced when so much of its life has passed (of the real 24 h: after about 21.5 h). */
+  /** The bridge replaces a channel after this part of its life (after about 21.5 of the 24 h of Genesys). */
   readonly renewAtFraction: number;
-  /** Between two looks at the list of queues: a new one is heard after half of it on average, for a request or two each time. */
+  /**
+   * Between two looks at the list of queues. A new queue is heard after half of it on average. Each look costs a
+   * request or two.
+   */
   readonly queuesEveryMs: number;
-  /** Between two looks at names, which may be hundreds of requests; people rename things rarely. */
+  /** Between two looks at names. A look may take hundreds of requests, and people rarely rename things. */
   readonly namesEveryMs: number;
-  /** How long an old socket is still read when its successor is open: what is under way arrives. */
+  /** How long the bridge still reads an old socket after its successor is open, so that frames under way arrive. */
   readonly overlapMs: number;
 }
 

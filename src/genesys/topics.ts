@@ -3,7 +3,7 @@ import type { Rest } from './rest';
 
 /** What Genesys says of the topic of a queue's conversations. */
 export interface TopicOffer {
-  /** E.g. `routing:queue:view`; empty: none is asked for, or none is told. */
+  /** For example `routing:queue:view`. Empty: Genesys wants none, or names none. */
   readonly requiresPermissions: readonly string[];
   /** E.g. `Websocket`, `EventBridge`, `All`. */
   readonly transports: readonly string[];
@@ -25,8 +25,8 @@ const TopicsAnswer = z.object({
 });
 
 /**
- * Asks which permissions the queues' topic needs and how it can be had (no permission is needed to ask). What it needs is
- * not written down anywhere else.
+ * Asks which permissions the topic of a queue needs and which transports offer it. The question needs no permission.
+ * Genesys does not document this anywhere else.
  * @returns null where Genesys does not list the topic
  */
 export async function queueTopicOffer(rest: Rest): Promise<TopicOffer | null> {

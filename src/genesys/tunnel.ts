@@ -7,8 +7,8 @@ import { ProxyError } from './errors';
 const PROXY_AUTHENTICATION_REQUIRED = 407;
 
 /**
- * A connection to `host:port` through a proxy (CONNECT), for whatever is to be spoken on it: one way for requests and
- * sockets alike, so that a proxy that is wrong is told in the same words.
+ * Opens a connection to `host:port` through a proxy (CONNECT), for any protocol. Requests and sockets use the same
+ * code, so their errors about a proxy have the same words.
  * @throws UsageError when the proxy refuses the credentials, ProxyError for anything else
  */
 export function openTunnel(proxy: Proxy, authority: string, timeoutMs: number): Promise<Socket> {

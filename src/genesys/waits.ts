@@ -1,9 +1,9 @@
 /**
- * Numbers that Genesys, or whoever answers in its place, puts into timers: within what such a number may sensibly be. A
- * timer beyond 2^31 − 1 ms is due at once, and a wait that is over at once is a busy loop.
+ * Bounds for waiting times that Genesys, or a proxy in its place, asks for. A timer beyond 2^31 − 1 ms is due at once,
+ * and a wait that ends at once makes a busy loop.
  */
 
-/** Genesys counts by the minute, and asks to wait for the rest of one. */
+/** Genesys counts requests by the minute, and asks clients to wait for the rest of it. */
 const LONGEST_WAIT_MS = 5 * 60_000;
 /** 2^31 − 1: more is due at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -19,17 +19,17 @@ export function retryAfterMs(header: string | null, now = Date.now()): number | 
   return Number.isNaN(ms) ? null : waitMs(ms);
 }
 
-/** A wait that somebody else asks for, 0 to 5 minutes, ms. */
+/** A wait that somebody else asks for, bounded to 0 to 5 minutes, ms. */
 export function waitMs(asked: number): number {
   return Math.min(LONGEST_WAIT_MS, Math.max(0, asked));
 }
 
-/** For `setTimeout`: whoever waits for longer looks again then. */
+/** A delay for `setTimeout`. A longer wait looks again after it. */
 export function timerMs(ms: number): number {
   return Math.min(LONGEST_TIMER_MS, Math.max(0, ms));
 }
 
-/** A wait that can be given up. */
+/** A wait that the caller can cancel. */
 export function startTimer(waitMs: number): { readonly due: Promise<'time'>; cancel(): void } {
   let timer: NodeJS.Timeout | undefined;
   const due = new Promise<'time'>((resolve) => {

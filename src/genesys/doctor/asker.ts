@@ -5,14 +5,14 @@ import { createTokens, type Credentials } from '../oauth';
 import type { GenesysUrls } from '../regions';
 import type { Rest } from '../rest';
 
-/** Each question is asked once: what a bridge would wait out is what a doctor has to tell. */
+/** Sends each request once: the doctor reports the errors after which a bridge would wait and retry. */
 export interface Asker {
   /** Logs in. UsageError for refused credentials, GenesysError, ProxyError. */
   login(): Promise<void>;
   ask(method: HttpRequest['method'], path: string, body?: unknown): Promise<Reply>;
   /** The same for what is written against the real one. */
   readonly rest: Rest;
-  /** What the answers told by the way. */
+  /** What the answers say besides: the clock and the limit. */
   seen(): Seen;
   stop(): Promise<void>;
 }

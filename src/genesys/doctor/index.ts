@@ -31,28 +31,29 @@ import {
 export interface GenesysCheckOptions {
   readonly urls: GenesysUrls;
   readonly credentials: Credentials;
-  /** As `QUEUES` says. */
+  /** The value of `QUEUES`. */
   readonly queues: readonly string[];
   readonly shard: Shard;
-  /** Of what names are kept. */
+  /** The kinds of names that the bridge keeps (`NAMES_OF`). */
   readonly names: readonly NameKind[];
-  /** Notification channels of the bridge. */
+  /** How many notification channels the bridge may open. */
   readonly channels: number;
-  /** One request, and the opening of a socket. */
+  /** The time limit of a request and of the opening of a socket. */
   readonly timeoutMs?: number;
-  /** A new socket is pinged after so long. */
+  /** The doctor pings a new socket after this time. */
   readonly pingAfterMs?: number;
 }
 
 const TRY_AGAIN = 'Try again.';
-/** So many requests of a minute the reconciliation leaves to others. */
+/** How many requests of each minute the reconciliation leaves to others. */
 const RESERVE = 50;
-/** Duplicates are told by the receive times of bridges, within 10 s. */
+/** The fold recognizes duplicates by the receive times of bridges, which may differ by at most 10 s. */
 const CLOCK_WARNING_MS = 2_000;
 const CLOCK_FAILED_MS = 10_000;
 
 /**
- * Everything a bridge needs of Genesys, asked without changing anything there but a channel that expires by itself.
+ * Checks everything that a bridge needs of Genesys. It changes nothing there, except that it opens one channel, which
+ * expires.
  * @throws UsageError for a proxy's variable that holds no address
  */
 export async function checkGenesys(options: GenesysCheckOptions): Promise<Findings> {
@@ -169,7 +170,7 @@ function wayTo(url: string): string {
   return proxy === null ? '' : `, through ${proxy.shown} (${proxy.variable})`;
 }
 
-/** @param found where the ids of the chosen ones go */
+/** @param found receives the ids of the chosen queues */
 async function checkQueues(
   asker: Asker,
   { queues, shard, channels }: GenesysCheckOptions,
@@ -181,7 +182,7 @@ async function checkQueues(
   try {
     chosen = selectQueues(all, queues);
   } catch (error) {
-    // Another one serves the other questions.
+    // The other checks only need some queue.
     found.push(...all.slice(0, 1).map(({ id }) => id));
     return failed(name, messageOf(error), null);
   }
@@ -216,7 +217,7 @@ function checkClock(asker: Asker): Finding {
   const { aheadMs } = asker.seen();
   if (aheadMs === null) return skipped(name, 'no answer of Genesys has a date');
   const offMs = Math.abs(aheadMs);
-  // Less cannot be told: the header has whole seconds.
+  // The header has whole seconds, so a smaller difference is unknown.
   const near = offMs < 1_000;
   const seconds = (offMs / 1_000).toFixed(1);
   const detail = near

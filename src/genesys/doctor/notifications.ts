@@ -8,7 +8,7 @@ import type { Asker } from './asker';
 import { grant } from './permissions';
 
 const CHANNELS = '/api/v2/notifications/channels';
-/** Of these, Genesys removes one for the 21st. */
+/** If a client opens a 21st channel, Genesys removes one of the 20. */
 const CHANNELS_OF_A_CLIENT = 20;
 const KIB = 1024;
 
@@ -24,8 +24,9 @@ export interface NotificationsOptions {
 }
 
 /**
- * A subscription to one queue, and a socket until something is heard on it. Of the 20 channels of a client one is taken
- * until it expires, for Genesys has no way to give one back; never the last ones, which make-before-break needs.
+ * Subscribes to one queue, and opens a socket until a frame comes. This takes one of the 20 channels of the client
+ * until it expires, because Genesys cannot close a channel. It never takes the last ones, which a running bridge needs
+ * to replace its channels.
  */
 export async function checkNotifications(options: NotificationsOptions): Promise<Findings> {
   const { asker, queueId } = options;

@@ -4,16 +4,16 @@ import type { HttpRequest } from '../http';
 import { NAME_LISTS } from '../name-lists';
 import { told, type Asker, type Reply } from './asker';
 
-/** A permission, what it is for, and a question that changes nothing and is answered only with it. */
+/** A permission, what it is for, and a request that needs it and changes nothing. */
 export interface Permission {
   readonly name: string;
-  /** What is lost without it. */
+  /** What the bridge cannot do without it. */
   readonly lost: string;
   readonly without: 'failed' | 'warning';
   readonly method: HttpRequest['method'];
   readonly path: string;
   readonly body?: unknown;
-  /** A status beside 2xx that is an answer all the same. */
+  /** A status other than 2xx that also shows the permission. */
   readonly alsoFine?: number;
 }
 
@@ -25,9 +25,9 @@ export const QUEUE_VIEW: Permission = {
   path: '/api/v2/routing/queues?pageNumber=1&pageSize=1',
 };
 
-/** @param queueId one that the client sees: an activity query needs some */
+/** @param queueId a queue that the client sees, because an activity query needs one */
 export function permissionsBeside(queueId: string): readonly Permission[] {
-  // Nobody has it: whether there is such a conversation is told only to who may ask.
+  // An id of no conversation. Genesys answers 404 only to a client that has the permission.
   const nobodys = randomUUID();
   return [
     {
@@ -64,7 +64,7 @@ export function permissionsBeside(queueId: string): readonly Permission[] {
   ];
 }
 
-/** Beside that for queues, without which there are no names of them either. */
+/** The permissions for names, except that for queues, which the bridge needs anyway. */
 export function permissionsOfNames(kinds: readonly NameKind[]): readonly Permission[] {
   return kinds
     .filter((kind) => kind !== 'queue')
