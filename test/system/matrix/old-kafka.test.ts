@@ -6,7 +6,7 @@ import { registryForTests } from '../../support/services/services';
 
 /**
  * The oldest Kafka that queuefold works with; the newest one runs all other tests. Others every night, or by hand:
- * KAFKA_RELEASES=3.5.2,3.9.1 npm run test:e2e -- --testPathPatterns e2e/log/old-kafka
+ * KAFKA_RELEASES=3.5.2,3.9.1 npm run test:system -- --testPathPatterns matrix/old-kafka
  */
 const RELEASES = (process.env['KAFKA_RELEASES'] ?? '2.8.2').split(',');
 /** Four events of one conversation. */
