@@ -15,6 +15,8 @@ export interface ServeOptions {
   /** Whom statements are run for, by the headers of the request: `bearing(token)`. `/ping` is answered to everybody here. */
   readonly admits: (headers: IncomingHttpHeaders) => boolean;
   readonly readOnly: boolean;
+  /** How long a read-only statement may run; absent: 30 s. */
+  readonly readSeconds?: number;
   /** For requests that name none, or `default`, which is nobody's. */
   readonly database: string;
 }
@@ -91,6 +93,7 @@ async function answer(
     settings: Object.fromEntries(parameters.filter(([name]) => !NO_SETTINGS.has(name) && !name.startsWith('param_'))),
     // As a server does: what only looks, by its method, changes nothing.
     readOnly: options.readOnly || request.method === 'GET',
+    readSeconds: options.readSeconds,
   });
   const summary = {
     read_rows: String(result.rowsRead),

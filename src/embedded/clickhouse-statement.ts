@@ -11,6 +11,8 @@ export interface Statement {
   readonly params: Readonly<Record<string, string>>;
   readonly settings: Readonly<Record<string, string>>;
   readonly readOnly: boolean;
+  /** How long it may run if it is read-only; absent: 30 s. */
+  readonly readSeconds?: number | undefined;
 }
 
 export interface StatementResult {
@@ -24,14 +26,15 @@ export interface StatementResult {
  * What a reader may use: it shares the process with the writer, nobody can interrupt a query of the embedded engine,
  * and a result is in memory as a whole. The engine looks at the time between blocks, so blocks are small.
  */
-const READER_LIMITS =
-  'SET max_execution_time = 30, max_memory_usage = 1000000000, max_result_bytes = 200000000, ' +
+const readerLimits = (seconds: number) =>
+  `SET max_execution_time = ${seconds}, max_memory_usage = 1000000000, max_result_bytes = 200000000, ` +
   "result_overflow_mode = 'throw', max_threads = 2, max_block_size = 8192, " +
   'function_range_max_elements_in_block = 10000000, readonly = 1';
+const READ_SECONDS = 30;
 
 /** Runs on the session, which it closes: nothing of a statement (database, settings, parameters) outlives it. */
 export async function runStatement(session: Session, statement: Statement): Promise<StatementResult> {
-  const { database, format, readOnly } = statement;
+  const { database, format, readOnly, readSeconds = READ_SECONDS } = statement;
   const params = Object.entries(statement.params).map(([name, value]) => [name, unescapeTsv(value)]);
   const set = (sql: string) => session.queryAsync(sql);
   const ask = (sql: string, options: { readonly format: string }) =>
@@ -42,7 +45,7 @@ export async function runStatement(session: Session, statement: Statement): Prom
     await set(`USE ${quoted('`', database)}`);
     // Without it `selec` is a column's name, and the message another than a server's.
     await set('SET implicit_select = 0');
-    if (readOnly) await set(READER_LIMITS);
+    if (readOnly) await set(readerLimits(readSeconds));
     for (const [name, value] of Object.entries(statement.settings)) {
       await set(`SET ${quoted('`', name)} = ${quoted("'", value)}`);
     }

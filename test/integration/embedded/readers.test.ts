@@ -25,7 +25,8 @@ beforeAll(async () => {
   engine = await openEmbeddedClickHouse({ dataDir: folder });
   store = connectStore({ connection: engine.connection(), database: 'demo', where: engine.path });
   await migrate(store.client, { database: 'demo', dryRun: false });
-  const options = { port: 0, host: '127.0.0.1', readOnly: true, database: 'demo' } as const;
+  // Long enough for everything here, and a third of what a reader has: a statement that takes long costs a core so long.
+  const options = { port: 0, host: '127.0.0.1', readOnly: true, database: 'demo', readSeconds: 10 } as const;
   http = await serveClickHouseHttp(engine, { ...options, admits: bearing(TOKEN) });
   server = await countingServer();
 });
