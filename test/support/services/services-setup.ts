@@ -1,4 +1,4 @@
-import { SERVICES_URL, STOP_SERVICES, startServicesHost } from './services-host';
+import { SERVICES_URL, SHORT_LIVED_JVM, STOP_SERVICES, startServicesHost } from './services-host';
 
 /** jest's globalSetup of the projects that need services. Starts none yet; what it returns would be lost, hence the global. */
 async function setup(): Promise<void> {
@@ -8,6 +8,8 @@ async function setup(): Promise<void> {
       ? 'Store tests: on the embedded ClickHouse alone; CLICKHOUSE_URL names no server.\n'
       : `Store tests: on the ClickHouse server ${new URL(server).origin}.\n`,
   );
+  // Also for the JVMs that the command line starts in a test.
+  process.env['JAVA_TOOL_OPTIONS'] = [process.env['JAVA_TOOL_OPTIONS'] ?? '', ...SHORT_LIVED_JVM].join(' ').trim();
   const host = await startServicesHost();
   process.env[SERVICES_URL] = host.url;
   Object.assign(globalThis, { [STOP_SERVICES]: host.stop });
