@@ -1,6 +1,9 @@
 import { OperatorError } from './errors';
 
-/** When a task or a sink stops instead of draining its topic into the dead letters (same idea: Sentry's arroyo, DlqLimit). */
+/**
+ * The limits at which a task or a sink stops, so that it does not send its whole topic to the dead letters (as DlqLimit
+ * in Sentry's arroyo).
+ */
 export interface DeadLetterLimits {
   /** So many unreadable records in a row; 0: no limit. */
   readonly maxConsecutive: number;
@@ -9,7 +12,7 @@ export interface DeadLetterLimits {
 }
 
 const WINDOW = 1_000;
-/** A topic of which every other record cannot be read has a wrong producer, not a few bad records. */
+/** If every other record of a topic is unreadable, its producer is wrong, not a few records. */
 const MAX_RATIO = 0.5;
 
 /** @param maxConsecutive `DLQ_MAX_CONSECUTIVE`; 0: neither of the two limits */

@@ -1,12 +1,14 @@
 import { messageOf } from './errors';
 
-/** What a check of `queuefold doctor` found: one line for a person. Nothing secret, nothing personal. */
+/**
+ * What a check of `queuefold doctor` found, as one line for a person. It contains nothing secret and nothing personal.
+ */
 export interface Finding {
-  /** What was looked at, e.g. `genesys clock`. */
+  /** What was checked, for example `genesys clock`. */
   readonly name: string;
   readonly outcome: Outcome;
   readonly detail: string;
-  /** What to do; null: nothing. */
+  /** What to do. Null: nothing. */
   readonly remedy: string | null;
 }
 
@@ -30,20 +32,20 @@ export const failed = (name: string, detail: string, remedy: string | null): Fin
   remedy,
 });
 
-/** @param detail why it was not looked at */
+/** @param detail why the check was skipped */
 export const skipped = (name: string, detail: string): Finding => ({ name, outcome: 'skipped', detail, remedy: null });
 
-/** A check may take so long, and no longer. */
+/** The time limit of a check. */
 export const CHECK_LIMIT_MS = 20_000;
 
 export interface CheckOptions {
   readonly name: string;
   readonly limitMs?: number;
-  /** What to do when it takes too long or breaks in a way that nobody thought of. */
+  /** What to do if the check takes too long or fails unexpectedly. */
   readonly remedy: string | null;
 }
 
-/** Runs one check to its findings: what throws has failed, with its message, and so has what takes too long. Never rejects. */
+/** Runs one check and returns its findings. A check that throws or takes too long has failed. Never rejects. */
 export async function check(
   { name, limitMs = CHECK_LIMIT_MS, remedy }: CheckOptions,
   look: () => Promise<Finding | Findings>,

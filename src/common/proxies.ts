@@ -42,7 +42,7 @@ export function readProxies(env: Environment): Proxies {
   };
 }
 
-/** Passwords of proxies in every form in which they could be printed, for those who look for them in output. */
+/** The passwords of proxies in every form in which they could be printed, to remove them from output. */
 export function proxySecrets(env: Environment): readonly string[] {
   return [VARIABLES.secure, VARIABLES.plain].flatMap((name) => {
     const value = find(env, name)?.value ?? '';
@@ -65,7 +65,7 @@ function readProxy(env: Environment, name: string): Proxy | null {
   if (found === null) return null;
   const { variable, value } = found;
   const url = parse(value);
-  // What stands behind the host is a mistake: most often a character of the password that is not percent-encoded.
+  // Text behind the host is a mistake, mostly a character of the password that is not percent-encoded.
   if (url === null || !/^https?:$/.test(url.protocol) || `${url.pathname}${url.search}${url.hash}` !== '/') {
     throw new UsageError(
       `${variable}: ${JSON.stringify(withoutCredentials(value))} is not the address of a proxy (environment ${variable}); ` +

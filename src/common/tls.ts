@@ -8,7 +8,7 @@ export interface TlsMaterial {
   readonly key: string | undefined;
 }
 
-/** Where people set what a TLS connection depends on. */
+/** The settings that a TLS connection depends on. */
 export interface TlsSettings {
   /** Names the server, e.g. `KAFKA_BROKERS`. */
   readonly address: string;
@@ -104,7 +104,7 @@ const KNOWN: Readonly<Record<string, Explain>> = {
 /** One thing by two names. */
 const NAMES: Readonly<Record<string, string>> = { ERR_SSL_PACKET_LENGTH_TOO_LONG: 'ERR_SSL_WRONG_VERSION_NUMBER' };
 
-/** What a failed TLS handshake means to who runs this; null where the error is of another kind. */
+/** Explains a failed TLS handshake to the operator. Null: the error is of another kind. */
 export async function explainTls(error: unknown, settings: TlsSettings): Promise<TlsProblem | null> {
   const failed = failureOf(error);
   if (failed === null) return null;
@@ -133,7 +133,7 @@ function failureOf(
   return null;
 }
 
-/** The date that a certificate is refused for; Node's error does not have it. */
+/** The date for which a certificate is refused. Node's error does not contain it. */
 async function dateOf(code: string, peer: Peer | null): Promise<string | null> {
   if (peer === null || (code !== EXPIRED && code !== NOT_YET_VALID)) return null;
   const now = Date.now();

@@ -21,13 +21,13 @@ export function inSpan(parent: string | undefined, spanId: string): string | nul
   return `${parent.slice(0, TRACE_ID_END)}-${spanId}${parent.slice(SPAN_ID_END)}`;
 }
 
-/** Whether who began the trace wants its spans reported. False for what is no traceparent. */
+/** Whether the trace is sampled: its creator wants the spans reported. False for an invalid traceparent. */
 export function isSampled(traceparent: string | null | undefined): traceparent is string {
   if (traceparent?.length !== SPAN_ID_END + 3) return false;
   return (Number.parseInt(traceparent.slice(SPAN_ID_END + 1), 16) & 1) === 1 && TRACEPARENT.test(traceparent);
 }
 
-/** The same with the flag set: its spans are wanted. */
+/** The same trace with the sampled flag set. */
 export function sampled(traceparent: string): string {
   return `${traceparent.slice(0, SPAN_ID_END)}-01`;
 }

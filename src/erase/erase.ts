@@ -33,7 +33,7 @@ export interface Erasable {
   readonly rows: Readonly<Record<string, number>> | null;
 }
 
-/** What there is to erase. Changes nothing. A named conversation is in the answer, wherever it is. */
+/** Finds what there is to erase, and changes nothing. The answer has every named conversation, wherever it is. */
 export async function findErasable(
   { config, log, schemas, topics, store }: EraseParts,
   target: EraseTarget,
@@ -65,11 +65,11 @@ export async function findErasable(
 export interface EraseResult {
   /** The fold has erased them: their tombstones are in the state topic. */
   readonly erased: readonly string[];
-  /** No fold has done so in time; it will when it runs. */
+  /** No fold has erased them in time. It will when it runs. */
   readonly pending: readonly string[];
   /** How many visits of those that were erased still have a record: the fold writes no visits, or is an older one. */
   readonly visits: number;
-  /** Table → rows that are still there of those that were erased; null without a store. */
+  /** Table → how many rows of erased conversations it still has. Null without a store. */
   readonly remaining: Readonly<Record<string, number>> | null;
 }
 
@@ -83,8 +83,8 @@ const SWEEP_EVERY_MS = 1_000;
 const SWEEP_FOR_MS = 30_000;
 
 /**
- * Has the conversations erased: an event for each tells the fold, whose tombstone tells the sinks; then what the tables
- * have of them is deleted.
+ * Erases the conversations. An event for each tells the fold, and the fold's tombstone tells the sinks. Then their rows
+ * are deleted from the tables.
  * @param wait how long for the fold, 60,000 ms by default
  */
 export async function erase(

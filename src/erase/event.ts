@@ -4,7 +4,7 @@ import type { EventSource, GoneEvent } from '../conversation';
 import { cloudEventHeaders, type OutRecord, type ValueCodec } from '../log';
 
 /**
- * Asks the fold, through its own topic, to erase a conversation: nobody else may write what it writes.
+ * An event that asks the fold to erase a conversation, because only the fold may write to its topics.
  * @param visitsOf the participants of whose visits there are records
  */
 export function eraseRecord(

@@ -1,6 +1,6 @@
 import { type Log, readVisitKey } from '../log';
 
-/** Which visits of some conversations the topic of visits has, as it goes on. */
+/** Follows which visits of some conversations the visits topic has. */
 export interface VisitWatch {
   /** The participants of a conversation of whose visits the last word is a record, no tombstone. */
   of(conversationId: string): readonly string[];

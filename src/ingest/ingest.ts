@@ -27,7 +27,7 @@ import {
   type ValueCodec,
 } from '../log';
 
-/** The way into Kafka, shared by the bridge and the replay: nothing personal that the table does not use gets past here. */
+/** The way into Kafka, for bridge and replay. Personal data that the table does not use do not pass. */
 export interface Ingest {
   /**
    * One frame or line, as bytes.
@@ -70,7 +70,7 @@ export interface IngestOptions {
   readonly beginTrace?: () => string;
 }
 
-/** So far a clock may be ahead of ours. */
+/** How far a clock may be ahead of ours. */
 const MOST_AHEAD_MS = 5 * 60_000;
 /** Confluent's wire format: the bytes in front of the Avro. */
 const HEADER_BYTES = 5;
@@ -100,7 +100,10 @@ export function createIngest(options: IngestOptions): Ingest {
     return { topic: topics.events, key: event.conversationId, value: events.encode(event), headers };
   };
 
-  /** One wrong clock would make a partition forget the ends of all its conversations. A replay has the clock of its events. */
+  /**
+   * A single wrong clock could make a partition forget the ends of all its conversations. A replay uses the clock of
+   * its events.
+   */
   const receivedByNow = (event: ConversationEvent): ConversationEvent => {
     const now = Date.now();
     if (event.receivedAt <= now + MOST_AHEAD_MS) return event;

@@ -4,7 +4,7 @@ import { unwrap, type Payload, type Unwrapped } from './envelopes';
 import type { Ingest, Ingested } from './ingest';
 import type { Line } from './lines';
 
-/** A line, or a document over several, and where it stands. */
+/** A line, or a document over several lines, and where it comes from. */
 export interface OriginatedLine {
   readonly line: Line;
   /** For dead letters, such as `events.ndjson:7`. */

@@ -15,7 +15,7 @@ export function collectProcessMetrics(registry: Registry): void {
   for (const name of MISNAMED) registry.removeSingleMetric(name);
 }
 
-/** Prometheus text, or OpenMetrics where the `Accept` header of a scraper asks for it. */
+/** Renders Prometheus text, or OpenMetrics if the `Accept` header of the scraper asks for it. */
 export async function renderMetrics(registry: Registry, accept: string | undefined): Promise<Exposition> {
   const wanted = acceptsOpenMetrics(accept) ? asOpenMetrics(registry) : registry;
   return { contentType: wanted.contentType, body: await wanted.metrics() };

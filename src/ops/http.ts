@@ -13,15 +13,15 @@ export interface OpsHttpOptions {
   /** 0: a free one. */
   readonly port: number;
   readonly registry: Registry;
-  /** What is served of it: with what other threads have measured. Absent: it alone. */
+  /** The metrics to serve, including those of other threads. Absent: those of this registry only. */
   readonly merged?: (own: Registry) => Promise<Registry>;
   /** Ready: this process can do its work now (assigned, restored, connected). */
   readonly ready: Checks;
-  /** Live: a restart would not help. Never what the process merely depends on. Absent: it answers, so it lives. */
+  /** Live: a restart would not help. It never depends on other services. Absent: the process is live if it answers. */
   readonly live?: Checks;
-  /** What else is served, by path. */
+  /** Other routes, by path. */
   readonly routes?: Routes;
-  /** A request is here as a whole after so long, or its connection ends. Default 10 s. */
+  /** How long a request may take to arrive as a whole. Then its connection ends. Default: 10 s. */
   readonly requestTimeoutMs?: number;
   readonly logger: Logger;
 }
@@ -74,7 +74,7 @@ export async function startOpsHttp(options: OpsHttpOptions): Promise<OpsHttp> {
       })
       .then((answer) => {
         send(response, answer);
-        // A body that nobody wanted is thrown away.
+        // A body that no route reads is thrown away.
         request.resume();
       });
   });
@@ -153,7 +153,7 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
 function close(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
-    // Scrapers keep their connections open for ever.
+    // Scrapers keep their connections open for ever, so a stop has to close them.
     server.closeAllConnections();
   });
 }

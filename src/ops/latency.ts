@@ -8,7 +8,9 @@ export interface Received {
   readonly traceparent: string | undefined;
 }
 
-/** One observation each; the trace of the slowest is the exemplar, as that is the one to be looked into. */
+/**
+ * Records one observation for each event. The exemplar is the trace of the slowest, because that one deserves a look.
+ */
 export function observeLatency(
   { endToEndLatency }: Pick<Metrics, 'endToEndLatency'>,
   stage: 'kafka' | 'state' | 'store',
@@ -21,7 +23,7 @@ export function observeLatency(
   );
   for (const one of received) {
     const traceId = one === slowest ? traceIdOf(one) : null;
-    // Clocks differ: what seems to have come from the future took no time.
+    // Clocks differ. An event that seems to come from the future counts as having taken no time.
     endToEndLatency.observe({ stage }, Math.max(0, now - one.at) / 1000, traceId);
   }
 }

@@ -71,7 +71,10 @@ export function createMetrics() {
     ...metrics,
     registry,
     definitions,
-    /** What a process with these roles serves: their metrics and its own, with zeros for what may come to be counted. */
+    /**
+     * The metrics that a process with these roles serves: those of the roles and its own, with zeros for counters that
+     * may come.
+     */
     served: (roles: readonly MetricRole[]): Registry => {
       const served = servedOf(all, roles);
       for (const role of roles) {

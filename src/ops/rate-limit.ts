@@ -1,6 +1,6 @@
-/** So much a second, up to a second's worth at once. */
+/** A limit for each second, which may be used at once. */
 export interface RateLimit {
-  /** How long to wait before anything more is allowed, ms; 0: allowed now. */
+  /** How long to wait until more is allowed, ms. 0: allowed now. */
   waitMs(): number;
   /** Counts what was let through. May exceed what is left, as the size is known only afterwards: then others wait. */
   spend(amount: number): void;

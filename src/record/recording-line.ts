@@ -1,7 +1,7 @@
 import { isObject, wireConversation } from '../conversation';
 import { documentsIn, type Ingest, type Ingested, inputsOf } from '../ingest';
 
-/** A frame as a line of a recording, which `replay` reads; or why it is none. */
+/** A frame as a line of a recording, which `replay` reads, or the reason why it is left out. */
 export type RecordedFrame =
   { readonly kind: 'line'; readonly line: string } | { readonly kind: 'skip' | 'invalid'; readonly reason: string };
 

@@ -4,11 +4,11 @@ import { gzip } from 'node:zlib';
 import { messageOf, OperatorError, type OutputStream, write } from '../common';
 import type { FileNames } from './recording-names';
 
-/** Where lines of a recording go. */
+/** The destination of the lines of a recording. */
 export interface RecordingTarget {
   /** Lines with their ends. Rejects with an OperatorError that names the file. */
   write(lines: readonly Buffer[]): Promise<void>;
-  /** Ends a file whose time has come. */
+  /** Ends a file that has reached its age. */
   rotate(): Promise<void>;
   /** Idempotent. */
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 import type { RecordingTarget } from './target';
 
-/** Lines on their way to a disk or a pipe, in order. Bounded: the source is told to stop when too much waits. */
+/** Writes lines to a disk or a pipe, in order. It is bounded: it stops the source when too many lines wait. */
 export interface RecordingWriter {
   /** A line without its end. */
   add(line: string): void;
@@ -66,7 +66,7 @@ export function startRecordingWriter(options: RecordingWriterOptions): Recording
   const isClosing = (): boolean => closing;
 
   const done = run();
-  // Whoever waits for `done` is told; until then nobody may be waiting.
+  // A caller that waits for `done` gets the error. Until then perhaps nobody waits.
   done.catch(() => undefined);
 
   return {

@@ -4,7 +4,7 @@ import * as zlib from 'node:zlib';
 import { messageOf, OperatorError } from '../common';
 import { type Line, documentsOf } from '../ingest';
 
-/** Says at once which of the files cannot be read, before anything is started. */
+/** Checks that every file is readable, before anything starts. */
 export function checkRecordings(files: readonly string[]): void {
   for (const file of files.filter((name) => name !== '-')) {
     let isFile: boolean;

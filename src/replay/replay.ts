@@ -32,13 +32,13 @@ export interface ReplayOptions {
   readonly lines: AsyncIterable<OriginatedLine>;
   /** The receive time where a line carries none, epoch ms. */
   readonly now: number;
-  /** So many times as fast as it was received; null: as fast as it goes. */
+  /** How many times as fast as the events were received. Null: as fast as possible. */
   readonly speed: number | null;
   /** Every record of the state topic, in the order of the log. */
   readonly onRecord: (record: StateRecord) => Promise<void> | void;
-  /** Every version of every visit; null: nobody asks. */
+  /** Gets every version of every visit. Null: visits are not wanted. */
   readonly onVisit: ((key: string, visit: QueueVisit) => void) | null;
-  /** A line that went to the dead letters; nothing of its content is in `message`. */
+  /** Called for a line that went to the dead letters. `message` contains nothing of its content. */
   readonly onInvalid: (origin: string, message: string) => void;
   readonly onProgress: (summary: ReplaySummary) => void;
   readonly signal: AbortSignal;

@@ -1,6 +1,6 @@
 import type { Log, LogRecord, RunningSubscription, ValueCodec } from '../log';
 
-/** Reads a topic from its beginning, as a group of its own, and waits for whoever takes the records. */
+/** Reads a topic from its beginning, with a group of its own, and waits until the caller has taken each record. */
 export interface TopicReader {
   readonly done: Promise<void>;
   /** Resolves when everything up to these ends has been taken. */

@@ -19,11 +19,11 @@ export interface BatchLoopOptions {
 
 /** From the buffer, in batches, into the tables. */
 export interface BatchLoop {
-  /** To call when there may be a reason to begin a batch: records, time, a partition that was taken away. */
+  /** To call when there may be a reason to begin a batch: records, time, or a lost partition. */
   pump(): void;
-  /** From now on everything is a reason; resolves when nothing is left. */
+  /** From now on every record is a reason to begin a batch. Resolves when nothing is left. */
   drain(): Promise<void>;
-  /** Begins nothing any more. */
+  /** Begins no more batches. */
   end(): void;
 }
 
@@ -33,7 +33,7 @@ export interface BatchLoop {
  * slower: ClickHouse reads each with one thread (measured: two of 40,000 rows have 0.8 times the throughput).
  */
 const CONCURRENCY = 3;
-/** Reading pauses at so many full batches, and goes on at half of it. */
+/** Reading pauses when this many full batches wait, and continues at half of it. */
 const BUFFERED_BATCHES = 4;
 
 export function createBatchLoop(options: BatchLoopOptions): BatchLoop {

@@ -13,13 +13,13 @@ export interface BatchStoreOptions<R> extends Pick<
   readonly destination: Pick<Destination<R>, 'writer' | 'storedOf'>;
   /** See `createTopicGuard`. */
   readonly assertSameTopic: (signal: AbortSignal) => Promise<void>;
-  /** It was read once more: that says nothing of how fast events come through. */
+  /** The record was read again, so it says nothing about latency. */
   readonly isReread: (record: LogRecord) => boolean;
 }
 
-/** What came of a batch. */
+/** The outcome of a batch. */
 export interface StoredBatch {
-  /** Conversations of which nothing older may stay. */
+  /** Erased conversations, whose older rows must go. */
   readonly erasures: readonly Erasure[];
   /** Rows that are in the tables now, a few of each partition. */
   readonly anchors: readonly Anchor[];
@@ -34,8 +34,8 @@ interface Problem {
 const ANCHORS_A_PARTITION = 3;
 
 /**
- * Answers what stores one batch: it resolves when every record is in the tables or was given to `onInvalid`, and rejects
- * with an OperatorError when so many are wrong that something else must be.
+ * Returns a function that stores one batch. It resolves when every record is in the tables or was given to `onInvalid`.
+ * It rejects with an OperatorError if so many records are wrong that the cause must lie elsewhere.
  */
 export function createBatchStore<R>(options: BatchStoreOptions<R>) {
   const { topic, prepare, decode, receivedOf, onInvalid, deadLetterLimits, destination, metrics } = options;

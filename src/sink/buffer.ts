@@ -1,6 +1,6 @@
 import type { LogRecord } from '../log';
 
-/** Records of several partitions, taken away together. */
+/** Records of several partitions that are taken as one batch. */
 export interface Batch {
   readonly records: readonly LogRecord[];
   /** When the oldest of them was read, epoch ms. */
@@ -10,17 +10,19 @@ export interface Batch {
 }
 
 export interface SinkBuffer {
-  /** A partition was assigned (again): what was there of it is forgotten. */
+  /** To call when a partition was assigned (again). Forgets its records. */
   assign(partition: number): void;
   revoke(partition: number): void;
-  /** False for a batch's end of a partition that was taken away since. */
+  /** False if the partition was lost since the batch was taken. */
   isCurrent(partition: number, assignment: object): boolean;
   add(partition: number, records: readonly LogRecord[], nextOffset: number): void;
-  /** Up to `limit` records, in the order of each partition; null when there is nothing, not even an offset to commit. */
+  /**
+   * Takes up to `limit` records, in the order of each partition. Null: there is nothing, not even an offset to commit.
+   */
   take(limit: number): Batch | null;
   rows(): number;
   bytes(): number;
-  /** When the oldest of it came, null when there is nothing. */
+  /** When the oldest record came. Null: there is none. */
   since(): number | null;
 }
 
@@ -83,7 +85,7 @@ export function createSinkBuffer(now: () => number = Date.now): SinkBuffer {
         if (buffer.nextOffset === null || buffer.nextOffset === buffer.takenOffset) continue;
         const share = buffer.records.splice(0, limit - taken.length);
         const last = share.at(-1);
-        // Behind the last record there may be markers of transactions: their offsets count as read.
+        // Markers of transactions may follow the last record. Their offsets count as read.
         const offset = buffer.records.length === 0 ? buffer.nextOffset : last === undefined ? null : last.offset + 1;
         if (offset === null) continue;
         for (const record of share) taken.push(record);
@@ -104,7 +106,7 @@ export function createSinkBuffer(now: () => number = Date.now): SinkBuffer {
   };
 }
 
-/** The first partition goes to the end: with more than one batch to take, none starves behind a busy one. */
+/** The first partition moves to the end, so that a busy partition does not starve the others. */
 function rotate<V>(map: Map<number, V>): void {
   const [first] = map;
   if (first === undefined) return;

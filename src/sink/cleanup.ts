@@ -6,7 +6,7 @@ import type { Eraser } from './eraser';
 export interface CleanupOptions {
   readonly store: Store;
   readonly intervalMs: number;
-  /** Tombstones stay in the table so long; longer than any row can be on its way to it. */
+  /** How long tombstones stay in the table. It is longer than a row can be on its way to the table. */
   readonly graceMs: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -18,7 +18,7 @@ export interface Cleanup {
   stop(): void;
 }
 
-/** @see cleanUp; a round that fails is made up for by the next. What was erased and has come back goes, too. */
+/** @see cleanUp; the next round repeats one that failed. It also deletes erased rows that have come back. */
 export function createCleanup(options: CleanupOptions & { readonly eraser: Pick<Eraser, 'round'> }): Cleanup {
   const { intervalMs, eraser, metrics, logger } = options;
   let timer: NodeJS.Timeout | undefined;
@@ -58,11 +58,11 @@ export function createCleanup(options: CleanupOptions & { readonly eraser: Pick<
 }
 
 /**
- * Removes tombstones that were stored longer than the grace ago, after the rows that they hide. Answers how many; null
- * when there is still something that they hide.
- * DO NOT BREAK: a tombstone goes only when nothing older of its key is in the table or can still come. The first is
- * looked at; OPTIMIZE alone promises nothing (a part that is being merged is left out). The second: see
- * docs/explanation/store.md, "The clean-up". `OPTIMIZE … CLEANUP` would take all tombstones, those of a moment ago too.
+ * Removes tombstones that were stored longer than the grace ago, after the rows that they hide. Returns how many, or
+ * null while they still hide something. DO NOT BREAK: a tombstone goes only when nothing older of its key is in the
+ * table or can still come. The function checks the first. OPTIMIZE alone does not guarantee it, because it leaves out
+ * parts that are being merged. The second: see docs/explanation/store.md, "The clean-up". `OPTIMIZE … CLEANUP` would
+ * remove all tombstones, also the newest.
  */
 export async function cleanUp({ store, graceMs }: CleanupOptions): Promise<number | null> {
   const table = `${identifier(store.database)}.queue_conversation_state`;

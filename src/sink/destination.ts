@@ -14,13 +14,13 @@ import {
 } from '../store';
 import type { DecodedRecord, SinkOptions } from './options';
 
-/** What a record is for the tables: a row, an erasure, or both. */
+/** What a record means for the tables: a row, an erasure, or both. */
 export interface Stored<R> {
   readonly row: R | null;
   readonly erasure: Erasure | null;
 }
 
-/** Where the records of a topic go, and what its tombstones mean there. */
+/** The table to which the records of a topic go, and what its tombstones mean there. */
 export interface Destination<R> {
   readonly writer: Writer<R>;
   readonly progress: Progress;
@@ -37,7 +37,7 @@ export interface Destination<R> {
 
 export type ReadableRecord = Exclude<DecodedRecord, { kind: 'invalid' }>;
 
-/** Rows of the state topic: a tombstone removes one, and is kept until nothing older can come. */
+/** Rows of the state topic. A tombstone removes a row, and stays until nothing older can come. */
 export function conversations(options: SinkOptions): Destination<StoreRow> {
   const { store, topic, epoch, tombstoneRetentionMs } = options;
   const writer = createWriter(writerOptions(options));

@@ -9,16 +9,18 @@ export interface EraserOptions {
 
 export interface Eraser {
   /**
-   * Deletes what the tables have of these conversations, after everything older of them was stored. Resolves when the
-   * erasures are noted: what cannot be deleted now, a later round deletes. While ClickHouse is away it keeps trying;
+   * Deletes the rows of these conversations, after everything older of them was stored. Resolves when the erasures are
+   * noted: a later round deletes what cannot be deleted now. It keeps trying while ClickHouse does not answer, and
    * rejects only with the signal's reason.
    */
   erase(erasures: readonly Erasure[], signal: AbortSignal): Promise<void>;
-  /** What came back, or could not be deleted, of what was erased lately. Does not reject. */
+  /** Deletes rows of recent erasures that came back or could not be deleted. Does not reject. */
   round(): Promise<void>;
 }
 
-/** Longer than any row can be on its way, and than it takes somebody to notice that the sink may not delete. */
+/**
+ * Longer than a row can be on its way, and long enough for somebody to notice that the sink lacks the right to delete.
+ */
 const LATELY_MS = 7 * 24 * 60 * 60_000;
 const RETRY = { firstMs: 200, maxMs: 15_000 };
 

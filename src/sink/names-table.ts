@@ -17,7 +17,7 @@ import {
   type Writer,
 } from '../store';
 
-/** What a record of the names topic says. */
+/** The content of a record of the names topic. */
 export type DecodedName =
   { readonly kind: 'name'; readonly name: Name } | { readonly kind: 'invalid'; readonly message: string };
 
@@ -40,7 +40,10 @@ export interface NamesOptions {
 }
 
 export interface RunningNames {
-  /** Resolves when the table has what the topic had at the start, or when that has failed once and is tried again later. */
+  /**
+   * Resolves when the table has everything that the topic had at the start, or after the first attempt failed (others
+   * follow).
+   */
   readonly tried: Promise<void>;
   stop(): Promise<void>;
 }
@@ -57,8 +60,9 @@ const RETRY_MS = 30_000;
 const STOP_WITHIN_MS = 3_000;
 
 /**
- * Keeps the table `names` as the names topic is. The topic is small, so each sink reads all of it, without a group: several
- * write the same rows of the same versions. Nothing here ends a sink: without names there are ids.
+ * Keeps the table `names` equal to the names topic. The topic is small, so each sink reads all of it, without a group.
+ * Several sinks write the same rows with the same versions. An error here never ends a sink: without names the tables
+ * show ids.
  */
 export function followNames(options: NamesOptions): RunningNames {
   const { logger, retryMs = RETRY_MS } = options;
@@ -91,7 +95,7 @@ export function followNames(options: NamesOptions): RunningNames {
   };
 }
 
-/** Returns when the topic was recreated: then all of it is another one. */
+/** Returns when the topic was recreated, because all its records are new then. */
 async function followTopic(options: NamesOptions, signal: AbortSignal, onCaughtUp: () => void): Promise<void> {
   const { store, log, topic } = options;
   const codec = await options.codec();
@@ -122,7 +126,10 @@ async function followTopic(options: NamesOptions, signal: AbortSignal, onCaughtU
   }
 }
 
-/** What the table lacks of the topic, and the ends of what the topic no longer has: their tombstones may be compacted away. */
+/**
+ * The rows that the table lacks, and the ends of names that the topic no longer has. Kafka may have compacted their
+ * tombstones away.
+ */
 function changesOf(
   rows: ReadonlyMap<string, NameRow>,
   table: ReadonlyMap<string, string>,
@@ -136,7 +143,7 @@ function changesOf(
     const parts = rows.has(key) ? null : readNameKey(key);
     const partition = partitionOf(key, ends.size);
     const end = ends.get(partition) ?? 0;
-    // Of an empty topic nothing is known yet, and what is behind the ends another sink has read.
+    // An empty topic says nothing yet. Rows behind the ends come from another sink.
     if (parts === null || end === 0 || (offsetOf(epoch, version) ?? -1) >= end) return [];
     return [forgotten(parts, { partition, offset: end - 1 })];
   });
@@ -213,7 +220,7 @@ async function put(
     );
   }
   if (!rows.some(({ deleted }) => deleted === 1)) return;
-  // Who is forgotten is not to stay in a part until ClickHouse finds it worth a merge.
+  // A forgotten name must not stay on disk until ClickHouse happens to merge its part.
   await store.client
     .command({ query: `OPTIMIZE TABLE ${identifier(store.database)}.names FINAL` })
     .catch((error: unknown) =>
@@ -224,7 +231,7 @@ async function put(
 interface Inbox {
   put(record: LogRecord): void;
   take(): readonly LogRecord[];
-  /** Resolves when there is something, with all of it. @throws the signal's reason */
+  /** Resolves with all records as soon as there is one. @throws the signal's reason */
   next(): Promise<readonly LogRecord[]>;
 }
 

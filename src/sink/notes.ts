@@ -7,7 +7,7 @@ export interface NotesOptions {
   readonly topic: string;
   /** ClickHouse's. */
   readonly database: string;
-  /** How long a loss must show, ms: a replica may for a while show less than another one took. */
+  /** How long a loss must show, ms. A replica may show less for a while than another replica has accepted. */
   readonly confirmMs: number;
   /** How long the tables keep a row, ms. */
   readonly keptMs: number;
@@ -16,33 +16,33 @@ export interface NotesOptions {
 
 interface Kept {
   readonly rows: readonly Anchor[];
-  /** The table keeps them at least so long, epoch ms. */
+  /** Until when the table keeps them at least, epoch ms. */
   readonly untilMs: number;
 }
 
-/** Notes in ClickHouse how far the sink is, as long as ClickHouse has what it had. */
+/** Notes in ClickHouse how far the sink is, as long as ClickHouse has lost nothing. */
 export interface Notes {
-  /** @param noted the offset at which the partition goes on; null: it is read from its beginning */
+  /** @param noted the offset at which the partition continues. Null: the sink reads it from its beginning */
   begin(partition: number, noted: number | null): void;
   forget(partition: number): void;
-  /** Rows that were stored last, a few of each partition. */
+  /** The rows that were stored last, a few of each partition. */
   anchors(): readonly Anchor[];
   /** Rows that were stored, a few of each partition. */
   stored(anchors: readonly Anchor[]): void;
   /**
-   * Writes the notes. Where the tables lack something, it writes none and answers false: to be called again.
+   * Writes the notes. If the tables lack something, it writes none and returns false, and the caller calls again.
    * @throws OperatorError when the loss has shown for `confirmMs`, and the notes are revoked; whatever the store answers
    */
   write(notes: ReadonlyMap<number, Note>): Promise<boolean>;
-  /** The last ones. Where the tables lack something, the notes are revoked. */
+  /** Writes the last notes. If the tables lack something, it revokes the notes. */
   writeLast(notes: ReadonlyMap<number, Note>): Promise<void>;
 }
 
 /**
- * A sink that went on after somebody emptied or restored the tables would note offsets up to which they have a gap, and
- * every later sink would go on there. So before each note it looks for its last note, and for rows that it had stored
- * before that. DO NOT BREAK: a row is looked for until a look was without a loss after a newer one was stored. So of two
- * looks, the later one finds out whatever went missing between them.
+ * Somebody may empty or restore the tables while a sink runs. Its next note would hide the gap, and every later sink
+ * would continue behind it. So before each note the sink looks for its last note and for rows that it stored before. DO
+ * NOT BREAK: a row is looked for until a look was without a loss after a newer one was stored. So of two looks, the
+ * later one finds out whatever went missing between them.
  */
 export function createNotes({ progress, topic, database, confirmMs, keptMs, logger }: NotesOptions): Notes {
   const noted = new Map<number, number>();

@@ -5,7 +5,7 @@ import type { Log, LogRecord } from '../log';
 import type { Metrics, Received, SinkDeadLetterReason } from '../ops';
 import type { Store, WriterOptions } from '../store';
 
-/** What a record of the state topic, or of the topic of visits, says. */
+/** The content of a record of the state topic or the visits topic. */
 export type DecodedRecord =
   | { readonly kind: 'row'; readonly row: QueueConversation }
   | { readonly kind: 'visit'; readonly visit: QueueVisit }
@@ -18,7 +18,7 @@ export function conversationOf(decoded: Exclude<DecodedRecord, { kind: 'invalid'
   return decoded.kind === 'row' ? decoded.row.conversation_id : decoded.visit.conversation_id;
 }
 
-/** What the sink needs of the log. */
+/** The part of the log that the sink uses. */
 export type SinkLog = Pick<Log, 'subscribe' | 'read' | 'endOffsets' | 'topicId'>;
 
 export interface SinkOptions {
@@ -26,7 +26,7 @@ export interface SinkOptions {
   readonly log: SinkLog;
   readonly group: string;
   readonly topic: string;
-  /** What its records are about. Default `conversations`. */
+  /** The kind of its records. Default: `conversations`. */
   readonly about?: 'conversations' | 'visits';
   /** Before `decode` of these values: null, or resolves when their schemas are known. */
   readonly prepare?: (values: Iterable<Buffer | null>) => Promise<void> | null;
@@ -37,9 +37,9 @@ export interface SinkOptions {
   readonly receivedOf?: (record: LogRecord) => readonly Received[];
   /** A record that cannot be decoded, or that ClickHouse refuses. Its offset is committed when this resolves. */
   readonly onInvalid: (record: LogRecord, reason: SinkDeadLetterReason, message: string) => Promise<void>;
-  /** A batch is in ClickHouse, but for what it refused. Must not throw. */
+  /** To call when a batch is in ClickHouse, except for refused rows. Must not throw. */
   readonly onStored?: ((batch: StoredRecords) => void) | undefined;
-  /** Beyond them the sink ends instead of going on: then it is not the records that are wrong. */
+  /** Beyond these limits the sink ends, because the cause is then probably not in the records. */
   readonly deadLetterLimits: DeadLetterLimits;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -56,10 +56,16 @@ export interface SinkOptions {
   readonly keptMs?: number;
   /** Default `NOTING`. */
   readonly noting?: typeof NOTING;
-  /** How often it is looked whether the topic went back to an older copy and has grown since, ms. Default 60,000. */
+  /**
+   * How often the sink checks whether the topic was restored from an older copy and has grown since, ms. Default:
+   * 60,000.
+   */
   readonly compareEveryMs?: number;
   readonly backOff?: WriterOptions['backOff'];
-  /** How long a stop waits for what was read to be stored; then it is dropped, uncommitted. Default 10,000. */
+  /**
+   * How long a stop waits until the rows that were read are stored. Then it drops them without a commit. Default:
+   * 10,000.
+   */
   readonly stopTimeoutMs?: number;
 }
 
@@ -70,7 +76,7 @@ export interface SinkOptions {
 export const NOTING = { everyMs: 5_000, confirmMs: 120_000 };
 
 export interface StoredRecords {
-  /** Without those that were read once more. */
+  /** Not counting rows that were read again. */
   readonly records: readonly LogRecord[];
   /** When the oldest of them was read, and when the INSERT began, epoch ms. */
   readonly readAt: number;

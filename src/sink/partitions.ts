@@ -13,12 +13,12 @@ export interface SinkPartitionsOptions extends RecoveryOptions {
 }
 
 /**
- * The partitions that this sink has: where each was begun, how far it is stored, and what that means for its rows. Tells it
- * as lag and low watermark.
+ * The partitions of this sink: where each began, how far it is stored, and until when its rows may be sent. Reports
+ * this as lag and low watermark.
  */
 export interface SinkPartitions {
   /**
-   * Brings the tables to where the partitions can be begun, and answers their first offsets.
+   * Prepares the tables for the partitions and returns their first offsets.
    * @param onBegun of each that was not taken away in the meantime, with the note at which it goes on
    */
   assign(
@@ -27,9 +27,9 @@ export interface SinkPartitions {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<number, number>>;
   revoke(partition: number): void;
-  /** Epoch ms; later its rows may not be sent, because the tombstones that hide them may have been cleaned up. */
+  /** Until when its rows may be sent, epoch ms. Later, the clean-up may have removed the tombstones that hide them. */
   notAfter(batch: Batch): number;
-  /** Its partition is read from the beginning, and it was there before that. */
+  /** The sink reads the partition from the beginning, and the record was there before that. */
   isReread(record: LogRecord): boolean;
   /** Every record below `offset` is stored, or in the dead letters. */
   advance(partition: number, offset: number): void;
@@ -37,7 +37,7 @@ export interface SinkPartitions {
   notes(): ReadonlyMap<number, Note>;
   /** The topic's ends as they were at `at`. */
   sample(ends: ReadonlyMap<number, number>, at: number): void;
-  /** Throws an OperatorError for one that is so far behind that the topic may have dropped tombstones before it. */
+  /** Throws an OperatorError for a partition that is so far behind that Kafka may have dropped tombstones. */
   assertCurrent(partition: number): void;
   assertAllCurrent(): void;
 }
@@ -46,7 +46,7 @@ export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartit
   const { group, topic, staleAfterMs, graceMs, stage, metrics } = options;
   /** An object per assignment: only its identity counts. */
   const assignments = new Map<number, object>();
-  /** Up to where records may have been stored before, and until when their tombstones are sure to be there. */
+  /** Up to which offset records may have been stored before, and until when their tombstones surely exist. */
   const replays = new Map<number, { readonly end: number; readonly notAfterMs: number; readonly isReread: boolean }>();
   /** As they were found last. */
   const ends = new Map<number, number>();

@@ -7,9 +7,9 @@ import { startSinkRole } from './role';
 
 export interface RebuildOptions extends RoleParts {
   readonly store: Store;
-  /** Of all offsets of the topic so many are stored. */
+  /** How many of all offsets of the topic are stored. */
   readonly onProgress: (stored: number, all: number) => void;
-  /** A stop: the rebuild ends where it is. */
+  /** Aborts the rebuild where it is. */
   readonly signal: AbortSignal;
 }
 
@@ -17,15 +17,16 @@ export interface RebuildResult {
   readonly topic: string;
   readonly epoch: number;
   readonly liveRows: number;
-  /** Between the table and the compacted topic; empty: they are the same. */
+  /** The differences between the table and the compacted topic. Empty: they are equal. */
   readonly differences: readonly string[];
 }
 
 const POLL_MS = 250;
 
 /**
- * Reads the compacted topic from its beginnings into the tables with a sink of a group of its own, beside the live sinks
- * if there are any, and compares the two; names, and visits as far as their topic reaches, without a comparison. Null when it was stopped.
+ * Reads the compacted topic from its beginning into the tables and compares the two. It uses a sink with a group of its
+ * own, so live sinks may run beside it. It also fills names, and visits as far as their topic reaches, without
+ * comparing them. Returns null if it was stopped.
  */
 export async function rebuild(options: RebuildOptions): Promise<RebuildResult | null> {
   const { log, topics, store, signal, onProgress } = options;

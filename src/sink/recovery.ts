@@ -29,16 +29,16 @@ export interface RecoveryOptions {
   readonly logger: Logger;
 }
 
-/** How a partition is begun. */
+/** How the sink begins a partition. */
 export interface Beginning {
   readonly offset: number;
   readonly asOfMs: number;
-  /** Records below it may have been stored before; their tombstones were stored at `asOfTombstonesMs`. */
+  /** Records below it may have been stored before. Their tombstones were stored at `asOfTombstonesMs`. */
   readonly knownEnd: number;
   readonly tombstonesAtMs: number;
-  /** The note at which it goes on; null: it is read from its beginning. */
+  /** The note at which it continues. Null: the sink reads the partition from its beginning. */
   readonly noted: number | null;
-  /** It is read from its beginning, although most of it may have been stored before. */
+  /** The sink reads it from its beginning, although most of it may have been stored before. */
   readonly isReread: boolean;
 }
 
@@ -65,7 +65,7 @@ export async function recover(
   return patiently(() => attempt(options, partitions, patiently, signal));
 }
 
-/** A question that fails is asked again, and not those before it. */
+/** Repeats a failed question, without those before it. */
 async function untilItWorks<T>(what: () => Promise<T>, logger: Logger, signal: AbortSignal): Promise<T> {
   for (;;) {
     signal.throwIfAborted();
@@ -151,7 +151,7 @@ async function sweep(
   logger.info({ rows: swept.length }, 'the sink removed conversations from the table that ended while it did not read');
 }
 
-/** Reads the ranges for their keys alone. */
+/** Reads the ranges only for their keys. */
 async function storeTombstones(
   { log, topic, writer }: RecoveryOptions & { readonly writer: Pick<Writer, 'insert'> },
   from: ReadonlyMap<number, number>,

@@ -8,7 +8,7 @@ import { type FollowedVisits, followVisits } from './visit-sink';
 export interface RunningSinkRole extends RunningRole {
   /** Per partition the offset below which every record is stored or in the dead letters. */
   stored(): ReadonlyMap<number, number>;
-  /** The same of the topic of visits; null: nobody stores visits. */
+  /** The same for the visits topic. Null: this sink stores no visits. */
   visitsStored(): ReadonlyMap<number, number> | null;
   /** @see RunningNames.tried */
   readonly namesTried: Promise<void>;
@@ -18,11 +18,14 @@ export interface SinkRoleOptions {
   /** The consumer groups. */
   readonly groups?: { readonly state: string; readonly visits: string };
   readonly begin?: 'noted' | 'beginning';
-  /** Default `followed`; a replay has none. */
+  /** Default: `followed`. A replay has no names. */
   readonly names?: 'followed' | 'left-out';
 }
 
-/** The sink: the state topic and the visits into ClickHouse, at least once, made exact by versions. */
+/**
+ * Starts the sink: it stores the state topic and the visits in ClickHouse, at least once, and versions make the tables
+ * exact.
+ */
 export async function startSinkRole(
   parts: RoleParts & { readonly store: Store },
   options: SinkRoleOptions = {},
@@ -48,7 +51,7 @@ export async function startSinkRole(
           .map(({ sink }) => sink.state())
           .find(({ available }) => !available);
         if (away !== undefined) return { ok: false, ...(away.error === null ? {} : { detail: away.error }) };
-        // There may be nothing to store for hours, which would tell nothing of ClickHouse.
+        // The sink may have nothing to store for hours, so it has to ask ClickHouse.
         return reachStore();
       },
       partitions: () => {

@@ -14,7 +14,7 @@ import { createTopicCheck, type TopicCheck } from './topic-check';
 import { createTopicGuard } from './topic-guard';
 
 export interface RunningSink {
-  /** Resolves after `stop()`; rejects with what ended the sink. */
+  /** Resolves after `stop()`. Rejects with the error that ended the sink. */
   readonly done: Promise<void>;
   /** True when this member has joined its group and ClickHouse takes rows. */
   ready(): boolean;
@@ -23,20 +23,26 @@ export interface RunningSink {
   turns(): number | null;
   /** Per partition the offset below which every record is stored or in the dead letters, as far as this process did it. */
   stored(): ReadonlyMap<number, number>;
-  /** Stores and commits what was read (within `stopTimeoutMs`) and leaves the group. Safe twice. */
+  /**
+   * Stores and commits the records that were read (within `stopTimeoutMs`) and leaves the group. It may be called
+   * twice.
+   */
   stop(): Promise<void>;
 }
 
 const STOP_TIMEOUT_MS = 10_000;
 /** Of HISTORY_RETENTION. */
 const SHORTEST_RETENTION_MS = 60 * 60_000;
-/** How often is looked where the topic ends, see `LowWatermarks`: the watermark is as exact. For short retentions more often. */
+/**
+ * How often the sink asks for the end of the topic, see `LowWatermarks`. The watermark is as exact as this. For short
+ * retentions it asks more often.
+ */
 const SAMPLE_EVERY_MS = 5_000;
-/** The retention is the broker's number, and may be 0. */
+/** The retention comes from the broker and may be 0. */
 const SAMPLE_AT_MOST_EVERY_MS = 100;
-/** How often some records that were stored are read once more. */
+/** How often the sink reads some stored records again. */
 const COMPARE_EVERY_MS = 60_000;
-/** Who has this partition cleans up: one at a time is enough, two do no harm. */
+/** The sink with this partition cleans up. One at a time is enough, and two do no harm. */
 const CLEANER = 0;
 const NOTHING_NOTED: Pick<Progress, 'read' | 'anchorsBelow'> = {
   read: () => Promise.resolve(new Map()),
@@ -111,7 +117,7 @@ class Sink<R> implements RunningSink {
     this.#sampler = setInterval(() => void this.#sample(), everyMs);
   }
 
-  /** Joins the group. To call once. */
+  /** Joins the group. Call it once. */
   async begin(): Promise<void> {
     const { log, group, topic } = this.#options;
     this.#subscribing = log.subscribe({
@@ -134,7 +140,7 @@ class Sink<R> implements RunningSink {
         if (this.#phase === 'running') this.#end(new Error('the subscription to Kafka ended unexpectedly'));
       },
       async (error: unknown) => {
-        // It ends also where the topic ends before its place; then a better reason is found here.
+        // The subscription also ends if the topic ends before the sink's offset. The check then finds a better reason.
         await this.#check.reaches(this.stored(), this.#aborted.signal).catch((better: unknown) => {
           if (better instanceof OperatorError) this.#end(better);
         });
@@ -216,7 +222,7 @@ class Sink<R> implements RunningSink {
     if (offsets.length > 0) {
       const source = await this.#subscribing;
       await source?.commit(offsets).catch(
-        // What is not committed is sent again: the next commit, or a restart, makes up for it.
+        // An uncommitted record is sent again. The next commit or a restart makes up for it.
         (error: unknown) =>
           logger.warn({ error: messageOf(error) }, 'the sink could not commit its offsets and tries again'),
       );

@@ -13,13 +13,13 @@ export interface TopicCheckOptions extends Pick<
 }
 
 /**
- * Whether the topic still has what was stored of it. One that was restored from an older copy writes other records at
- * the offsets of stored ones. Then it gets another epoch in the store: whoever begins next reads it from its beginning,
- * and what it has wins.
+ * Checks whether the topic still has the records that were stored. A topic that was restored from an older copy has
+ * other records at the offsets of stored ones. It then gets another epoch in the store, so the next sink reads it from
+ * its beginning and brings the tables to it.
  */
 export interface TopicCheck {
   /**
-   * It does not end before these offsets, one for each partition. Answers where it ends.
+   * Checks that the topic does not end before these offsets, one for each partition. Returns where it ends.
    * @throws OperatorError where it does not, for half a minute; whatever the log answers
    */
   reaches(offsets: ReadonlyMap<number, number>, signal: AbortSignal): Promise<ReadonlyMap<number, number>>;
@@ -33,7 +33,7 @@ export interface TopicCheck {
 }
 
 const LOOK_MS = 500;
-/** A broker that has just become the leader of a partition may for so long show less than was acknowledged. */
+/** How long a new leader of a partition may show fewer records than were acknowledged. */
 const CONFIRM_MS = 30_000;
 
 export function createTopicCheck(options: TopicCheckOptions): TopicCheck {
@@ -70,7 +70,7 @@ export function createTopicCheck(options: TopicCheckOptions): TopicCheck {
       }
     },
     hasSame: async (rows, signal) => {
-      // Who writes into the tables by hand may have put another row beside it.
+      // Somebody may have written another row into the table by hand.
       const known = new Set(rows.map((row) => `${placeOf(row)} ${row.conversationId}`));
       const records = await recordsAt(options, rows, signal);
       await prepare?.(records.map(({ value }) => value));

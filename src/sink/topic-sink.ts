@@ -19,7 +19,7 @@ import { createSink, type RunningSink } from './sink';
 
 export type TopicSinkOptions = Required<Pick<SinkOptions, 'about' | 'begin' | 'group'>>;
 
-/** The sink of one topic, with what it needs of its own. */
+/** The sink of one topic, with its own producer. */
 export interface TopicSink {
   readonly sink: RunningSink;
   readonly live: () => CheckResult;
@@ -30,8 +30,8 @@ type Parts = RoleParts & { readonly store: Store };
 type Reader = Required<Pick<SinkOptions, 'prepare' | 'decode'>>;
 
 /**
- * A batch ends at whichever of them comes first. ClickHouse makes a part of each: larger ones gain nothing any more, and
- * are the more to be sent again after an error. How old its first row may become is a setting (SINK_FLUSH_MS).
+ * A batch ends at the limit that it reaches first. ClickHouse makes a part of each batch. Larger batches gain nothing,
+ * and more would have to be sent again after an error. How old its first row may become is a setting (SINK_FLUSH_MS).
  */
 const FLUSH_ROWS = 10_000;
 const FLUSH_BYTES = 8 * 1024 * 1024;
@@ -62,7 +62,7 @@ export async function startTopicSink(parts: Parts, { about, group, begin }: Topi
     ...reader,
     onInvalid: deadLettersInto(producer, parts),
     deadLetterLimits: config.deadLetters,
-    // A visit comes of the same event as its row, which is counted.
+    // A visit comes from the same event as its row, which is already counted.
     ...(about === 'visits' ? {} : { receivedOf }),
     onStored: tracing && ((batch) => reportStored(tracing, batch, { group, ...place })),
     flush: { ms: config.sink.flushMs, rows: FLUSH_ROWS, bytes: FLUSH_BYTES },
@@ -134,7 +134,7 @@ export function receivedOf({ timestamp, headers: { traceparent } }: LogRecord): 
   return traceparent === undefined ? [] : [{ at: timestamp, traceparent }];
 }
 
-/** As the broker says; as `setup` makes it, where asking is not permitted. */
+/** The retention by the broker, or the one that `setup` sets if this user may not ask. */
 async function tombstoneRetention({ log, topics, logger }: Parts): Promise<number | null> {
   try {
     return await log.tombstoneRetentionMs(topics.state);

@@ -5,9 +5,9 @@ import type { RoleParts } from '../wiring';
 import { startTopicSink, type TopicSink, type TopicSinkOptions } from './topic-sink';
 
 export interface FollowedVisits {
-  /** Null while there is no topic of visits. */
+  /** Null while the visits topic does not exist. */
   running(): TopicSink | null;
-  /** Resolves after `stop`; rejects with what ended the storing of visits. */
+  /** Resolves after `stop`. Rejects with the error that ended the storing of visits. */
   readonly done: Promise<void>;
   stop(): Promise<void>;
 }
@@ -20,8 +20,9 @@ export interface FollowVisitsOptions extends Omit<TopicSinkOptions, 'about'> {
 const RETRY_MS = 30_000;
 
 /**
- * Stores visits beside the rows. Where the topic of visits is missing, in the middle of an upgrade say, it says so, the
- * rows go on, and it looks again. From then on the visits are as good a reason to end as the rows.
+ * Stores visits beside the rows. The visits topic may be missing, for example during an upgrade. The sink then logs
+ * that, continues with rows and looks again later. Once it has the topic, an error of the visits ends it as one of the
+ * rows does.
  */
 export async function followVisits(
   parts: RoleParts & { readonly store: Store },
@@ -54,14 +55,14 @@ export async function followVisits(
   };
 }
 
-/** Null: there is no topic of visits that can be read, or what it needs does not answer. */
+/** Null: the visits topic cannot be read, or a service does not answer. */
 async function tryToStart(
   parts: RoleParts & { readonly store: Store },
   options: Omit<TopicSinkOptions, 'about'>,
 ): Promise<TopicSink | null> {
   const { log, logger, topics } = parts;
   try {
-    // Of the same Kafka the state topic has just been reached: what fails here is about this topic.
+    // The state topic of the same Kafka was reached a moment ago, so an error here is about this topic.
     await log.reach([topics.visits]);
   } catch (error) {
     logger.warn(

@@ -13,9 +13,9 @@ import { codeOf, describeStoreError, isRefusedLogin } from './errors';
 export interface Store {
   readonly client: ClickHouseClient;
   readonly database: string;
-  /** For messages: the server's address without credentials, or the embedded engine's folder. */
+  /** The server's address without credentials, or the folder of the embedded engine. For messages. */
   readonly where: string;
-  /** For what a refused certificate means. */
+  /** To explain a refused certificate. */
   readonly tls: TlsSettings;
   close(): Promise<void>;
 }
@@ -44,7 +44,7 @@ export interface EmbeddedOptions {
 
 const REQUEST_TIMEOUT_MS = 120_000;
 
-/** Connects lazily: nothing is sent before the first statement. See `checkStore`. */
+/** Connects lazily: it sends nothing before the first statement. See `checkStore`. */
 export function connectStore(options: ServerOptions | EmbeddedOptions): Store {
   const client = 'connection' in options ? embeddedClient(options) : serverClient(options);
   return {
@@ -77,7 +77,7 @@ function serverClient(options: ServerOptions): ClickHouseClient {
     // Before 25.11 what fails while rows are read is otherwise written as one more row, which the client takes for one.
     clickhouse_settings: { http_write_exception_in_output_format: 0 },
     ...(options.tls === undefined ? {} : tlsOptions(options.tls, options.password)),
-    // Its own log would print statements with their data; errors reach the caller anyway.
+    // The log of the client would print statements with their data. Errors reach the caller anyway.
     log: { level: ClickHouseLogLevel.OFF },
   });
 }
@@ -98,7 +98,7 @@ function tlsOptions({ ca, cert, key }: TlsMaterial, password: string): Parameter
   return ca === undefined ? {} : { tls: { ca_cert: Buffer.from(ca) } };
 }
 
-/** Longer than a server takes that answers at all. */
+/** Longer than any server needs that answers at all. */
 const CHECK_WITHIN_MS = 15_000;
 
 /**
@@ -134,7 +134,7 @@ export async function checkStore(store: Store): Promise<string> {
   }
 }
 
-/** Why ClickHouse does not do what it should, in its own words; of a refused certificate also what to do. */
+/** Explains an error in the words of ClickHouse. For a refused certificate it adds what to do. */
 export async function explainStoreError({ tls }: Pick<Store, 'tls'>, error: unknown): Promise<string> {
   const problem = await explainTls(error, tls);
   return problem === null ? describeStoreError(error) : `${problem.detail}. ${problem.remedy}`;

@@ -1,7 +1,7 @@
 import { identifier, type Store } from './client';
 import { literal } from './literal';
 
-/** A conversation of which nothing up to the version may stay. */
+/** A conversation that must lose everything up to the version. */
 export interface Erasure {
   readonly conversationId: string;
   /** `_version` of its tombstone. */
@@ -62,10 +62,10 @@ export const ERASABLE_TABLES: readonly ErasableTable[] = [
 const ERASURES = 'queue_conversation_erasures';
 /** A statement of so many ids is well below ClickHouse's longest. */
 const IDS_AT_ONCE = 500;
-/** What a query asks for is an id or an address: it must not stay behind in ClickHouse's own log of queries. */
+/** The queries contain an id or an address, which must not stay in the query log of ClickHouse. */
 const UNLOGGED = 'log_queries = 0';
 
-/** Notes the erasures: from now on `sweepErasures` deletes what they are about. */
+/** Notes the erasures. From now on `sweepErasures` deletes their rows. */
 export async function noteErasures(store: Store, erasures: readonly Erasure[]): Promise<void> {
   for (const some of chunked(erasures)) {
     const rows = some.map(
@@ -81,8 +81,8 @@ export async function noteErasures(store: Store, erasures: readonly Erasure[]): 
 }
 
 /**
- * Deletes what is there of erased conversations; answers how many rows. They are invisible at once, and leave the disk
- * when ClickHouse has rewritten their parts, which begins at once, too.
+ * Deletes the rows of erased conversations and returns how many. They are invisible at once. They leave the disk when
+ * ClickHouse has rewritten their parts, which also begins at once.
  * @param withinMs only of erasures that were noted within so long
  */
 export async function sweepErasures(store: Store, withinMs: number): Promise<number> {
@@ -133,7 +133,7 @@ async function deleteFrom(store: Store, { table, goes }: ErasableTable, erasures
   return rows;
 }
 
-/** How many rows the tables have of these conversations; tables without any are left out. */
+/** How many rows each table has of these conversations. Tables without any are left out. */
 export async function countErasable(store: Store, ids: readonly string[]): Promise<Readonly<Record<string, number>>> {
   const counts: Record<string, number> = {};
   for (const some of chunked(ids)) {

@@ -7,13 +7,13 @@ export interface Grant {
   readonly table: string | null;
 }
 
-/** All that sink and rebuild (once the tables are there) need at ClickHouse, and nothing more. */
+/** All rights that sink and rebuild need at ClickHouse once the tables exist, and no more. */
 export const SINK_GRANTS: readonly Grant[] = [
   { privileges: ['SELECT', 'INSERT'], table: null },
-  // The clean-up of ended conversations, and of names that are forgotten.
+  // For the clean-up of ended conversations and forgotten names.
   { privileges: ['OPTIMIZE', 'ALTER DELETE'], table: 'queue_conversation_state' },
   { privileges: ['OPTIMIZE'], table: 'names' },
-  // What was erased.
+  // For erasures.
   { privileges: ['ALTER DELETE'], table: 'queue_conversation_history' },
   { privileges: ['ALTER DELETE'], table: 'queue_conversation_lives' },
   { privileges: ['ALTER DELETE'], table: 'queue_visit_state' },
@@ -37,7 +37,7 @@ export const SETUP_GRANTS: readonly Grant[] = [
   },
 ];
 
-/** `GRANT … ON …`, without who gets it. */
+/** `GRANT … ON …`, without the user. */
 export function grantText({ privileges, table }: Grant, database: string): string {
   return `GRANT ${privileges.join(', ')} ON ${placeOf(table, database)}`;
 }

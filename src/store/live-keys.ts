@@ -21,7 +21,7 @@ interface LiveKey {
   readonly offset: number | null;
 }
 
-/** As the table has them now. In memory: as many as there are live conversations. */
+/** Reads the live conversations of the table now. All of them are in memory. */
 export async function readLiveKeys(store: Store, request: LiveKeysRequest): Promise<LiveKeys> {
   const { epoch, partitions, partitionOf } = request;
   const result = await store.client.query({

@@ -7,9 +7,9 @@ import { applyHistoryChange, historyChanges, type HistoryWishes } from './retent
 import { readMigrations, renderSql, replacedView, type MigrationFile, type Rendering } from './sql-files';
 
 export interface MigrateOptions extends Rendering {
-  /** Look and tell, change nothing. */
+  /** Only look and report, change nothing. */
   readonly dryRun: boolean;
-  /** Absent: those of the package. */
+  /** Absent: the files of the package. */
   readonly files?: readonly MigrationFile[];
   /** Absent: as the files have it. */
   readonly history?: HistoryWishes;
@@ -23,7 +23,7 @@ export interface MigrationStep {
   readonly outcome: 'applied' | 'would apply' | 'unchanged' | 'superseded';
 }
 
-/** Ships with the code: what the files are recorded in cannot be one of them. */
+/** This statement is part of the code, because it creates the table that records the files. */
 const MIGRATIONS_TABLE = `
 CREATE TABLE IF NOT EXISTS {{database}}._migrations {{onCluster}}
 (
@@ -36,11 +36,10 @@ ORDER BY name
 COMMENT 'Migrations of queuefold that were applied'`;
 
 /**
- * Brings the database to this version's schema and tells, statement by statement, what it did. Every statement is
- * idempotent and is recorded after it: two runs at once, or one that was killed, do no harm. Of several pending files
- * that replace one view only the last is run, so that a run that is behind another cannot put an older one back.
- * Throws an OperatorError when the server is too old, a right is missing, an applied file has changed or is unknown, or
- * data would be lost.
+ * Brings the database to this version's schema and reports each statement. Every statement is idempotent and is
+ * recorded after it ran, so two runs at once or a killed run do no harm. Of several pending files that replace one view
+ * only the last is run, so that a run that is behind another cannot put an older one back. Throws an OperatorError when
+ * the server is too old, a right is missing, an applied file has changed or is unknown, or data would be lost.
  */
 export async function migrate(client: ClickHouseClient, options: MigrateOptions): Promise<readonly MigrationStep[]> {
   const { dryRun, files = readMigrations(), history, ...wanted } = options;
@@ -87,7 +86,7 @@ export async function migrate(client: ClickHouseClient, options: MigrateOptions)
   return steps;
 }
 
-/** What `migrate` has made, on every replica. */
+/** Drops everything that `migrate` has created, on every replica. */
 export async function dropDatabase(client: ClickHouseClient, wanted: Rendering): Promise<void> {
   const engine = await databaseEngine(client, wanted.database);
   const statement = 'DROP DATABASE IF EXISTS {{database}} {{onCluster}}';
@@ -103,7 +102,7 @@ function renderingFor(engine: string | null, wanted: Rendering): Rendering {
   return engine === 'Replicated' ? { database: wanted.database, engines: 'replicated' } : wanted;
 }
 
-/** Null: there is no such database yet. */
+/** Null: the database does not exist yet. */
 async function databaseEngine(client: ClickHouseClient, database: string): Promise<string | null> {
   const result = await client.query({
     query: 'SELECT engine FROM system.databases WHERE name = {database:String}',
@@ -114,7 +113,7 @@ async function databaseEngine(client: ClickHouseClient, database: string): Promi
   return row?.engine ?? null;
 }
 
-/** Names and checksums of what was applied; null where nothing was yet. */
+/** The names and checksums of applied files. Null: none was applied yet. */
 async function readRecorded(client: ClickHouseClient, database: string): Promise<ReadonlyMap<string, string> | null> {
   try {
     const result = await client.query({
@@ -130,7 +129,7 @@ async function readRecorded(client: ClickHouseClient, database: string): Promise
   }
 }
 
-/** A database of another version is left as it is: an older program cannot put an older schema back. */
+/** A database of another version stays as it is, so that an older program cannot put an older schema back. */
 function checkRecorded(recorded: ReadonlyMap<string, string>, files: readonly MigrationFile[], database: string): void {
   const checksums = new Map(files.map(({ name, checksum }) => [name, checksum]));
   const [unknown] = [...recorded.keys()].filter((name) => !checksums.has(name)).sort();

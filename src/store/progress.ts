@@ -4,7 +4,7 @@ import { literal } from './literal';
 import { VISIT_TABLE } from './visit-writer';
 import { HISTORY_TABLE } from './writer';
 
-/** What the store knows of a partition. */
+/** How far the store has a partition. */
 export interface Note {
   /** The offset after the last one that is known to be stored without a gap. */
   readonly offset: number;
@@ -12,7 +12,7 @@ export interface Note {
   readonly asOfMs: number;
 }
 
-/** A row that the table has, for as long as nobody empties or restores it. */
+/** A row that the table has, unless somebody empties or restores it. */
 export interface Anchor {
   readonly conversationId: string;
   readonly partition: number;
@@ -22,7 +22,7 @@ export interface Anchor {
 }
 
 export interface Progress {
-  /** Of each partition of which anything is stored in this epoch, and whose note was not revoked. */
+  /** The notes of all partitions that have rows in this epoch and no revoked note. */
   read(): Promise<ReadonlyMap<number, Note>>;
   /** To call when every record below the offsets is stored. */
   write(notes: ReadonlyMap<number, Note>): Promise<void>;
@@ -34,7 +34,10 @@ export interface Progress {
   missing(noted: ReadonlyMap<number, number>, anchors: readonly Anchor[]): Promise<string | null>;
   /** Rows, no tombstones, that were stored a little below these offsets, a few of each partition. */
   anchorsBelow(offsets: ReadonlyMap<number, number>): Promise<readonly Anchor[]>;
-  /** Whoever begins next reads these partitions from their beginning, until there are notes beyond these offsets. */
+  /**
+   * Revokes the notes: the next sink reads these partitions from their beginning, unless there are notes beyond these
+   * offsets.
+   */
   revoke(offsets: ReadonlyMap<number, number>): Promise<void>;
 }
 
@@ -65,7 +68,7 @@ export const VISITS: StoredIn = {
 const UNLOGGED = 'log_queries = 0';
 /** So many offsets below a note are looked at for rows. */
 const BELOW = 50;
-/** A note as of this time is revoked. */
+/** A note with this time is a revoked one. */
 const NEVER_MS = 0;
 
 /**

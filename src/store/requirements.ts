@@ -16,7 +16,7 @@ export function isNewEnough(version: string): boolean {
   return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
 }
 
-/** Throws an OperatorError where the server is too old. */
+/** Throws an OperatorError if the server is too old. */
 export async function assertNewEnough(client: ClickHouseClient): Promise<void> {
   const result = await client.query({ query: 'SELECT version() AS version', format: 'JSONEachRow' });
   const [row] = await result.json<{ version: string }>();

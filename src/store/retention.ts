@@ -5,11 +5,11 @@ import { describeStoreError } from './errors';
 import { renderSql, type Rendering } from './sql-files';
 
 export interface HistoryWishes {
-  /** `HISTORY_RETENTION`: versions inserted longer ago may go. */
+  /** `HISTORY_RETENTION`: ClickHouse may delete versions that were inserted longer ago. */
   readonly retentionMs: number;
-  /** `CLICKHOUSE_STORAGE_POLICY`; absent: as it is. */
+  /** `CLICKHOUSE_STORAGE_POLICY`. Absent: the policy stays as it is. */
   readonly storagePolicy?: string;
-  /** `refuse` (default): an error where the change would delete versions that are there. */
+  /** `refuse` (default): throw if the change would delete versions that exist. */
   readonly loss?: 'refuse' | 'allow';
 }
 
@@ -17,14 +17,14 @@ const HISTORY = 'queue_conversation_history';
 const VISITS = 'queue_visit_state';
 /** Parts of a month go as a whole; what says where they begin and end stays longer (schemas/clickhouse/004_lives.sql). */
 const OUTLAST_MS = 31 * 86_400_000;
-/** What the migrations set, for tables that are not there yet. */
+/** The retention that the migrations set, for tables that do not exist yet. */
 const DEFAULT_RETENTION_MS = 90 * 86_400_000;
 
 interface KeptTable {
   readonly table: string;
   /** Longer than HISTORY_RETENTION. */
   readonly outlastMs: number;
-  /** What an operator would miss if it were deleted; null: nothing but what the others have. */
+  /** What an operator would lose if rows were deleted. Null: other tables have the same. */
   readonly holds: string | null;
 }
 
@@ -42,8 +42,8 @@ interface TableSettings {
 }
 
 /**
- * The statements that bring history and visits to what is wished for; none where it is so already. Throws an
- * OperatorError where something would be lost, or the storage policy is unknown.
+ * The statements that bring the history and the visits to the wanted settings. Empty if they have them already. Throws
+ * an OperatorError if something would be lost, or if the storage policy is unknown.
  */
 export async function historyChanges(
   client: ClickHouseClient,
@@ -90,7 +90,7 @@ export async function applyHistoryChange(client: ClickHouseClient, name: string,
   }
 }
 
-/** Null: there is no such table yet. */
+/** Null: the table does not exist yet. */
 async function settingsOf(client: ClickHouseClient, database: string, table: string): Promise<TableSettings | null> {
   const result = await client.query({
     query:

@@ -24,7 +24,7 @@ export interface WriterOptions extends AttemptsOptions {
   readonly epoch?: number;
 }
 
-/** A row that ClickHouse does not take, however often it is sent. */
+/** A row that ClickHouse refuses however often it is sent. */
 export interface Refusal {
   /** Its place among the rows of the insert. */
   readonly index: number;
@@ -82,7 +82,7 @@ interface Suspect extends Refusal {
   readonly encoded: EncodedRows;
 }
 
-/** Finds the rows that are refused by bisecting. */
+/** Finds the refused rows by bisecting. */
 export class TableWriter<R> implements Writer<R> {
   readonly #options: TableWriterOptions<R>;
   readonly #statement: string;
@@ -126,7 +126,7 @@ export class TableWriter<R> implements Writer<R> {
     ];
   }
 
-  /** Answers the bad ones among the suspects; all others are stored then. */
+  /** Returns the bad rows among the suspects. All others are then stored. */
   async #badOnesOf(
     suspects: readonly Suspect[],
     isSound: (suspect: Suspect) => boolean,
@@ -163,7 +163,7 @@ export class TableWriter<R> implements Writer<R> {
     return left;
   }
 
-  /** Answers the error of the data, null when all is stored. */
+  /** Returns the error of the data, or null if all rows are stored. */
   #sendUntilAnswered(encoded: EncodedRows, limits: AttemptLimits): Promise<unknown> {
     return this.attempts.untilAnswered(() => this.#send(encoded), encoded.ends.length, limits);
   }

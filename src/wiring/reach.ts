@@ -3,7 +3,7 @@ import type { Log } from '../log';
 import type { CheckResult } from '../ops';
 import { explainStoreError, type Store } from '../store';
 
-/** Whether the log tells where a topic ends. */
+/** Whether Kafka says where a topic ends. */
 export function logAnswers(log: Pick<Log, 'endOffsets' | 'explain'>, topic: string): () => Promise<CheckResult> {
   return answering(() => log.endOffsets(topic), log.explain);
 }
@@ -14,12 +14,12 @@ export function storeAnswers(store: Pick<Store, 'client' | 'tls'>): () => Promis
   return answering(ask, (error) => explainStoreError(store, error));
 }
 
-/** Sooner than the time that a check has. */
+/** Shorter than the time limit of a check. */
 const TOLD_AGAIN_AFTER_MS = 1_000;
 
 /**
- * Who asks while another is still waiting waits with it: probes do not pile up while a dependency is away. An answer that
- * takes long after a failure is no news: what it failed with is told again.
+ * Callers that ask while a question is open wait for the same answer, so probes do not pile up during an outage. If the
+ * next answer takes long after a failure, callers get the last failure again.
  */
 function answering(
   ask: () => Promise<unknown>,

@@ -1,7 +1,7 @@
 import type { Config } from '../config';
 import { DEFAULT_LIMITS, type FoldChoices, type Limits, type PrivacyMask } from '../conversation';
 
-/** The configuration in the words of the modules that it is for. */
+/** Translates the configuration into the options of other rooms. */
 
 export function limitsOf({ limits }: Config): Limits {
   return { ...DEFAULT_LIMITS, bytes: limits.snapshotBytes };

@@ -18,18 +18,18 @@ export interface SetupOptions {
   readonly config: Config;
   readonly kafka: KafkaConnection;
   readonly registry: RegistryOptions;
-  /** Null: no ClickHouse is wanted. */
+  /** Null: without ClickHouse. */
   readonly store: Store | null;
   readonly mode: 'apply' | 'dry-run';
   /** Default `live`. */
   readonly use?: TopicUse;
   /** Whether a shorter HISTORY_RETENTION may delete versions that are there. Default `refuse`. */
   readonly loss?: 'refuse' | 'allow';
-  /** Of what a broker does not do for us and what all works without. */
+  /** Gets notes about optional settings that a broker refuses. */
   readonly onNote?: (sentence: string) => void;
 }
 
-/** Topics, schemas and tables, as this version wants them. Idempotent. Answers what changed, a line each. */
+/** Creates or updates topics, schemas and tables for this version. Idempotent. Returns a line for each change. */
 export async function setUp({
   config,
   kafka,
@@ -49,7 +49,7 @@ export async function setUp({
   return [...topicChanges, ...schemaChanges, ...tableChanges];
 }
 
-/** So many copies have a record before it counts as written. */
+/** How many copies must have a record before it counts as written. */
 export function minInsyncReplicas({ topics }: Config): number {
   return Math.min(2, topics.replicationFactor);
 }
@@ -96,7 +96,7 @@ async function setUpSchemas(
   return changes;
 }
 
-/** The tables alone, for a log without Kafka. */
+/** Creates only the tables, for a log without Kafka. */
 export async function setUpTables(
   { clickhouse }: Config,
   store: Store,
