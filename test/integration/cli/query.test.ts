@@ -149,7 +149,7 @@ describe('queuefold query beside a running start', () => {
 
   test('--write is refused, with what to do', async () => {
     await expect(query('DROP TABLE names', { write: true })).rejects.toThrow(
-      `--write: the ClickHouse of process ${process.pid} (queuefold start) is read-only for others. End that process`,
+      `--write: the ClickHouse of process ${process.pid} (\`queuefold start\`) is read-only for others. End that process`,
     );
   });
 

@@ -53,7 +53,7 @@ test('a broker that keeps its own setting without a word is never said to have c
     const planned = await setUp(true);
     expect({ time, changes: planned.changes }).toEqual({ time, changes: [] });
     expect(planned.notes).toContain(
-      `${names.state}: setup asks for min.cleanable.dirty.ratio=0.1, which is 0.5. A managed broker may keep its own value.`,
+      `${names.state}: setup asks for min.cleanable.dirty.ratio=0.1 instead of 0.5. A managed broker may keep its own value.`,
     );
     const done = await setUp(false);
     expect({ time, changes: done.changes }).toEqual({ time, changes: [] });
