@@ -128,7 +128,9 @@ describe('a reader’s statement', () => {
   test('is told what is refused, with ClickHouse’s code for it', async () => {
     const { status, text } = await post(`SELECT file('${file}')`);
     expect(status).toBe(403);
-    expect(text).toMatch(/^Code: 497\. DB::Exception: readers may not use the function file, because it is not on the list .*\(ACCESS_DENIED\)/);
+    expect(text).toMatch(
+      /^Code: 497\. DB::Exception: readers may not use the function file, because it is not on the list .*\(ACCESS_DENIED\)/,
+    );
   });
 
   test('cannot name a file by a parameter', async () => {
