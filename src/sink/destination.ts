@@ -50,7 +50,8 @@ export function conversations(options: SinkOptions): Destination<StoreRow> {
     stage: 'store',
     storedOf: (decoded, { partition, offset, timestamp }) => {
       if (decoded.kind === 'visit') return { row: null, erasure: null };
-      if (decoded.kind === 'row') return { row: { ...decoded, partition, offset }, erasure: null };
+      // Spread instead of written out, it took more than half as long as the decoding of the record.
+      if (decoded.kind === 'row') return { row: { kind: 'row', row: decoded.row, partition, offset }, erasure: null };
       const { conversationId } = decoded;
       const erasure = { conversationId, version: versionOf(epoch, offset), erasedAt: timestamp };
       return {
