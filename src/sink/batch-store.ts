@@ -8,9 +8,17 @@ import { conversationOf, type DecodedRecord, type SinkOptions } from './options'
 
 export interface BatchStoreOptions<R> extends Pick<
   SinkOptions,
-  'topic' | 'prepare' | 'decode' | 'receivedOf' | 'onInvalid' | 'onStored' | 'deadLetterLimits' | 'metrics'
+  | 'topic'
+  | 'prepare'
+  | 'decode'
+  | 'transcode'
+  | 'receivedOf'
+  | 'onInvalid'
+  | 'onStored'
+  | 'deadLetterLimits'
+  | 'metrics'
 > {
-  readonly destination: Pick<Destination<R>, 'writer' | 'storedOf'>;
+  readonly destination: Pick<Destination<R>, 'writer' | 'storedOf' | 'transcodedOf'>;
   /** See `createTopicGuard`. */
   readonly assertSameTopic: (signal: AbortSignal) => Promise<void>;
   /** The record was read again, so it says nothing about latency. */
@@ -39,7 +47,8 @@ const ANCHORS_A_PARTITION = 3;
  */
 export function createBatchStore<R>(options: BatchStoreOptions<R>) {
   const { topic, prepare, decode, receivedOf, onInvalid, deadLetterLimits, destination, metrics } = options;
-  const { assertSameTopic, isReread } = options;
+  const { assertSameTopic, isReread, transcode = () => null } = options;
+  const { storedOf, transcodedOf, writer } = destination;
   const limits = new Map<number, DeadLetterLimit>();
   const limitOf = (partition: number): DeadLetterLimit => {
     const limit = limits.get(partition) ?? createDeadLetterLimit(deadLetterLimits);
@@ -74,12 +83,18 @@ export function createBatchStore<R>(options: BatchStoreOptions<R>) {
     /** One by one, see `Writer.insert`. */
     function* rows(): Generator<R> {
       for (const record of records) {
+        const values = transcodedOf === null ? null : transcode(record);
+        if (transcodedOf !== null && values !== null) {
+          sources.push(record);
+          yield transcodedOf(values, record);
+          continue;
+        }
         const decoded = decode(record);
         if (decoded.kind === 'invalid') {
           problems.set(record, decoded);
           continue;
         }
-        const { row, erasure } = destination.storedOf(decoded, record);
+        const { row, erasure } = storedOf(decoded, record);
         if (erasure !== null) erasures.push(erasure);
         if (row === null) continue;
         sources.push(record);
@@ -88,7 +103,7 @@ export function createBatchStore<R>(options: BatchStoreOptions<R>) {
     }
     await assertSameTopic(signal);
     const startedAt = Date.now();
-    for (const { index, error } of await destination.writer.insert(rows(), signal, notAfterMs)) {
+    for (const { index, error } of await writer.insert(rows(), signal, notAfterMs)) {
       const record = sources[index];
       if (record !== undefined) {
         problems.set(record, { reason: 'refused-by-store', message: describeRefusal(error) });

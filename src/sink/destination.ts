@@ -25,6 +25,8 @@ export interface Destination<R> {
   readonly writer: Writer<R>;
   readonly progress: Progress;
   readonly storedOf: (decoded: ReadableRecord, record: LogRecord) => Stored<R>;
+  /** The row of a record that was transcoded; null: none is. */
+  readonly transcodedOf: ((values: Uint8Array, record: LogRecord) => R) | null;
   /** @see RecoveryOptions.tombstones */
   readonly tombstones: Pick<Writer, 'insert'> | null;
   /** How old a note may be, ms. */
@@ -48,6 +50,7 @@ export function conversations(options: SinkOptions): Destination<StoreRow> {
     staleAfterMs: tombstoneRetentionMs === null ? Infinity : tombstoneRetentionMs / 2,
     graceMs: options.cleanup.graceMs,
     stage: 'store',
+    transcodedOf: (values, { partition, offset }) => ({ kind: 'values', values, partition, offset }),
     storedOf: (decoded, { partition, offset, timestamp }) => {
       if (decoded.kind === 'visit') return { row: null, erasure: null };
       // Spread instead of written out, it took more than half as long as the decoding of the record.
@@ -72,6 +75,7 @@ export function visits(options: SinkOptions): Destination<VisitRow> {
     writer: createVisitWriter(writerOptions(options)),
     progress: createProgress(store, topic, epoch, VISITS),
     tombstones: null,
+    transcodedOf: null,
     ...{ staleAfterMs: Infinity, graceMs: Infinity, stage: 'visits' },
     storedOf: (decoded, { partition, offset, timestamp }) => {
       if (decoded.kind === 'visit') return { row: { visit: decoded.visit, partition, offset }, erasure: null };

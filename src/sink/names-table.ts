@@ -200,8 +200,8 @@ async function readTable({ client, database }: Store): Promise<ReadonlyMap<strin
 function writerOf({ store, metrics, logger, backOff }: NamesOptions, epoch: number): Writer<NameRow> {
   return new TableWriter<NameRow>({
     ...{ store, metrics, logger, table: 'names', columns: COLUMNS },
-    lineOf: ({ kind, id, name, goneSince, offset, deleted }) =>
-      `[${text(kind)},${text(id)},${text(name)},${goneSince},"${versionOf(epoch, offset)}",${deleted}]\n`,
+    write: ({ kind, id, name, goneSince, offset, deleted }, lines) =>
+      lines.text(`[${text(kind)},${text(id)},${text(name)},${goneSince},"${versionOf(epoch, offset)}",${deleted}]\n`),
     isSound: ({ deleted }) => deleted === 1,
     ...(backOff === undefined ? {} : { backOff }),
   });

@@ -31,6 +31,8 @@ export interface SinkOptions {
   /** Before `decode` of these values: null, or resolves when their schemas are known. */
   readonly prepare?: (values: Iterable<Buffer | null>) => Promise<void> | null;
   readonly decode: (record: LogRecord) => DecodedRecord;
+  /** A row's columns as the store writes them, without decoding; null: it must be decoded. Absent: all must. */
+  readonly transcode?: (record: LogRecord) => Uint8Array | null;
   /** Whichever comes first. `bytes` counts keys and values as they are in Kafka. */
   readonly flush: FlushLimits;
   /** The event that a record comes from; none: it came of time alone. Absent: latency is not measured. */

@@ -1,4 +1,5 @@
 import { messageOf } from '../common';
+import { QUEUE_CONVERSATION } from '../conversation';
 import {
   createRowCodec,
   createVisitCodec,
@@ -12,7 +13,7 @@ import {
   unreadable,
 } from '../log';
 import type { CheckResult, Received } from '../ops';
-import { claimEpoch, HISTORY_TABLE, type Store, VISIT_TABLE } from '../store';
+import { claimEpoch, createTranscoder, HISTORY_TABLE, type Store, VISIT_TABLE } from '../store';
 import { type RoleParts, watchLoop } from '../wiring';
 import type { DecodedRecord, SinkOptions } from './options';
 import { createSink, type RunningSink } from './sink';
@@ -27,7 +28,7 @@ export interface TopicSink {
 }
 
 type Parts = RoleParts & { readonly store: Store };
-type Reader = Required<Pick<SinkOptions, 'prepare' | 'decode'>>;
+type Reader = Required<Pick<SinkOptions, 'prepare' | 'decode'>> & Pick<SinkOptions, 'transcode'>;
 
 /**
  * A batch ends at the limit that it reaches first. ClickHouse makes a part of each batch. Larger batches gain nothing,
@@ -83,10 +84,16 @@ export async function startTopicSink(parts: Parts, { about, group, begin }: Topi
   };
 }
 
-async function rowReader({ schemas, topics }: Parts): Promise<Reader> {
+/** How the sink reads rows. */
+export async function rowReader({ schemas, topics }: Pick<Parts, 'schemas' | 'topics'>): Promise<Reader> {
   const rows = await createRowCodec(schemas, topics);
+  const transcode = createTranscoder(QUEUE_CONVERSATION);
   return {
     prepare: (values) => rows.prepare(values),
+    transcode: ({ key, value }) => {
+      const from = key === null || value === null ? null : rows.ownAvroAt(value);
+      return from === null || value === null ? null : transcode(value, from);
+    },
     decode: (record): DecodedRecord => {
       if (record.key === null) return { kind: 'invalid', reason: 'no-key', message: 'a state record without a key' };
       if (record.value === null) {

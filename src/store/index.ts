@@ -13,6 +13,7 @@ export { type Grant, grantText, SETUP_GRANTS, SINK_GRANTS } from './grants';
 export { type LiveKeys, readLiveKeys } from './live-keys';
 export { dropDatabase, migrate } from './migrations';
 export { type Anchor, createProgress, type Note, type Progress, VISITS } from './progress';
+export { createTranscoder, type Transcode } from './transcode';
 export { createVisitWriter, VISIT_TABLE } from './visit-writer';
 export {
   createWriter,

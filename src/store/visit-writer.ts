@@ -20,7 +20,7 @@ export function createVisitWriter({ epoch = 0, ...options }: WriterOptions): Wri
     ...options,
     table: VISIT_TABLE,
     columns: VISIT_INSERT_COLUMNS,
-    lineOf: (row) => encodeVisit(row, epoch),
+    write: (row, lines) => lines.text(encodeVisit(row, epoch)),
     isSound: () => false,
   });
 

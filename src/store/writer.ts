@@ -3,15 +3,15 @@ import { finished } from 'node:stream/promises';
 import type { SinkTable } from '../ops';
 import { Attempts, type AttemptLimits, type AttemptsOptions, type WriterState } from './attempts';
 import { identifier } from './client';
-import { INSERT_COLUMNS, encodeLines, encodeRow, part, type EncodedRows, type StoreRow } from './encode';
+import { createEncoder, type EncodedRows, INSERT_COLUMNS, type Lines, part, type StoreRow, writeRow } from './encode';
 import { codeOf, reasonOf } from './errors';
 
 export interface TableWriterOptions<R> extends AttemptsOptions {
   readonly table: SinkTable;
-  /** In the order in which `lineOf` writes them. */
+  /** In the order in which `write` writes them. */
   readonly columns: readonly string[];
-  /** A row as a line of JSONCompactEachRow. */
-  readonly lineOf: (row: R) => string;
+  /** Writes a row as a line of JSONCompactEachRow. */
+  readonly write: (row: R, lines: Lines) => void;
   /**
    * A row with nothing in it that ClickHouse could refuse, and that must not be given up: when it is refused, the way to
    * ClickHouse is broken. It is sent until it is taken.
@@ -73,7 +73,7 @@ export function createWriter({ epoch = 0, ...options }: WriterOptions): Writer {
     ...options,
     table: HISTORY_TABLE,
     columns: INSERT_COLUMNS,
-    lineOf: (row) => encodeRow(row, epoch),
+    write: (row, lines) => writeRow(row, epoch, lines),
     isSound: ({ kind }) => kind === 'tombstone',
   });
 }
@@ -86,6 +86,7 @@ interface Suspect extends Refusal {
 export class TableWriter<R> implements Writer<R> {
   readonly #options: TableWriterOptions<R>;
   readonly #statement: string;
+  readonly #encode = createEncoder<R>();
   readonly attempts: Attempts;
 
   constructor(options: TableWriterOptions<R>) {
@@ -98,11 +99,11 @@ export class TableWriter<R> implements Writer<R> {
   }
 
   async insert(rows: Iterable<R>, signal: AbortSignal, notAfterMs = Infinity): Promise<readonly Refusal[]> {
-    const { isSound, lineOf } = this.#options;
+    const { isSound, write } = this.#options;
     const sound: boolean[] = [];
-    const encoded = encodeLines(rows, (row) => {
+    const encoded = this.#encode(rows, (row, lines) => {
       sound.push(isSound(row));
-      return lineOf(row);
+      write(row, lines);
     });
     if (sound.length === 0) return [];
     const limits = { signal, notAfterMs };

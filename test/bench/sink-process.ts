@@ -1,6 +1,6 @@
 import { openEmbeddedClickHouse } from '../../src/embedded';
-import { createKafkaLog, createLocalSchemas, createRowCodec, type LogRecord, type TopicNames } from '../../src/log';
-import type { DecodedRecord } from '../../src/sink/options';
+import { createKafkaLog, createLocalSchemas, type TopicNames } from '../../src/log';
+import { rowReader } from '../../src/sink/topic-sink';
 import { connectStore, identifier, migrate, type Store } from '../../src/store';
 import { heard, peakMemory, report } from './child';
 import { connectionTo } from './cluster';
@@ -38,20 +38,13 @@ async function main({ brokers, topics, store: place, what }: SinkProcessArgs): P
   const connection = connectionTo(brokers);
   const log = createKafkaLog(connection);
   const engine = 'folder' in place ? await openEmbeddedClickHouse({ dataDir: place.folder }) : null;
-  const codec = await createRowCodec(createLocalSchemas(), topics);
-
-  const decode = (record: LogRecord): DecodedRecord => {
-    const conversationId = record.key?.toString() ?? '';
-    if (record.value === null) return { kind: 'tombstone', conversationId };
-    const decoded = codec.decode(record.value);
-    return decoded.ok ? { kind: 'row', row: decoded.value } : { kind: 'invalid', ...decoded };
-  };
-  const rows = what === 'raw' ? await readRows(log, topics.state, decode) : [];
+  const reader = await rowReader({ schemas: createLocalSchemas(), topics });
+  const rows = what === 'raw' ? await readRows(log, topics.state, reader.decode) : [];
 
   const runRound = async (store: Store, group: string): Promise<Omit<Round, 'peakBytes'>> =>
     what === 'raw'
       ? { rows: rows.length, tombstonesFirstSeconds: 0, ...(await measureRawInsert(store, rows, FLUSH.rows)) }
-      : runSink({ store, log, topics, group, codec, decode, flush: FLUSH, logger: connection.logger });
+      : runSink({ store, log, topics, group, reader, flush: FLUSH, logger: connection.logger });
 
   const runRounds = async (): Promise<void> => {
     for (let number = 0; ; number += 1) {

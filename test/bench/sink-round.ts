@@ -1,10 +1,9 @@
 import type { Logger } from 'pino';
-import type { QueueConversation } from '../../src/conversation';
-import { type Log, type LogRecord, type TopicNames, type ValueCodec } from '../../src/log';
+import type { Log, TopicNames } from '../../src/log';
 import { createMetrics } from '../../src/ops';
-import type { DecodedRecord, FlushLimits } from '../../src/sink/options';
+import type { FlushLimits } from '../../src/sink/options';
 import { createSink } from '../../src/sink/sink';
-import { receivedOf } from '../../src/sink/topic-sink';
+import { receivedOf, type rowReader } from '../../src/sink/topic-sink';
 import type { Store } from '../../src/store';
 import { logWithCommit } from './log-with-commit';
 import { beginThroughput, type Throughput } from './throughput';
@@ -15,8 +14,7 @@ export interface SinkRoundOptions {
   readonly topics: TopicNames;
   /** One that has committed nothing. */
   readonly group: string;
-  readonly codec: ValueCodec<QueueConversation>;
-  readonly decode: (record: LogRecord) => DecodedRecord;
+  readonly reader: Awaited<ReturnType<typeof rowReader>>;
   readonly flush: FlushLimits;
   readonly logger: Logger;
 }
@@ -36,7 +34,7 @@ const UNDISTURBED = {
 
 /** The state topic, as far as it reaches now, into empty tables. */
 export async function runSink(options: SinkRoundOptions): Promise<SinkRound> {
-  const { store, log, topics, group, codec, decode, flush, logger } = options;
+  const { store, log, topics, group, reader, flush, logger } = options;
   const left = new Map([...(await log.endOffsets(topics.state))].filter(([, end]) => end > 0));
   const topicId = await log.topicId(topics.state);
   /** Read and not committed yet, by partition. */
@@ -90,8 +88,7 @@ export async function runSink(options: SinkRoundOptions): Promise<SinkRound> {
     log: source,
     group,
     topic: topics.state,
-    prepare: (values) => codec.prepare(values),
-    decode,
+    ...reader,
     receivedOf,
     flush,
     ...UNDISTURBED,

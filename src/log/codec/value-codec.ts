@@ -12,6 +12,11 @@ export interface ValueCodec<T> extends ValueReader<T> {
   encode(value: T): Buffer;
   /** The size of the value as Avro, in bytes. */
   sizeOf(value: T): number;
+  /**
+   * Where the Avro of a value begins whose writer had the very schema that it is read by, so that its fields are those of
+   * the reader in their order; null: it had another one, or none that is known. To call after `prepare`.
+   */
+  ownAvroAt(bytes: Buffer): number | null;
 }
 
 /** The half of it that reads. */
@@ -45,7 +50,11 @@ export async function createValueCodec<T>(options: ValueCodecOptions<T>): Promis
   const { schemas, toAvro, fromAvro } = options;
   const type = typeOf(options.schema.text);
   const id = await schemas.idOf(options.subject, options.schema);
-  const { learn, decode, prepare } = createValueReader({ schemas, reader: options.reader ?? type, fromAvro });
+  const { learn, decode, prepare, ownAvroAt } = createValueReader({
+    schemas,
+    reader: options.reader ?? type,
+    fromAvro,
+  });
   let scratch = Buffer.allocUnsafe(64 * 1024);
   await learn(id);
 
@@ -70,6 +79,7 @@ export async function createValueCodec<T>(options: ValueCodecOptions<T>): Promis
     sizeOf: (value) => encodeIntoScratch(value) - HEADER_BYTES,
     decode,
     prepare,
+    ownAvroAt,
   };
 }
 
@@ -85,6 +95,9 @@ export interface ValueReaderOptions<T> {
  */
 export function createValueReader<T>({ schemas, reader, fromAvro }: ValueReaderOptions<T>) {
   const readers = new Map<number, ReturnType<Type['createResolver']> | null>();
+  /** Those of the reader's own schema. */
+  const own = new Set<number>();
+  const fingerprint = reader.fingerprint();
   const learning = new Map<number, Promise<void>>();
   /** Ids that the registry does not know, the oldest first: records of others may name any number of them. */
   const unknown = new Set<number>();
@@ -92,6 +105,7 @@ export function createValueReader<T>({ schemas, reader, fromAvro }: ValueReaderO
   const remember = (writerId: number, writer: Type | null): void => {
     const resolver = writer === null ? null : resolverTo(reader, writer);
     readers.set(writerId, resolver);
+    if (writer?.fingerprint().equals(fingerprint) === true) own.add(writerId);
     if (resolver !== null) return;
     unknown.add(writerId);
     const [oldest] = unknown;
@@ -135,7 +149,9 @@ export function createValueReader<T>({ schemas, reader, fromAvro }: ValueReaderO
     }
     return missing === null ? null : Promise.all([...missing].map(learn)).then(() => undefined);
   };
-  return { learn, decode, prepare };
+  const ownAvroAt = (bytes: Buffer): number | null =>
+    bytes.length >= HEADER_BYTES && bytes[0] === 0 && own.has(bytes.readInt32BE(1)) ? HEADER_BYTES : null;
+  return { learn, decode, prepare, ownAvroAt };
 }
 
 /** The id of the schema by which the value was written; null: it is no value in Confluent's wire format. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { INSERT_COLUMNS, encodeLines, encodeRow, offsetOf, versionOf, type StoreRow } from '../../../src/store/encode';
+import { createEncoder, INSERT_COLUMNS, offsetOf, type StoreRow, versionOf, writeRow } from '../../../src/store/encode';
 import { codeOf, isDataError, reasonOf } from '../../../src/store/errors';
 import { dropDatabase, migrate } from '../../../src/store/migrations';
 import { readMigrations, renderSql } from '../../../src/store/sql-files';
@@ -34,8 +34,9 @@ describe('migration files', () => {
   });
 });
 
-describe('encodeLines', () => {
-  const encode = (rows: readonly StoreRow[]) => encodeLines(rows, (row) => encodeRow(row, 0));
+describe('an encoder', () => {
+  const encode = (rows: readonly StoreRow[]) =>
+    createEncoder<StoreRow>()(rows, (row, lines) => writeRow(row, 0, lines));
 
   test('writes one line a row, of the columns of the INSERT', () => {
     const { bytes, ends } = encode([upsert(1), tombstone(2, 'é"')]);
