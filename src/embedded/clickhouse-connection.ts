@@ -1,5 +1,11 @@
-import type { Connection, Engine } from './clickhouse-engine';
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type { Connection, Engine, EngineConnection } from './clickhouse-engine';
+import { insertLines } from './clickhouse-insert';
 import type { Lane } from './clickhouse-lane';
+
+/** What a server would say beside an empty answer. */
+const ANSWERED = { response_headers: {}, http_status_code: 200 };
 
 export interface ConnectionOptions {
   readonly engine: Engine;
@@ -16,10 +22,10 @@ export interface ConnectionOptions {
  * connection for all later calls (an `insert_deduplication_token` kept so would silently drop a later insert).
  */
 export function pooledConnection({ engine, path, reads, writes }: ConnectionOptions): Connection {
-  const idle: Connection[] = [];
+  const idle: EngineConnection[] = [];
   let closed = false;
 
-  const use = <T>(lane: Lane, params: object, call: (connection: Connection) => Promise<T>): Promise<T> =>
+  const use = <T>(lane: Lane, params: object, call: (connection: EngineConnection) => Promise<T>): Promise<T> =>
     lane.run(async () => {
       if (closed) throw new Error('the embedded ClickHouse is closed');
       const bringsSettings =
@@ -37,7 +43,13 @@ export function pooledConnection({ engine, path, reads, writes }: ConnectionOpti
   return {
     query: (params) => use(reads, params, (connection) => connection.query(params)),
     insert: (params) => use(writes, params, (connection) => connection.insert(params)),
-    exec: (params) => use(writes, params, (connection) => connection.exec(params)),
+    exec: (params) =>
+      use(writes, params, async (connection) => {
+        const inserting = insertLines(connection, params);
+        if (inserting === null) return connection.exec(params);
+        await inserting;
+        return { stream: Readable.from([]), query_id: params.query_id ?? randomUUID(), ...ANSWERED };
+      }),
     command: (params) => use(writes, params, (connection) => connection.command(params)),
     ping: (params) => use(reads, params, (connection) => connection.ping(params)),
     close: async () => {

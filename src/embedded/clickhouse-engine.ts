@@ -1,15 +1,19 @@
 import { createRequire } from 'node:module';
 import type { createClient } from '@clickhouse/client';
 import type { Session } from 'chdb';
+import type { ChdbConnection } from 'chdb/connection';
 import { messageOf, OperatorError } from '../common';
 
 /** What the official client takes instead of HTTP. */
 export type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;
 
+/** A connection of chdb's own: it also takes an INSERT as bytes. */
+export type EngineConnection = Connection & { readonly chdb: Pick<ChdbConnection['chdb'], 'rawInsert'> };
+
 /** What this project uses of chdb, ClickHouse as a library (an optional dependency). */
 export interface Engine {
   readonly Session: new (path: string) => Session;
-  createChdbConnection(options: { readonly path: string }): Connection;
+  createChdbConnection(options: { readonly path: string }): EngineConnection;
   /** Resolves when no query runs and every closed connection is gone. */
   drainPending(): Promise<void>;
 }
