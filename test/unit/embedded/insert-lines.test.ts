@@ -29,7 +29,7 @@ describe('an INSERT of the store into the embedded ClickHouse', () => {
     const inserted: Inserted[] = [];
     const inserting = insertLines(
       connectionThat((params) => Promise.resolve(inserted.push(params))),
-      (await statementOf(upsert(1))) as never,
+      await statementOf(upsert(1)),
     );
     expect(inserting).not.toBeNull();
     await inserting;
@@ -49,7 +49,7 @@ describe('an INSERT of the store into the embedded ClickHouse', () => {
     const said = 'Code: 27. DB::Exception: Cannot parse input: (at row 1). (CANNOT_PARSE_INPUT_ASSERTION_FAILED)';
     const inserting = insertLines(
       connectionThat(() => Promise.reject(new Error(said))),
-      (await statementOf(upsert(1))) as never,
+      await statementOf(upsert(1)),
     );
     expect(codeOf(await inserting?.catch((error: unknown) => error))).toBe(27);
   });
@@ -58,7 +58,7 @@ describe('an INSERT of the store into the embedded ClickHouse', () => {
     'that it does not know is left to chdb: %s',
     (query) => {
       const connection = connectionThat(() => Promise.reject(new Error('not to be called')));
-      expect(insertLines(connection, { query, values: Readable.from([]) } as never)).toBeNull();
+      expect(insertLines(connection, { query, values: Readable.from([]) })).toBeNull();
     },
   );
 });
