@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import { insertLines } from '../../../src/embedded/clickhouse-insert';
-import { codeOf, type Store } from '../../../src/store';
+import { codeOf, type Store, type StoreRow } from '../../../src/store';
 import { upsert, writerInto } from '../../support/clickhouse/store-rows';
 
 type Inserted = Parameters<Parameters<typeof insertLines>[0]['chdb']['rawInsert']>[0];
@@ -11,8 +11,8 @@ function connectionThat(rawInsert: (params: Inserted) => Promise<unknown>) {
   return { chdb: { rawInsert } } as unknown as Parameters<typeof insertLines>[0];
 }
 
-/** The statement of the store's writer for these rows. */
-async function statementOf(...rows: Parameters<ReturnType<typeof writerInto>['put']>) {
+/** The statement of the store's writer for this row. */
+async function statementOf(row: StoreRow) {
   let sent = { query: '', values: Readable.from([Buffer.alloc(0)]) };
   const client = {
     exec: (params: typeof sent) => {
@@ -20,7 +20,7 @@ async function statementOf(...rows: Parameters<ReturnType<typeof writerInto>['pu
       return Promise.resolve({ stream: Readable.from([]) });
     },
   };
-  await writerInto({ client, database: 'qf' } as unknown as Store).put(...rows);
+  await writerInto({ client, database: 'qf' } as unknown as Store).put(row);
   return sent;
 }
 
