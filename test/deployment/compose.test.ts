@@ -51,7 +51,7 @@ describe('docker-compose.yml', () => {
     expect(ports.filter((port) => !/^127\.0\.0\.1:\d+:\d+$/.test(port))).toEqual([]);
   });
 
-  test('checks the health of everything that goes on running', () => {
+  test('checks the health of everything that keeps running', () => {
     const unchecked = all.filter(([, { healthcheck }]) => healthcheck?.test === undefined).map(([name]) => name);
     const disabled = all.filter(([, { healthcheck }]) => healthcheck?.disable === true).map(([name]) => name);
     expect([unchecked, disabled]).toEqual([['setup'], ['setup']]);

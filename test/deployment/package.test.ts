@@ -55,7 +55,7 @@ function tarballs(): readonly string[] {
 }
 
 describe('the package', () => {
-  test('is the same to the byte, whoever packs it where', () => {
+  test('is the same to the byte, wherever it is packed', () => {
     const [one, other] = tarballs().map((path) => createHash('sha256').update(readFileSync(path)).digest('hex'));
     expect(one).toBe(other);
   });

@@ -64,7 +64,7 @@ async function equalsTruth(page: Page): Promise<void> {
   expect(known(await column(page, 'talking'))).toEqual(await counted(talks));
 }
 
-describe('while conversations go on', () => {
+describe('while conversations continue', () => {
   test('the overview follows what the organization knows, queue by queue', async () => {
     const page = await overview();
     // No picture equals the truth of one instant in every queue at once, but each queue keeps up with it.
@@ -161,7 +161,7 @@ describe('while conversations go on', () => {
   });
 });
 
-describe('while the organization stands still', () => {
+describe('while nothing happens in the organization', () => {
   beforeAll(() => board.control('pause'));
   afterAll(() => board.control('resume'));
 
@@ -231,7 +231,7 @@ test('the past plays up to the present, and one key leads back', async () => {
   await page.locator(LIVE).waitFor();
 });
 
-describe('what the board needs goes away and comes back:', () => {
+describe('what the board needs stops and comes back:', () => {
   const stale = (page: Page, why: string) =>
     page.locator('.board.gray .freshness', { hasText: new RegExp(`Not current since .*\\d:\\d\\d.*${why}`) }).waitFor();
 

@@ -78,7 +78,7 @@ test('it is scraped as OpenMetrics, and the latency has traces as exemplars', as
   }
 });
 
-test('the watermarks of all stages go on, and the pipeline is not behind', async () => {
+test('the watermarks of all stages advance, and the pipeline is not behind', async () => {
   const watermarks = () => prometheus.query('min by (stage) (queuefold_low_watermark_timestamp_seconds)');
   await until('all stages to have one', SOON_MS, async () => (await watermarks()).length >= 4);
   const first = await watermarks();

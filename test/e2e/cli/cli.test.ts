@@ -154,7 +154,7 @@ describe('queuefold config', () => {
   });
 });
 
-describe('a command that is told to stop', () => {
+describe('a command that is asked to stop', () => {
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],

@@ -298,7 +298,7 @@ describe('queuefold start', () => {
     expect(Number(await sql(first, COUNT_HISTORY))).toBeGreaterThan(0);
   });
 
-  test('keeps its data directory to itself: a second one explains that it is in use, and the first goes on', async () => {
+  test('keeps its data directory to itself: a second one explains that it is in use, and the first continues', async () => {
     const { code, stdout, stderr } = await launch(['start'], dataDir).ended;
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toContain(`data directory ${dataDir}: in use by process ${first.pid}`);
@@ -337,7 +337,7 @@ describe('queuefold start', () => {
     });
   });
 
-  test('goes on from what an earlier one has left, and ends what the organisation no longer has', async () => {
+  test('continues from what an earlier one has left, and ends what the organization no longer has', async () => {
     const earlier = idsOf(left);
     const second = await start(dataDir, []);
     const ofEarlier = async () => (await rowsOf(second)).filter((row) => earlier.has(idOf(row)));
@@ -373,7 +373,7 @@ describe('where there is neither Java nor Maven nor a container engine', () => {
     expect(ended.stderr).toMatch(/"level":(?:30|"info").*"msg":"stopping"/);
   });
 
-  test('the next one goes on with the history, and has no row of the earlier organisation', async () => {
+  test('the next one continues with the history, and has no row of the earlier organization', async () => {
     const earlier = await start(folderOf('memory'), ['--log', 'memory'], NO_TOOLS);
     await until('rows', SOON_MS, async () => Number(await sql(earlier, COUNT)) > 0);
     const ids = idsOf(await rowsOf(earlier));

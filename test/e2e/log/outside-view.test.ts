@@ -157,7 +157,7 @@ describe('the state topic, to an ordinary consumer', () => {
     }
   });
 
-  test('is the table to whoever keeps a map by key, and with one record a conversation once it is compacted', async () => {
+  test('is the table for a reader that keeps a map by key, and has one record a conversation once it is compacted', async () => {
     expect(printed.length).toBeGreaterThan(20);
     expect(await tableOf(state)).toEqual(printed);
 

@@ -199,7 +199,7 @@ describe('the OpenAPI document', () => {
   });
 });
 
-test('before the history begins there is no picture, and nobody is told that there was nobody', async () => {
+test('before the history begins there is no picture, and the board does not claim that nobody waited', async () => {
   const { server } = await start();
   const { oldest } = (await (await fetch(`${server.url}/api/about`)).json()) as { oldest: number };
   expect((await fetch(`${server.url}/api/queues?at=${oldest}`)).status).toBe(200);

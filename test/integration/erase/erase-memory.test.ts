@@ -177,7 +177,7 @@ describe('erasing, on the log in memory', () => {
     expect((await look(`+${PERSON}`)).conversations.map(({ id }) => id)).toEqual(['before']);
   });
 
-  test('a sink that was away deletes what it had stored, when it reads the tombstone', async () => {
+  test('a sink that was down deletes what it stored, when it reads the tombstone', async () => {
     await start('fold', 'sink');
     await send(configOf(), calling('a', `tel:+${PERSON}`).at(1), calling('b', 'tel:+1').at(1));
     await inTable('a', 'b');

@@ -152,7 +152,7 @@ describe('on a broker with the default limits', () => {
     ]);
   });
 
-  test('a record with a key of 1.5 MB that nobody can read is a dead letter, and its partition goes on', async () => {
+  test('an unreadable record with a key of 1.5 MB becomes a dead letter, and its partition continues', async () => {
     const { topics, producer, fold, sendEvent, written, letters } = await openScene();
     await fold();
     await producer.send([{ topic: topics.events, key: Buffer.alloc(1_500_000, 'k'), value: Buffer.from('no Avro') }]);

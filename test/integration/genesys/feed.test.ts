@@ -92,7 +92,7 @@ describe('the feed of notifications', () => {
     expect(feed.queues().every(({ subscription }) => subscription === 'permitted')).toBe(true);
   });
 
-  test('tells which permission a queue lacks, and goes on with the others', async () => {
+  test('says which permission a queue lacks, and continues with the others', async () => {
     const simulator = await stage.simulate({
       queues: 3,
       missingPermissions: (topic) =>

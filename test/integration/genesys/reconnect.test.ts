@@ -128,7 +128,7 @@ describe('a feed stays connected', () => {
     expect(watch.states).toEqual(['ready', 'degraded', 'ready']);
   });
 
-  test('when the service is away for a while', async () => {
+  test('when the service does not answer for a while', async () => {
     const simulator = await stage.simulate({ ...BUSY });
     const watch = await stage.watch(simulator);
     await until(watch.feed.ready);

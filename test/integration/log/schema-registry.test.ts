@@ -247,7 +247,7 @@ describe('a registry that registers nothing', () => {
   });
 });
 
-describe('a registry that goes away', () => {
+describe('a registry that stops answering', () => {
   let registry: Awaited<ReturnType<typeof ownRegistryForTests>>;
   beforeAll(async () => {
     registry = await ownRegistryForTests();

@@ -70,7 +70,7 @@ async function storeAll(topic: string, options: Partial<SinkOptions> = {}): Prom
   return (await metrics.sinkRereads.get()).values.map(({ labels }) => String(labels['reason']));
 }
 
-test('an end that compaction has taken from the topic while the sink was away is noticed all the same', async () => {
+test('the sink also notices an end that compaction removed from the topic while it was down', async () => {
   const config = { 'min.cleanable.dirty.ratio': '0.01', 'delete.retention.ms': '100' };
   const topic = await newTopic(1, config);
   await put(topic, ['a', '1'], ['b', '1'], ['c', '1']);

@@ -47,7 +47,7 @@ const rereads = async ({ metrics }: StartedSink) =>
 const awaySince = (ms: number, version: number) =>
   noteAsOf(tests, { topic: STATE_TOPIC, version, asOfMs: Date.now() - ms });
 
-describe('a sink that was away', () => {
+describe('a sink that was down', () => {
   const withoutB = (log: Log) => compacted(log, ({ key }) => key?.toString() === 'b');
 
   const storedAndLeft = async () => {
@@ -70,7 +70,7 @@ describe('a sink that was away', () => {
     expect(await rereads(again)).toEqual(['outdated']);
   });
 
-  test('for a shorter time goes on where it was', async () => {
+  test('for a shorter time continues where it was', async () => {
     const { cluster } = await storedAndLeft();
     await awaySince(2 * HOUR_MS, 2);
     const again = await start(cluster.connect(), { tombstoneRetentionMs: DAY_MS });
@@ -153,7 +153,7 @@ describe('a sink that runs while ClickHouse loses what it had', () => {
     await isRepaired(topic, started);
   });
 
-  test('ends where the tables came back from a backup, and the next one goes on where that was', async () => {
+  test('ends where the tables came back from a backup, and the next one continues where the backup was', async () => {
     const { topic, started } = await running();
     for (const name of tables) await query(`CREATE TABLE ${name}_saved ENGINE = Memory AS SELECT * FROM ${name}`);
     await topic.put(['a', '2'], ['d', '1']);
@@ -192,7 +192,7 @@ describe('a sink that runs while ClickHouse loses what it had', () => {
     expect(await until(visits, (rows) => rows.length === 4)).toHaveLength(4);
   });
 
-  test('goes on while rows change, end, are cleaned up and erased', async () => {
+  test('continues while rows change, end, are cleaned up and erased', async () => {
     const { topic, started } = await running();
     for (let round = 0; round < 4; round++) {
       await topic.put([`e${round}`, '1'], [`e${round}`, null], ['a', `${round}`]);

@@ -100,7 +100,7 @@ test('records become rows, changes replace them, tombstones remove them', async 
   expect(await until(table, (rows) => rows['a'] === '2' && !('b' in rows))).toEqual({ a: '2', c: '1' });
 });
 
-test('a clean stop stores and commits what was read, and the next sink goes on there', async () => {
+test('a clean stop stores and commits what was read, and the next sink continues there', async () => {
   const cluster = createMemoryCluster({ partitions: 1 });
   const metrics = createMetrics();
   const { sink } = await start(cluster.connect(), { metrics, flush: { rows: 1_000, bytes: 1e6, ms: 3_600_000 } });
@@ -199,7 +199,7 @@ test('with emptied tables all is read again, whatever was committed and noted', 
   expect(await until(table, (rows) => 'c' in rows)).toEqual({ a: '1', b: '1', c: '1' });
 });
 
-test('while ClickHouse is away it keeps trying, says so, commits nothing, and loses nothing', async () => {
+test('while ClickHouse is down it keeps trying, says so, commits nothing, and loses nothing', async () => {
   const cluster = createMemoryCluster({ partitions: 2 });
   const store = failing(tests.store, Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }));
   const { sink } = await start(cluster.connect(), { store, flush: { rows: 10, bytes: 1e6, ms: 5 } });

@@ -181,7 +181,7 @@ test('VISITS=off stores none', async () => {
   expect(await table()).toEqual([]);
 });
 
-test('without a topic of visits the sink says so, rows go on, and visits begin when the topic is there', async () => {
+test('without a visits topic the sink says so and continues with rows, and visits begin when the topic exists', async () => {
   let isThere = false;
   const connected = cluster.connect();
   const log: Log = {

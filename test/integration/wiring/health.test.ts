@@ -88,7 +88,7 @@ describe('ready', () => {
     },
   );
 
-  test('what a dependency failed with is told again while the next answer takes long', async () => {
+  test('the last failure of a dependency is repeated while its next answer takes long', async () => {
     let ask = (): Promise<ReadonlyMap<number, number>> => Promise.reject(new Error('its certificate has expired'));
     const answers = logAnswers({ endOffsets: () => ask(), explain: (error) => Promise.resolve(messageOf(error)) }, 't');
     const said = { ok: false, detail: 'its certificate has expired' };
@@ -120,7 +120,7 @@ describe('ready', () => {
 });
 
 describe('live', () => {
-  test('it is, whatever is away, until the role has ended', async () => {
+  test('a role is live, whatever is down, until it has ended', async () => {
     const { fold, kafka } = await roles();
     const live = livenessOf(fold);
     kafka.set('refuses');

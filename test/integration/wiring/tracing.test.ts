@@ -131,7 +131,7 @@ describe('tracing', () => {
     for (const text of ['+44', '"k-']) expect(exported).not.toContain(text);
   });
 
-  test('a collector that is away stops and slows nothing: the table is what it is without', async () => {
+  test('a collector that is down stops and slows nothing: the table is the same as without it', async () => {
     await bringIntoTheTable('http://127.0.0.1:1');
     expect(await target.rows(`SELECT count() AS rows FROM ${target.store.database}.queue_conversation`)).toEqual([
       { rows: '1' },

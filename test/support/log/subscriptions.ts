@@ -87,7 +87,7 @@ export function describeSubscriptions(open: OpenScene): void {
       );
     });
 
-    it('refuse to go on beyond the end of a topic: it was recreated', async () => {
+    it('refuse to continue beyond the end of a topic: it was recreated', async () => {
       const { log, input, topology, commit } = await open(1);
       const { subscription } = await subscribe(log, `${input}-sub`, input, {
         onAssigned: () => Promise.resolve(new Map([[0, 99]])),

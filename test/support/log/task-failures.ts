@@ -68,7 +68,7 @@ export function describeTaskFailures(open: OpenScene): void {
       expect((await rows()).sort()).toEqual(['a=1', 'a=3', 'b=1', 'b=3']);
     });
 
-    it('a task fenced while still assigned joins the group again, and goes on', async () => {
+    it('a task fenced while still assigned joins the group again, and continues', async () => {
       const { run, produce, rows, harness, topology } = await open(1);
       const tasks = await run();
       await produce(['a', '1']);

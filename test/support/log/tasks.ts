@@ -87,7 +87,7 @@ export function describeTasks(open: OpenScene): void {
       expect(committed).toEqual([1]);
     });
 
-    it('go on at the checkpoint when the offsets of the group have expired', async () => {
+    it('continue at the checkpoint when the offsets of the group have expired', async () => {
       const { run, produce, rows, harness, topology } = await open(1);
       await produce(['a', '1'], ['a', 'end']);
       const first = await run();

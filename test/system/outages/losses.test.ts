@@ -203,7 +203,7 @@ test('rows of a fold whose changelog was deleted end all the same, once its rows
   expect(await table(scene)).toEqual({ a: null, b: null });
 });
 
-test('a changelog that Kafka is told to delete from is refused before it does', async () => {
+test('a changelog with cleanup.policy=delete is refused before Kafka deletes', async () => {
   const scene = await newScene();
   await wait(scene, 'a');
   await foldAll(scene);
@@ -317,7 +317,7 @@ test('an events topic that was recreated is not folded from the old offset on', 
   expect(Object.keys(await table(scene))).toEqual([...ids(0, 60), ...ids(100, 200)]);
 });
 
-test('a fold whose group was deleted goes on at its checkpoint', async () => {
+test('a fold whose group was deleted continues at its checkpoint', async () => {
   const scene = await newScene();
   await wait(scene, 'a');
   await foldAll(scene);
@@ -411,7 +411,7 @@ async function command(args: readonly string[], env: Environment): Promise<{ cod
   return { code, said: `${running.stdout()}${running.stderr()}` };
 }
 
-test('the command in the refusal of a fold is the one that lets it go on', async () => {
+test('the command in the refusal of a fold lets it continue', async () => {
   const scene = await newScene();
   const env: Environment = {
     ...{ KAFKA_BROKERS: kafka.brokers.join(), SCHEMA_REGISTRY_URL: (await registryForTests()).url },

@@ -69,7 +69,7 @@ async function waitsFor(role: QueuefoldProcess, what: RegExp): Promise<void> {
 }
 
 describe.each(ROLES)('a %s', (name) => {
-  test('that starts while Kafka is away waits, is ready when it is back, and SIGTERM ends it meanwhile with 0', async () => {
+  test('that starts while Kafka is down waits, is ready when Kafka is back, and SIGTERM ends it meanwhile with 0', async () => {
     await takeAway();
     try {
       const [patient, stopped] = [start(name), start(name)];
@@ -84,7 +84,7 @@ describe.each(ROLES)('a %s', (name) => {
     }
   });
 
-  test('that is told to stop while Kafka is away ends with 0, and waits for nothing', async () => {
+  test('that gets SIGTERM while Kafka is down ends with 0, and waits for nothing', async () => {
     const role = start(name);
     await role.ready();
     await takeAway();
@@ -99,7 +99,7 @@ describe.each(ROLES)('a %s', (name) => {
     }
   });
 
-  test('that starts while the registry is away waits, and SIGTERM ends it with 0', async () => {
+  test('that starts while the registry is down waits, and SIGTERM ends it with 0', async () => {
     const role = start(name, { SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1' });
     await waitsFor(role, /SCHEMA_REGISTRY_URL: cannot use http:\/\/127\.0\.0\.1:1/);
     await role.stop();
@@ -117,7 +117,7 @@ test('a role waits for a broker that takes connections and says nothing, and SIG
   await role.stop();
 });
 
-test('a sink that starts while ClickHouse is away waits, and SIGTERM ends it with 0', async () => {
+test('a sink that starts while ClickHouse is down waits, and SIGTERM ends it with 0', async () => {
   const role = start('sink', { CLICKHOUSE_URL: 'http://127.0.0.1:1' });
   await waitsFor(role, /CLICKHOUSE_URL: cannot reach ClickHouse at http:\/\/127\.0\.0\.1:1/);
   await role.stop();
@@ -139,7 +139,7 @@ describe('start', () => {
     disposers.push(() => rm(dataDir, { recursive: true }));
   });
 
-  test('waits for a configured part that is away, and SIGTERM ends it with 0', async () => {
+  test('waits for a configured part that is down, and SIGTERM ends it with 0', async () => {
     const CLICKHOUSE_URL = 'http://127.0.0.1:1';
     const running = start('start', { CLICKHOUSE_URL, DATA_DIR: dataDir });
     const what = /CLICKHOUSE_URL: cannot reach ClickHouse at http:\/\/127\.0\.0\.1:1/;

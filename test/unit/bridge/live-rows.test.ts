@@ -81,7 +81,7 @@ describe('the table, read back', () => {
     expect(topic.lines.join()).toMatch(/"topic":"live\.queue-conversation\.v1","partition":\d,"offset":\d/);
   });
 
-  test('a reading that ends is begun again; meanwhile the owner is told, and has what was known', async () => {
+  test('a reading that ends begins again; meanwhile the owner knows it, and keeps the table as it was', async () => {
     const topic = await aTopic();
     await topic.row(aRow({ conversation_id: 'a' }));
     const enders: ((error: Error) => void)[] = [];

@@ -121,7 +121,7 @@ describe('records on their way into the log', () => {
     expect(sender.problem()).toBeNull();
   });
 
-  test('when too many wait, the source is told to stop, once, and to go on when half of them are gone', async () => {
+  test('when too many wait, the sender stops the source once, and lets it continue when half of them are gone', async () => {
     const log = aLog();
     const { sender, told } = aSender(log, 8 * MIB);
     log.answers('refuse');
@@ -218,7 +218,7 @@ function lastOf(records: readonly OutRecord[]): ReadonlyMap<string, string | nul
 /** `ABSENT_SNAPSHOTS=1000000` looks longer. */
 const SNAPSHOTS = Number(process.env['ABSENT_SNAPSHOTS'] ?? 30_000);
 
-describe('while the log is away', () => {
+describe('while Kafka does not answer', () => {
   test('what waits is bounded by the conversations, not by their snapshots, and each one’s last word is kept', async () => {
     const conversations = 1_000;
     const log = aLog();

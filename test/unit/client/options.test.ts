@@ -40,7 +40,7 @@ describe('options of the client', () => {
     }
   });
 
-  test('brokers that are not there are told by the name of the option, and nothing is left open', async () => {
+  test('for brokers that do not answer the error names the option, and nothing is left open', async () => {
     await expect(open({})).rejects.toThrow(/^(brokers: cannot reach 127\.0\.0\.1:1|registry: cannot use http:)/);
   });
 

@@ -115,7 +115,7 @@ describe('a secret of a file', () => {
     expect(config.clickhouse.password?.reveal()).toBe('second');
   });
 
-  test('stays what it was while the file is empty, wrong or away', async () => {
+  test('stays what it was while the file is empty, wrong or missing', async () => {
     const path = join(await folder(), 'key');
     const [{ cert, key }, second] = certificates();
     replace(path, key);

@@ -182,7 +182,7 @@ describe('section 4, how long the marker holds', () => {
 describe('section 4, ids of the marker', () => {
   const share = (fields: Wire): Wire => ({ screenshares: [{ id: 'share', ...fields }] });
 
-  test('hold whoever had the communication', () => {
+  test('hold, whichever participant had the communication', () => {
     const other = snapshot(150, [acd('other queue', 'Q2', call('leg of caller', connected(120)))]);
     expect(after(other)).toEqual([]);
   });

@@ -84,7 +84,7 @@ describe('section 4, a row exists exactly while the conversation is queued and l
       connected_time: at(2),
     }));
 
-  test('it stays while anybody is there, whoever has left', () => {
+  test('it stays while anybody is left in it', () => {
     const onlyCaller = story.answeredBy('ann', 40).with('ann', {}, ended(50));
     expect(kindsOf(story.at(10), onlyCaller.at(51))).toEqual(['row', 'row']);
   });

@@ -109,7 +109,7 @@ describe('section 5, latest participant', () => {
         'last',
       ));
 
-    test('of several the greatest position, whoever connected last', () =>
+    test('of several the greatest position, not the last to connect', () =>
       expect(latest(queue, earlier('ann', connected(90)), earlier('bob', connected(50)), last({}, over(1, 2)))).toBe(
         'bob',
       ));

@@ -200,7 +200,7 @@ describe('the fold as a task', () => {
     );
   });
 
-  test('serialise the state, read it back, go on: the same', async () => {
+  test('serialize the state, read it back, continue: the same', async () => {
     await fc.assert(
       fc.asyncProperty(stream(10), fc.nat(), async (lines, cut) => {
         const input = inputOf(lines);

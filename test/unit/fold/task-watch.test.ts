@@ -49,7 +49,7 @@ function watched() {
   };
 }
 
-test('the watermark of a task without traffic goes on', async () => {
+test('the watermark of a task without traffic advances', async () => {
   const { tasks, ends, lookAt, watermarks, lags, watch } = watched();
   tasks.set(0, { state: 'RUNNING', nextOffset: 10 });
   ends.set(0, 10);
@@ -60,7 +60,7 @@ test('the watermark of a task without traffic goes on', async () => {
   watch.stop();
 });
 
-test('that of one that stands stays, and its lag grows; that of one that is behind is when it had what it has done', async () => {
+test('the watermark of a task that hangs stays, and its lag grows; that of a task that is behind is when it had what it has done', async () => {
   const { tasks, ends, lookAt, watermarks, lags, watch } = watched();
   tasks.set(0, { state: 'RUNNING', nextOffset: 10 });
   ends.set(0, 10);
@@ -79,7 +79,7 @@ test('that of one that stands stays, and its lag grows; that of one that is behi
   watch.stop();
 });
 
-test('while the log is away nobody knows whether there is more: it stays', async () => {
+test('while Kafka does not answer nobody knows whether there is more, so it stays', async () => {
   const { tasks, ends, lookAt, watermarks, away, watch } = watched();
   tasks.set(0, { state: 'RUNNING', nextOffset: 10 });
   ends.set(0, 10);

@@ -141,7 +141,7 @@ describe('the names of an organisation', () => {
     expect(log).toEqual([expect.objectContaining({ level: 'warn', reason: 'Kafka is away' })]);
   });
 
-  test('do not hold up a stop while Kafka is away', async () => {
+  test('do not hold up a stop while Kafka is down', async () => {
     const { kept } = await looks({ pages: () => [[]] }, 1, { keep: () => new Promise(() => undefined) });
     expect(kept).toHaveLength(1);
   });

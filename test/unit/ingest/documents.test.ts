@@ -73,7 +73,7 @@ describe('documents', () => {
     ]);
   });
 
-  test('are handed over while an array or a line goes on: what is kept is bounded', async () => {
+  test('are handed over while an array or a line continues: what is kept is bounded', async () => {
     const many = Array.from({ length: 500 }, (_, n) => `{"n":${n}}`);
     const parts = (text: string): string[] => text.match(/[^]{1,7}/g) ?? [];
     expect(await read(parts(`[\n${many.join(',\n')}\n]\n{"last":1}\n`), small)).toEqual([...many, '{"last":1}']);
@@ -85,7 +85,7 @@ describe('documents', () => {
     expect(await read([`${lines.join('\n')}\n{"a":1}\n`], small)).toEqual([...lines, '{"a":1}']);
   });
 
-  test('whatever the bytes are, each is in one document at most, and the rest goes on', () => {
+  test('whatever the bytes are, each is in one document at most, and the rest is read', () => {
     const bytes = fc
       .array(fc.constantFrom(...Array.from('{}[]",:1a\\ \n')), { maxLength: 80 })
       .map((all) => all.join(''));

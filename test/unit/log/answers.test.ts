@@ -76,7 +76,7 @@ describe('what brokers answer to writes', () => {
     expect(gravest([refused, away, fenced])).toBe(fenced);
   });
 
-  test('stands in the table of the reference', () => {
+  test('is in the table of the reference', () => {
     const page = readFileSync(join(root, 'docs', 'reference', 'kafka-errors.md'), 'utf8');
     const table = ANSWERS.map(
       ({ code, name, verdict, of, means }) => `| ${code} | ${name} | ${of.join(', ')} | ${verdict} | ${means} |`,

@@ -119,7 +119,7 @@ describe('the server itself', () => {
     }
   });
 
-  test('whoever does not come to the end of a request is not waited for', async () => {
+  test('a client that does not finish its request is not waited for', async () => {
     const { port } = await serve({ requestTimeoutMs: 100 });
     const heard = new Promise<string>((resolve, reject) => {
       let answer = '';

@@ -147,7 +147,7 @@ describe('lines on their way to a disk', () => {
     expect([disk.written, disk.closed()]).toEqual([['1\n', '2\n', '3\n'], 1]);
   });
 
-  test('do not fill the memory when it is slow: the source is told to stop, and to go on', async () => {
+  test('do not fill the memory when it is slow: the writer stops the source, and lets it continue', async () => {
     const disk = aDisk();
     const { writer, told } = writing(disk.target, 10);
     for (let line = 0; line < 8; line++) writer.add(String(line));

@@ -17,7 +17,7 @@ describe('queues of a running organisation', () => {
     expect(topicsOf(emissions(organisation, 1_000))).toContain(topicOf(id));
   });
 
-  test('a removed queue carries nothing any more, and its conversations go on', () => {
+  test('a removed queue carries nothing any more, and its conversations continue', () => {
     const organisation = createOrganisation({ seed: 2, queues: 2 });
     emissions(organisation, 500);
     const id = organisation.queues[0]?.id ?? '';
@@ -76,7 +76,7 @@ test('details tell the end of exactly those conversations that are over', () => 
   expect(live).toBeGreaterThan(0);
 });
 
-test('whoever hangs up last is the end', () => {
+test('the end is when the last participant hangs up', () => {
   const organisation = createOrganisation({ seed: 4, conversations: 20 });
   while (organisation.conversations().every((one) => conversationEnd(one) === null)) organisation.step();
   const [over] = organisation.conversations().filter((one) => conversationEnd(one) !== null);

@@ -81,7 +81,7 @@ describe('the batches of a sink', () => {
     expect(committed).toEqual([ROWS, 2 * ROWS, 3 * ROWS, 4 * ROWS, 4 * ROWS + 5]);
   });
 
-  test('do not make the memory grow: reading pauses at four full ones, and goes on when there are two', async () => {
+  test('do not make the memory grow: reading pauses at four full ones, and continues when there are two', async () => {
     const { loop, flow, read, stored } = aLoop();
     read(3 * ROWS);
     read(4 * ROWS - 1);

@@ -109,7 +109,7 @@ test.each([
   expect(commands).toEqual([`DROP DATABASE IF EXISTS \`q\`${onCluster}`]);
 });
 
-describe('what stands in the way of a migration', () => {
+describe('what prevents a migration', () => {
   const clientThat = (command: () => Promise<unknown>, version = '26.7.2.1') =>
     ({
       query: ({ query }: { query: string }) =>
@@ -129,7 +129,7 @@ describe('what stands in the way of a migration', () => {
     await expect(run(clientThat(() => Promise.resolve(), '24.8.1.1'))).resolves.not.toHaveLength(0);
   });
 
-  test('a right that is missing is told as the GRANT that gives it', async () => {
+  test('a missing right is named as the GRANT that gives it', async () => {
     // As src/Access/ContextAccess.cpp words it.
     const said =
       "alice: Not enough privileges. To execute this query, it's necessary to have the grant CREATE DATABASE ON qf.*. ";

@@ -47,7 +47,7 @@ test('a loop that turns once in a while does not', async () => {
   }
 });
 
-test('nothing is concluded while the log is away, nor from the time before', async () => {
+test('nothing is concluded while Kafka does not answer, nor from the time before', async () => {
   const { watch, away, looks } = watched();
   away('yes');
   await looks(10 * TWO_MINUTES);
