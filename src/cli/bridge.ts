@@ -11,8 +11,8 @@ export interface BridgeFlags {
 }
 
 /**
- * `queuefold bridge`: from Genesys, over HTTP and from files, whichever of them are given. With files alone it ends when
- * Kafka has acknowledged the last of their events.
+ * `queuefold bridge`: brings in events from Genesys, over HTTP and from files, as configured. With files alone it ends
+ * when Kafka has acknowledged the last event.
  */
 export async function runBridge(context: Context, { events: files }: BridgeFlags): Promise<number> {
   const { config, io, shutdown } = context;
@@ -41,11 +41,11 @@ export async function runBridge(context: Context, { events: files }: BridgeFlags
       progress.allSent = true;
       if (!context.quiet) io.stderr.write(`${summaryText(counts)}\n`);
     },
-    // What goes wrong with the files ends the role: `done`.
+    // An error of the files ends the role, through `done`.
     () => new Promise<never>(() => undefined),
   );
   await shutdown.until(isImport ? Promise.race([bridge.done, imported]) : bridge.done);
-  // A stop in the middle of the files is no success: a script may wait for all of them.
+  // A stop in the middle of the files is not a success, because a script may wait for all of them.
   const cause = shutdown.cause();
   return isImport && !progress.allSent && cause !== null ? exitCodeOf(cause) : 0;
 }

@@ -13,7 +13,7 @@ import {
 } from '../ops';
 import { packageVersion } from './version';
 
-/** The options that come before a command. */
+/** The options of all commands. */
 export interface GlobalOptions {
   readonly config?: string;
   readonly quiet?: true;
@@ -28,7 +28,7 @@ export interface Context {
   readonly redirectLogs: Logging['redirect'];
   readonly metrics: Metrics;
   readonly io: Io;
-  /** No progress and no hints wanted (`--quiet`). */
+  /** Show no progress and no hints (`--quiet`). */
   readonly quiet: boolean;
   /** As they were given, for other threads of the command. */
   readonly globals: GlobalOptions;
@@ -44,7 +44,7 @@ export interface FoldThreadData {
 export interface LoggingWishes {
   readonly quiet: boolean;
   readonly debug: boolean;
-  /** The values of the moment that no line may show. */
+  /** The current secrets, which no line may show. */
   readonly secrets: () => readonly string[];
 }
 
@@ -70,7 +70,7 @@ export function versionedMetrics(): Metrics {
   return metrics;
 }
 
-/** As the settings say; the shutdown exports what is left. Undefined: nothing is to be traced. */
+/** Tracing as the settings say. The shutdown exports what is left. Undefined: no tracing. */
 export async function tracingOf({ config, logger, metrics, shutdown }: Context): Promise<Tracing | undefined> {
   const { endpoint, headers, ratio } = config.tracing;
   const options = { endpoint, headers: headers?.reveal(), ratio, version: packageVersion(), metrics, logger };

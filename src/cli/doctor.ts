@@ -20,9 +20,9 @@ const SECTION_LIMIT_MS = 60_000;
 const WIDEST_NAME = 43;
 const STORE_TIMEOUT_MS = 10_000;
 
-/** `queuefold doctor`: what is configured is looked at, side by side; 1 if anything failed. */
+/** `queuefold doctor`: runs the checks of everything that is configured, side by side. Exit code 1: a check failed. */
 export async function runDoctor({ config, io, logger }: Context, { json, role }: DoctorFlags): Promise<number> {
-  // What is wrong or incomplete is a wrong configuration (2), here as for every role, and no finding.
+  // Wrong or incomplete settings are a configuration error (exit code 2), here as for every role, not a finding.
   readProxies(process.env);
   if (config.genesys.clientId !== undefined) requireGenesys(config);
   const here = [...checkVariables(config, process.env), ...checkCertificates(config), ...checkProcess(processFacts())];
@@ -74,7 +74,7 @@ async function genesysFindings(config: Config): Promise<Findings> {
     queues,
     shard,
     channels,
-    // Those of the first share ask for them.
+    // The bridges of the first shard ask for names.
     names: shard.index === 0 ? namesOf : [],
   });
 }

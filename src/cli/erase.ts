@@ -12,7 +12,10 @@ export interface EraseFlags {
   readonly yes?: true;
 }
 
-/** `queuefold erase`: 0 when all is done, or was only looked for; 1 when a part of it is still to be done. */
+/**
+ * `queuefold erase`. Exit code 0: everything is erased, or the command only searched. Exit code 1: a part is not erased
+ * yet.
+ */
 export async function runErase(context: Context, flags: EraseFlags): Promise<number> {
   const { config, logger, metrics, io, quiet, shutdown } = context;
   const target = targetOf(flags);

@@ -13,13 +13,13 @@ import { addSimulationFlags, START_SIMULATION, type SimulationFlags } from './si
 import type { StartFlags } from './start';
 import { packageVersion } from './version';
 
-/** What a command is, for the part of the program that runs it. */
+/** How a command runs. */
 export interface CommandKind {
-  /** Runs until it is told to stop: a signal is then a success (0), else 130 or 143. */
+  /** Whether the command runs until it is stopped. A signal is then a success (0), otherwise 130 or 143. */
   readonly longRunning: boolean;
 }
 
-/** Answers the exit code; nothing is 0. */
+/** Returns the exit code. Nothing means 0. */
 export type CommandBody = (context: Context) => Promise<number | undefined> | Promise<void>;
 export type RunCommand = (kind: CommandKind, globals: GlobalOptions, body: CommandBody) => Promise<void>;
 

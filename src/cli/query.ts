@@ -14,7 +14,7 @@ export interface QueryFlags {
   /** `table`, `json`, `ndjson`, `csv`, or a name that ClickHouse knows. Default `table`. */
   readonly format?: string;
   readonly watch?: true;
-  /** Statements may change things, as far as the user's rights go. */
+  /** Whether statements may change data, as far as the user's rights allow. */
   readonly write?: true;
 }
 
@@ -95,7 +95,7 @@ async function print({ io, shutdown }: Context, target: SqlTarget, request: SqlR
   await pipeline(answer, io.stdout, { end: false });
 }
 
-/** Again each second: on a terminal in place, else one result after another. Until it is told to stop. */
+/** Repeats each second until it is stopped: on a terminal in place, otherwise one result after another. */
 async function watch({ io, shutdown }: Context, target: SqlTarget, request: SqlRequest): Promise<void> {
   const { signal } = shutdown;
   const terminal = io.stdout.isTTY === true;

@@ -6,10 +6,10 @@ import { connectKafka, kafkaConnection, setUpTables, withKafkaAdmin } from '../w
 import type { Context } from './context';
 import { configuredStore } from './role';
 
-/** Differences that are printed; all are counted. */
+/** How many differences are printed. All are counted. */
 const MOST_PRINTED = 100;
 
-/** `queuefold rebuild`: 0 when the table is the compacted topic afterwards, else 1. */
+/** `queuefold rebuild`. Exit code 0: the table equals the compacted topic. Exit code 1: it does not. */
 export async function runRebuild(context: Context): Promise<number> {
   const { config, logger, metrics, io, quiet, shutdown } = context;
   const { kafka } = requireGroups(config, ['kafka', 'registry', 'clickhouse']);

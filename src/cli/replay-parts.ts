@@ -21,12 +21,12 @@ import type { Context } from './context';
 import { configuredStore } from './role';
 import { progressOf, stoppedInTheEnd } from './start-parts';
 
-/** Where a replay writes: never into the live topics and tables. */
+/** The topics and tables of a replay, which are never the live ones. */
 export interface ReplayPlace {
   readonly prefix: string;
   readonly database: string;
   readonly keep: boolean;
-  /** Whether its visits are asked for. */
+  /** Whether the user wants its visits. */
   readonly readsVisits: boolean;
   /** What the command line named is not a place of the replay's own. */
   readonly named: { readonly prefix: boolean; readonly database: boolean };
@@ -87,7 +87,7 @@ async function ownFolder({ config, shutdown, io }: Context, place: ReplayPlace):
   return folder;
 }
 
-/** A Kafka and a registry for this one replay; their data are removed with them unless they are to be kept. */
+/** A Kafka and a registry for this replay only. Their data are removed afterwards, unless the user keeps them. */
 async function openEmbedded(context: Context, place: ReplayPlace): Promise<Connected> {
   const { config, shutdown } = context;
   const dataDir = await ownFolder(context, place);

@@ -14,11 +14,11 @@ import type { Context } from './context';
 
 type RoleName = RunningRole['name'];
 
-/** Metrics, health and paths of roles that are still to start. */
+/** Metrics, health and paths of roles that start later. */
 export interface ServedRoles extends Pick<OpsHttp, 'url'> {
-  /** What the start waits for, in a sentence; null: nothing any more. */
+  /** What the start waits for, in a sentence. Null: nothing. */
   waitsFor(message: string | null): void;
-  /** From now on this role answers for itself. */
+  /** From now on this role answers itself. */
   show(role: RunningRole): void;
 }
 

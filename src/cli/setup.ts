@@ -7,9 +7,9 @@ import { configuredStore } from './role';
 
 export interface SetupFlags {
   readonly dryRun?: true;
-  /** A shorter HISTORY_RETENTION may delete what is there. */
+  /** Whether a shorter HISTORY_RETENTION may delete versions. */
   readonly allowDataLoss?: true;
-  /** What a fold refuses to go on with is made good as far as it can be. */
+  /** Whether to repair the losses for which a fold refuses to start, as far as possible. */
   readonly adopt?: true;
 }
 

@@ -4,7 +4,7 @@ import type { Context } from './context';
 import { simulationOf } from './simulation';
 import type { SimulationFlags } from './simulation-flags';
 
-/** `queuefold simulate`: runs until it is told to stop; stdout is what a client needs, as settings. */
+/** `queuefold simulate`: runs until it is stopped. It prints on stdout the settings that a client needs. */
 export async function runSimulate(context: Context, flags: SimulationFlags): Promise<void> {
   const { io, quiet, shutdown } = context;
   const simulator = await startListening(simulationOf(flags));
@@ -23,7 +23,7 @@ function settingsFor({ loginUrl, apiUrl, clientId, clientSecret }: Simulator): s
     GENESYS_LOGIN_URL: loginUrl,
     GENESYS_API_URL: apiUrl,
     GENESYS_CLIENT_ID: clientId,
-    // Invented, and good for nothing but this process: it may be printed.
+    // The simulator invented it and nothing else accepts it, so it may be printed.
     GENESYS_CLIENT_SECRET: clientSecret,
   };
   return Object.entries(settings)

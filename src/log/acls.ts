@@ -1,6 +1,6 @@
 import type { TopicNames } from './topics';
 
-/** Whose permissions at Kafka are told apart: the commands of queuefold that use it. */
+/** The commands of queuefold that use Kafka, each with permissions of its own. */
 export const ACL_ROLES = ['bridge', 'fold', 'sink', 'board', 'rebuild', 'erase', 'setup', 'replay', 'doctor'] as const;
 export type AclRole = (typeof ACL_ROLES)[number];
 
@@ -14,7 +14,7 @@ export interface Acl {
   readonly operations: readonly AclOperation[];
 }
 
-/** All that a role needs at Kafka, and nothing more. */
+/** All permissions that a role needs at Kafka, and no more. */
 export function aclsOf(role: AclRole, names: TopicNames): readonly Acl[] {
   const { prefix, events, state, visits, changelog, deadLetters, foldGroup } = names;
   const storing = (groupName: string, visitGroupName: string): readonly Acl[] => [
@@ -28,7 +28,7 @@ export function aclsOf(role: AclRole, names: TopicNames): readonly Acl[] {
   ];
   switch (role) {
     case 'bridge':
-      // It reads back the live rows, to find what it missed, and the names, to write only what has changed.
+      // The bridge reads the live rows back to find what it missed, and the names to write only changes.
       return [
         topic(events, 'Write'),
         topic(state, 'Read'),

@@ -6,11 +6,14 @@
 export interface Log {
   /** Runs a stateful stream processor, exactly once, as one member of a group. */
   runTasks(topology: Topology, createTask: (partition: number) => Task): Promise<RunningTasks>;
-  /** Reads a topic as one member of a group, at least once; the reader says what is committed. */
+  /** Reads a topic as one member of a group, at least once. The reader decides what is committed. */
   subscribe(subscription: Subscription): Promise<RunningSubscription>;
   /** Writes records one by one or many at once, idempotent, acks=all. */
   createProducer(): Promise<LogProducer>;
-  /** Reads topics, from the beginning unless told otherwise, without a group: to the end fixed at the call, or for ever with `follow`. */
+  /**
+   * Reads topics without a group, by default from the beginning. It reads to the end as of the call, or for ever with
+   * `follow`.
+   */
   read(request: ReadRequest): Promise<Reading>;
   /** The partitions' ends (offset after the last committed record, the LSO). */
   endOffsets(topic: string): Promise<ReadonlyMap<number, number>>;
@@ -19,28 +22,37 @@ export interface Log {
    * count as open: the LSO lags behind.)
    */
   writtenOffsets(topic: string): Promise<ReadonlyMap<number, number>>;
-  /** What tells a topic from a later one of the same name; null where the log tells none (memory, Kafka before 2.8). */
+  /**
+   * The id that distinguishes a topic from a later one of the same name. Null: the log has no ids (memory, Kafka before
+   * 2.8).
+   */
   topicId(topic: string): Promise<string | null>;
-  /** How long the topic keeps a tombstone at least (`delete.retention.ms`); null: until every group has read it. */
+  /** How long the topic keeps a tombstone at least (`delete.retention.ms`). Null: until every group has read it. */
   tombstoneRetentionMs(topic: string): Promise<number | null>;
-  /** The largest record that the topic takes, in bytes of a batch that holds it alone (`max.message.bytes`); null: any. */
+  /**
+   * The largest record that the topic accepts, in bytes of a batch that holds it alone (`max.message.bytes`). Null:
+   * any.
+   */
   largestRecordBytes(topic: string): Promise<number | null>;
-  /** For people: why a method of this log failed, and what to do where a certificate or credentials are refused. */
+  /**
+   * Explains to people why a method of this log failed, and what to do about a refused certificate or refused
+   * credentials.
+   */
   explain(error: unknown): Promise<string>;
   /**
-   * Whether the log answers and has these topics: the first contact of whoever uses it.
+   * Checks that the log answers and has these topics. Users of the log call it first.
    * @throws AwayError when nobody answers, UsageError where a setting is wrong, MissingError for a topic that is not there
    */
   reach(topics: readonly string[]): Promise<void>;
-  /** Whether an error of this log may pass by itself: brokers that are away, starting or choosing a leader. */
+  /** Whether an error of this log may pass without help: brokers are down, start, or choose a leader. */
   isTransient(error: unknown): boolean;
   /**
-   * After a loss that `runTasks` refuses: makes a state that fits what is left, and begins there. Answers what was done, a
-   * sentence for each partition concerned; nothing was lost: none, and nothing changes.
+   * To call after a loss that `runTasks` refuses. It makes a state that fits the remaining records, and begins there.
+   * Returns a sentence for each partition concerned. If nothing was lost, it returns none and changes nothing.
    * @throws OperatorError where that is not possible, or a member of the group works at the same time
    */
   adopt(topology: Topology, createTask: (partition: number) => Task): Promise<readonly string[]>;
-  /** Ends everything that was begun here, within a few seconds also while the log is away. */
+  /** Ends everything that began here, within a few seconds even if the log does not answer. */
   close(): Promise<void>;
 }
 
@@ -90,19 +102,19 @@ export interface Topology {
   readonly timers: boolean;
 }
 
-/** What a checkpoint remembers of a topic of the topology, so that whoever restores it can tell what was lost since. */
+/** What a checkpoint remembers of a topic of the topology. A restore compares it with the topic to find losses. */
 export interface TopicMark {
   readonly topic: string;
-  /** Null: the log tells none. */
+  /** Null: the log has no ids. */
   readonly id: string | null;
   readonly partitions: number;
   /** Of the task's partition: its first offset. */
   readonly beginning: number;
-  /** Of the task's partition: it reached at least up to here. */
+  /** Of the task's partition: an offset that its end has reached. */
   readonly end: number;
 }
 
-/** What the offset of a record cannot tell: that it is still the same record. */
+/** Shows that the record at an offset is still the same record. */
 export interface RecordMark {
   readonly offset: number;
   /** @see digestOf */
@@ -112,7 +124,7 @@ export interface RecordMark {
 /** How far a partition is folded: a record of its changelog, rewritten with every transaction. */
 export interface Checkpoint {
   readonly nextOffset: number;
-  /** Empty: it was written before checkpoints had them. */
+  /** Empty: the checkpoint is older than this field. */
   readonly topics: readonly TopicMark[];
   /** The last record of the input that was folded; null: none, or unknown. */
   readonly last: RecordMark | null;
@@ -126,19 +138,20 @@ export interface Checkpoint {
  */
 export interface Task {
   /**
-   * Called with records before `process` gets them: what needs an await first (an unknown schema id) is done here.
-   * Null, the usual case: nothing to wait for.
+   * Called with records before `process` gets them, for work that must be awaited (an unknown schema id). Null, the
+   * usual case: nothing to wait for.
    */
   prepare?(records: readonly LogRecord[]): Promise<void> | null;
   /** A record of the changelog partition, oldest first. */
   restore(record: LogRecord): void;
-  /** The end of the restore. Answers the changelog's checkpoint, null without one. */
+  /** Called at the end of the restore. Returns the changelog's checkpoint, or null if it has none. */
   restored(): Checkpoint | null | Promise<Checkpoint | null>;
   /** Every checkpoint from here on carries these marks of the topics; and `last`, until `process` gets records. */
   begin(marks: Pick<Checkpoint, 'topics' | 'last'>): void;
   /**
-   * These outputs lost records: answers all that they should hold, as far as the state tells, in transactions of a bounded
-   * size. Only the last of them has a checkpoint, with `nextOffset`; there is at least that one.
+   * Called if these outputs lost records. Returns all records that they should hold, as far as the state knows, in
+   * transactions of a bounded size. Only the last of them has a checkpoint, with `nextOffset`; there is at least that
+   * one.
    */
   rewrite(topics: ReadonlySet<string>, nextOffset: number): Iterable<TaskOutput>;
   /**
@@ -153,19 +166,19 @@ export interface Task {
    */
   process(records: readonly LogRecord[], nextOffset: number, mostBytes?: number): TaskOutput;
   /**
-   * The log will never take what comes of this record: answers what is written instead. The record changes nothing.
-   * Absent: such a record ends the tasks.
+   * Called if the log refuses for good what the task makes of this record. Returns what to write instead. The record
+   * changes nothing. Absent: such a record ends the tasks.
    * @param answer the log's, such as MESSAGE_TOO_LARGE
    */
   refuse?(record: LogRecord, nextOffset: number, answer: string): TaskOutput;
-  /** The epoch ms from which `onTimer` is wanted although no record comes; null: never. */
+  /** When to call `onTimer` although no record comes, epoch ms. Null: never. */
   nextTimer(): number | null;
   /**
    * The partition has been read up to an end offset that was fetched at `at` (epoch ms, ≥ `nextTimer()`).
    * @param mostBytes as in `process`: what is left is due at the next call
    */
   onTimer(at: number, nextOffset: number, mostBytes?: number): TaskOutput;
-  /** The task's transaction was committed: time to count what happened. */
+  /** Called after the commit of the task's transaction, for counters. */
   committed(): void;
   close(): void;
 }
@@ -195,20 +208,23 @@ export interface TaskStatus {
 }
 
 export interface RunningTasks {
-  /** Resolves after `stop()`; rejects with the fatal error that ended the tasks. */
+  /** Resolves after `stop()`. Rejects with the fatal error that ended the tasks. */
   readonly done: Promise<void>;
   status(): readonly TaskStatus[];
   /** True when this member has joined its group and every assigned task is RUNNING. */
   ready(): boolean;
   /**
-   * Goes up whenever the loop that reads does anything, also in vain and with nothing to do: at least once a minute. One
-   * that stands still hangs. Null: there is no such loop.
+   * A counter of the loop that reads. It rises at least once a minute, also if a read fails or finds nothing. If it
+   * does not rise, the loop hangs. Null: there is no such loop.
    */
   turns(): number | null;
-  /** Stops reading (heartbeats go on); transactions under way are finished. */
+  /** Stops reading and finishes the transactions under way. Heartbeats continue. */
   pause(): void;
   resume(): void;
-  /** Finishes the transactions under way, closes the tasks and leaves the group. Safe in every state, and twice. */
+  /**
+   * Finishes the transactions under way, closes the tasks and leaves the group. It may be called in every state, and
+   * twice.
+   */
   stop(): Promise<void>;
 }
 
@@ -222,9 +238,9 @@ export interface Subscription {
    * (absent: at the committed offset, else at the beginning).
    */
   onAssigned(partitions: readonly AssignedPartition[]): Promise<ReadonlyMap<number, number>>;
-  /** Partitions were taken away: forget their buffered records, commit nothing more of them. */
+  /** Called when partitions were lost: forget their buffered records, and commit nothing more of them. */
   onRevoked(partitions: readonly number[]): void;
-  /** Hands over records (possibly none, when only markers were read); `nextOffset` follows the last. Must not block. */
+  /** Gets records (possibly none, if only markers were read). `nextOffset` follows the last. Must not block. */
   onRecords(partition: number, records: readonly LogRecord[], nextOffset: number): void;
 }
 
@@ -244,7 +260,7 @@ export interface RunningSubscription {
   ready(): boolean;
   /** @see RunningTasks.turns */
   turns(): number | null;
-  /** Stops reading; the membership stays alive. */
+  /** Stops reading. The membership stays alive. */
   pause(): void;
   resume(): void;
   /** Commits offsets in one call. Ignored for partitions no longer assigned. */
@@ -288,16 +304,16 @@ export interface Reading {
    * receiver that threw, a log that no longer answers. Nothing more is handed over then. Nobody has to listen.
    */
   readonly done: Promise<void>;
-  /** How it is going. */
+  /** The progress of the reading. */
   progress(): ReadProgress;
   stop(): Promise<void>;
 }
 
 export interface ReadProgress {
-  /** Everything that was committed by then has been handed over, in every partition. Epoch ms; null: not yet. */
+  /** Everything that was committed by this time has been handed over, in every partition. Epoch ms. Null: not yet. */
   readonly asOf: number | null;
   /** When the log last answered, epoch ms. */
   readonly answeredAt: number;
-  /** Why the last attempt to read failed; null: it did not. */
+  /** Why the last attempt to read failed. Null: it did not fail. */
   readonly problem: string | null;
 }
