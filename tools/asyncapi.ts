@@ -35,7 +35,7 @@ const CHANNELS: Readonly<Record<PublicTopic, Channel>> = {
     messages: [
       {
         name: 'row',
-        summary: 'The conversation as it is now. Replaces what was known of it.',
+        summary: 'The conversation as it is now. It replaces the older version.',
         schema: 'queue-conversation',
         type: 'queuefold.queue-conversation.row',
       },
@@ -47,39 +47,40 @@ const CHANNELS: Readonly<Record<PublicTopic, Channel>> = {
       },
       {
         name: 'erased',
-        summary: 'An operator erased the conversation: remove its row, and what you have kept of it.',
+        summary: 'An operator erased the conversation: remove its row and everything that you keep of it.',
         schema: null,
         type: ERASED_TYPE,
       },
     ],
   },
   visits: {
-    description: 'The table queue_visit: what became of each visit to a queue. The last version of a visit counts.',
+    description: 'The table queue_visit: each visit to a queue and its outcome. The last version of a visit counts.',
     key: 'conversation_id/participant_id, with % and / within an id percent-encoded.',
     messages: [
       { name: 'visit', summary: 'A version of a visit.', schema: 'queue-visit', type: 'queuefold.queue-visit' },
       {
         name: 'erasedVisit',
-        summary: 'An operator erased the conversation: remove the visit, and what you have kept of it.',
+        summary: 'An operator erased the conversation: remove the visit and everything that you keep of it.',
         schema: null,
         type: ERASED_VISIT_TYPE,
       },
     ],
   },
   events: {
-    description: 'Minimized snapshots of conversations, as Genesys sent them: in no promised order, with duplicates.',
+    description:
+      'Minimized snapshots of conversations, as Genesys sent them. Their order is not guaranteed, and there are duplicates.',
     key: CONVERSATION_KEY,
     messages: [
       {
         name: 'event',
-        summary: 'A snapshot, or that Genesys no longer has the conversation.',
+        summary: 'A snapshot, or the news that Genesys no longer has the conversation.',
         schema: 'conversation-event',
         type: 'queuefold.conversation.event',
       },
     ],
   },
   names: {
-    description: 'Names of queues and skills, and of users where the operator asks for them.',
+    description: 'Names of queues and skills, and of users if the operator wants them.',
     key: 'The kind and the id.',
     messages: [
       { name: 'name', summary: 'The name as it is now.', schema: 'name' },
@@ -87,7 +88,8 @@ const CHANNELS: Readonly<Record<PublicTopic, Channel>> = {
     ],
   },
   deadLetters: {
-    description: 'What could not be read, with reason and origin in headers. No Avro: nothing personal is in it.',
+    description:
+      'Inputs and records that could not be read, with reason and origin in headers. They are not Avro and contain nothing personal.',
     key: 'That of the record, if it had one.',
     messages: [],
   },

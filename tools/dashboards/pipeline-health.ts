@@ -62,7 +62,8 @@ export const PIPELINE_HEALTH: DashboardSpec = {
           type: 'timeseries',
           width: 8,
           unit: 's',
-          description: 'In Kafka, in the state topic, in ClickHouse. The points are traces.',
+          description:
+            'Seconds until an event is in Kafka, in the state topic and in ClickHouse. The points are traces.',
           queries: [
             {
               query: quantile(0.99, 'queuefold_end_to_end_latency_seconds', 'stage'),
@@ -76,7 +77,7 @@ export const PIPELINE_HEALTH: DashboardSpec = {
           [['time() - min by (stage) (queuefold_low_watermark_timestamp_seconds)', '{{stage}}']],
           {
             unit: 's',
-            description: 'The low watermark: goes on without traffic, stands when the stage does.',
+            description: 'The low watermark. It advances without traffic, and stops only when the stage stops.',
           },
         ),
         lines(
@@ -129,7 +130,7 @@ export const PIPELINE_HEALTH: DashboardSpec = {
           ['sum(increase(queuefold_bridge_future_times_total[$__rate_interval]))', 'receive times in the future'],
           ['sum(increase(queuefold_bridge_missed_by_notifications_total[$__rate_interval]))', 'conversations missed'],
         ]),
-        lines('To be asked for', [
+        lines('Conversations to ask for', [
           ['sum by (importance) (queuefold_bridge_reconciliation_pending)', '{{importance}}'],
           ['sum(queuefold_bridge_table_read == bool 0)', 'bridges that do not read the table back'],
           [
@@ -168,7 +169,7 @@ export const PIPELINE_HEALTH: DashboardSpec = {
           unit: 'reqps',
         }),
         lines('Waits for Kafka', [['sum(queuefold_bridge_pending_conversations)', 'conversations']]),
-        lines('Memory of what waits for Kafka', [['queuefold_bridge_pending_bytes', '{{instance}}']], {
+        lines('Memory of records that wait for Kafka', [['queuefold_bridge_pending_bytes', '{{instance}}']], {
           unit: 'bytes',
         }),
         lines('Merged while waiting', [[`sum(${rate('queuefold_bridge_coalesced_total')})`, 'snapshots']], {
@@ -217,11 +218,9 @@ export const PIPELINE_HEALTH: DashboardSpec = {
         lines('Rows stored', [[`sum by (table) (${rate('queuefold_sink_rows_total')})`, '{{table}}']], {
           unit: 'reqps',
         }),
-        lines(
-          'Batches, by what began them',
-          [[`sum by (trigger) (${rate('queuefold_sink_batches_total')})`, '{{trigger}}']],
-          { unit: 'reqps' },
-        ),
+        lines('Batches, by trigger', [[`sum by (trigger) (${rate('queuefold_sink_batches_total')})`, '{{trigger}}']], {
+          unit: 'reqps',
+        }),
         lines('INSERT, 99th percentile', [[quantile(0.99, 'queuefold_sink_insert_duration_seconds'), 'insert']], {
           unit: 's',
         }),

@@ -60,7 +60,7 @@ export const QUEUE_PERFORMANCE: DashboardSpec = {
         number('Service level', `SELECT ${LEVEL} AS service_level ${SHOWN}`, {
           unit: 'percentunit',
           description:
-            'Answered in time, of those who were answered or gave up. Those who gave up very early do not count.',
+            'The callers who were answered in time, of all who were answered or gave up. Callers who gave up very early do not count.',
         }),
         number(
           'Average speed of answer',

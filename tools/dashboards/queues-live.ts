@@ -52,7 +52,7 @@ export const QUEUES_LIVE: DashboardSpec = {
         number(
           'The table is behind by',
           "SELECT dateDiff('second', min(as_of), now64(3, 'UTC')) AS seconds FROM ${database}.queue_conversation_progress FINAL",
-          { unit: 's', redFrom: 120, description: 'Noted by the sink every half a minute: up to that is normal.' },
+          { unit: 's', redFrom: 120, description: 'The sink notes it every half a minute, so up to 30 s is normal.' },
         ),
         {
           title: 'Queues',
@@ -119,7 +119,7 @@ export const QUEUES_LIVE: DashboardSpec = {
           type: 'timeseries',
           width: 12,
           unit: 's',
-          description: 'By the clock of ClickHouse and that of the bridge.',
+          description: 'Measured by the clock of ClickHouse minus the clock of the bridge.',
           queries: [
             {
               series: true,
