@@ -105,7 +105,7 @@ describe('personal data', () => {
         ]),
       );
       expect(placesWith(['queuefold_dead_letters_total{stage="bridge"'], places)).toEqual(['/metrics of live bridge']);
-      expect(placesWith(['went to the dead letters'], places)).toEqual(['log of live bridge']);
+      expect(placesWith(['sent a snapshot to the dead letters'], places)).toEqual(['log of live bridge']);
       expect(reasonsOf(live.deadLetters)).toEqual(ALL_REASONS.map((reason) => `bridge ${reason}`));
       expect(reasonsOf(replayed.deadLetters)).toEqual([
         'fold too-large',

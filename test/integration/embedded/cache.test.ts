@@ -75,7 +75,7 @@ test('of two that fetch at once, one does and the other waits for it', async () 
   const fetch = () => fetchPart('kafka', (text) => progress.push(text));
   const [first, second] = await Promise.all([fetch(), fetch()]);
   expect(first).toBe(second);
-  expect(progress).toContain(`Apache Kafka 4.1: process ${process.pid} is fetching it, waiting`);
+  expect(progress).toContain(`Apache Kafka 4.1: process ${process.pid} fetches it. Waiting`);
   expect(await timesCalled()).toBe(1);
 });
 

@@ -218,7 +218,7 @@ describe('a read-only address', () => {
 describe('a second process', () => {
   test('is told that the folder is in use, and by what it can be read instead', async () => {
     await expect(clickHouseProcess(folder)).rejects.toThrow(
-      `ClickHouse data in ${engine.path}: process ${process.pid} has them open (is "queuefold start" running?)`,
+      `ClickHouse data in ${engine.path}: process ${process.pid} has them open (is \`queuefold start\` running?)`,
     );
   });
 

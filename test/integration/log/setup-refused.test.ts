@@ -61,7 +61,7 @@ describe('what the broker refuses', () => {
     const before = await topicsNow();
     const longer = wanted(({ config, ...rest }) => ({ ...rest, config: { ...config, 'retention.ms': '1209600000' } }));
     await expect(setUp(longer)).rejects.toThrow(
-      /conversation\.events\.v1: the broker refuses to create it with retention\.ms=1209600000 \(POLICY_VIOLATION: .*at most 604800000\).*setup accepts/,
+      /conversation\.events\.v1: the broker refuses to create it with retention\.ms=1209600000 \(POLICY_VIOLATION: .*at most 604800000\).*Setup accepts/,
     );
     expect(await topicsNow()).toEqual(before);
   });

@@ -75,7 +75,7 @@ describe.each(ROLES)('a %s', (name) => {
       const [patient, stopped] = [start(name), start(name)];
       await waitsFor(stopped, /KAFKA_BROKERS: cannot reach 127\.0\.0\.1/);
       await stopped.stop();
-      expect(stopped.stderr()).not.toContain('stopping took too long');
+      expect(stopped.stderr()).not.toContain('the stop takes too long');
       await bringBack();
       await patient.ready();
       await patient.stop();
@@ -93,7 +93,7 @@ describe.each(ROLES)('a %s', (name) => {
         (await role.get('/health/ready')).includes('"failing"'),
       );
       await role.stop();
-      expect(role.stderr()).not.toContain('stopping took too long');
+      expect(role.stderr()).not.toContain('the stop takes too long');
     } finally {
       await bringBack();
     }
