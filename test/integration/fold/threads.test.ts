@@ -113,7 +113,7 @@ test('a thread that dies ends the fold with a clear message, and the other threa
   );
   await until('both threads to be ready', LIMIT_MS, async () => (await role.ready['tasks']?.())?.ok === true);
   await workers[0]?.terminate();
-  expect(await failed).toContain('fold: thread 1 of 2 ended with 1. The process ends with it');
+  expect(await failed).toContain('fold: thread 1 of 2 ended with 1. The process ends too');
   await until('the other to end', LIMIT_MS, () => ended.includes(2));
   await role.stop();
 });
