@@ -118,7 +118,7 @@ export function environmentOf(
     if (found === undefined) throw new Error(`ConfigMap ${name}: referred to, and not rendered`);
     return found.data ?? {};
   });
-  const all: Record<string, string> = Object.assign({}, ...shared);
+  const all = Object.fromEntries(shared.flatMap((data) => Object.entries(data)));
   for (const { name, value, valueFrom } of env) {
     // As Kubernetes does it: $(VAR) is what stands before it, and stays as it is if nothing of that name does.
     if (value !== undefined)
