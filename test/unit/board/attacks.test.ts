@@ -178,8 +178,11 @@ describe('what one client can take', () => {
 
   test('viewers that have gone are forgotten', async () => {
     const board = open;
-    for (let index = 0; index < 5; index += 1) await get(board, '/api/live');
+    // A thousand browsers that come again and again, many at once.
+    for (let round = 0; round < 20; round += 1)
+      await Promise.all(Array.from({ length: 50 }, () => get(board, '/api/live?queue=q')));
     await until('nobody looks', 30_000, () => board.viewers.size === 0);
+    expect(board.viewers.unsentBytes).toBe(0);
   });
 
   test('a request that never ends loses its connection', async () => {
