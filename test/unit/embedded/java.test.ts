@@ -31,7 +31,7 @@ describe('looking for Java', () => {
     const folder = await newFolder();
     process.env['PATH'] = folder;
     const java = await fakeJava(folder, `echo 'openjdk version "11.0.21" 2023-10-17' >&2`);
-    await expect(findJava()).rejects.toThrow(`${java} is version 11, Kafka needs ≥ 17`);
+    await expect(findJava()).rejects.toThrow(`${java} is version 11, but Kafka needs 17 or later`);
     await expect(findJava()).rejects.toThrow(ALTERNATIVES);
   });
 
