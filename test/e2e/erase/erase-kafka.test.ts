@@ -75,6 +75,11 @@ test('what is erased stays erased: by later events, after a restart of fold and 
   await inTable('a');
   await inTable('c');
   await until('the history of b', LIMIT_MS, async () => (await ids(HISTORY)).includes('b'));
+  // In the table, so also visible in their topic, whose transaction may end a moment after that of the rows.
+  await until('the visits of a and b', LIMIT_MS, async () => {
+    const visited = await ids('queue_visit_state');
+    return visited.includes('a') && visited.includes('b');
+  });
 
   const looked = await run(['erase', '--address', NUMBER]);
   expect(JSON.parse(looked.stdout())).toMatchObject({
