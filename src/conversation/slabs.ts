@@ -20,7 +20,7 @@ export interface Slabs {
   readonly looked: number;
 }
 
-const UNIT = 64;
+const UNIT = 32;
 const SLAB = 1024 * 1024;
 /** In front of the bytes. */
 const LENGTH = 4;
@@ -40,7 +40,7 @@ interface Slab {
 /** A number is a place, in units over all slabs, which V8 keeps within the entry of the map; null: reserved. */
 type Place = number | Buffer | null;
 
-/** @param slabBytes of each buffer: a multiple of 64, and more than `LARGEST`. Gaps of less than one are never closed. */
+/** @param slabBytes of each buffer: a multiple of 32, and more than `LARGEST`. Gaps of less than one are never closed. */
 export function createSlabs(slabBytes = SLAB): Slabs {
   return new PackedSlabs(slabBytes);
 }
