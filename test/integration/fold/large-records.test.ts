@@ -12,13 +12,13 @@ import {
   type LogRecord,
   type RunningTasks,
   type TaskHooks,
-  topicDefinitions,
   topicNames,
 } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { QUIET } from '../../support/clickhouse/store-rows';
 import { acd, at, call, connected, email } from '../../support/conversation/conversation-builders';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { lastingTopics } from '../../support/kafka/lasting-topics';
 import { eventually } from '../../support/log/log-conformance';
 import { kafkaForTests } from '../../support/services/services';
 
@@ -41,7 +41,7 @@ afterAll(async () => {
 async function openScene() {
   const topics = topicNames(`large-${Date.now()}-${scenes++}`);
   const connection = { brokers, clientId: topics.prefix, logger: QUIET };
-  const definitions = topicDefinitions(topics, 1);
+  const definitions = lastingTopics(topics);
   const admin = await createKafkaAdmin(connection);
   await admin.setupTopics({ definitions, partitions: 1, replicationFactor: 1, dryRun: false });
   await admin.close();

@@ -23,7 +23,6 @@ import {
   registerSchema,
   type RunningTasks,
   type SchemaSource,
-  topicDefinitions,
   topicNames,
   valueSubject,
 } from '../../../src/log';
@@ -36,6 +35,7 @@ import { until } from '../../support/clickhouse/sink';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
 import { QUIET } from '../../support/clickhouse/store-rows';
 import { eventOf } from '../../support/conversation/conversation-fold';
+import { lastingTopics } from '../../support/kafka/lasting-topics';
 import { kafkaForTests, registryForTests } from '../../support/services/services';
 
 /** docs/how-to/upgrade.md, "From a version without visits": that version's records, then this version's processes. */
@@ -86,7 +86,7 @@ async function onKafka(): Promise<Ground> {
     },
     setUp: async (version) => {
       const isOld = version === 'without visits';
-      const definitions = topicDefinitions(topics, 1).filter(({ topic }) => !isOld || topic !== topics.visits);
+      const definitions = lastingTopics(topics).filter(({ topic }) => !isOld || topic !== topics.visits);
       const admin = await createKafkaAdmin(connection);
       await admin.setupTopics({ definitions, partitions: PARTITIONS, replicationFactor: 1, dryRun: false });
       await admin.close();

@@ -21,7 +21,6 @@ import {
   type OutRecord,
   type RunningTasks,
   type SchemaSource,
-  topicDefinitions,
   topicNames,
   type TopicNames,
   type ValueCodec,
@@ -31,6 +30,7 @@ import { aConversation, ms } from '../../support/conversation/conversation-build
 import { eventOf } from '../../support/conversation/conversation-fold';
 import { pathsBelow } from '../../support/files/folders';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { lastingTopics } from '../../support/kafka/lasting-topics';
 import { eventually } from '../../support/log/log-conformance';
 import { type Environment, startQueuefold } from '../../support/processes/pipeline-processes';
 import { ownKafkaForTests, registryForTests } from '../../support/services/services';
@@ -60,11 +60,7 @@ async function open(): Promise<void> {
 
 async function setUp(topics: TopicNames): Promise<void> {
   const setup = await createKafkaAdmin({ brokers: kafka.brokers, clientId: 'setup', logger });
-  // Visits keep the receive times of their events, which are months old: Kafka would delete them within seconds.
-  const definitions = topicDefinitions(topics, 1).map(({ config, ...definition }) => ({
-    ...definition,
-    config: 'retention.ms' in config ? { ...config, 'retention.ms': '-1' } : config,
-  }));
+  const definitions = lastingTopics(topics);
   await setup.setupTopics({ definitions, partitions: 1, replicationFactor: 1, dryRun: false });
   await setup.close();
 }
