@@ -171,7 +171,7 @@ class FollowedTopic<T> {
       this.#current = current;
       await abortable(reading.caughtUp, signal);
       await abortable(order.done(), signal);
-      if ((await abortable(log.topicId(topic), signal)) !== topicId) throw new AnewError(topic);
+      if ((await abortable(log.topicId(topic), signal)) !== topicId) throw new RecreatedError(topic);
       // Of a machine that slept, for instance: Kafka may have removed a tombstone whose row had been read.
       if (Date.now() - begunAt > keptMs) throw new SlowReadingError(topic, Date.now() - begunAt, keptMs);
       isLoading = false;
@@ -207,7 +207,7 @@ class FollowedTopic<T> {
         signal,
       );
       // Undefined: the log is away, or there is no such topic now. The reading says so, and the table stays.
-      if (found !== undefined && found !== topicId) throw new AnewError(topic);
+      if (found !== undefined && found !== topicId) throw new RecreatedError(topic);
     }
   }
 
@@ -278,7 +278,7 @@ class FollowedTopic<T> {
   }
 }
 
-class AnewError extends Error {
+class RecreatedError extends Error {
   constructor(topic: string) {
     super(`${topic} was deleted and recreated`);
   }

@@ -113,7 +113,7 @@ class Runner implements TaskRunner {
   outOfRange(offset: number): void {
     if (this.#closing || this.state() !== 'RUNNING') return;
     // Deleted before they were read, or the topic was recreated: the next task looks for what was lost.
-    this.#begunAnew(`${this.#options.topology.input} has no record at offset ${offset}`);
+    this.#startOver(`${this.#options.topology.input} has no record at offset ${offset}`);
   }
 
   compare(now: ReadonlyMap<string, TopicFacts>, changelogPolicy: string | null): void {
@@ -122,12 +122,12 @@ class Runner implements TaskRunner {
       const fact = now.get(topic);
       return fact !== undefined && (fact.id !== id || fact.partitions !== partitions);
     });
-    if (other !== undefined) this.#begunAnew(`${other.topic} was recreated or has another number of partitions`);
+    if (other !== undefined) this.#startOver(`${other.topic} was recreated or has another number of partitions`);
     else if (deletes(changelogPolicy))
-      this.#begunAnew(`cleanup.policy of ${this.#options.topology.changelog} now deletes records`);
+      this.#startOver(`cleanup.policy of ${this.#options.topology.changelog} now deletes records`);
   }
 
-  #begunAnew(reason: string): void {
+  #startOver(reason: string): void {
     this.#changed = reason;
     this.#signal.notify();
   }
