@@ -10,12 +10,12 @@ export interface EventLinesOptions {
   readonly signal: AbortSignal;
 }
 
-/** So much is sent while as much is read: no more than twice this is in memory, however slow the log. */
+/** The bridge reads one piece while it sends another. So at most two pieces are in memory, however slow the log. */
 const PIECE = { lines: 1_000, bytes: 4 * 1024 * 1024 };
 
 /**
- * Lines of any shape into the log. Resolves when the log has acknowledged the last of them; rejects when the sender is
- * stopped before, and with the signal's reason.
+ * Sends lines of any shape into the log. Resolves when the log has acknowledged the last of them. If the sender stops
+ * before that, it rejects; if the signal aborts, it rejects with the signal's reason.
  */
 export async function sendEventLines(options: EventLinesOptions): Promise<IntakeCounts> {
   const { lines, ingest, intake, sender, signal } = options;
@@ -34,7 +34,7 @@ export async function sendEventLines(options: EventLinesOptions): Promise<Intake
     piece.lines = piece.bytes = 0;
     await sent;
     sent = sender.flushed();
-    // Awaited with the next piece; told here that it will be.
+    // The next piece awaits it; this handler only keeps Node.js from reporting an unhandled rejection until then.
     sent.catch(() => undefined);
   }
   await sender.flushed();

@@ -1,30 +1,33 @@
 import { documentsIn, type Ingest, type Ingested, readInput } from '../ingest';
 
-/** What a body of `POST /events` holds, before anything of it is sent. */
+/** The content of a `POST /events` body, read before any of it is sent. */
 export type EventsBody =
   | { readonly kind: 'events'; readonly ingested: readonly Ingested[]; readonly handshakes: readonly Handshake[] }
   | { readonly kind: 'not-json' }
   | { readonly kind: 'too-many'; readonly count: number };
 
 export interface Handshake {
-  /** To be sent back (Azure Event Grid). */
+  /** The caller must send it back (Azure Event Grid). */
   readonly code: string | null;
-  /** An address that somebody has to open (Amazon SNS). */
+  /** Somebody must open this address (Amazon SNS). */
   readonly confirmAt: string | null;
 }
 
-/** Each may become a dead letter: they must stay in proportion to the body. */
+/** Each event may become a dead letter, so their number must stay in proportion to the body. */
 export const MOST_EVENTS = 1_000;
 
-/** The body is here already, and is as long as it may be. */
+/** The body is in memory already, and the endpoint has limited its length. */
 const WHOLE = { line: Infinity, kept: Infinity };
 const NOT_JSON: EventsBody = { kind: 'not-json' };
 
-/** Documents of any shape of the specification's section 2, and the envelopes of queues and gateways around them. */
+/**
+ * Reads documents of any shape of the specification's section 2, and the envelopes that queues and gateways put around
+ * them.
+ */
 export function readEventsBody(bytes: Buffer, ingest: Ingest, now: number): EventsBody {
   const documents = documentsIn(bytes, WHOLE).filter(({ line }) => !('tooLong' in line) && !isBlank(line));
   if (documents.length > MOST_EVENTS) return { kind: 'too-many', count: documents.length };
-  // A line among others that is no object is a dead letter; a body without any is a mistake of who sends it.
+  // Among other lines, a line that is no object is a dead letter. A body without any object is the sender's mistake.
   if (!documents.some(({ line }) => !('tooLong' in line) && isObjectText(line))) return NOT_JSON;
   const handshakes: Handshake[] = [];
   const onHandshake = (one: Handshake): void => void handshakes.push(one);

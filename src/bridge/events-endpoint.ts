@@ -5,24 +5,24 @@ import { type Answer, createRateLimit, type Metrics, readBody, type Route, secre
 import { type Handshake, MOST_EVENTS, readEventsBody } from './events-body';
 import { countsOf, type Intake } from './intake';
 
-/** `POST /events`: events for an EventBridge API destination, or anybody else who has the secret. */
+/** `POST /events`: takes events from an EventBridge API destination, or from any other sender that has the secret. */
 export interface EventsEndpoint {
   readonly route: Route;
-  /** From now on the answer is 503; what was taken is still waited for. */
+  /** From now on the endpoint answers 503. It still waits for the log to acknowledge the events that it took. */
   close(): void;
 }
 
 export interface EventsLimits {
-  /** Of the body of a request. */
+  /** The length of a request's body. */
   readonly maxBytes: number;
-  /** Events, by all requests together. */
+  /** Events of all requests together. */
   readonly perSecond: number;
 }
 
 /**
- * EventBridge sends events of 256 KiB at most, SNS of as many, batches of somebody else are cut as their sender likes.
- * A second of 1,000 events is several times what a large organization says, and ten times what a bridge needs to catch up;
- * whoever sends faster hears 429 and comes again.
+ * EventBridge and SNS send events of at most 256 KiB; other senders cut their batches as they like. 1,000 events a
+ * second are several times what a large organization sends, and ten times what a bridge needs to catch up. A faster
+ * sender gets 429 and tries again.
  */
 export const EVENTS_LIMITS: EventsLimits = { maxBytes: 1024 * 1024, perSecond: 1_000 };
 
@@ -32,11 +32,11 @@ export interface EventsEndpointOptions extends EventsLimits {
   readonly ingest: Ingest;
   readonly intake: Intake;
   readonly metrics: Metrics;
-  /** Whether the log takes more at the moment. */
+  /** Whether the log takes more records at the moment. */
   readonly available: () => boolean;
-  /** As the sender's. */
+  /** `flushed` of the sender. */
   readonly flushed: () => Promise<void>;
-  /** Somebody has to open this address before events come: Amazon SNS asks for it. Never opened here. */
+  /** Amazon SNS sends events only after somebody has opened this address. The endpoint never opens it. */
   readonly onConfirm?: (address: string) => void;
   readonly withinMs?: Partial<EventsTimeouts>;
 }
@@ -48,9 +48,9 @@ export interface EventsTimeouts {
   readonly acknowledgement: number;
 }
 
-/** EventBridge gives an API destination 5 s for all of it. */
+/** EventBridge gives an API destination 5 s for the whole request. */
 const WITHIN_MS: EventsTimeouts = { body: 5_000, acknowledgement: 4_000 };
-/** Requests of which the body is being read or Kafka's answer waited for: each holds at most a body. */
+/** Requests that send their body or wait for Kafka. Each holds at most one body in memory. */
 const MOST_AT_ONCE = 64;
 const RETRY_AFTER_S = 5;
 
@@ -102,7 +102,7 @@ export function createEventsEndpoint(options: EventsEndpointOptions): EventsEndp
     return shaken !== null && read.ingested.length === 1 ? shaken : send(read.ingested);
   };
 
-  /** Nothing is taken while the log is away: who sends again and again must not fill the memory. */
+  /** While the log is away the endpoint takes nothing: a sender that tries again and again must not fill the memory. */
   const send = async (ingested: readonly Ingested[]): Promise<Answer> => {
     if (closed) return refusal(503, 'this bridge is stopping', retryAfter(RETRY_AFTER_S));
     if (!available()) return refusal(503, 'Kafka takes no records at the moment', retryAfter(RETRY_AFTER_S));
@@ -111,7 +111,7 @@ export function createEventsEndpoint(options: EventsEndpointOptions): EventsEndp
     if (!acknowledged) return refusal(503, 'Kafka has not acknowledged the events yet', retryAfter(RETRY_AFTER_S));
     const counts = countsOf(ingested);
     if (counts.invalid < ingested.length) return json(200, counts);
-    // Whoever sends it keeps it, or tells somebody: nothing of it can be taken.
+    // No event of this body can be taken, so the sender must keep it or report it.
     const [first] = ingested;
     const why = first?.kind === 'invalid' ? first.message : 'it is empty';
     return json(400, { error: `no event in the body is valid: ${why}`, ...counts }, CLOSES);
@@ -126,8 +126,8 @@ export function createEventsEndpoint(options: EventsEndpointOptions): EventsEndp
 }
 
 /**
- * `Authorization: Bearer …`, or a header that no proxy has ideas about. Amazon SNS can only put a user and a password into
- * its address (the password is the secret), Firehose has a header of its own.
+ * `Authorization: Bearer …`, or a header that proxies leave alone. Amazon SNS can only put a user and a password into
+ * its address (the password is the secret). Firehose has a header of its own.
  */
 function presented(headers: IncomingHttpHeaders): string {
   const { authorization = '', 'x-queuefold-secret': own, 'x-amz-firehose-access-key': firehose } = headers;
@@ -141,7 +141,10 @@ function presented(headers: IncomingHttpHeaders): string {
   return /^Bearer +(.*)$/i.exec(authorization)?.[1] ?? '';
 }
 
-/** CloudEvents, HTTP webhooks, section 4: whether events may be sent here. It tells nobody anything, so it needs no secret. */
+/**
+ * CloudEvents, HTTP webhooks, section 4: whether the origin may send events here. The answer reveals nothing, so it
+ * needs no secret.
+ */
 function mayBeSentTo(headers: IncomingHttpHeaders, perSecond: number): Answer {
   const { 'webhook-request-origin': origin } = headers;
   if (typeof origin !== 'string' || !/^[\w.*-]{1,200}$/.test(origin)) {
@@ -154,7 +157,7 @@ function mayBeSentTo(headers: IncomingHttpHeaders, perSecond: number): Answer {
   return { ...json(200, {}), headers: { ...allowed, allow: 'POST, OPTIONS' } };
 }
 
-/** Null: nobody asked. */
+/** Null: the body holds no handshake. */
 function handshakeAnswer(handshakes: readonly Handshake[], onConfirm?: (address: string) => void): Answer | null {
   const [first] = handshakes;
   if (first === undefined) return null;
@@ -163,10 +166,10 @@ function handshakeAnswer(handshakes: readonly Handshake[], onConfirm?: (address:
   return json(200, { confirm: 'open the address that the bridge has logged' });
 }
 
-/** Only such an address is shown: anybody could ask people to open any. */
+/** The bridge logs only such an address: otherwise a stranger could make people open any address. */
 const OF_SNS = /^https:\/\/sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?\/[^\s]{1,2000}$/;
 
-/** Firehose takes an answer for one only if it names its request. */
+/** Firehose accepts an answer only if it names its request. */
 function inItsWords({ 'x-amz-firehose-request-id': requestId }: IncomingHttpHeaders, answer: Answer): Answer {
   if (typeof requestId !== 'string') return answer;
   const said = {
@@ -177,7 +180,7 @@ function inItsWords({ 'x-amz-firehose-request-id': requestId }: IncomingHttpHead
   return { ...answer, contentType: 'application/json', body: `${JSON.stringify(said)}\n` };
 }
 
-/** Whether it resolved in time; one that rejects did not. */
+/** Whether it resolved in time. A rejection counts as no. */
 async function settled(work: Promise<void>, withinMs: number): Promise<boolean> {
   const timer = new AbortController();
   const late = sleep(withinMs, false, { signal: timer.signal }).catch(() => false);
@@ -198,7 +201,7 @@ function retryAfter(seconds: number): Readonly<Record<string, string>> {
   return { 'retry-after': String(Math.max(1, Math.ceil(seconds))) };
 }
 
-/** The connection ends with it: whatever else of the body is under way is not waited for. */
+/** Ends the connection, so that the server does not wait for the rest of the body. */
 const CLOSES = { connection: 'close' };
 
 function refusal(status: number, error: string, headers: Readonly<Record<string, string>> = {}): Answer {

@@ -28,7 +28,7 @@ export interface GenesysSourceParts extends RoleParts {
   readonly sender: Sender;
 }
 
-/** The bridge's way in from Genesys itself: notifications, and what reconciliation asks for. */
+/** The bridge's connection to Genesys: notifications, and the answers to the questions of reconciliation. */
 export interface GenesysSource {
   readonly ready: Checks;
   queueNames(): ReadonlyMap<string, string>;
@@ -90,7 +90,7 @@ export async function startGenesysSource(parts: GenesysSourceParts): Promise<Gen
   return {
     ready: {
       genesys: () => ({ ok: running.ready(), detail: running.state() }),
-      // What comes in is taken all the same: this is only what it is compared with.
+      // The bridge takes events all the same: it needs this table only to compare with Genesys.
       table: () => ({ ok: true, detail: live.problem() ?? 'read back' }),
     },
     queueNames: () => new Map(running.queues().map(({ id, name }) => [id, name])),
@@ -104,7 +104,7 @@ export async function startGenesysSource(parts: GenesysSourceParts): Promise<Gen
   };
 }
 
-/** One bridge is enough for the names of the organisation: those of the first share ask for them. */
+/** One bridge is enough for the names of the organization, so the bridge of the first share asks for them. */
 function namesOf(parts: GenesysSourceParts): { readonly names?: NamesWanted } {
   const { log, schemas, topics, metrics, logger } = parts;
   const { namesOf: kinds, shard } = parts.config.genesys;
@@ -126,14 +126,14 @@ function liveRowOf({ row, readAt, isBack }: KnownRow): LiveRow {
     waiting: row.waiting,
     phase: phaseOf(row),
     afterCallWork: row.acw_state === 'pending',
-    // The clock of another bridge may be ahead; but nothing was received after it was read here.
+    // The clock of another bridge may be ahead, but nothing was received after this bridge read it.
     updatedAt: Math.min(row.db_last_updated, readAt),
     isAhead: row.db_last_updated > readAt,
     isBack,
   };
 }
 
-/** As Genesys counts the latest session in a queue's activity; null: it does not. */
+/** The phase that Genesys's queue activity counts the latest session in; null: none. */
 function phaseOf({ purpose, state, waiting }: QueueConversation): Phase | null {
   if (purpose === 'acd') return waiting ? 'waiting' : null;
   if (purpose !== 'agent' && purpose !== 'user') return null;

@@ -5,15 +5,15 @@ import type { Sender } from './sender';
 /** Which way an event came into the bridge. */
 export type IntakeSource = 'websocket' | 'rest' | 'file' | 'http';
 
-/** What has become of inputs. */
+/** How many inputs had which outcome. */
 export interface IntakeCounts {
   readonly events: number;
   readonly skipped: number;
-  /** In the dead letters. */
+  /** These went to the dead letters. */
   readonly invalid: number;
 }
 
-/** Hands what was read to the sender, dead letters included, and counts it: the same for every way in. */
+/** Passes inputs that were read, dead letters included, to the sender and counts them: the same for every source. */
 export type Intake = (ingested: Ingested, source: IntakeSource) => void;
 
 export function createIntake(sender: Sender, metrics: Metrics, logger: Logger): Intake {
@@ -21,7 +21,7 @@ export function createIntake(sender: Sender, metrics: Metrics, logger: Logger): 
     metrics.bridgeEvents.inc({ source, outcome: ingested.kind === 'event' ? 'produced' : ingested.reason });
     if (ingested.kind === 'invalid') {
       metrics.deadLetters.inc({ stage: 'bridge', reason: ingested.reason });
-      // Of a file, a summary tells how many.
+      // A summary gives the number for a file.
       logger[source === 'file' ? 'debug' : 'warn'](
         { source, reason: ingested.reason, detail: ingested.message },
         'the bridge sent a snapshot to the dead letters',

@@ -3,14 +3,14 @@ import { type QueueConversation, STATE_COLUMNS } from '../conversation';
 import { createDeferred, followTable, type Log, type UnreadableRecord, type ValueReader } from '../log';
 import type { Logger, Metrics } from '../ops';
 
-/** The table as the compacted topic says it, kept up to date in memory. */
+/** The table of the compacted topic, kept up to date in memory. */
 export interface LiveRows {
   rows(): Iterable<QueueConversation>;
   entries(): Iterable<KnownRow>;
   entry(conversationId: string): KnownRow | null;
-  /** The topic has been read to its end once. */
+  /** Resolves when the topic has been read to its end once. */
   readonly caughtUp: Promise<void>;
-  /** Null: it is read; else why it is not at the moment. What is known stays as it was. */
+  /** Null: the topic is being read; else why not. The rows stay as they were. */
   problem(): string | null;
   stop(): Promise<void>;
 }
@@ -19,13 +19,13 @@ export interface KnownRow {
   readonly row: QueueConversation;
   /** When this process read it, by its own clock, epoch ms. */
   readonly readAt: number;
-  /** It is again what it had been before. */
+  /** The row equals an earlier version of itself. */
   readonly isBack: boolean;
 }
 
-/** A row that has become again what it was before. */
+/** A row that equals an earlier version of itself again. */
 export interface RowBack extends KnownRow {
-  /** What it was in between. */
+  /** The version in between. */
   readonly before: QueueConversation;
 }
 
@@ -35,37 +35,37 @@ export interface LiveRowsOptions {
   readonly reader: ValueReader<QueueConversation>;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  /** Not told of what was in the topic at the start. */
+  /** Not called for records that were in the topic at the start. */
   readonly onBack?: (back: RowBack) => void;
   /** Between two attempts to read. Default 5,000. */
   readonly retryMs?: number;
 }
 
 const RETRY_MS = 5_000;
-/** Between two questions whether the topic is still the same one: what a reader of it compares is minutes old. */
+/** How often to check that the topic is still the same one: readers compare with rows that are minutes old. */
 const CHECK_MS = 5_000;
-/** So many unreadable records are named; all are counted. */
+/** The log names this many unreadable records; the metric counts all. */
 const MOST_NAMED = 10;
-/** Of each conversation so many earlier versions are known. */
+/** How many earlier versions of each conversation are kept. */
 const VERSIONS = 8;
 
 interface Entry extends KnownRow {
-  /** Of the row; null: nobody has compared it yet. */
+  /** The row's digest; null: nobody has compared the row yet. */
   readonly digest: number | null;
   /** Digests of earlier versions, the latest last. */
   readonly versions: readonly number[];
 }
 
 /**
- * Reads the table back for as long as it takes. A record that cannot be read is counted, named and left out; a reading
- * that ends is begun again: nothing here ends its owner, which needs the table only to compare.
+ * Keeps reading the table. A record that cannot be read is counted, logged and left out. A reading that ends begins
+ * again. Nothing here ends the owner, which needs the table only to compare.
  */
 export function followLiveRows(options: LiveRowsOptions): LiveRows {
   const { log, topic, reader, metrics, logger, onBack, retryMs = RETRY_MS } = options;
   const table = new Map<string, Entry>();
   const caughtUp = createDeferred<undefined>();
   const onUnreadable = createUnreadableReport(metrics, logger);
-  /** Of the first reading: what the rows had been before, as far as the topic still says it. */
+  /** For the first reading: earlier versions of the rows, as far as the topic still has them. */
   const earlier = new Map<string, readonly number[]>();
   let isLive = false;
 
@@ -96,7 +96,7 @@ export function followLiveRows(options: LiveRowsOptions): LiveRows {
       },
     },
   });
-  // What fails at first is tried again: `caughtUp` waits for it.
+  // A failure at the start leads to another attempt; `caughtUp` waits for it.
   followed.loaded.catch(() => undefined);
 
   return {
@@ -117,7 +117,7 @@ function firstEntry(row: QueueConversation, versions: readonly number[] = []): E
   return { row, readAt: Date.now(), isBack, digest, versions };
 }
 
-/** `versions` stays the same list where the row says what it said: a fold may write a row again. */
+/** `versions` stays the same list if the row did not change: a fold may write a row again. */
 function nextEntry(known: Entry, row: QueueConversation): Entry {
   const readAt = Date.now();
   const digest = digestOf(row);
@@ -131,7 +131,7 @@ function versionsWith(versions: readonly number[], digest: number): readonly num
   return versions.at(-1) === digest ? versions : [...versions, digest].slice(-VERSIONS);
 }
 
-/** Counts unreadable records, and names the first of them. */
+/** Counts unreadable records, and logs the first of them. */
 function createUnreadableReport(metrics: Metrics, logger: Logger): (record: UnreadableRecord) => void {
   let unreadable = 0;
   return (record) => {
@@ -145,7 +145,7 @@ function createUnreadableReport(metrics: Metrics, logger: Logger): (record: Unre
 
 const COMPARED = STATE_COLUMNS.filter((column) => column !== 'db_last_updated');
 
-/** 48 bits of what a row says: enough to tell eight versions of one conversation apart. */
+/** 48 bits of a row's digest: enough to tell eight versions of one conversation apart. */
 function digestOf(row: QueueConversation): number {
   const text = JSON.stringify(COMPARED.map((column) => row[column]));
   return createHash('sha1').update(text).digest().readUIntBE(0, 6);

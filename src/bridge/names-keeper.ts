@@ -4,9 +4,9 @@ import type { Logger, Metrics } from '../ops';
 
 export interface NamesKeeper {
   /**
-   * Brings the names topic to what complete lists of Genesys say. It is read back each time, so that only what is new is
-   * written, also by several bridges. Kinds without a list stay as they are. `look-again`: a list lacks a name for the first
-   * time; the second one decides.
+   * Makes the names topic agree with complete lists of Genesys. It reads the topic each time and writes only new names,
+   * so several bridges may do this. Kinds without a list stay as they are. `look-again`: a list lacks a name for the
+   * first time; the second list decides.
    */
   keep(lists: ReadonlyMap<NameKind, readonly Named[]>): Promise<'look-again' | undefined>;
 }
@@ -15,9 +15,9 @@ export interface NamesKeeperOptions {
   readonly log: Log;
   readonly topic: string;
   readonly codec: () => Promise<ValueCodec<Name>>;
-  /** The others are forgotten. */
+  /** Names of other kinds are forgotten. */
   readonly kinds: readonly NameKind[];
-  /** So long a name outlives what it is of: conversations of the history still show it. */
+  /** How long a name outlives its object: conversations of the history still show it. */
   readonly keepGoneMs: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -36,7 +36,7 @@ interface Change {
 
 export function createNamesKeeper(options: NamesKeeperOptions): NamesKeeper {
   const { log, topic, kinds, keepGoneMs, metrics, logger, now = Date.now } = options;
-  /** Keys that the last list lacked: pages shift while they are read, so the second one counts. */
+  /** Keys that the last list lacked. Pages shift while they are read, so only a second miss counts. */
   const missing = new Set<string>();
 
   function changesOf(known: ReadonlyMap<string, Name>, lists: Parameters<NamesKeeper['keep']>[0]): readonly Change[] {
@@ -52,7 +52,7 @@ export function createNamesKeeper(options: NamesKeeperOptions): NamesKeeper {
       }
     }
     for (const [key, name] of known) {
-      // What a later version has added is none of our business.
+      // Kinds of a later version of this program stay as they are.
       const kind = NAME_KINDS.find((one) => one === name.kind);
       if (kind === undefined || listed.has(key)) continue;
       if (!kinds.includes(kind)) changes.push({ what: 'forgotten', key, kind, name: null });
@@ -78,7 +78,7 @@ export function createNamesKeeper(options: NamesKeeperOptions): NamesKeeper {
       const changes = changesOf(await readNames(log, topic, codec), lists);
       const wish = [...missing].some((key) => !before.has(key)) ? 'look-again' : undefined;
       if (changes.length === 0) return wish;
-      // Of its own: names that the log does not take must not hold up events.
+      // A producer of its own: names that the log does not take must not delay events.
       const producer = await log.createProducer();
       try {
         await producer.send(
@@ -104,7 +104,7 @@ function changeOf(before: Name | undefined, name: string): 'new' | 'renamed' | '
   return before.name === name ? null : 'renamed';
 }
 
-/** What the compacted topic says, by key. What cannot be read counts as not there, and is rewritten. */
+/** The content of the compacted topic, by key. A record that cannot be read counts as missing and is rewritten. */
 async function readNames(log: Log, topic: string, codec: ValueCodec<Name>): Promise<ReadonlyMap<string, Name>> {
   const records: LogRecord[] = [];
   const reading = await log.read({ topics: [topic], follow: false, onRecord: (record) => void records.push(record) });

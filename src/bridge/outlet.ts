@@ -10,7 +10,7 @@ import type { Entry } from './waiting';
 /** The bridge's way into Kafka. */
 export interface Outlet {
   readonly sender: Sender;
-  /** Null: more may come; else why not. */
+  /** Null: the source may send more; else why not. */
   problem(): string | null;
 }
 
@@ -18,11 +18,11 @@ export interface OutletParts {
   readonly producer: LogProducer;
   readonly events: ValueCodec<ConversationEvent>;
   readonly ingest: Ingest;
-  /** Pauses while Kafka is too slow; null: it has not started, or there is none. */
+  /** The outlet pauses it while Kafka is too slow; null: it has not started, or there is none. */
   readonly source: () => GenesysSource | null;
 }
 
-/** A sender whose doings are measured and logged, and which stops the source when too much waits. */
+/** Creates a sender with metrics and log lines. It stops the source when too many records wait. */
 export function createOutlet(parts: RoleParts, { producer, events, ingest, source }: OutletParts): Outlet {
   const { config, logger, metrics, tracing } = parts;
   let full = false;
@@ -60,7 +60,7 @@ export function createOutlet(parts: RoleParts, { producer, events, ingest, sourc
   return { sender, problem: () => sender.problem() ?? (full ? 'Kafka is too slow: too many records wait' : null) };
 }
 
-/** A dead letter in the place of a record that Kafka refuses for good; null if it is one already. */
+/** A dead letter in place of a record that Kafka refuses for good; null: the record is a dead letter itself. */
 function insteadOf(
   { topics, metrics, logger }: RoleParts,
   ingest: Ingest,

@@ -15,14 +15,14 @@ export interface BridgeParts extends RoleParts {
   readonly reconciliation?: Partial<ReconciliationTimings>;
   readonly timings?: Partial<Timings>;
   readonly eventsLimits?: Partial<EventsLimits>;
-  /** Null: events come by file or over HTTP only. */
+  /** Null: events come only from files or over HTTP. */
   readonly genesys: { readonly credentials: Credentials; readonly urls: GenesysUrls } | null;
-  /** Events of files and stdin, read once. */
+  /** Events of files and stdin, which are read once. */
   readonly lines?: AsyncIterable<OriginatedLine>;
 }
 
 export interface RunningBridge extends RunningRole {
-  /** What became of `lines`, when the log has acknowledged the last of them; null without any. */
+  /** The counts of `lines`, once the log has acknowledged the last of them; null: there are no lines. */
   readonly linesSent: Promise<IntakeCounts> | null;
   /** Names of the watched queues, by id. */
   queueNames(): ReadonlyMap<string, string>;
@@ -32,10 +32,10 @@ export interface RunningBridge extends RunningRole {
 
 const TELL_FUTURE_EVERY_MS = 60_000;
 
-/** The bridge: snapshots, normalised and minimised, into the events topic, whichever way they come. */
+/** The bridge: it normalizes and minimizes snapshots from every source and sends them into the events topic. */
 export async function startBridgeRole(parts: BridgeParts): Promise<RunningBridge> {
   const { logger, metrics, log, schemas, topics } = parts;
-  // Whoever cannot reach Kafka, or find the topic, is told so at the start, with the remedy.
+  // Fails at the start, with the remedy, if Kafka cannot be reached or the topic does not exist.
   await log.reach([topics.events]);
   const events = await createEventCodec(schemas, topics);
   const ingest = createBridgeIngest(parts, events);
@@ -122,16 +122,16 @@ function kafkaCheck({ log, topics }: BridgeParts, { sender, problem }: Outlet): 
   return async () => {
     const why = problem();
     if (why !== null) return { ok: false, detail: why };
-    // There may be nothing to send for hours, which would tell nothing of Kafka.
+    // The bridge may send nothing for hours, and would then know nothing of Kafka.
     const answer = await reach();
     return answer.ok ? { ok: true, detail: `${sender.pending()} records wait` } : answer;
   };
 }
 
-/** Rejects with what ended the reading of the lines, unless it was told to end; never resolves. */
+/** Rejects with the error that ended the reading of the lines, unless `told` was aborted. Never resolves. */
 async function failureOf(linesSent: Promise<unknown>, told: AbortSignal): Promise<never> {
   await linesSent.catch((error: unknown) => {
-    // Stdin is woken with an AbortError.
+    // An abort wakes the reader of stdin with an AbortError.
     if (!told.aborted && !(error instanceof Error && error.name === 'AbortError')) throw error;
   });
   return new Promise(() => undefined);

@@ -6,25 +6,27 @@ import { RefusedRecordsError, type LogProducer, type OutRecord, type ValueCodec 
 import { createWaiting, type Entry, type Waiting } from './waiting';
 
 /**
- * Records on their way into the log, in order. Bounded: when much waits, snapshots of a conversation are merged, and when
- * that is not enough, the owner of the source is told to stop. While the log is away the same batch is tried again for
- * ever: nothing is lost and nothing overtakes.
+ * Records on their way into the log, in order. Memory is bounded: when many records wait, the sender merges snapshots
+ * of a conversation; if that is not enough, it tells the owner of the source to stop. While the log is away the sender
+ * tries the same batch again forever: no record is lost and none overtakes another.
  */
 export interface Sender {
-  /** @param event what `record` holds, if it is a conversation's event: only such may be merged */
+  /** @param event the conversation's event in `record`, if it holds one: the sender merges only these */
   add(record: OutRecord, event?: ConversationEvent): void;
-  /** Records not yet acknowledged. */
+  /** The number of records that the log has not acknowledged. */
   pending(): number;
-  /** When the oldest of them was added, epoch ms; null: all are acknowledged. */
+  /** When the oldest pending record was added, epoch ms; null: all are acknowledged. */
   oldestAt(): number | null;
   /**
-   * Resolves when everything added before the call is acknowledged, be it merged with others; rejects when the sender is
-   * stopped before that.
+   * Resolves when the log has acknowledged every record added before the call, also those merged with others. Rejects
+   * if the sender stops before that.
    */
   flushed(): Promise<void>;
-  /** Null: all is well; else why the log does not take records, in its words. */
+  /** Null: all is well; else why the log does not take records, in the log's words. */
   problem(): string | null;
-  /** Sends what waits, as long as the log takes it, for 3 s at most; then stops. What is left is told. */
+  /**
+   * Sends waiting records for at most 3 s, as long as the log takes them, and then stops. Answers how many are left.
+   */
   stop(): Promise<{ readonly unsent: number }>;
 }
 
@@ -33,33 +35,33 @@ export interface SenderOptions {
   readonly logger: Logger;
   readonly events: ValueCodec<ConversationEvent>;
   readonly limits: Limits;
-  /** So much memory may be taken by what waits: `BRIDGE_PENDING_BYTES`. */
+  /** The memory that waiting records may take: `BRIDGE_PENDING_BYTES`. */
   readonly pendingBytes: number;
-  /** Stop the source: more waits than may. */
+  /** More records wait than allowed: stop the source. */
   readonly onFull: () => void;
-  /** Half of it has gone. */
+  /** Half of the waiting records have gone: resume the source. */
   readonly onRoom: () => void;
   readonly onSent: (entries: readonly Entry[]) => void;
   /**
-   * The log will never take this record. Answers what is sent in its place; null: nothing.
-   * @param answer the log's, such as MESSAGE_TOO_LARGE
+   * The log will never take this record. Answers the record to send in its place; null: none.
+   * @param answer the log's error, e.g. MESSAGE_TOO_LARGE
    */
   readonly onRefused: (record: OutRecord, answer: string) => OutRecord | null;
-  /** What waits has changed. */
+  /** The number of waiting records has changed. */
   readonly onPending: (pending: { readonly conversations: number; readonly bytes: number }) => void;
-  /** So many snapshots went into others, and need not be sent. */
+  /** This many snapshots were merged into others and need not be sent. */
   readonly onCoalesced: (snapshots: number) => void;
 }
 
 interface Flush {
-  /** All numbers up to it must be acknowledged. */
+  /** Resolves once all numbers up to this one are acknowledged. */
   readonly upTo: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
 
 const BATCH = { records: 500, bytes: 1024 * 1024 };
-/** In normal operation nothing is merged: every state of a conversation reaches the history. */
+/** In normal operation the sender merges nothing: every state of a conversation reaches the history. */
 const MERGE_ABOVE_RECORDS = 2_000;
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5_000;
@@ -146,7 +148,10 @@ class RecordSender implements Sender {
     }
   }
 
-  /** False: given up, because the sender stops. What becomes of a batch whose answer was lost is not known: it stays as it is. */
+  /**
+   * False: it gave up, because the sender stops. If an answer was lost, the batch may be stored or not, so it stays as
+   * it is.
+   */
   async #deliver(batch: readonly OutRecord[]): Promise<boolean> {
     const { producer, logger, onRefused } = this.#options;
     let records = batch;
@@ -157,7 +162,7 @@ class RecordSender implements Sender {
         return true;
       } catch (error) {
         if (error instanceof RefusedRecordsError) {
-          // All others are stored; a dead letter that is refused, too, has no successor.
+          // The log has stored all other records. A refused dead letter has no successor.
           records = error.records.flatMap((record) => onRefused(record, error.message) ?? []);
           if (records.length === 0) return true;
           continue;

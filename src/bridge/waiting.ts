@@ -2,43 +2,43 @@ import { coalesce, type ConversationEvent, createRecentEvents, type Limits, type
 import type { OutRecord, ValueCodec } from '../log';
 
 /**
- * Records that wait for the log, in order. When many do, the snapshots of a conversation are merged (coalesce.ts): what
- * waits is then bounded by the conversations that are live, not by the time that the log is away.
+ * Records that wait for the log, in order. When many wait, snapshots of a conversation are merged (coalesce.ts). Then
+ * the number of live conversations bounds the queue, not the time that the log is away.
  */
 export interface Waiting {
-  /** @param event what `record` holds, if it is a conversation's event */
+  /** @param event the conversation's event in `record`, if it holds one */
   add(record: OutRecord, event: ConversationEvent | null): void;
-  /** The oldest ones, of at most so many records and bytes (at least one). They are not changed any more. */
+  /** The oldest records, up to this many and this many bytes, but at least one. They no longer change. */
   take(most: { readonly records: number; readonly bytes: number }): readonly Entry[];
-  /** The log has what was taken. */
+  /** The log has acknowledged these entries. */
   done(entries: readonly Entry[]): void;
-  /** All that follow count those taken and not done. */
+  /** The counts below include records that were taken and are not done. */
   records(): number;
   bytes(): number;
   conversations(): number;
-  /** The number of the first that is not done: all before it are; infinite: all are. */
+  /** The number of the first record that is not done; Infinity: all are done. */
   first(): number;
-  /** The last number given; what was added since is in one that was there before. */
+  /** The last number given. A record merged into an earlier one gets no number. */
   last(): number;
-  /** When the first that is not done was added, epoch ms; null: all are done. */
+  /** When the first record that is not done was added, epoch ms; null: all are done. */
   oldestAt(): number | null;
 }
 
 /** One record on its way. */
 export interface Entry {
-  /** Counts up; a merged entry has that of the first that went into it. */
+  /** Counts up. A merged entry has the number of the first record in it. */
   readonly number: number;
   readonly record: OutRecord;
-  /** When the event was received, epoch ms; null: it is no event, but a dead letter. */
+  /** When the event was received, epoch ms; null: it is a dead letter. */
   readonly receivedAt: number | null;
 }
 
 export interface WaitingOptions {
   readonly events: ValueCodec<ConversationEvent>;
   readonly limits: Limits;
-  /** Above either, snapshots are merged; until half of it. */
+  /** Merging begins above either limit and ends below half of it. */
   readonly mergeAbove: { readonly records: number; readonly bytes: number };
-  /** So many records fewer wait. */
+  /** This many records fewer wait. */
   readonly onCoalesced: (records: number) => void;
 }
 
@@ -56,11 +56,11 @@ const KIND = { new: 'snapshot', duplicate: 'duplicate', doubtful: 'other' } as c
 
 interface Conversation {
   records: number;
-  /** The latest, if it waits and may be merged into. */
+  /** The latest record, if it waits and others may be merged into it. */
   last: Slot | null;
 }
 
-/** What a record takes in memory beside its value: the objects, the key and the headers (measured: 1.1 KB). */
+/** The memory of a record beside its value: the objects, the key and the headers (measured: 1.1 KB). */
 const OVERHEAD_BYTES = 1_100;
 
 export function sizeOf(record: OutRecord): number {
@@ -76,7 +76,7 @@ class WaitingRecords implements Waiting {
   readonly #conversations = new Map<string, Conversation>();
   readonly #recent = createRecentEvents();
   #slots: Slot[] = [];
-  /** Of `#slots`, so many at the front have been taken. */
+  /** This many slots at the front of `#slots` were taken. */
   #head = 0;
   #taken: Slot[] = [];
   #bytes = 0;
@@ -190,7 +190,7 @@ class WaitingRecords implements Waiting {
     if (conversation === undefined) this.#conversations.set(slot.conversationId, { records: 1, last });
     else {
       conversation.records++;
-      // A duplicate says nothing: the one before it can still be merged into.
+      // A duplicate adds nothing, so later snapshots may still merge into the record before it.
       if (slot.kind !== 'duplicate') conversation.last = last;
     }
   }
@@ -214,7 +214,7 @@ class WaitingRecords implements Waiting {
     }
   }
 
-  /** Merges what waits among itself, when it has become much. */
+  /** Merges waiting records with each other, once many wait. */
   #mergeAll(): void {
     const waiting = this.#slots.slice(this.#head);
     this.#slots = [];
@@ -235,7 +235,7 @@ class WaitingRecords implements Waiting {
     if (this.#slots.length < waiting.length) this.#options.onCoalesced(waiting.length - this.#slots.length);
   }
 
-  /** False: they stay two. */
+  /** False: the two stay separate. */
   #mergeInto(last: Slot, event: SnapshotEvent): boolean {
     const { events, limits } = this.#options;
     const earlier = this.#snapshotIn(last);

@@ -8,7 +8,7 @@ export interface RowSource<Value, Row> {
   readonly topic: string;
   readonly reader: ValueReader<Value>;
   readonly toRow: (value: Value) => Row;
-  /** Which rows are in the table; asked again every minute. Absent: all. */
+  /** Which rows the table keeps; asked again every minute. Absent: all. */
   readonly keeps?: (row: Row) => boolean;
 }
 
@@ -22,17 +22,17 @@ export interface FollowOptions<Value, Row> {
   readonly checkMs?: number;
 }
 
-/** Kafka answers at least every 100 ms: silent for so long, it is away. */
+/** Kafka answers at least every 100 ms. If it is silent for this long, it is away. */
 const SILENT_MS = 3_000;
 const SWEEP_MS = 60_000;
 
-/** A topic's table in memory, under the face that programs see; by the topic's keys. */
+/** A topic's table in memory, behind the interface that programs see; by the topic's keys. */
 export class FollowedRows<Value, Row> implements Omit<Table<Row>, 'close'> {
   readonly #live = new LiveTable<Row>();
   readonly #options: FollowOptions<Value, Row>;
   readonly #table: FollowedTable;
   readonly #sweeping: NodeJS.Timeout | null;
-  /** Of each partition the last offset that was told of: a new reading meets the same records again. */
+  /** The last reported offset of each partition: a new reading meets the same records again. */
   readonly #told = new Map<number, number>();
   #skipped = 0;
   #isClosed = false;
@@ -57,7 +57,7 @@ export class FollowedRows<Value, Row> implements Omit<Table<Row>, 'close'> {
     this.#sweeping = source.keeps === undefined ? null : setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
 
-  /** Rejects with why the topic could not be read. */
+  /** Rejects with the reason if the topic cannot be read. */
   get loaded(): Promise<void> {
     return this.#table.loaded;
   }
@@ -92,7 +92,7 @@ export class FollowedRows<Value, Row> implements Omit<Table<Row>, 'close'> {
     };
   }
 
-  /** Rows that are no longer kept leave the table. */
+  /** Removes the rows that the table no longer keeps. */
   sweep(): void {
     const { keeps } = this.#options.source;
     if (keeps === undefined) return;

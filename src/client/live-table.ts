@@ -1,9 +1,9 @@
 import type { Change } from './types';
 
 /**
- * The rows in memory, and who is told of their changes. A consumer has no queue of versions: it remembers which rows
- * differ from what it was told (`#pending`), and looks their newest version up when it asks for the next change. So a slow
- * one costs one entry a row, and never gets an old version.
+ * The rows in memory, and their consumers. A consumer has no queue of versions. It remembers the rows that differ from
+ * those that it has delivered (`#pending`), and looks up the newest version when the program asks for the next change.
+ * So a slow consumer costs one entry a row, and never gets an old version.
  */
 export class LiveTable<Row> {
   readonly #rows = new Map<string, Row>();
@@ -39,7 +39,7 @@ export class LiveTable<Row> {
     for (const consumer of this.#consumers) consumer.onRemove(id, last);
   }
 
-  /** Every row is gone, and so is what consumers were told. */
+  /** Forgets every row, and everything that consumers have delivered. */
   reset(): void {
     this.#rows.clear();
     for (const consumer of this.#consumers) consumer.onReset();
@@ -56,7 +56,7 @@ export class LiveTable<Row> {
     };
   }
 
-  /** How many loops are being told of changes. */
+  /** How many consumers there are. */
   get consumers(): number {
     return this.#consumers.size;
   }
@@ -67,11 +67,11 @@ export class LiveTable<Row> {
   }
 }
 
-/** What a consumer knows of a row that has changed since. */
+/** A consumer's knowledge of a row that has changed since. */
 interface Pending<Row> {
-  /** It was told of the row. */
+  /** The consumer has delivered the row. */
   readonly isKnown: boolean;
-  /** The version in which the row was deleted; undefined: it is in the table. */
+  /** The row's last version, if it was deleted; undefined: it is in the table. */
   last: Row | undefined;
 }
 
@@ -81,7 +81,7 @@ class Consumer<Row> implements AsyncIterator<Change<Row>, undefined> {
   readonly #pending = new Map<string, Pending<Row>>();
   #isReset = false;
   #isClosed = false;
-  /** Those of `next` that wait for a change. */
+  /** Calls of `next` that wait for a change. */
   #sleepers: (() => void)[] = [];
 
   constructor(rows: ReadonlyMap<string, Row>, onClose: () => void) {
@@ -92,7 +92,7 @@ class Consumer<Row> implements AsyncIterator<Change<Row>, undefined> {
 
   onPut(id: string, before: Row | undefined): void {
     const pending = this.#pending.get(id);
-    // What is not pending, the consumer knows as it was.
+    // If a row is not pending, the consumer has delivered this version.
     if (pending === undefined) this.#pending.set(id, { isKnown: before !== undefined, last: undefined });
     else pending.last = undefined;
     this.#wake();

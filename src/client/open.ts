@@ -16,10 +16,10 @@ import { toConversation, toVisit } from './rows';
 import type { ClientOptions, QueueTable, QueueVisit, VisitsOptions, VisitTable } from './types';
 
 /**
- * Opens the table `queue_conversation`: reads its topic from the beginning, without a group and without writing anything,
- * and goes on reading. Resolves when the table is complete. From then on nothing ends it but `close()`: it waits for brokers
- * that are away, and starts over where the topic was recreated.
- * @throws UsageError for a wrong option; OperatorError where Kafka, the registry or the topic cannot be used
+ * Opens the table `queue_conversation`. It reads the topic from the beginning, without a group and without writing
+ * anything, and then follows it. Resolves when the table is complete. After that only `close()` ends it: it waits for
+ * brokers that are away, and starts over if the topic was recreated.
+ * @throws UsageError for a wrong option; OperatorError if Kafka, the registry or the topic cannot be used
  */
 export async function openQueueTable(options: ClientOptions): Promise<QueueTable> {
   const { rows, close } = await open(options, (topics, schemas) => ({
@@ -40,8 +40,8 @@ export async function openQueueTable(options: ClientOptions): Promise<QueueTable
 }
 
 /**
- * Opens the table `queue_visit`, as `openQueueTable` does the other one.
- * @throws UsageError for a wrong option; OperatorError where Kafka, the registry or the topic cannot be used
+ * Opens the table `queue_visit`, in the same way as `openQueueTable`.
+ * @throws UsageError for a wrong option; OperatorError if Kafka, the registry or the topic cannot be used
  */
 export async function openVisits(options: VisitsOptions): Promise<VisitTable> {
   const since = readSince(options.since);

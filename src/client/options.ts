@@ -4,14 +4,17 @@ import { createMskTokenProvider, type KafkaConnection, type RegistryOptions as R
 import { createLogging, type Logger } from '../ops';
 import type { ClientLogger, ClientOptions, RegistryOptions, SaslOptions, TlsOptions } from './types';
 
-/** The options of a program in the words of the rooms below; checked, since programs in JavaScript have no types. */
+/**
+ * Translates a program's options into those of the lower rooms. It checks them, because programs in JavaScript have no
+ * types.
+ */
 
 export type RegistryAccess = Omit<RegistryAddress, 'logger' | 'triesAtStart' | 'signal'>;
 
 const DEFAULT_PREFIX = 'genesys';
 const DEFAULT_CLIENT_ID = 'queuefold-client';
 
-/** @throws UsageError that names option, value and remedy */
+/** @throws UsageError that names the option, the value and the remedy */
 export function readConnection(options: ClientOptions, logger: Logger): KafkaConnection {
   const { clientId = DEFAULT_CLIENT_ID, tls, sasl } = options;
   return {
@@ -63,7 +66,7 @@ export function readSince(since: unknown): () => number {
   return read;
 }
 
-/** What the rooms below log goes to the program's logger, as fields and a sentence; secrets are masked. */
+/** Passes log lines of the lower rooms to the program's logger, as fields and a sentence, with secrets masked. */
 export function loggerFor({ logger, sasl, registry }: ClientOptions): Logger {
   const secrets = [
     sasl !== undefined && 'password' in sasl ? sasl.password : '',
@@ -81,7 +84,10 @@ function pass(logger: ClientLogger | undefined, line: string): void {
   else logger?.error(fields, msg);
 }
 
-/** Messages of the rooms below name the settings of the command line: here options are meant. The longer names first. */
+/**
+ * Messages of the lower rooms name settings of the command line; this table gives the options instead. Longer names
+ * come first.
+ */
 const OPTION_NAMES: readonly (readonly [RegExp, string | ((name: string, part: string) => string)])[] = [
   [/set KAFKA_SSL=false/g, 'leave out the option tls'],
   [/ \(with SCHEMA_REGISTRY_OAUTH_TOKEN_URL those of the client\)/g, ''],
@@ -97,10 +103,10 @@ const OPTION_NAMES: readonly (readonly [RegExp, string | ((name: string, part: s
     'Does the option prefix match TOPIC_PREFIX of the pipeline? Run `queuefold setup` to create the topics.',
   ],
 ];
-/** On the command line Kafka and the registry share a client certificate; here each has options of its own. */
+/** On the command line Kafka and the registry share a client certificate; here each has its own options. */
 const TLS_NAMES = /(?:KAFKA_SSL|TLS)_(CA|CERT|KEY)(?:_FILE)?/g;
 
-/** The error as a program's author reads it, of the same kind. */
+/** The same kind of error, in the words of the options. */
 export function inOptions(error: unknown): Error {
   const message = messageOf(error);
   const tls = message.startsWith('SCHEMA_REGISTRY_URL') ? 'registry.tls' : 'tls';

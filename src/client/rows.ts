@@ -10,7 +10,7 @@ import {
 } from '../conversation';
 import type { QueueConversation, QueueVisit } from './types';
 
-/** Rows as the topics have them, with epoch ms, into rows for programs, with Dates. */
+/** Converts rows of the topics, with epoch ms, into rows for programs, with Dates. */
 
 export function toConversation(row: StateRow): QueueConversation {
   return withDates<typeof QUEUE_CONVERSATION>(row, TIME_COLUMNS);

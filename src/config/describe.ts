@@ -4,7 +4,7 @@ import { SETTING_KEYS, SETTINGS, type SettingKey } from './settings';
 
 export interface DescribedSetting {
   readonly key: SettingKey;
-  /** As people would write it; secrets are masked; null: not set. */
+  /** The value as people write it, with secrets masked; null: not set. */
   readonly value: string | null;
   readonly origin: string;
   readonly help: string;
@@ -18,7 +18,7 @@ export function describeConfig(config: Config): readonly DescribedSetting[] {
   });
 }
 
-/** The values that the secrets have had so far, for those who look for them in what is about to be printed. */
+/** All values that the secrets have had so far, for code that searches output for secrets. */
 export function secretValues(config: Config): readonly string[] {
   return SETTING_KEYS.flatMap((key) => {
     const { value } = config.settings[key];

@@ -8,14 +8,14 @@ import { closest } from './suggest';
 const KNOWN: ReadonlySet<string> = new Set(
   SETTING_KEYS.flatMap((key) => (SETTINGS[key].fromFile ? [key, `${key}_FILE`] : [key])),
 );
-/** The beginnings of our names: who writes one with another end means one of ours. */
+/** The prefixes of our names. A variable with such a prefix and an unknown end probably means one of our settings. */
 const FAMILIES =
   /^(KAFKA|SCHEMA_REGISTRY|CLICKHOUSE|GENESYS|EVENTS|NAMES|FOLD|SINK|BOARD|BRIDGE|DLQ|PRIVACY|QUEUEFOLD)_/;
 const OTHERS = new Set(['QUEUEFOLD_CONFIG']);
-/** Kubernetes sets these for each service that there is. */
+/** Kubernetes sets these for each existing service. */
 const OF_KUBERNETES = /_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_\w+)?)?)$/;
 
-/** A group of settings and the one without which the others mean nothing. */
+/** A group of settings, and the setting without which the others have no effect. */
 const LEADERS: readonly (readonly [prefix: string, leader: SettingKey])[] = [
   ['KAFKA_', 'KAFKA_BROKERS'],
   ['SCHEMA_REGISTRY_', 'SCHEMA_REGISTRY_URL'],
@@ -24,8 +24,8 @@ const LEADERS: readonly (readonly [prefix: string, leader: SettingKey])[] = [
 ];
 
 /**
- * Names that are a slip of the pen away from a setting's: one letter, or two of a long name. (KAFKA_HOME is somebody
- * else's; the doctor names that one too.) In order, without values.
+ * Names that look like a typing error of a setting's name: one letter differs, or two in a long name. (KAFKA_HOME
+ * belongs to another program; the doctor still names it.) In order, without values.
  */
 export function misspeltVariables(env: Readonly<Record<string, string | undefined>>): readonly Misspelling[] {
   return Object.keys(env)
@@ -44,7 +44,7 @@ export interface Misspelling {
 const SHORTEST_MISSPELLING = 5;
 const LONG_NAME = 9;
 
-/** Variables that somebody set and that do nothing. Names only: what is no setting may hold anything. */
+/** Variables that somebody set and that have no effect. Only the names: an unknown variable may hold anything. */
 export function checkVariables(config: Config, env: Readonly<Record<string, string | undefined>>): Findings {
   const misspelt = new Set(misspeltVariables(env).map(({ name }) => name));
   const unknown = Object.keys(env).filter((name) => misspelt.has(name) || isMeantForUs(name, env[name]));
@@ -74,9 +74,9 @@ export function checkVariables(config: Config, env: Readonly<Record<string, stri
 const DAY_MS = 86_400_000;
 const SOON_MS = 14 * DAY_MS;
 
-/** Our own certificates, where there are any: when they end. */
+/** When our own certificates expire, if there are any. */
 export function checkCertificates({ kafka, registry, clickhouse }: Config, now = Date.now()): Findings {
-  // The registry gets Kafka's, also where Kafka is reached without TLS.
+  // The registry gets Kafka's certificate, even if Kafka itself is reached without TLS.
   const own = { KAFKA_SSL_CERT: kafka.ssl ?? registry.tls, CLICKHOUSE_SSL_CERT: clickhouse.tls };
   return Object.entries(own).flatMap(([name, { cert }]) =>
     cert === undefined ? [] : [checkCertificate(name, cert.current(), now)],

@@ -1,15 +1,15 @@
 import { readFileSync, statSync } from 'node:fs';
 
-/** @throws what the file system says */
+/** @throws the error of the file system */
 export function readSecretFile(path: string): string {
-  // Editors and `kubectl create secret` end a file with a line end that is no part of the secret.
+  // Editors and `kubectl create secret` end a file with a line end that does not belong to the secret.
   return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
 }
 
 /**
- * A file's text as it is now: read again when the file has changed. What is empty, invalid or gone in the meantime leaves
- * the text as it was: files are replaced in steps.
- * @param first what it held at the start
+ * Follows a file's text: reads it again when the file has changed. While the file is empty, invalid or missing, the
+ * text stays as it was, because tools replace files in steps.
+ * @param first the content at the start
  */
 export function followFile(path: string, first: string, isValid: (text: string) => boolean): () => string {
   let text = first;
@@ -22,7 +22,7 @@ export function followFile(path: string, first: string, isValid: (text: string) 
       seen = stamp;
       if (read !== '' && isValid(read)) text = read;
     } catch {
-      // It went between the look and the reading: the next look tells.
+      // The file disappeared between the check and the reading; the next check decides.
     }
     return text;
   };

@@ -7,7 +7,7 @@ import { closest } from './suggest';
 
 export interface ConfigFile {
   readonly path: string;
-  /** By key, `…_FILE` keys of secrets included. */
+  /** By key, with the `…_FILE` keys of secrets. */
   readonly values: ReadonlyMap<string, RawValue>;
   readonly problems: readonly string[];
 }
@@ -16,11 +16,14 @@ const KNOWN_KEYS: readonly string[] = SETTING_KEYS.flatMap((key: SettingKey) =>
   SETTINGS[key].fromFile ? [key, `${key}_FILE`] : [key],
 );
 
-/** Every value is read as a text, as from the environment. Problems never quote the file: it may hold secrets. */
+/**
+ * Reads every value as a text, like values from the environment. Problems never quote the file, because it may hold
+ * secrets.
+ */
 export function readConfigFile(path: string): ConfigFile {
   const text = readText(path);
   const lines = new LineCounter();
-  // `failsafe` leaves every scalar a text: 007 stays 007, and there is one reader for both sources.
+  // `failsafe` keeps every scalar a text: 007 stays 007, and one reader serves both sources.
   const document = parseDocument(text, {
     schema: 'failsafe',
     prettyErrors: false,

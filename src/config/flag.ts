@@ -2,9 +2,9 @@ import { UsageError } from '../common';
 import type { Kind } from './kinds';
 
 /**
- * The value of a flag of the command line, checked as a setting is.
+ * Reads the value of a command-line flag with the checks of a setting.
  * @param flag as people write it, e.g. `--rate`
- * @throws UsageError that names the flag, what was given and what is allowed
+ * @throws UsageError that names the flag, the given value and the allowed values
  */
 export function readFlag<T>(flag: string, { schema, allowed }: Kind<T>, given: string): T {
   const parsed = schema.safeParse(given);

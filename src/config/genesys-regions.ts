@@ -23,10 +23,10 @@ const DOMAIN_OF: Readonly<Record<string, string>> = {
 export const GENESYS_DOMAINS: readonly string[] = Object.values(DOMAIN_OF);
 export const GENESYS_AWS_REGIONS: readonly string[] = Object.keys(DOMAIN_OF);
 
-/** Genesys opens regions without notice: a domain of its usual shape is taken although it is not listed. */
+/** Genesys opens regions without notice, so an unlisted domain of the usual shape is accepted. */
 const REGION_SHAPE = /^[a-z0-9]+\.([a-z]+-)*pure\.cloud$/;
 
-/** The domain of a region given by domain or AWS name, lower case; null where it is neither. */
+/** The domain of a region, in lower case, from its domain or AWS name; null: neither. */
 export function genesysDomain(region: string): string | null {
   const given = region.toLowerCase();
   const known = DOMAIN_OF[given];

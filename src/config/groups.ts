@@ -5,14 +5,14 @@ import type { LiveText, Secret } from './secret';
 
 type Groups = ReturnType<typeof groupsOf>;
 
-/** The configuration in force, by what it is about. Deeply frozen. */
+/** The configuration in force, grouped by subject. Deeply frozen. */
 export type Config = { readonly [G in keyof Groups]: Readonly<Groups[G]> };
 export type KafkaConfig = Config['kafka'];
 export type RegistryConfig = Config['registry'];
 export type ClickHouseConfig = Config['clickhouse'];
 export type GenesysConfig = Config['genesys'];
 
-/** Undefined: the authorities of Node, no client certificate. */
+/** Undefined: the authorities of Node.js, and no client certificate. */
 export interface TlsConfig {
   readonly ca: LiveText | undefined;
   readonly cert: LiveText | undefined;
@@ -35,17 +35,17 @@ export type KafkaSasl =
       readonly password: Secret;
     }
   | (OAuthConfig & { readonly mechanism: 'oauthbearer' })
-  /** Region undefined: the brokers’ names do not tell it. */
+  /** Region undefined: the brokers’ names do not contain it. */
   | { readonly mechanism: 'aws_msk_iam'; readonly region: string | undefined };
 
 const NAME_KIND = { queues: 'queue', users: 'user', skills: 'skill' } as const satisfies Record<string, NameKind>;
 
-/** @param settings parsed without a problem */
+/** @param settings parsed without problems */
 export function groupSettings(settings: ResolvedSettings): Config {
   return deepFreeze(groupsOf(settings));
 }
 
-/** The place of each setting: what is written here is all that `Config` is. */
+/** The place of each setting; the type `Config` follows from it. */
 function groupsOf(settings: ResolvedSettings) {
   return {
     kafka: {
@@ -62,7 +62,7 @@ function groupsOf(settings: ResolvedSettings) {
       password: settings.SCHEMA_REGISTRY_PASSWORD.value,
       /** A bearer token. */
       token: settings.SCHEMA_REGISTRY_TOKEN.value,
-      /** Where bearer tokens are given. */
+      /** The server that issues bearer tokens. */
       oauth: oauthConfig(settings, 'SCHEMA_REGISTRY'),
       tls: tlsConfig(settings, 'KAFKA'),
     },
@@ -73,7 +73,7 @@ function groupsOf(settings: ResolvedSettings) {
       tls: tlsConfig(settings, 'CLICKHOUSE'),
       database: settings.CLICKHOUSE_DATABASE.value,
       cluster: settings.CLICKHOUSE_CLUSTER.value,
-      /** Undefined: as it is. */
+      /** Undefined: the policy stays as it is. */
       storagePolicy: settings.CLICKHOUSE_STORAGE_POLICY.value,
       historyRetentionMs: settings.HISTORY_RETENTION.value,
     },
@@ -83,15 +83,15 @@ function groupsOf(settings: ResolvedSettings) {
       clientSecret: settings.GENESYS_CLIENT_SECRET.value,
       loginUrl: settings.GENESYS_LOGIN_URL.value,
       apiUrl: settings.GENESYS_API_URL.value,
-      /** Ids or names; `['*']`: all. */
+      /** Ids or names; `['*']`: all queues. */
       queues: settings.QUEUES.value,
-      /** None: names are not asked for. */
+      /** Empty: the bridge asks for no names. */
       namesOf: (settings.NAMES_OF.value ?? []).map((kinds) => NAME_KIND[kinds]) as readonly NameKind[],
       shard: settings.SHARD.value,
-      // Genesys gives an OAuth client 20, of which two are left to replace others.
+      // Genesys gives an OAuth client 20 channels. Two stay free to replace others.
       channels: settings.GENESYS_CHANNELS.value ?? Math.max(1, Math.floor(18 / settings.SHARD.value.count)),
     },
-    /** Secret undefined: no `POST /events`. */
+    /** Secret undefined: the bridge does not offer `POST /events`. */
     events: { secret: settings.EVENTS_SECRET.value },
     topics: {
       prefix: settings.TOPIC_PREFIX.value,
@@ -103,18 +103,18 @@ function groupsOf(settings: ResolvedSettings) {
       acwTimeoutMs: settings.ACW_TIMEOUT.value,
       endedRetentionMs: settings.ENDED_RETENTION.value,
       visits: settings.VISITS.value,
-      /** Undefined: as many as there are CPUs. */
+      /** Undefined: as many threads as CPUs. */
       threads: settings.FOLD_THREADS.value,
     },
     bridge: { pendingBytes: settings.BRIDGE_PENDING_BYTES.value },
     limits: { snapshotBytes: settings.LIMIT_SNAPSHOT_BYTES.value },
     deadLetters: deadLetterLimits(settings.DLQ_MAX_CONSECUTIVE.value),
-    /** Undefined: nothing is masked. */
+    /** Undefined: no column is masked. */
     privacy: privacyConfig(settings),
     sink: { flushMs: settings.SINK_FLUSH_MS.value },
     board: { password: settings.BOARD_PASSWORD.value, show: settings.BOARD_SHOW.value },
     http: { host: settings.HTTP_HOST.value, port: settings.HTTP_PORT.value },
-    /** Endpoint undefined: nothing is traced. */
+    /** Endpoint undefined: no tracing. */
     tracing: {
       endpoint: settings.OTEL_EXPORTER_OTLP_ENDPOINT.value,
       headers: settings.OTEL_EXPORTER_OTLP_HEADERS.value,
@@ -133,7 +133,7 @@ function kafkaTls(settings: ResolvedSettings): TlsConfig | undefined {
   return { ca: settings.KAFKA_SSL_CA.value ?? ca, ...pair };
 }
 
-/** @param pair whose certificate and key */
+/** @param pair the group whose certificate and key to use */
 function tlsConfig(settings: ResolvedSettings, pair: 'KAFKA' | 'CLICKHOUSE'): TlsConfig {
   return {
     ca: trusted(settings),
@@ -142,7 +142,7 @@ function tlsConfig(settings: ResolvedSettings, pair: 'KAFKA' | 'CLICKHOUSE'): Tl
   };
 }
 
-/** Those of Node, as far as it tells them, and ours; undefined: those of Node alone. */
+/** The authorities of Node.js, as far as it lists them, and ours; undefined: only those of Node.js. */
 function trusted({ TLS_CA: { value } }: ResolvedSettings): LiveText | undefined {
   return value && { current: () => [value.current(), ...publicAuthorities()].join('\n') };
 }
@@ -153,13 +153,13 @@ interface Authorities {
   readonly getCACertificates?: (type: 'default') => readonly string[];
 }
 
-/** Node.js 20 does not tell those of NODE_EXTRA_CA_CERTS. */
+/** Node.js 20 does not list those of NODE_EXTRA_CA_CERTS. */
 function publicAuthorities(): readonly string[] {
   const { getCACertificates, rootCertificates } = tls as Authorities;
   return getCACertificates?.('default') ?? rootCertificates;
 }
 
-/** What a mechanism needs is there: rules.ts. */
+/** rules.ts has checked that each mechanism has its settings. */
 function saslConfig(settings: ResolvedSettings): KafkaSasl | undefined {
   const mechanism = settings.KAFKA_SASL_MECHANISM.value;
   if (mechanism === undefined) return undefined;

@@ -5,14 +5,14 @@ import { genesysDomain, GENESYS_AWS_REGIONS, GENESYS_DOMAINS } from './genesys-r
 import { createSecret, type LiveText, type Secret } from './secret';
 import { closest } from './suggest';
 
-/** A value as people write it: a text, or (in the config file) a list of texts. */
+/** A value as people write it: a text, or in the config file also a list of texts. */
 export type RawValue = string | readonly string[];
 
-/** How one setting is read, and what is allowed, in words. */
+/** How to read one setting, and which values it allows, in words. */
 export interface Kind<T> {
   readonly schema: z.ZodType<T, RawValue>;
   readonly allowed: string;
-  /** A value that follows its file; absent: it stays what it was at the start. `read` gives valid texts only. */
+  /** A value that follows its file; absent: the value of the start stays. `read` gives only valid texts. */
   readonly follow?: (read: () => string) => T;
 }
 
@@ -22,7 +22,7 @@ interface Problem {
 
 type Parsed<T> = { readonly value: T } | Problem;
 
-/** The problem's sentence starts with the value; it never shows what stands before an `@` (credentials of a URL). */
+/** The problem's sentence starts with the value, and never shows the part before an `@` (credentials of a URL). */
 function about(text: string, problem: string): Problem {
   const shown = text.includes('@') ? `…${text.slice(text.lastIndexOf('@'))}` : text;
   return { problem: `${JSON.stringify(shown.length > 80 ? `${shown.slice(0, 80)}…` : shown)} ${problem}` };
@@ -90,14 +90,14 @@ export function size(min: number, max: number): Kind<number> {
   });
 }
 
-/** One of several parts: `2/3` is the second of three. Its index counts from 0. */
+/** One of several parts: `2/3` is the second of three, with index 1. */
 export function part(most: number): Kind<{ readonly index: number; readonly count: number }> {
   return scalar(`NUMBER/PARTS such as 2/3, the second of three; at most ${most} parts`, (given) => {
     const [, number, parts] = /^(\d{1,5})\/(\d{1,5})$/.exec(given) ?? [];
     if (number === undefined) return about(given, 'does not name a part and how many there are');
     const count = Number(parts);
     if (count < 1 || count > most) return about(given, `has ${count === 0 ? 'no' : 'too many'} parts`);
-    // Numbers go round: 0 and 3 are the third of three, 4 is the first again.
+    // Numbers wrap around: of three, 0 and 3 are the third, and 4 is the first again.
     return { value: { index: (Number(number) + count - 1) % count, count } };
   });
 }
@@ -123,7 +123,7 @@ function choose<V extends string>(given: string, values: readonly V[]): Parsed<V
   return value === undefined ? about(given, 'is not one of them') : { value };
 }
 
-/** `a,b` or, in the config file, a list too (whose items may contain commas). Repetitions count once. */
+/** `a,b`, or in the config file also a list, whose items may contain commas. Repetitions count once. */
 export function listOf<T>(allowed: string, parse: (item: string) => Parsed<T>): Kind<readonly T[]> {
   const schema = z.custom<RawValue>().transform((raw, context): readonly T[] => {
     const items = (typeof raw === 'string' ? raw.split(',') : raw).map((item) => item.trim()).filter(Boolean);
@@ -197,7 +197,7 @@ export function secretPem(): Kind<Secret> {
   return { ...kind, follow: createSecret };
 }
 
-// The value is never shown: a key may have been put into the wrong variable.
+// The message never shows the value: somebody may have put a key into the wrong variable.
 const NOT_PEM = 'not PEM';
 const isPem = (given: string): boolean => given.includes('-----BEGIN ');
 
@@ -222,7 +222,7 @@ function keyProblem(given: string): string | null {
   }
 }
 
-/** @param shortest characters: a secret that strangers may try to guess must be long */
+/** @param shortest in characters: a secret that strangers may try to guess must be long */
 export function secret({ shortest }: { readonly shortest: number } = { shortest: 1 }): Kind<Secret> {
   const allowed = shortest === 1 ? 'a text' : `a text of at least ${shortest} characters`;
   return secretThat(allowed, (given) => (given.length >= shortest ? null : 'too short'));
@@ -231,8 +231,8 @@ export function secret({ shortest }: { readonly shortest: number } = { shortest:
 const KEY_BYTES = 32;
 
 /**
- * A key that nobody finds by trying: at least 32 bytes, as text, hex or base64. What is hex or padded base64 counts as the
- * bytes that it stands for.
+ * A key that nobody can guess: at least 32 bytes, as text, hex or base64. Hex and padded base64 count as the bytes that
+ * they encode.
  */
 export function secretKey(): Kind<Secret> {
   const allowed =
@@ -250,7 +250,7 @@ function keyBytes(given: string): number {
   return Buffer.byteLength(given);
 }
 
-/** @param problemOf in words that do not show the value; null: it is good */
+/** @param problemOf the problem in words that do not show the value; null: the value is good */
 function secretThat(allowed: string, problemOf: (given: string) => string | null): Kind<Secret> {
   const schema = z.custom<RawValue>().transform((raw, context): Secret => {
     const message = typeof raw === 'string' ? problemOf(raw) : 'a list, where one value belongs';

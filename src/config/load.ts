@@ -12,7 +12,7 @@ export interface ConfigSources {
   readonly file?: string;
 }
 
-/** Reads and checks everything at once. UsageError lists every problem; it never shows a secret. */
+/** Reads and checks all settings. Its UsageError lists every problem and never shows a secret. */
 export function loadConfig({ env, file }: ConfigSources): Config {
   const path = file ?? (env['QUEUEFOLD_CONFIG'] || undefined);
   const configFile = path === undefined ? null : readConfigFile(path);
@@ -28,8 +28,8 @@ function formerSettings(env: ConfigSources['env']): readonly string[] {
 }
 
 /**
- * The configuration with a command's own defaults (as people would write them): what somebody chose stays.
- * @param profile whose defaults they are, as `queuefold config` shows it, e.g. `start`
+ * The configuration with a command's own defaults, as people would write them. Values that somebody chose stay.
+ * @param profile the command with these defaults, as `queuefold config` shows it, e.g. `start`
  */
 export function withDefaults(
   config: Config,
@@ -40,7 +40,7 @@ export function withDefaults(
   return finish(withFallbacks(config.settings, defaults, { kind: 'profile', profile }, problems), problems);
 }
 
-/** True where somebody chose the value, false where it is a default. */
+/** True: somebody chose the value; false: it is a default. */
 export function isSet(config: Config, key: SettingKey): boolean {
   return isChosen(config.settings[key].origin);
 }
@@ -51,11 +51,11 @@ function finish(settings: ParsedSettings, problems: readonly string[]): Config {
   if (all.length > 1) {
     throw new UsageError([`${all.length} problems with the configuration:`, ...all].join('\n  '));
   }
-  // Without a problem every setting has its value.
+  // If there is no problem, every setting has its value.
   return groupSettings(withGenesysUrls(settings as ResolvedSettings));
 }
 
-/** `GENESYS_LOGIN_URL` and `GENESYS_API_URL` follow from the region. */
+/** The region decides `GENESYS_LOGIN_URL` and `GENESYS_API_URL`. */
 function withGenesysUrls(settings: ResolvedSettings): ResolvedSettings {
   const region = settings.GENESYS_REGION.value;
   if (region === undefined || settings.GENESYS_LOGIN_URL.value !== undefined) return settings;

@@ -25,7 +25,7 @@ export function originText(origin: Origin): string {
   }
 }
 
-/** True where somebody chose the value, false where it is a default. */
+/** True: somebody chose the value; false: it is a default. */
 export function isChosen(origin: Origin): boolean {
   return origin.kind !== 'default' && origin.kind !== 'profile';
 }

@@ -2,7 +2,7 @@ import { UsageError } from '../common';
 import type { ClickHouseConfig, Config, GenesysConfig, KafkaConfig, RegistryConfig } from './groups';
 import type { Secret } from './secret';
 
-/** The groups that a command may need, with nothing missing. */
+/** The groups that a command may need, with all their values set. */
 export interface RequiredGroups {
   readonly kafka: KafkaConfig & { readonly brokers: readonly string[] };
   readonly registry: RegistryConfig & { readonly url: string };
@@ -17,7 +17,7 @@ export interface RequiredGroups {
 
 const GENESYS_URLS = 'GENESYS_REGION (or GENESYS_LOGIN_URL and GENESYS_API_URL)';
 
-/** What must be set, by the name under which people set it. */
+/** The required settings, by the name under which people set them. */
 const REQUIRED: { readonly [G in keyof RequiredGroups]: (config: Config) => Readonly<Record<string, unknown>> } = {
   kafka: ({ kafka }) => ({ KAFKA_BROKERS: kafka.brokers }),
   registry: ({ registry }) => ({ SCHEMA_REGISTRY_URL: registry.url }),
@@ -29,7 +29,7 @@ const REQUIRED: { readonly [G in keyof RequiredGroups]: (config: Config) => Read
   }),
 };
 
-/** The groups, typed as complete; UsageError names everything that is missing in all of them. */
+/** The groups, typed as complete. Its UsageError names everything that is missing in all of them. */
 export function requireGroups<G extends keyof RequiredGroups>(
   config: Config,
   groups: readonly G[],

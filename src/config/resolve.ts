@@ -6,9 +6,9 @@ import { originText, type Origin } from './origin';
 import { MASK } from './secret';
 import { SETTING_KEYS, SETTINGS, type Setting, type SettingKey, type SettingValue } from './settings';
 
-/** One setting in force: as it was written, as it is used, and who said so. */
+/** One setting in force: the value as written, the value as used, and its origin. */
 export interface Resolved<T> {
-  /** A mask where it is secret. */
+  /** A mask if the setting is a secret. */
   readonly raw: RawValue | undefined;
   readonly value: T;
   readonly origin: Origin;
@@ -16,7 +16,7 @@ export interface Resolved<T> {
 
 export type ResolvedSettings = { readonly [K in SettingKey]: Resolved<SettingValue<K>> };
 
-/** The same while problems may remain: a setting with a problem has no value. */
+/** The same, while problems may remain: a setting with a problem has no value. */
 export type ParsedSettings = { readonly [K in SettingKey]: Resolved<SettingValue<K> | undefined> };
 
 export interface Sources {
@@ -29,7 +29,7 @@ interface Found {
   readonly origin: Origin;
 }
 
-/** The environment wins over the file, the file over defaults. */
+/** The environment wins over the file, and the file over the defaults. */
 export function resolveSettings(sources: Sources, problems: string[]): ParsedSettings {
   const entries = SETTING_KEYS.map((key) => {
     const found = find(key, sources, problems);
@@ -38,7 +38,7 @@ export function resolveSettings(sources: Sources, problems: string[]): ParsedSet
   return Object.fromEntries(entries) as unknown as ParsedSettings;
 }
 
-/** The settings with other defaults: what somebody chose stays. */
+/** The settings with other defaults. Values that somebody chose stay. */
 export function withFallbacks(
   settings: ResolvedSettings,
   fallbacks: Readonly<Partial<Record<SettingKey, string>>>,
@@ -59,7 +59,7 @@ function fallbackOf(key: SettingKey): Found | null {
 }
 
 function find(key: SettingKey, { env, file }: Sources, problems: string[]): Found | null {
-  // An empty variable is an unset one: `VAR=${VAR}` in a compose file makes such.
+  // An empty variable counts as unset: `VAR=${VAR}` in a compose file makes one.
   const inEnvironment = inLayer(
     key,
     (name) => env[name] || undefined,

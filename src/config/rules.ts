@@ -4,7 +4,7 @@ import { isChosen } from './origin';
 import type { ParsedSettings } from './resolve';
 import type { SettingKey } from './settings';
 
-/** What settings ask of one another. Every problem, in words; a setting that is wrong itself counts as set. */
+/** Rules between settings. Answers every problem in words. A setting with a problem of its own counts as set. */
 export function crossProblems(settings: ParsedSettings): readonly string[] {
   const isSet = (key: SettingKey) => settings[key].value !== undefined || isChosen(settings[key].origin);
   const problems: string[] = [];
@@ -66,7 +66,7 @@ function registryProblems(needs: Needs, isSet: IsSet): readonly string[] {
     : [];
 }
 
-/** A key of another certificate. */
+/** The key belongs to another certificate. */
 function pairProblems(settings: ParsedSettings, group: 'KAFKA' | 'CLICKHOUSE'): readonly string[] {
   const cert = settings[`${group}_SSL_CERT`].value?.current();
   const key = settings[`${group}_SSL_KEY`].value?.reveal();
@@ -75,7 +75,7 @@ function pairProblems(settings: ParsedSettings, group: 'KAFKA' | 'CLICKHOUSE'): 
   return [`${group}_SSL_KEY: not the key of the certificate in ${group}_SSL_CERT; allowed: its own key`];
 }
 
-/** Certificates without TLS. */
+/** Certificates are set, but TLS is not. */
 function plainProblems(settings: ParsedSettings, isSet: IsSet): readonly string[] {
   const isPlain = (
     key: 'SCHEMA_REGISTRY_URL' | 'CLICKHOUSE_URL' | `${'KAFKA_SASL' | 'SCHEMA_REGISTRY'}_OAUTH_TOKEN_URL`,

@@ -2,25 +2,25 @@ import { inspect } from 'node:util';
 
 declare const brand: unique symbol;
 
-/** A value that cannot be printed by accident: text, JSON and `util.inspect` show a mask. */
+/** A value that nobody prints by accident: text, JSON and `util.inspect` show a mask. */
 export interface Secret {
   readonly [brand]: true;
-  /** The value itself, as its file has it now. Call it where the value is used, nowhere earlier. */
+  /** The value itself, as its file has it now. Call it only where the value is used. */
   reveal(): string;
-  /** Every value that it has had so far, for those who look for them in what is about to be printed. */
+  /** All values that it has had so far, for code that searches output for secrets. */
   known(): readonly string[];
   /** A mask. */
   toString(): string;
 }
 
-/** A text that may change while the process runs, as certificates do. */
+/** A text that may change while the process runs, e.g. a certificate. */
 export interface LiveText {
   current(): string;
 }
 
 export const MASK = '********';
 
-/** @param value a function: as it is at the moment */
+/** @param value a function answers the value of the moment */
 export function createSecret(value: string | (() => string)): Secret {
   const masked = () => MASK;
   const read = typeof value === 'string' ? () => value : value;

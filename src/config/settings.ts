@@ -22,11 +22,11 @@ import {
 
 export interface Setting<T> extends Kind<T> {
   readonly help: string;
-  /** As people would write it; undefined: none. */
+  /** As people would write it; undefined: no default. */
   readonly fallback: string | undefined;
-  /** Never shown. */
+  /** No output shows its value. */
   readonly secret: boolean;
-  /** `VARIABLE_FILE` names a file that holds the value. */
+  /** `VARIABLE_FILE` may name a file that holds the value. */
   readonly fromFile: boolean;
 }
 
@@ -56,7 +56,7 @@ const identifier = text('letters, digits and _, not starting with a digit', /^[A
 const cluster = text('the name of a cluster, or a macro such as {cluster}', /^(\{\w+\}|[A-Za-z0-9_.-]+)$/);
 const host = text('a host name or IP address', /^[A-Za-z0-9._:-]+$/);
 
-/** Every setting of queuefold, in the order in which `queuefold config` shows them. */
+/** Every setting of queuefold, in the order of `queuefold config`. */
 export const SETTINGS = {
   TLS_CA: fileable(
     pem(),
@@ -268,7 +268,10 @@ export const SETTINGS = {
   DATA_DIR: setting(text('a path'), '.queuefold', 'The folder in which the embedded parts keep their data.'),
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
 
-/** Names of settings that no longer exist, and what to do. A process that has one ends: what it asks for would not happen. */
+/**
+ * Names of settings that no longer exist, with the remedy. A process that finds one ends, because the setting would
+ * have no effect.
+ */
 export const FORMER_SETTINGS: Readonly<Record<string, string>> = {
   SHARDS: 'SHARD says both, for instance SHARD=2/3 for the second of three',
 };

@@ -1,4 +1,6 @@
-/** The candidate that was probably meant, or null. Up to `within` letters may differ; by default a quarter of them. */
+/**
+ * The candidate that the user probably meant, or null. Up to `within` letters may differ; by default a quarter of them.
+ */
 export function closest(
   given: string,
   candidates: readonly string[],

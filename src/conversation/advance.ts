@@ -21,7 +21,7 @@ import type { QueueVisit } from './visit';
 import { giveSameVisits } from './visit-inputs';
 import { changedVisits, visits } from './visits';
 
-/** What a merge makes of the row, and of the visits. */
+/** The effect of a merge on the row and on the visits. */
 export function advance(
   before: OpenConversation,
   merged: OpenConversation,
@@ -48,7 +48,7 @@ export function advance(
 
 /**
  * The lifecycle after a merge (section 4): creates the row, changes it, or closes it.
- * @param first which queued participants a new row may take its connected_time from
+ * @param first the queued participants from which a new row may take its connected_time
  */
 function advanceRow(
   before: OpenConversation,
@@ -66,7 +66,7 @@ function advanceRow(
   if (open.row === null) {
     const origin = live ? participants.find((p): p is QueuedParticipant => isQueued(p) && first(p)) : undefined;
     if (origin !== undefined) return withRow({ ...open, row: createRow(legs, origin, now) }, legs, before, event);
-    // Never queued and live: no row. What ended leaves its marker all the same.
+    // A conversation that was never queued and live has no row, but it leaves its marker when it ends.
     if (hasEnded(legs)) return { state: endedState(open, now, event), records: [], outcome: 'folded' };
     return { state: { ...open, endedAt: null }, records: [], outcome: 'folded' };
   }
@@ -90,7 +90,7 @@ function createRow(legs: Counted, origin: QueuedParticipant, now: number): RowFa
   };
 }
 
-/** connected_time does not move while the row lives, but a receive time is replaced once the real one is known. */
+/** connected_time stays while the row lives, except that the real time replaces a receive time once it is known. */
 function withRealConnectedTime(row: RowFacts, legs: Counted): RowFacts {
   if (row.provisionalFor === null) return row;
   const origin = legs.participants.find((participant) => participant.id === row.provisionalFor);
@@ -126,14 +126,17 @@ function sameRow(a: QueueConversation, b: QueueConversation): boolean {
   return STATE_COLUMNS.every((column) => column === 'db_last_updated' || a[column] === b[column]);
 }
 
-/** The row that the state topic should have now; null: none. */
+/** The row that the state topic should hold now; null: none. */
 export function rowOf(conversationId: string, state: ConversationState): StateRecord | null {
   if (state.kind === 'ended' || state.row === null) return null;
   const row = project(conversationId, counted(state.participants), state.row);
   return { conversationId, row, timestamp: state.row.updatedAt };
 }
 
-/** The visits that their topic should have now, as far as the state tells: what ended is known to it no more. */
+/**
+ * The visits that their topic should hold now, as far as the state knows them: it no longer knows those of an ended
+ * conversation.
+ */
 export function visitsOf(conversationId: string, state: ConversationState): readonly VisitRecord[] {
   if (state.kind === 'ended') return [];
   const { participants, lastReceivedAt: timestamp } = state;
@@ -142,7 +145,7 @@ export function visitsOf(conversationId: string, state: ConversationState): read
 
 /**
  * The closing row, always, and the tombstone; then the marker.
- * @param event that ended it; null: its deadline did
+ * @param event the event that ended it; null: its deadline did
  */
 export function close(
   open: OpenConversation & { readonly row: RowFacts },
@@ -162,8 +165,9 @@ export function close(
 }
 
 /**
- * Whoever supervised in an earlier snapshot need not in the one that ended the conversation, which by itself would then
- * re-open it (section 3, property (a)): the marker holds what that one shows, too (docs/design.md, choice 4).
+ * A participant who supervised in an earlier snapshot need not supervise in the one that ended the conversation. That
+ * snapshot alone would then re-open it (section 3, property (a)), so the marker also holds its communications
+ * (docs/design.md, choice 4).
  */
 function endedState(open: OpenConversation, endedAt: number, event: ConversationEvent | null): EndedConversation {
   const ended = open.participants.flatMap((p) => p.communications.filter(isEnded));

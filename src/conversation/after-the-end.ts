@@ -11,8 +11,8 @@ import { saysEnded } from './versions';
 import { visits } from './visits';
 
 /**
- * An event within the retention of the end: re-opens the conversation when it shows a live communication *and* a queued
- * acd participant with a communication that both the end did not know; else nothing changes.
+ * Folds an event within the retention of the end. It re-opens the conversation if it shows a live communication *and* a
+ * queued acd participant with a communication, and the end knew neither. Otherwise nothing changes.
  */
 export function foldAfterTheEnd(known: EndedConversation, event: ConversationEvent, settings: FoldSettings): Folded {
   if (event.gone) return { state: known, records: [], outcome: 'after-the-end' };
@@ -50,7 +50,7 @@ export function foldAfterTheEnd(known: EndedConversation, event: ConversationEve
     : { state, records: [], ...written, outcome: 'after-the-end' };
 }
 
-/** Those of the snapshot alone, of participants that have communications, all of which the end did not know. */
+/** The visits of the snapshot alone, of participants that have communications, all of them unknown to the end. */
 function visitsUnknownTo(endedIds: ReadonlySet<string>, event: SnapshotEvent, alone: Counted): readonly VisitRecord[] {
   const isUnknown = (participant: Participant): boolean => {
     const legs = alone.communications(participant);

@@ -10,16 +10,17 @@ import { isEnded, type Communication, type CommunicationVersion, type Participan
 import { FIELDS, outranks, versionOf } from './versions';
 
 /**
- * Two snapshots of one conversation, neighbours in the log, as one event that tells the fold all that both told it
- * (specification, section 3): whatever it knows already, it knows the same afterwards. A communication may be listed
- * more than once: whoever merges them in array order gives every field the rank that it came with.
+ * Merges two snapshots of one conversation, neighbors in the log, into one event that tells the fold everything that
+ * both told it (specification, section 3): whatever the fold knew before, it knows the same afterwards. The event may
+ * list a communication more than once: a merge in array order gives every field the rank that it came with.
  *
- * Knowledge is a join, and can be merged blindly; what the lifecycle makes of it on the way cannot. So nothing is merged
- * across a moment that the table remembers: an end (of either), a connection to a queue, a connected time that changes;
- * nor where the later one is no plain continuation of the earlier (docs/explanation/bridge.md, "Into Kafka").
+ * Knowledge is a join, so a merge of it is always safe; the lifecycle in between is not. So nothing is merged across a
+ * moment that the table remembers: an end (of either snapshot), a connection to a queue, a changed connected time. Nor
+ * is anything merged if the later snapshot does not simply continue the earlier one (docs/explanation/bridge.md, "Into
+ * Kafka").
  *
- * The merged event keeps the earlier one's place in the log, and so its receive time: deadlines are as they were.
- * Its `parts` take the places in the window of duplicates; whether either is a duplicate, the caller knows.
+ * The merged event keeps the earlier one's place in the log, and so its receive time: deadlines stay as they were. Its
+ * `parts` take the places in the window of duplicates. The caller knows whether either snapshot is a duplicate.
  * @returns null: they must stay two
  */
 export function coalesce(earlier: SnapshotEvent, later: SnapshotEvent, limits: Limits): SnapshotEvent | null {
@@ -53,17 +54,20 @@ function partsOf(event: SnapshotEvent): readonly EventPart[] {
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** What is near the limits must meet them by itself: the fold refuses an event as a whole. */
+/** Snapshots near the limits stay separate, because the fold refuses an event as a whole. */
 function mayBeTooLarge(participants: readonly Participant[], limits: Limits): boolean {
   return 2 * participants.length > limits.participants || 2 * countLegs(participants) > limits.communications;
 }
 
 // -------------------------------------------------------------------------------------------------------- barriers
 
-/** A later view of the same history: all that was there is there, what had ended has, and nobody became somebody else. */
+/**
+ * A later view of the same history: everything is still there, everything that had ended has still ended, and every
+ * participant is still the same person.
+ */
 function continues(before: readonly Participant[], alone: readonly Participant[]): boolean {
   if (hasPrimary(before) !== hasPrimary(alone)) return false;
-  // Secondary communications count or not by what else the fold knows: beside them nobody new may join.
+  // The other knowledge of the fold decides whether secondary communications count, so beside them nobody new may join.
   if (hasSecondary(alone) && countLegs(alone) !== countLegs(before)) return false;
   const byId = new Map(alone.map((participant) => [participant.id, participant]));
   return before.every((known) => {
@@ -96,7 +100,7 @@ function countLegs(participants: readonly Participant[]): number {
   return participants.reduce((sum, { communications }) => sum + communications.length, 0);
 }
 
-/** Nobody is queued again, and the connected times that a row may have taken from the earlier one stand. */
+/** Nobody else is queued, and the connected times that a row may have taken from the earlier snapshot stay. */
 function keepsLifecycle(before: Counted, after: Counted): boolean {
   const byId = new Map(before.participants.map((participant) => [participant.id, participant]));
   return after.participants.every((participant) => {
@@ -110,10 +114,10 @@ function keepsLifecycle(before: Counted, after: Counted): boolean {
 }
 
 /**
- * A row that the earlier one creates takes its connected time from all that the fold knows by then. Where a queued
- * participant has none of its own, that is a communication's, of the greatest-ranked version that has one: which one
- * that is must not change with the later one, in either order of the ranks (of what had ended before a re-opening all
- * versions count as ended).
+ * If the earlier snapshot creates a row, the row takes its connected time from everything that the fold knows by then.
+ * A queued participant without a connected time of its own takes that of a communication: of the greatest-ranked
+ * version that has one. The later snapshot must not change which version that is, in either order of the ranks (all
+ * versions of a communication that ended before a re-opening count as ended).
  */
 function keepsTimes(earlier: SnapshotEvent, later: SnapshotEvent, before: readonly Participant[]): boolean {
   const doubtful = (of: Counted): readonly Participant[] =>
@@ -138,7 +142,7 @@ function connecting(leg: Communication | undefined): CommunicationVersion | unde
   return leg?.versions.find(({ connectedTime }) => connectedTime !== null);
 }
 
-/** A straggler, or the same again: whatever is known besides, and whatever has ended, the earlier one outweighs it. */
+/** A straggler or a repetition: the earlier snapshot outweighs it, whatever else is known and whatever has ended. */
 function addsNothing(earlier: SnapshotEvent, later: SnapshotEvent): boolean {
   const all = new Set(later.participants.flatMap((p) => p.communications.map(({ id }) => id)));
   return [NONE, all].every((ended) => {
@@ -174,7 +178,7 @@ function listed(
   }));
 }
 
-/** Of each communication, in the order of the log, the snapshots that still matter, whole: so each keeps its rank. */
+/** For each communication, in the order of the log, the whole snapshots that still matter: so each keeps its rank. */
 function listedLegs(legs: readonly CommunicationSnapshot[]): readonly CommunicationSnapshot[] {
   const byId = new Map<string, CommunicationSnapshot[]>();
   for (const leg of legs) {
@@ -187,7 +191,7 @@ function listedLegs(legs: readonly CommunicationSnapshot[]): readonly Communicat
 
 function whatMatters(snapshots: readonly CommunicationSnapshot[]): readonly CommunicationSnapshot[] {
   const id = new Set(snapshots.map((snapshot) => snapshot.id));
-  // If it had ended before a re-opening, all its versions count as ended, and their order is another one.
+  // If the communication ended before a re-opening, all its versions count as ended and rank in another order.
   const kept = new Set([...neededOf(snapshots, NONE), ...neededOf(snapshots, id)]);
   const connected = snapshots.findLast(({ state }) => state === 'connected');
   const tellsThatItConnected = [...kept].some((each) => each.state === 'connected' || each.connectedTime !== null);
@@ -196,7 +200,7 @@ function whatMatters(snapshots: readonly CommunicationSnapshot[]): readonly Comm
   return snapshots.filter((each) => kept.has(each)).map((each) => (each.index === index ? each : { ...each, index }));
 }
 
-/** The greatest-ranked, and of each lower one whether it says something that all greater ones do not. */
+/** The greatest-ranked snapshot, and each lower one that has a field that all greater ones lack. */
 function neededOf(
   snapshots: readonly CommunicationSnapshot[],
   ended: ReadonlySet<string>,

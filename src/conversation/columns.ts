@@ -1,10 +1,13 @@
 /**
  * The columns of the two tables, each declared once, in the order of topics and tables. The types of rows, the rows for
- * programs, the lines for ClickHouse and printed rows follow from here. The comments are for programs: this file is part
- * of the types of `queuefold/client`, so it imports nothing (tools/client-types.mjs).
+ * programs, the lines for ClickHouse and printed rows follow from here. The comments are for programs: this file is
+ * part of the types of `queuefold/client`, so it imports nothing (tools/client-types.mjs).
  */
 
-/** What a column holds. `?`: or null. A time is epoch milliseconds in code, ISO-8601 in print and a Date for programs. */
+/**
+ * The type of a column's values. `?`: or null. A time is epoch milliseconds in code, ISO-8601 in print and a Date for
+ * programs.
+ */
 interface Values<Time> {
   readonly text: string;
   readonly 'text?': string | null;

@@ -2,8 +2,8 @@ import { isPrimary } from './media';
 import { isEnded, type Communication, type Participant } from './state';
 
 /**
- * The participants with the communications that count: secondary ones only in a conversation that has no primary one
- * at all (specification, section 2).
+ * The participants with the communications that count. Secondary ones count only in a conversation without any primary
+ * one (specification, section 2).
  */
 export interface Counted {
   readonly participants: readonly Participant[];

@@ -5,13 +5,13 @@ import type { Folded, FoldSettings } from './folded';
 import { workDeadline } from './lifecycle';
 import type { ConversationState, StateHead } from './state';
 
-/** What is known of a conversation without row and without end is forgotten so long after its last event. */
+/** The fold forgets a conversation without row and without end this long after its last event. */
 const FORGET_AFTER_MS = 7 * 24 * 60 * 60_000;
 
 /**
- * The receive time after which (not at which) something is due although the conversation itself has no event:
- * closing a row past its deadline, forgetting a marker or what was never queued. Null: nothing.
- * @param whole the state of this head; asked for only if its row waits for after-call work
+ * The receive time after which (not at which) something is due although the conversation itself has no event: the fold
+ * closes a row past its deadline, or forgets a marker or a conversation that was never queued. Null: nothing.
+ * @param whole the state of this head; called only if its row waits for after-call work
  */
 export function dueAfter(head: StateHead, settings: FoldSettings, whole: () => ConversationState): number | null {
   if (head.kind === 'ended') return head.endedAt + (head.erased ? ERASED_FOR_MS : 2 * settings.endedRetentionMs);
@@ -25,7 +25,7 @@ export function rowDeadline(state: ConversationState, settings: FoldSettings): n
   return workDeadline(counted(state.participants), state.endedAt, settings.acwTimeoutMs);
 }
 
-/** Does what is due: closes the row with its deadline as time, or forgets. */
+/** Does the work that is due: closes the row with its deadline as time, or forgets the conversation. */
 export function whenDue(conversationId: string, state: ConversationState, settings: FoldSettings): Folded {
   const deadline = rowDeadline(state, settings);
   if (deadline === null || state.kind === 'ended' || state.row === null) {

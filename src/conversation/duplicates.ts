@@ -5,7 +5,7 @@ import type { RecentEvent } from './state';
 export const DUPLICATE_WITHIN_MS = 10_000;
 export const DUPLICATE_WINDOW = 8;
 
-/** The places that it takes in the window of duplicates: one, or of a merged event those of what went into it. */
+/** The event's places in the window of duplicates: one, or for a merged event one for each of its parts. */
 export function partsOf(event: SnapshotEvent): readonly RecentEvent[] {
   if (event.parts === undefined || event.parts.length === 0) {
     return [{ digest: event.fingerprint ?? fingerprint(event), receivedAt: event.receivedAt }];
@@ -13,7 +13,7 @@ export function partsOf(event: SnapshotEvent): readonly RecentEvent[] {
   return event.parts.map((part) => ({ digest: part.fingerprint, receivedAt: part.receivedAt }));
 }
 
-/** A merged event has no duplicate: what it is merged from was none. */
+/** A merged event has no duplicate, because none of its parts was one. */
 export function isDuplicate(recent: readonly RecentEvent[], parts: readonly RecentEvent[]): boolean {
   const [event] = parts;
   if (event === undefined || parts.length > 1) return false;
@@ -23,7 +23,7 @@ export function isDuplicate(recent: readonly RecentEvent[], parts: readonly Rece
   );
 }
 
-/** A merged event stands at the first's time, and has changed the row at the last's. */
+/** A merged event has the receive time of its first part, but its last part changed the row. */
 export function latestReceivedAt(event: ConversationEvent): number {
   const parts = event.gone ? [] : (event.parts ?? []);
   return parts.reduce((latest, part) => Math.max(latest, part.receivedAt), event.receivedAt);

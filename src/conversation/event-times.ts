@@ -2,8 +2,8 @@ import type { ConversationEvent } from './event';
 import { isTime } from './values';
 
 /**
- * Whether every time of the event is one that the way into Kafka lets through (`time` in values.ts). Another writer's may be
- * anything: no date has such a time, and neither Kafka nor ClickHouse would take it.
+ * Whether the bridge would accept every time of the event (`time` in values.ts). Another writer may send any number: no
+ * date has such a time, and neither Kafka nor ClickHouse would take it.
  */
 export function hasRealTimes(event: ConversationEvent): boolean {
   if (!isTime(event.receivedAt)) return false;

@@ -1,30 +1,33 @@
 /**
- * The domain event: a conversation's snapshot after normalising (specification, section 2), with nothing in it that
- * the table does not use. This is what the events topic carries. Absent values are `null`; times are epoch milliseconds.
+ * The domain event: a conversation's snapshot after normalizing (specification, section 2), with only those parts that
+ * the table uses. The events topic carries it. Absent values are `null`; times are epoch milliseconds.
  */
 export type ConversationEvent = SnapshotEvent | GoneEvent;
 
-/** Where an event came from; an open list, for people and metrics only: the fold does not read it. */
+/** The source of an event; an open list, for people and metrics only: the fold does not read it. */
 export type EventSource = 'websocket' | 'rest' | 'eventbridge' | 'recording' | 'operator';
 
 interface EventBase {
   readonly conversationId: string;
-  /** Stamped once, outside the fold: no clock is read after this. */
+  /** Stamped once, outside the fold: nothing reads a clock after this. */
   readonly receivedAt: number;
   readonly source: string;
-  /** Of a snapshot's participants (fingerprint.ts), put in on the way into Kafka so that the fold need not; null: not there. */
+  /**
+   * The fingerprint of a snapshot's participants (fingerprint.ts). The bridge computes it so that the fold need not;
+   * null: none.
+   */
   readonly fingerprint: Buffer | null;
 }
 
-/** Everything Genesys said of the conversation at one moment. */
+/** Everything that Genesys said of the conversation at one moment. */
 export interface SnapshotEvent extends EventBase {
   readonly gone: false;
   readonly participants: readonly ParticipantSnapshot[];
-  /** Of one that was merged from several (coalesce.ts): the last of them, oldest first. Absent or empty: it is one. */
+  /** The last events that were merged into this one (coalesce.ts), oldest first. Absent or empty: it is not merged. */
   readonly parts?: readonly EventPart[];
 }
 
-/** What remains of a snapshot that was merged with others: its place in the window of duplicates. */
+/** The remains of a snapshot that was merged with others: its place in the window of duplicates. */
 export interface EventPart {
   readonly fingerprint: Buffer;
   readonly receivedAt: number;
@@ -33,12 +36,15 @@ export interface EventPart {
 /** The bridge verified that Genesys no longer has the conversation, or that it ended. */
 export interface GoneEvent extends EventBase {
   readonly gone: true;
-  /** Whoever verified it saw a row of it in the state topic. Absent: false. */
+  /** The bridge saw the conversation's row in the state topic. Absent: false. */
   readonly hasRow?: boolean;
   readonly participants: readonly [];
-  /** An operator wants it erased (erase.ts): row, knowledge and all, and that it stays so. Absent: not. */
+  /** An operator wants the conversation erased for good (erase.ts): its row and all knowledge of it. Absent: no. */
   readonly erase?: boolean;
-  /** Of one to erase: participants of whose visits the topic has records, for the fold may have forgotten them. Absent: none. */
+  /**
+   * For an event that erases: participants whose visits have records in the topic, because the fold may have forgotten
+   * them. Absent: none.
+   */
   readonly visitsOf?: readonly string[];
 }
 
@@ -50,22 +56,22 @@ export interface ParticipantSnapshot {
   readonly queueId: string | null;
   readonly userId: string | null;
   readonly connectedTime: number | null;
-  /** Monitors, coaches, barges in or screen-monitors; whom, the table does not use. */
+  /** The participant monitors, coaches, barges in or screen-monitors. The table does not use whom. */
   readonly supervisor: boolean;
-  /** It was asked for help by somebody on the phone to another participant; about whom, nobody uses. */
+  /** Somebody on the phone to another participant asked it for help. Nobody uses about whom. */
   readonly consult: boolean;
-  /** `conversationRoutingData.skills[].id` in order; null where there are none. */
+  /** `conversationRoutingData.skills[].id` in order; null if there are none. */
   readonly skills: readonly string[] | null;
   readonly communications: readonly CommunicationSnapshot[];
 }
 
-/** What is said of a communication, and the fold keeps as it was said. */
+/** The facts of a communication that the fold keeps as Genesys sent them. */
 export interface CommunicationFields {
   readonly state: string | null;
   readonly direction: string | null;
   readonly provider: string | null;
   readonly disconnectType: string | null;
-  /** REST has it, the websocket does not. */
+  /** Present in REST, absent in the websocket. */
   readonly startAlertingTime: number | null;
   readonly connectedTime: number | null;
   readonly disconnectedTime: number | null;
@@ -92,7 +98,7 @@ export interface CommunicationSnapshot extends CommunicationFields {
   readonly medium: string;
   /** Its index in its medium's array. */
   readonly index: number;
-  /** Null where there are none. */
+  /** Null if there are none. */
   readonly messages: readonly MessageSnapshot[] | null;
 }
 

@@ -2,8 +2,8 @@ import { hash } from 'node:crypto';
 import type { CommunicationSnapshot, ConversationEvent, SnapshotEvent } from './event';
 
 /**
- * 16 bytes that are equal for two snapshots exactly when these are equal after normalising (specification, section 3,
- * "Duplicates"): the receive time and the source do not take part. SHA-256, so that nobody can make two collide.
+ * 16 bytes that are equal for two snapshots exactly if the snapshots are equal after normalizing (specification,
+ * section 3, "Duplicates"), without receive time and source. SHA-256, so that nobody can make two collide.
  */
 export function fingerprint(snapshot: SnapshotEvent): Buffer {
   let text = '';
@@ -16,7 +16,7 @@ export function fingerprint(snapshot: SnapshotEvent): Buffer {
   return hash('sha256', text, 'buffer').subarray(0, 16);
 }
 
-/** Only after masking: it tells of equal values, and must not tell of the values themselves. */
+/** Only after masking: a fingerprint shows that values are equal, and must not show the values themselves. */
 export function withFingerprint(event: ConversationEvent): ConversationEvent {
   return event.gone ? event : { ...event, fingerprint: fingerprint(event) };
 }
@@ -26,7 +26,7 @@ function communicationText(leg: CommunicationSnapshot): string {
     `C${sized(leg.id)}${sized(leg.medium)}${leg.index},${sized(leg.state)}${sized(leg.direction)}${sized(leg.provider)}` +
     `${sized(leg.disconnectType)}${leg.connectedTime},${leg.disconnectedTime},${sized(leg.self)}${sized(leg.other)}${sized(leg.fromAddress)}${sized(leg.toAddress)}${sized(leg.callbackNumber)}` +
     `${sized(leg.subject)}${sized(leg.messageType)}`;
-  // Only where there is one, so that what has none is equal to what was received before it was kept.
+  // Only if the field has a value: an event without it must equal one from before the field existed.
   if (leg.startAlertingTime !== null) text += `A${leg.startAlertingTime}`;
   const work = leg.afterCallWork;
   if (work !== null) text += `W${sized(work.state)}${work.startTime},${work.endTime}`;
@@ -34,7 +34,7 @@ function communicationText(leg: CommunicationSnapshot): string {
   return text;
 }
 
-/** With its length in front, so that no two lists of strings read the same. */
+/** The length in front keeps two different lists of strings from reading the same. */
 function sized(value: string | null): string {
   return value === null ? '-' : `${value.length}:${value}`;
 }

@@ -12,9 +12,9 @@ import type { QueueVisit } from './visit';
 import { visits } from './visits';
 
 /**
- * One event into one conversation: the pure heart of queuefold (specification, sections 3 to 5). No clock, no I/O.
- * What is due by then (`dueAt`) must have been done before: see partition.ts.
- * @param shown what the event before it left in `Folded.shown`, so that it need not be projected again; null: not known
+ * Folds one event into one conversation: the pure heart of queuefold (specification, sections 3 to 5). No clock, no
+ * I/O. The caller must have done the work that is due by then (`dueAt`): see partition.ts.
+ * @param shown `Folded.shown` of the event before it, so that it need not be projected again; null: not known
  */
 export function fold(
   known: ConversationState | null,
@@ -28,7 +28,7 @@ export function fold(
   return { state: known, records: [], outcome: 'too-large' };
 }
 
-/** … but for the size of its records. */
+/** The fold without the check of the records' sizes. */
 function foldFitting(
   known: ConversationState | null,
   event: ConversationEvent,
@@ -65,8 +65,8 @@ function foldSnapshot(
 }
 
 /**
- * "Every live communication becomes `disconnected`, its other fields stay; closing row and tombstone. Unknown conversation:
- * nothing", unless the bridge has seen a row of it: then the fold lost what it knew, and the row has to go.
+ * "Every live communication becomes `disconnected`, its other fields stay; closing row and tombstone. Unknown
+ * conversation: nothing", unless the bridge has seen its row: then the fold lost its knowledge, and the row has to go.
  */
 function foldGone(
   open: OpenConversation | null,
@@ -86,7 +86,10 @@ function foldGone(
   return open.row === null ? { ...folded, records: [...folded.records, ...lost] } : folded;
 }
 
-/** Always a tombstone: the state topic may have a row of what the fold has forgotten. No closing row: it would say it all again. */
+/**
+ * Always writes a tombstone, because the state topic may have a row that the fold has forgotten. It writes no closing
+ * row, which would repeat the erased data.
+ */
 function foldErase(known: ConversationState | null, event: GoneEvent, settings: FoldSettings): Folded {
   const { conversationId, receivedAt: timestamp, visitsOf = [] } = event;
   const tombstone = { conversationId, row: null, timestamp, erased: true };

@@ -7,16 +7,16 @@ export interface FoldSettings {
   readonly closeAfter: 'disconnect' | 'acw';
   readonly acwTimeoutMs: number;
   readonly endedRetentionMs: number;
-  /** Whether visits are written. */
+  /** Whether the fold writes visits. */
   readonly visits: 'on' | 'off';
   readonly limits: Limits;
   /** The size of a state as the changelog writes it, in bytes. */
   readonly sizeOf: (state: ConversationState) => number;
-  /** Whether the log takes the record. One that it does not take makes its event `too-large`. */
+  /** Whether the log takes the record. If it does not, the record's event is `too-large`. */
   readonly fits: (record: StateRecord | VisitRecord) => boolean;
 }
 
-/** What an operator decides of it; the rest follows from the log. */
+/** The part that an operator decides; the rest follows from the log. */
 export type FoldChoices = Omit<FoldSettings, 'sizeOf' | 'fits'>;
 
 export const DEFAULT_FOLD_SETTINGS: FoldSettings = {
@@ -35,7 +35,7 @@ export interface StateRecord {
   readonly row: QueueConversation | null;
   /** Epoch ms: the receive time of its event, or the deadline that closed it. */
   readonly timestamp: number;
-  /** The tombstone of an erased conversation: whoever keeps older records of it deletes them. */
+  /** The tombstone of an erased conversation: a reader that keeps older records of it deletes them. */
   readonly erased?: boolean;
 }
 
@@ -51,11 +51,11 @@ export interface Folded {
   readonly state: ConversationState | null;
   /** In this order. */
   readonly records: readonly StateRecord[];
-  /** Of the topic of visits, after them, in this order. Absent: none. */
+  /** The records of the visits topic, to write after `records`, in this order. Absent: none. */
   readonly visits?: readonly VisitRecord[];
-  /** The participants whose visits get a tombstone, with the time of the event. Absent: none. */
+  /** The participants whose visits get a tombstone, with the event's time. Absent: none. */
   readonly erasedVisits?: readonly string[];
-  /** All visits of the conversation as they are now, to be handed over with its next event. Absent: not known. */
+  /** All visits of the conversation now, for the caller to pass with its next event. Absent: not known. */
   readonly shown?: readonly QueueVisit[];
   readonly outcome: FoldOutcome;
 }

@@ -1,6 +1,6 @@
 import type { QueueConversation } from './row';
 
-/** Where values are known from. The lists are open: others pass, counted (specification, section 1). */
+/** The sources of known values. The lists are open: other values pass, and are counted (specification, section 1). */
 const SOURCES = {
   table: 'the description of the table',
   sdk: "the models QueueConversationEventTopic… of Genesys's SDK (Python 257.1.0, JavaScript 262.0.0)",
@@ -59,7 +59,7 @@ const KNOWN: ReadonlyMap<ListedColumn, ReadonlySet<string>> = new Map(
   ]),
 );
 
-/** The columns whose value is on no list. */
+/** The columns whose value no list contains. */
 export function unlistedColumns(row: QueueConversation): readonly ListedColumn[] {
   return LISTED_COLUMNS.filter((column) => {
     const value = row[column];

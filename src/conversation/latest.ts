@@ -32,9 +32,9 @@ export function isAgent(purpose: string | null): boolean {
 }
 
 /**
- * 1. After an agent rejects, the row shows that agent until the next joins. But one agent participant may hold several
- * sessions, so an earlier one may have joined again after the last one was through: one of its communications connected
- * no earlier than all that is known of the last one.
+ * 1. After an agent rejects, the row shows that agent until the next one joins. But one agent participant may hold
+ * several sessions, so an earlier agent may have joined again after the last one finished: one of its communications
+ * connected no earlier than the latest known time of the last one.
  */
 function joinedAgain(of: Counted, last: Participant, others: readonly Participant[]): Participant | undefined {
   const through = lastTime(of, last);
@@ -44,7 +44,10 @@ function joinedAgain(of: Counted, last: Participant, others: readonly Participan
   );
 }
 
-/** The greatest of the participant's own connected time, its communications' and their times that make progress. */
+/**
+ * The latest of the participant's connected time, its communications' connected times and their times that make
+ * progress.
+ */
 function lastTime(of: Counted, participant: Participant): number | null {
   let last = participant.connectedTime;
   for (const leg of of.communications(participant)) {
@@ -57,8 +60,8 @@ function lastTime(of: Counted, participant: Participant): number | null {
 }
 
 /**
- * 2. A colleague who leaves a conference or declines a consult, and a consult of another queue that is given up, do not
- * hide the agent who goes on talking: of several the one who connected last.
+ * 2. A colleague who leaves a conference or declines a consult does not hide the agent who keeps talking; neither does
+ * an abandoned consult of another queue. If several talk, it is the one who connected last.
  */
 function talksOn(of: Counted, others: readonly Participant[]): Participant | null {
   const live = others.filter((p) => isAgent(purposeOf(p)) && hasLiveCommunication(of, p));
@@ -68,14 +71,14 @@ function talksOn(of: Counted, others: readonly Participant[]): Participant | nul
   });
 }
 
-/** 3. Nobody is left: the one who ended last. A communication of which no end is known ended after all others. */
+/** 3. Nobody is left: the one who ended last. A communication without a known end ended after all others. */
 function endedLast(of: Counted, those: readonly Participant[]): Participant | null {
   return greatest(those, (p) =>
     of.communications(p).reduce((last, leg) => Math.max(last, field(leg, 'disconnectedTime') ?? Infinity), -Infinity),
   );
 }
 
-/** Of equal ones the last, so the one with the greatest position. */
+/** If several are equal, the last one, so the one with the greatest position. */
 function greatest(those: readonly Participant[], timeOf: (participant: Participant) => number): Participant | null {
   let found: Participant | null = null;
   let time = -Infinity;
@@ -92,7 +95,10 @@ export function latestCommunication(legs: readonly Communication[]): Communicati
   return latest;
 }
 
-/** Not ended before ended; of live ones the greater connectedTime; of ended ones the greater disconnectedTime, then the greater connectedTime; then the later place. */
+/**
+ * A communication that has not ended comes before one that has. Of live ones the greater connectedTime wins; of ended
+ * ones the greater disconnectedTime, then the greater connectedTime; then the later place.
+ */
 function compareLegs(a: Communication, b: Communication): number {
   const ended = isEnded(a);
   if (ended !== isEnded(b)) return ended ? -1 : 1;
@@ -108,7 +114,7 @@ export function byPlace(a: Communication, b: Communication): number {
   return mediumOrder(a.medium) - mediumOrder(b.medium) || a.index - b.index || compareIds(a.id, b.id);
 }
 
-/** Absent is lowest. */
+/** An absent time is the lowest. */
 function compareTimes(a: number | null, b: number | null): number {
   if (a === b) return 0;
   return (a ?? -Infinity) < (b ?? -Infinity) ? -1 : 1;

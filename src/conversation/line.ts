@@ -3,10 +3,12 @@ import type { Limits } from './limits';
 import { invalid, type Invalid, type Outcome } from './outcome';
 import { readWire } from './wire';
 
-/** Bytes that are not UTF-8 become U+FFFD; the BOM is ours to drop, at the start of every line. */
+/**
+ * Bytes that are not UTF-8 become U+FFFD. `ignoreBOM` leaves the BOM, because we drop it at the start of every line.
+ */
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** One line of a recording, without its `\n` (specification, section 2, "Text"). */
+/** Reads one line of a recording, without its `\n` (specification, section 2, "Text"). */
 export function readLine(
   line: Uint8Array,
   now: number,
@@ -18,8 +20,8 @@ export function readLine(
 }
 
 /**
- * The JSON of a line, or of a document over several.
- * @returns null for ASCII white space only, which is not counted
+ * The JSON of a line, or of a document over several lines.
+ * @returns null for nothing but ASCII white space, which does not count
  */
 export function parseLine(line: Uint8Array): { readonly value: unknown } | Invalid | null {
   const decoded = decoder.decode(line);
@@ -28,12 +30,12 @@ export function parseLine(line: Uint8Array): { readonly value: unknown } | Inval
   try {
     return { value: JSON.parse(text) };
   } catch {
-    // The engine's message quotes the input, which may be personal: only the place is told.
+    // The engine's message quotes the input, which may be personal, so this one gives only the place.
     return invalid('not-json', `not JSON, at character ${placeOfError(text)}`);
   }
 }
 
-/** Reads no further than the error: the input may be long. */
+/** Reads no further than the error, because the input may be long. */
 function placeOfError(text: string): string {
   let place = text.length;
   try {

@@ -1,15 +1,15 @@
 import type { QueueConversation } from './row';
 
-/** What rows say of a queue now. The view `queue_live` counts the same in SQL. */
+/** The counts of a queue now, from its rows. The view `queue_live` counts the same in SQL. */
 export interface LiveCounts {
   readonly conversations: number;
   /** The customer waits, whether or not an agent is being alerted. */
   readonly waiting: number;
   /** The customers in `waiting` for whom an agent is being alerted. */
   readonly offered: number;
-  /** Since when the one of `waiting` waits who waits longest, epoch ms. Null: nobody waits. */
+  /** When the customer with the longest wait began to wait, epoch ms. Null: nobody waits. */
   readonly oldestWaitingSince: number | null;
-  /** An agent is being alerted, also for a customer who does not wait: a colleague is consulted. */
+  /** Rows in which an agent is being alerted, also if the customer does not wait: the agent consults a colleague. */
   readonly alerting: number;
   readonly talking: number;
   readonly afterCallWork: number;

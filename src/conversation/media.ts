@@ -1,4 +1,4 @@
-/** The arrays of communications that hang off a participant, in the order of the specification's section 2. */
+/** The arrays of communications in a participant, in the order of the specification's section 2. */
 const PRIMARY = [
   ['calls', 'Voice'],
   ['callbacks', 'Callback'],
@@ -7,7 +7,7 @@ const PRIMARY = [
   ['messages', 'Message'],
 ] as const;
 
-/** Without a value in the table's list: they count only in a conversation that has no primary communication at all. */
+/** Media without a value in the table's list. They count only in a conversation without any primary communication. */
 const SECONDARY = [
   ['cobrowsesessions', 'Cobrowse'],
   ['screenshares', 'ScreenShare'],
@@ -21,7 +21,7 @@ export const MEDIA: readonly (readonly [array: string, medium: string])[] = [...
 
 const ORDER: ReadonlyMap<string, number> = new Map(MEDIA.map(([, medium], index) => [medium, index]));
 
-/** The place of a medium's array among the arrays; a medium of a later version of this program comes last. */
+/** The place of a medium's array among the arrays. A medium of a later version of this program comes last. */
 export function mediumOrder(medium: string): number {
   return ORDER.get(medium) ?? ORDER.size;
 }

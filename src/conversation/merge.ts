@@ -4,9 +4,9 @@ import { compareIds } from './values';
 import { mergeVersion, sameVersion, versionOf } from './versions';
 
 /**
- * One conversation's knowledge: the join of all snapshots seen, in log order (specification, section 3). Nothing once
- * seen disappears because a later snapshot lacks it. Parts that a snapshot does not change are shared, not copied.
- * @param endedIds communications that are known to have ended: `disconnected` where the snapshot has another state
+ * The knowledge of one conversation: the join of all its snapshots, in log order (specification, section 3). A known
+ * fact stays when a later snapshot lacks it. Parts that a snapshot does not change are shared, not copied.
+ * @param endedIds communications that are known to have ended: they are `disconnected`, whatever the snapshot says
  */
 export function mergeParticipants(
   known: readonly Participant[],
@@ -40,7 +40,7 @@ export function byJoining(a: Participant, b: Participant): number {
   return a.position - b.position || compareIds(a.id, b.id);
 }
 
-/** One of whom nothing is known yet. */
+/** A participant before its first snapshot. */
 export function newParticipant(id: string, position: number): Participant {
   return {
     id,
@@ -57,7 +57,7 @@ export function newParticipant(id: string, position: number): Participant {
   };
 }
 
-/** Scalars: a present value beats an absent one; of two present ones the later in the log. */
+/** Scalars: a present value beats an absent one; of two present ones, the later in the log wins. */
 function mergeParticipant(known: Participant, seen: ParticipantSnapshot, endedIds: ReadonlySet<string>): Participant {
   const communications = mergeCommunications(known.communications, seen.communications, endedIds);
   const unchanged =
@@ -137,13 +137,13 @@ function mergeCommunication(
 }
 
 interface IndexById {
-  /** @param hint where it usually is: snapshots list the same things in the same places */
+  /** @param hint its usual place: snapshots list the same things in the same places */
   find(id: string, hint: number): number | undefined;
-  /** Something was appended to a copy of the list. */
+  /** Records that something was appended to a copy of the list. */
   added(id: string, index: number): void;
 }
 
-/** Small lists are searched, large ones indexed: a conversation may have 10,000 communications. */
+/** Searches small lists and indexes large ones: a conversation may have 10,000 communications. */
 function indexById(list: readonly { readonly id: string }[]): IndexById {
   let map: Map<string, number> | null = null;
   const indexed = (): Map<string, number> => (map ??= new Map(list.map((item, index) => [item.id, index])));

@@ -5,8 +5,8 @@ import { invalid, skip, type Outcome } from './outcome';
 import { address, array, isObject, reference, text, time, type JsonObject } from './values';
 
 /**
- * Wire → domain (specification, section 2): keeps what the table uses and nothing else, so that names, attributes,
- * notes and transcripts never reach Kafka.
+ * Wire → domain (specification, section 2): keeps only the fields that the table uses, so that names, attributes, notes
+ * and transcripts never reach Kafka.
  */
 export function normaliseConversation(body: unknown, receivedAt: number, source: string, limits: Limits): Outcome {
   if (!isObject(body)) return invalid('not-an-object', 'the conversation is not a JSON object');
@@ -89,7 +89,7 @@ function normaliseCommunication(
     connectedTime: time(leg['connectedTime']),
     disconnectedTime: time(leg['disconnectedTime']),
     afterCallWork: afterCallWorkOf(leg['afterCallWork']),
-    // A supervisor is never the latest participant: the table has no use for its addresses and subject.
+    // A supervisor is never the latest participant, so the table does not need its addresses and subject.
     ...(ofSupervisor ? NOTHING_SAID : personalFields(leg, medium)),
     messageType: medium === 'Message' ? text(leg['type']) : null,
     messages: messagesOf(leg['messages'], medium),
@@ -132,7 +132,7 @@ function personalFields(leg: JsonObject, medium: string): PersonalFields {
   }
 }
 
-/** Whom a supervisor watches is said in one of these (section 4). */
+/** One of these fields says whom a supervisor watches (section 4). */
 function isSupervisor(participant: JsonObject): boolean {
   return (
     text(participant['monitoredParticipantId']) !== null ||
@@ -142,7 +142,7 @@ function isSupervisor(participant: JsonObject): boolean {
   );
 }
 
-/** Order and repetitions are kept; `[]` is absent (agents carry empty ones). */
+/** Keeps order and repetitions; `[]` counts as absent (agents carry empty ones). */
 function skillsOf(routingData: unknown): readonly string[] | null {
   if (!isObject(routingData)) return null;
   const skills = array(routingData['skills'])
@@ -157,7 +157,7 @@ function afterCallWorkOf(wire: unknown): CommunicationSnapshot['afterCallWork'] 
   return work.state === null && work.startTime === null && work.endTime === null ? null : work;
 }
 
-/** The times make progress whatever the medium; the status is a column of messages alone. */
+/** The times make progress in every medium, but only messages have a column for the status. */
 function messagesOf(wire: unknown, medium: string): readonly MessageSnapshot[] | null {
   const messages = array(wire)
     .filter(isObject)

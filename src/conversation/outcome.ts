@@ -1,6 +1,6 @@
 import type { ConversationEvent } from './event';
 
-/** What becomes of one input: expected outcomes are values, not exceptions. */
+/** The outcome of one input: expected outcomes are values, not exceptions. */
 export type Outcome = Accepted | Skipped | Invalid;
 
 export interface Accepted {
@@ -8,7 +8,7 @@ export interface Accepted {
   readonly event: ConversationEvent;
 }
 
-/** Nothing the table is about; counted. */
+/** The input does not concern the table; it is counted. */
 export interface Skipped {
   readonly kind: 'skip';
   readonly reason: SkipReason;
@@ -19,15 +19,15 @@ export type SkipReason =
   | 'no-topic'
   | 'other-topic'
   | 'no-communications'
-  /** Of an envelope: it holds nothing, or asks whether it may send. */
+  /** An envelope without events, or one that asks whether it may send. */
   | 'no-events'
   | 'handshake';
 
-/** To the dead letters. */
+/** Goes to the dead letters. */
 export interface Invalid {
   readonly kind: 'invalid';
   readonly reason: InvalidReason;
-  /** For people; holds nothing of the input's text but ids and places. */
+  /** For people. It contains ids and places of the input, but none of its text. */
   readonly message: string;
 }
 

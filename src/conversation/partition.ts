@@ -12,52 +12,52 @@ const NO_VISITS: readonly VisitRecord[] = [];
 const NOBODY: readonly string[] = [];
 
 /**
- * All conversations of one partition, and what becomes due among them as its receive times go on (specification,
- * section 4). Deterministic: the same events give the same records, wherever batches end.
+ * All conversations of one partition, and the work that becomes due as receive times advance (specification, section
+ * 4). Deterministic: the same events give the same records, wherever batches end.
  */
 export interface PartitionFold {
-  /** Takes a conversation's state as the changelog has it; null: none. Only before the first event. */
+  /** Takes a conversation's state from the changelog; null: none. Only before the first event. */
   restore(conversationId: string, state: ConversationState | null): void;
-  /** The same of a state that `states` has already, once for each. Answers without decoding it, if it can. */
+  /** The same for a state that `states` already has; call it once for each. It avoids decoding if it can. */
   restoreKept(conversationId: string, head: StateHead): void;
   /**
-   * Does what is due before an event received at `now`, epoch ms, is looked at, until `isFull`. Answers whether nothing is
+   * Does the work that is due before an event received at `now`, epoch ms, until `isFull`. Answers whether nothing is
    * left. `apply` does it too, without a bound.
    */
   advance(now: number, onDone: OnDone, isFull: () => boolean): boolean;
-  /** Does what is due before the event is looked at, then folds it. */
+  /** Does the work that is due before the event, then folds the event. */
   apply(event: ConversationEvent): Applied;
-  /** Closes the rows whose deadline lies before `now`, epoch ms, for a timer in a live system, until `isFull`. */
+  /** Closes the rows whose deadline lies before `now`, epoch ms, until `isFull`; for a timer in a live system. */
   closeOverdue(now: number, onDone: OnDone, isFull: () => boolean): void;
-  /** The earliest deadline of a row, or an earlier time at which to ask again; null: none. */
+  /** The earliest deadline of a row, or an earlier time to ask again; null: none. */
   nextDeadline(): number | null;
   /** The conversations whose state changed since the last call, with their state now (null: forgotten). */
   takeChanges(): ReadonlyMap<string, ConversationState | null>;
-  /** Takes a state for a conversation of which nothing is known, as a change. False: something is. */
+  /** Takes a state, as a change, for a conversation of which nothing is known. False: something is known. */
   reclaim(conversationId: string, state: ConversationState): boolean;
-  /** The rows that there are, each as it was written last. */
+  /** All rows, each as it was last written. */
   rows(): Iterable<StateRecord>;
-  /** The visits of all conversations that have not ended; with the time at which each conversation was last heard of. */
+  /** The visits of all conversations that have not ended, each with the time of its conversation's last event. */
   visits(): Iterable<VisitRecord>;
-  /** Conversations that have a row. */
+  /** The number of conversations that have a row. */
   readonly live: number;
 }
 
-/** What was due of one conversation has been done; `records` may be none. */
+/** The work due for one conversation is done; `records` may be empty. */
 export type OnDone = (conversationId: string, records: readonly StateRecord[]) => void;
 
 export interface Applied {
   readonly records: readonly StateRecord[];
-  /** Of the event itself: a row that its deadline closed writes none. */
+  /** The visits of the event itself: a row that its deadline closes writes none. */
   readonly visits: readonly VisitRecord[];
-  /** The participants whose visits get a tombstone, with the time of the event. */
+  /** The participants whose visits get a tombstone, with the event's time. */
   readonly erasedVisits: readonly string[];
   readonly outcome: FoldOutcome;
 }
 
-/** @param states where it keeps what it knows of each conversation */
+/** @param states the place for its knowledge of each conversation */
 export function createPartitionFold(settings: FoldSettings, states: States = createPlainStates()): PartitionFold {
-  /** Two schedules: a timer closes rows, and only rows. */
+  /** Two schedules, because a timer closes rows and does nothing else. */
   const deadlines = createSchedule((id) => {
     const known = states.get(id);
     return known === null ? null : rowDeadline(known.state, settings);

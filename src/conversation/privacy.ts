@@ -12,33 +12,33 @@ export interface PrivacyMask {
 
 const MARK = 'hmac-sha256:';
 
-/** A value under the mask: `hmac-sha256:` and the hex HMAC of it under the key's text. */
+/** Masks a value: `hmac-sha256:` and the hex HMAC of the value, with the key's text as key. */
 export function maskValue(value: string, { key }: Pick<PrivacyMask, 'key'>): string {
   return `${MARK}${createHmac('sha256', key).update(value).digest('hex')}`;
 }
 
-/** An address under the mask. Normalised first, so that one telephone number has one mask. */
+/** Masks an address. It is normalized first, so that one telephone number has one mask. */
 export function maskAddress(address: string, mask: Pick<PrivacyMask, 'key'>): string {
   return maskValue(normaliseAddress(address), mask);
 }
 
-/** `ani` or `dnis` each mask every address, since which is which is known only later. */
+/** Either of `ani` and `dnis` masks every address, because only a later step knows which address is which. */
 export function masksAddresses({ columns }: Pick<PrivacyMask, 'columns'>): boolean {
   return columns.has('ani') || columns.has('dnis');
 }
 
 export interface AddressMatcher {
-  /** Whether an address, as topics and tables have it, is the wanted one, however it is written, or its mask. */
+  /** Whether an address of topics and tables is the wanted one, in any spelling, or its mask. */
   matches(stored: string): boolean;
-  /** Of a matching address, once ` .()-` are taken away, one of these texts is a part. */
+  /** Once ` .()-` are removed from a matching address, it contains one of these texts. */
   readonly parts: readonly string[];
 }
 
-/** @param mask as it is in force: what came before it is found as it was sent */
+/** @param mask the mask in force. Data from before it is found in clear text */
 export function matchAddress(address: string, mask: PrivacyMask | null): AddressMatcher {
   const normal = normaliseAddress(address);
   const isMasked = mask !== null && masksAddresses(mask);
-  // The second is how earlier builds masked.
+  // Earlier builds masked the address without normalizing it: the second mask.
   const exact = new Set([address, ...(isMasked ? [maskAddress(address, mask), maskValue(address, mask)] : [])]);
   const number = /^\+(\d+)/.exec(normal)?.[1] ?? normal;
   return {
@@ -47,7 +47,7 @@ export function matchAddress(address: string, mask: PrivacyMask | null): Address
   };
 }
 
-/** Replaces personal values, before Kafka, by their masks: equal values stay equal, absent ones absent. */
+/** Replaces personal values by their masks, before Kafka: equal values stay equal, absent ones absent. */
 export function maskEvent(event: ConversationEvent, mask: PrivacyMask): ConversationEvent {
   if (event.gone || mask.columns.size === 0) return event;
   const addresses = masksAddresses(mask);

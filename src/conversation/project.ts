@@ -4,7 +4,7 @@ import { connectedTime, isQueued, purposeOf, realConnectedTime, type QueuedParti
 import type { QueueConversation } from './row';
 import { field, type Communication, type Participant, type RowFacts } from './state';
 
-/** The row of a conversation that has one (specification, section 5). */
+/** Projects a conversation that has a row to the row (specification, section 5). */
 export function project(conversationId: string, of: Counted, row: RowFacts): QueueConversation {
   const last = of.participants.findLast(isQueued);
   if (last === undefined) throw new Error('a conversation with a row has a queued acd participant');
@@ -45,8 +45,9 @@ export function project(conversationId: string, of: Counted, row: RowFacts): Que
 }
 
 /**
- * The queue that the conversation is in: of the latest queued acd participant, but while somebody handles it without
- * anybody waiting, the queue from which that one took it. So a consult of another queue that is over does not keep it.
+ * The conversation's queue: that of the latest queued acd participant. But if somebody handles the conversation and
+ * nobody waits, it is the queue from which that person took it. So a finished consult of another queue does not keep
+ * it.
  */
 function queueOf(
   of: Counted,
@@ -62,7 +63,7 @@ function queueOf(
   return of.participants.findLast(enteredBefore) ?? last;
 }
 
-/** Of the latest communication; else of the first customer's or external's; else chats come in. */
+/** The direction of the latest communication; else of the first customer's or external's; else chats are inbound. */
 export function directionOf(of: Counted, leg: Communication | null): string | null {
   const own = leg === null ? null : field(leg, 'direction');
   if (own !== null) return own;
@@ -79,7 +80,7 @@ interface Addresses {
 
 const NO_ADDRESSES: Addresses = { ani: null, dnis: null };
 
-/** Which of a call's addresses is the caller's depends on whose leg it is and who called. */
+/** Whose leg it is and who called decide which address of a call is the caller's. */
 function addressesOf(leg: Communication, purpose: string | null, direction: string | null): Addresses {
   switch (leg.medium) {
     case 'Message':

@@ -5,14 +5,14 @@ import { isPrimary } from './media';
 import { saysEnded } from './versions';
 
 /**
- * What the fold will say of an event that has not reached it yet: `duplicate` of one of the last ones (specification,
- * section 3), and so nothing; `new`; or `doubtful`: perhaps the one, perhaps the other. Only what is certainly new may be
- * merged with others, and only what is certainly a duplicate be left out.
+ * What the fold will decide about an event that has not reached it yet: `duplicate` of one of the last ones
+ * (specification, section 3), so it changes nothing; `new`; or `doubtful`: one of the two. Only certainly new events
+ * may be merged with others, and only certain duplicates may be left out.
  */
 export type Novelty = 'new' | 'duplicate' | 'doubtful';
 
 export interface RecentEvents {
-  /** Takes it in. */
+  /** Judges the event, and remembers it. */
   look(event: SnapshotEvent): Novelty;
   gone(conversationId: string): void;
 }
@@ -26,17 +26,20 @@ interface Recent {
 interface Window {
   events: readonly Recent[];
   latest: number;
-  /** It has ended, and may have been re-opened: where the fold's window begins is not known here. */
+  /** The conversation has ended, and may have been re-opened, so the start of the fold's window is not known here. */
   ended: boolean;
 }
 
-/** Longer than a duplicate may take, by as much as receive times may run back: answers carry the time of the request. */
+/**
+ * Longer than the time within which events are duplicates, because receive times may run back: answers carry the time
+ * of the request.
+ */
 const KEEP_MS = 60_000;
-/** Further back than the fold's, which does not count what it finds to be a duplicate. */
+/** More than the fold keeps, because the fold's window does not count events that it found to be duplicates. */
 const KEEP_EVENTS = 2 * DUPLICATE_WINDOW;
 
 export function createRecentEvents(): RecentEvents {
-  /** Two generations, so that what is old goes without being looked for. */
+  /** Two generations: old entries go without a search. */
   let current = new Map<string, Window>();
   let previous = new Map<string, Window>();
   let since = Number.NEGATIVE_INFINITY;

@@ -11,9 +11,9 @@ import {
 const BEFORE_ALL = -1;
 
 /**
- * A state for a conversation of which nothing but its row is left: enough to keep the row until the next snapshot, which
- * tells everything again (section 2: each is complete), and to close it at a *gone*. Ranks are the lowest, so whatever
- * Genesys says wins; only what had ended stays so.
+ * A state for a conversation of which only the row is left: enough to keep the row until the next snapshot, which is
+ * complete again (section 2), and to close it at a *gone*. Ranks are the lowest, so everything that Genesys says wins,
+ * except that ended communications stay ended.
  */
 export function stateOfRow(row: QueueConversation): OpenConversation {
   return {
@@ -34,7 +34,7 @@ export function stateOfRow(row: QueueConversation): OpenConversation {
 
 const NOBODY: Participant = newParticipant(RECLAIMED, BEFORE_ALL);
 
-/** Without a communication it is nobody's latest, keeps nobody live, and is no visit. */
+/** It has no communication, so it is never the latest, keeps no conversation live, and makes no visit. */
 function queueOf(row: QueueConversation): Participant {
   return {
     ...NOBODY,
@@ -90,7 +90,7 @@ function legOf(row: QueueConversation): readonly Communication[] {
 
 const NO_ADDRESSES = { self: null, other: null, fromAddress: null, toAddress: null, callbackNumber: null };
 
-/** The inverse of the projection's (project.ts). */
+/** The inverse of the projection in project.ts. */
 function addressesOf({ ani, dnis, purpose, direction }: QueueConversation, medium: string) {
   if (medium === 'Message') return { fromAddress: ani, toAddress: dnis };
   if (medium === 'Callback') return { callbackNumber: ani };

@@ -9,10 +9,10 @@ export const STATE_COLUMNS = namesOf(QUEUE_CONVERSATION);
 /** The 22 columns of the view `queue_conversation`, in its order. */
 export const TABLE_COLUMNS = STATE_COLUMNS.slice(0, 22);
 
-/** Epoch ms in a row. */
+/** The columns that hold times, epoch ms in a row. */
 export const TIME_COLUMNS = timesOf(QUEUE_CONVERSATION);
 
-/** The row as people read it: the given columns in their order, times as ISO-8601 with milliseconds and `Z`. */
+/** The row for people: the given columns in their order, times as ISO-8601 with milliseconds and `Z`. */
 export function printableRow(
   row: QueueConversation,
   columns: readonly (keyof QueueConversation)[],

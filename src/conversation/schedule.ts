@@ -1,12 +1,15 @@
 import { compareIds } from './values';
 
-/** Ids by the time after which each is due: a binary heap. An entry may be too early; it is corrected when its turn comes. */
+/**
+ * Ids by the time after which each is due: a binary heap. An entry may be too early; `drain` corrects it when its turn
+ * comes.
+ */
 export interface Schedule {
   /** The id is due after `at`, or later. */
   add(id: string, at: number): void;
   /**
-   * Calls `due` for each id that is due before `now`, in the order of the times, equal ones by id; before each it asks
-   * whether to stop. Answers whether nothing is left.
+   * Calls `due` for each id that is due before `now`, in the order of the times, then of the ids. Before each call it
+   * asks `isFull` whether to stop. Answers whether nothing is left.
    */
   drain(now: number, due: (id: string) => void, isFull?: () => boolean): boolean;
   /** The earliest entry's time. */
@@ -18,7 +21,7 @@ interface Entry {
   readonly at: number;
 }
 
-/** @param dueAfter when an id is really due; null: no more */
+/** @param dueAfter the time after which an id is really due; null: never */
 export function createSchedule(dueAfter: (id: string) => number | null): Schedule {
   const heap: Entry[] = [];
   const scheduled = new Map<string, number>();
@@ -57,7 +60,7 @@ export function createSchedule(dueAfter: (id: string) => number | null): Schedul
       for (let top = heap[0]; top !== undefined && top.at < now; top = heap[0]) {
         if (isFull?.() === true) return false;
         pop();
-        // An entry that an earlier one replaced is dead.
+        // A later entry replaced this one.
         if (scheduled.get(top.id) !== top.at) continue;
         scheduled.delete(top.id);
         const at = dueAfter(top.id);

@@ -2,8 +2,8 @@ import { MEDIA } from './media';
 import { isObject, time } from './values';
 
 /**
- * What stands where in the inputs of the specification's section 2, for dead letters: `word` an id or a value of an
- * open list, `time` a time, an object its known fields, a list of one the shape of an array's elements.
+ * The shape of the inputs of the specification's section 2, for dead letters. `word`: an id or a value of an open list.
+ * `time`: a time. An object: its known fields. A list of one: the shape of an array's elements.
  */
 type Shape = 'word' | 'time' | { readonly [key: string]: Shape } | readonly [Shape];
 
@@ -20,7 +20,7 @@ const LEG: Shape = {
   afterCallWork: WORK,
   messages: [{ messageTime: 'time' }],
 };
-/** Type and status are columns of messages alone. */
+/** Only messages have columns for type and status. */
 const MESSAGE_LEG: Shape = { ...LEG, type: 'word', messages: [{ messageTime: 'time', messageStatus: 'word' }] };
 const PARTICIPANT: Shape = {
   id: 'word',
@@ -36,15 +36,15 @@ const NOTIFICATION: Shape = { topicName: 'word', eventBody: CONVERSATION };
 const LIVE: Shape = { ...CONVERSATION, ...NOTIFICATION, detail: { ...NOTIFICATION, timestamp: 'time' } };
 const INPUT: Shape = { ...LIVE, receivedAt: 'time', event: LIVE, gone: { id: 'word' } };
 
-/** An id, or a value of an open list; a text is neither. */
+/** Matches an id or a value of an open list, but no text. */
 const WORD = /^[\w.:@+-]{1,100}$/;
-/** A name that Genesys may have given to a field: a key with anything else in it may be somebody's. */
+/** A name that Genesys may have given to a field. A key with any other character may be personal. */
 const FIELD_NAME = /^[A-Za-z]{1,40}$/;
 const DEEPEST = 12;
 
 /**
- * The input of a dead letter without anything that may be personal: strings that the table has no use for become their
- * length, as do addresses, subjects and numbers; unknown objects and arrays become their size.
+ * The input of a dead letter without anything that may be personal. A string that the table does not use, an address, a
+ * subject and a number become their length; unknown objects and arrays become their size.
  */
 export function withoutPersonalData(input: unknown): unknown {
   return scrub(input, INPUT, 0);

@@ -1,70 +1,77 @@
 /**
- * Values by id, as bytes in large buffers: a Buffer each would cost a hundred bytes more, and keep alive what it was cut
- * from. A value lies in whole units behind its length. What it gives up is used again for values of as many units. When
- * gaps are more than a third, all values move together, a few with each change, so that no change takes long.
+ * Values by id, as bytes in large buffers. A Buffer for each value would cost a hundred bytes more, and would keep
+ * alive the buffer that it was cut from. A value occupies whole units, with its length in front. The space that it
+ * gives up serves later values of as many units. When gaps exceed a third, all values move together, a few with each
+ * change, so that no change takes long.
  */
 export interface Slabs {
   has(id: string): boolean;
-  /** A view, right until the next change; null: none. */
+  /** A view, valid until the next change; null: none. */
   get(id: string): Buffer | null;
   /** Copies the bytes. */
   set(id: string, bytes: Buffer): void;
   /** Keeps a place in the order for an id whose bytes come later. */
   reserve(id: string): void;
   delete(id: string): void;
-  /** In the order in which they came in. */
+  /** In the order of arrival. */
   ids(): Iterable<string>;
-  /** What the buffers take. */
+  /** The size of the buffers. */
   readonly bytes: number;
-  /** How many values have been looked at to close gaps, since the beginning. */
+  /** How many values the closing of gaps has looked at since the beginning. */
   readonly looked: number;
 }
 
 const UNIT = 32;
 const SLAB = 1024 * 1024;
-/** In front of the bytes. */
+/** Bytes for the length, in front of the value. */
 const LENGTH = 4;
-/** A larger value has a buffer of its own. */
+/** In bytes. A larger value has a buffer of its own. */
 export const LARGEST = 16 * 1024;
-/** So many values are looked at with each change while gaps are closed; at most 128 KiB are copied. */
+/** While gaps are being closed, each change looks at this many values and copies at most 128 KiB. */
 export const LOOKED_AT_ONCE = 8;
 
 interface Slab {
   readonly bytes: Buffer;
-  /** The round of closing gaps before which it was opened; values move out of the slabs of earlier rounds. */
+  /** The round of closing gaps before which this slab was opened. Values move out of the slabs of earlier rounds. */
   readonly round: number;
   /** Units in use. */
   used: number;
 }
 
-/** A number is a place, in units over all slabs, which V8 keeps within the entry of the map; null: reserved. */
+/** A number is a place, in units over all slabs; V8 keeps it within the entry of the map. Null: reserved. */
 type Place = number | Buffer | null;
 
-/** @param slabBytes of each buffer: a multiple of 32, and more than `LARGEST`. Gaps of less than one are never closed. */
+/**
+ * @param slabBytes the size of each buffer: a multiple of 32, and more than `LARGEST`. Gaps below one slab are never
+ * closed.
+ */
 export function createSlabs(slabBytes = SLAB): Slabs {
   return new PackedSlabs(slabBytes);
 }
 
 class PackedSlabs implements Slabs {
-  /** Of each slab, in bytes and in units. */
+  /** The size of a slab, in bytes and in units. */
   readonly #slabBytes: number;
   readonly #slabUnits: number;
   readonly #places = new Map<string, Place>();
-  /** By number; null: the number is free. */
+  /** The slabs by number; null: the number is free. */
   readonly #slabs: (Slab | null)[] = [];
   readonly #freeNumbers: number[] = [];
   #spare: Buffer | null = null;
   /** The bytes of values with a buffer of their own. */
   #large = 0;
-  // Of the slabs of this round:
+  // The slabs of this round:
   #round = 0;
-  /** Places by number of units. */
+  /** Free places, by their number of units. */
   #gaps: number[][] = [];
   #gapUnits = 0;
   #units = 0;
-  /** The first unit that was never used, in the slab that was opened last; where a slab would begin: that is full. */
+  /**
+   * The first unit that was never used, in the slab that was opened last. At the start of a slab: the last slab is
+   * full.
+   */
   #end = 0;
-  /** The values that have not been looked at in this round; null: none is left to move. */
+  /** The values that this round has not looked at; null: none is left to move. */
   #unmoved: Iterator<[string, Place]> | null = null;
   looked = 0;
 
@@ -148,7 +155,7 @@ class PackedSlabs implements Slabs {
     return place;
   }
 
-  /** Answers its number. */
+  /** Answers the slab's number. */
   #openSlab(): number {
     const number = this.#freeNumbers.pop() ?? this.#slabs.length;
     this.#slabs[number] = {
@@ -178,7 +185,7 @@ class PackedSlabs implements Slabs {
     else if (slab.used === 0) this.#closeSlab(Math.floor(place / this.#slabUnits));
   }
 
-  /** One is kept for the next that is opened, so that a round asks for little memory. */
+  /** Keeps one buffer for the next slab, so that a round allocates little memory. */
   #closeSlab(number: number): void {
     this.#spare = this.#slabs[number]?.bytes ?? null;
     this.#slabs[number] = null;

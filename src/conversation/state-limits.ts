@@ -11,7 +11,7 @@ export function isTooLarge(open: OpenConversation, settings: FoldSettings): bool
   );
 }
 
-/** A cheap upper bound, so that states are measured exactly only where it matters. */
+/** A cheap upper bound, so that only large states need an exact measurement. */
 export function mayExceed(participants: readonly Participant[], endedIds: readonly string[], bytes: number): boolean {
   let characters = 0;
   let records = 10 + endedIds.length;

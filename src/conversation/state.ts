@@ -1,8 +1,8 @@
 import type { CommunicationFields } from './event';
 
 /**
- * What the fold knows of one conversation: plain data, written to the changelog as Avro FoldState (schemas/avro), so
- * its shape is that schema's. Values are never changed in place.
+ * The fold's knowledge of one conversation: plain data, with the shape of Avro FoldState (schemas/avro), which the
+ * changelog holds. Values never change in place.
  */
 export type ConversationState = OpenConversation | EndedConversation;
 
@@ -10,7 +10,7 @@ export interface OpenConversation {
   readonly kind: 'open';
   /** In the order of joining: by position, then id. */
   readonly participants: readonly Participant[];
-  /** The last events that were no duplicates, oldest first. */
+  /** The last events that were not duplicates, oldest first. */
   readonly recent: readonly RecentEvent[];
   /** The greatest receive time of its events. */
   readonly lastReceivedAt: number;
@@ -24,15 +24,15 @@ export interface OpenConversation {
 /** Stays for a while after the end, so that stragglers do not bring the conversation back (section 4). */
 export interface EndedConversation {
   readonly kind: 'ended';
-  /** The time of the tombstone; without one, the receive time of the event that ended it. */
+  /** The tombstone's time; without a tombstone, the receive time of the event that ended it. */
   readonly endedAt: number;
   /** The ids of its ended communications. */
   readonly communicationIds: readonly string[];
-  /** It was erased, see erase.ts. */
+  /** An operator erased it, see erase.ts. */
   readonly erased: boolean;
 }
 
-/** What schedules and counts need of a state: its fields but for the lists, which cost most to decode. */
+/** The part of a state that schedules and counts need: its fields without the lists, which cost most to decode. */
 export type StateHead =
   | (Pick<OpenConversation, 'kind' | 'lastReceivedAt' | 'endedAt'> & { readonly row: Partial<RowFacts> | null })
   | Pick<EndedConversation, 'kind' | 'endedAt' | 'erased'>;
@@ -42,12 +42,12 @@ export interface RecentEvent {
   readonly receivedAt: number;
 }
 
-/** What a row says that does not follow from the participants. */
+/** The row's facts that do not follow from the participants. */
 export interface RowFacts {
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly connectedTime: number;
-  /** The participant whose real connected time replaces `connectedTime` once it is known; null: it is the real one. */
+  /** The participant whose real connected time will replace `connectedTime`; null: it is the real one already. */
   readonly provisionalFor: string | null;
 }
 
@@ -61,27 +61,27 @@ export interface Participant {
   readonly supervisor: boolean;
   readonly consult: boolean;
   readonly skills: readonly string[] | null;
-  /** The receive time of the event that made it a queued acd participant; once set it stays. */
+  /** The receive time of the event that made it a queued acd participant. Once set, it stays. */
   readonly queuedAt: number | null;
   readonly communications: readonly Communication[];
 }
 
 export interface Communication {
   readonly id: string;
-  /** Of the greatest-ranked version. */
+  /** The medium of the greatest-ranked version. */
   readonly medium: string;
-  /** The greatest seen. */
+  /** The greatest index of all snapshots. */
   readonly index: number;
   /** It is or was in state `connected`. */
   readonly connected: boolean;
   /**
-   * The greatest-ranked version first; of each lower one only the fields that all greater ones lack. So the value of a
-   * field is the first present one, and every field keeps the rank that it came with.
+   * The greatest-ranked version first; of each lower one only the fields that all greater ones lack. So a field's value
+   * is the first present one, and every field keeps the rank that it came with.
    */
   readonly versions: readonly CommunicationVersion[];
 }
 
-/** (ended, progress); the third part of the rank, the place in the log, is the order of merging. */
+/** (ended, progress). The third part of the rank, the place in the log, is the order of merging. */
 export interface Rank {
   readonly ended: boolean;
   /** Epoch ms; null: −∞. */
@@ -92,7 +92,9 @@ export interface CommunicationVersion extends Rank, CommunicationFields {
   readonly messages: MessagesState | null;
 }
 
-/** Of a communication's messages only what the table uses: the entry with the greatest time, of equal ones the last. */
+/**
+ * A communication's messages, as far as the table uses them: the entry with the greatest time, of equal ones the last.
+ */
 export interface MessagesState {
   readonly messageTime: number | null;
   readonly messageStatus: string | null;
@@ -122,5 +124,7 @@ export const UNKNOWN: OpenConversation = {
   endedBefore: [],
 };
 
-/** The id of the participant that stands for the queue in a state made of a row (reclaim.ts): nobody of Genesys's. */
+/**
+ * The id of the participant that stands for the queue in a state made from a row (reclaim.ts). Genesys has no such id.
+ */
 export const RECLAIMED = 'reclaimed';

@@ -2,24 +2,24 @@ import { createSlabs } from './slabs';
 import type { ConversationState } from './state';
 import type { QueueVisit } from './visit';
 
-/** What is known of one conversation. */
+/** The knowledge of one conversation. */
 export interface Known {
   readonly state: ConversationState;
-  /** Its visits as they were projected last; null: not since it was decoded, or none. */
+  /** The last projection of its visits; null: none since the state was decoded, or no visits. */
   readonly shown: readonly QueueVisit[] | null;
 }
 
-/** What is known of each conversation of a partition. */
+/** The knowledge of each conversation of a partition. */
 export interface States {
   has(id: string): boolean;
   get(id: string): Known | null;
   put(id: string, known: Known): void;
   delete(id: string): void;
-  /** All of them, in the order in which they came in. */
+  /** All conversations, in the order of arrival. */
   entries(): Iterable<readonly [string, ConversationState]>;
 }
 
-/** As they are: for few. */
+/** Keeps states as objects: for small numbers. */
 export function createPlainStates(): States {
   const all = new Map<string, Known>();
   return {
@@ -33,30 +33,30 @@ export function createPlainStates(): States {
   };
 }
 
-/** Bytes that a state is kept as. `decode` gives back a state equal to the one that was encoded, and no view of the bytes. */
+/** How a state is kept as bytes. `decode` gives a state equal to the encoded one, without views of the bytes. */
 export interface StateCodec {
   encode(state: ConversationState): Buffer;
   decode(id: string, bytes: Buffer): ConversationState;
 }
 
-/** As the bytes that the changelog has of them: for a million. Those that events touch are decoded for a while. */
+/** Keeps states as the bytes of the changelog: for a million. A state that events touch stays decoded for a while. */
 export interface PackedStates extends States {
-  /** Takes a state as its bytes, which are copied. */
+  /** Takes a state as bytes, and copies them. */
   load(id: string, bytes: Buffer): void;
-  /** The bytes that were loaded or packed last, as a view that is right until the next change; null: none. */
+  /** The last loaded or packed bytes, as a view that is valid until the next change; null: none. */
   bytesOf(id: string): Buffer | null;
-  /** The bytes of what was put last. Until then it stays decoded, so that a state is encoded once a transaction. */
+  /** The bytes of the last put state. Until then it stays decoded, so that a transaction encodes a state once. */
   pack(id: string): Buffer;
   ids(): Iterable<string>;
-  /** How many are decoded. */
+  /** The number of decoded states. */
   readonly decoded: number;
 }
 
-/** @param most how many may be decoded that have not changed since they were packed */
+/** @param most how many states may stay decoded although they have not changed since they were packed */
 export function createPackedStates(codec: StateCodec, most: number): PackedStates {
   const slabs = createSlabs();
   const changed = new Map<string, Known>();
-  /** Two generations, so that what is not asked for goes without being looked for. */
+  /** Two generations: states that nobody asks for go without a search. */
   let current = new Map<string, Known>();
   let previous = new Map<string, Known>();
 

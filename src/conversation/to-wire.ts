@@ -3,9 +3,9 @@ import { MEDIA } from './media';
 import type { JsonObject } from './values';
 
 /**
- * Domain → wire: a conversation as Genesys would send it if it knew nothing but what the table uses. Normalised again, it
- * is the same event: so a recording holds nothing more than Kafka does, and replays like the original.
- * @param event as normalised from one snapshot: positions and indexes are the places in its arrays
+ * Domain → wire: a conversation as Genesys would send it if it knew only what the table uses. Normalizing it gives the
+ * same event. So a recording holds no more than Kafka does, and replays like the original.
+ * @param event normalized from one snapshot: positions and indexes are the places in its arrays
  */
 export function wireConversation({ conversationId, participants }: SnapshotEvent): JsonObject {
   return { id: conversationId, participants: participants.map(wireParticipant) };
@@ -23,7 +23,7 @@ function wireParticipant(participant: ParticipantSnapshot): JsonObject {
     queueId,
     userId,
     connectedTime: iso(connectedTime),
-    // That somebody is watched is used; who, is not.
+    // The table uses that this participant watches somebody, but not whom.
     monitoredParticipantId: supervisor ? 'not-recorded' : null,
     consultParticipantId: consult ? 'not-recorded' : null,
     conversationRoutingData: skills === null ? null : { skills: skills.map((skill) => ({ id: skill })) },
@@ -65,7 +65,7 @@ function iso(time: number | null): string | null {
   return time === null ? null : new Date(time).toISOString();
 }
 
-/** Null says no more than a missing key, and takes place on a disk. */
+/** Null means the same as a missing key, and takes space on disk. */
 function present(fields: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 }

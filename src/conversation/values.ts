@@ -1,4 +1,7 @@
-/** Reading single values off the wire (specification, section 2, "Normalising"). Whatever does not fit is absent: null. */
+/**
+ * Reads single values from the wire (specification, section 2, "Normalising"). A value that does not fit is absent:
+ * null.
+ */
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -11,17 +14,17 @@ export function array(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** A non-empty string, with lone surrogates as U+FFFD; `""`, null, numbers, objects are absent. */
+/** A non-empty string, with lone surrogates as U+FFFD. `""`, null, numbers and objects are absent. */
 export function text(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value.toWellFormed() : null;
 }
 
-/** A reference `{id}`, by its id. */
+/** The id of a reference `{id}`. */
 export function reference(value: unknown): string | null {
   return isObject(value) ? text(value['id']) : null;
 }
 
-/** `addressNormalized`, else `addressRaw`; `tel:` and `sip:` are kept as sent. */
+/** `addressNormalized`, else `addressRaw`; `tel:` and `sip:` stay as sent. */
 export function address(value: unknown): string | null {
   return isObject(value) ? (text(value['addressNormalized']) ?? text(value['addressRaw'])) : null;
 }
@@ -39,7 +42,7 @@ export function time(value: unknown): number | null {
   return typeof value === 'string' ? (usualTime(value) ?? anyTime(value)) : null;
 }
 
-/** The date that was read last, and its beginning: the times of a conversation are of one day, or of two. */
+/** The date that was read last, and its beginning: a conversation's times are of one day, or of two. */
 let known = { date: '1970-01-01', midnight: 0 };
 
 const USUAL = 'YYYY-MM-DDThh:mm:ss.mmmZ';
@@ -47,8 +50,8 @@ const MARKS = [10, 13, 16, 19, 23].map((at) => [at, USUAL.charCodeAt(at)] as con
 const ZERO = 0x30;
 
 /**
- * A time as Genesys writes it, of the date that was read last. Null: of any other form, or none. A notification has
- * dozens of times, and a regular expression for each of them is a tenth of what it costs to read one.
+ * A time in Genesys's usual form, of the date that was read last. Null: of another form or date, or no time. A
+ * notification has dozens of times; a regular expression for each would be a tenth of the cost of reading it.
  */
 function usualTime(text: string): number | null {
   if (text.length !== USUAL.length || !text.startsWith(known.date)) return null;
@@ -57,7 +60,7 @@ function usualTime(text: string): number | null {
   const minute = twoDigits(text, 14);
   const second = twoDigits(text, 17);
   const milliseconds = 10 * twoDigits(text, 20) + digit(text, 22);
-  // NaN is below nothing.
+  // NaN is not less than anything.
   if (!(hour < 24 && minute < 60 && second < 60 && milliseconds < 1000)) return null;
   return known.midnight + ((hour * 60 + minute) * 60 + second) * 1000 + milliseconds;
 }
@@ -78,7 +81,7 @@ function anyTime(text: string): number | null {
     match;
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return null;
   if (Number(offsetHour) > 23 || Number(offsetMinute) > 59) return null;
-  // Date.UTC takes the years 0 to 99 for 1900 to 1999, and rolls 31 June over into July: both are caught by reading back.
+  // Date.UTC takes the years 0 to 99 for 1900 to 1999, and turns 31 June into 1 July. Reading the date back finds both.
   const midnight = Date.UTC(Number(year), Number(month) - 1, Number(day));
   const date = text.slice(0, 10);
   if (!Number.isFinite(midnight) || !new Date(midnight).toISOString().startsWith(date)) return null;
@@ -90,12 +93,12 @@ function anyTime(text: string): number | null {
   return isTime(instant) ? instant : null;
 }
 
-/** Between 1900 and 2299, as ClickHouse keeps times. @param instant epoch milliseconds */
+/** Between 1900 and 2299, the range of ClickHouse. @param instant epoch milliseconds */
 export function isTime(instant: number): boolean {
   return instant >= EARLIEST && instant < AFTER_LATEST;
 }
 
-/** Ids compare by their UTF-8 bytes: by code point, where JavaScript compares UTF-16 units. */
+/** Compares ids by their UTF-8 bytes, so by code point. JavaScript compares UTF-16 units. */
 export function compareIds(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
@@ -106,7 +109,7 @@ export function compareIds(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Surrogates stand for code points above every other unit's. */
+/** Surrogates encode code points above all others. */
 function codePointOrder(unit: number): number {
   if (unit >= 0xe000) return unit - 0x800;
   return unit >= 0xd800 ? unit + 0x2000 : unit;

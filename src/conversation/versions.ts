@@ -1,7 +1,7 @@
 import type { CommunicationSnapshot } from './event';
 import type { CommunicationField, CommunicationVersion, MessagesState, Rank } from './state';
 
-/** One snapshot's word on a communication, with its rank. */
+/** A communication's version in one snapshot, with its rank. */
 export function versionOf(snapshot: CommunicationSnapshot, endedIds: ReadonlySet<string>): CommunicationVersion {
   const ended = saysEnded(snapshot);
   const forced = !ended && endedIds.size > 0 && endedIds.has(snapshot.id);
@@ -28,14 +28,14 @@ export function versionOf(snapshot: CommunicationSnapshot, endedIds: ReadonlySet
   };
 }
 
-/** Voice legs end as `terminated`, digital ones as `disconnected`, in any case of letters; some only with a time. */
+/** Voice legs end as `terminated`, digital ones as `disconnected`, in any case of letters; some have only a time. */
 export function saysEnded(snapshot: CommunicationSnapshot): boolean {
   if (snapshot.state === null) return snapshot.disconnectedTime !== null;
   const state = snapshot.state.toLowerCase();
   return state === 'disconnected' || state === 'terminated';
 }
 
-/** The greatest of the times that only grow. (startHoldTime, parkTime and resumeTime come and go.) */
+/** The latest of the times that only grow. (startHoldTime, parkTime and resumeTime come and go.) */
 function progressOf(snapshot: CommunicationSnapshot, messages: MessagesState | null): number | null {
   let progress = later(snapshot.connectedTime, snapshot.disconnectedTime);
   const work = snapshot.afterCallWork;
@@ -43,7 +43,7 @@ function progressOf(snapshot: CommunicationSnapshot, messages: MessagesState | n
   return messages === null ? progress : later(progress, messages.messageTime);
 }
 
-/** The greater time; an absent one is the lowest. */
+/** The later time; an absent one is the lowest. */
 export function later(a: number | null, b: number | null): number | null {
   if (a === null) return b;
   return b === null || a >= b ? a : b;
@@ -77,13 +77,13 @@ export const FIELDS: readonly CommunicationField[] = [
   'messages',
 ];
 
-/** Puts a version, the latest in the log, in its place by rank; of lower ones keeps what all greater ones lack. */
+/** Puts the newest version of the log in its place by rank; a lower version keeps only what all greater ones lack. */
 export function mergeVersion(
   known: readonly CommunicationVersion[],
   version: CommunicationVersion,
 ): readonly CommunicationVersion[] {
   const [top] = known;
-  // By far the most common: one version is known, and the new one says all that it says, and ranks no lower.
+  // By far the most common case: one version is known, and the new one has all its fields and ranks no lower.
   if (top !== undefined && known.length === 1 && !outranks(top, version) && saysNoMore(top, version)) return [version];
 
   const place = known.findIndex((other) => !outranks(other, version));
@@ -100,7 +100,7 @@ export function mergeVersion(
   return kept;
 }
 
-// The two comparisons below are written out: they run for every communication of every event.
+// The two comparisons below are written out, because they run for every communication of every event.
 
 function saysNoMore(known: CommunicationVersion, version: CommunicationVersion): boolean {
   return (
@@ -149,7 +149,7 @@ export function sameVersion(a: CommunicationVersion, b: CommunicationVersion): b
   );
 }
 
-/** Strictly: of equal ranks the later in the log is the greater. */
+/** Strictly: if ranks are equal, the later in the log is the greater. */
 export function outranks(a: Rank, b: Rank): boolean {
   if (a.ended !== b.ended) return a.ended;
   return (a.progress ?? -Infinity) > (b.progress ?? -Infinity);

@@ -1,9 +1,9 @@
 import { field, isEnded, type Communication, type Participant } from './state';
 
 /**
- * Whether the visits of a conversation follow alike from both: all that visits.ts reads of its participants is the same.
- * It reads nothing of a communication's state but whether it has ended, no after-call work, no address and no message, so
- * about one change in five needs no visits. A merge shares what it does not change, which is most of it.
+ * Whether both give the same visits: all fields of the participants that visits.ts reads are the same. Of a
+ * communication's state it reads only whether it has ended, and it reads no after-call work, no address and no message.
+ * So about one change in five needs no visits. A merge shares the parts that it does not change, and those are most.
  */
 export function giveSameVisits(before: readonly Participant[], now: readonly Participant[]): boolean {
   if (before.length !== now.length) return false;
@@ -14,7 +14,7 @@ export function giveSameVisits(before: readonly Participant[], now: readonly Par
   return true;
 }
 
-/** The order of the list says the positions. */
+/** The list's order gives the positions. */
 function sameParticipant(a: Participant, b: Participant): boolean {
   return (
     a.id === b.id &&
@@ -25,7 +25,7 @@ function sameParticipant(a: Participant, b: Participant): boolean {
     a.supervisor === b.supervisor &&
     a.consult === b.consult &&
     a.queuedAt === b.queuedAt &&
-    // A merge keeps the list of skills, unless the snapshot has one, too.
+    // A merge keeps the same list of skills, unless the snapshot has one, too.
     (a.skills === b.skills || a.skills?.join(',') === b.skills?.join(',')) &&
     sameCommunications(a.communications, b.communications)
   );

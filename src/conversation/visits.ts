@@ -7,11 +7,11 @@ import { later } from './versions';
 import { sameVisit, type QueueVisit } from './visit';
 
 /**
- * What became of each visit to a queue (specification of queue_visit, section 3): a pure function of what is known of
+ * The outcome of each visit to a queue (specification of queue_visit, section 3): a pure function of the knowledge of
  * the conversation. A visit is the stay of one queued acd participant. In the order of the participants.
  *
- * It runs for most events of the fold, so it loops where it could map, and fills its stays in.
- * @param updatedAt the time that they have if they are written, epoch ms
+ * It runs for most events of the fold. So it uses loops instead of `map`, and fills its stays in.
+ * @param updatedAt the time to give visits that are written, epoch ms
  */
 export function visits(conversationId: string, of: Counted, updatedAt: number): readonly QueueVisit[] {
   const stays = staysOf(of);
@@ -59,21 +59,21 @@ export function changedVisits(before: readonly QueueVisit[], now: readonly Queue
   });
 }
 
-/** How far apart the end of the queue's communication and the beginning of the agent's may be. */
+/** How far the end of the queue's communication and the beginning of the agent's may be apart. */
 const TOLERANCE_MS = 1_000;
 
 interface Stay {
   readonly participant: QueuedParticipant;
   readonly latest: Communication | null;
-  /** Of its latest communication; only agents' communications of that medium are known to it. Null: all are. */
+  /** The medium of its latest communication. Only agents' communications of that medium concern it. Null: all do. */
   readonly medium: string | null;
   readonly entered: number;
-  /** `entered` is the receive time of the event that made it queued. */
+  /** `entered` is the receive time of the event that made the participant queued. */
   readonly provisional: boolean;
   readonly waiting: boolean;
   readonly left: number | null;
   readonly disconnectType: string | null;
-  /** Found after all stays and all communications of agents are known. */
+  /** Filled in once all stays and all communications of agents are known. */
   answer: Answer | null;
   offers: number;
   offersMissed: number;
@@ -112,7 +112,7 @@ function stayOf(of: Counted, participant: QueuedParticipant): Stay {
   };
 }
 
-/** A communication of an agent: an offer, and with a connected time perhaps the answer. */
+/** A communication of an agent: an offer, and perhaps the answer if it has a connected time. */
 interface AgentLeg {
   readonly agent: Participant;
   readonly leg: Communication;
@@ -122,7 +122,10 @@ interface AgentLeg {
   readonly disconnected: number | null;
 }
 
-/** Of agents and users who are no supervisors and no queued acd participants; in the order of participants and places. */
+/**
+ * Communications of agents and users who neither supervise nor are queued acd participants, in the order of
+ * participants and places.
+ */
 function agentLegs(of: Counted): readonly AgentLeg[] {
   const found: AgentLeg[] = [];
   for (const agent of of.participants) {
@@ -156,7 +159,7 @@ interface Answer extends AgentLeg {
   readonly connected: number;
 }
 
-/** Gives each stay its answer. */
+/** Finds the answer of each stay. */
 function findAnswers(stays: readonly Stay[], legs: readonly AgentLeg[]): void {
   for (const candidate of legs) {
     if (!isCandidate(candidate)) continue;
@@ -169,14 +172,14 @@ function isCandidate(leg: AgentLeg): leg is Answer {
   return leg.connected !== null;
 }
 
-/** Of the visits that the candidate fits the nearest; none while one that it may yet answer is still waiting. */
+/** The nearest of the visits that the candidate fits; none while a visit that it may still answer is waiting. */
 function answeredBy(candidate: Answer, stays: readonly Stay[]): Stay | null {
   const { connected, leg } = candidate;
   let nearest: Stay | null = null;
   for (const stay of stays) {
     if (!knows(stay, leg)) continue;
     if (stay.waiting && stay.entered <= connected) return null;
-    // Equally near ones: the later participant.
+    // If two are equally near, the later participant.
     if (fits(candidate, stay) && (nearest === null || distance(candidate, stay) <= distance(candidate, nearest))) {
       nearest = stay;
     }
@@ -196,7 +199,7 @@ function distance({ connected }: Answer, { left }: Stay): number {
   return left === null ? Infinity : Math.abs(connected - left);
 }
 
-/** The nearer, then the earlier; of equal ones it stays the first in order. */
+/** The nearer candidate wins, then the earlier one; if both are equal, the first in order stays. */
 function isBetter(stay: Stay, candidate: Answer, other: Answer): boolean {
   const nearer = distance(candidate, stay) - distance(other, stay);
   return nearer < 0 || (nearer === 0 && candidate.connected < other.connected);
@@ -212,7 +215,7 @@ function outcomeOf(of: Counted, stay: Stay): QueueVisit['outcome'] {
   return stay.disconnectType === null && isTakenOver(of, stay, stay.left) ? 'flowed_out' : 'abandoned';
 }
 
-/** Somebody else connected when it left: a flow, a voicemail, another queue. */
+/** Somebody else connected when it left: a flow, a voicemail or another queue. */
 function isTakenOver(of: Counted, stay: Stay, left: number): boolean {
   return of.participants.some((other) => {
     if (other === stay.participant || other.supervisor || purposeOf(other) === 'customer') return false;
@@ -227,7 +230,7 @@ function isTakenOver(of: Counted, stay: Stay, left: number): boolean {
 
 // ------------------------------------------------------------------------------------------------------- the offers
 
-/** Counts each stay's offers. The communication that answered a visit is an offer of that visit, and of no other. */
+/** Counts each stay's offers. The communication that answered a visit is an offer of that visit only. */
 function countOffers(stays: readonly Stay[], legs: readonly AgentLeg[]): void {
   for (const leg of legs) {
     const stay = answeredOf(leg, stays) ?? offeredTo(leg, stays);
@@ -258,14 +261,17 @@ function offeredTo(offer: AgentLeg, stays: readonly Stay[]): Stay | null {
   return stay.left !== null && time <= stay.left + grace ? stay : null;
 }
 
-/** Waiting or unknown: it has no time at which it left. */
+/** It waits or its outcome is unknown: it has no time at which it left. */
 function isOpen({ left }: Stay): boolean {
   return left === null;
 }
 
-// Below, of equal ones the one whose participant has the greater position, then id: the later.
+// Below, the later of equal stays wins: the one whose participant has the greater position, then the greater id.
 
-/** An alert that ends with the visit, or just after it, was an offer of that visit, whatever was entered meanwhile. */
+/**
+ * An alert that ends with the visit, or just after it, was an offer of that visit, even if a later visit began
+ * meanwhile.
+ */
 function leftJustBefore(time: number, { leg }: AgentLeg, stays: readonly Stay[]): Stay | null {
   let found: Stay | null = null;
   let greatest = time - TOLERANCE_MS;

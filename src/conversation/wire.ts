@@ -4,12 +4,12 @@ import { normaliseConversation } from './normalise';
 import { invalid, skip, type Outcome } from './outcome';
 import { isObject, text, time, type JsonObject } from './values';
 
-/** The topics that are events; every other one (`channel.metadata`, `….conversations.calls`, …) is skipped. */
+/** The topics with events. Every other topic (`channel.metadata`, `….conversations.calls`, …) is skipped. */
 const EVENT_TOPIC = /^v2\.(?:routing\.queues|users)\.[^.]+\.conversations$/;
 
 /**
- * One JSON value in any of the five wire shapes of the specification's section 2, taken as the first that fits.
- * @param now the receive time where the input carries none, epoch ms
+ * Reads one JSON value in any of the five wire shapes of the specification's section 2, as the first that fits.
+ * @param now the receive time if the input carries none, epoch ms
  */
 export function readWire(value: unknown, now: number, limits: Limits = DEFAULT_LIMITS): Outcome {
   if (!isObject(value)) return invalid('not-an-object', 'the input is not a JSON object');
@@ -17,7 +17,7 @@ export function readWire(value: unknown, now: number, limits: Limits = DEFAULT_L
   return readLive(value, null, now, limits);
 }
 
-/** Whether it is a recording of a *gone*, which only who recorded it can know. */
+/** Whether it is a recording of a *gone*. Only its recorder can know whether it is true. */
 export function isGoneRecording(value: unknown): boolean {
   return isObject(value) && isRecording(value) && !has(value, 'event');
 }
@@ -76,7 +76,7 @@ function readNotification(frame: JsonObject, receivedAt: number, source: EventSo
   return normaliseConversation(frame['eventBody'], receivedAt, source, limits);
 }
 
-/** Null says no more than a missing key. */
+/** Null means the same as a missing key. */
 function has(value: JsonObject, key: string): boolean {
   return Object.hasOwn(value, key) && value[key] !== null;
 }

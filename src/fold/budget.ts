@@ -1,19 +1,19 @@
 /**
- * Estimates, while records are folded, how many bytes a transaction will write. A conversation's state is encoded once a
- * transaction, at its end; until then it counts as what it was before, and what its events bring.
+ * Estimates, while records are folded, how many bytes a transaction will write. The fold encodes a conversation's state
+ * once a transaction, at its end. Until then the estimate is the last written size plus the size of the new events.
  */
 export interface Budget {
-  /** A new transaction. Answers whether it has reached `mostBytes`. */
+  /** Starts a new transaction. The function that it returns answers whether the estimate has reached `mostBytes`. */
   begin(mostBytes: number): () => boolean;
-  /** An output, as it will be written. */
+  /** Counts an output, with its size as written. */
   spend(bytes: number): void;
-  /** The state of this conversation changes, and grows by at most so many bytes. */
+  /** This conversation's state changes, and grows by at most this many bytes. */
   change(conversationId: string, growsBy: number): void;
   /** A state as the changelog holds it; null: it holds none. */
   written(conversationId: string, value: Buffer | null): void;
 }
 
-/** Most states are smaller (the mean is 2 KB); only the size of larger ones is kept. */
+/** The mean is 2 KB. Only the sizes of states above this limit are kept. */
 const USUAL_BYTES = 4_096;
 
 export function createBudget(): Budget {

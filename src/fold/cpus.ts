@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
-/** Of a container on Linux: `max 100000`, or microseconds of CPU in a period of microseconds. */
+/** In a container on Linux: `max 100000`, or microseconds of CPU per period of microseconds. */
 const CGROUP_LIMIT = '/sys/fs/cgroup/cpu.max';
 
 /** How many CPUs this process may use: those of the machine, or fewer in a container with a limit. At least 1. */
@@ -16,6 +16,6 @@ function limitOf(file: string): number | null {
     const limit = (quota ?? Number.NaN) / (period ?? Number.NaN);
     return Number.isFinite(limit) && limit > 0 ? limit : null;
   } catch {
-    return null; // another system, or an older kernel
+    return null; // Another system, or an older kernel.
   }
 }

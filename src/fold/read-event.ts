@@ -2,15 +2,16 @@ import { type ConversationEvent, hasRealTimes, notReceivedAfter } from '../conve
 import type { LogRecord, ValueCodec } from '../log';
 import type { FoldDeadLetterReason } from '../ops';
 
-/** Why a record of the events topic is none that the fold can take. */
+/** Why the fold cannot take a record of the events topic. */
 export interface Problem {
   readonly reason: FoldDeadLetterReason;
   readonly message: string;
 }
 
 /**
- * What a record of the events topic tells. Pure: the only clock is that of the record.
- * @param mostAheadMs how far a receive time may be ahead of its record's timestamp; one further ahead counts as received then
+ * Reads the event of a record. Pure: the only clock is the record's.
+ * @param mostAheadMs how far a receive time may be ahead of the record's timestamp; an event further ahead counts as
+ * received at that timestamp
  */
 export function readEvent(
   record: LogRecord,
@@ -21,7 +22,7 @@ export function readEvent(
   const decoded = events.decode(record.value);
   if (!decoded.ok) return decoded;
   const id = decoded.value.conversationId;
-  // An empty key is the checkpoint's in the changelog, and no conversation's.
+  // In the changelog, the empty key is the checkpoint's. No conversation has it.
   if (record.key === null || record.key.length === 0) {
     return { reason: 'no-key', message: 'a record of the events topic without a key' };
   }
@@ -29,7 +30,7 @@ export function readEvent(
     return { reason: 'wrong-key', message: 'the key is not the conversation id' };
   }
   if (!hasRealTimes(decoded.value)) return { reason: 'wrong-time', message: 'a time outside the years 1900 to 2299' };
-  // Kafka says -1, or 0, of a record whose writer gave it no time.
+  // If the writer gave a record no time, Kafka says -1 or 0.
   const isAhead = record.timestamp > 0 && decoded.value.receivedAt > record.timestamp + mostAheadMs;
   return isAhead ? notReceivedAfter(decoded.value, record.timestamp) : decoded.value;
 }

@@ -2,12 +2,12 @@ import { messageOf } from '../common';
 import { LARGEST_RECORD_BYTES, type Log, type ValueCodec } from '../log';
 import type { Logger } from '../ops';
 
-/** The batch, the record, its headers (CloudEvents and a trace) and the codec's own, generously. */
+/** A generous bound for the batch, the record, its headers (CloudEvents and a trace) and the codec's own bytes. */
 const AROUND_BYTES = 1_024;
-/** Of a value's numbers, tags and lengths, generously. */
+/** A generous bound for a value's numbers, tags and lengths. */
 const BESIDE_TEXT_BYTES = 1_024;
 
-/** Whether a topic takes a record with this key and value, of which only texts can be long. */
+/** Whether the topic takes a record with this key and value. Only texts can make a value long. */
 export function fitsInto<T extends object>(
   { sizeOf }: Pick<ValueCodec<T>, 'sizeOf'>,
   largestBytes: number,
@@ -18,15 +18,15 @@ export function fitsInto<T extends object>(
       const field: unknown = value[column];
       if (typeof field === 'string') characters += field.length;
     }
-    // A UTF-16 unit is at most 3 bytes of UTF-8: measured exactly only where it matters.
+    // A UTF-16 unit is at most 3 bytes of UTF-8, so only a large value needs an exact measurement.
     if (3 * characters + BESIDE_TEXT_BYTES + AROUND_BYTES <= largestBytes) return true;
     return Buffer.byteLength(key) + sizeOf(value) + AROUND_BYTES <= largestBytes;
   };
 }
 
 /**
- * The largest record of the topic, as the broker says; as `setup` makes it, where asking is not permitted. What the broker
- * refuses all the same is found by bisecting (src/log/runtime/batch-size.ts).
+ * The topic's largest record according to the broker. Where the fold may not ask, it is the size that `setup`
+ * configures. If the broker still refuses a batch, bisecting finds the record (src/log/runtime/batch-size.ts).
  */
 export async function largestRecordOf(log: Log, topic: string, logger: Logger | undefined): Promise<number> {
   try {

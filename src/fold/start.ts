@@ -18,8 +18,8 @@ import { fitsInto, largestRecordOf } from './record-limit';
 import { createFoldTask } from './task';
 
 /**
- * The ways into Kafka see to receive times; another writer's may be anything, and one in the future would make a partition
- * forget the ends of all its conversations (docs/design.md, choice 18).
+ * The bridge checks receive times before Kafka, but another writer may send any. A receive time in the future would
+ * make a partition forget the ends of all its conversations (docs/design.md, choice 18).
  */
 const MOST_AHEAD_MS = 5 * 60_000;
 
@@ -32,7 +32,7 @@ export interface FoldOptions {
   readonly metrics: Metrics;
   readonly tracing?: Tracing | undefined;
   readonly logger?: Logger;
-  /** False in a replay, whose clock is that of its events. */
+  /** False in a replay, because its clock follows its events. */
   readonly timers: boolean;
 }
 

@@ -23,7 +23,7 @@ import type { Tally } from './tally';
 
 export type Output = Omit<OutRecord, 'partition'>;
 
-/** The records that one partition's task writes, each counted in the tally of its transaction. */
+/** The records that the task of one partition writes. Each counts in the tally of its transaction. */
 export interface TaskRecords {
   readonly topics: TopicNames;
   readonly rows: ValueCodec<QueueConversation>;
@@ -84,7 +84,7 @@ export function visitOutput(
   };
 }
 
-/** @param participants of whose visits nothing may stay */
+/** @param participants whose visits must all go */
 export function visitTombstones(
   topic: string,
   { conversationId, receivedAt: timestamp }: ConversationEvent,

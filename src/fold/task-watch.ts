@@ -6,7 +6,7 @@ export interface TaskWatchOptions {
   readonly log: Pick<Log, 'endOffsets'>;
   readonly tasks: Pick<RunningTasks, 'status'>;
   readonly group: string;
-  /** What the tasks read. */
+  /** The tasks' input topic. */
   readonly topic: string;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -15,14 +15,14 @@ export interface TaskWatchOptions {
 }
 
 export interface TaskWatch {
-  /** One look; otherwise they come by themselves. */
+  /** Looks once, at once; the other looks follow at an interval. */
   look(): Promise<void>;
   stop(): void;
 }
 
 /**
- * How far tasks have come, as lag and low watermark of each partition. Looked at from outside of the tasks: one that
- * stands is seen, and one that has nothing to do is seen to be well.
+ * Measures how far tasks have come: lag and low watermark of each partition. It looks from outside of the tasks, so it
+ * sees a task that hangs, and sees that an idle one is well.
  */
 export function watchTasks(options: TaskWatchOptions): TaskWatch {
   const { log, tasks, group, topic, metrics, logger, everyMs = 5_000 } = options;
@@ -43,7 +43,7 @@ export function watchTasks(options: TaskWatchOptions): TaskWatch {
     try {
       ends = await log.endOffsets(topic);
     } catch (error) {
-      // The watermark stands: nobody knows whether there is more.
+      // The watermark stands still: nobody knows whether more records exist.
       logger.debug({ error: messageOf(error) }, 'the fold cannot ask for the end offsets of its topic');
       ends = new Map();
     }

@@ -49,27 +49,29 @@ export interface FoldTaskOptions {
   readonly topics: TopicNames;
   readonly events: ValueCodec<ConversationEvent>;
   readonly rows: ValueCodec<QueueConversation>;
-  /** Null: none are written. */
+  /** Null: the fold writes no visits. */
   readonly visits: ValueCodec<QueueVisit> | null;
   readonly changelog: ChangelogCodec;
   readonly settings: FoldSettings;
   readonly deadLetterLimits: DeadLetterLimits;
-  /** @see readEvent. Default: any. */
+  /** @see readEvent. Default: no limit. */
   readonly mostAheadMs?: number;
   readonly metrics: Metrics;
   readonly tracing?: Tracing | undefined;
 }
 
-/** About 10 ms. */
+/** Takes about 10 ms. */
 const RESTORED_AT_ONCE = 2_000;
 
-/** Of each partition, about 15 MB. An event of another conversation costs some microseconds more. */
+/** For each partition, about 15 MB. An event of another conversation costs a few microseconds more. */
 const MOST_DECODED = 2_000;
 
-/** A row waits so long after its deadline for events that are under way, before a timer closes it (section 4). */
+/** A timer closes a row this long after its deadline, because events may still be under way (section 4). */
 const TIMER_GRACE_MS = 10_000;
 
-/** The fold of one partition of the events topic: bytes in, bytes out, everything in between is src/conversation. */
+/**
+ * The fold of one partition of the events topic: reads and writes bytes; src/conversation does everything in between.
+ */
 export function createFoldTask(partition: number, options: FoldTaskOptions): Task {
   return new FoldTask(partition, options);
 }
@@ -86,12 +88,12 @@ class FoldTask implements Task {
   #greatestReceivedAt: number | null = null;
   #checkpoint: FoldCheckpoint | null = null;
   #topicMarks: readonly TopicMark[] = [];
-  /** Of the last record that was folded. */
+  /** The mark of the last folded record. */
   #last: RecordMark | null = null;
   #tally = newTally();
-  /** Numbers the outputs of a record, also where what is due before it takes several transactions. */
+  /** Numbers the outputs of a record, also if the work due before it takes several transactions. */
   #numbered = { offset: -1, next: 0 };
-  /** While restoring: the changelog's last checkpoint, and a value of each writer schema. */
+  /** While restoring: the changelog's last checkpoint, and one value of each writer schema. */
   #written: LogRecord | null = null;
   readonly #samples = new Map<number, Buffer>();
 
@@ -118,7 +120,7 @@ class FoldTask implements Task {
     return this.#options.events.prepare(valuesOf(records));
   }
 
-  /** Only the changelog's last word on each key is looked at, when all is read. */
+  /** Keeps only the last record of each key, and decodes nothing before the changelog is read to its end. */
   restore(record: LogRecord): void {
     if (record.key === null) return;
     const key = record.key.toString();
@@ -128,7 +130,7 @@ class FoldTask implements Task {
     else this.#states.load(key, record.value);
   }
 
-  /** One value of each writer schema tells what to prepare for: there may be a million values. */
+  /** One value of each writer schema is enough to prepare the codec, and the changelog may hold a million values. */
   #sample(value: Buffer): void {
     const writer = writerOf(value);
     if (writer !== null && !this.#samples.has(writer)) this.#samples.set(writer, Buffer.from(value));
@@ -145,7 +147,7 @@ class FoldTask implements Task {
     let restored = 0;
     for (const id of this.#states.ids()) {
       this.#restoreState(id);
-      // Hundreds of thousands take seconds, in which nobody would hear the heartbeats of this process.
+      // Hundreds of thousands take seconds. Without a pause this process would send no heartbeats meanwhile.
       if (++restored % RESTORED_AT_ONCE === 0) await turn();
     }
     metrics.liveConversations.set({ partition: this.#partition }, this.#fold.live);
@@ -195,7 +197,7 @@ class FoldTask implements Task {
     yield this.#finish([], nextOffset);
   }
 
-  /** All that the given outputs should hold, and what was reclaimed. */
+  /** All records that the given outputs should hold, and all that were reclaimed. */
   *#everything(lost: ReadonlySet<string>, nextOffset: number): Generator<Written> {
     for (const record of this.#changes()) yield { to: 'changelog', record };
     const { topics, visits } = this.#options;
@@ -218,7 +220,7 @@ class FoldTask implements Task {
     await rows.prepare(valuesOf(kept));
     let reclaimed = 0;
     for (const { key, value } of kept) {
-      // A row that cannot be read is nobody's: the bridge's *gone* removes it.
+      // A row that cannot be read belongs to no conversation; the bridge's *gone* removes it.
       const row = key === null || value === null ? null : rows.decode(value);
       if (row?.ok === true && this.#fold.reclaim(row.value.conversation_id, stateOfRow(row.value))) reclaimed++;
     }
@@ -231,7 +233,7 @@ class FoldTask implements Task {
     const outputs: Output[] = [];
     const isFull = this.#budget.begin(mostBytes);
     for (const [index, record] of records.entries()) {
-      // At least one of them, unless what is due before it is enough.
+      // Folds at least one record, unless the work due before it fills the transaction.
       if ((index > 0 && isFull()) || !this.#take(record, outputs, isFull)) {
         this.#remember(records[index - 1]);
         return { ...this.#finish(outputs, record.offset), taken: index };
@@ -241,7 +243,7 @@ class FoldTask implements Task {
     return this.#finish(outputs, nextOffset);
   }
 
-  /** False: not all that is due before the record fits, so it waits. */
+  /** False: the work due before the record does not all fit, so the record waits. */
   #take(record: LogRecord, outputs: Output[], isFull: () => boolean): boolean {
     const read = readEvent(record, this.#options.events, this.#options.mostAheadMs);
     if ('reason' in read) {
@@ -253,7 +255,7 @@ class FoldTask implements Task {
     const nextId = this.#idsOf(record.offset);
     const onDone: OnDone = (id, due) => {
       this.#budget.change(id, 0);
-      // A row that its deadline closed before this event was looked at is none of the event's doing.
+      // If the deadline closed the row before this event, the event did not close it.
       for (const each of due) this.#emit(outputs, each, nextId(), id === read.conversationId ? trace() : null);
     };
     if (!this.#fold.advance(read.receivedAt, onDone, isFull)) return false;
@@ -397,7 +399,7 @@ class FoldTask implements Task {
 /** The outcomes with which a conversation's state may have changed. */
 const CHANGING: ReadonlySet<FoldOutcome> = new Set<FoldOutcome>(['folded', 'after-the-end']);
 
-/** Computes it when it is first asked for. */
+/** Computes the value on the first call. */
 function once<T>(compute: () => T): () => T {
   let known: { readonly value: T } | null = null;
   return () => (known ??= { value: compute() }).value;

@@ -2,7 +2,7 @@ import type { MetricValues } from '../ops';
 import type { RunningRole } from '../wiring';
 import type { FromThread, ThreadState, ToThread } from './threads';
 
-/** The way to the thread that began this one. */
+/** The channel to the thread that started this one. */
 export interface MainPort {
   postMessage(message: FromThread): void;
   on(event: 'message', listener: (message: ToThread) => void): unknown;
@@ -11,13 +11,13 @@ export interface MainPort {
 export interface ThreadOfFold {
   /** Null: it is still starting. */
   role(): RunningRole | null;
-  /** What the start waits for; null: nothing. */
+  /** The reason why the start waits; null: it does not. */
   waitingFor(): string | null;
   metrics(): Promise<MetricValues>;
   stop(): void;
 }
 
-/** Answers the questions of the thread that began this one (threads.ts). */
+/** Answers the questions of the thread that started this one (threads.ts). */
 export function answerMain(port: MainPort, thread: ThreadOfFold): void {
   port.on('message', (message) => {
     if (message === 'stop') thread.stop();

@@ -3,7 +3,7 @@ import { createDeferred, type Log, type TopicNames } from '../log';
 import type { CheckResult, Logger, MetricValues } from '../ops';
 import { logAnswers, type RunningRole } from '../wiring';
 
-/** What the threads of a fold and the thread that began them say to each other. */
+/** The messages between the threads of a fold and the thread that started them. */
 export type ToThread = { readonly ask: 'state' | 'metrics'; readonly id: number } | 'stop';
 export type FromThread =
   { readonly id: number; readonly state: ThreadState } | { readonly id: number; readonly metrics: MetricValues };
@@ -11,11 +11,11 @@ export type FromThread =
 export interface ThreadState {
   readonly tasks: CheckResult;
   readonly live: CheckResult;
-  /** What the thread's start waits for; null: nothing. */
+  /** The reason why the thread's start waits; null: it does not. */
   readonly waitingFor: string | null;
 }
 
-/** A `Worker`, as far as it is used. */
+/** The part of a `Worker` that is used here. */
 export interface FoldThread {
   postMessage(message: ToThread): void;
   on(event: 'message', listener: (message: FromThread) => void): unknown;
@@ -30,7 +30,7 @@ export interface FoldThreadsOptions {
   readonly log: Pick<Log, 'endOffsets' | 'explain'>;
   readonly topics: TopicNames;
   readonly logger: Logger;
-  /** How often threads are asked how they are. Default 5,000. */
+  /** How often to ask the threads for their state. Default 5,000. */
   readonly everyMs?: number;
 }
 
@@ -68,7 +68,7 @@ class Thread {
     });
   }
 
-  /** How it is now; what it said last where it does not answer. */
+  /** The thread's state now; its last state if it does not answer. */
   async state(): Promise<ThreadState> {
     const answer = await this.#ask('state');
     if (answer !== null && 'state' in answer) this.#state = answer.state;
@@ -76,7 +76,9 @@ class Thread {
     return this.#state;
   }
 
-  /** What it has measured, as far as it has said so: a counter that is left out would seem to begin again. */
+  /**
+   * The thread's metrics; its last ones if it does not answer, because a counter that disappears would seem to restart.
+   */
   async metrics(): Promise<MetricValues> {
     const answer = await this.#ask('metrics');
     if (answer !== null && 'metrics' in answer) this.#metrics = answer.metrics;
@@ -109,7 +111,9 @@ class Thread {
   }
 }
 
-/** A fold in several threads of this process: each is a member of the group; health, metrics and the end are one. */
+/**
+ * A fold in several threads of this process. Each thread is a member of the group; they share health, metrics and end.
+ */
 export function startFoldThreads(options: FoldThreadsOptions): RunningRole {
   const { count, startThread, log, topics, logger, everyMs = 5_000 } = options;
   const threads = Array.from({ length: count }, (_, index) => new Thread(index + 1, count, startThread(index + 1)));

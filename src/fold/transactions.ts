@@ -8,7 +8,7 @@ export type Written =
 const RECORDS = 1_000;
 const BYTES = 1024 * 1024;
 
-/** Shares records out among transactions that stay small, whatever their number. */
+/** Splits records among small transactions, however many records there are. */
 export function* inTransactions(all: Iterable<Written>): Generator<TaskOutput> {
   let changelog: TaskOutput['changelog'][number][] = [];
   let outputs: TaskOutput['outputs'][number][] = [];
