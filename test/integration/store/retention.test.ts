@@ -62,7 +62,7 @@ describe('how long the history is kept', () => {
     await insertedDaysAgo(40);
     await insertedDaysAgo(1);
     await expect(setUp({ retentionMs: 30 * DAY_MS })).rejects.toThrow(
-      /HISTORY_RETENTION: 30 days would delete 1 versions of .*kept 90 days now.*--allow-data-loss/,
+      /HISTORY_RETENTION: 30 days would delete 1 versions of .*keeps them 90 days now.*--allow-data-loss/,
     );
     expect(await ttlOf('queue_conversation_history')).toBe('_ingested_at + toIntervalDay(90)');
     expect(await setUp({ retentionMs: 60 * DAY_MS })).toHaveLength(4);
@@ -87,7 +87,7 @@ describe('how long the history is kept', () => {
 
   test('a storage policy that the server has not is refused with those that it has; the one in force changes nothing', async () => {
     await expect(setUp({ retentionMs: 90 * DAY_MS, storagePolicy: 'cold' })).rejects.toThrow(
-      /CLICKHOUSE_STORAGE_POLICY: ClickHouse has no policy cold; it has default/,
+      /CLICKHOUSE_STORAGE_POLICY: ClickHouse has no policy cold; its policies are default/,
     );
     expect(await setUp({ retentionMs: 90 * DAY_MS, storagePolicy: 'default' })).toEqual([]);
   });
