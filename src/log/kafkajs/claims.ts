@@ -1,9 +1,9 @@
 import { assignSticky } from '../runtime/assign';
 import { kafkajs } from './client';
 
-/** What a member says of itself when it joins. */
+/** The claim of a member that joins. */
 export interface Claim {
-  /** Of the assignment in which it got these; −1: it has had none. */
+  /** The assignment in which it got these partitions; −1: it has had none. */
   readonly generation: number;
   readonly partitions: readonly number[];
 }
@@ -23,13 +23,15 @@ export const PROTOCOL = 'queuefold-sticky';
 const VERSION = 0;
 const NO_CLAIM: Claim = { generation: -1, partitions: [] };
 
-/** What a member sends when it joins: kafkajs has only a round-robin assigner, which moves most partitions every time. */
+/**
+ * The message of a member that joins. kafkajs has only a round-robin assigner, which moves most partitions every time.
+ */
 export function encodeClaim(topic: string, claim: Claim): Buffer {
   const userData = Buffer.from(JSON.stringify(claim));
   return kafkajs().AssignerProtocol.MemberMetadata.encode({ version: VERSION, topics: [topic], userData });
 }
 
-/** The leader's work: every member keeps what it has, as far as that is fair. */
+/** The leader's work: every member keeps its partitions, as far as that is fair. */
 export function shareOut(topic: string, members: readonly JoinedMember[], partitions: readonly number[]): Share[] {
   const { MemberMetadata, MemberAssignment } = kafkajs().AssignerProtocol;
   const claims = members.map(({ memberId, memberMetadata }) => {

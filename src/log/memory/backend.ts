@@ -146,7 +146,7 @@ function openFencedProducer(
         const answer = refusalOf(store, record);
         if (answer !== null) throw new RefusedError(answer);
       }
-      // From here on nothing waits: all of it becomes visible in one turn.
+      // From here on nothing awaits, so everything becomes visible in one turn.
       for (const record of changelog) store.append({ ...record, topic: changelogTopic }, partition);
       for (const record of outputs) store.append(record, partition);
       store.groups.commit(group, topic, partition, { offset: nextOffset, metadata: null });

@@ -1,14 +1,14 @@
 export interface Claimant {
   readonly id: string;
-  /** Of the assignment in which it got what it owns. Of two that claim a partition the newer one has it. */
+  /** The assignment in which it got its partitions. If two members claim a partition, the newer generation has it. */
   readonly generation: number;
   readonly owned: readonly number[];
 }
 
 /**
- * A sticky assignment: every member keeps what it has up to its fair share, and what is left goes to those who have
- * least. A rebalance therefore moves as few tasks (and restores as little state) as possible.
- * Pure and deterministic: the order of `members` does not matter.
+ * A sticky assignment: every member keeps its partitions up to its fair share, and the rest go to the members with the
+ * fewest. So a rebalance moves as few tasks (and restores as little state) as possible. Pure and deterministic: the
+ * order of `members` does not matter.
  */
 export function assignSticky(
   members: readonly Claimant[],
@@ -36,7 +36,7 @@ export function assignSticky(
   return result;
 }
 
-/** Without the claims of members that were counted out while they stood still. */
+/** Drops the claims of members that the group counted out while they stood still. */
 function rightful(members: readonly Claimant[]): Claimant[] {
   const newest = new Map<number, Claimant>();
   for (const member of members) {

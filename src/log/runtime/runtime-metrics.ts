@@ -1,7 +1,7 @@
 import type { Metrics } from '../../ops';
 import type { TaskState } from '../port';
 
-/** What the runtime measures. Every part may be absent: tests and replays need no metrics. */
+/** The measurements of the runtime. Every part may be absent, because tests and replays need no metrics. */
 export interface RuntimeMetrics {
   onTaskState(from: TaskState | null, to: TaskState): void;
   onTaskGone(): void;
