@@ -105,6 +105,7 @@ function groupsOf(settings: ResolvedSettings) {
       visits: settings.VISITS.value,
       /** Undefined: as many threads as CPUs. */
       threads: settings.FOLD_THREADS.value,
+      standby: settings.FOLD_STANDBY.value,
     },
     bridge: { pendingBytes: settings.BRIDGE_PENDING_BYTES.value },
     limits: { snapshotBytes: settings.LIMIT_SNAPSHOT_BYTES.value },

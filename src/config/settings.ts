@@ -206,6 +206,11 @@ export const SETTINGS = {
     integer(1, 256),
     'How many threads one fold has. Each thread is a member of the group, so threads beyond PARTITIONS are idle. Without it, a fold has one thread for each CPU of the process. queuefold start folds in one thread.',
   ),
+  FOLD_STANDBY: setting(
+    oneOf(['on', 'off']),
+    'off',
+    'Whether the fold keeps copies of the states of other folds. If one fails, another has its states already. on: a fold needs twice the memory for states.',
+  ),
   BRIDGE_PENDING_BYTES: setting(
     size(MIB, 4096 * MIB),
     '64MiB',

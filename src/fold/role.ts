@@ -22,6 +22,7 @@ export async function startFoldRole({
     tracing,
     logger,
     timers: true,
+    standby: config.fold.standby,
   });
   const watch = watchTasks({ log, tasks, group: topics.foldGroup, topic: topics.events, metrics, logger });
   const loop = watchLoop({ log, topic: topics.events, turns: tasks.turns, logger });

@@ -14,6 +14,7 @@ import {
   visitKey,
 } from '../log';
 import type { Logger, Metrics, Tracing } from '../ops';
+import { processId } from './process-id';
 import { fitsInto, largestRecordOf } from './record-limit';
 import { createFoldTask } from './task';
 
@@ -34,6 +35,8 @@ export interface FoldOptions {
   readonly logger?: Logger;
   /** False in a replay, because its clock follows its events. */
   readonly timers: boolean;
+  /** Whether it keeps standby copies of partitions that other processes own. Default: off. */
+  readonly standby?: 'on' | 'off';
 }
 
 /** Runs the fold as one member of its group. */
@@ -65,6 +68,7 @@ async function prepareFold(options: FoldOptions) {
     tables: [topics.state],
     expiring: writesVisits ? [topics.visits] : [],
     timers,
+    standbyIn: options.standby === 'on' ? processId() : undefined,
   };
   const rowFits = fitsInto(rows, await largestRecordOf(log, topics.state, options.logger));
   const visitFits = visits && fitsInto(visits, await largestRecordOf(log, topics.visits, options.logger));

@@ -2,6 +2,7 @@ import { OperatorError } from '../common';
 import { createDeferred, type Log, type TopicNames } from '../log';
 import type { CheckResult, Logger, MetricValues } from '../ops';
 import { logAnswers, type RunningRole } from '../wiring';
+import { processId } from './process-id';
 
 /** The messages between the threads of a fold and the thread that started them. */
 export type ToThread = { readonly ask: 'state' | 'metrics'; readonly id: number } | 'stop';
@@ -116,6 +117,8 @@ class Thread {
  */
 export function startFoldThreads(options: FoldThreadsOptions): RunningRole {
   const { count, startThread, log, topics, logger, everyMs = 5_000 } = options;
+  // Before the first thread starts, so that all have one.
+  processId();
   const threads = Array.from({ length: count }, (_, index) => new Thread(index + 1, count, startThread(index + 1)));
   logger.info({ threads: count }, 'the fold works in threads');
   const looking = setInterval(() => void Promise.all(threads.map((thread) => thread.state())), everyMs).unref();

@@ -260,6 +260,21 @@ function foldMetrics(fold: MetricBuilder) {
       {},
       DURATION_SECONDS,
     ),
+    restoredRecords: fold.counter(
+      'fold_restored_records_total',
+      'Records of the changelog that tasks read before they ran, by whether they had a standby copy: warm reads only the tail',
+      { copy: ['warm', 'none'] },
+    ),
+    standbyPartitions: fold.gauge(
+      'fold_standby_partitions',
+      'Partitions of which this process keeps a standby copy: warm has reached the end of the changelog',
+      { state: ['reading', 'warm'] },
+    ),
+    standbyLag: fold.gauge(
+      'fold_standby_lag_records',
+      'Offsets of the changelog that a standby copy had yet to read when it was last looked at',
+      { partition: PARTITION },
+    ),
     foldTasks: fold.gauge('fold_tasks', 'Tasks of this process, by state', {
       state: ['ASSIGNED', 'FENCING', 'RESTORING', 'RUNNING', 'CLOSED'],
     }),

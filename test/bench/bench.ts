@@ -18,6 +18,7 @@ import { measureStore } from './store';
 import type { StoreFigures } from './store-process';
 import { measureStreams, type StreamsFigures } from './streams';
 import { canBuildStreams } from './streams-program';
+import { measureTakeover, type Takeover } from './takeover';
 import { measureVisitCost, type VisitCost } from './visits';
 
 const LATENCY_EVENTS = 35_000;
@@ -33,7 +34,7 @@ const { values: flags } = parseArgs({
     history: { type: 'string', default: '1000000' },
     /** Days of half a million visits each, for `queue_intervals`. */
     days: { type: 'string', default: '90' },
-    /** `visits`, `intervals`, `board`, `bridge`, `sink`, `store`, `streams`, `million` or `compression`: these figures alone, as JSON. */
+    /** `visits`, `intervals`, `board`, `bridge`, `sink`, `store`, `streams`, `million`, `takeover` or `compression`: these figures alone, as JSON. */
     only: { type: 'string' },
     json: { type: 'boolean', default: false },
     /** A folder for CPU profiles of the bridge, the fold and the sink. */
@@ -110,7 +111,14 @@ function intervals(): Promise<IntervalFigures> {
   return measureIntervals({ days: Number(flags.days), visitsADay: 500_000, onProgress: say });
 }
 
-type Part = BridgeResult | SinkFigures | StoreFigures | StreamsFigures | MillionFigures | readonly CompressionFigures[];
+type Part =
+  | BridgeResult
+  | SinkFigures
+  | StoreFigures
+  | StreamsFigures
+  | MillionFigures
+  | readonly CompressionFigures[]
+  | readonly Takeover[];
 
 async function measureOnly(cluster: BenchCluster, only: string): Promise<Part> {
   if (only === 'compression') {
@@ -120,10 +128,11 @@ async function measureOnly(cluster: BenchCluster, only: string): Promise<Part> {
   const profile = flags.profile ?? null;
   if (only === 'store') return measureStore(cluster, topics, storeSizes);
   if (only === 'million') return measureMillion(cluster, topics, say);
+  if (only === 'takeover') return measureTakeover(cluster, topics, Number(flags.restore), say);
   if (only === 'bridge') return measureBridge(cluster, topics, profile);
   if (only !== 'sink' && only !== 'streams')
     throw new Error(
-      `--only ${only}: no such part; known are visits, intervals, board, bridge, sink, store, streams, million and compression`,
+      `--only ${only}: no such part; known are visits, intervals, board, bridge, sink, store, streams, million, takeover and compression`,
     );
   const loaded = await load(cluster, topics);
   if (only === 'streams') return measureStreams(cluster, topics, loaded, Number(flags.restore), say);

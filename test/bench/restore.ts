@@ -20,13 +20,13 @@ export interface RestoreResult {
 
 const CHUNK = 1_000;
 
-/** A changelog of live conversations, and how long one process takes until it has all of them. */
-export async function measureRestore(
+/** A changelog of live conversations, each of which has one of these states. Answers the bytes of a state. */
+export async function writeChangelog(
   cluster: BenchCluster,
   topics: TopicNames,
   states: readonly ConversationState[],
   conversations: number,
-): Promise<RestoreResult> {
+): Promise<number> {
   const log = createKafkaLog(cluster.connection);
   const codec = await createChangelogCodec(createLocalSchemas(), topics);
   const values = states.map((state) => codec.encode({ state, checkpoint: null }));
@@ -46,11 +46,21 @@ export async function measureRestore(
     await producer.send([{ topic: topics.changelog, key: CHECKPOINT_KEY, value, partition }]);
   }
   await log.close();
+  return Math.round(values.reduce((sum, { length }) => sum + length, 0) / values.length);
+}
+
+/** How long one process takes until it has a changelog of live conversations. */
+export async function measureRestore(
+  cluster: BenchCluster,
+  topics: TopicNames,
+  states: readonly ConversationState[],
+  conversations: number,
+): Promise<RestoreResult> {
+  const meanStateBytes = await writeChangelog(cluster, topics, states, conversations);
   const fold = startFoldProcess(cluster, topics);
   try {
     const { seconds, peakBytes } = await fold.next('ready');
-    const bytes = values.reduce((sum, { length }) => sum + length, 0);
-    return { seconds, conversations, meanStateBytes: Math.round(bytes / values.length), peakBytes };
+    return { seconds, conversations, meanStateBytes, peakBytes };
   } finally {
     await fold.end();
   }

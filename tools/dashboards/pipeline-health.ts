@@ -207,6 +207,11 @@ export const PIPELINE_HEALTH: DashboardSpec = {
         lines('Restores, 99th percentile', [[quantile(0.99, 'queuefold_fold_restore_duration_seconds'), 'restore']], {
           unit: 's',
         }),
+        lines('Standby copies', [
+          ['sum by (state) (queuefold_fold_standby_partitions)', '{{state}}'],
+          ['sum(queuefold_fold_standby_lag_records)', 'lag in records'],
+          [`sum by (copy) (${rate('queuefold_fold_restored_records_total')})`, 'restored, copy: {{copy}}'],
+        ]),
         lines('Values on no list', [
           [`sum by (column) (${rate('queuefold_fold_unlisted_values_total')})`, '{{column}}'],
         ]),

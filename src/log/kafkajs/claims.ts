@@ -1,11 +1,21 @@
-import { assignSticky } from '../runtime/assign';
+import { assignStandbys, assignSticky, type StandbyClaim } from '../runtime/assign';
 import { kafkajs } from './client';
 
-/** The claim of a member that joins. */
+/** What a member says of itself when it joins. */
 export interface Claim {
-  /** The assignment in which it got these partitions; −1: it has had none. */
+  /** Of the assignment in which it got these; −1: it has had none. */
   readonly generation: number;
   readonly partitions: readonly number[];
+  /** Absent: it keeps no standby copies, or is of a version that knows none. */
+  readonly standby?: StandbyClaim | undefined;
+}
+
+/** What a member is told of the group's sharing out. */
+export interface Assigned {
+  /** In order. */
+  readonly partitions: readonly number[];
+  /** Those of which it keeps a standby copy; none from a leader of a version that knows none. */
+  readonly standby: readonly number[];
 }
 
 export interface JoinedMember {
@@ -23,45 +33,66 @@ export const PROTOCOL = 'queuefold-sticky';
 const VERSION = 0;
 const NO_CLAIM: Claim = { generation: -1, partitions: [] };
 
-/**
- * The message of a member that joins. kafkajs has only a round-robin assigner, which moves most partitions every time.
- */
+/** What a member sends when it joins: kafkajs has only a round-robin assigner, which moves most partitions every time. */
 export function encodeClaim(topic: string, claim: Claim): Buffer {
   const userData = Buffer.from(JSON.stringify(claim));
   return kafkajs().AssignerProtocol.MemberMetadata.encode({ version: VERSION, topics: [topic], userData });
 }
 
-/** The leader's work: every member keeps its partitions, as far as that is fair. */
+/** The leader's work: every member keeps what it has, as far as that is fair. */
 export function shareOut(topic: string, members: readonly JoinedMember[], partitions: readonly number[]): Share[] {
   const { MemberMetadata, MemberAssignment } = kafkajs().AssignerProtocol;
   const claims = members.map(({ memberId, memberMetadata }) => {
-    const { generation, partitions: owned } = readClaim(MemberMetadata.decode(memberMetadata)?.userData);
-    return { id: memberId, generation, owned };
+    const { generation, partitions: owned, standby } = readClaim(MemberMetadata.decode(memberMetadata)?.userData);
+    return { id: memberId, generation, owned, standby };
   });
-  return [...assignSticky(claims, partitions)].map(([memberId, mine]) => ({
+  const assignment = assignSticky(claims, partitions);
+  const standbys = assignStandbys(claims, assignment);
+  return [...assignment].map(([memberId, mine]) => ({
     memberId,
     memberAssignment: MemberAssignment.encode({
       version: VERSION,
       assignment: { [topic]: [...mine] },
-      userData: Buffer.alloc(0),
+      userData: Buffer.from(JSON.stringify({ standby: standbys.get(memberId) ?? [] })),
     }),
   }));
 }
 
-/** The partitions of an assignment, in order. */
-export function readAssignment(topic: string, assignment: Buffer): readonly number[] {
+export function readAssignment(topic: string, assignment: Buffer): Assigned {
   const decoded = kafkajs().AssignerProtocol.MemberAssignment.decode(assignment);
-  return [...(decoded?.assignment[topic] ?? [])].sort((a, b) => a - b);
+  return {
+    partitions: [...(decoded?.assignment[topic] ?? [])].sort((a, b) => a - b),
+    standby: numbersOf(readObject(decoded?.userData)['standby']),
+  };
 }
 
 function readClaim(userData: Buffer | undefined): Claim {
+  const { generation, partitions, standby } = readObject(userData);
+  if (typeof generation !== 'number' || !Array.isArray(partitions)) return NO_CLAIM;
+  return { generation, partitions: numbersOf(partitions), standby: readStandby(standby) };
+}
+
+function readStandby(told: unknown): StandbyClaim | undefined {
+  const { process, warm } = isObject(told) ? told : NOTHING;
+  return typeof process === 'string' ? { process, warm: numbersOf(warm) } : undefined;
+}
+
+const NOTHING: Readonly<Record<string, unknown>> = {};
+
+/** Empty where it is none: other members may send anything. */
+function readObject(userData: Buffer | undefined): Readonly<Record<string, unknown>> {
   try {
-    const claim = JSON.parse(userData?.toString() ?? '') as Partial<Record<keyof Claim, unknown>> | null;
-    const generation: unknown = claim?.generation;
-    const partitions: unknown = claim?.partitions;
-    if (typeof generation !== 'number' || !Array.isArray(partitions)) return NO_CLAIM;
-    return { generation, partitions: partitions.filter((one) => typeof one === 'number') };
+    const told: unknown = JSON.parse(userData?.toString() ?? '');
+    return isObject(told) ? told : NOTHING;
   } catch {
-    return NO_CLAIM;
+    return NOTHING;
   }
+}
+
+function isObject(told: unknown): told is Readonly<Record<string, unknown>> {
+  return typeof told === 'object' && told !== null;
+}
+
+function numbersOf(told: unknown): readonly number[] {
+  return Array.isArray(told) ? told.filter((one) => typeof one === 'number') : [];
 }

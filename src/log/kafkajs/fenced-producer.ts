@@ -10,17 +10,17 @@ import type { Service } from './cluster';
 import { boundsOf, readPositions, type ReadPosition } from './reader';
 import { createRounds, toMessage } from './records';
 
-/** How long the coordinator lets a transaction stay open if nobody fences its owner (readers wait as long). */
+/** How long the coordinator lets a transaction stay open when nobody fences its owner (readers wait as long). */
 const TRANSACTION_TIMEOUT_MS = 15_000;
-/** A transaction that is not sent by then is given up, while it can still be told from a fenced one. */
+/** A transaction that is not sent by then is given up, while it can still be told from one that was fenced. */
 const SEND_WITHIN_MS = TRANSACTION_TIMEOUT_MS / 2;
 const RESTORE_ATTEMPTS = 8;
-/** A restore that reads nothing for this long begins again. */
+/** A restore that reads nothing for so long begins again. */
 const RESTORE_STANDS_MS = 30_000;
-/** The key of a record that nobody ever reads. */
+/** Of a record that nobody ever reads. */
 const BARRIER_KEY = '\0barrier';
 
-/** Opens a producer under the partition's transactional id. This ends every transaction of an older owner. */
+/** Opens a producer under the partition's transactional id, and by that ends whatever an older owner had under way. */
 export async function openFencedProducer(
   connection: KafkaConnection,
   service: Service,
@@ -62,8 +62,7 @@ export async function openFencedProducer(
         await transaction.sendBatch({ topicMessages, acks: -1, compression } satisfies ProducerBatch);
       }
     };
-    // Both requests run at the same time. allSettled: no part of a failed transaction may still run when this function
-    // ends.
+    // Both reach their brokers side by side. allSettled: nothing of a failed transaction may still run when it is left.
     const results = await Promise.allSettled([transaction.sendOffsets({ consumerGroupId: group, topics }), sends()]);
     const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
     if (failures.length > 0) throw gravest(failures);
@@ -72,7 +71,8 @@ export async function openFencedProducer(
   };
 
   return {
-    restore: (onRecord, until) => restore(service, { topic: changelog, partition, to: barrier }, onRecord, until),
+    restore: (onRecord, until, from) =>
+      restore(service, { topic: changelog, partition, from, to: barrier }, onRecord, until),
     async commit(output, nextOffset) {
       try {
         await write(await producer.transaction(), output, nextOffset);
@@ -84,7 +84,7 @@ export async function openFencedProducer(
   };
 }
 
-/** Translates an error of a transaction into the runtime's errors. */
+/** An error of a transaction in the words of the runtime. */
 function told(transactionalId: string, error: unknown): unknown {
   const fenced = fencedOf(transactionalId, error);
   if (fenced !== null) return fenced;
@@ -93,7 +93,7 @@ function told(transactionalId: string, error: unknown): unknown {
   return fatalOf(transactionalId, error) ?? error;
 }
 
-/** The error if a newer owner has opened the transactional id; else null. */
+/** A newer owner has opened the transactional id. */
 function fencedOf(transactionalId: string, error: unknown): FencedError | null {
   const answer = answerOf(error);
   if (answer?.verdict !== 'fence') return null;
@@ -111,10 +111,10 @@ function fatalOf(transactionalId: string, error: unknown): OperatorError | null 
 }
 
 /**
- * Writes a record after everything that older owners have written, in a transaction that is aborted, so that nobody
- * reads it. Answers the offset after it. A restore up to that offset has read everything that was committed. The end of
- * the partition alone is not enough: a broker that no longer leads the partition, and does not know it yet, answers an
- * older end, and kafkajs cannot name the leader's epoch (KIP-320). Such a broker takes no record (acks=all).
+ * Writes a record behind everything that older owners have written, in a transaction that is aborted, so that nobody reads
+ * it. Answers the offset after it. A restore up to there has read all that was committed. The end of the partition alone
+ * does not say so: a broker that does not know yet that it no longer leads the partition answers an older one, and kafkajs
+ * has no way to name the leader's epoch (KIP-320). Such a broker takes no record (acks=all).
  */
 async function raiseBarrier(transaction: Transaction, topic: string): Promise<number> {
   const messages = [{ key: BARRIER_KEY, value: BARRIER_KEY }];
@@ -123,7 +123,7 @@ async function raiseBarrier(transaction: Transaction, topic: string): Promise<nu
     await transaction.abort();
     return Number(written?.baseOffset ?? 0) + 1;
   } catch (error) {
-    // The first error names the cause.
+    // What went wrong first says why.
     if (transaction.isActive()) await transaction.abort().catch(() => undefined);
     throw error;
   }
@@ -131,7 +131,7 @@ async function raiseBarrier(transaction: Transaction, topic: string): Promise<nu
 
 async function restore(
   service: Service,
-  { topic, partition, to }: Omit<Range, 'from'>,
+  { topic, partition, from, to }: Omit<Range, 'from'> & { readonly from: number | undefined },
   onRecord: (record: LogRecord) => void,
   isStopped: () => boolean,
 ): Promise<void> {
@@ -140,14 +140,14 @@ async function restore(
   const stands = (): boolean => Date.now() - readAt > RESTORE_STANDS_MS;
   const position = await readUpTo(
     service,
-    { topic, partition, from: beginning, to: Math.max(end, to) },
+    { topic, partition, from: from ?? beginning, to: Math.max(end, to) },
     (record) => {
       readAt = Date.now();
       onRecord(record);
     },
     () => isStopped() || stands(),
   );
-  // Stops short if the topic was recreated, or if its leader is gone.
+  // The topic was recreated, or its leader is gone.
   if (position >= to || isStopped()) return;
   throw new Error(`${topic}/${partition}: read up to ${position} only, not to ${to}`);
 }
@@ -173,7 +173,7 @@ export async function readRange(
   await readUpTo(service, range, onRecord, isStopped);
 }
 
-/** Answers the offset that it reached. */
+/** Answers how far it came. */
 async function readUpTo(
   service: Service,
   { topic, partition, from, to }: Range,

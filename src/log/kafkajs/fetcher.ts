@@ -12,22 +12,20 @@ export interface FetcherOptions {
   readonly topic: string;
   /** @see MemberListener.onRecords */
   readonly onRecords: (partition: number, records: readonly LogRecord[], nextOffset: number, endOffset: number) => void;
-  /** The log has no record at this offset; the fetcher no longer fetches the partition. */
+  /** The log has nothing at this offset; the partition is no longer fetched. */
   readonly onOutOfRange: (partition: number, offset: number) => void;
-  /** The fetcher has stopped for good. */
+  /** Nothing is fetched any more. */
   readonly onFailed: (error: unknown) => void;
 }
 
-/** An answer that came while its partition was paused. */
+/** What was fetched when its partition was paused meanwhile. */
 interface Held {
   readonly records: readonly LogRecord[];
   readonly nextOffset: number;
   readonly endOffset: number;
 }
 
-/**
- * A partition that is being delivered. Every start makes a new object, so that answers for an older one are dropped.
- */
+/** A partition that is being delivered; another object after every start, so that answers to an older one are dropped. */
 interface Flow {
   readonly partition: number;
   position: number;
@@ -35,7 +33,7 @@ interface Flow {
   held: Held | null;
 }
 
-/** The time-out of the fetch's long poll. */
+/** The fetch's long poll. */
 const MAX_WAIT_MS = 100;
 const PARTITION_BYTES = 1024 * 1024;
 const FETCH_BYTES = 4 * 1024 * 1024;
@@ -43,13 +41,13 @@ const RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 
 /**
- * Reads partitions of one topic from offsets that its owner sets, with one loop for each broker that leads any of them.
- * It does not depend on groups, so it continues while a group shares its partitions out again.
+ * Reads partitions of one topic from the offsets that its owner names: one loop for each broker that leads any of them.
+ * It knows nothing of groups, so it goes on while a group shares its partitions out again.
  */
 export class Fetcher {
   readonly #options: FetcherOptions;
   readonly #flows = new Map<number, Flow>();
-  /** The brokers that have a running loop. */
+  /** The brokers that are being read from. */
   readonly #loops = new Set<number>();
   #looksForLeaders = false;
   #stopped = false;
@@ -59,12 +57,12 @@ export class Fetcher {
     this.#options = options;
   }
 
-  /** Counts every answer, also an empty one or an error. */
+  /** Goes up with every answer, also in vain. */
   turns(): number {
     return this.#turns;
   }
 
-  /** No partition is to be fetched. */
+  /** There is nothing to fetch. */
   isIdle(): boolean {
     return [...this.#flows.values()].every(({ paused }) => paused);
   }
@@ -97,7 +95,7 @@ export class Fetcher {
 
   // -------------------------------------------------------------------------------------------------------- the loops
 
-  /** Starts a loop for every broker that leads a partition to be read. */
+  /** Every broker that leads a partition to be read has a loop. */
   #wake(): void {
     if (this.#stopped) return;
     for (const flow of this.#flows.values()) {
@@ -127,7 +125,7 @@ export class Fetcher {
   async #readFrom(nodeId: number): Promise<void> {
     this.#loops.add(nodeId);
     let failures = 0;
-    // Not in the caller's turn: the caller may be the receiver of the records.
+    // Not in the turn of the caller, who may be the receiver of what is handed over.
     await Promise.resolve();
     for (let mine = this.#readable(nodeId); mine.length > 0; mine = this.#readable(nodeId)) {
       try {
@@ -139,11 +137,11 @@ export class Fetcher {
       }
       this.#turns += 1;
     }
-    // In the same turn as the last check: a wake-up in between would be lost.
+    // In the same turn as the last look: who wakes it in between would not be heard.
     this.#loops.delete(nodeId);
   }
 
-  /** Hands over the held answers, then lists the flows to read from a broker. */
+  /** The flows to read from a broker, after what was held of them has been handed over. */
   #readable(nodeId: number): readonly Flow[] {
     if (this.#stopped) return [];
     const readable: Flow[] = [];

@@ -26,7 +26,7 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly hooks?: TaskHooks;
 }
 
-/** The log on Kafka. It connects only when it needs to; a failure to connect is then an OperatorError. */
+/** The log on Kafka. Nothing is connected before it is needed; what cannot be reached then is an OperatorError. */
 export function createKafkaLog(options: KafkaLogOptions): Log {
   const { metrics, hooks = {} } = options;
   const { brokers, clientId, ssl, sasl, compression, logger } = options;
@@ -46,7 +46,7 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
     for (const topic of topics) await partitionsOf(service, topic);
   };
 
-  /** Answers the number of partitions, the same for all of the topology's topics. */
+  /** Answers how many partitions all of the topology's topics have. */
   const reachAll = async (topology: Topology): Promise<number> => {
     const topics = topicsOf(topology);
     await reach(topics);
@@ -96,8 +96,7 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
     reach,
     isTransient: isPassing,
     topicId: (topic) => service.ask([topic], (cluster) => topicIdOf(cluster, topic)),
-    tombstoneRetentionMs: (topic) =>
-      service.ask([topic], (cluster) => topicNumber(cluster, topic, 'delete.retention.ms')),
+    tombstoneRetentionMs: backend.tombstoneRetentionMs,
     largestRecordBytes: (topic) => service.ask([topic], (cluster) => topicNumber(cluster, topic, 'max.message.bytes')),
     explain: async (error) => {
       const { detail, remedy } = await explainUnreachable(connection, error);
@@ -110,10 +109,10 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
   };
 }
 
-/** The end of the process ends work that takes longer. */
+/** Whatever is still under way then is ended with the process. */
 const CLOSE_WITHIN_MS = 5_000;
 
-/** @throws MissingError if the topic does not exist */
+/** @throws MissingError when the topic does not exist */
 async function partitionsOf(service: Service, topic: string): Promise<readonly number[]> {
   try {
     return await service.ask([topic], (cluster) =>
@@ -135,7 +134,7 @@ async function partitionsOf(service: Service, topic: string): Promise<readonly n
 }
 
 function createBackend(connection: KafkaConnection, service: Service): Backend {
-  /** Topics whose cleanup.policy the broker did not tell at the last attempt. */
+  /** Topics of which the broker did not tell the last time. */
   const untold = new Set<string>();
   return {
     member: (request) => createKafkaMember(connection, request),
@@ -180,7 +179,7 @@ function createBackend(connection: KafkaConnection, service: Service): Backend {
         untold.delete(topic);
         return policy ?? null;
       } catch (error) {
-        // Running tasks ask repeatedly.
+        // Running tasks ask again and again.
         if (!untold.has(topic)) {
           connection.logger.warn(
             { topic, error: messageOf(error) },
@@ -191,6 +190,8 @@ function createBackend(connection: KafkaConnection, service: Service): Backend {
         return null;
       }
     },
+    tombstoneRetentionMs: (topic) =>
+      service.ask([topic], (cluster) => topicNumber(cluster, topic, 'delete.retention.ms')),
     readRange: (range, onRecord, until) => readRange(service, range, onRecord, until),
   };
 }

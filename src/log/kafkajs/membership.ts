@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { messageOf } from '../../common';
+import type { StandbyClaim } from '../runtime/assign';
 import { createDeferred, createSignal, jittered } from '../runtime/signal';
-import { encodeClaim, PROTOCOL, readAssignment, shareOut } from './claims';
+import { type Assigned, encodeClaim, PROTOCOL, readAssignment, shareOut } from './claims';
 import type { Cluster, Coordinator } from './cluster';
 import { protocolTypes } from './internals';
 import { isPassing } from './unreachable';
@@ -13,33 +14,34 @@ export interface MembershipOptions {
   readonly group: string;
   readonly topic: string;
   readonly logger: Logger;
-  /** All partitions that this member owns from now on. */
-  readonly onAssignment: (partitions: readonly number[]) => void;
+  /** Everything that this member owns, and keeps copies of, from now on. */
+  readonly onAssignment: (assigned: Assigned) => void;
+  /** @see MemberRequest.standby */
+  readonly standby?: (() => StandbyClaim | undefined) | undefined;
   /** The membership has ended for good. */
   readonly onFailed: (error: unknown) => void;
   /** How long a coordinator may take to answer a heartbeat, ms. Default: the session time-out. */
   readonly answerWithinMs?: number;
 }
 
-/** How long a dead process holds its partitions. Brokers allow no less by default (`group.min.session.timeout.ms`). */
+/** A dead process holds its partitions for so long. Brokers allow no less by default (`group.min.session.timeout.ms`). */
 const SESSION_TIMEOUT_MS = 6_000;
-/** A member learns from its heartbeats that the group shares its partitions out again. */
+/** A member hears by its heartbeats that the group shares out again. */
 const HEARTBEAT_MS = 500;
 /**
- * The group counts out a member that has not joined again by then. Six heartbeats: a member joins again between two of
- * them, because its tasks continue meanwhile. If it were much longer, a chain of members that stand still would delay
- * everybody's share.
+ * Who has not joined again by then is counted out. Six heartbeats: a member joins again between two of them, since its
+ * tasks go on meanwhile. Much longer, and a chain of members that stand still would hold up everybody's share.
  */
 const REBALANCE_TIMEOUT_MS = 3_000;
 const RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 
 class Unanswered extends Error {
-  /** kafkajs marks its own errors in the same way. */
+  /** As kafkajs marks its own errors. */
   readonly retriable = true;
 }
 
-/** False: by then the group has counted out a member that still waits. */
+/** False: the group has counted out by then whoever waits. */
 async function isAnswered(request: Promise<void>, withinMs: number): Promise<boolean> {
   const timer = new AbortController();
   const late = sleep(withinMs, false, { ref: false, signal: timer.signal }).catch(() => false);
@@ -51,10 +53,10 @@ async function isAnswered(request: Promise<void>, withinMs: number): Promise<boo
 }
 
 /**
- * The membership of a group, in Kafka's classic protocol (JoinGroup, SyncGroup, Heartbeat). kafkajs's consumer stops
- * reading while a group shares its partitions out, and that waits for every member that is dead or stands still. This
- * membership only reports the outcome to its owner, who reads and writes the owned partitions until then. That is safe,
- * because a newer owner of a partition fences the older one (runtime/task-state.ts).
+ * The membership of a group, in Kafka's classic protocol (JoinGroup, SyncGroup, Heartbeat). kafkajs's consumer stops reading
+ * while a group shares its partitions out, which waits for every member that is dead or stands still. This one tells its
+ * owner about the outcome and nothing else: what is owned is read and written until the outcome is known. That is safe,
+ * for a newer owner of a partition fences the older one (runtime/task-state.ts).
  */
 export class Membership {
   readonly #options: MembershipOptions;
@@ -76,7 +78,7 @@ export class Membership {
     this.#cluster = options.open();
   }
 
-  /** Rejects if the log cannot be reached. */
+  /** Rejects when the log cannot be reached. */
   connect(): Promise<void> {
     return this.#cluster.connect();
   }
@@ -85,7 +87,7 @@ export class Membership {
     return this.#cluster.disconnect();
   }
 
-  /** Resolves when the group was joined, or when the first attempt has failed; more attempts follow. */
+  /** Resolves when the group was joined, or the first attempt has failed and others follow. */
   async start(): Promise<void> {
     const first = createDeferred<undefined>();
     this.#life = this.#live(() => first.resolve(undefined));
@@ -96,17 +98,17 @@ export class Membership {
     return this.#joined;
   }
 
-  /** Counts every request, also a failed one. */
+  /** Goes up with every request, also in vain. */
   turns(): number {
     return this.#turns;
   }
 
-  /** The identity for commits of offsets; null: none. */
+  /** As whom to commit offsets; null: as nobody. */
   identity(): { readonly memberId: string; readonly groupGenerationId: number } | null {
     return this.#memberId === '' ? null : { memberId: this.#memberId, groupGenerationId: this.#generation };
   }
 
-  /** Joins again, without a claim to these partitions, so that a new generation decides the owners. */
+  /** Joins again, so that a new generation decides who owns what; without a claim to these. */
   rejoin(lost: readonly number[]): void {
     this.#assigned = this.#assigned.filter((partition) => !lost.includes(partition));
     this.#wantsToJoin = true;
@@ -119,7 +121,7 @@ export class Membership {
     this.#joined = false;
     this.#signal.notify();
     const { group: groupId } = this.#options;
-    // If the broker has not named this member yet, its answer to the join will.
+    // Whom the broker does not know by name yet, it names in its answer.
     if (this.#memberId === '') await this.#life;
     const memberId = this.#memberId;
     if (memberId === '') return;
@@ -162,7 +164,7 @@ export class Membership {
     await cluster.connect();
     await cluster.addMultipleTargetTopics([topic]);
     const coordinator = await cluster.findGroupCoordinator({ groupId });
-    const claim = { generation: this.#generation, partitions: this.#assigned };
+    const claim = { generation: this.#generation, partitions: this.#assigned, standby: this.#options.standby?.() };
     const joined = await coordinator.joinGroup({
       groupId,
       sessionTimeout: SESSION_TIMEOUT_MS,
@@ -180,10 +182,11 @@ export class Membership {
     this.#turns += 1;
     if (this.#isLeaving()) return coordinator;
     this.#generation = generationId;
-    this.#assigned = readAssignment(topic, memberAssignment);
+    const assigned = readAssignment(topic, memberAssignment);
+    this.#assigned = assigned.partitions;
     this.#sharedOut = partitions?.length ?? null;
     this.#joined = true;
-    onAssignment(this.#assigned);
+    onAssignment(assigned);
     return coordinator;
   }
 
@@ -193,7 +196,7 @@ export class Membership {
     return cluster.findTopicPartitionMetadata(this.#options.topic).map(({ partitionId }) => partitionId);
   }
 
-  /** Sends heartbeats until it is time to join again. */
+  /** Until it is time to join again. */
   async #stay(coordinator: Coordinator): Promise<void> {
     const { group: groupId, topic, answerWithinMs = SESSION_TIMEOUT_MS } = this.#options;
     const cluster = this.#cluster;
@@ -213,8 +216,8 @@ export class Membership {
   }
 
   /**
-   * Continues with another connection. kafkajs closes the old one only when the pending request has timed out, after 30
-   * s. It would then also close every connection opened meanwhile on the same cluster.
+   * Goes on with another connection. kafkajs closes the old one only when the request under way has timed out, after 30 s,
+   * and would close with it whatever was opened on the same cluster meanwhile.
    */
   #abandonCluster(): void {
     const old = this.#cluster;
@@ -240,7 +243,7 @@ export class Membership {
       onFailed(error);
       return null;
     }
-    // Error answers of a broker that starts or stops are normal; errors that do not pass are not.
+    // What a broker that starts or goes answers is no news; that it does not become one is.
     if (failures === 3)
       logger.warn({ group, error: messageOf(error) }, 'the member could not join its group and tries again');
     else logger.debug({ group, error: messageOf(error) }, 'the member could not join its group and tries again');

@@ -9,21 +9,21 @@ export interface LeftOut {
   readonly refusal: Refusal;
 }
 
-/** A broker's answer to the wanted topic or settings. */
+/** What a broker says to what we want of it. */
 export interface Negotiated {
-  /** The settings that it accepts. */
+  /** The settings that it takes. */
   readonly config: ReadonlyMap<string, string>;
   readonly left: readonly LeftOut[];
-  /** Null: the broker would do it. */
+  /** Null: so it can be done. */
   readonly refusal: Refusal | null;
 }
 
-/** Errors that may be about a setting. */
+/** These may be about a setting. */
 const ABOUT_SETTINGS = new Set(['INVALID_CONFIG', 'POLICY_VIOLATION', 'INVALID_REQUEST']);
-/** Somebody else created it first; the next inspection sees it. */
+/** Somebody else was quicker: it is looked at as it is next time. */
 const THERE_ALREADY = 'TOPIC_ALREADY_EXISTS';
 
-/** The wanted settings with which the broker would create the topic. Changes nothing. */
+/** Of the wanted settings those with which the broker would create the topic. Changes nothing. */
 export function negotiateCreate(
   cluster: Cluster,
   wanted: NewTopic,
@@ -32,7 +32,7 @@ export function negotiateCreate(
   return negotiate(wanted.config, optional, (config) => createTopic(cluster, { ...wanted, config }, 'validate'));
 }
 
-/** The changes that the broker would make. Changes nothing. */
+/** Of the changes those that the broker would make. Changes nothing. */
 export async function negotiateAlter(
   cluster: Cluster,
   topic: string,
@@ -60,7 +60,7 @@ export async function alterTopic(
   return askToAlter(await cluster.findControllerBroker(), topic, config, mode);
 }
 
-/** Leaves out refused optional settings: those that the broker names, or else each that it refuses on its own. */
+/** Leaves out what is refused and optional: what the broker names, or else one after the other. */
 async function negotiate(
   wanted: ReadonlyMap<string, string>,
   optional: ReadonlySet<string>,
@@ -92,7 +92,7 @@ async function negotiate(
   }
 }
 
-/** Whether the broker's message contains the setting's name as a whole word. */
+/** Whether the broker's words have the name of the setting, and not only as a part of another one. */
 export function isNamed(name: string, { message }: Refusal): boolean {
   return message.split(/[^\w.]+/).some((word) => word.replace(/\.+$/, '') === name);
 }

@@ -52,6 +52,8 @@ export function createMemoryBackend(store: MemoryStore): Backend {
       return Promise.resolve({ beginning: log.beginning(), end: log.end() });
     },
     cleanupPolicy: () => Promise.resolve(null),
+    // A compacted topic of this log keeps no tombstone.
+    tombstoneRetentionMs: (topic) => Promise.resolve(store.compacts(topic) ? 0 : Infinity),
     readRange({ topic, partition, from, to }, onRecord, until) {
       readRange(logOf(topic, partition), from, to, onRecord, until);
       return Promise.resolve();
@@ -59,7 +61,7 @@ export function createMemoryBackend(store: MemoryStore): Backend {
   };
 }
 
-function createMember(store: MemoryStore, { group, topic, listener }: MemberRequest): Member {
+function createMember(store: MemoryStore, { group, topic, listener, standby }: MemberRequest): Member {
   const cursors = new Map<number, Cursor>();
   let owned: readonly number[] = [];
   let isJoined = false;
@@ -69,11 +71,12 @@ function createMember(store: MemoryStore, { group, topic, listener }: MemberRequ
     cursors.delete(partition);
   };
   const self = {
-    onAssignment(partitions: readonly number[]) {
+    standby: () => standby?.(),
+    onAssignment(partitions: readonly number[], copies: readonly number[]) {
       for (const partition of owned) if (!partitions.includes(partition)) release(partition);
       owned = partitions;
       isJoined = true;
-      listener.onAssignment(partitions);
+      listener.onAssignment(partitions, copies);
     },
   };
   const leave = (): Promise<void> => {
@@ -131,9 +134,9 @@ function openFencedProducer(
     if (!store.isCurrentEpoch(transactionalId, epoch)) throw new FencedError(`${transactionalId}: fenced`);
   };
   return {
-    restore(onRecord, until) {
+    restore(onRecord, until, from) {
       const log = store.topic(topology.changelog)[partition];
-      if (log !== undefined) readRange(log, log.beginning(), log.end(), onRecord, until);
+      if (log !== undefined) readRange(log, from ?? log.beginning(), log.end(), onRecord, until);
       return Promise.resolve();
     },
     async commit({ changelog, outputs }, nextOffset) {
@@ -146,7 +149,7 @@ function openFencedProducer(
         const answer = refusalOf(store, record);
         if (answer !== null) throw new RefusedError(answer);
       }
-      // From here on nothing awaits, so everything becomes visible in one turn.
+      // From here on nothing waits: all of it becomes visible in one turn.
       for (const record of changelog) store.append({ ...record, topic: changelogTopic }, partition);
       for (const record of outputs) store.append(record, partition);
       store.groups.commit(group, topic, partition, { offset: nextOffset, metadata: null });

@@ -1,24 +1,25 @@
-import { assignSticky } from '../runtime/assign';
+import { assignStandbys, assignSticky, type StandbyClaim } from '../runtime/assign';
 
-/** Consumer groups: members, their partitions, committed offsets. */
+/** Consumer groups: members, who owns what, committed offsets. */
 export interface Groups {
-  /** Adds a member. Everybody's new assignment follows in a turn of its own. */
+  /** Adds a member; everybody's assignment follows in a turn of its own. */
   join(group: string, topic: string, member: GroupMember): void;
   leave(group: string, topic: string, member: GroupMember): void;
-  /** Everybody's new assignment follows. The member no longer claims these partitions. */
+  /** Everybody's assignment follows; the member claims these no more. */
   rejoin(group: string, topic: string, member: GroupMember, lost: readonly number[]): void;
   owns(group: string, topic: string, member: GroupMember, partition: number): boolean;
   commit(group: string, topic: string, partition: number, commit: Committed): void;
   committed(group: string, topic: string, partition: number): Committed | null;
-  /** The lowest offset that every group of readers has committed; null: no group reads the topic. */
+  /** The lowest offset that every group reading the topic has committed; null when none reads it. */
   committedByAll(topic: string, partition: number): number | null;
   expire(group: string): void;
-  /** The topic has more partitions. Everybody's new assignment follows. */
+  /** The topic has more partitions: everybody's assignment follows. */
   grown(topic: string): void;
 }
 
 export interface GroupMember {
-  onAssignment(partitions: readonly number[]): void;
+  onAssignment(partitions: readonly number[], standby: readonly number[]): void;
+  standby(): StandbyClaim | undefined;
 }
 
 export interface Committed {
@@ -55,10 +56,12 @@ export function createGroups(partitionsOf: (topic: string) => number): Groups {
       reader.rebalancing = false;
       const partitions = Array.from({ length: partitionsOf(reader.topic) }, (_, partition) => partition);
       reader.generation += 1;
-      const assignment = assignSticky([...reader.members.values()], partitions);
+      const claims = [...reader.members].map(([member, entry]) => ({ ...entry, standby: member.standby() }));
+      const assignment = assignSticky(claims, partitions);
+      const standbys = assignStandbys(claims, assignment);
       for (const [member, entry] of [...reader.members]) {
         Object.assign(entry, { owned: assignment.get(entry.id) ?? [], generation: reader.generation });
-        member.onAssignment(entry.owned);
+        member.onAssignment(entry.owned, standbys.get(entry.id) ?? []);
       }
     });
   };

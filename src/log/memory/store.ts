@@ -11,22 +11,23 @@ export interface ClientOptions {
   readonly hooks?: TaskHooks;
 }
 
-/** The operations of clients on the cluster. */
+/** What clients do with the cluster. */
 export interface MemoryStore {
   readonly identity: string | null;
   readonly groups: Groups;
   readonly maxAhead: number;
   topic(name: string): readonly PartitionLog[];
-  /** Unique for each created topic, also if an earlier topic had the same name. */
+  /** Another one for each topic that was made, also under a name that was there before. */
   topicId(name: string): string;
   append(record: OutRecord, partition?: number): PartitionLog;
-  /** Begins a new epoch of the id and answers the epoch. */
+  /** Begins a new epoch of the id and answers it. */
   openEpoch(transactionalId: string): number;
   isCurrentEpoch(transactionalId: string, epoch: number): boolean;
   /** Applies the topic's retention after a commit. */
   clean(topic: string, partition: number): void;
-  /** Waits for room for producers; null for topics that drop nothing. */
+  /** Room for producers; resolves at once for topics of which nothing is dropped. */
   room(topic: string, partition: number): Promise<void> | null;
+  compacts(topic: string): boolean;
   dropsConsumed(topic: string): boolean;
   largestRecordBytes(topic: string): number | null;
 }

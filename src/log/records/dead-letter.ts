@@ -1,30 +1,28 @@
 import { createHash } from 'node:crypto';
 import type { Headers, OutRecord } from '../port';
 
-/** The stage of the pipeline that refused an input. */
+/** Where in the pipeline an input was refused. */
 export type DeadLetterStage = 'bridge' | 'replay' | 'fold' | 'sink';
 
 export interface DeadLetter {
   readonly stage: DeadLetterStage;
   readonly reason: string;
-  /** For people. It contains nothing of the input's text. */
+  /** For people; holds nothing of the input's text. */
   readonly message: string;
-  /** As read; only the beginning of a long key (`LONGEST_TEXT_BYTES`). */
+  /** As read; its beginning where it is long (`LONGEST_TEXT_BYTES`). */
   readonly key: string | Buffer | null;
   readonly origin: DeadLetterOrigin;
-  /** The publishable part of the input: scrubbed (`withoutPersonalData`) if it parses, else `unreadable(bytes)`. */
+  /** What may be told of the input: scrubbed (`withoutPersonalData`) where it parses, else `unreadable(bytes)`. */
   readonly body: unknown;
 }
 
 export type DeadLetterOrigin =
   | { readonly topic: string; readonly partition: number; readonly offset: number }
-  /** A line of a file, or a socket. */
+  /** A file's line, a socket. */
   | { readonly source: string };
 
 const LARGEST_BODY = 64 * 1024;
-/**
- * The limit of a key or a header. The input decides their length, and the log takes a record as a whole or not at all.
- */
+/** Of a key or a header: the input decides how long they would be, and the log takes a record as a whole or not at all. */
 export const LONGEST_TEXT_BYTES = 1_024;
 
 export function deadLetterRecord(topic: string, letter: DeadLetter): OutRecord {
@@ -57,7 +55,7 @@ function shortened(text: string): string {
   return beginning(bytes, LONGEST_TEXT_BYTES - Buffer.byteLength(end)).toString() + end;
 }
 
-/** At most this many bytes, without part of a UTF-8 character at the end. */
+/** At most so many bytes, and no part of a character of UTF-8 at their end. */
 function beginning(bytes: Buffer, most: number): Buffer {
   if (bytes.length <= most) return bytes;
   let end = most;
@@ -75,7 +73,7 @@ function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** The only facts about an input that does not parse, because it may contain anything. */
+/** All that is told of an input that does not parse: it may hold anything. */
 export function unreadable(bytes: Uint8Array | null): { bytes: number; sha256: string } {
   return {
     bytes: bytes?.length ?? 0,

@@ -1,14 +1,24 @@
 export interface Claimant {
   readonly id: string;
-  /** The assignment in which it got its partitions. If two members claim a partition, the newer generation has it. */
+  /** Of the assignment in which it got what it owns. Of two that claim a partition the newer one has it. */
   readonly generation: number;
   readonly owned: readonly number[];
+  /** Absent: it keeps no standby copies. */
+  readonly standby?: StandbyClaim | undefined;
+}
+
+export interface StandbyClaim {
+  /** The process in which the member runs: a copy in the process of the owner would die with it. */
+  readonly process: string;
+  /** The partitions of which it has a copy that has reached the end of the changelog. */
+  readonly warm: readonly number[];
 }
 
 /**
- * A sticky assignment: every member keeps its partitions up to its fair share, and the rest go to the members with the
- * fewest. So a rebalance moves as few tasks (and restores as little state) as possible. Pure and deterministic: the
- * order of `members` does not matter.
+ * A sticky assignment: every member keeps what it has up to its fair share. What is left goes to members that have a warm
+ * copy of it and room for it, then to those who have least. A rebalance therefore moves as few tasks (and restores as
+ * little state) as possible.
+ * Pure and deterministic: the order of `members` does not matter.
  */
 export function assignSticky(
   members: readonly Claimant[],
@@ -27,6 +37,17 @@ export function assignSticky(
     for (const partition of kept) free.delete(partition);
     result.set(id, kept);
   }
+  for (const partition of [...free].sort((a, b) => a - b)) {
+    const [mine] = sorted
+      .filter(({ standby }) => standby?.warm.includes(partition) === true)
+      .map(({ id }) => result.get(id) ?? [])
+      .filter(({ length }) => length < share || (length === share && extra > 0))
+      .sort((a, b) => a.length - b.length);
+    if (mine === undefined) continue;
+    if (mine.length === share) extra -= 1;
+    mine.push(partition);
+    free.delete(partition);
+  }
   const rest = [...free].sort((a, b) => a - b);
   for (const partition of rest) {
     let least: number[] | undefined;
@@ -36,7 +57,49 @@ export function assignSticky(
   return result;
 }
 
-/** Drops the claims of members that the group counted out while they stood still. */
+/**
+ * Who keeps a standby copy of what: each partition has one, in another process than its owner's, if there is one that
+ * keeps copies. A member that has a warm copy keeps it. The copies of one owner are spread, since the partitions of an
+ * owner that is gone are.
+ * Pure and deterministic, as above.
+ */
+export function assignStandbys(
+  members: readonly Claimant[],
+  assignment: ReadonlyMap<string, readonly number[]>,
+): ReadonlyMap<string, readonly number[]> {
+  const sorted = [...members].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const result = new Map<string, number[]>(sorted.map(({ id }) => [id, []]));
+  for (const owner of sorted) {
+    const partitions = [...(assignment.get(owner.id) ?? [])].sort((a, b) => a - b);
+    const others = sorted.filter(({ standby }) => standby !== undefined && standby.process !== owner.standby?.process);
+    const keepers = others
+      .filter(({ id }) => id !== owner.id)
+      .map(({ id, standby }) => {
+        return { warm: standby?.warm ?? [], copies: result.get(id) ?? [], ofOwner: 0 };
+      });
+    const most = Math.ceil(partitions.length / keepers.length);
+    const give = (partition: number, candidates: typeof keepers): boolean => {
+      const [keeper] = candidates
+        .filter(({ ofOwner }) => ofOwner < most)
+        .sort((a, b) => a.copies.length - b.copies.length);
+      if (keeper === undefined) return false;
+      keeper.copies.push(partition);
+      keeper.ofOwner += 1;
+      return true;
+    };
+    const cold = partitions.filter(
+      (partition) =>
+        !give(
+          partition,
+          keepers.filter(({ warm }) => warm.includes(partition)),
+        ),
+    );
+    for (const partition of cold) give(partition, keepers);
+  }
+  return result;
+}
+
+/** Without the claims of members that were counted out while they stood still. */
 function rightful(members: readonly Claimant[]): Claimant[] {
   const newest = new Map<number, Claimant>();
   for (const member of members) {

@@ -2,14 +2,11 @@ import type { LogRecord } from '../port';
 import type { Member } from './backend';
 import { createRecordQueue, type Taken } from './record-queue';
 
-/**
- * Back-pressure. A paused reader wakes up to 100 ms later (kafkajs sleeps `maxWaitTimeInMs`), so `low` must last that
- * long.
- */
+/** Back-pressure. A paused reader wakes up to 100 ms later (kafkajs sleeps `maxWaitTimeInMs`), so `low` must last as long. */
 const HIGH = { records: 3_000, bytes: 6 * 1024 * 1024 };
 const LOW = { records: 1_500, bytes: 3 * 1024 * 1024 };
 
-/** The records that wait for a partition's task. The reader pauses while too many wait, or while the task is paused. */
+/** What waits for a partition's task. The reader pauses while too much does, or while the task is paused. */
 export class Inbox {
   readonly #queue = createRecordQueue();
   readonly #member: Pick<Member, 'pause' | 'resume'>;
@@ -62,7 +59,7 @@ export class Inbox {
     this.#applyFlow();
   }
 
-  /** Empties the inbox before the reader starts; `opened` follows. */
+  /** Empty again, and the reader is about to start: `opened` follows. */
   open(): void {
     this.#queue.clear();
     this.#isFull = false;
@@ -73,7 +70,7 @@ export class Inbox {
     this.#applyFlow();
   }
 
-  /** Stops the reader and drops all waiting records. */
+  /** Nothing is read any more, whatever waits is dropped. */
   shut(): void {
     this.#member.pause(this.#partition);
     this.#queue.clear();

@@ -1,14 +1,11 @@
 import type { LogRecord } from '../port';
 
-/**
- * Records that the reader has handed over and that wait for their task. Batches are passed on as they came where
- * possible.
- */
+/** Records handed over by the reader, waiting for their task; batches are passed on as they came wherever possible. */
 export interface RecordQueue {
   push(records: readonly LogRecord[], nextOffset: number): void;
-  /** Puts records that were taken last and are not done back to the front. */
+  /** Back to the front: what was taken last and is not done. */
   putBack(records: readonly LogRecord[], nextOffset: number): void;
-  /** Up to `max` records, oldest first, with the offset after them; null: no record waits. */
+  /** Up to `max` records, oldest first, with the offset that follows them; null when nothing waits. */
   take(max: number): Taken | null;
   clear(): void;
   size(): number;
@@ -32,9 +29,7 @@ export function createRecordQueue(): RecordQueue {
   let size = 0;
   let bytes = 0;
 
-  /**
-   * There are few chunks, so moving them up costs less than the memory of a dropped chunk that is kept a little longer.
-   */
+  /** A handful of chunks: moving them up costs less than what a dropped one, kept a little longer, would hold in memory. */
   const drop = (chunk: Chunk): void => {
     bytes -= chunk.bytes;
     chunks.shift();

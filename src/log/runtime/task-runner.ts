@@ -16,15 +16,16 @@ import { Inbox } from './inbox';
 import { deletes, judge, refusalOf } from './losses';
 import type { RuntimeMetrics } from './runtime-metrics';
 import { createSignal, jittered } from './signal';
+import { type StandbyCopy, UnusableCopy } from './standby';
 import { LossFound, ofTask, refusedError, TaskFailure, TopicsChanged, waitForTask } from './task-errors';
 import { TaskLoop } from './task-loop';
 import { createTaskState, type TaskStateMachine } from './task-state';
 
-/** The loop of one input partition: fence, restore, then fold waiting records, one transaction after the other. */
+/** One input partition's loop: fence, restore, then fold what waits, one transaction after the other. */
 export interface TaskRunner {
-  /** Hands records over. Ignored unless the task is RUNNING. Do not call it before `Member.start`. */
+  /** Hands records over; ignored unless the task is RUNNING. Must not be called before `Member.start`. */
   deliver(records: readonly LogRecord[], nextOffset: number, endOffset: number): void;
-  /** The log has no record at the requested offset. */
+  /** The log has nothing at the offset that was asked for. */
   outOfRange(offset: number): void;
   pause(): void;
   resume(): void;
@@ -33,12 +34,12 @@ export interface TaskRunner {
   /** True when a newer owner has fenced this one. */
   isFenced(): boolean;
   /**
-   * Compares with the topics as they are now. If the task began with other topics, a new task replaces it and looks for
-   * losses.
-   * @param changelogPolicy `cleanup.policy` of the changelog; null: the log does not tell it
+   * The topics as they are now: a task that began with others is thrown away, and another one begins, which looks for what
+   * was lost.
+   * @param changelogPolicy `cleanup.policy` of the changelog; null: it is not told
    */
   compare(now: ReadonlyMap<string, TopicFacts>, changelogPolicy: string | null): void;
-  /** Finishes the current transaction. Resolves when nothing of this task runs any more; never rejects. */
+  /** Finishes the transaction under way. Resolves when nothing of this task runs any more; never rejects. */
   close(): Promise<void>;
 }
 
@@ -48,23 +49,25 @@ export interface TaskRunnerOptions {
   readonly backend: Backend;
   readonly member: Member;
   readonly createTask: (partition: number) => Task;
-  /** Resolves when the earlier runner of the same partition in this process is gone. */
+  /** Resolves when an earlier runner of the same partition in this process is gone. */
   readonly after: Promise<void>;
   readonly paused: boolean;
-  /** The partition's batch size, shared with earlier and later runners of it. */
+  /** What is known of the partition already; null: nothing. The runner closes it. */
+  readonly copy: StandbyCopy | null;
+  /** Of the partition, shared with earlier and later runners of it. */
   readonly size: BatchSize;
   readonly hooks: TaskHooks;
   readonly logger: Logger;
   readonly metrics: RuntimeMetrics;
   readonly onFenced: () => void;
-  /** The task itself failed, or its input cannot be read: all tasks must end. */
+  /** The task itself failed, or its input cannot be read: the end of all tasks. */
   readonly onFatal: (error: unknown) => void;
 }
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
-/** An apparent loss disappears within this time; the task checks again at this interval. */
+/** A loss that only seems to be one has passed within this time; it is looked for again at this interval. */
 const APPARENT_MS = 3_000;
 const LOOK_AGAIN_MS = 500;
 
@@ -79,7 +82,7 @@ class Runner implements TaskRunner {
   readonly #inbox: Inbox;
   readonly #signal = createSignal();
   readonly #finished: Promise<void>;
-  /** The next input offset to commit, and the end of the input; null: not known yet. */
+  /** The next input offset to commit, and where the input ends; null: not known yet. */
   #next: number | null = null;
   #end: number | null = null;
   #closing = false;
@@ -87,13 +90,16 @@ class Runner implements TaskRunner {
   #failures = 0;
   /** The topics that the task began with; null: it has not begun. */
   #marks: readonly TopicMark[] | null = null;
-  /** Why a new task has to replace this one. */
+  /** Why another task has to begin. */
   #changed: string | null = null;
   #lossSince: number | null = null;
+  /** Until the first restore has succeeded. */
+  #copy: StandbyCopy | null;
 
   constructor(options: TaskRunnerOptions) {
     this.#options = options;
     this.#logger = options.logger.child({ partition: options.partition });
+    this.#copy = options.copy;
     this.#state = createTaskState(options.metrics.onTaskState);
     this.#inbox = new Inbox(options.member, options.partition, options.paused);
     this.#finished = this.#run().catch((error: unknown) => options.onFatal(error));
@@ -112,7 +118,7 @@ class Runner implements TaskRunner {
 
   outOfRange(offset: number): void {
     if (this.#closing || this.state() !== 'RUNNING') return;
-    // The record was deleted before it was read, or the topic was recreated: the next task looks for losses.
+    // Deleted before they were read, or the topic was recreated: the next task looks for what was lost.
     this.#startOver(`${this.#options.topology.input} has no record at offset ${offset}`);
   }
 
@@ -174,6 +180,7 @@ class Runner implements TaskRunner {
         if (waitMs > 0 && !this.#isClosing()) await this.#signal.wait(waitMs);
       }
     }
+    this.#dropCopy();
     this.#state.enter('CLOSED');
     this.#options.metrics.onTaskGone();
     if (this.#fenced && !this.#isClosing()) this.#options.onFenced();
@@ -199,8 +206,13 @@ class Runner implements TaskRunner {
       this.#logger.info('another process has taken over the partition');
       return null;
     }
+    if (error instanceof UnusableCopy) {
+      this.#dropCopy();
+      this.#logger.info({ reason: error.message }, 'the standby copy is thrown away: the task restores in full');
+      return 0;
+    }
     if (error instanceof RefusedError) {
-      // The outcome is known, and waiting would not improve it. There are at most eleven such answers for a record.
+      // Nothing is unknown and nothing gets better by waiting; there are at most eleven of them for a record.
       const { records } = this.#options.size.limit();
       this.#logger.warn(
         { answer: error.message, records },
@@ -221,16 +233,16 @@ class Runner implements TaskRunner {
     return waitMs;
   }
 
-  /** An apparent loss may disappear in a moment. Answers the error for a real loss; null: check again. */
+  /** What only seems to be lost may be seen again in a moment. Answers the error where it is not; null: look again. */
   #refuse({ losses }: LossFound): OperatorError | null {
     this.#lossSince ??= Date.now();
     const isCertain = losses.some(({ certainty }) => certainty === 'certain');
     return isCertain || Date.now() - this.#lossSince >= APPARENT_MS ? refusalOf(losses) : null;
   }
 
-  /** One pass through FENCING, RESTORING and RUNNING. Ends when the task closes, or with an error. */
+  /** One pass through FENCING, RESTORING and RUNNING; ends when closing, or with an error. */
   async #pass(): Promise<void> {
-    const { backend, topology, partition, hooks, metrics, member, createTask } = this.#options;
+    const { backend, topology, partition, hooks, metrics, member } = this.#options;
     const isClosing = (): boolean => this.#closing;
     let producer: FencedProducer | null = null;
     let task: Task | null = null;
@@ -240,8 +252,7 @@ class Runner implements TaskRunner {
       if (isClosing()) return;
       this.#state.enter('RESTORING');
       const started = performance.now();
-      const restored = (task = ofTask(() => createTask(partition)));
-      await producer.restore((record) => ofTask(() => restored.restore(record)), isClosing);
+      const restored = (task = await this.#restore(producer));
       if (isClosing()) return;
       const from = await this.#begin(restored, producer);
       if (from === null) return;
@@ -262,10 +273,40 @@ class Runner implements TaskRunner {
     }
   }
 
-  /**
-   * Looks for losses, and writes the records again that the outputs lost. Answers the offset at which to continue;
-   * null: the task closes.
-   */
+  /** Reads the changelog: all of it, or what a standby copy has not read yet. */
+  async #restore(producer: FencedProducer): Promise<Task> {
+    const { partition, metrics, createTask } = this.#options;
+    const isClosing = (): boolean => this.#closing;
+    const copy = this.#copy;
+    if (copy !== null) {
+      const records = await copy.takeOver(this.#options, producer, isClosing);
+      this.#copy = null;
+      metrics.onRestored('warm', records);
+      this.#logger.info({ records }, 'a standby copy takes over: it has read the rest of the changelog');
+      return copy.task;
+    }
+    const task = ofTask(() => createTask(partition));
+    let records = 0;
+    const onRecord = (record: LogRecord): void => {
+      records += 1;
+      ofTask(() => task.restore(record));
+    };
+    try {
+      await producer.restore(onRecord, isClosing);
+    } catch (error) {
+      task.close();
+      throw error;
+    }
+    metrics.onRestored('none', records);
+    return task;
+  }
+
+  #dropCopy(): void {
+    this.#copy?.close();
+    this.#copy = null;
+  }
+
+  /** Looks for losses, and writes again what the outputs lost. Answers where to go on; null: closing. */
   async #begin(task: Task, producer: FencedProducer): Promise<number | null> {
     const { backend, topology, partition } = this.#options;
     const checkpoint = await waitForTask(ofTask(() => task.restored()));
@@ -286,7 +327,7 @@ class Runner implements TaskRunner {
     return from;
   }
 
-  /** False: the task closes. */
+  /** False: closing. */
   async #rewrite(task: Task, producer: FencedProducer, topics: ReadonlySet<string>, from: number): Promise<boolean> {
     const { topology, partition } = this.#options;
     this.#logger.warn({ topics: [...topics] }, 'topics were recreated or lost records: the task writes all rows again');

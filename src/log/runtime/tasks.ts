@@ -1,11 +1,12 @@
 import type { Logger } from 'pino';
 import type { Metrics } from '../../ops';
-import type { RunningTasks, Task, Topology } from '../port';
+import type { RunningTasks, Task, TaskStatus, Topology } from '../port';
 import type { Backend, TaskHooks } from './backend';
 import { createBatchSize, type BatchSize } from './batch-size';
 import { topicsOf } from './co-partitioned';
 import { createRuntimeMetrics } from './runtime-metrics';
 import { createDeferred, jittered } from './signal';
+import { Standbys } from './standby';
 import { createTaskRunner, type TaskRunner, type TaskRunnerOptions } from './task-runner';
 
 export interface TasksOptions {
@@ -18,15 +19,13 @@ export interface TasksOptions {
 }
 
 /**
- * If a task is fenced although this member still owns its partition, the member waits this long (jittered) for the
- * rebalance that explains it. Without one it joins again. Longer than a heartbeat interval, within which a member
- * notices a rebalance.
+ * A task that was fenced although still assigned to this member waits this long (jittered) for the rebalance that
+ * explains it; without one the member joins again. Longer than a heartbeat interval, by which a rebalance is
+ * noticed.
  */
 const FENCED_PATIENCE_MS = 3_000;
 
-/**
- * How often to check the topics: one may be deleted and recreated between two transactions, which then notice nothing.
- */
+/** How often the topics are looked at: one may be deleted and recreated between two transactions, which then notice nothing. */
 const COMPARE_EVERY_MS = 5_000;
 
 /** Runs one member of a group: one runner per assigned partition. See docs/explanation/exactly-once.md. */
@@ -55,6 +54,7 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
   const shutDown = async (): Promise<void> => {
     clearInterval(comparing);
     if (rejoinTimer !== null) clearTimeout(rejoinTimer);
+    standbys.stop();
     await runners.close();
     await member.leave();
   };
@@ -71,12 +71,14 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
   const member = backend.member({
     group: topology.group,
     topic: topology.input,
+    standby: () => standbys.claim(),
     listener: {
-      onAssignment: (partitions) => {
+      onAssignment: (partitions, standby) => {
         if (stopping !== null) return;
         metrics.onAssignment();
-        logger.info({ partitions }, 'partitions assigned');
+        logger.info(standby.length === 0 ? { partitions } : { partitions, standby }, 'partitions assigned');
         runners.assign(partitions);
+        standbys.follow(standby);
       },
       onRecords: (partition, records, nextOffset, endOffset) =>
         runners.get(partition)?.deliver(records, nextOffset, endOffset),
@@ -85,10 +87,12 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
     },
   });
   const { createTask, hooks } = options;
+  const standbys = new Standbys({ backend, topology, createTask, metrics, logger });
   const runners = new TaskRunners((partition, place) =>
     createTaskRunner({
       ...{ topology, partition, backend, member, createTask, hooks, logger, metrics, paused },
       ...place,
+      copy: standbys.give(partition),
       onFenced: rejoinSoon,
       onFatal: fail,
     }),
@@ -104,12 +108,8 @@ export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
 
   return {
     done: end.promise,
-    status: () =>
-      runners
-        .all()
-        .map((runner) => runner.status())
-        .sort((a, b) => a.partition - b.partition),
-    ready: () => stopping === null && member.joined() && runners.all().every((runner) => runner.state() === 'RUNNING'),
+    status: () => runners.status(),
+    ready: () => stopping === null && member.joined() && runners.areRunning(),
     turns: member.turns,
     pause() {
       paused = true;
@@ -139,7 +139,7 @@ async function compareTopics({ backend, topology }: TasksOptions, runners: TaskR
   }
 }
 
-/** The things that a runner takes over from the partition's earlier runner. */
+/** What a runner takes over from the one that had its partition before. */
 type Place = Pick<TaskRunnerOptions, 'after' | 'size'>;
 
 /** A runner for each assigned partition. */
@@ -158,14 +158,25 @@ class TaskRunners {
     return this.#runners.get(partition);
   }
 
-  /** The partitions that are assigned although their tasks are fenced. */
+  /** In the order of the partitions. */
+  status(): readonly TaskStatus[] {
+    return this.all()
+      .map((runner) => runner.status())
+      .sort((a, b) => a.partition - b.partition);
+  }
+
+  areRunning(): boolean {
+    return this.all().every((runner) => runner.state() === 'RUNNING');
+  }
+
+  /** The partitions whose tasks are fenced although they are assigned. */
   fenced(): readonly number[] {
     return [...this.#runners].filter(([, runner]) => runner.isFenced()).map(([partition]) => partition);
   }
 
   assign(partitions: readonly number[]): void {
     for (const [partition, runner] of this.#runners) {
-      // A fenced task may fence again only under a new assignment, and this is one.
+      // A fenced task may fence again only under a new assignment, which this is.
       if (!partitions.includes(partition) || runner.isFenced()) this.#drop(partition, runner);
     }
     for (const partition of partitions) {

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe } from '@jest/globals';
 import type { Log, LogRecord, Task, TaskHooks, Topology } from '../../../src/log';
 import { describeLosses } from './losses';
 import { describeReading } from './reading';
+import { describeStandbys } from './standbys';
 import { describeSubscriptions } from './subscriptions';
 import { createSumTask, type SumTaskOptions } from './sum-task';
 import { describeTaskFailures } from './task-failures';
@@ -47,6 +48,7 @@ export function describeLog(adapter: string, open: () => Promise<LogHarness>): v
     };
     describeTasks(scene);
     describeTaskFailures(scene);
+    describeStandbys(scene);
     describeLosses(scene);
     describeSubscriptions(scene);
     describeReading(scene);
@@ -88,13 +90,15 @@ async function createScene(harness: LogHarness, prefix: string, partitions: numb
         hooks?: TaskHooks;
         task?: Partial<SumTaskOptions>;
         timers?: boolean;
+        standbyIn?: string;
         wrap?: (task: Task) => Task;
       } = {},
     ) => {
       const client = await connect(options.hooks);
       const create = () => createSumTask({ stateTopic: names.state, ...options.task });
       const wrap = options.wrap ?? ((task) => task);
-      return client.runTasks({ ...topology, timers: options.timers ?? false }, () => wrap(create()));
+      const { timers = false, standbyIn } = options;
+      return client.runTasks({ ...topology, timers, standbyIn }, () => wrap(create()));
     },
     produce: async (...records: readonly (readonly [key: string, value: string, partition?: number])[]) => {
       const producer = await log.createProducer();

@@ -59,6 +59,7 @@ describe('defaults', () => {
       closeAfter: 'disconnect',
       acwTimeoutMs: 900_000,
       endedRetentionMs: 3_600_000,
+      standby: 'off',
       visits: 'on',
     });
     expect(config.bridge).toEqual({ pendingBytes: 67_108_864 });

@@ -59,7 +59,7 @@ test('a member whose coordinator falls silent joins again at once, although the 
     group: 'a-group',
     topic: 'a-topic',
     logger: pino({ enabled: false }),
-    onAssignment: (partitions) => assignments.push(partitions),
+    onAssignment: ({ partitions }) => assignments.push(partitions),
     onFailed: (error) => beats.reject(error),
     answerWithinMs: 20,
   });

@@ -1,0 +1,16 @@
+import { randomUUID } from 'node:crypto';
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+
+const KEY = 'queuefold.process';
+
+/**
+ * The same in all threads that this one starts after the first call. No other process has it: two containers may have the
+ * same host name, and both have process 1.
+ */
+export function processId(): string {
+  const known = getEnvironmentData(KEY);
+  if (typeof known === 'string') return known;
+  const id = randomUUID();
+  setEnvironmentData(KEY, id);
+  return id;
+}
