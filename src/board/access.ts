@@ -3,15 +3,15 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { UsageError } from '../common';
 import { isLoopback } from '../ops';
 
-/** Who may look. */
+/** Who may see the board. */
 export interface Access {
-  /** For basic authentication, with any user name. */
+  /** The password of basic authentication; any user name will do. */
   readonly password: string | undefined;
-  /** A header that a proxy in front sets after it has authenticated somebody, and that it takes from nobody else. */
+  /** A header that a proxy sets once it has authenticated somebody, and that it removes from other requests. */
   readonly proxyHeader: string | undefined;
 }
 
-/** @throws UsageError where everybody on the network could look */
+/** @throws UsageError if everybody on the network could see the board */
 export function checkAccess(host: string, { password, proxyHeader }: Access): void {
   if (isLoopback(host) || password !== undefined || proxyHeader !== undefined) return;
   throw new UsageError(
@@ -21,7 +21,7 @@ export function checkAccess(host: string, { password, proxyHeader }: Access): vo
   );
 }
 
-/** Whether the request may be answered. */
+/** Whether the board may answer the request. */
 export function admits({ password, proxyHeader }: Access, headers: IncomingHttpHeaders): boolean {
   if (password === undefined && proxyHeader === undefined) return true;
   if (proxyHeader !== undefined && (headers[proxyHeader.toLowerCase()] ?? '').length > 0) return true;
@@ -34,7 +34,7 @@ function passwordOf(authorization = ''): string {
   return text.includes(':') ? text.slice(text.indexOf(':') + 1) : '';
 }
 
-/** Takes the same time wherever they differ. */
+/** Takes the same time wherever the two differ. */
 function same(given: string, expected: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(expected));

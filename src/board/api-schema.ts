@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * What the board's API asks for and answers, declared once: fastify checks queries and writes answers by it, the OpenAPI
- * document has it, and the server and the page take their types from it.
+ * The queries and answers of the board's API, declared once. fastify checks queries and writes answers with it, the
+ * OpenAPI document contains it, and the server and the page take their types from it.
  */
 
 const time = z.int().describe('Epoch milliseconds, UTC');
@@ -65,7 +65,7 @@ const interval = z.strictObject({
 });
 const point = z.strictObject({ at: time, waiting: count, talking: count });
 
-/** By the operation that answers so. */
+/** The answers, by operation. */
 export const ANSWERS = {
   about: z.strictObject({
     version: text,
@@ -82,7 +82,7 @@ export const ANSWERS = {
   problem: z.strictObject({ message: text.describe('What is wrong, and what to do about it') }),
 } as const;
 
-/** The data of a server-sent event, by its name. */
+/** The data of server-sent events, by the event's name. */
 export const EVENTS = {
   picture: z.strictObject({
     full: z
@@ -121,7 +121,7 @@ export const EVENTS = {
   }),
 } as const;
 
-/** ClickHouse knows no times after 2299. */
+/** ClickHouse has no times after 2299. */
 const LATEST = Date.UTC(2200, 0, 1);
 const instant = z.int().min(0).max(LATEST).describe('Epoch milliseconds, UTC');
 const id = z.string().min(1).max(100);
@@ -147,7 +147,7 @@ export type Live = z.infer<typeof live>;
 export type Day = z.infer<typeof day>;
 /** One queue and medium. */
 export type Line = z.infer<typeof line>;
-/** A conversation as the page gets it. */
+/** A conversation in the form that the page gets. */
 export type Conversation = z.infer<typeof shownConversation>;
 export type Visit = z.infer<typeof visit>;
 export type Version = z.infer<typeof version>;
@@ -157,14 +157,17 @@ export type About = z.infer<typeof ANSWERS.about>;
 export type PictureEvent = z.infer<typeof EVENTS.picture>;
 export type BeatEvent = z.infer<typeof EVENTS.beat>;
 
-/** As JSON Schema. @param io queries may leave out what has a default; answers always have it */
+/** As JSON Schema. @param io queries may leave out fields with a default; answers always have them */
 export function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Readonly<Record<string, unknown>> {
   const json: Record<string, unknown> = z.toJSONSchema(schema, { io, target: 'draft-7', override: shorten });
   delete json['$schema'];
   return json;
 }
 
-/** `type: [X, 'null']` says what `anyOf` does, and is written faster. The safe integers are no limit of anybody's. */
+/**
+ * `type: [X, 'null']` means the same as `anyOf`, and is faster to write. The bounds of safe integers are nobody's
+ * limits.
+ */
 function shorten({ jsonSchema: json }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void {
   if (json.minimum === Number.MIN_SAFE_INTEGER) delete json.minimum;
   if (json.maximum === Number.MAX_SAFE_INTEGER) delete json.maximum;

@@ -20,15 +20,15 @@ export interface ApiOptions {
   readonly dayStart: (now: number) => number;
   readonly timeZone: string;
   readonly version: string;
-  /** Of every answer, also of the stream, whose head fastify does not write. */
+  /** Headers of every answer, also of the stream, whose head fastify does not write. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 const DAY_MS = 86_400_000;
-/** Of one answer: more would be a long wait and no picture that anybody reads. */
+/** The most intervals of one answer: more would mean a long wait, and a picture that nobody can read. */
 const MOST_INTERVALS = 1_500;
 const SERIES_POINTS = 240;
-/** Each costs a connection and at most 256 KiB and one picture that it has not taken yet. */
+/** Each viewer costs a connection, at most 256 KiB, and one picture that it has not taken yet. */
 const MOST_VIEWERS = 500;
 
 type Name = keyof typeof ANSWERS & keyof typeof QUESTIONS;
@@ -38,7 +38,7 @@ type Answer<K extends Name> = z.output<(typeof ANSWERS)[K]>;
 interface Operation<K extends Name> {
   readonly path: string;
   readonly summary: string;
-  /** What it may refuse besides wrong parameters and strangers. */
+  /** Refusals other than wrong parameters and failed authentication. */
   readonly refusals?: Readonly<Record<number, string>>;
   readonly params?: z.ZodType;
   answer(query: Query<K>, path: { readonly id: string }): Promise<Answer<K>>;
@@ -95,7 +95,7 @@ function add<K extends Name>(app: FastifyInstance, name: K, operation: Operation
         response: { 200: { ...jsonSchema(ANSWERS[name], 'output'), description: 'The answer' }, ...problems(refusals) },
       },
     },
-    // fastify has checked both by their schemas.
+    // fastify has checked both against their schemas.
     async ({ query, params: path }) => answer(query as Query<K>, path as { readonly id: string }),
   );
 }
@@ -143,7 +143,9 @@ function historyOf({ history }: ApiOptions): History {
   throw new Refusal(404, 'This board has no ClickHouse, so it shows the present only. Set CLICKHOUSE_URL.');
 }
 
-/** For an instant that ClickHouse knows: before its first one it would say that nobody was there. */
+/**
+ * The history for an instant that ClickHouse covers. For an earlier one, ClickHouse would answer that nobody was there.
+ */
 async function pastOf(options: ApiOptions, at: number): Promise<History> {
   const history = historyOf(options);
   const oldest = await history.oldest();
@@ -152,7 +154,7 @@ async function pastOf(options: ApiOptions, at: number): Promise<History> {
   throw new Refusal(404, `at=${at}: ${begins}.`);
 }
 
-/** What the topics say now, and for an instant what ClickHouse says. */
+/** The topics' data now, and ClickHouse's data for an instant. */
 function addPresent(app: FastifyInstance, options: ApiOptions): void {
   const { picture, present, history, rule, dayStart } = options;
   const refusals = { 404: NO_STORE, 503: AWAY };
@@ -200,7 +202,7 @@ async function answeredRows(options: ApiOptions, queueId: string, at: number): P
   return rows.map((row) => ({ ...row, answered_time: answers.get(row.conversation_id) ?? null }));
 }
 
-/** What only ClickHouse knows. */
+/** The operations that only ClickHouse can answer. */
 function addPast(app: FastifyInstance, options: ApiOptions): void {
   const { present, rule } = options;
   const refusals = { 404: NO_STORE, 503: AWAY };
@@ -247,7 +249,7 @@ function checkPeriod(from: number, to: number, size: number, most: number): void
   if (problem !== null) throw new Refusal(400, `from=${from}&to=${to}: ${problem}.`);
 }
 
-/** The lines of a table that is at hand as a whole. */
+/** The lines of a table that is in memory as a whole. */
 function linesOf(rows: readonly QueueConversation[], days: readonly DayLine[]): readonly QueueLine[] {
   const groups = new Map<string, Omit<QueueLine, 'live'> & { readonly rows: QueueConversation[] }>();
   const keyOf = (queueId: string, media: string | null): string => `${media ?? ''}\u0000${queueId}`;

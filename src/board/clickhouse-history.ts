@@ -10,19 +10,22 @@ import { identifier, type Store } from '../store';
 import type { DayCounts, ServiceLevelRule } from './counts';
 import type { DayLine, History, Interval, IntervalsRequest, SeriesPoint, SeriesRequest, Version } from './history';
 
-/** Questions of viewers wait for nobody: one that takes longer is given up. Milliseconds. */
+/** A viewer's question is given up if it takes longer, because others wait behind it. Milliseconds. */
 const MOST_MS = 20_000;
 const LONGEST_TALK_MS = 86_400_000;
 const SETTINGS = { output_format_json_quote_64bit_integers: 0, max_execution_time: MOST_MS / 1_000 } as const;
 
 const ms = (column: string): string => `toUnixTimestamp64Milli(${column})`;
-/** The columns under their own names, times as epoch ms. Of a subquery: WHERE would take the names for these numbers. */
+/**
+ * The columns under their own names, times as epoch ms. Use it around a subquery: WHERE would take the names for these
+ * numbers.
+ */
 const inMs = (columns: readonly string[], times: ReadonlySet<string>): string =>
   columns.map((column) => (times.has(column) ? `${ms(column)} AS ${column}` : column)).join(', ');
-/** For parameterized views, whose times are texts. */
+/** For parameterized views, which take times as texts. */
 const iso = (at: number): string => new Date(at).toISOString();
 
-/** The past from ClickHouse's tables and views. */
+/** The past, from ClickHouse's tables and views. */
 export const createHistory = (store: Store): History => new ClickHouseHistory(store);
 
 class ClickHouseHistory implements History {
@@ -36,7 +39,7 @@ class ClickHouseHistory implements History {
 
   async rowsAt(at: number, queueId: string | null): Promise<readonly QueueConversation[]> {
     const database = this.#database;
-    // The view has the 22 columns only, so it says which conversations, and the tables say the rest.
+    // The view has only the 22 columns, so it selects the conversations, and the tables give the rest.
     const rows = await this.#ask<Omit<QueueConversation, 'waiting'> & { readonly waiting: boolean | number }>(
       `WITH ids AS (${this.#idsAt()})
        SELECT ${inMs(STATE_COLUMNS, TIME_COLUMNS)}
@@ -54,15 +57,15 @@ class ClickHouseHistory implements History {
     return rows.map((row) => ({ ...row, waiting: Boolean(row.waiting) }));
   }
 
-  /** Of the conversations in the table at `iso`, of one queue or of all. */
+  /** The ids of the conversations in the table at `iso`, of one queue or of all. */
   #idsAt(): string {
     return `SELECT conversation_id FROM ${this.#database}.queue_conversation_at(at = {iso:String})
             WHERE {queue:Nullable(String)} IS NULL OR queue_id = {queue:Nullable(String)}`;
   }
 
   /**
-   * Counts as `dayOf` does, there and not here: a day can have a million visits. The table has the last version of each
-   * only, but its times say what it was like before.
+   * Counts as `dayOf` does, but in ClickHouse, because a day can have a million visits. The table has only the last
+   * version of each visit, but its times show the state before.
    */
   async dayAt(from: number, at: number, rule: ServiceLevelRule): Promise<readonly DayLine[]> {
     const rows = await this.#ask<{ readonly queueId: string; readonly media: string | null } & DayCounts>(
@@ -180,7 +183,7 @@ class ClickHouseHistory implements History {
   }
 }
 
-/** An instant at which nobody was there has no row. */
+/** Adds a row for each instant without one: nobody was there. */
 function everyInstant(
   points: readonly SeriesPoint[],
   from: number,

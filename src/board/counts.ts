@@ -1,6 +1,6 @@
 import type { QueueVisit } from '../conversation';
 
-/** What the visits of a day say of one queue. Consults are left out. */
+/** The counts of one queue from the visits of a day. Consults are left out. */
 export interface DayCounts {
   readonly offered: number;
   readonly answered: number;
@@ -21,7 +21,7 @@ export const NO_DAY: DayCounts = { offered: 0, answered: 0, answeredInTarget: 0,
 
 type CountedVisit = Pick<QueueVisit, 'consult' | 'outcome' | 'entered_time' | 'left_time'>;
 
-/** What one visit adds to its day. */
+/** The counts that one visit adds to its day. */
 export function dayOf(visit: CountedVisit, { targetMs, shortAbandonMs }: ServiceLevelRule): DayCounts {
   if (visit.consult) return NO_DAY;
   return shared(whatItAdds(visit, { targetMs, shortAbandonMs }));
@@ -42,7 +42,7 @@ function whatItAdds(visit: CountedVisit, { targetMs, shortAbandonMs }: ServiceLe
 
 const SHARED = new Map<string, DayCounts>();
 
-/** There are hundreds of thousands of visits in a day, and a handful of these. */
+/** A day has hundreds of thousands of visits, and only a handful of different counts. */
 function shared(counts: DayCounts): DayCounts {
   const key = Object.values(counts).join(' ');
   const known = SHARED.get(key) ?? counts;

@@ -1,4 +1,7 @@
-/** The last midnight in a time zone (IANA name) at an instant, epoch ms; also across changes of the clock. */
+/**
+ * Returns a function: the last midnight in a time zone (IANA name) before an instant, epoch ms; also across clock
+ * changes.
+ */
 export function dayStartIn(timeZone: string): (now: number) => number {
   const format = new Intl.DateTimeFormat('en-US', {
     ...{ timeZone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric' },
@@ -17,7 +20,7 @@ export function dayStartIn(timeZone: string): (now: number) => number {
   return (now) => {
     const { year, month, day } = partsOf(now);
     const midnight = Date.UTC(year, month - 1, day);
-    // The offset at midnight may be another one than now.
+    // The offset at midnight may differ from the present one.
     return midnight - offsetAt(midnight - offsetAt(now));
   };
 }

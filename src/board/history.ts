@@ -1,29 +1,29 @@
 import type { QueueConversation, QueueVisit } from '../conversation';
 import type { DayCounts, ServiceLevelRule } from './counts';
 
-/** The past, as ClickHouse has it. Instants are epoch ms. Every method rejects where ClickHouse is away. */
+/** The past, from ClickHouse. Instants are epoch ms. Every method rejects if ClickHouse is away. */
 export interface History {
-  /** The rows as they were at an instant. @param queueId of this queue only; null: of all */
+  /** The rows as they were at an instant. @param queueId only this queue; null: all */
   rowsAt(at: number, queueId: string | null): Promise<readonly QueueConversation[]>;
-  /** What visits that began in `[from, at]` had come to by `at`. */
+  /** The state, at `at`, of visits that began in `[from, at]`. */
   dayAt(from: number, at: number, rule: ServiceLevelRule): Promise<readonly DayLine[]>;
   /**
-   * Of conversations that were in a queue at an instant: since when the customer talked to who had answered and was still
-   * there. A talk that had gone on for longer than a day is not found.
+   * For conversations in a queue at an instant: when the agent who still talked to the customer answered. A talk of
+   * more than a day is not found.
    */
   answersAt(queueId: string, at: number): Promise<ReadonlyMap<string, number>>;
-  /** The versions of one conversation, the oldest first; empty: unknown. */
+  /** The versions of one conversation, oldest first; empty: unknown. */
   versions(conversationId: string): Promise<readonly Version[]>;
   visitsOf(conversationId: string): Promise<readonly QueueVisit[]>;
-  /** By interval, and with a queue: of all media together. */
+  /** By interval and, if wanted, by queue: all media together. */
   intervals(request: IntervalsRequest): Promise<readonly Interval[]>;
-  /** How many waited and talked in a queue, at instants `stepMs` apart. */
+  /** How many waited and how many talked in a queue, at instants `stepMs` apart. */
   series(request: SeriesRequest): Promise<readonly SeriesPoint[]>;
-  /** The oldest instant that can be shown; null: nothing is stored. */
+  /** The oldest instant that the board can show; null: nothing is stored. */
   oldest(): Promise<number | null>;
 }
 
-/** What the visits of one queue and medium had come to. */
+/** The counts of the visits of one queue and medium. */
 export interface DayLine {
   readonly queueId: string;
   readonly media: string | null;
@@ -33,7 +33,7 @@ export interface DayLine {
 export interface Version {
   readonly change: 'created' | 'changed' | 'deleted';
   readonly from: number;
-  /** Null: it still holds. */
+  /** Null: it is still the newest version. */
   readonly until: number | null;
   readonly queueId: string | null;
   readonly purpose: string | null;
@@ -59,7 +59,7 @@ export interface Interval {
   readonly answered: number;
   readonly abandoned: number;
   readonly flowedOut: number;
-  /** 0 to 1; null: nobody counts. */
+  /** 0 to 1; null: no visit counts. */
   readonly serviceLevel: number | null;
 }
 

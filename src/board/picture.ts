@@ -1,19 +1,22 @@
 import { countRows, type LiveCounts, NO_LIVE, type QueueConversation, type QueueVisit } from '../conversation';
 import { addDay, dayOf, NO_DAY, type DayCounts, type ServiceLevelRule } from './counts';
 
-/** One queue and medium: what a viewer sees of it. */
+/** One queue and medium, as viewers see it. */
 export interface QueueLine {
   readonly queueId: string;
-  /** As in the rows; null: no medium is known. */
+  /** The medium, as in the rows; null: not known. */
   readonly media: string | null;
   readonly live: LiveCounts;
   readonly day: DayCounts;
 }
 
-/** A conversation's row, and since when the customer talks to who answered. Null: nobody has, or that one has left. */
+/**
+ * A conversation's row, and since when the customer talks to the answering agent. Null: nobody has answered, or that
+ * agent has left.
+ */
 export type AnsweredRow = QueueConversation & { readonly answered_time: number | null };
 
-/** What the board needs of a visit. */
+/** The part of a visit that the board needs. */
 export type BoardVisit = Pick<
   QueueVisit,
   | 'conversation_id'
@@ -27,9 +30,9 @@ export type BoardVisit = Pick<
   | 'agent_left_time'
 >;
 
-/** What has changed in one queue's conversations since a version. */
+/** The changes in one queue's conversations since a version. */
 export interface QueueChanges {
-  /** The viewer forgets what it had of the queue. */
+  /** The viewer must forget what it had of the queue. */
   readonly full: boolean;
   readonly rows: readonly AnsweredRow[];
   /** Ids of conversations that have left the queue. */
@@ -38,11 +41,11 @@ export interface QueueChanges {
 
 export interface PictureOptions {
   readonly rule: ServiceLevelRule;
-  /** The beginning of the day that an instant belongs to, epoch ms. */
+  /** The beginning of an instant's day, epoch ms. */
   readonly dayStart: (now: number) => number;
 }
 
-/** After so many versions a conversation that has left a queue is forgotten; older viewers get the queue as a whole. */
+/** For how many versions a conversation that left a queue is remembered. Older viewers get the whole queue. */
 const GONE_KEPT_VERSIONS = 2_400;
 
 interface Line {
@@ -59,7 +62,7 @@ interface Known {
   version: number;
 }
 
-/** Of the many visits of a day only this is kept. */
+/** The part of a day's many visits that is kept. */
 interface CountedDay {
   line: Line;
   enteredAt: number;
@@ -67,9 +70,9 @@ interface CountedDay {
 }
 
 /**
- * The picture that viewers see: lines of counts, one for each queue and medium, kept from changes of rows and visits.
- * Each `turn` that changes something makes a new version. A viewer that knows the version it has seen asks for what has
- * changed since, so nothing is queued for slow viewers.
+ * The picture that viewers see: lines of counts, one for each queue and medium, kept current by changes of rows and
+ * visits. Each `turn` that changes something makes a new version. A viewer that knows its version asks for the changes
+ * since then, so nothing is queued for slow viewers.
  */
 export class Picture {
   readonly #options: PictureOptions;
@@ -80,7 +83,7 @@ export class Picture {
   readonly #linesByQueue = new Map<string, Line[]>();
   readonly #dirtyLines = new Set<Line>();
   readonly #dirtyRows = new Set<string>();
-  /** By queue: conversations that have left it, with the version in which they did. */
+  /** By queue: conversations that have left it, with the version in which they left. */
   readonly #gone = new Map<string, Map<string, number>>();
   #goneSince = 0;
   #version = 1;
@@ -122,10 +125,10 @@ export class Picture {
 
   /**
    * @param id the key of the topic
-   * @param visit counts if it began on the day that is shown
+   * @param visit counts if it began on the displayed day
    */
   upsertVisit(id: string, visit: BoardVisit): void {
-    // It may have begun yesterday.
+    // Also for a visit that began yesterday.
     this.#dirtyRow(this.#answers.put(id, visit));
     const known = this.#visits.get(id);
     if (known !== undefined) this.#discount(known);
@@ -136,30 +139,30 @@ export class Picture {
     }
     const counts = dayOf(visit, this.#options.rule);
     const line = this.#line(visit.queue_id, visit.media_type);
-    // In place: the key that is here is not replaced by another copy of it.
+    // In place: the present key stays, and no second copy of it replaces it.
     if (known === undefined) this.#visits.set(id, { line, enteredAt, counts });
     else Object.assign(known, { line, enteredAt, counts });
     line.day = addDay(line.day, counts);
     this.#dirtyLines.add(line);
   }
 
-  /** The beginning of the day that is shown, epoch ms. */
+  /** The beginning of the displayed day, epoch ms. */
   get day(): number {
     return this.#day;
   }
 
-  /** Whether a change of the visit would change anything here. */
+  /** Whether a change of the visit would change the picture. */
   needsVisit(id: string): boolean {
     return this.#visits.has(id) || this.#answers.has(id);
   }
 
-  /** An erased visit is gone from the topic. */
+  /** An erased visit has gone from the topic. */
   deleteVisit(id: string): void {
     this.#dirtyRow(this.#answers.remove(id));
     this.#forgetVisit(id);
   }
 
-  /** Something else of the queue has changed, such as its name: viewers get its lines again. */
+  /** Something else of the queue has changed, e.g. its name: viewers get its lines again. */
   touchQueue(queueId: string): void {
     for (const line of this.#linesByQueue.get(queueId) ?? []) this.#dirtyLines.add(line);
   }
@@ -173,7 +176,7 @@ export class Picture {
     for (const id of [...this.#visits.keys()]) this.#forgetVisit(id);
   }
 
-  /** Takes what has come since the last turn into a new version. @returns whether there is one */
+  /** Puts the changes since the last turn into a new version. @returns whether there is one */
   turn(now: number): boolean {
     const day = this.#options.dayStart(now);
     if (day !== this.#day) this.#beginDay(day);
@@ -196,7 +199,7 @@ export class Picture {
     return changed;
   }
 
-  /** Lines that have changed since a version, those of a queue together; all for version 0. */
+  /** Lines that have changed since a version, a queue's lines together; for version 0, all lines. */
   lines(since: number): readonly QueueLine[] {
     const changed: QueueLine[] = [];
     for (const lines of this.#linesByQueue.values())
@@ -204,7 +207,7 @@ export class Picture {
     return changed;
   }
 
-  /** Conversations of one queue that have changed since a version; all for version 0. */
+  /** Conversations of one queue that have changed since a version; for version 0, all of them. */
   queue(queueId: string, since: number): QueueChanges {
     const rows = (this.#linesByQueue.get(queueId) ?? []).flatMap(({ ids }) =>
       [...ids].flatMap((id) => this.#rows.get(id) ?? []),
@@ -237,7 +240,7 @@ export class Picture {
     }
   }
 
-  /** The row leaves its line, for another one or for ever. */
+  /** The row leaves its line, for another one or for good. */
   #take(row: QueueConversation): void {
     const line = this.#line(row.queue_id, row.media_type);
     line.ids.delete(row.conversation_id);
@@ -289,7 +292,7 @@ class Answers {
   readonly #conversationOf = new Map<string, string>();
   readonly #answers = new Map<string, Map<string, number>>();
 
-  /** @returns the conversation whose answer may be another one now; null: none */
+  /** @returns the conversation whose answer may have changed; null: none */
   put(id: string, visit: BoardVisit): string | null {
     const before = this.remove(id);
     if (visit.answered_time === null || visit.agent_left_time !== null) return before;
@@ -304,7 +307,7 @@ class Answers {
     return this.#conversationOf.has(id);
   }
 
-  /** Of the visits that are kept. */
+  /** The ids of the visits that are kept. */
   ids(): readonly string[] {
     return [...this.#conversationOf.keys()];
   }
@@ -320,7 +323,7 @@ class Answers {
     return conversationId;
   }
 
-  /** The latest one, epoch ms: after a transfer, the earlier queue's agent may still be there. */
+  /** The latest answer, epoch ms: after a transfer, the earlier queue's agent may still be there. */
   of(conversationId: string): number | null {
     const answers = this.#answers.get(conversationId);
     return answers === undefined ? null : Math.max(...answers.values());

@@ -3,18 +3,18 @@ import type * as Api from './api-schema';
 import type { Version } from './history';
 import type { AnsweredRow, QueueLine } from './picture';
 
-/** Names that Genesys gives to ids. */
+/** Genesys's names of ids. */
 export interface BoardNames {
   of(kind: 'queue' | 'user' | 'skill', id: string): string | null;
 }
 
 export interface PresentOptions {
   readonly names: BoardNames;
-  /** Addresses and subjects are personal: they leave this process only if asked for. */
+  /** Addresses and subjects are personal, so they leave this process only on request. */
   readonly show: 'addresses' | undefined;
 }
 
-/** A conversation as the page gets it. */
+/** A conversation in the form that the page gets. */
 export type ShownConversation = Api.Conversation;
 
 export function createPresenter({ names, show }: PresentOptions) {

@@ -14,16 +14,16 @@ import { followTables, NameTable } from './tables';
 import { Viewers } from './viewers';
 
 export interface BoardRoleOptions {
-  /** The address that the board listens on; not that of metrics and health. */
+  /** The board's own address; metrics and health have another. */
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
-  /** Null: no ClickHouse, so the board shows the present only. */
+  /** Null: no ClickHouse, so the board shows only the present. */
   readonly store: Store | null;
   readonly rule: ServiceLevelRule;
   /** IANA name of the time zone. Today begins at its midnight. */
   readonly timeZone: string;
-  /** Of a proxy in front that authenticates people; undefined: there is none. */
+  /** The header of a proxy in front that authenticates people; undefined: there is none. */
   readonly proxyHeader: string | undefined;
   readonly version: string;
 }
@@ -33,9 +33,9 @@ export interface RunningBoardRole extends RunningRole {
 }
 
 /**
- * The live board: a web page on the compacted topics and, where there is one, on ClickHouse. It reads without a group and
+ * The live board: a web page on the compacted topics and, if there is one, on ClickHouse. It reads without a group and
  * writes nothing, so any number of boards may run.
- * @throws UsageError where everybody on the network could look, OperatorError where the port is taken
+ * @throws UsageError if everybody on the network could see the board, OperatorError if the port is taken
  */
 export async function startBoardRole(parts: RoleParts, options: BoardRoleOptions): Promise<RunningBoardRole> {
   const { config, log, schemas, topics, metrics, logger } = parts;
@@ -61,7 +61,7 @@ export async function startBoardRole(parts: RoleParts, options: BoardRoleOptions
     viewers.stop();
     await tables.stop();
   };
-  // A first attempt that fails is tried again; until then the page says that there is no picture yet.
+  // The first attempt may fail and is then repeated; until it succeeds the page says that there is no picture yet.
   void tables.loaded.catch(() => undefined);
   const server = await startBoardServer({
     ...{ ...options, picture, viewers, present, dayStart, logger },
@@ -84,7 +84,7 @@ export async function startBoardRole(parts: RoleParts, options: BoardRoleOptions
       kafka: logAnswers(log, topics.state),
       table: current,
     },
-    // The tables are read again for ever, and the server answers until it is stopped.
+    // The board reads the tables again and again, and the server answers until it is stopped.
     done: new Promise(() => undefined),
     stop: async () => {
       await server.stop();

@@ -14,7 +14,7 @@ export interface BoardServerOptions extends Omit<ApiOptions, 'headers'> {
   /** The folder of the built page. */
   readonly page: string;
   readonly logger: Logger;
-  /** A request has arrived as a whole after so long, or its connection ends. Default 10,000. */
+  /** If a request has not arrived as a whole after this time, its connection ends. Default 10,000. */
   readonly requestMs?: number;
 }
 
@@ -27,11 +27,11 @@ export interface BoardServer {
 }
 
 const REQUEST_MS = 10_000;
-/** More than viewers, each of whom also asks questions. */
+/** More than the number of viewers, because each viewer also sends other requests. */
 const MOST_CONNECTIONS = 2_000;
 
 const SECURITY_HEADERS = {
-  // Nothing leaves the origin, and no other page may frame this one. uPlot sets widths by style attributes.
+  // The page loads only from its own origin, and no other page may frame it. uPlot sets widths by style attributes.
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
     "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -42,8 +42,8 @@ const SECURITY_HEADERS = {
 } as const;
 
 /**
- * Serves the page and what it asks for.
- * @throws UsageError where everybody on the network could look, OperatorError where the port is taken
+ * Serves the page and its API.
+ * @throws UsageError if everybody on the network could see the board, OperatorError if the port is taken
  */
 export async function startBoardServer(options: BoardServerOptions): Promise<BoardServer> {
   const { host, access, requestMs: requestTimeout = REQUEST_MS } = options;
@@ -52,7 +52,7 @@ export async function startBoardServer(options: BoardServerOptions): Promise<Boa
     ...{ logger: false, forceCloseConnections: true, exposeHeadRoutes: false },
     requestTimeout,
     http: { headersTimeout: requestTimeout, connectionsCheckingInterval: Math.min(2_000, requestTimeout) },
-    // An unknown parameter is a mistake that somebody wants to know of.
+    // An unknown parameter is a mistake, and its sender wants to know.
     ajv: { customOptions: { coerceTypes: true, removeAdditional: false } },
   });
   app.server.maxConnections = MOST_CONNECTIONS;
@@ -82,7 +82,7 @@ export async function startBoardServer(options: BoardServerOptions): Promise<Boa
   };
 }
 
-/** Assets have their hash in their name; the page has not. */
+/** Assets have a hash in their name; the page does not. */
 function cacheForAsLongAsItHolds(reply: { setHeader(name: string, value: string): unknown }, path: string): void {
   reply.setHeader('cache-control', /[\\/]assets[\\/]/.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache');
 }

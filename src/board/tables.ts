@@ -30,20 +30,20 @@ export interface TablesOptions {
 }
 
 export interface Tables {
-  /** Every table has been read to its end once. */
+  /** Resolves when every table has been read to its end once. */
   readonly loaded: Promise<void>;
   freshness(): Freshness;
   stop(): Promise<void>;
 }
 
-/** A visit that began before is not counted today, but its customer may still be talking. */
+/** A visit that began before this does not count today, but its customer may still be talking. */
 const LONGEST_TALK_MS = 6 * 3_600_000;
-/** Whether a day has begun is looked at so often. */
+/** How often to check whether a new day has begun. */
 const SWEEP_MS = 60_000;
-/** Kafka answers at least every 100 ms: silent for so long, it is away. */
+/** Kafka answers at least every 100 ms. If it is silent for this long, it is away. */
 const SILENT_MS = 2_000;
 
-/** Keeps the picture as the compacted topics are, without a group and without writing anything. */
+/** Keeps the picture equal to the compacted topics, without a group and without writing anything. */
 export function followTables(options: TablesOptions): Tables {
   const { log, schemas, topics, picture, names, metrics, logger } = options;
   const onUnreadable = ({ reason }: UnreadableRecord): void => metrics.boardUnreadable.inc({ reason });
@@ -62,7 +62,7 @@ export function followTables(options: TablesOptions): Tables {
       : [
           followTable({
             ...{ log, logger, topic: topics.visits, reader: thin(createVisitReader(schemas)) },
-            // The topic has seven days. No record is older than what it tells of.
+            // The topic holds seven days. A record is never older than the visit's times.
             since: () => picture.day - LONGEST_TALK_MS,
             listener: {
               onRow: (key, visit) => picture.upsertVisit(key, visit),
@@ -72,7 +72,7 @@ export function followTables(options: TablesOptions): Tables {
             },
           }),
         ];
-  // A picture without names is still right, so names make it neither older nor late.
+  // A picture without names is still right, so names affect neither its age nor its start.
   const named = followTable({
     ...{ log, logger, topic: topics.names, reader: createNameReader(schemas) },
     listener: {
@@ -103,7 +103,7 @@ export function followTables(options: TablesOptions): Tables {
   };
 }
 
-/** While a topic is read for the first time all its rows are held, so each holds no more than the board needs. */
+/** The first reading of a topic holds all rows in memory, so each holds only the fields that the board needs. */
 function thin(reader: ValueReader<QueueVisit>): ValueReader<BoardVisit> {
   const known = new Map<string, string>();
   const shared = (id: string): string => known.get(id) ?? (known.set(id, id), id);
@@ -139,7 +139,7 @@ function older(a: Freshness, b: Freshness): Freshness {
   return { ageMs, problem: a.problem ?? b.problem };
 }
 
-/** Names beside ids, as the names topic has them. */
+/** Names by id, from the names topic. */
 export class NameTable implements BoardNames {
   readonly #names = new Map<string, string>();
 

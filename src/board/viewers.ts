@@ -2,23 +2,23 @@ import type { ServerResponse } from 'node:http';
 import type { BeatEvent, Conversation, Line, PictureEvent } from './api-schema';
 import type { AnsweredRow, Picture, QueueLine } from './picture';
 
-/** How old the picture is. Every viewer is told once a second. */
+/** The age of the picture. Every viewer gets it once a second. */
 export interface Freshness {
   /** How long ago the table was known to be complete, ms. Null: it has not been read yet. */
   readonly ageMs: number | null;
-  /** Why it is not being read at the moment; null: it is. */
+  /** Why the table is not being read at the moment; null: it is. */
   readonly problem: string | null;
 }
 
 export interface ViewersOptions {
   readonly picture: Picture;
   readonly freshness: () => Freshness;
-  /** What viewers may see of a conversation. */
+  /** The part of a conversation that viewers may see. */
   readonly present: (row: AnsweredRow) => Conversation;
   readonly presentLine: (line: QueueLine) => Line;
-  /** Told of what was sent, for a metric. */
+  /** Called with the number of bytes sent, for a metric. */
   readonly onSent?: (bytes: number) => void;
-  /** Tells this process's picture from an earlier one's: part of every event's id. */
+  /** Distinguishes this process's picture from an earlier one's: part of every event's id. */
   readonly epoch: string;
   readonly now?: () => number;
 }
@@ -31,21 +31,24 @@ interface Viewer {
   blockedSince: number | null;
 }
 
-/** Changes are sent at most so often. */
+/** Changes are sent at most this often. */
 const TURN_MS = 250;
 const BEAT_MS = 1_000;
 /** A larger picture comes in several events: a browser reads and counts each in a task of a few milliseconds. */
 const LINES_PER_EVENT = 200;
 const CONVERSATIONS_PER_EVENT = 200;
 const RETRY = Buffer.from('retry: 1000\n\n');
-/** A viewer that does not take so much gets nothing until it has: then it gets what has changed meanwhile, once. */
+/**
+ * A viewer that has more unsent bytes than this gets nothing until it has taken them. Then it gets the changes since,
+ * once.
+ */
 const MOST_UNSENT_BYTES = 256 * 1024;
 const MOST_BLOCKED_MS = 60_000;
 
 /**
- * Server-sent events to any number of viewers. Each is sent what has changed since the version that it has. So a slow
- * viewer costs one number and what its socket holds: at most 256 KiB and one event. It gets the newest state when it is
- * ready.
+ * Server-sent events to any number of viewers. Each viewer gets the changes since the version that it has. So a slow
+ * viewer costs one number and the content of its socket: at most 256 KiB and one event. It gets the newest state when
+ * it is ready.
  */
 export class Viewers {
   readonly #options: ViewersOptions;
@@ -64,15 +67,15 @@ export class Viewers {
     return this.#viewers.size;
   }
 
-  /** What waits in this process for viewers that do not take it. */
+  /** The bytes in this process that wait for slow viewers. */
   get unsentBytes(): number {
     return [...this.#viewers].reduce((sum, { stream }) => sum + stream.writableLength, 0);
   }
 
   /**
-   * @param stream its head is written; it is ended here
-   * @param queueId the queue whose conversations are wanted; null: none
-   * @param lastEventId of the browser's header; from another picture, or absent: everything is sent
+   * @param stream its head is written; this class ends it
+   * @param queueId the queue whose conversations the viewer wants; null: none
+   * @param lastEventId the browser's header; if it is absent or of another picture, the viewer gets everything
    */
   add(stream: ServerResponse, queueId: string | null, lastEventId: string | undefined): void {
     const viewer: Viewer = { stream, queueId, seen: this.#versionOf(lastEventId), blockedSince: null };
@@ -105,7 +108,7 @@ export class Viewers {
     }
   }
 
-  /** Kept for a version: when a board starts, all its viewers come at once. */
+  /** Kept for each version: when a board starts, all its viewers come at once. */
   #allLines(): readonly string[] {
     const { picture, presentLine } = this.#options;
     const { version } = picture;
@@ -145,7 +148,7 @@ export class Viewers {
   }
 }
 
-/** Of one moment: viewers who have the same version get the same bytes, so many slow ones hold them once. */
+/** The texts of one moment: viewers with the same version get the same bytes, so many slow ones hold them once. */
 class Texts {
   readonly #options: ViewersOptions;
   readonly #at: number;
@@ -164,7 +167,7 @@ class Texts {
     const known = this.#events.get(key);
     if (known !== undefined) return known;
     const lines = this.#linesOf(since);
-    // Conversations begin in the last event that has lines.
+    // Conversations begin in the last event with lines.
     const queues = queueId === null ? ['null'] : this.#queueOf(queueId, since);
     const count = lines.length + queues.length - 1;
     const events = Array.from({ length: count }, (_, index) => {
@@ -172,7 +175,7 @@ class Texts {
       const json =
         `{"full":${since === 0 && index === 0},"at":${this.#at},"more":${!isLast},` +
         `"lines":${lines[index] ?? '[]'},"queue":${queues[index - lines.length + 1] ?? 'null'}}`;
-      // Who has heard a part of a picture does not have it.
+      // Only the last event has an id: a viewer with part of a picture does not have the version.
       return `${isLast ? `id: ${id}\n` : ''}${event('picture', json)}`;
     });
     const text = Buffer.from(events.join(''));
@@ -180,7 +183,7 @@ class Texts {
     return text;
   }
 
-  /** By event, at least one. */
+  /** One text for each event, at least one. */
   #linesOf(since: number): readonly string[] {
     if (since === 0) return this.#allLines();
     const known = this.#lines.get(since);
@@ -190,7 +193,7 @@ class Texts {
     return texts;
   }
 
-  /** By event, at least one. */
+  /** One text for each event, at least one. */
   #queueOf(queueId: string, since: number): readonly string[] {
     const { full, rows, gone } = this.#options.picture.queue(queueId, since);
     const count = Math.max(1, Math.ceil(rows.length / CONVERSATIONS_PER_EVENT));
@@ -205,7 +208,7 @@ class Texts {
   }
 }
 
-/** As JSON arrays, at least one. Lines of one queue stay together, so that whoever gets them can add them up. */
+/** JSON arrays, at least one. Lines of one queue stay together, so that the receiver can add them up. */
 function textsOf(lines: PictureEvent['lines']): readonly string[] {
   const parts: Line[][] = [[]];
   for (const [index, line] of lines.entries()) {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../common';
 
-/** What a reader's statement may use, by `embedded/sql-allowed.txt`. */
+/** The names that a reader's statement may use, from `embedded/sql-allowed.txt`. */
 export interface Allowed {
   isFunction(name: string): boolean;
   isTableFunction(name: string): boolean;
@@ -24,13 +24,13 @@ export function allowedInStatements(): Allowed {
   return (read ??= parseAllowed(readFileSync(join(packageRoot(), 'embedded', 'sql-allowed.txt'), 'utf8')));
 }
 
-/** Names count in any case: the engine decides in which of them it knows a name. */
+/** Names match in any case, because the engine decides which cases of a name it knows. */
 export function parseAllowed(text: string): Allowed {
   const [functions, aggregates, combinators, tableFunctions, systemTables] = SECTIONS.map((title) =>
     namesBelow(text, title),
   ) as [Set<string>, Set<string>, Set<string>, Set<string>, Set<string>];
 
-  /** `sumIf`, `uniqMergeState`: a name of the list with any number of combinators behind it. */
+  /** `sumIf`, `uniqMergeState`: a name of the list with any number of combinators after it. */
   const isAggregate = (name: string): boolean =>
     aggregates.has(name) ||
     [...combinators].some(

@@ -4,22 +4,22 @@ import type { Connection, Engine, EngineConnection } from './clickhouse-engine';
 import { insertLines } from './clickhouse-insert';
 import type { Lane } from './clickhouse-lane';
 
-/** What a server would say beside an empty answer. */
+/** The part that a server would send with an empty answer. */
 const ANSWERED = { response_headers: {}, http_status_code: 200 };
 
 export interface ConnectionOptions {
   readonly engine: Engine;
   readonly path: string;
-  /** `client.query`: long reads must not hold up the writer. */
+  /** For `client.query`: long reads must not delay the writer. */
   readonly reads: Lane;
-  /** `insert`, `exec` and `command`. */
+  /** For `insert`, `exec` and `command`. */
   readonly writes: Lane;
 }
 
 /**
- * What the official client takes instead of HTTP. A connection of chdb runs one query at a time, so each call has one
- * of its own, taken from a pool. A call that brings `clickhouse_settings` gets a fresh one: chdb keeps settings on the
- * connection for all later calls (an `insert_deduplication_token` kept so would silently drop a later insert).
+ * The connection that the official client takes instead of HTTP. A connection of chdb runs one query at a time, so each
+ * call takes its own from a pool. A call with `clickhouse_settings` gets a fresh one: chdb keeps settings on the
+ * connection for all later calls (a kept `insert_deduplication_token` would silently drop a later insert).
  */
 export function pooledConnection({ engine, path, reads, writes }: ConnectionOptions): Connection {
   const idle: EngineConnection[] = [];

@@ -4,13 +4,13 @@ import type { Session } from 'chdb';
 import type { ChdbConnection } from 'chdb/connection';
 import { messageOf, OperatorError } from '../common';
 
-/** What the official client takes instead of HTTP. */
+/** The connection that the official client takes instead of HTTP. */
 export type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;
 
 /** A connection of chdb's own: it also takes an INSERT as bytes. */
 export type EngineConnection = Connection & { readonly chdb: Pick<ChdbConnection['chdb'], 'rawInsert'> };
 
-/** What this project uses of chdb, ClickHouse as a library (an optional dependency). */
+/** The part of chdb, ClickHouse as a library (an optional dependency), that this project uses. */
 export interface Engine {
   readonly Session: new (path: string) => Session;
   createChdbConnection(options: { readonly path: string }): EngineConnection;
@@ -22,7 +22,7 @@ const WITHOUT_CHDB =
   'Either install it (npm install chdb@3.4, on Linux with glibc or macOS, x64 or arm64), or set CLICKHOUSE_URL to use a ' +
   'ClickHouse server. In a container, use the image with the embedded parts (docker build --target queuefold-embedded).';
 
-/** Throws an OperatorError where chdb is not installed or does not load here. */
+/** @throws OperatorError if chdb is not installed or does not load here */
 export function loadEngine(load: (name: string) => unknown = createRequire(__filename)): Engine {
   try {
     const { Session, drainPending } = load('chdb') as Pick<Engine, 'Session' | 'drainPending'>;

@@ -13,12 +13,12 @@ export class HttpError extends Error {
   }
 }
 
-/** As sent and as unpacked. A batch of the sink is 8 MiB. */
+/** Both as sent and as unpacked. A batch of the sink is 8 MiB. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 const DECODERS = { gzip: createGunzip, deflate: createInflate, br: createBrotliDecompress };
 
-/** The body as text. The embedded engine takes text formats only. */
+/** The body as text, because the embedded engine takes only text formats. */
 export async function readBody(request: IncomingMessage): Promise<string> {
   if (request.headers['content-type']?.startsWith('multipart/') === true) {
     throw new HttpError(

@@ -10,14 +10,14 @@ import { StatementError } from './clickhouse-statement';
 export interface ServeOptions {
   /** 0: a free one. */
   readonly port: number;
-  /** A loopback address; nothing else is served. */
+  /** A loopback address; it serves no other. */
   readonly host: '127.0.0.1' | '::1';
-  /** Whom statements are run for, by the headers of the request: `bearing(token)`. `/ping` is answered to everybody here. */
+  /** Whether it runs a request's statements, from its headers: `bearing(token)`. It answers `/ping` without a check. */
   readonly admits: (headers: IncomingHttpHeaders) => boolean;
   readonly readOnly: boolean;
   /** How long a read-only statement may run; absent: 30 s. */
   readonly readSeconds?: number;
-  /** For requests that name none, or `default`, which is nobody's. */
+  /** For requests that name none, or `default`, which nobody uses. */
   readonly database: string;
 }
 
@@ -27,17 +27,18 @@ export interface ClickHouseHttp {
   close(): Promise<void>;
 }
 
-/** A request's address of its own; the rest of its parameters are settings. */
+/** Parameters of the request itself; all others are settings. */
 const NO_SETTINGS = new Set([
   ...['query', 'database', 'default_format', 'query_id', 'role', 'user', 'password', 'quota_key'],
   ...['session_id', 'session_timeout', 'session_check', 'compress', 'decompress', 'stacktrace', 'close_session'],
-  // Of a server's HTTP handler: the embedded engine does not know them, and everything is buffered here anyway.
+  // Settings of a server's HTTP handler: the embedded engine does not know them, and everything is buffered here
+  // anyway.
   ...['wait_end_of_query', 'buffer_size', 'enable_http_compression', 'http_zlib_compression_level'],
   ...['send_progress_in_http_headers', 'http_headers_progress_interval_ms', 'http_response_buffer_size'],
   ...['add_http_cors_header', 'http_native_compression_disable_checksumming_on_decompress'],
 ]);
 
-/** ClickHouse's HTTP interface in front of the embedded engine: the official client, curl and BI tools work with it. */
+/** ClickHouse's HTTP interface in front of the embedded engine, for the official client, curl and BI tools. */
 export async function serveClickHouseHttp(engine: EmbeddedClickHouse, options: ServeOptions): Promise<ClickHouseHttp> {
   const server = createServer((request, response) => {
     answer(engine, options, request, response).catch((error: unknown) => fail(request, response, error));
@@ -91,7 +92,7 @@ async function answer(
       parameters.filter(([name]) => name.startsWith('param_')).map(([name, value]) => [name.slice(6), value]),
     ),
     settings: Object.fromEntries(parameters.filter(([name]) => !NO_SETTINGS.has(name) && !name.startsWith('param_'))),
-    // As a server does: what only looks, by its method, changes nothing.
+    // As in a server: a GET request changes nothing.
     readOnly: options.readOnly || request.method === 'GET',
     readSeconds: options.readSeconds,
   });
@@ -107,7 +108,7 @@ async function answer(
     .end(result.bytes);
 }
 
-/** Clients name `default` when their user has named none. */
+/** Clients send `default` if their user has named no database. */
 function databaseOf(named: string | undefined, usual: string): string {
   return named === undefined || named === '' || named === 'default' ? usual : named;
 }
@@ -116,7 +117,7 @@ const WITHOUT_TOKEN =
   'The token of this start is missing or wrong. It is in the file sql-token of the data directory. Send it as ' +
   '"Authorization: Bearer …", as "X-ClickHouse-Key: …" or as the password of any user.';
 
-/** As ClickHouse's src/Server/HTTP/exceptionCodeToHTTPStatus.cpp for the codes that people meet. */
+/** The codes that users meet, from ClickHouse's src/Server/HTTP/exceptionCodeToHTTPStatus.cpp. */
 function statusOf(code: number): number {
   if ([46, 47, 50, 56, 60, 63, 73, 81, 107, 115].includes(code)) return 404;
   if ([6, 25, 26, 27, 32, 33, 36, 38, 41, 42, 43, 44, 53, 62, 69, 70, 72, 117, 130, 420, 456, 457].includes(code))
@@ -136,7 +137,7 @@ function fail(request: IncomingMessage, response: ServerResponse, error: unknown
   response.statusCode = error instanceof HttpError ? error.status : statusOf(code);
   if (code > 0) response.setHeader('X-ClickHouse-Exception-Code', code);
   if (response.statusCode === 401) response.setHeader('WWW-Authenticate', 'Basic realm="queuefold SQL"');
-  // A body that was not read to its end would be taken for the next request.
+  // Otherwise the unread rest of the body would be taken for the next request.
   if (!request.complete) response.setHeader('Connection', 'close');
   response.setHeader('Content-Type', 'text/plain; charset=UTF-8').end(`${messageOf(error).trimEnd()}\n`);
 }

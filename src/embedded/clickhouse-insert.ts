@@ -9,9 +9,9 @@ const OF_LINES =
   /^INSERT INTO `(?<database>\w+)`\.(?<table>\w+) \((?<columns>[\w, ]+)\) SETTINGS (?<settings>\w+ = \d+(?:, \w+ = \d+)*) FORMAT JSONCompactEachRow$/;
 
 /**
- * Runs an INSERT whose lines come as bytes. Of such bytes chdb's `exec` makes a text, and bytes of that again: 5 MB of each
- * for 10,000 rows. Its raw insert takes them as they are, but wants to know the parts of the statement.
- * Null: it is another statement, which `exec` must run.
+ * Runs an INSERT whose lines come as bytes. chdb's `exec` would turn such bytes into a text and that into bytes again:
+ * 5 MB of each for 10,000 rows. Its raw insert takes bytes as they are, but needs the parts of the statement. Null:
+ * another statement, which `exec` must run.
  */
 export function insertLines(connection: EngineConnection, params: Executed): Promise<void> | null {
   const { query, values } = params;
@@ -30,7 +30,7 @@ export function insertLines(connection: EngineConnection, params: Executed): Pro
       values: first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks),
     });
   };
-  // As `exec` words what ClickHouse refuses: with its code and its name.
+  // Gives ClickHouse's refusals the form that `exec` gives them: with code and name.
   return run().catch((error: unknown) => Promise.reject(parseError(messageOf(error))));
 }
 

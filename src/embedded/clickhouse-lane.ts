@@ -1,4 +1,4 @@
-/** Runs at most `width` pieces of work at once, the others in the order in which they came. */
+/** Runs at most `width` pieces of work at once; the others wait in order of arrival. */
 export interface Lane {
   run<T>(work: () => Promise<T>): Promise<T>;
   /** How many pieces of work wait for their turn. */

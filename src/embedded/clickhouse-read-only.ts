@@ -1,28 +1,30 @@
 import { allowedInStatements, type Allowed } from './clickhouse-allowed';
 import { NAME, parseSyntaxTree, type SyntaxNode } from './clickhouse-syntax-tree';
 
-/** As a literal (`'`) or an identifier (`` ` ``). */
+/** Quotes a literal (`'`) or an identifier (`` ` ``). */
 export function quoted(quote: "'" | '`', text: string): string {
   return quote + text.replace(/\\/g, '\\\\').replaceAll(quote, `\\${quote}`).replaceAll('\0', '\\0') + quote;
 }
 
 export interface ReadCheck {
   readonly sql: string;
-  /** What unqualified names of tables belong to. */
+  /** The database of unqualified table names. */
   readonly database: string;
   /** Asks the engine, as text without escapes. `statement`: with the parameters of the statement. */
   readonly ask: (sql: string, what: 'question' | 'statement') => Promise<string>;
 }
 
 /**
- * `readonly = 1` holds against writes and settings, but the embedded engine still lets a statement read any file
- * (`file()`, and tables of the database `default` are files), connect (`url()`, also while it only describes), write
- * (`INTO OUTFILE`), and end the writer's insert (`KILL QUERY`). So a statement is run only when everything in it is on a list of harmless
- * names, by the engine's own parse of it: `formatQuerySingleLine` refuses several statements at once and answers one
- * canonical spelling, `EXPLAIN AST` the tree of exactly that text. The tree lacks some members (the function of APPLY,
- * conditions of SHOW), so what has any of these is refused, and each name before a bracket is looked up once more.
+ * `readonly = 1` forbids writes and settings, but the embedded engine still lets a statement read any file (`file()`,
+ * and tables of the database `default` are files), connect (`url()`, even while it only describes), write (`INTO
+ * OUTFILE`), and end the writer's insert (`KILL QUERY`). So a statement runs only if everything in it is on a list of
+ * harmless names, by the engine's own parse of it. `formatQuerySingleLine` refuses several statements at once and
+ * answers one canonical spelling; `EXPLAIN AST` answers the tree of exactly that text. The tree lacks some members (the
+ * function of APPLY, conditions of SHOW), so a statement with any of these is refused, and each name before a bracket
+ * is looked up once more.
  *
- * @returns what is to be run in its place. Throws ClickHouse's words for a syntax error, and its codes for what is refused.
+ * @returns the statement to run in its place
+ * @throws ClickHouse's message for a syntax error, and its codes for refusals
  */
 export async function assertReads(check: ReadCheck): Promise<string> {
   const { sql, ask } = check;
@@ -52,8 +54,8 @@ function isReading(bare: string): boolean {
 }
 
 /**
- * Literals are empty, parameters (`{name:Array(String)}`) are gone, and of quoted names only ordinary ones are left. A name
- * with an escape would hide lines of the tree.
+ * Empties literals, removes parameters (`{name:Array(String)}`), and keeps only ordinary quoted names. A name with an
+ * escape would hide lines of the tree.
  */
 function withoutLiterals(canonical: string): string {
   const bare = canonical.replace(/'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`/gs, (quotedText) => {
@@ -69,7 +71,7 @@ async function canonicalForm(sql: string, ask: ReadCheck['ask']): Promise<string
     return await ask(`SELECT formatQuerySingleLine(${quoted("'", sql)}) FORMAT TSVRaw`, 'question');
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    // The position is that in the statement; only the frame is ours.
+    // The position refers to the statement; only the frame around it is ours.
     throw new Error(error.message.replace(/: In scope SELECT formatQuerySingleLine\([\s\S]*\)\. \(/, '. ('));
   }
 }
@@ -80,7 +82,7 @@ interface Used {
   readonly parameterizedViews: Set<string>;
 }
 
-/** Kinds whose whole meaning is in their children and in what is looked at below. */
+/** Kinds whose whole meaning is in their children and in the parts that are checked below. */
 const HARMLESS = new Set([
   ...['SelectWithUnionQuery', 'SelectIntersectExceptQuery', 'SelectQuery', 'ExpressionList', 'Subquery', 'WithElement'],
   ...['TablesInSelectQuery', 'TablesInSelectQueryElement', 'TableExpression', 'TableJoin', 'ArrayJoin', 'SampleRatio'],
@@ -121,7 +123,7 @@ function secondArguments({ children: [list] }: SyntaxNode): readonly string[] {
   return second?.kind === 'Identifier' ? [second.name] : [];
 }
 
-/** The first argument of values() may declare columns, and a declared column may be an expression. */
+/** The first argument of values() may declare columns, and a declared column may contain an expression. */
 function assertOnlyTypes({ children: [list] }: SyntaxNode): void {
   const first = list?.children[0];
   const isRow = first?.kind === 'Function' && /^(?:tuple|array)$/i.test(first.name);
@@ -149,7 +151,7 @@ const SHOWN = new RegExp(
   'u',
 );
 
-/** The tree says little of SHOW: only forms without a condition are let through. */
+/** The tree contains little of SHOW, so only forms without a condition pass. */
 function addShown(bare: string, used: Used): void {
   const match = SHOWN.exec(bare);
   if (match === null) throw refused('this form of SHOW');
@@ -166,7 +168,7 @@ interface Catalogue {
   readonly databases: ReadonlyMap<string, string>;
   /** The engine of each table, by `database.table`. */
   readonly tables: ReadonlyMap<string, string>;
-  /** Those that the engine knows by the name of what may be a column. */
+  /** Functions whose names are those of possible columns. */
   readonly functions: readonly string[];
   readonly tableFunctions: ReadonlySet<string>;
 }
@@ -194,7 +196,7 @@ async function readCatalogue(used: Used, ask: ReadCheck['ask']): Promise<Catalog
   };
 }
 
-/** Engines that keep their rows in the data directory or in memory, or are a stored SELECT. */
+/** Engines that keep their rows in the data directory or in memory, or that are a stored SELECT. */
 const OWN_DATA = /^(?:\w*MergeTree|View|MaterializedView|Memory|Log|TinyLog|StripeLog|Null|Set|Join)$/;
 
 function assertTable(name: string, current: string, { databases, tables }: Catalogue, allowed: Allowed): void {
@@ -206,15 +208,15 @@ function assertTable(name: string, current: string, { databases, tables }: Catal
     if (engine !== undefined && !allowed.isSystemTable(table)) throw refused(`the table ${database}.${table}`);
     return;
   }
-  // What is no table is a part of the statement itself, or the engine says that it is unknown; but in the database
-  // `default` of this engine a name without a table is a file's.
+  // A name without a table belongs to the statement itself, or the engine reports it as unknown. But in this engine's
+  // database `default` a name without a table is a file's.
   const isHarmless = engine === undefined ? databases.get(database) !== 'Overlay' : OWN_DATA.test(engine);
   if (!isHarmless) throw refused(`the table ${database}.${table}`);
 }
 
 /**
- * Where a column could stand, `default.x` may be a table (`1 IN default.x`, by way of an alias), and the name of a function
- * is that function (`arrayMap(file, …)`).
+ * In the place of a column, `default.x` may be a table (`1 IN default.x`, through an alias), and a function's name is
+ * that function (`arrayMap(file, …)`).
  */
 function assertColumn(name: string, catalogue: Catalogue, allowed: Allowed): void {
   const [first = '', second] = name.split('.');
@@ -233,10 +235,10 @@ function assertView(name: string, current: string, { tables, tableFunctions }: C
   }
 }
 
-/** Words before a bracket that are no function's name in a canonical statement. */
+/** Words before a bracket that are not a function's name in a canonical statement. */
 const WORDS = new Set(['columns', 'except', 'replace']);
 
-/** All names before a bracket: no function is called without one, except in APPLY, which is refused above. */
+/** All names before a bracket. No function is called without one, except in APPLY, which is refused above. */
 function calledIn(bare: string): readonly string[] {
   return [...bare.matchAll(new RegExp(String.raw`(${WORD}(?:\.${WORD})*)\(`, 'gu'))].map(([, name = '']) =>
     name.replaceAll('`', ''),

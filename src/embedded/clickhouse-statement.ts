@@ -4,10 +4,10 @@ import { assertReads, quoted } from './clickhouse-read-only';
 
 export interface Statement {
   readonly sql: string;
-  /** Where the statement names none. */
+  /** The format if the statement names none. */
   readonly format: string;
   readonly database: string;
-  /** Values of `{name:Type}`, as they stand in a URL: escaped as in TabSeparated. */
+  /** Values of `{name:Type}`, as in a URL: escaped as in TabSeparated. */
   readonly params: Readonly<Record<string, string>>;
   readonly settings: Readonly<Record<string, string>>;
   readonly readOnly: boolean;
@@ -23,8 +23,8 @@ export interface StatementResult {
 }
 
 /**
- * What a reader may use: it shares the process with the writer, nobody can interrupt a query of the embedded engine,
- * and a result is in memory as a whole. The engine looks at the time between blocks, so blocks are small.
+ * The limits of a reader: it shares the process with the writer, nobody can interrupt a query of the embedded engine,
+ * and a whole result is in memory. The engine checks the time between blocks, so blocks are small.
  */
 const readerLimits = (seconds: number) =>
   `SET max_execution_time = ${seconds}, max_memory_usage = 1000000000, max_result_bytes = 200000000, ` +
@@ -32,7 +32,7 @@ const readerLimits = (seconds: number) =>
   'function_range_max_elements_in_block = 10000000, readonly = 1';
 const READ_SECONDS = 30;
 
-/** Runs on the session, which it closes: nothing of a statement (database, settings, parameters) outlives it. */
+/** Runs on the session and closes it, so that nothing of a statement (database, settings, parameters) outlives it. */
 export async function runStatement(session: Session, statement: Statement): Promise<StatementResult> {
   const { database, format, readOnly, readSeconds = READ_SECONDS } = statement;
   const params = Object.entries(statement.params).map(([name, value]) => [name, unescapeTsv(value)]);
@@ -43,7 +43,7 @@ export async function runStatement(session: Session, statement: Statement): Prom
       : session.queryBindAsync(sql, Object.fromEntries(params) as object, options);
   try {
     await set(`USE ${quoted('`', database)}`);
-    // Without it `selec` is a column's name, and the message another than a server's.
+    // Without it `selec` would be a column's name, and the message would differ from a server's.
     await set('SET implicit_select = 0');
     if (readOnly) await set(readerLimits(readSeconds));
     for (const [name, value] of Object.entries(statement.settings)) {
@@ -70,7 +70,7 @@ export async function runStatement(session: Session, statement: Statement): Prom
   }
 }
 
-/** ClickHouse's own words, as a server would send them. */
+/** ClickHouse's own message, as a server would send it. */
 export class StatementError extends Error {
   readonly code: number;
 
@@ -80,7 +80,7 @@ export class StatementError extends Error {
   }
 }
 
-/** An exception that passed several layers carries its code and its name once for each; the innermost has the words. */
+/** An exception that passed several layers has its code and name once for each; the innermost has the message. */
 function innermost(message: string): string {
   const layer =
     /^Code: \d+\. DB::Exception: (Code: \d+\. DB::Exception: .*)\. \([A-Z_]+\)(?: \(version [^()]+\))?\s*$/s;

@@ -1,15 +1,15 @@
-/** A node of `EXPLAIN AST`, such as `Function`, `sum` or `TableIdentifier`, `demo.t`. */
+/** A node of `EXPLAIN AST`, e.g. `Function`, `sum` or `TableIdentifier`, `demo.t`. */
 export interface SyntaxNode {
-  /** What kind of node it is; empty where this program does not know such a line. */
+  /** The kind of node; empty if this program does not know such a line. */
   readonly kind: string;
-  /** Of a function, an identifier or a table; empty for all others. */
+  /** The name of a function, an identifier or a table; empty for all others. */
   readonly name: string;
   readonly children: readonly SyntaxNode[];
 }
 
 /** A function's or a table's name, with its database: ordinary characters only. */
 export const NAME = String.raw`[\p{L}\p{N}_$-]+(?:\.[\p{L}\p{N}_$-]+)*`;
-/** With a name; a name with other characters is none of these, and so unknown. */
+/** Nodes with a name. A name with other characters does not match, and so is unknown. */
 const NAMED = new RegExp(String.raw`^(Function|TableIdentifier) (${NAME})(?: \(alias .*\))?$`, 'u');
 /** Columns may have any name. */
 const FREE = /^(Identifier|Literal|SampleRatio) (.*?)(?: \(alias .*\))?$/s;
@@ -17,7 +17,7 @@ const BARE = /^([A-Za-z]+(?:::[A-Za-z]+)?)(?: \(alias .*\))?$/;
 const EXPLAIN = /^Explain EXPLAIN(?: (?:AST|SYNTAX|QUERY TREE|PLAN|PIPELINE|ESTIMATE))?$/;
 const DESCRIBED = /^((?:ShowCreate|Exists)[A-Za-z]+Query) +.*$/s;
 
-/** Reads the answer of `EXPLAIN AST`: a line a node, one space more for each level. Never throws. */
+/** Reads the answer of `EXPLAIN AST`: a line for each node, one more space for each level. Never throws. */
 export function parseSyntaxTree(text: string): SyntaxNode {
   const root: MutableNode = { kind: '', name: '', children: [] };
   const path: MutableNode[] = [root];
@@ -25,7 +25,7 @@ export function parseSyntaxTree(text: string): SyntaxNode {
     if (line.trim() === '') continue;
     const depth = line.length - line.trimStart().length;
     const node = nodeOf(line.trim().replace(/ +\(children \d+\)$/, ''));
-    // A line that is deeper than its place hangs below the last one: it is looked at all the same.
+    // A line that is too deep for its place becomes a child of the last one, so it is still checked.
     path.length = Math.min(path.length, depth + 1);
     path.at(-1)?.children.push(node);
     path.push(node);

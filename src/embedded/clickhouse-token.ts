@@ -2,8 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { secretCheck } from '../ops';
 
 /**
- * Whether a request brings the token, in one of the ways that clients have: `Authorization: Bearer …`,
- * `X-ClickHouse-Key: …`, or as the password of any user (`curl -u`, DBeaver, Grafana). Not in the URL, which is logged.
+ * Whether a request has the token, in one of the ways that clients offer: `Authorization: Bearer …`, `X-ClickHouse-Key:
+ * …`, or as the password of any user (`curl -u`, DBeaver, Grafana). Not in the URL, because URLs are logged.
  */
 export function bearing(token: string): (headers: IncomingHttpHeaders) => boolean {
   const isToken = secretCheck(token);

@@ -14,49 +14,52 @@ export interface EmbeddedOptions {
   readonly dataDir: string;
 }
 
-/** ClickHouse in this process. Data that a resolved insert brought survive `kill -9`. */
+/** ClickHouse in this process. The data of a resolved insert survive `kill -9`. */
 export interface EmbeddedClickHouse {
   /** The folder of the tables. */
   readonly path: string;
-  /** For `connectStore({ connection })`. Each one is closed with its client. */
+  /** For `connectStore({ connection })`. Each connection closes with its client. */
   connection(): Connection;
-  /** One statement, with its own database, settings and rights, on a connection of its own. */
+  /** Runs one statement, with its own database, settings and rights, on a connection of its own. */
   run(statement: Statement): Promise<StatementResult>;
-  /** Waits for what runs. Afterwards another folder can be opened. */
+  /** Waits for running queries. After that another folder can be opened. */
   close(): Promise<void>;
 }
 
-/** Of libuv's pool, in a process of `queuefold` (`UV_THREADPOOL_SIZE`; Node.js's own default is 4). */
+/** The size of libuv's pool in a process of `queuefold` (`UV_THREADPOOL_SIZE`; Node.js's own default is 4). */
 const POOL_THREADS = 16;
 
 /**
  * The engine runs every query on a thread of libuv's pool. The writer, this program's own reads (health, the table) and
- * statements of others have lanes of their own, so that a long SELECT holds up neither the others nor the health check; the
- * rest is for files and names.
+ * statements of others have separate lanes, so that a long SELECT delays neither the others nor the health check. The
+ * other threads are for files and names.
  */
 function createLanes() {
   const isSmall = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) < POOL_THREADS;
   return { writes: createLane(2), reads: createLane(isSmall ? 1 : 2), statements: createLane(isSmall ? 1 : 6) };
 }
 
-/** Statements of others that wait for their turn. */
+/** How many statements of others may wait for their turn. */
 const MOST_WAITING = 32;
 
 const TOO_MANY =
   'Code: 202. DB::Exception: Too many statements wait for their turn. Try again later. (TOO_MANY_SIMULTANEOUS_QUERIES)';
 
-/** One process a folder, and one folder a process. Throws an OperatorError that names the folder otherwise. */
+/**
+ * A folder belongs to one process, and a process to one folder; otherwise it throws an OperatorError that names the
+ * folder.
+ */
 export async function openEmbeddedClickHouse({ dataDir }: EmbeddedOptions): Promise<EmbeddedClickHouse> {
   const engine = loadEngine();
   keepPrivate();
   const path = join(resolve(dataDir), 'clickhouse');
   await namingPath('data directory', path, async () => {
     await mkdir(path, { recursive: true, mode: 0o700 });
-    // What an earlier version made is closed here, whatever is below.
+    // Closes a folder that an earlier version left open to others; this covers everything below it.
     await chmod(path, 0o700);
   });
   await engine.drainPending();
-  // Held for as long as the engine is open: without any connection the engine shuts down.
+  // Kept as long as the engine is open, because without any connection the engine shuts down.
   const keeper = await Promise.resolve(path)
     .then((folder) => new engine.Session(folder))
     .catch(async (error: unknown) => Promise.reject(await explained(error, path)));
@@ -94,7 +97,8 @@ async function explained(error: unknown, path: string): Promise<OperatorError> {
       `ClickHouse data in ${path}: this process already has another folder open. Close that one first.`,
     );
   }
-  // chdb prints why it could not lock the folder, and throws without it. The lock file names its holder.
+  // chdb prints why it could not lock the folder, but its error does not contain the reason. The lock file names the
+  // holder.
   const status = await readFile(join(path, 'status'), 'utf8').catch(() => '');
   const holder = await identify(Number(/^PID: (\d+)$/m.exec(status)?.[1] ?? 0));
   if (holder === undefined) return new OperatorError(`ClickHouse data in ${path}: cannot open them: ${message}`);

@@ -17,7 +17,7 @@ export interface ContainerOptions {
   readonly overrides?: KafkaOverrides;
   readonly heapMb?: number;
   readonly onProgress?: OnProgress;
-  /** `keep`: data in a volume named after dataDir; `forget`: gone with the container. */
+  /** `keep`: the data stay in a volume named after dataDir; `forget`: they go with the container. */
   readonly data: 'keep' | 'forget';
 }
 
@@ -27,10 +27,10 @@ interface Running {
 }
 
 /**
- * Whether Docker, or Podman where it stands in for it, answers on this machine: asked of the sockets that testcontainers
- * would use, within a second and without loading testcontainers, which needs longer to find out that there is none. An
- * engine of another machine is none, and neither is one that a container is lent: what they publish on their loopback
- * interface cannot be reached from here.
+ * Whether Docker, or Podman in its place, answers on this machine. It asks the sockets that testcontainers would use,
+ * within a second and without loading testcontainers, which needs longer to find no engine. An engine of another
+ * machine does not count, nor one lent to a container: ports that they publish on their loopback interface cannot be
+ * reached from here.
  */
 export async function containerEngineAnswers(env: NodeJS.ProcessEnv = process.env): Promise<boolean> {
   if (existsSync('/.dockerenv')) return false;
@@ -66,9 +66,9 @@ function isLoopback(hostname: string): boolean {
 }
 
 /**
- * testcontainers, whose containers publish their ports on 127.0.0.1 only: neither Kafka nor the registry asks who is there.
- * The library publishes on all interfaces and has no option for another. Its reaper, which removes what is left behind and
- * would remove other containers for anybody who asks, is one of its containers.
+ * testcontainers, changed so that its containers publish their ports only on 127.0.0.1, because neither Kafka nor the
+ * registry authenticates anybody. The library publishes on all interfaces and has no option to change that. Its reaper
+ * is one of its containers: it removes leftover containers, and would remove other containers for anybody who asks.
  */
 async function loadTestcontainers() {
   const library = await import('testcontainers');
@@ -88,12 +88,15 @@ async function loadTestcontainers() {
 const LOOPBACK = '127.0.0.1';
 const PUBLISHES_ON_LOOPBACK = Symbol('publishes on loopback');
 
-/** What testcontainers 11 keeps of a container that it is to create. */
+/** The part of a container's definition that testcontainers 11 keeps. */
 interface WithPortBindings {
   readonly hostConfig: { readonly PortBindings?: Readonly<Record<string, { HostIp?: string }[]>> };
 }
 
-/** The same broker as the embedded one, in a container; the host's port is fixed first, since the broker advertises it. */
+/**
+ * The same broker as the embedded one, in a container. The host's port is fixed first, because the broker advertises
+ * it.
+ */
 export async function startKafkaContainer(
   options: ContainerOptions,
 ): Promise<Running & { brokers: readonly string[] }> {
@@ -122,7 +125,7 @@ export async function startRegistryContainer(options: ContainerOptions): Promise
   options.onProgress?.(`Starting ${REGISTRY_IMAGE}`);
   const container = await new GenericContainer(REGISTRY_IMAGE)
     .withEnvironment({ APICURIO_DATASOURCE_URL: 'jdbc:h2:file:/data/db;WRITE_DELAY=0' })
-    .withUser('root') // a new volume belongs to root
+    .withUser('root') // A new volume belongs to root.
     .withExposedPorts(8080)
     .withBindMounts(volume(options, 'registry', '/data'))
     .withWaitStrategy(Wait.forHttp('/apis/ccompat/v7/subjects', 8080))
@@ -153,7 +156,7 @@ async function rememberedPort(dir: string): Promise<number> {
   return port;
 }
 
-/** What ends a container unasked is not watched: the clients notice, and the engine knows why. */
+/** Nobody watches for an unexpected end of a container: the clients notice it, and the engine knows the reason. */
 function running(stop: () => Promise<unknown>): Running {
   let tellEnd: () => void = () => undefined;
   const ended = new Promise<undefined>((settle) => (tellEnd = () => settle(undefined)));

@@ -3,16 +3,16 @@ import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 
-/** A process, told apart from a later one that was given the same pid. */
+/** Identifies a process, and distinguishes it from a later one with the same pid. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** When it started, in the system's own notation: only ever compared for equality. */
+  /** Its start time, in the system's own notation: only ever compared for equality. */
   readonly started: string;
 }
 
 /**
- * Where pids mean the same as here: one run of one kernel, and on Linux one namespace of pids (a container has its own).
- * Only ever compared for equality.
+ * The scope in which pids mean the same as here: one run of one kernel, and on Linux one namespace of pids (a container
+ * has its own). Only ever compared for equality.
  */
 export async function scopeOfPids(): Promise<string> {
   const known = [readFile('/proc/sys/kernel/random/boot_id', 'utf8'), readlink('/proc/self/ns/pid')];
@@ -20,12 +20,13 @@ export async function scopeOfPids(): Promise<string> {
   return parts.map((part) => part.trim()).join(' ');
 }
 
-/** The identity of a running process; undefined when there is none with this pid (a zombie counts as none). */
+/** The identity of a running process; undefined if no process has this pid (a zombie counts as none). */
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
   if (process.platform === 'linux') {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
     if (stat === undefined) return undefined;
-    // The command's name, in parentheses, may contain anything: fields count from behind it (proc(5): 3 state, 22 starttime).
+    // The command's name, in parentheses, may contain anything, so fields count from after it (proc(5): 3 state, 22
+    // starttime).
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' ? undefined : { pid, started: fields[19] ?? '' };
   }
@@ -47,7 +48,7 @@ export async function endsWithin(known: ProcessIdentity, timeoutMs: number): Pro
   return !(await isRunning(known));
 }
 
-/** Reads what `JSON.stringify` of an identity wrote; undefined for a missing, half-written or foreign file. */
+/** Reads the JSON of an identity; undefined for a missing, half-written or foreign file. */
 export async function readIdentity(file: string): Promise<ProcessIdentity | undefined> {
   try {
     const read: unknown = JSON.parse(await readFile(file, 'utf8'));

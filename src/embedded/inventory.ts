@@ -14,9 +14,9 @@ export async function sha256(file: string): Promise<string> {
 export type Condition = 'complete' | 'absent' | { damaged: string };
 
 /**
- * Compares a folder with the hashes that the package brings, file by file, at every start: whoever can write into the
- * cache could write down there, too, that all was well. A file more is as wrong as a changed one: a JVM may load it.
- * (Measured: 0.1 s for Kafka's 43 MB, 0.35 s for the registry's 115 MB.)
+ * Compares a folder, file by file, with the hashes in the package, at every start. A record of an earlier check would
+ * not help: somebody who can write into the cache could forge it. An extra file is as wrong as a changed one, because a
+ * JVM may load it. (Measured: 0.1 s for Kafka's 43 MB, 0.35 s for the registry's 115 MB.)
  */
 export async function inspect(folder: string, part: Part): Promise<Condition> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => null);
@@ -26,9 +26,9 @@ export async function inspect(folder: string, part: Part): Promise<Condition> {
     const path = join(entry.parentPath, entry.name);
     const name = relative(folder, path);
     if (entry.isDirectory()) continue;
-    // A link shows what is elsewhere, and may show something else a moment later.
+    // A link shows another file, and may show a third one a moment later.
     if (!entry.isFile()) return { damaged: name };
-    // Gone: somebody replaces the folder.
+    // The file is gone: somebody replaces the folder.
     found.set(name, await sha256(path).catch(() => ''));
   }
   if (part.listing !== null) return listingHash(found) === part.listing ? 'complete' : { damaged: 'what was unpacked' };
@@ -38,7 +38,7 @@ export async function inspect(folder: string, part: Part): Promise<Condition> {
   return damaged === undefined ? 'complete' : { damaged };
 }
 
-/** Of many files one hash: of what `LC_ALL=C sha256sum` prints of them in the order of their names. */
+/** One hash for many files: of the output of `LC_ALL=C sha256sum` for them, in the order of their names. */
 function listingHash(files: ReadonlyMap<string, string>): string {
   const names = [...files.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   const listing = names.map((name) => `${files.get(name) ?? ''}  ${name}\n`).join('');

@@ -50,7 +50,7 @@ async function javaVersion(java: string): Promise<number> {
   }
 }
 
-/** The feature version in the first line of `java -version`: 17 of "17.0.15", 8 of "1.8.0_392"; NaN-free: 0 if unknown. */
+/** The feature version in the first line of `java -version`: 17 of "17.0.15", 8 of "1.8.0_392"; 0 if unknown. */
 export function parseJavaVersion(output: string): number {
   const [, first, second] = /version "(\d+)(?:\.(\d+))?/.exec(output) ?? [];
   return Number((first === '1' ? second : first) ?? 0);

@@ -12,7 +12,7 @@ export interface JvmExit {
 export interface Jvm {
   readonly pid: number;
   readonly exited: Promise<JvmExit>;
-  /** SIGTERM, then SIGKILL when it still runs after `graceMs`. */
+  /** Sends SIGTERM, then SIGKILL if it still runs after `graceMs`. */
   stop(graceMs: number): Promise<void>;
   kill9(): Promise<void>;
 }
@@ -21,18 +21,18 @@ export interface JvmOptions {
   readonly java: string;
   /** JVM flags, main class or -jar, arguments. */
   readonly args: readonly string[];
-  /** Where the process works and leaves `jvm.json` and `<name>.out` (what it prints beside its own log). */
+  /** The process's working folder. It also holds `jvm.json` and `<name>.out` (the output outside its own log). */
   readonly dir: string;
   readonly name: string;
 }
 
 /**
- * The JVM must not outlive this process, even one that was killed with SIGKILL, so it is not left to this process alone:
- * a shell forks a watcher and becomes the JVM (exec: the same pid, which is why $$ is the JVM for the watcher). The
- * watcher reads from a pipe whose other end only this process holds. When that closes, it ends the JVM, politely at
- * first, then the whole group. Where Linux's setpriv is there, the kernel does the same should the watcher be killed too.
- * A group of their own keeps a terminal's SIGINT away: this process decides when and in which order things stop.
- * The group's id is the JVM's pid; as long as the watcher is in the group, the system gives that pid to nobody else.
+ * The JVM must not outlive this process, even if a SIGKILL ends this one. So a shell forks a watcher and becomes the
+ * JVM (exec keeps the pid, so $$ is the JVM for the watcher). The watcher reads from a pipe whose other end only this
+ * process holds. When that end closes, the watcher ends the JVM with SIGTERM, and then kills the whole group. If
+ * Linux's setpriv exists, the kernel does the same should the watcher be killed, too. The group of its own keeps a
+ * terminal's SIGINT away: this process decides when and in which order things stop. The group's id is the JVM's pid,
+ * and while the watcher is in the group the system gives that pid to nobody else.
  */
 const SUPERVISOR = `
 umask 077
@@ -49,7 +49,7 @@ if setpriv --pdeathsig TERM true 2>/dev/null; then exec setpriv --pdeathsig TERM
 exec "$@"
 `;
 
-/** Nothing of this process's environment that a JVM would read as configuration, and no secret. */
+/** Only these variables: others might configure the JVM, or contain a secret. */
 const PASSED_ON = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'JAVA_HOME', 'JAVA_TOOL_OPTIONS', 'LD_LIBRARY_PATH'];
 
 export async function startJvm(options: JvmOptions): Promise<Jvm> {
@@ -67,10 +67,10 @@ export async function startJvm(options: JvmOptions): Promise<Jvm> {
     stdio: ['pipe', out, out],
   });
   closeSync(out);
-  child.stdin?.on('error', () => undefined); // the reader is gone: the exit event says all there is to say
+  child.stdin?.on('error', () => undefined); // The reader is gone: the exit event contains everything.
   const exited = new Promise<JvmExit>((resolve) => {
     child.once('exit', (code, signal) => {
-      if (child.pid !== undefined) killGroup(child.pid); // the watcher
+      if (child.pid !== undefined) killGroup(child.pid); // Ends the watcher.
       child.stdin?.destroy();
       const ended = () => resolve({ code, signal });
       void rm(join(options.dir, 'jvm.json'), { force: true }).then(ended, ended);
@@ -99,7 +99,7 @@ function killGroup(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // ESRCH: all of it has ended
+    // ESRCH: all of it has ended.
   }
 }
 
@@ -108,7 +108,7 @@ async function rememberJvm(dir: string, pid: number): Promise<void> {
   if (identity !== undefined) await writeFile(join(dir, 'jvm.json'), JSON.stringify(identity), { mode: 0o600 });
 }
 
-/** The JVM of a parent that was killed a moment ago may still be shutting down. */
+/** The JVM of a parent that was just killed may still be shutting down. */
 async function endLeftover(dir: string): Promise<void> {
   const leftover = await readIdentity(join(dir, 'jvm.json'));
   if (leftover === undefined || (await endsWithin(leftover, 10_000))) return;
@@ -116,7 +116,7 @@ async function endLeftover(dir: string): Promise<void> {
   await endsWithin(leftover, 5_000);
 }
 
-/** The first line in any of these files that matches; null: none. */
+/** The first line that matches in any of these files; null: none. */
 export async function findLine(files: readonly string[], pattern: RegExp): Promise<string | null> {
   for (const file of files) {
     const text = await readFile(file, 'utf8').catch(() => '');

@@ -1,22 +1,22 @@
 import { connect } from 'node:net';
 
 /**
- * Whether the broker at `port` does everything asked of it from now on. An open port is not enough: until the controller
- * has unfenced the broker, topics cannot be created, and until the coordinators' own topics exist and are loaded (the very
- * first request for them creates them), a client's first commit or transaction fails.
- * The four requests are written by hand because a client would log and retry what is expected here.
+ * Whether the broker at `port` answers all requests from now on. An open port is not enough. Until the controller has
+ * unfenced the broker, nobody can create topics. Until the coordinators' own topics exist and are loaded (the very
+ * first request for them creates them), a client's first commit or transaction fails. The four requests are written by
+ * hand, because a client would log and retry the errors that are expected here.
  */
 export async function isKafkaReady(port: number): Promise<boolean> {
-  const brokers = await ask(port, METADATA, 1, int32(0)); // of no topics: only the brokers
+  const brokers = await ask(port, METADATA, 1, int32(0)); // Of no topics: only the brokers.
   if (brokers?.readInt32BE(0) !== 1) return false;
   const groups = ask(port, FIND_COORDINATOR, 1, string(PROBE), int8(0));
   const transactions = ask(port, FIND_COORDINATOR, 1, string(PROBE), int8(1));
   const found = await Promise.all([groups, transactions]);
-  if (!found.every((answer) => answer?.readInt16BE(4) === 0)) return false; // behind the throttle time: the error code
+  if (!found.every((answer) => answer?.readInt16BE(4) === 0)) return false; // The error code follows the throttle time.
   const heartbeat = ask(port, HEARTBEAT, 1, string(PROBE), int32(0), string(PROBE));
   const addOffsets = ask(port, ADD_OFFSETS_TO_TXN, 1, string(PROBE), int64(0), int16(0), string(PROBE));
   const [member, producer] = await Promise.all([heartbeat, addOffsets]);
-  // Nobody knows these ids: being told so is the sign that the coordinator has read its topic.
+  // Nobody has these ids. If the coordinator says so, it has read its topic.
   return member?.readInt16BE(4) === UNKNOWN_MEMBER_ID && producer?.readInt16BE(4) === INVALID_PRODUCER_ID_MAPPING;
 }
 
@@ -28,7 +28,7 @@ const ADD_OFFSETS_TO_TXN = 25;
 const UNKNOWN_MEMBER_ID = 25;
 const INVALID_PRODUCER_ID_MAPPING = 49;
 
-/** The body of the answer; undefined when there is none within two seconds. */
+/** The body of the answer; undefined if none comes within two seconds. */
 function ask(port: number, apiKey: number, version: number, ...body: readonly Buffer[]): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port });
@@ -46,7 +46,7 @@ function ask(port: number, apiKey: number, version: number, ...body: readonly Bu
     });
     socket.on('data', (chunk) => {
       received = Buffer.concat([received, chunk]);
-      // its size and the correlation id stand before it
+      // The size and the correlation id come first.
       if (received.length >= 8 && received.length >= 4 + received.readInt32BE(0)) finish(received.subarray(8));
     });
   });

@@ -3,15 +3,15 @@ const MIB = 1024 * 1024;
 export interface KafkaPlace {
   readonly clientPort: number;
   readonly controllerPort: number;
-  /** Kafka's own data. */
+  /** The folder of Kafka's own data. */
   readonly logDir: string;
 }
 
 export type KafkaOverrides = Readonly<Record<string, string | number | boolean>>;
 
 /**
- * The settings of a broker that is alone on one machine. Kafka's limits keep their defaults: what queuefold needs beyond
- * one, it sets on its own topics (src/log/topics.ts), and a broker that somebody else configured needs no change.
+ * The settings of a single broker on one machine. Kafka's limits keep their defaults: where queuefold needs more, it
+ * sets its own topics (src/log/topics.ts), so a broker that somebody else configured needs no change.
  */
 export function kafkaSettings(place: KafkaPlace, overrides: KafkaOverrides = {}): KafkaOverrides {
   const broker = `127.0.0.1:${place.clientPort}`;
@@ -42,7 +42,7 @@ export function kafkaSettings(place: KafkaPlace, overrides: KafkaOverrides = {})
     'share.coordinator.state.topic.min.isr': 1,
     'share.coordinator.state.topic.num.partitions': 1,
 
-    // Few cores, a small heap (the cleaner's buffer is 128 MiB by default and allocated at the start).
+    // For few cores and a small heap (by default, the cleaner allocates a buffer of 128 MiB at the start).
     'num.network.threads': 2,
     'num.io.threads': 4,
     'background.threads': 2,
@@ -52,19 +52,19 @@ export function kafkaSettings(place: KafkaPlace, overrides: KafkaOverrides = {})
   };
 }
 
-/** As the text of server.properties. */
+/** The text of server.properties. */
 export function kafkaProperties(settings: KafkaOverrides): string {
   return Object.entries(settings)
     .map(([key, value]) => `${key}=${escapeProperty(String(value))}\n`)
     .join('');
 }
 
-/** A backslash begins an escape in a properties file; other characters of a path are plain when the file is UTF-8. */
+/** A backslash begins an escape in a properties file; other characters of a path need none if the file is UTF-8. */
 function escapeProperty(value: string): string {
   return value.replaceAll('\\', '\\\\');
 }
 
-/** Two files of 5 MB at most; what is not logged (a crash of the JVM) goes to kafka.out. */
+/** Two files of at most 5 MB; output outside the log (a crash of the JVM) goes to kafka.out. */
 export function log4jProperties(file: string): string {
   return `status = error
 appender.file.type = RollingFile

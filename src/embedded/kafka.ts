@@ -18,38 +18,41 @@ import { readPart } from './parts';
 import { startService } from './service';
 
 export interface KafkaOptions {
-  /** Kafka uses `<dataDir>/kafka` and nothing else. */
+  /** Kafka uses only `<dataDir>/kafka`. */
   readonly dataDir: string;
-  /** 512 by default. */
+  /** Default 512. */
   readonly heapMb?: number;
-  /** Broker settings that win over the ones chosen here (`log.cleaner.backoff.ms`, …); those with ports follow from them. */
+  /**
+   * Broker settings that override those chosen here (`log.cleaner.backoff.ms`, …). A function can make settings from
+   * the ports.
+   */
   readonly overrides?: KafkaOverrides | ((place: KafkaPlace) => KafkaOverrides);
-  /** More flags of the JVM, system properties for example. */
+  /** More flags of the JVM, for example system properties. */
   readonly jvmFlags?: readonly string[];
-  /** More flags of `kafka-storage format`, users for SCRAM for example; of use in a new data directory only. */
+  /** More flags of `kafka-storage format`, for example users for SCRAM; they affect only a new data directory. */
   readonly formatFlags?: readonly string[];
   /** Folders of classes beside Kafka's own jars: plugins. */
   readonly plugins?: readonly string[];
   readonly onProgress?: OnProgress;
-  /** Ends a start that is under way. */
+  /** Aborts a start. */
   readonly signal?: AbortSignal;
 }
 
 export interface EmbeddedKafka {
   readonly brokers: readonly string[];
   readonly pid: number;
-  /** As a power cut would end it; the data directory stays this process's own until stop(). */
+  /** Ends it like a power cut. The data directory stays this process's own until stop(). */
   kill9(): Promise<void>;
   /** Same data, same port; also after kill9(). */
   restart(): Promise<void>;
   stop(): Promise<void>;
-  /** Resolves with an error to show when the broker ended by itself, with undefined after stop(). */
+  /** Resolves with an error to show if the broker ended unexpectedly, and with undefined after stop(). */
   readonly ended: Promise<OperatorError | undefined>;
 }
 
 /**
- * Starts a real Apache Kafka, one KRaft node on the loopback interface, and waits until it serves.
- * The port is remembered in the data directory and used again if free. Throws an OperatorError.
+ * Starts a real Apache Kafka, one KRaft node on the loopback interface, and waits until it serves. The data directory
+ * remembers the port, and the next start uses it again if it is free. Throws an OperatorError.
  */
 export async function startKafka(options: KafkaOptions): Promise<EmbeddedKafka> {
   const java = await findJava();
@@ -57,7 +60,7 @@ export async function startKafka(options: KafkaOptions): Promise<EmbeddedKafka> 
   const { files } = await readPart('kafka');
   const dir = resolve(options.dataDir, 'kafka');
   const log = join(dir, 'kafka.log');
-  // By name: a file that comes into the folder after it was checked is not loaded.
+  // By name, so that a file added to the folder after the check is not loaded.
   const classPath = [...[...files.keys()].map((jar) => join(jars, jar)), ...(options.plugins ?? [])].join(delimiter);
   const properties = join(dir, 'server.properties');
   const logDir = join(dir, 'data');
@@ -104,8 +107,8 @@ export async function startKafka(options: KafkaOptions): Promise<EmbeddedKafka> 
 }
 
 /**
- * Gives a new data directory its cluster id and feature levels. With Kafka's own tool, a second of JVM at the very first
- * start: files written by hand would start too, but with other feature levels than a real cluster's.
+ * Gives a new data directory its cluster id and feature levels. It uses Kafka's own tool, which costs a second at the
+ * very first start. Files written by hand would work too, but with other feature levels than a real cluster's.
  */
 async function formatOnce(java: string, classPath: string, logDir: string, wishes: readonly string[]): Promise<void> {
   const formatted = await access(join(logDir, 'meta.properties')).then(
@@ -113,7 +116,7 @@ async function formatOnce(java: string, classPath: string, logDir: string, wishe
     () => false,
   );
   if (formatted) return;
-  // Not beginning with "-", which the tool would take for a flag (1 of 64 random ids).
+  // It must not begin with "-", which the tool would take for a flag (1 of 64 random ids).
   const clusterId = `q${randomBytes(16).toString('base64url').slice(1)}`;
   const flags = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-XX:-UsePerfData', '-Xmx128m'];
   const tool = ['-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, ...wishes];
@@ -121,7 +124,7 @@ async function formatOnce(java: string, classPath: string, logDir: string, wishe
     await promisify(execFile)(java, [...flags, ...tool]);
   } catch (error) {
     await rm(logDir, { recursive: true, force: true });
-    // Only the exception itself: neither the command nor where in Kafka it was thrown.
+    // Only the exception itself, without the command and the place in Kafka.
     const why = /^(?:Exception in thread|.*(?:Exception|Error):).*$/m.exec(stderrOf(error))?.[0] ?? messageOf(error);
     throw new OperatorError(`Kafka: cannot prepare ${logDir}: ${why}`);
   }

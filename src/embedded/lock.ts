@@ -8,40 +8,40 @@ import { identify, isRunning, scopeOfPids, type ProcessIdentity } from './identi
 import { codeOf, namingPath } from './remedy';
 
 export interface Lock {
-  /** Leaves the file alone when it is somebody else's by now. */
+  /** Leaves the file alone if it belongs to somebody else by now. */
   release(): Promise<void>;
   /**
-   * Resolves when somebody else has taken it: this process stood still for so long that it looked dead. It must not
-   * touch what the lock protects any more.
+   * Resolves when somebody else has taken the lock, because this process stood still for so long that it looked dead.
+   * It must no longer touch the protected data.
    */
   readonly lost: Promise<void>;
 }
 
 export interface LockTimes {
-  /** How often a holder says that it lives. */
+  /** How often a holder shows that it lives. */
   readonly beatMs: number;
-  /** For how many looks, one each `beatMs`, a holder of another container may say nothing. */
+  /** How many checks, one every `beatMs`, a holder in another container may miss. */
   readonly silentLooks: number;
 }
 
 const TIMES: LockTimes = { beatMs: 1_000, silentLooks: 15 };
 
-/** What is in the file. */
+/** The content of the file. */
 const Holder = z.object({
   pid: z.number(),
   started: z.string(),
-  /** Where the pid means something; absent in files of an earlier version. */
+  /** The scope of the pid; absent in files of an earlier version. */
   scope: z.string().optional(),
-  /** Of this one taking of the lock. */
+  /** Unique for each taking of the lock. */
   id: z.string().optional(),
 });
 type Holder = z.infer<typeof Holder>;
 
 /**
- * Takes the lock, or tells who holds it. A holder that no longer runs (kill -9, power cut) is replaced: at once where its
- * pid can be looked up. In another container, or on another machine, a pid means nothing. There the holder counts as
- * alive while it touches the file, and the question takes `beatMs · silentLooks` at most. Looks are counted, not time: when
- * both were asleep, nobody is dead.
+ * Takes the lock, or answers who holds it. A holder that no longer runs (kill -9, power cut) is replaced: at once if
+ * its pid can be looked up. In another container, or on another machine, a pid means nothing. There the holder counts
+ * as alive while it touches the file, and the check takes at most `beatMs · silentLooks`. It counts checks and not
+ * time, because both processes may have been asleep.
  */
 export async function tryLock(
   file: string,
@@ -54,7 +54,7 @@ export async function tryLock(
   await writeFile(mine, JSON.stringify({ ...(await identify(process.pid)), scope, id }), { mode: 0o600 });
   try {
     for (;;) {
-      // link() is atomic and carries the content along: nobody ever sees a lock without its holder.
+      // link() is atomic and brings the content with it: nobody ever sees a lock without its holder.
       if (await created(() => link(mine, file))) return { lock: held(file, id, times) };
       const holder = await readHolder(file);
       if (holder !== undefined) {
@@ -83,7 +83,7 @@ function held(file: string, id: string, { beatMs }: LockTimes): Lock {
     const now = new Date();
     await utimes(file, now, now);
   };
-  // A disk that fails for a moment is no reason to give up.
+  // A short failure of the disk is no reason to give up.
   const timer = setInterval(() => void beat().catch(() => undefined), beatMs);
   timer.unref();
   return {
@@ -95,7 +95,7 @@ function held(file: string, id: string, { beatMs }: LockTimes): Lock {
   };
 }
 
-/** Whether the file is touched while we look. */
+/** Whether somebody touches the file during the check. */
 async function beats(file: string, { beatMs, silentLooks }: LockTimes): Promise<boolean> {
   const first = await touched(file);
   for (let look = 0; look < silentLooks; look++) {
@@ -107,7 +107,7 @@ async function beats(file: string, { beatMs, silentLooks }: LockTimes): Promise<
   return false;
 }
 
-/** Opened for it: a network's file system answers stat() from memory. Null: it is gone. */
+/** Opens the file, because a network's file system answers stat() from memory. Null: the file is gone. */
 async function touched(file: string): Promise<number | null> {
   try {
     const opened = await open(file, 'r');
@@ -131,7 +131,7 @@ async function readHolder(file: string): Promise<Holder | undefined> {
   }
 }
 
-/** Only one of those who saw the same stale holder may replace it: the one that created the marker. */
+/** Of all processes that saw the same stale holder, only the one that created the marker may replace it. */
 async function replaceStale(file: string, mine: string, seen: Holder | undefined): Promise<boolean> {
   const marker = `${file}.replacing`;
   if (!(await created(() => writeFile(marker, '', { flag: 'wx', mode: 0o600 })))) {
@@ -160,7 +160,10 @@ async function created(create: () => Promise<void>): Promise<boolean> {
   }
 }
 
-/** Makes the folder this process's own until `release` or its end. Throws an OperatorError that names the holder. */
+/**
+ * Makes the folder this process's own until `release` or the process's end. Throws an OperatorError that names the
+ * holder.
+ */
 export async function acquireDataDir(dir: string, times?: LockTimes): Promise<Lock> {
   const taken = await namingPath('data directory', dir, () => tryLock(join(dir, 'lock.json'), times));
   if ('lock' in taken) return taken.lock;

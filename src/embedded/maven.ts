@@ -15,9 +15,10 @@ export type OnProgress = (text: string) => void;
 const NEVER = new AbortController().signal;
 
 /**
- * The folder with a part's files, complete and checked against embedded/checksums.txt at every call; fetched with Maven when it is not there or damaged.
- * Any number of processes may call this at once: one fetches, the others wait. Throws an OperatorError.
- * @param signal ends Maven, and rejects with its reason; what was fetched so far serves the next attempt
+ * The folder with a part's files, complete and checked against embedded/checksums.txt at every call. Maven fetches them
+ * if they are missing or damaged. Any number of processes may call this at once: one fetches, the others wait. Throws
+ * an OperatorError.
+ * @param signal ends Maven, and rejects with its reason; the next attempt uses the files that were fetched so far
  */
 export async function fetchPart(
   name: PartName,
@@ -57,8 +58,8 @@ async function waitForLock(file: string, part: Part, onProgress: OnProgress, sig
 async function fetchInto(folder: string, part: Part, onProgress: OnProgress, signal: AbortSignal): Promise<void> {
   const staging = `${folder}.fetching`;
   const files = join(staging, 'files');
-  // Not the user's own repository: what is half or damaged there does not matter here, and nothing is left behind in it.
-  // It survives a failure, so that the next attempt fetches only what is missing.
+  // Not the user's own repository: its incomplete or damaged files do not matter here, and we leave nothing behind in
+  // it. This one survives a failure, so that the next attempt fetches only missing files.
   const repository = join(staging, 'repository');
   await mkdir(staging, { recursive: true, mode: 0o700 });
   const maven = (flags: readonly string[]) => runMaven(part, files, flags, repository, onProgress, signal);
@@ -116,9 +117,9 @@ async function runMaven(
     );
   }
   await rm(output, { recursive: true, force: true });
-  // -C: a file whose checksum is wrong fails the fetch instead of being used.
+  // -C: a file with a wrong checksum makes the fetch fail.
   const args = ['-B', '-C', '-f', POM, part.goal, `-DoutputDirectory=${output}`, ...flags];
-  // A group of its own: mvn is a script, whose JVM has to end too; and a terminal's Ctrl-C is for this process to handle.
+  // A group of its own: mvn is a script, and its JVM has to end, too. And this process handles a terminal's Ctrl-C.
   const child = spawn(maven, args, { cwd: homedir(), stdio: ['ignore', 'pipe', 'inherit'], detached: true });
   const end = () => killGroup(child.pid);
   signal.addEventListener('abort', end);
@@ -153,7 +154,7 @@ function killGroup(pid: number | undefined): void {
   try {
     process.kill(-pid, 'SIGTERM');
   } catch {
-    // ESRCH: all of it has ended
+    // ESRCH: all of it has ended.
   }
 }
 
@@ -165,7 +166,7 @@ async function bytesBelow(folder: string): Promise<number> {
   return sum;
 }
 
-/** The first file that is missing or not the one that was released. */
+/** The first file that is missing or differs from the released one. */
 async function wrongFile(part: Part, folder: string): Promise<string | undefined> {
   for (const [file, hash] of part.files) {
     if ((await sha256(join(folder, file)).catch(() => '')) !== hash) return file;

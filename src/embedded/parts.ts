@@ -6,19 +6,19 @@ import { OperatorError } from '../common';
 
 export type PartName = 'kafka' | 'registry';
 
-/** What is fetched for one JVM. */
+/** The files of one JVM, which have to be fetched. */
 export interface Part {
   readonly name: PartName;
   readonly title: string;
   /** The Maven goal, configured in embedded/pom.xml. */
   readonly goal: string;
-  /** About what Maven downloads, plugins included: for the progress. */
+  /** The approximate size of the download, plugins included, for progress messages. */
   readonly approximateMb: number;
-  /** The files Maven delivers, with their SHA-256. */
+  /** The files that Maven delivers, with their SHA-256. */
   readonly files: ReadonlyMap<string, string>;
-  /** Of what is unpacked from them, the hash of all its files (inventory.ts); null: they are used as they are. */
+  /** The hash of all files unpacked from them (inventory.ts); null: they are not unpacked. */
   readonly listing: string | null;
-  /** Differs for different files: part of the cache folder's name, so that versions live side by side. */
+  /** Differs for different files. It is part of the cache folder's name, so that versions can coexist. */
   readonly fingerprint: string;
 }
 
@@ -27,7 +27,7 @@ const DESCRIPTIONS = {
   registry: { title: 'Apicurio Registry 3.0', goal: 'dependency:copy@registry', approximateMb: 120 },
 } as const;
 
-/** The folder shipped with the package; src/embedded and dist/embedded are equally deep. */
+/** The folder in the package; src/embedded and dist/embedded are equally deep. */
 const SHIPPED = resolve(__dirname, '..', '..', 'embedded');
 export const POM = join(SHIPPED, 'pom.xml');
 
@@ -54,7 +54,7 @@ export function parseChecksums(text: string, part: PartName): Map<string, string
   return files;
 }
 
-/** Where files that are fetched once are kept. Deleting it costs a download, nothing else. */
+/** The folder of fetched files. Its deletion costs only a download. */
 export function cacheDir(env: NodeJS.ProcessEnv = process.env): string {
   if (env['QUEUEFOLD_CACHE_DIR']) return resolve(env['QUEUEFOLD_CACHE_DIR']);
   return join(env['XDG_CACHE_HOME'] ? resolve(env['XDG_CACHE_HOME']) : join(homedir(), '.cache'), 'queuefold');

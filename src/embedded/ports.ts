@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { OperatorError } from '../common';
 
-// Below the ports that systems give to outgoing connections (from 32768 on), so that a port which is free now is
-// likely to be free at the next start.
+// Below the ports that systems give to outgoing connections (from 32768 on), so that a free port is likely to be free
+// at the next start, too.
 const LOWEST = 20_000;
 const HIGHEST = 32_000;
 
@@ -30,7 +30,7 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...found];
 }
 
-/** The remembered ports if all are free, and as many new ones as there are more than at that time; else new ones. */
+/** The remembered ports if all are free, with new ones if more are needed; else all new ones. */
 export async function keepOrFindPorts(remembered: readonly number[] | undefined, count: number): Promise<number[]> {
   if (remembered !== undefined && remembered.length <= count) {
     const free = await Promise.all(remembered.map(portIsFree));

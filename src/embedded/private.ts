@@ -1,6 +1,7 @@
 /**
- * From now on everything that this process and its children create is for this user alone (0700, 0600): numbers and
- * subjects of conversations are in the files of the embedded parts. The umask of the process, because ClickHouse runs in it.
+ * From now on only this user can read the files that this process and its children create (0700, 0600), because the
+ * embedded parts store numbers and subjects of conversations. It sets the umask of the process, because ClickHouse runs
+ * in it.
  */
 export function keepPrivate(): void {
   process.umask(0o077);

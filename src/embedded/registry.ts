@@ -9,12 +9,12 @@ import { serveRegistryFront } from './registry-front';
 import { startService } from './service';
 
 export interface RegistryOptions {
-  /** The registry uses `<dataDir>/registry` and nothing else. */
+  /** The registry uses only `<dataDir>/registry`. */
   readonly dataDir: string;
-  /** 256 by default. */
+  /** Default 256. */
   readonly heapMb?: number;
   readonly onProgress?: OnProgress;
-  /** Ends a start that is under way. */
+  /** Aborts a start. */
   readonly signal?: AbortSignal;
 }
 
@@ -26,16 +26,16 @@ export interface EmbeddedRegistry {
   /** Same data, same port; also after kill9(). */
   restart(): Promise<void>;
   stop(): Promise<void>;
-  /** Resolves with an error to show when the registry ended by itself, with undefined after stop(). */
+  /** Resolves with an error to show if the registry ended unexpectedly, and with undefined after stop(). */
   readonly ended: Promise<OperatorError | undefined>;
 }
 
 const RUNNER = 'apicurio-registry-app-3.0.9-runner.jar';
 
 /**
- * Starts a real Apicurio Registry on the loopback interface and waits until its Confluent API answers. Its ids are in
- * Kafka's data for good, so nothing it acknowledged may be lost: the database is a file, written before each answer
- * (WRITE_DELAY=0), not Apicurio's default in memory. Throws an OperatorError.
+ * Starts a real Apicurio Registry on the loopback interface and waits until its Confluent API answers. Kafka's data
+ * contain its ids for good, so no acknowledged schema may be lost. The database is therefore a file, written before
+ * each answer (WRITE_DELAY=0), and not Apicurio's default in memory. Throws an OperatorError.
  */
 export async function startRegistry(options: RegistryOptions): Promise<EmbeddedRegistry> {
   const java = await findJava();
@@ -51,18 +51,18 @@ export async function startRegistry(options: RegistryOptions): Promise<EmbeddedR
     name: 'registry',
     dir,
     java,
-    // Of the front, and of the registry behind it.
+    // One for the front, and one for the registry behind it.
     portCount: 2,
     logs: [log, join(dir, 'registry.out')],
     prepare: async ([, port = 0]) => {
       await rm(log, { force: true });
-      // Not among the arguments, which every user of the machine can read.
+      // Not an argument, because every user of the machine can read those.
       const access = join(dir, 'access.properties');
       await rm(access, { force: true });
       await writeFile(access, accessProperties(password), { mode: 0o600, flag: 'wx' });
       return [
         `-Xmx${options.heapMb ?? 256}m`,
-        // Half of its start is compiling; what it does afterwards does not need the better compiler.
+        // Half of its start is compilation, and its later work does not need the better compiler.
         '-XX:TieredStopAtLevel=1',
         `-Dsmallrye.config.locations=${pathToFileURL(access).href}`,
         ...Object.entries(registryProperties(port, join(dir, 'data', 'db'), log)).map(
@@ -81,7 +81,7 @@ export async function startRegistry(options: RegistryOptions): Promise<EmbeddedR
     },
   });
 
-  // Vert.x gives this one folder other permissions than the umask says.
+  // Vert.x gives this one folder other permissions than the umask.
   await chmod(join(dir, 'tmp', 'vertx-cache'), 0o700).catch(() => undefined);
   const [port = 0, innerPort = 0] = service.ports;
   const closeFront = await serveRegistryFront({ port, innerPort, authorization }).catch(async (error: unknown) => {
@@ -103,7 +103,7 @@ export async function startRegistry(options: RegistryOptions): Promise<EmbeddedR
   };
 }
 
-/** Of whom the registry takes requests: of its front, which lets no web page pass. */
+/** The registry takes requests only from its front, which stops web pages. */
 const USER = 'front';
 
 function accessProperties(password: string): string {
@@ -124,7 +124,7 @@ function registryProperties(port: number, database: string, log: string): Readon
     'quarkus.http.host': '127.0.0.1',
     'quarkus.http.port': port,
     'quarkus.http.access-log.enabled': 'false',
-    // Not even pages of this machine: Apicurio's default lets those of port 8888 in.
+    // Not even pages of this machine: Apicurio's default accepts those of port 8888.
     'quarkus.http.cors.origins': 'http://nobody.invalid',
     'apicurio.datasource.url': `jdbc:h2:file:${database};WRITE_DELAY=0`,
     'quarkus.log.console.enable': 'false',

@@ -1,6 +1,6 @@
 import { messageOf, OperatorError } from '../common';
 
-/** What else a person can do when Kafka or the registry cannot be started here. */
+/** Other ways out if Kafka or the registry cannot start here. */
 export const ALTERNATIVES =
   'Either install Java ≥ 17 and Maven (Debian, Ubuntu: apt-get install openjdk-17-jre-headless maven), or start a container ' +
   'engine (Docker, Podman), or set KAFKA_BROKERS and SCHEMA_REGISTRY_URL to use your own, or run without Kafka: ' +
@@ -10,7 +10,7 @@ const IMAGE =
   'In a container, use the image with the embedded parts (docker build --target queuefold-embedded), which has a volume for this folder.';
 
 const REMEDIES: Readonly<Record<string, string>> = {
-  // Node.js says so of a folder in one that this user may not write to.
+  // The answer of Node.js for a folder inside one that this user may not write to.
   ENOENT: `queuefold cannot create it. Choose another folder with DATA_DIR. ${IMAGE}`,
   ENOSPC: 'The disk is full. Free some space.',
   EDQUOT: 'The disk quota is used up. Free some space.',
@@ -20,7 +20,10 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ENOTDIR: 'A part of this path is a file. Choose another folder.',
 };
 
-/** Runs file operations below `path`; what a person can repair (no space, no permission) becomes an OperatorError. */
+/**
+ * Runs file operations below `path`. An error that a person can repair (no space, no permission) becomes an
+ * OperatorError.
+ */
 export async function namingPath<T>(what: string, path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -2,39 +2,39 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
-/** Where the embedded ClickHouse of a running `start` answers, for other processes such as `queuefold query`. */
+/** The address of a running `start`'s embedded ClickHouse, for other processes, e.g. `queuefold query`. */
 export interface RunningClickHouse {
   readonly url: string;
   readonly pid: number;
-  /** What the address asks for, as `Authorization: Bearer …`. */
+  /** The token that the address requires, as `Authorization: Bearer …`. */
   readonly token: string;
 }
 
-/** Where the address is told. */
+/** The file with the address. */
 const ADDRESS = 'clickhouse-http.json';
-/** The token and nothing else, for DBeaver, Grafana and scripts. */
+/** The file with only the token, for DBeaver, Grafana and scripts. */
 const TOKEN = 'sql-token';
-/** The same for curl, so that the token is in no list of processes. */
+/** The same for curl, so that no list of processes shows the token. */
 const CURL = 'sql.curl';
 const FILES = [ADDRESS, TOKEN, CURL];
 
-/** A new one for each start. */
+/** Each start makes a new one. */
 export function newToken(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** Where people find it. */
+/** The file with the token, for people. */
 export function tokenFile(dataDir: string): string {
   return resolve(dataDir, TOKEN);
 }
 
-/** The options of `curl` that ask the address: `curl -K FILE -d 'SELECT …'`. */
+/** The options file of `curl` for the address: `curl -K FILE -d 'SELECT …'`. */
 export function curlOptions(dataDir: string): string {
   const file = resolve(dataDir, CURL);
   return `-K ${/^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`}`;
 }
 
-/** For nobody else's eyes, whatever the umask. @returns how to forget it */
+/** Only this user can read the files, whatever the umask. @returns a function that removes them */
 export async function rememberClickHouse(
   dataDir: string,
   running: Omit<RunningClickHouse, 'pid'>,
@@ -44,7 +44,7 @@ export async function rememberClickHouse(
     await Promise.all(FILES.map((name) => rm(join(dataDir, name), { force: true })));
   };
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  // Files of a killed start may have other permissions: they are recreated.
+  // Files of a killed start may have other permissions, so they are recreated.
   await forget();
   const keep = (name: string, text: string) => writeFile(join(dataDir, name), `${text}\n`, { mode: 0o600, flag: 'wx' });
   await keep(TOKEN, token);
@@ -53,7 +53,7 @@ export async function rememberClickHouse(
   return forget;
 }
 
-/** Null: none runs on this data directory, or it does not answer any more. */
+/** Null: none runs on this data directory, or it no longer answers. */
 export async function findRunningClickHouse(dataDir: string): Promise<RunningClickHouse | null> {
   try {
     const { url, pid } = JSON.parse(await readFile(join(dataDir, ADDRESS), 'utf8')) as Omit<RunningClickHouse, 'token'>;

@@ -7,11 +7,14 @@ import { keepOrFindPorts } from './ports';
 import { keepPrivate } from './private';
 import { namingPath } from './remedy';
 
-/** What Kafka and the registry have in common: a folder of their own, ports that are remembered, a JVM that is awaited. */
+/**
+ * The common parts of Kafka and the registry: a folder of their own, remembered ports, and a JVM that must become
+ * ready.
+ */
 export interface Service {
   readonly ports: readonly number[];
   readonly pid: () => number;
-  /** Resolves when the JVM ended and nobody here had asked for it, with what to tell; or, undefined, after stop(). */
+  /** Resolves when the JVM ended unexpectedly, with an error to show; after stop(), with undefined. */
   readonly ended: Promise<OperatorError | undefined>;
   kill9(): Promise<void>;
   restart(): Promise<void>;
@@ -25,11 +28,11 @@ export interface ServiceOptions {
   readonly dir: string;
   readonly java: string;
   readonly portCount: number;
-  /** Files that tell why it ended, the most telling first. */
+  /** Files that may contain the reason of an end, the most likely first. */
   readonly logs: readonly string[];
   /** Called with the ports before each start; returns the JVM's arguments. */
   readonly prepare: (ports: readonly number[]) => Promise<readonly string[]>;
-  /** Ends the start: the JVM is stopped and the signal's reason thrown. */
+  /** Aborts the start: it stops the JVM and throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   readonly isReady: (ports: readonly number[]) => Promise<boolean>;
 }
@@ -43,7 +46,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   keepPrivate();
   await namingPath('data directory', dir, async () => {
     await mkdir(join(dir, 'tmp'), { recursive: true, mode: 0o700 });
-    // What an earlier version made is closed here, whatever is below.
+    // Closes a folder that an earlier version left open to others; this covers everything below it.
     await chmod(dir, 0o700);
   });
   const lock = await acquireDataDir(dir);
@@ -63,7 +66,7 @@ async function startLocked(options: ServiceOptions, release: () => Promise<void>
     jvm = await startAndWait(options, ports);
   } catch (error) {
     if (!(error instanceof PortTaken)) throw error;
-    ports = await keepOrFindPorts(undefined, options.portCount); // somebody took it between the look and the start
+    ports = await keepOrFindPorts(undefined, options.portCount); // somebody took it between the check and the start
     jvm = await startAndWait(options, ports);
   }
   await writeFile(portsFile, JSON.stringify(ports), { mode: 0o600 });
@@ -128,7 +131,7 @@ async function startAndWait(options: ServiceOptions, ports: readonly number[]): 
   );
 }
 
-/** What both JVMs are started with: leave nothing outside the folder, and end rather than limp on. */
+/** The flags of both JVMs: they write nothing outside the folder, and end when memory runs out. */
 function flags(dir: string): string[] {
   return [
     '-XX:+UseSerialGC',
@@ -143,7 +146,7 @@ function flags(dir: string): string[] {
 async function diedError(options: ServiceOptions, exit: JvmExit, what: string): Promise<OperatorError> {
   const tail = await tailOf(options.logs);
   const message = `${options.title}: ${what} (${exit.signal ?? `exit code ${exit.code ?? 'unknown'}`})`;
-  // What comes after it, a whole orderly shutdown, may have pushed it out of the last lines.
+  // A whole orderly shutdown follows that line, and may have pushed it out of the last lines.
   const taken = what === WHILE_STARTING ? await findLine(options.logs, PORT_TAKEN) : null;
   if (taken !== null) {
     return new PortTaken(`${message}: another process has taken a port. Start queuefold again.\n  ${taken}${tail}`);

@@ -7,13 +7,13 @@ import type { KafkaOverrides } from './kafka-settings';
 import type { OnProgress } from './maven';
 import { startRegistry } from './registry';
 
-/** Where it came from; what is `configured` is somebody else's and is never stopped. */
+/** Where the service comes from. A `configured` one belongs to somebody else and is never stopped. */
 export type Source = 'configured' | 'container' | 'embedded';
 
 export interface Provided {
   readonly source: Source;
   stop(): Promise<void>;
-  /** Resolves with an error to show when it ended by itself; never for what is configured. */
+  /** Resolves with an error to show if it ended unexpectedly; never for a configured one. */
   readonly ended: Promise<OperatorError | undefined>;
 }
 
@@ -21,11 +21,11 @@ export interface ProvideOptions {
   /** KAFKA_BROKERS or SCHEMA_REGISTRY_URL. */
   readonly configured?: string | undefined;
   readonly dataDir: string;
-  /** What becomes of a container's data after stop(); `keep` by default. Embedded data is in dataDir in any case. */
+  /** Whether a container's data stay after stop(); default `keep`. Embedded data are in dataDir in any case. */
   readonly data?: 'keep' | 'forget';
   readonly heapMb?: number;
   readonly onProgress?: OnProgress;
-  /** Ends a start that is under way. */
+  /** Aborts a start. */
   readonly signal?: AbortSignal;
 }
 
@@ -35,7 +35,10 @@ const UNTOUCHED = {
   ended: new Promise<undefined>(() => undefined),
 } as const;
 
-/** A Kafka: the configured one, else one in a container where an engine answers, else an embedded one. Throws an OperatorError. */
+/**
+ * A Kafka: the configured one, else one in a container if an engine answers, else an embedded one. Throws an
+ * OperatorError.
+ */
 export async function provideKafka(
   options: ProvideOptions & { readonly overrides?: KafkaOverrides } & Pick<KafkaOptions, 'jvmFlags'>,
 ): Promise<Provided & { readonly brokers: readonly string[] }> {
@@ -48,7 +51,7 @@ export async function provideKafka(
   return { source: 'embedded', brokers, stop, ended };
 }
 
-/** A schema registry with the Confluent API: the configured one, else as for Kafka. Throws an OperatorError. */
+/** A schema registry with the Confluent API, chosen in the same way as Kafka. Throws an OperatorError. */
 export async function provideRegistry(options: ProvideOptions): Promise<Provided & { readonly url: string }> {
   const { configured, data = 'keep', ...rest } = options;
   if (configured) return { ...UNTOUCHED, url: configured.replace(/\/+$/, '') };
@@ -59,7 +62,9 @@ export async function provideRegistry(options: ProvideOptions): Promise<Provided
   return { source: 'embedded', url, stop, ended };
 }
 
-/** A folder with embedded data stays with it: an engine installed later must not make that data disappear. */
+/**
+ * A folder with embedded data keeps its kind of service: an engine installed later must not make those data disappear.
+ */
 async function prefersContainer(dataDir: string, service: 'kafka' | 'registry'): Promise<boolean> {
   return !existsSync(join(dataDir, service, 'data')) && (await containerEngineAnswers());
 }

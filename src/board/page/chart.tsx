@@ -16,7 +16,7 @@ export interface Curve {
 
 const HEIGHT = 176;
 
-/** Curves over time. The numbers are in a table, too, for those who cannot see it. */
+/** Curves over time. A table repeats the numbers, for people who cannot see the chart. */
 export function Chart({
   title,
   times,
@@ -33,7 +33,7 @@ export function Chart({
     let plot: uPlot | null = null;
     const stop = effect(() => {
       plot?.destroy();
-      // Colors are read again when the theme changes.
+      // Reads the colors again when the theme changes.
       plot = draw(element, times, curves, shownTheme.value);
     });
     const observer = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height: HEIGHT }));
@@ -76,7 +76,7 @@ export function Chart({
 const textOf = (kind: Curve['kind'], value: number | null): string =>
   value === null ? '–' : kind === 'share' ? share(value) : count(value);
 
-/** At most 24 of them: a screen reader is to get through. */
+/** At most 24 of them, so that a screen reader gets through. */
 function sample(length: number): number[] {
   const every = Math.max(1, Math.ceil(length / 24));
   return Array.from({ length: Math.ceil(length / every) }, (_, index) => index * every);
@@ -87,7 +87,7 @@ const RIGHT = 1;
 
 function draw(element: HTMLElement, times: readonly number[], curves: readonly Curve[], theme: string): uPlot {
   const style = getComputedStyle(element);
-  // A canvas does not know light-dark(): the browser says what it comes to.
+  // A canvas does not know light-dark(), so the browser resolves the color.
   const color = (name: string): string => {
     element.style.color = `var(${name})`;
     const { color: found } = getComputedStyle(element);
@@ -100,7 +100,7 @@ function draw(element: HTMLElement, times: readonly number[], curves: readonly C
     grid: { stroke: color('--line'), width: 1 },
   };
   const hasShare = curves.some(({ kind }) => kind === 'share');
-  // Where no mouse points at an instant, the legend has the newest values.
+  // While the mouse points at no instant, the legend shows the newest values.
   const showNewest = (plot: uPlot): void => {
     if (typeof plot.cursor.idx !== 'number' && times.length > 0) plot.setLegend({ idx: times.length - 1 }, false);
   };

@@ -99,7 +99,7 @@ const LIMITS: readonly {
   { name: 'Service level, below', unit: 'percent', warning: 'levelWarning', alarm: 'levelAlarm' },
 ];
 
-/** On the page of a queue the thresholds are that queue's. */
+/** On the page of a queue it edits that queue's thresholds. */
 export function Settings() {
   const where = route.value;
   const queueId = where.page === 'queue' ? where.id : null;

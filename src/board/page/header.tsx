@@ -10,7 +10,7 @@ import { shownAt, speed, travelTo } from './travel';
 
 export const SEARCH_ID = 'search';
 
-/** How old the picture is: always in sight. What screen readers hear is `Announcer`: this changes every second. */
+/** The age of the picture, always in sight. It changes every second, so screen readers get `Announcer` instead. */
 export function Freshness() {
   const at = travelTo.value;
   if (at !== null) {
@@ -33,7 +33,7 @@ const staleText = computed((): string | null => {
   return since === null ? `No picture yet: ${why}` : `Not current since ${instantNear(since, now.value)}: ${why}`;
 });
 
-/** What is said to screen readers: that the picture is no longer current, or again, or of another time. */
+/** Announcements for screen readers: the picture is no longer current, is current again, or is of another time. */
 const news = computed((): string => {
   const at = travelTo.value;
   if (at === null) return staleText.value ?? 'The board is live.';
@@ -41,7 +41,7 @@ const news = computed((): string => {
   return `The board shows ${instant(at)}.`;
 });
 const announced = signal('');
-/** Whoever moves a slider hears where it stopped. */
+/** Somebody who moves a slider hears only its final position. */
 const QUIET_MS = 1_000;
 
 export function Announcer() {

@@ -13,7 +13,7 @@ export function startKeys(): void {
   addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target instanceof HTMLElement ? event.target : document.body;
-    // One that was just closed may still have the focus.
+    // A dialog that was just closed may still have the focus.
     if (target.closest('dialog[open]') !== null) return;
     const isTyping = target.matches('input:not([type=range]), select, textarea');
     if (event.key === 'Escape') escape(target);
@@ -30,7 +30,7 @@ function escape(target: HTMLElement): void {
 
 const THEME_AFTER = { system: 'dark', dark: 'light', light: 'system' } as const;
 
-/** @returns whether the key means something here */
+/** @returns whether the key has a meaning here */
 function act(key: string, target: HTMLElement): boolean {
   switch (key) {
     case '/':
@@ -49,7 +49,7 @@ function act(key: string, target: HTMLElement): boolean {
       step(key === '{' ? -HOUR_MS : HOUR_MS);
       return true;
     case ' ':
-      // A button takes the space bar for itself.
+      // A focused button uses the space bar itself.
       return target.closest('button, a, summary') === null && pause();
     case 't':
     case 'T':

@@ -80,7 +80,7 @@ export function Lanes({ life, until }: { readonly life: Life; readonly until: nu
   );
 }
 
-/** A label near an end would stand beyond it. */
+/** A label near an end would extend beyond it. */
 const sideOf = (share: number): string => (share < 0.08 ? 'first' : share > 0.92 ? 'last' : '');
 
 const SECOND = 1_000;
@@ -117,7 +117,7 @@ function customerLane(versions: readonly Version[], until: number): Lane {
   const bars: Bar[] = [];
   for (const version of versions) {
     const phase = phaseOf(version);
-    // An agent works on it, and the customer has left.
+    // An agent still works on the conversation, but the customer has left.
     if (phase === 'acw') continue;
     const kind = version.waiting ? 'wait' : phase === 'talking' ? 'talk' : 'other';
     const to = version.until ?? until;
@@ -146,7 +146,7 @@ function outcomeText({ outcome, enteredAt }: Visit, to: number): string {
   }
 }
 
-/** Visits say when who answered talked, whoever else was asked meanwhile. Versions say the rest. */
+/** Visits show when the answering agent talked, also while other agents were being asked. Versions show the rest. */
 function agentLanes(versions: readonly Version[], visits: readonly Visit[], until: number): readonly Lane[] {
   const agents = new Map<string, { label: string; bars: Bar[] }>();
   const lane = (userId: string | null, userName: string | null) => {
@@ -155,7 +155,7 @@ function agentLanes(versions: readonly Version[], visits: readonly Visit[], unti
     agents.set(userId ?? label, known);
     return known.bars;
   };
-  // In the order in which they came in.
+  // In the order of their arrival.
   for (const { userId, userName, purpose } of versions) if (isAgent(purpose)) lane(userId, userName);
   for (const { answeredAt, agentLeftAt, userId, userName } of visits) {
     if (answeredAt !== null) lane(userId, userName).push({ from: answeredAt, to: agentLeftAt ?? until, kind: 'talk' });

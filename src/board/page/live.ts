@@ -1,45 +1,45 @@
 import { batch, computed, effect, signal } from '@preact/signals';
 import type { About, BeatEvent, Conversation, Line, PictureEvent } from './model';
 
-/** What the server sends, and how old it is. */
+/** The data from the server, and their age. */
 
-/** The stream says something once a second. A picture older than this is not shown as the present. */
+/** The stream sends a beat once a second. The page does not show an older picture as the present. */
 const STALE_MS = 2_600;
-/** STALE_MS and one tick are less than three seconds. */
+/** STALE_MS and one tick together are less than three seconds. */
 const TICK_MS = 200;
-/** A page in which nothing has run for so long was asleep: what arrives now may be what was sent then. */
+/** If nothing has run in a page for this long, it was asleep, and data that arrive now may be that old. */
 const SLEPT_MS = 5_000;
-/** A stream that has said nothing for so long is opened again: a connection without a network never ends by itself. */
+/** The page reopens a stream that is silent for this long: a connection without a network does not end on its own. */
 const REOPEN_MS = 6_000;
 
 export const about = signal<About | null>(null);
-/** Null: nothing has been received yet. */
+/** Null: no picture has arrived yet. */
 export const lines = signal<ReadonlyMap<string, Line> | null>(null);
-/** Of the open queue. Null: nothing has been received yet. */
+/** The conversations of the open queue. Null: none have arrived yet. */
 export const conversations = signal<ReadonlyMap<string, Conversation> | null>(null);
-/** The queue whose conversations are wanted; null: none. */
+/** The queue whose conversations the page wants; null: none. */
 export const openQueue = signal<string | null>(null);
 
 const lastBeat = signal<BeatEvent | null>(null);
-/** Nothing has been heard since this page slept. */
+/** No data have arrived since this page slept. */
 const slept = signal(false);
 /** The browser's clock. */
 const tick = signal(Date.now());
 /** The server's clock minus the browser's. */
 const skew = signal(0);
 
-/** The server's clock, in half seconds: clocks and durations follow it. */
+/** The server's clock, in half seconds. Clocks and durations on the page follow it. */
 export const now = computed(() => Math.floor((tick.value + skew.value) / 500) * 500);
 export const minute = computed(() => Math.floor(now.value / 60_000) * 60_000);
 
-/** How old the picture is, ms. Null: there is none yet. */
+/** The age of the picture, ms. Null: there is none yet. */
 export const age = computed(() => {
   const beat = lastBeat.value;
   return beat === null || beat.ageMs === null ? null : Math.max(0, tick.value + skew.value - beat.at + beat.ageMs);
 });
 
 export interface Stale {
-  /** The instant that the picture is of; null: there is none. */
+  /** The instant of the picture; null: there is none. */
   readonly since: number | null;
   readonly why: string;
 }
@@ -55,14 +55,17 @@ const staleText = computed((): string | null => {
   return old - (beat.ageMs ?? 0) > TICK_MS + 1_000 ? 'the board’s server does not answer' : 'the table lags behind';
 });
 
-/** Null: the picture is the present. Else since when it is not, and why. */
+/** Null: the picture is current. Otherwise why it is not, and since when. */
 export const stale = computed((): Stale | null => {
   const beat = lastBeat.value;
   const why = staleText.value;
   return why === null ? null : { since: beat === null || beat.ageMs === null ? null : beat.at - beat.ageMs, why };
 });
 
-/** Lines of a picture that is arriving. Nobody sees it before it is complete; what it costs can be spent now. */
+/**
+ * Lines of a picture that is still arriving. They stay hidden until it is complete, but the page can count and sort
+ * them already.
+ */
 export const part = signal<readonly Line[]>([]);
 let arriving: Map<string, Line> | null = null;
 let arrivingConversations: Map<string, Conversation> | null = null;
@@ -95,7 +98,7 @@ function onConversations({ queueId, full, rows, gone }: NonNullable<PictureEvent
   arrivingConversations = next;
 }
 
-/** Of a picture that was cut off, the rest never comes. */
+/** A picture that was cut off never gets its other parts. */
 function forgetParts(): void {
   arriving = null;
   arrivingConversations = null;
@@ -105,13 +108,15 @@ const { port1, port2 } = new MessageChannel();
 const tasks: (() => void)[] = [];
 port1.onmessage = () => tasks.shift()?.();
 
-/** In order. Reading many queues and showing them are different tasks, so that none keeps the page for long. */
+/**
+ * Runs tasks in order. Reading many queues and showing them are separate tasks, so that none blocks the page for long.
+ */
 export function inNextTask(task: () => void): void {
   tasks.push(task);
   port2.postMessage(null);
 }
 
-/** One stream. It is reopened whenever what it brings may be old. */
+/** One stream. The page reopens it whenever its data may be old. */
 class Stream {
   readonly #source: EventSource;
   #isFresh = false;
@@ -123,7 +128,7 @@ class Stream {
     this.#source.addEventListener('open', () => {
       this.#isFresh = true;
       this.#heardAt = Date.now();
-      // Also the browser's own next try.
+      // Also after the browser's own reconnection.
       inNextTask(forgetParts);
     });
     const on = (name: string, take: (data: unknown) => void): void =>
@@ -141,7 +146,7 @@ class Stream {
       });
     on('picture', (data) => {
       const picture = data as PictureEvent;
-      // The first beat comes after the first picture, whose waits are counted by the server's clock, too.
+      // The first beat comes after the first picture, but the picture's waits need the server's clock, too.
       if (lastBeat.peek() === null) skew.value = picture.at - Date.now();
       onPicture(picture);
     });
@@ -149,8 +154,8 @@ class Stream {
   }
 
   /**
-   * The first beat of a stream was sent just now. A later one may have waited on its way: it counts from when it was
-   * sent, by the least delay that was seen.
+   * The first beat of a stream was sent just now. A later one may have been delayed, so its time of sending counts,
+   * with the least delay of all beats.
    */
   #onBeat(beat: BeatEvent): void {
     const offset = beat.at - Date.now();
@@ -161,7 +166,7 @@ class Stream {
     tick.value = Date.now();
   }
 
-  /** Whether to open another one: the browser tries again by itself only where there was a stream and no error page. */
+  /** Whether to open another stream: the browser reconnects only if a stream existed and no error page came. */
   isLost(): boolean {
     const silence = Date.now() - this.#heardAt;
     if (this.#source.readyState === EventSource.CLOSED) return silence > 2_000;
@@ -183,7 +188,7 @@ function hasSlept(): boolean {
   return true;
 }
 
-/** Begins to listen; again whenever another queue is open, the page wakes up, or the stream is lost. */
+/** Opens the stream, and opens it again when another queue opens, the page wakes up, or the stream is lost. */
 export function startLive(): void {
   let stream: Stream | null = null;
   let openedAt = 0;
@@ -203,7 +208,7 @@ export function startLive(): void {
   };
   setInterval(look, TICK_MS);
   document.addEventListener('visibilitychange', look);
-  // What a frozen tab shows is what its owner sees first.
+  // The user first sees what a frozen tab shows, so it must not look current.
   document.addEventListener('freeze', () => (slept.value = true));
   document.addEventListener('resume', () => {
     aliveAt = 0;
@@ -213,10 +218,10 @@ export function startLive(): void {
 }
 
 const ABOUT_AGAIN_MS = 5_000;
-/** ClickHouse forgets what is older than the retention, also while a page stays open for months. */
+/** ClickHouse forgets data beyond the retention, also while a page stays open for months. */
 const OLDEST_AGAIN_MS = 10 * 60_000;
 
-/** Soon again until ClickHouse has something to show; where there is none, once. */
+/** Asks again soon until ClickHouse has something to show; without ClickHouse, asks once. */
 async function learnAbout(): Promise<void> {
   for (;;) {
     const answer = await ask<About>('api/about').catch(() => null);
@@ -229,7 +234,7 @@ async function learnAbout(): Promise<void> {
 
 export class Refused extends Error {}
 
-/** @throws Refused with the server's words, or when it does not answer */
+/** @throws Refused with the server's message, or if it does not answer */
 export async function ask<T>(path: string, signalToStop?: AbortSignal): Promise<T> {
   const init = signalToStop === undefined ? {} : { signal: signalToStop };
   const response = await fetch(path, init).catch((error: unknown) => {

@@ -47,7 +47,7 @@ startLive();
 startTravel();
 startKeys();
 const root = document.getElementById('board');
-// Its own task: the module has kept the page for long enough.
+// In a task of its own, because loading the module has already taken long enough.
 if (root !== null)
   inNextTask(() => {
     root.replaceChildren();

@@ -1,7 +1,7 @@
 import type { Conversation, Day, Line, Live, Version, Visit } from '../api-schema';
 import { addDay, NO_DAY } from '../counts';
 
-/** What the page makes of the server's answers, whose types it has from the server. */
+/** The page's view of the server's answers. Their types come from the server. */
 
 export type {
   About,
@@ -15,7 +15,7 @@ export type {
   Visit,
 } from '../api-schema';
 
-/** What is going on in a conversation, in the order in which a queue shows it. */
+/** The present phase of a conversation, in the order in which a queue shows it. */
 export type Phase = 'waiting' | 'ringing' | 'talking' | 'acw' | 'other';
 export const PHASES: Readonly<Record<Phase, string>> = {
   waiting: 'waiting',
@@ -26,7 +26,7 @@ export const PHASES: Readonly<Record<Phase, string>> = {
 };
 
 export function phaseOf(row: Pick<Conversation, 'waiting' | 'alerting' | 'talking' | 'acw'>): Phase {
-  // A colleague's phone rings also where nobody waits: for a consult.
+  // A colleague's phone also rings if nobody waits: for a consult.
   if (row.alerting) return 'ringing';
   if (row.waiting) return 'waiting';
   if (row.talking) return 'talking';
@@ -36,7 +36,7 @@ export function phaseOf(row: Pick<Conversation, 'waiting' | 'alerting' | 'talkin
 const ORDER: readonly Phase[] = ['waiting', 'ringing', 'talking', 'acw', 'other'];
 const rank = (row: Conversation): number => (row.waiting ? 0 : ORDER.indexOf(phaseOf(row)));
 
-/** The order of a queue's conversations: those who wait first, also while an agent's phone rings for them. */
+/** The order of a queue's conversations: waiting customers first, also while an agent's phone rings for them. */
 export const inOrder = (a: Conversation, b: Conversation): number =>
   rank(a) - rank(b) || a.enteredAt - b.enteredAt || (a.id < b.id ? -1 : 1);
 
@@ -47,7 +47,9 @@ export interface Life {
   readonly visits: readonly Visit[];
 }
 
-/** One row of the overview: a queue, its chosen media together. It never changes: another picture has another one. */
+/**
+ * One row of the overview: a queue, with its chosen media together. It never changes: another picture has another row.
+ */
 export interface QueueRow {
   readonly queueId: string;
   readonly label: string;
@@ -56,7 +58,7 @@ export interface QueueRow {
   readonly serviceLevel: number | null;
 }
 
-/** @param lines of one queue, at least one */
+/** @param lines at least one, all of one queue */
 export function sumQueue(lines: readonly Line[]): QueueRow {
   const [first] = lines;
   if (first === undefined) throw new RangeError('a queue has at least one line');
@@ -73,7 +75,7 @@ export function total(rows: readonly QueueRow[]): Totals {
   return { live, day, serviceLevel: level(day) };
 }
 
-/** Answered in the target ÷ (answered + abandoned − abandoned very early). */
+/** Answered within the target ÷ (answered + abandoned − abandoned very early). */
 function level({ answered, answeredInTarget, abandoned, shortAbandoned }: Day): number | null {
   const all = answered + abandoned - shortAbandoned;
   return all === 0 ? null : answeredInTarget / all;

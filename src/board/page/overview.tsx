@@ -17,7 +17,7 @@ const queueRows = new QueueRows();
 const rows = computed(() => (currentLines.value === null ? null : queueRows.sum(currentLines.value, media.value)));
 const names = new Intl.Collator(undefined, { numeric: true });
 
-/** Another function whenever the order is another one. */
+/** A new function for each new order. */
 const compare = computed((): Compare<QueueRow> => {
   const { by, down } = sortBy.value;
   const pins = new Set(pinned.value);
@@ -32,18 +32,18 @@ const compare = computed((): Compare<QueueRow> => {
 const order = new KeptOrder<QueueRow>();
 const sorted = computed(() => (rows.value === null ? null : order.sort(rows.value, compare.value)));
 
-// 5,000 queues are counted and sorted while they arrive, part by part, so that to show them takes no long task.
+// The page counts and sorts 5,000 queues while they arrive, part by part, so that showing them needs no long task.
 effect(() => {
   if (part.value.length > 0) order.prepare(queueRows.prepare(part.value, media.peek()), compare.peek());
 });
 
-/** The queues that are searched for, in their order. Null: there is no picture yet. */
+/** The queues that match the search, in order. Null: there is no picture yet. */
 export const shownQueues = computed((): readonly QueueRow[] | null => {
   const text = search.value.trim().toLocaleLowerCase();
   if (text === '') return sorted.value;
   return sorted.value?.filter(({ label }) => label.toLocaleLowerCase().includes(text)) ?? null;
 });
-/** Of those queues together. */
+/** The totals of those queues. */
 export const totals = computed((): Totals | null => (shownQueues.value === null ? null : total(shownQueues.value)));
 export const allMedia = computed(() => {
   const found = new Set<string>();
@@ -51,7 +51,7 @@ export const allMedia = computed(() => {
   return [...found].toSorted(names.compare);
 });
 
-/** By what a column is sorted; null: by its text. A queue without a value is the least urgent. */
+/** The value by which a column is sorted; null: its text. A queue without a value is the least urgent. */
 const SORT_VALUES: Readonly<Record<SortBy, ((row: QueueRow) => number) | null>> = {
   label: null,
   waiting: ({ live }) => live.waiting,
@@ -77,19 +77,19 @@ export function urgenciesOf(row: QueueRow): Urgencies {
   return {
     waiting: above(live.waiting, limits.waitingWarning, limits.waitingAlarm),
     wait: above((longestWait(row) ?? 0) / 1000, limits.waitWarning, limits.waitAlarm),
-    // Of what is shown: 80% does not count as less than 80.
+    // As displayed: 80% does not count as less than 80.
     level:
       serviceLevel === null ? 'fine' : below(Math.round(100 * serviceLevel), limits.levelWarning, limits.levelAlarm),
   };
 }
 
-/** Only when one of them changes is the component rendered again, not with each tick of the clock. */
+/** The component renders again only if one of them changes, not at each tick of the clock. */
 export function useUrgencies(row: QueueRow): Urgencies {
   const text = useMemo(() => computed(() => JSON.stringify(urgenciesOf(row))), [row]).value;
   return useMemo(() => JSON.parse(text) as Urgencies, [text]);
 }
 
-/** What needs somebody now: the service level of a day does not. */
+/** The greatest urgency that needs somebody now; the service level of a day does not. */
 export const worstOf = ({ waiting, wait }: Urgencies): Urgency =>
   [waiting, wait].includes('alarm') ? 'alarm' : [waiting, wait].includes('warning') ? 'warning' : 'fine';
 
@@ -98,7 +98,7 @@ interface OverviewColumn {
   readonly head: string;
   readonly title: string;
   readonly when: 'now' | 'day';
-  /** What ticks is a component of its own. */
+  /** Content that ticks is a component of its own. */
   readonly cell: (row: QueueRow, urgency: Urgencies) => ComponentChildren;
 }
 
@@ -180,7 +180,7 @@ function Sum() {
   return <Figures label="All queues together" figures={figuresOf(totals.value)} />;
 }
 
-/** Why there is nothing to see, and the way to something. */
+/** Explains why there is nothing to see, and links to something. */
 export function NoQueues() {
   const text = search.value.trim();
   const isNarrowed = text !== '' || media.value !== '';
@@ -290,7 +290,7 @@ function Row({ row, index }: { readonly row: QueueRow; readonly index: number })
   );
 }
 
-/** The same numbers for all queues together and for one. Null: there is no picture yet, so there is no number. */
+/** The same figures for all queues together and for one. Null: there is no picture yet, so there are no figures. */
 export function figuresOf(sum: Totals | null, urgency: Urgencies = CALM): readonly Figure[] {
   const day = dayName.value;
   const figure = (label: string, value: (of: Totals) => ComponentChildren, note?: string): Figure => ({

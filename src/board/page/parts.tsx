@@ -4,9 +4,9 @@ import { count, duration, isoDuration } from './format';
 import type { Urgency } from './preferences';
 import { inSight, useSight } from './sight';
 
-/** What the pages share. */
+/** The parts that the pages share. */
 
-/** A number that needs somebody says so by more than its color. A zero steps back. */
+/** A number that needs attention shows it by more than its color. A zero is dimmed. */
 export function Value(props: {
   readonly urgency?: Urgency;
   readonly isZero?: boolean;
@@ -29,7 +29,7 @@ export function Count({ of, urgency = 'fine' }: { readonly of: number; readonly 
   );
 }
 
-/** Null: nobody waits, nobody talks. */
+/** Null: nobody waits, or nobody talks. */
 export function Time({ ms, urgency = 'fine' }: { readonly ms: number | null; readonly urgency?: Urgency }) {
   if (ms === null) return <span class="value zero">–</span>;
   return (
@@ -45,7 +45,7 @@ export interface Figure {
   readonly note?: string | undefined;
 }
 
-/** Numbers in a row of tiles. No live region: it would never stop talking. */
+/** Numbers in a row of tiles. It is no live region, which would never stop talking. */
 export function Figures({ label, figures }: { readonly label: string; readonly figures: readonly Figure[] }) {
   return (
     <dl class="totals" aria-label={label}>
@@ -63,9 +63,9 @@ export function Figures({ label, figures }: { readonly label: string; readonly f
 }
 
 /**
- * Rows that change places keep the keyboard's focus, which an element loses when it is moved. Where its row has gone, a table
- * that can have the focus itself gets it.
- * @returns the element in the table that has the focus, before this rendering; null: none
+ * Keeps the keyboard's focus when rows change places, because an element loses it when it moves. If its row has gone,
+ * the table gets the focus, if it can.
+ * @returns the element in the table that had the focus before this rendering; null: none
  */
 export function useKeptFocus(table: RefObject<HTMLElement>): HTMLElement | null {
   const { activeElement } = document;
@@ -80,14 +80,14 @@ export function useKeptFocus(table: RefObject<HTMLElement>): HTMLElement | null 
 
 export interface Column<T> {
   readonly head: string;
-  /** `end`: numbers. */
+  /** `end`: for numbers. */
   readonly align?: 'end';
-  /** Where there is little room, it is left out. */
+  /** The column is hidden where there is little room. */
   readonly isMinor?: true;
   readonly cell: (row: T) => ComponentChildren;
 }
 
-/** In a cell: one line of it, two on a phone; the whole where the mouse rests. */
+/** A cell's text: one line of it, two on a phone; the whole text under the mouse. */
 export function Text({ children, isDim }: { readonly children: string; readonly isDim?: boolean }) {
   return (
     <span class={isDim === true ? 'text zero' : 'text'} title={children}>
@@ -96,7 +96,7 @@ export function Text({ children, isDim }: { readonly children: string; readonly 
   );
 }
 
-/** In a `main` that scrolls. What is longer than its cell is cut off: all rows have the same height. */
+/** A table in a `main` that scrolls. All rows have the same height, so longer text is cut off. */
 export function Table<T>(props: {
   readonly columns: readonly Column<T>[];
   readonly rows: readonly T[];
@@ -145,7 +145,7 @@ export function Table<T>(props: {
   );
 }
 
-/** The way back, and the page's name. */
+/** The link back, and the page's name. */
 export function Title({ children, note }: { readonly children: ComponentChildren; readonly note?: ComponentChildren }) {
   return (
     <div class="title">

@@ -1,6 +1,6 @@
 import { computed, effect, signal, type Signal } from '@preact/signals';
 
-/** What this browser remembers. Nothing of it is sent anywhere. */
+/** The preferences that this browser remembers. Nothing of them is sent anywhere. */
 
 function remembered<T>(name: string, fallback: T): Signal<T> {
   const key = `queuefold.${name}`;
@@ -9,7 +9,7 @@ function remembered<T>(name: string, fallback: T): Signal<T> {
     const text = localStorage.getItem(key);
     if (text !== null) initial = JSON.parse(text) as T;
   } catch {
-    // Storage is off, or holds what an older page wrote: the fallback.
+    // Storage is off, or holds an older page's value: use the fallback.
   }
   const value = signal(initial);
   effect(() => {
@@ -24,13 +24,13 @@ function remembered<T>(name: string, fallback: T): Signal<T> {
 }
 
 export interface Thresholds {
-  /** Longest wait, seconds. */
+  /** Longest wait, in seconds. */
   readonly waitWarning: number;
   readonly waitAlarm: number;
-  /** Number of those who wait. */
+  /** Number of waiting customers. */
   readonly waitingWarning: number;
   readonly waitingAlarm: number;
-  /** Service level of today, percent. */
+  /** Today's service level, in percent. */
   readonly levelWarning: number;
   readonly levelAlarm: number;
 }
@@ -68,7 +68,7 @@ export const below = (value: number, warning: number, alarm: number): Urgency =>
 const systemIsDark = matchMedia('(prefers-color-scheme: dark)');
 const systemTheme = signal(systemIsDark.matches ? 'dark' : 'light');
 systemIsDark.addEventListener('change', ({ matches }) => (systemTheme.value = matches ? 'dark' : 'light'));
-/** The theme of the page: the viewer's choice, or that of the system. */
+/** The page's theme: the viewer's choice, or the system's. */
 export const shownTheme = computed(() => (theme.value === 'system' ? systemTheme.value : theme.value));
 
 effect(() => {

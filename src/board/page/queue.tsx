@@ -25,7 +25,7 @@ import { clock, currentConversations, currentLines, travelTo } from './travel';
 const HOUR_MS = 3_600_000;
 const QUARTER_MS = 15 * 60_000;
 
-/** One queue: who is in it now, those who wait first, and its last hours. */
+/** One queue: the conversations in it now, waiting customers first, and its last hours. */
 export function Queue({ id }: { readonly id: string }) {
   const lines = currentLines.value?.filter(({ queueId }) => queueId === id) ?? null;
   const row = lines === null || lines.length === 0 ? null : sumQueue(lines);
@@ -106,7 +106,7 @@ function columnsFor(queueId: string, list: readonly Conversation[]): readonly Co
   ];
 }
 
-/** Until now, or until an agent answered. Null: nobody knows when one did. */
+/** Until now, or until an agent answered. Null: nobody knows when an agent answered. */
 function waitOf({ waiting, enteredAt, answeredAt }: Conversation): number | null {
   if (waiting) return clock.value - enteredAt;
   return answeredAt === null ? null : answeredAt - enteredAt;
@@ -114,7 +114,7 @@ function waitOf({ waiting, enteredAt, answeredAt }: Conversation): number | null
 const talkOf = ({ talking, answeredAt }: Conversation): number | null =>
   talking && answeredAt !== null ? clock.value - answeredAt : null;
 
-// What ticks is a component of its own: the rows around it stay.
+// Content that ticks is a component of its own, so the rows around it do not change.
 function Wait({ row, limits }: { readonly row: Conversation; readonly limits: Thresholds }) {
   const ms = waitOf(row);
   const isUrgent = row.waiting && ms !== null;
@@ -124,7 +124,7 @@ function Talk({ row }: { readonly row: Conversation }) {
   return <Time ms={talkOf(row)} />;
 }
 
-/** Who has not answered is not with the customer. */
+/** An agent who has not answered is not with the customer. */
 function agentOf(row: Conversation) {
   const name = row.userName ?? row.userId;
   if (name === null) return <span class="zero">–</span>;
@@ -153,7 +153,7 @@ async function readHours(id: string, to: number, signal: AbortSignal): Promise<L
   return { series: points, intervals, to };
 }
 
-/** Read again every minute, of the present as of the past. */
+/** Read again every minute, both in the present and in the past. */
 function LastHours({ id }: { readonly id: string }) {
   const loaded = useSignal<Loaded | null>(null);
   const problem = useSignal<string | null>(null);

@@ -1,14 +1,14 @@
 import type { Line, QueueRow } from './model';
 import { sumQueue } from './model';
 
-/** A picture changes few of 5,000 queues. What has not changed stays the same object, and in its place. */
+/** A picture changes few of 5,000 queues. An unchanged queue stays the same object, and keeps its place. */
 
 interface Summed {
   readonly lines: readonly Line[];
   readonly row: QueueRow;
 }
 
-/** The rows of all queues, made again only where a line is another one. */
+/** The rows of all queues. A row is made again only if one of its lines has changed. */
 export class QueueRows {
   #known = new Map<string, Summed>();
 
@@ -20,8 +20,8 @@ export class QueueRows {
   }
 
   /**
-   * Sums some queues of the next picture, whose rows `sum` then has at hand.
-   * @param lines all of these queues
+   * Sums some queues of the next picture in advance, for `sum`.
+   * @param lines all lines of these queues
    */
   prepare(lines: Iterable<Line>, media: string): readonly QueueRow[] {
     const summed = [...this.#summed(lines, media)];
@@ -56,12 +56,12 @@ const isSame = (a: readonly Line[], b: readonly Line[]): boolean =>
 
 export type Compare<T> = (a: T, b: T) => number;
 
-/** An order of objects that do not change: those that it knows already are not compared with each other again. */
+/** Keeps immutable objects in order, without comparing known ones with each other again. */
 export class KeptOrder<T> {
   #sorted: readonly T[] = [];
   #compare: Compare<T> | null = null;
 
-  /** @param compare a total order; another function means another order */
+  /** @param compare a total order; a new function means a new order */
   sort(items: readonly T[], compare: Compare<T>): readonly T[] {
     if (compare === this.#compare) {
       const others = new Set(items);
@@ -74,7 +74,7 @@ export class KeptOrder<T> {
     return this.#sorted;
   }
 
-  /** Takes in some of what `sort` will get, which then does not compare them. */
+  /** Sorts some of the items of the next `sort` in advance. */
   prepare(items: readonly T[], compare: Compare<T>): void {
     const known = compare === this.#compare ? this.#sorted : [];
     const strangers = new Set(items);
@@ -84,7 +84,7 @@ export class KeptOrder<T> {
   }
 }
 
-/** By halving: a few are put among many. */
+/** By binary search: `few` are inserted into `many`. */
 function merge<T>(many: readonly T[], few: readonly T[], compare: Compare<T>): readonly T[] {
   const merged: T[] = [];
   let taken = 0;

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 
-/** Where the page is: `#/`, `#/queue/ID`, `#/conversation/ID`. */
+/** The page's place: `#/`, `#/queue/ID`, `#/conversation/ID`. */
 export type Route =
   | { readonly page: 'overview' }
   | { readonly page: 'queue'; readonly id: string }

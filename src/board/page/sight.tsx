@@ -2,25 +2,25 @@ import { useSignal } from '@preact/signals';
 import type { ComponentChildren, RefObject } from 'preact';
 import { useEffect, useLayoutEffect } from 'preact/hooks';
 
-/** Only rows in sight and the one with the focus are in the page: 5,000 rows cost as much as 50. */
+/** The page contains only the rows in sight and the row with the focus, so 5,000 rows cost as much as 50. */
 
 const EXTRA_ROWS = 8;
-/** Until the first row has been drawn. */
+/** The height until the first row is drawn. */
 const USUAL_HEIGHT = 44;
 
 export interface Sight {
-  /** Of the rows that are in the page. */
+  /** The first row in the page. */
   readonly first: number;
-  /** Behind the last one of them. */
+  /** The row after the last one in the page. */
   readonly last: number;
-  /** Of each row, pixels. */
+  /** The height of each row, in pixels. */
   readonly rowHeight: number;
 }
 
 /**
- * Which rows are in sight, all of which have the same height.
- * @param table holds the table's body, and scrolls or is in a `main` that does
- * @param count of all rows
+ * The rows in sight; all rows have the same height.
+ * @param table the element with the table's body; it scrolls, or its `main` does
+ * @param count the number of all rows
  */
 export function useSight(table: RefObject<HTMLElement>, count: number): Sight {
   const rowHeight = useSignal(USUAL_HEIGHT);
@@ -54,8 +54,8 @@ export function useSight(table: RefObject<HTMLElement>, count: number): Sight {
 }
 
 /**
- * The rows in sight, with space where others are left out.
- * @param keep of a row that is in the page wherever it is; -1: none
+ * The rows in sight, with empty space for the others.
+ * @param keep the row that stays in the page wherever it is; -1: none
  */
 export function inSight<T>(
   list: readonly T[],

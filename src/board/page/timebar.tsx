@@ -57,7 +57,7 @@ export function TimeBar() {
 
 function Slider({ oldest }: { readonly oldest: number }) {
   const at = travelTo.value;
-  // Whole steps from the oldest instant on: else the browser moves the value to one.
+  // Whole steps from the oldest instant on; otherwise the browser moves the value to one.
   const max = oldest + 1_000 * Math.max(1, Math.floor((now.value - oldest) / 1_000));
   return (
     <div class="slider">

@@ -19,20 +19,20 @@ const shown = signal<{
   readonly conversations: readonly Conversation[];
 } | null>(null);
 
-/** The instant that was asked for; null: the present. */
+/** The instant that the user chose; null: the present. */
 export const travelTo = computed(() => target.value);
-/** The instant that the numbers on the page are of; null: none yet. */
+/** The instant of the numbers on the page; null: none yet. */
 export const shownAt = computed(() => (target.value === null ? now.value : (shown.value?.at ?? null)));
-/** What durations are counted up to: a picture that is not current stands still. */
+/** The end of running durations: it stands still while the picture is not current. */
 export const clock = computed(() =>
   target.value === null ? (stale.value?.since ?? now.value) : (shown.value?.at ?? target.value),
 );
-/** Null: not here yet. */
+/** Null: not received yet. */
 export const currentLines = computed((): readonly Line[] | null => {
   if (target.value !== null) return shown.value?.lines ?? null;
   return lines.value === null ? null : [...lines.value.values()];
 });
-/** Of the open queue. Null: not here yet. */
+/** The conversations of the open queue. Null: not received yet. */
 export const currentConversations = computed((): readonly Conversation[] | null => {
   if (target.value === null) return conversations.value === null ? null : [...conversations.value.values()];
   return shown.value?.queueId === openQueue.value ? shown.value.conversations : null;
@@ -49,7 +49,7 @@ export function step(ms: number): void {
   goTo((target.peek() ?? now.peek()) + ms);
 }
 
-/** Plays the past at a speed; at the same speed again: pauses. */
+/** Plays the past at a speed; a second call with the same speed pauses. */
 export function play(wanted: Speed): void {
   if (target.peek() === null) step(-60_000);
   if (target.peek() !== null) speed.value = speed.peek() === wanted ? 0 : wanted;
@@ -68,7 +68,7 @@ const AGAIN_MS = 2_000;
 
 let asking = false;
 async function askOnce(): Promise<void> {
-  // One question at a time: the newest instant is asked for when the answer is here.
+  // One question at a time: when its answer arrives, the next one asks for the newest instant.
   if (asking) return;
   asking = true;
   try {
@@ -102,7 +102,7 @@ async function askOnce(): Promise<void> {
 
 const QUEUES_PER_TASK = 100;
 
-/** What came in one answer is counted in many tasks. */
+/** Counts the lines of one answer in many tasks. */
 async function prepared(lines: readonly Line[]): Promise<void> {
   const queues = [...byQueue(lines).values()];
   for (let from = 0; from + QUEUES_PER_TASK < queues.length; from += QUEUES_PER_TASK) {

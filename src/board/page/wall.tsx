@@ -7,17 +7,17 @@ import { longestWait, LongestWait, NoQueues, shownQueues, totals, useUrgencies, 
 import { Count } from './parts';
 import { clock } from './travel';
 
-/** For a screen on the wall: as many tiles as fit, and by itself the next ones every few seconds. */
+/** For a screen on the wall: as many tiles as fit, and every few seconds the next ones. */
 
 const TURN_MS = 10_000;
-/** Of a tile that is read from a few meters away. */
+/** The smallest tile that people can read from a few meters away. */
 const LEAST = { width: 250, height: 170 };
-/** Of a tile that is good to read: wider than it is high. */
+/** The shape of a tile that reads well: wider than high. */
 const GOOD_RATIO = 1.6;
 const HEADER_HEIGHT = 76;
 const GAP = 12;
 
-/** Off: somebody reads, or wants less motion. */
+/** Off: somebody is reading, or prefers less motion. */
 export const isTurning = signal(!matchMedia('(prefers-reduced-motion: reduce)').matches);
 const page = signal(0);
 const size = signal({ width: innerWidth, height: innerHeight });
@@ -27,7 +27,7 @@ interface Grid {
   readonly down: number;
 }
 
-/** As large as all tiles can be; where they would be too small, as many as fit. */
+/** The largest size at which all tiles fit; if that is too small, as many tiles as fit. */
 const grid = computed((): Grid => {
   const width = size.value.width - GAP;
   const height = size.value.height - HEADER_HEIGHT - GAP;
