@@ -3,7 +3,7 @@ import { isSupervisor } from './model';
 
 export type ActivityMetric = 'oWaiting' | 'oAlerting' | 'oInteracting';
 
-/** A session that analytics counts in a queue's activity now. */
+/** A session that analytics counts in a queue's present activity. */
 export interface ActiveSession {
   readonly metric: ActivityMetric;
   readonly conversationId: string;
@@ -12,11 +12,14 @@ export interface ActiveSession {
   readonly medium: Medium;
   readonly direction: string | null;
   readonly userId: string | null;
-  /** Since when, epoch ms. */
+  /** The time of its last change, epoch ms. */
   readonly since: number;
 }
 
-/** Who waits in a queue, who is alerted, who talks. A conversation without any of these is in no queue's activity. */
+/**
+ * The sessions that wait in a queue, are alerting, or talk. A conversation without any of these is in no queue's
+ * activity.
+ */
 export function activityOf(conversation: Conversation): readonly ActiveSession[] {
   const lastQueue = conversation.parties.findLast(({ purpose, queueId }) => purpose === 'acd' && queueId !== null);
   return conversation.parties.flatMap((party) => {

@@ -1,4 +1,7 @@
-/** What conversations do in the simulated organisation; counted as it happens, so that a test can ask for all of it. */
+/**
+ * The things that conversations do in the simulated organization. They are counted, so that a test can ask for all of
+ * them.
+ */
 export const BEHAVIOURS = [
   'call',
   'callback',

@@ -7,30 +7,30 @@ import type { Truth, TruthRow } from './truth';
 import type { TruthVisit } from './visit-truth';
 
 export interface GeneratorOptions extends OrganisationOptions {
-  /** How many conversations there are in all. */
+  /** The total number of conversations. */
   readonly conversations: number;
-  /** Virtual milliseconds between heartbeats among the events; 0: none. Default 30 s, as Genesys sends them. */
+  /** Virtual milliseconds between heartbeats among the events; 0: none. Default 30 s, as in Genesys. */
   readonly heartbeatMs?: number;
 }
 
 export interface GeneratedEvent {
-  /** Virtual epoch milliseconds at which it is sent; never goes back. */
+  /** The time of sending, in virtual epoch milliseconds; it never goes back. */
   readonly at: number;
-  /** Counts the notifications, control frames not. */
+  /** Counts notifications, but not control frames. */
   readonly sequence: number;
   /** Null: a control frame. */
   readonly conversationId: string | null;
-  /** To be treated as read-only: frames share their unchanged parts. */
+  /** Treat it as read-only: frames share their unchanged parts. */
   readonly frame: NotificationFrame;
 }
 
 export interface EventStream extends Iterable<GeneratedEvent> {
   readonly queues: readonly Queue[];
-  /** What the table must say after the events that were taken so far. */
+  /** The table's true content after the events taken so far. */
   truth(): Truth;
-  /** The same of one conversation; null: no row. */
+  /** The same for one conversation; null: no row. */
   truthOf(conversationId: string): TruthRow | null;
-  /** What became of its visits to queues so far. */
+  /** The true visits of the conversation so far. */
   visitsOf(conversationId: string): readonly TruthVisit[];
   behaviours(): BehaviourCounts;
 }
@@ -41,11 +41,11 @@ const HEARTBEAT: NotificationFrame = {
 };
 
 /**
- * A contact centre's notifications without sockets and without waiting: deterministic by its options, in order, to be
- * iterated once. Nothing happens ahead of the event that was taken last, so the truth always belongs to it.
+ * A contact center's notifications, without sockets and without waiting: in order, decided by its options alone, for
+ * one iteration. Nothing happens before the next event is taken, so the truth always matches the last one.
  */
 export function generateEvents(options: GeneratorOptions): EventStream {
-  // What has ended is needed for REST answers only.
+  // Only REST answers need ended conversations.
   const organisation = createOrganisation({ forgetAfterMs: 0, ...options });
   const { heartbeatMs = 30_000 } = options;
 

@@ -1,8 +1,8 @@
-/** A schedule: what is due first comes out first; at the same time, what was put in first. */
+/** A schedule: the earliest entry comes out first; of equal times, the one that was added first. */
 export interface Schedule<T> {
   readonly size: number;
   add(at: number, item: T): void;
-  /** When the next is due; null: nothing is planned. */
+  /** The time of the next entry; null: there is none. */
   nextAt(): number | null;
   take(): { readonly at: number; readonly item: T } | null;
 }

@@ -2,20 +2,23 @@ import type { Address, Leg, Medium, Party, Purpose } from './model';
 import type { PersonalData } from './personal';
 import type { Random } from './random';
 
-/** What stays the same for all legs of a conversation. */
+/** Facts that are the same for all legs of a conversation. */
 export interface Facts {
   readonly customerNumber: string;
   readonly dialledNumber: string;
   readonly callbackNumber: string;
   readonly callbackName: string;
-  /** Recorded notifications of callbacks lack a direction, recorded REST answers have one: the organisation draws. */
+  /**
+   * Recorded notifications of callbacks lack a direction, but recorded REST answers have one. The organization chooses
+   * at random.
+   */
   readonly callbackDirection: string | null;
   readonly callbackScheduledAt: number | null;
   readonly customerAddress: string;
   readonly ownAddress: string;
   readonly subject: string;
   readonly messageType: string;
-  /** Of e-mails and messages: legs other than the customer's may lack it. */
+  /** For e-mails and messages: legs other than the customer's may lack the direction. */
   readonly directionEverywhere: boolean;
   readonly scriptId: string;
 }
@@ -61,7 +64,7 @@ const PROVIDER: Readonly<Record<Medium, string>> = {
   message: 'PureCloud Messaging',
 };
 
-/** A new leg of a participant at `now`, with the addresses and the noise that its medium has on the wire. */
+/** A new leg of a participant at `now`, with the addresses and the noise of its medium on the wire. */
 export function makeLeg(maker: Maker, party: Party, now: number, options: LegOptions): Leg {
   const { facts, random } = maker;
   const { medium, state } = options;
@@ -135,7 +138,7 @@ function legNoise(maker: Maker, purpose: Purpose, medium: Medium): Record<string
     ...(purpose === 'customer' ? {} : { peerId: random.uuid() }),
     ...(random.chance(0.3) ? { queueMediaSettings: { alertingTimeoutSeconds: 30, enableAutoAnswer: false } } : {}),
     ...(random.chance(0.05) ? { errorInfo: { code: 'info', message: personal.sentence(), messageParams: {} } } : {}),
-    // Fields and values come without notice; nobody may stumble over them.
+    // Genesys adds fields and values without notice, and no client may fail on them.
     ...(random.chance(0.1) ? { engagementScoreV3: { value: 0.25, reasons: [null, 'x'] } } : {}),
     additionalProperties: {},
   };
@@ -155,7 +158,7 @@ const MEDIUM_NOISE: Readonly<Record<Medium, (maker: Maker) => Record<string, unk
     disposition: {},
   }),
   callback: ({ facts, personal }) => ({
-    // The first is empty in recordings, the second is what the table shows, the third nobody uses.
+    // The first is empty in recordings, the table shows the second, and nobody uses the third.
     callbackNumbers: ['', facts.callbackNumber, personal.phone()],
     callbackUserName: facts.callbackName,
     callerId: personal.phone(),

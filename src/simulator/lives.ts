@@ -16,30 +16,30 @@ import { rememberEnd } from './truth';
 export interface OrganisationOptions {
   /** The same seed gives the same conversations, ids and times included. */
   readonly seed: number;
-  /** Another day of the same organisation: the same queues and people, other conversations. Default 0. */
+  /** Another day of the same organization: the same queues and people, but other conversations. Default 0. */
   readonly day?: number | undefined;
-  /** How many begin in all; unset: they never cease. */
+  /** The total number of conversations; unset: they never stop. */
   readonly conversations?: number | undefined;
   readonly conversationsPerSecond?: number | undefined;
-  /** How many there are. */
+  /** The number of queues. */
   readonly queues?: number | undefined;
   readonly agents?: number | undefined;
-  /** Virtual epoch milliseconds at which the day begins. */
+  /** The beginning of the day, in virtual epoch milliseconds. */
   readonly startAt?: number | undefined;
-  /** False: small bodies, with empty strings where names, numbers, notes and the like would be. */
+  /** False: small bodies, with empty strings for names, numbers, notes and so on. */
   readonly personalData?: boolean | undefined;
-  /** Put into every personal string that the table does not use, so that a test can look for it. */
+  /** Added to every personal string that the table does not use, so that a test can search for it. */
   readonly mark?: string | undefined;
-  /** A parked e-mail stays parked at least so long in virtual time (see `World.parkAtLeastMs`). */
+  /** A parked e-mail stays parked for at least this long in virtual time (see `World.parkAtLeastMs`). */
   readonly parkAtLeastMs?: number | undefined;
-  /** How long after its last change REST still knows a conversation. */
+  /** How long REST still knows a conversation after its last change. */
   readonly forgetAfterMs?: number | undefined;
 }
 
 export interface Emission {
   /** Virtual epoch milliseconds. */
   readonly at: number;
-  /** 1, 2, …: how many notifications there were with this one. */
+  /** 1, 2, …: the number of notifications so far, with this one. */
   readonly sequence: number;
   readonly conversationId: string;
   readonly frame: NotificationFrame;
@@ -51,20 +51,20 @@ interface Life {
   readonly script: Script;
   readonly random: Random;
   readonly render: (conversation: Conversation) => Json;
-  /** The script and what it has planned for later. */
+  /** The script's parts that are not finished: the script itself and its later actions. */
   pending: number;
 }
 
 const DAY_START = Date.UTC(2026, 2, 2, 9);
 const HOUR_MS = 3_600_000;
-/** So many conversations wait for days at once. */
+/** How many conversations may wait for days at the same time. */
 const LONGEST_BACKLOG = 20;
 
-/** The conversations of an organisation on virtual time: they begin, follow their scripts, end and are forgotten. */
+/** The conversations of an organization on virtual time: they begin, follow their scripts, end and are forgotten. */
 export class Lives {
   readonly #options: OrganisationOptions;
   readonly #roster: Roster;
-  /** Of arrivals only. */
+  /** Decides only arrivals. */
   readonly #random: Random;
   readonly #schedule = createSchedule<() => readonly Emission[]>();
   readonly #lives = new Map<string, Life>();
@@ -98,7 +98,7 @@ export class Lives {
     this.#planArrival();
   }
 
-  /** How many notifications there were. */
+  /** The number of notifications so far. */
   get events(): number {
     return this.#events;
   }
@@ -127,7 +127,7 @@ export class Lives {
     return { ...this.#counts };
   }
 
-  /** The system hangs up on all that are in a queue. */
+  /** The system hangs up on every conversation in a queue. */
   disconnectFrom(queueId: string): void {
     for (const life of this.#lives.values()) {
       const queue = life.conversation.parties.findLast(({ purpose }) => purpose === 'acd');
@@ -147,7 +147,7 @@ export class Lives {
     const { seed, day = 0, conversations: limit = Infinity, conversationsPerSecond = 2 } = this.#options;
     if (this.#begun >= limit) return;
     this.#begun += 1;
-    // Each conversation has its own randomness: what one draws does not change another.
+    // Each conversation has its own source of randomness, so that one does not influence another.
     const own = day === 0 ? createRandom(seed, this.#begun) : createRandom(seed, day, this.#begun);
     this.#schedule.add(this.#now + this.#random.gap(1_000 / conversationsPerSecond), () => {
       this.#planArrival();
@@ -196,7 +196,7 @@ export class Lives {
     return life;
   }
 
-  /** Lets a conversation's script change something, sends it, and plans when it goes on. */
+  /** Lets a conversation's script change something, sends the change, and plans the next one. */
   #advance(life: Life): readonly Emission[] {
     const { done, value } = life.script.next();
     if (done === true) return this.#endPart(life, []);
@@ -204,7 +204,7 @@ export class Lives {
     return this.#emit(life);
   }
 
-  /** The script or one of its later actions is through; after the last of them nothing changes any more. */
+  /** The script or one of its later actions has finished. After the last of them the conversation no longer changes. */
   #endPart(life: Life, emissions: readonly Emission[]): readonly Emission[] {
     life.pending -= 1;
     if (life.pending === 0) {
@@ -218,7 +218,7 @@ export class Lives {
 
   #emit(life: Life): readonly Emission[] {
     const { conversation } = life;
-    // No queue, no topic that would carry it.
+    // Without a queue, no topic would carry it.
     if (conversation.queueIds.length === 0) return [];
     const eventBody = life.render(conversation);
     rememberEnd(conversation);
@@ -237,7 +237,7 @@ export class Lives {
     }));
   }
 
-  /** Everybody's legs end, and the script goes no further. */
+  /** All legs end, and the script stops. */
   #disconnect(life: Life): readonly Emission[] {
     life.script.return();
     for (const party of life.conversation.parties) life.scene.endParty(party, 'system');

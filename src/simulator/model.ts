@@ -1,5 +1,5 @@
 /**
- * What the simulated organisation knows of a conversation. The wire bodies (`render.ts`, `render-rest.ts`) and the
+ * The simulated organization's knowledge of a conversation. The wire bodies (`render.ts`, `render-rest.ts`) and the
  * truth (`truth.ts`) are two independent views of it. Times are virtual epoch milliseconds; `null` is absent.
  */
 export type Medium = 'call' | 'callback' | 'chat' | 'email' | 'message';
@@ -7,10 +7,10 @@ export type Medium = 'call' | 'callback' | 'chat' | 'email' | 'message';
 export type Purpose =
   'customer' | 'external' | 'ivr' | 'botflow' | 'workflow' | 'inbound' | 'acd' | 'agent' | 'user' | 'voicemail';
 
-/** An end point's address: the number the table uses, and the personal parts that it does not. */
+/** The address of an end point: the number that the table uses, and the personal parts that it does not. */
 export interface Address {
   readonly value: string;
-  /** Genesys does not always normalise: then only `addressRaw` carries the value. */
+  /** Genesys does not always normalize; then only `addressRaw` has the value. */
   readonly rawOnly: boolean;
   readonly extra: Readonly<Record<string, unknown>>;
 }
@@ -40,7 +40,7 @@ export interface Leg {
   connectedAt: number | null;
   disconnectedAt: number | null;
   disconnectType: string | null;
-  /** A call's own end; a message's sender. */
+  /** A call's own end, or a message's sender. */
   readonly from: Address | null;
   readonly to: Address | null;
   /** Callbacks only. */
@@ -55,13 +55,13 @@ export interface Leg {
 
 export type Supervision = 'monitored' | 'coached' | 'barged' | 'screenMonitored';
 
-/** A communication and whose it is. */
+/** A communication and its participant. */
 export interface PartyLeg {
   readonly party: Party;
   readonly leg: Leg;
 }
 
-/** What happened in a queue, as the story tells it: nothing here is read off times. */
+/** The facts of a stay in a queue, from the story itself: no code derives them from times. */
 export interface Stay {
   readonly offered: PartyLeg[];
   answeredBy: PartyLeg | null;
@@ -77,9 +77,9 @@ export interface Party {
   readonly queueId: string | null;
   readonly skills: readonly string[];
   readonly supervises: { readonly how: Supervision; readonly partyId: string } | null;
-  /** It was asked by somebody on the phone to that participant; null: it joined by itself. */
+  /** The participant on whose call somebody asked it for help; null: it joined without being asked. */
   readonly consultsAbout: string | null;
-  /** Of an acd participant, else null. */
+  /** The stay of an acd participant; else null. */
   readonly stay: Stay | null;
   connectedAt: number | null;
   endedAt: number | null;
@@ -95,16 +95,16 @@ export interface Conversation {
   readonly startedAt: number;
   /** In the order of joining. */
   readonly parties: Party[];
-  /** The queues whose topics carry it, in the order in which they were entered. */
+  /** The queues whose topics carry it, in the order of entering. */
   readonly queueIds: string[];
-  /** Legs that had ended when the conversation ended: a re-opened one starts behind them. */
+  /** Legs that had ended when the conversation ended: a re-opened conversation starts after them. */
   readonly past: Set<string>;
   readonly extra: Record<string, unknown>;
 }
 
 export const isSupervisor = (party: Party): boolean => party.supervises !== null;
 
-/** A conversation lives as long as somebody who does not merely supervise is on it. */
+/** A conversation is live while somebody is on it who does more than supervise. */
 export function isLive(conversation: Conversation): boolean {
   return conversation.parties.some((party) => !isSupervisor(party) && party.legs.some((leg) => !leg.ended));
 }

@@ -13,12 +13,12 @@ import { visitsOf, type TruthVisit } from './visit-truth';
 
 export type { Emission, OrganisationOptions };
 
-/** What becomes of the conversations in a queue that is removed. */
+/** The fate of the conversations in a removed queue. */
 export type AfterRemoval = 'go-on' | 'disconnect';
 
-/** A contact centre on virtual time: each step is one change of one conversation. */
+/** A contact center on virtual time: each step is one change of one conversation. */
 export interface Organisation {
-  /** Live: queues come and go. */
+  /** A live list: queues come and go. */
   readonly queues: readonly Queue[];
   readonly users: readonly Named[];
   readonly skills: readonly Named[];
@@ -27,27 +27,30 @@ export interface Organisation {
   /** Null: there is no such queue. */
   renameQueue(id: string, name: string): Queue | null;
   /**
-   * It is in no list any more, and nothing is sent on its topic. False: there is no such queue.
+   * Removes the queue from all lists, and sends nothing more on its topic. False: there is no such queue.
    * @throws RangeError for the last queue
    */
   removeQueue(id: string, conversations: AfterRemoval): boolean;
-  /** Of an unknown one as of one that has long ended: nothing is said of it any more, and REST has none. */
+  /**
+   * From now on the conversation is like one that ended long ago: nothing more is sent about it, and REST does not know
+   * it.
+   */
   forget(conversationId: string): void;
-  /** When the next step is due, in virtual epoch milliseconds; null: nothing will happen any more. */
+  /** When the next step is due, in virtual epoch milliseconds; null: there are no more steps. */
   nextAt(): number | null;
-  /** Takes the next step; its notifications, one for each queue topic that carries the conversation. */
+  /** Takes the next step. Answers its notifications, one for each queue topic that carries the conversation. */
   step(): readonly Emission[];
   truth(): Truth;
   truthOf(conversationId: string): TruthRow | null;
-  /** The visits to queues of a conversation that REST still knows; none of any other. */
+  /** The visits of a conversation that REST still knows; none of any other. */
   visitsOf(conversationId: string): readonly TruthVisit[];
-  /** What analytics counts in the queues now. */
+  /** The sessions that analytics counts in the queues now. */
   activity(): readonly ActiveSession[];
-  /** All that REST still knows. */
+  /** All conversations that REST still knows. */
   conversations(): readonly Conversation[];
   /** Null: gone. */
   conversation(id: string): Conversation | null;
-  /** As REST answers it; null: gone. */
+  /** The answer of REST; null: gone. */
   restConversation(conversationId: string): Json | null;
   behaviours(): BehaviourCounts;
 }

@@ -1,12 +1,12 @@
 import type { Random } from './random';
 
-/** Makes the personal data that real bodies are full of and the table does not use. */
+/** Makes the personal data that real bodies contain in large numbers and the table does not use. */
 export interface PersonalData {
   person(): string;
   phone(): string;
   sentence(): string;
   url(path: string): string;
-  /** A pseudonymous id of a person, as journeys and external contacts have. */
+  /** A pseudonymous id of a person, as in journeys and external contacts. */
   personId(): string;
   /** Participant attributes: about half of a real body's size. */
   attributes(): Readonly<Record<string, string>>;
@@ -15,7 +15,7 @@ export interface PersonalData {
 export interface PersonalDataOptions {
   /** False: empty strings, no attributes. */
   readonly personalData?: boolean | undefined;
-  /** Put into every string made here, so that a test can look for it where it must not arrive. */
+  /** Added to every string made here, so that a test can search for it where it must not be. */
   readonly mark?: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** A small seeded source of randomness: the same seed gives the same organisation, on every machine. */
+/** A small seeded source of randomness: the same seed gives the same organization on every machine. */
 export interface Random {
   /** 0 ≤ x < 1 */
   fraction(): number;
@@ -56,7 +56,7 @@ export function createRandom(...seeds: readonly number[]): Random {
   };
 }
 
-/** splitmix32 over all the seeds, so that neighbouring seeds give unrelated streams. */
+/** splitmix32 over all the seeds, so that neighboring seeds give unrelated streams. */
 function seedMixer(seeds: readonly number[]): () => number {
   let state = 0x9e3779b9;
   const mix = (): number => {

@@ -12,14 +12,14 @@ export const ANALYTICS_MEDIA_TYPE: Readonly<Record<Medium, string>> = {
   message: 'message',
 };
 
-/** When everybody had left, also those who only listened; null: somebody is still there. */
+/** When everybody had left, also people who only listened; null: somebody is still there. */
 export function conversationEnd({ parties, startedAt }: Conversation): number | null {
   const legs = parties.flatMap((party) => party.legs);
   if (legs.length === 0 || legs.some((leg) => !leg.ended)) return null;
   return Math.max(startedAt, ...legs.flatMap(({ disconnectedAt }) => disconnectedAt ?? []));
 }
 
-/** The conversation as analytics tells it: the SDK's AnalyticsConversationWithoutAttributes. */
+/** The conversation in analytics: the SDK's AnalyticsConversationWithoutAttributes. */
 export function renderDetails(conversation: Conversation): Json {
   const end = conversationEnd(conversation);
   const metrics = sessionMetrics(conversation);
@@ -65,7 +65,7 @@ function renderSession(party: Party, leg: Leg, metrics: readonly SessionMetric[]
   });
 }
 
-/** What happened before the leg was connected, and since. */
+/** The phases before the leg was connected, and since. */
 function segmentsOf({ queueId }: Party, leg: Leg): readonly Json[] {
   const before = leg.initialState === 'scheduled' ? 'scheduled' : 'alert';
   const changes =

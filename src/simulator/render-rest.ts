@@ -9,7 +9,7 @@ const REST_DISCONNECT_TYPE: Readonly<Record<string, string>> = {
 };
 /** Fields of the event body that REST's model of a participant lacks. */
 const SOCKET_ONLY: ReadonlySet<string> = new Set(['wrapupExpected']);
-/** Recorded answers carry every array, empty where there is nothing. */
+/** Recorded answers contain every array, also empty ones. */
 const EMPTY_ARRAYS: Json = Object.fromEntries(
   [...Object.values(MEDIUM_ARRAY), 'cobrowsesessions', 'screenshares', 'socialExpressions', 'videos'].map((name) => [
     name,
@@ -17,10 +17,10 @@ const EMPTY_ARRAYS: Json = Object.fromEntries(
   ]),
 );
 
-/** Null: there is no such queue any more. */
+/** Null: the queue no longer exists. */
 type QueueName = (id: string) => string | null;
 
-/** The conversation as `GET /api/v2/conversations/{id}` answers it. */
+/** The conversation in the answer of `GET /api/v2/conversations/{id}`. */
 export function renderRestConversation(conversation: Conversation, queueName: QueueName): Json {
   return {
     id: conversation.id,

@@ -2,7 +2,7 @@ import type { Address, Conversation, Leg, Medium, Party, Supervision } from './m
 
 export type Json = Record<string, unknown>;
 
-/** A notification as it comes over the websocket. Parts are shared between notifications: treat it as read-only. */
+/** A notification on the websocket. Notifications share parts, so treat it as read-only. */
 export interface NotificationFrame {
   readonly topicName: string;
   readonly version?: string;
@@ -10,7 +10,7 @@ export interface NotificationFrame {
   readonly metadata?: { readonly CorrelationId: string };
 }
 
-/** The array of a participant that holds its communications of a medium. */
+/** The participant's array with its communications of a medium. */
 export const MEDIUM_ARRAY: Readonly<Record<Medium, string>> = {
   call: 'calls',
   callback: 'callbacks',
@@ -28,7 +28,7 @@ export const SUPERVISION_FIELD: Readonly<Record<Supervision, string>> = {
 
 export const isoTime = (at: number): string => new Date(at).toISOString();
 
-/** Leaves out what is null: a notification has no nulls. */
+/** Leaves nulls out: a notification has none. */
 export function present(fields: Json): Json {
   const kept: Json = {};
   for (const key in fields) if (fields[key] !== null) kept[key] = fields[key];
@@ -37,7 +37,7 @@ export function present(fields: Json): Json {
 
 const time = (at: number | null): string | null => (at === null ? null : isoTime(at));
 
-/** Renders one conversation as `v2.routing.queues.{id}.conversations` has it; unchanged participants only once. */
+/** Renders a conversation as `v2.routing.queues.{id}.conversations` does, an unchanged participant only once. */
 export function createNotificationRenderer(): (conversation: Conversation) => Json {
   const rendered = new Map<Party, { readonly version: number; readonly json: Json }>();
 
@@ -80,7 +80,7 @@ function workTimes(party: Party): Json {
   return { startAcwTime: time(work?.startedAt ?? null), endAcwTime: time(work?.endedAt ?? null) };
 }
 
-/** As recorded: agents carry `{}` where there is nothing to refer to. */
+/** As in recordings: agents have `{}` if there is nothing to refer to. */
 function routingData(party: Party): Json | null {
   if (party.purpose === 'agent') return { queue: {}, language: {}, priority: 0, skills: [] };
   if (party.purpose !== 'acd') return null;
@@ -99,7 +99,7 @@ export function legsByMedium(party: Party, render: (leg: Leg) => Json): Json {
   return arrays;
 }
 
-/** The fields that notifications and REST answers have in common. */
+/** The fields that notifications and REST answers share. */
 export function renderLeg(leg: Leg): Json {
   return present({
     state: leg.state,

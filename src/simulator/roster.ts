@@ -1,7 +1,7 @@
 import type { Random } from './random';
 import { createRandom } from './random';
 
-/** A queue, a user or a skill, as lists of the organisation name it. */
+/** A queue, a user or a skill, as in lists of the organization. */
 export interface Named {
   readonly id: string;
   readonly name: string;
@@ -17,10 +17,13 @@ export interface RosterOptions {
 
 export type Roster = ReturnType<typeof createRoster>;
 
-/** Keeps the ids of queues that are added later apart from those of conversations. */
+/** Keeps the ids of later queues apart from those of conversations. */
 const ADDED_QUEUES = 0x71_75_65_75;
 
-/** Who and what there is in the organisation. Queues come, are renamed and go while it runs; the lists are live. */
+/**
+ * The queues, people and skills of the organization. Queues come, get new names and go while it runs; the lists are
+ * live.
+ */
 export function createRoster(random: Random, { seed, queues: queueCount = 5, agents: agentCount = 20 }: RosterOptions) {
   const many = (length: number, what: string): Named[] =>
     Array.from({ length }, (_, index) => ({ id: random.uuid(), name: `${what} ${index + 1}` }));
@@ -58,7 +61,7 @@ export function createRoster(random: Random, { seed, queues: queueCount = 5, age
       return (queues[place] = { id, name });
     },
 
-    /** False: there is no such queue. The last one stays: calls must go somewhere. */
+    /** False: there is no such queue. The last queue stays, because calls need one. */
     removeQueue(id: string): boolean {
       const place = placeOf(id);
       if (place < 0) return false;

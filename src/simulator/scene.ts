@@ -6,12 +6,12 @@ import type { PersonalData } from './personal';
 import type { Random } from './random';
 
 /**
- * A conversation's life as a coroutine: it changes the conversation through the scene's verbs and yields how long
- * (virtual milliseconds) until it goes on. Whatever changed before a yield is one snapshot.
+ * A conversation's life as a coroutine. It changes the conversation through the scene's verbs, and yields the virtual
+ * milliseconds until it continues. All changes before a yield make one snapshot.
  */
 export type Script = Generator<number, void, undefined>;
 
-/** Like a script, with a result. */
+/** Like a script, but with a result. */
 export type Passage<T> = Generator<number, T, undefined>;
 
 export interface World {
@@ -20,25 +20,25 @@ export interface World {
   readonly supervisorIds: readonly string[];
   readonly skillIds: readonly string[];
   /**
-   * Two snapshots that differ in nothing the table uses are duplicates when they come within 10 s (specification,
-   * section 3), so what goes and comes back without a trace stays away this much longer.
+   * Two snapshots that differ in nothing that the table uses are duplicates if they come within 10 s (specification,
+   * section 3). So a change that later disappears without a trace lasts this much longer.
    */
   readonly parkAtLeastMs: number;
   now(): number;
   note(behaviour: Behaviour): void;
-  /** A conversation will wait for days. False: as many as may do so already. */
+  /** Asks for a place among the conversations that wait for days. False: there is none. */
   enterBacklog(): boolean;
   leaveBacklog(): void;
 }
 
-/** What a scene changes the conversation with. */
+/** The tools with which a scene changes the conversation. */
 export interface SceneTools {
   readonly random: Random;
   readonly personal: PersonalData;
   readonly later: (delayMs: number, action: () => void) => void;
 }
 
-/** The verbs of what people do; each changes the model at the present virtual time. */
+/** The verbs of people's actions; each changes the model at the present virtual time. */
 export class Scene {
   readonly facts: Facts;
   readonly random: Random;
@@ -139,7 +139,7 @@ export class Scene {
       options,
     );
     party.legs.push(leg);
-    // Recordings have participants without a connectedTime of their own: then the leg's counts.
+    // Some participants in recordings have no connectedTime of their own; then the leg's counts.
     if (leg.connectedAt !== null && this.random.chance(0.9)) party.connectedAt ??= leg.connectedAt;
     party.version += 1;
     return leg;
@@ -166,7 +166,7 @@ export class Scene {
     for (const leg of party.legs) this.end(party, leg, disconnectType);
   }
 
-  /** An agent's leg ends and after-call work begins; it completes by itself, with a wrap-up code and a note. */
+  /** An agent's leg ends and after-call work begins. The work completes later, with a wrap-up code and a note. */
   endWithWork(party: Party, leg: Leg, disconnectType: string): void {
     this.end(party, leg, disconnectType);
     if (this.random.chance(0.15)) {
@@ -194,9 +194,9 @@ export class Scene {
     });
   }
 
-  /** An acd participant in a queue, on it until an agent answers. */
+  /** An acd participant in a queue, connected until an agent answers. */
   enterQueue(wanted: string, options: LegOptions, consultsAbout: string | null = null): Party {
-    // It may have been removed since it was chosen.
+    // Somebody may have removed the queue since it was chosen.
     const queueId = this.world.queueIds.includes(wanted) ? wanted : this.random.pick(this.world.queueIds);
     const skills = this.random.chance(0.6)
       ? Array.from({ length: this.random.integer(1, 3) }, () => this.random.pick(this.world.skillIds))
@@ -218,7 +218,7 @@ export class Scene {
     return party;
   }
 
-  /** A session of a medium that the table has no value for. */
+  /** A session of a medium without a value in the table. */
   secondary(monitoringType: string): Record<string, unknown> {
     const at = new Date(this.world.now()).toISOString();
     return { id: this.random.uuid(), state: 'connected', connectedTime: at, provider: 'PureCloud', monitoringType };

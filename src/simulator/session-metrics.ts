@@ -1,7 +1,7 @@
 import type { Conversation, Party, PartyLeg, Stay } from './model';
 import { queueEntry } from './truth';
 
-/** Metrics that analytics puts into the sessions of a conversation (the SDK's AnalyticsSessionMetric). */
+/** Metrics of the sessions in analytics (the SDK's AnalyticsSessionMetric). */
 export type SessionMetricName =
   'nOffered' | 'tAcd' | 'tAbandon' | 'tFlowOut' | 'tAlert' | 'tNotResponding' | 'tAnswered';
 
@@ -14,9 +14,10 @@ export interface SessionMetric {
 }
 
 /**
- * The metrics of each session, by the id of its leg, in the order in which they were emitted. Recorded answers place
- * them so: the queue's session has `nOffered` when the conversation enters and `tAcd` when it leaves; the agent's session
- * has `tAlert` when the alert ends, then `tAnswered`, with the value of `tAcd`, or `tNotResponding`, with that of `tAlert`.
+ * The metrics of each session, by the id of its leg, in the order of emission. Their places are those of recorded
+ * answers: the queue's session has `nOffered` when the conversation enters and `tAcd` when it leaves. The agent's
+ * session has `tAlert` when the alert ends, then `tAnswered`, with the value of `tAcd`, or `tNotResponding`, with that
+ * of `tAlert`.
  */
 export function sessionMetrics({ parties }: Conversation): ReadonlyMap<string, readonly SessionMetric[]> {
   const metrics = new Map<string, SessionMetric[]>();
@@ -63,7 +64,7 @@ function visitOf(party: Party): VisitTimes | null {
   return { stay: party.stay, enteredAt, leftAt: isOver ? party.endedAt : null };
 }
 
-/** The agent did not take it. An alert that ended because the caller left the queue is not the agent's doing. */
+/** The agent did not take it. If an alert ended because the caller left the queue, the agent did not miss it. */
 function isMissed(leg: PartyLeg['leg'], leftAt: number | null): boolean {
   return leg.connectedAt === null && leg.disconnectedAt !== null && leg.disconnectedAt !== leftAt;
 }

@@ -2,7 +2,10 @@ import type { QUEUE_CONVERSATION, RowOf } from '../conversation';
 import type { Conversation, Leg, Medium, Party } from './model';
 import { isLive, isSupervisor } from './model';
 
-/** The table's columns that follow from what happened; times as ISO-8601. The db_ columns depend on who listened. */
+/**
+ * The table's columns that follow from the events of the conversation; times as ISO-8601. The db_ columns depend on the
+ * listener.
+ */
 export type TruthRow = Omit<RowOf<typeof QUEUE_CONVERSATION, string>, 'db_last_updated' | 'db_when_created'>;
 
 export interface Truth {
@@ -13,8 +16,8 @@ export interface Truth {
 }
 
 /**
- * The row that a conversation deserves now; null: none. Written from the specification, sections 4 and 5, on the
- * organisation's own model and without the fold's code: the two check each other.
+ * The correct row of a conversation now; null: none. It is written from the specification, sections 4 and 5, on the
+ * organization's own model and without the fold's code, so the two check each other.
  */
 export function truthOf(conversation: Conversation): TruthRow | null {
   const entered = conversation.parties.filter((party) => queueEntry(party) !== null);
@@ -56,7 +59,7 @@ export function truthOf(conversation: Conversation): TruthRow | null {
   };
 }
 
-/** To be called after each snapshot sent: remembers what was over when the conversation was over. */
+/** Call it after each sent snapshot: when the conversation ends, it remembers the legs that have ended. */
 export function rememberEnd(conversation: Conversation): void {
   if (isLive(conversation)) return;
   for (const party of conversation.parties) {
@@ -75,14 +78,14 @@ const MEDIA_ORDER = Object.keys(MEDIA_TYPE);
 
 const iso = (at: number): string => new Date(at).toISOString();
 
-/** When an acd participant got into its queue; null for everyone else, and while a callback is not due. */
+/** When an acd participant entered its queue; null for everyone else, and while a callback is not due. */
 export function queueEntry(party: Party): number | null {
   if (party.purpose !== 'acd' || party.queueId === null) return null;
   const connected = party.legs.flatMap((leg) => leg.connectedAt ?? []);
   return party.connectedAt ?? (connected.length === 0 ? null : Math.min(...connected));
 }
 
-/** The last to join, while that one is there. */
+/** The last to join, as long as that participant is there. */
 function lastToAct(conversation: Conversation, isWaiting: boolean): Party | undefined {
   const candidates = conversation.parties.filter((party) => !isSupervisor(party) && party.legs.length > 0);
   const last = candidates.pop();
@@ -94,7 +97,7 @@ function lastToAct(conversation: Conversation, isWaiting: boolean): Party | unde
 const isThere = (party: Party): boolean => party.legs.some((leg) => !leg.ended);
 const handles = ({ purpose }: Party): boolean => purpose !== 'customer' && purpose !== 'external' && purpose !== 'acd';
 
-/** The customer waits: the last who was tried, unless somebody who was there before has picked up since. */
+/** The customer waits: the last agent who was tried, unless an earlier one has picked up since. */
 function whoCameBack(before: readonly Party[], last: Party): Party {
   const lastSign = Math.max(last.connectedAt ?? -Infinity, ...last.legs.map(lastSignOf));
   if (lastSign === -Infinity) return last;
@@ -104,7 +107,7 @@ function whoCameBack(before: readonly Party[], last: Party): Party {
   );
 }
 
-/** The agent who is on the line when a colleague has left or declined, or a consult was given up. */
+/** The agent who is on the line after a colleague has left or declined, or after a consult was given up. */
 function whoTalksOn(before: readonly Party[]): Party | undefined {
   const onTheLine = before.filter((party) => (party.purpose === 'agent' || party.purpose === 'user') && isThere(party));
   return onTheLine.toSorted((one, other) => since(one) - since(other)).at(-1);
@@ -118,7 +121,7 @@ function whoLeftLast(parties: readonly Party[]): Party | undefined {
 
 const leftAt = ({ legs }: Party): number => Math.max(...legs.map(({ disconnectedAt }) => disconnectedAt ?? Infinity));
 
-/** The queue that the conversation is in, and while somebody handles it, the one from which that one has it. */
+/** The conversation's queue; while somebody handles it, the queue from which that person has it. */
 function queueOf(entered: readonly Party[], isWaiting: boolean, shown: Party, leg: Leg): Party | undefined {
   const { connectedAt } = leg;
   if (isWaiting || !handles(shown) || connectedAt === null) return entered.at(-1);
@@ -130,7 +133,7 @@ function lastSignOf(leg: Leg): number {
   return Math.max(-Infinity, ...signs.flatMap((at) => at ?? []), ...leg.messages.map(({ sentAt }) => sentAt));
 }
 
-/** Live before ended; among live ones the last answered, among ended ones the last ended; then the later place. */
+/** Live before ended; of live ones the last answered, of ended ones the last ended; then the later place. */
 export function legToShow(party: Party): Leg {
   const place = (leg: Leg): number => MEDIA_ORDER.indexOf(leg.medium) * 1_000 + party.legs.indexOf(leg);
   const key = (leg: Leg): readonly number[] => [

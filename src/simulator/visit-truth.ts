@@ -2,7 +2,7 @@ import type { QueueVisit } from '../conversation';
 import type { Conversation, Party } from './model';
 import { directionOf, legToShow, MEDIA_TYPE, queueEntry } from './truth';
 
-/** The columns of a visit, times as ISO-8601; when it was written depends on who listened. */
+/** The columns of a visit, times as ISO-8601. The time of writing depends on the listener. */
 export type TruthVisit = {
   readonly [C in Exclude<keyof QueueVisit, 'db_last_updated'>]: C extends 'offers' | 'offers_missed'
     ? number
@@ -14,8 +14,8 @@ export type TruthVisit = {
 };
 
 /**
- * What became of each stay in a queue, in the order of the participants. The story itself says who was offered what and
- * who answered (`Stay`), where the fold has to find that out from times: the two check each other.
+ * The correct outcome of each stay in a queue, in the order of the participants. The story itself contains the offers
+ * and the answering agent (`Stay`), whereas the fold must derive them from times. So the two check each other.
  */
 export function visitsOf(conversation: Conversation): readonly TruthVisit[] {
   return conversation.parties.flatMap((party) => visitOf(conversation, party) ?? []);

@@ -8,7 +8,7 @@ import type { Meddling } from '../server/meddling';
 import type { Sockets } from '../server/sockets';
 import type { Objects } from '../server/topics';
 
-/** The places of the organisation at which something can go wrong. */
+/** The places of the organization where something can go wrong. */
 export interface Levers {
   readonly organisation: Organisation;
   readonly sockets: Sockets;
@@ -16,9 +16,9 @@ export interface Levers {
   readonly access: Access;
   readonly requests: Meddling;
   readonly delivery: Delivery;
-  /** What stands against a topic besides the organisation's own reasons; null: nothing. */
+  /** Adds objections to topics, beside the organization's own; null: none. */
   readonly object: (objects: Objects | null) => void;
-  /** By how much the clock that answers tell is wrong. */
+  /** How far the clock in answers is wrong. */
   readonly skewClock: (byMs: number) => void;
   readonly closingNoticeMs: number;
 }
@@ -26,7 +26,7 @@ export interface Levers {
 export interface Occasion {
   readonly levers: Levers;
   readonly random: Random;
-  /** Counts what it has hit: requests, frames, sockets, … */
+  /** Counts the things that it has hit: requests, frames, sockets, … */
   hit(count?: number): void;
 }
 
@@ -34,10 +34,10 @@ export interface Occasion {
 export type End = () => void;
 
 export interface Fault {
-  /** For people. */
+  /** A description, for people. */
   readonly what: string;
   /**
-   * @param parameters as JSON has them
+   * @param parameters as in JSON
    * @returns null: it has happened and needs no end
    * @throws ZodError for parameters that it does not have
    */
@@ -53,7 +53,7 @@ export function fault<S extends z.ZodRawShape>(
   return { what, begin: (occasion, parameters) => begin(occasion, schema.parse(parameters)) };
 }
 
-/** Which part of what could be hit is: by chance, from the fault's seed. */
+/** The share of possible targets that it hits, chosen at random from the fault's seed. */
 export const share = z.number().gt(0).max(1).default(1);
 export const times = z.number().int().min(1).max(1_000);
 export const milliseconds = z.number().int().min(0);

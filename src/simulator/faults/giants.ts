@@ -6,8 +6,8 @@ const PARTICIPANTS = 10_000;
 const DEPTH = 50_000;
 
 /**
- * Frames of valid JSON that no client expects: each of a conversation of its own in which everybody has hung up, so that
- * it belongs into no table, whether a client reads it or refuses it.
+ * Frames of valid JSON that no client expects. Each is of a conversation of its own in which everybody has hung up, so
+ * that it belongs in no table, whether a client reads it or refuses it.
  */
 export const GIANTS: readonly ((topic: string, random: Random) => string)[] = [
   (topic, random) => frameOf(topic, random, [endedParticipant(random)], JSON.stringify('x'.repeat(FRAME_BYTES))),
@@ -29,7 +29,7 @@ function endedParticipant(random: Random): string {
   return JSON.stringify({ id: random.uuid(), purpose: 'customer', endTime: ENDED_AT, calls: [call] });
 }
 
-/** As text: what is nested so deeply can be read, but not written, by JSON.stringify. */
+/** As text: JSON.stringify cannot write very deep nesting, although JSON.parse can read it. */
 function frameOf(topic: string, random: Random, participants: readonly string[], filling: string): string {
   const body = `{"id":"${random.uuid()}","participants":[${participants.join(',')}],"additionalProperties":${filling}}`;
   return `{"topicName":"${topic}","version":"2","eventBody":${body},"metadata":{"CorrelationId":"${random.uuid()}"}}`;

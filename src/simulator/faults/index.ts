@@ -5,7 +5,7 @@ import { ORGANISATION_FAULTS } from './organisation';
 import { REQUEST_FAULTS } from './requests';
 import { SOCKET_FAULTS } from './sockets';
 
-/** Everything that can go wrong. */
+/** All faults. */
 export const FAULTS = {
   ...SOCKET_FAULTS,
   ...NOTIFICATION_FAULTS,

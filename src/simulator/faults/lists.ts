@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Answer, Request } from '../server/http';
 import { fault } from './fault';
 
-/** Lists that tell less than there is, or the same twice. */
+/** Lists that lack entries, or repeat some. */
 export const LIST_FAULTS = {
   'truncated-activity': fault(
     "the activity query's lists are cut",

@@ -2,8 +2,8 @@ import { fault, milliseconds, share, times } from './fault';
 import { GIANTS } from './giants';
 
 /**
- * Notifications: Genesys promises neither order nor that one comes once. What clients cannot know afterwards is told
- * as `stale` (`Delivery.stale`).
+ * Notifications: Genesys guarantees neither their order nor that each comes once. Conversations whose state clients can
+ * then not know are `stale` (`Delivery.stale`).
  */
 export const NOTIFICATION_FAULTS = {
   'notifications-lost': fault('never sent, without a gap', { share }, ({ levers, random, hit }, parameters) =>

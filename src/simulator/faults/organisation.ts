@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { fault, times } from './fault';
 
-/** What administrators and the organisation itself do while somebody watches. */
+/** Changes that administrators and the organization itself make while clients watch. */
 export const ORGANISATION_FAULTS = {
   'queues-appear': fault(
     'new queues, with conversations',

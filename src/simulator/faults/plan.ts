@@ -5,7 +5,7 @@ import { FAULT_KINDS, type FaultKind } from './index';
 export interface PlanOptions {
   readonly seed: number;
   readonly lengthMs: number;
-  /** One fault and the quiet after it; less, where otherwise not every kind would have its turn. */
+  /** One fault and the quiet phase after it. It is shorter if otherwise some kind would have no turn. */
   readonly slotMs?: number | undefined;
   readonly kinds?: readonly FaultKind[] | undefined;
 }
@@ -21,8 +21,9 @@ export interface PlannedFault {
 const MINUTE_MS = 60_000;
 
 /**
- * When what goes wrong, and for how long: every kind at least once, in an order of the seed's, one after the other, and
- * after each at least as long a quiet phase, so that a client can be seen to recover. The same options, the same plan.
+ * Plans the faults and their durations: every kind at least once, one after the other, in an order that the seed
+ * decides. After each follows a quiet phase of at least the same length, so that a client's recovery can be seen. The
+ * same options give the same plan.
  */
 export function createFaultPlan(options: PlanOptions): readonly PlannedFault[] {
   const { seed, lengthMs, kinds = FAULT_KINDS } = options;
@@ -45,8 +46,8 @@ export function createFaultPlan(options: PlanOptions): readonly PlannedFault[] {
 }
 
 /**
- * Begins the faults of a plan in time; `onEnd` after the quiet phase of the last.
- * @returns ends it, and what is going on of it
+ * Begins the faults of a plan in time, and calls `onEnd` after the last one's quiet phase.
+ * @returns a function that ends the plan and its present fault
  */
 export function runFaultPlan(
   faults: Faults,
@@ -68,7 +69,7 @@ export function runFaultPlan(
   };
 }
 
-/** One plan after another, each of another seed. @returns ends it */
+/** Runs one plan after another, each with another seed. @returns a function that ends it */
 export function runFaultPlansForEver(faults: Faults, { seed, slotMs }: { seed: number; slotMs: number }): () => void {
   let stop = (): void => undefined;
   function next(round: number): void {

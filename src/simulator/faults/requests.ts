@@ -6,11 +6,11 @@ import { apiError, CUT, NOT_FOUND } from '../server/http';
 import type { Meddler } from '../server/meddling';
 import { fault, milliseconds, share, type End, type Occasion } from './fault';
 
-/** The beginning of the paths that are meant. */
+/** A prefix of the paths to hit. */
 const route = z.string().startsWith('/').default('/');
 const hits = { share, route };
 
-/** Meddles with the chosen requests. */
+/** Interferes with the chosen requests. */
 function meddle({ levers, random, hit }: Occasion, which: { share: number; route: string }, how: Meddler): End {
   return levers.requests.add((request, next) => {
     if (!request.url.pathname.startsWith(which.route) || !random.chance(which.share)) return next(request);
@@ -118,7 +118,7 @@ function serverError(status: (typeof SERVER_ERRORS)[number]): Answer {
 
 const byProxy = (status: number): Answer => ({ status, html: `<html><body><h1>${status}</h1></body></html>` });
 
-/** As Genesys words it. */
+/** In Genesys's words. */
 function forbidden(permissions: readonly string[]): Answer {
   const message = 'Unable to perform the requested action. You are missing the following permission(s): ';
   const list = `[${permissions.join(', ')}]`;
@@ -128,7 +128,7 @@ function forbidden(permissions: readonly string[]): Answer {
   });
 }
 
-/** What the SDK's documentation asks for. */
+/** The permission according to the SDK's documentation. */
 function permissionFor(path: string): string {
   if (path.startsWith('/api/v2/analytics/conversations/activity')) return 'analytics:queueObservation:view';
   if (path.startsWith('/api/v2/analytics/conversations/details')) return 'analytics:conversationDetail:view';

@@ -4,9 +4,9 @@ import { FAULT_KINDS, FAULTS, type FaultKind } from './index';
 
 export interface FaultRequest {
   readonly kind: FaultKind;
-  /** Unset: until it is ended. Faults that happen at once need none. */
+  /** Unset: until somebody ends it. Faults without a duration need none. */
   readonly forMs?: number | undefined;
-  /** The same seed hits the same; default 1. */
+  /** The same seed hits the same targets; default 1. */
   readonly seed?: number | undefined;
   readonly parameters?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -16,7 +16,7 @@ export interface FaultStatus {
     readonly kind: FaultKind;
     readonly parameters: Readonly<Record<string, unknown>>;
     readonly since: string;
-    /** Null: until it is ended. */
+    /** Null: until somebody ends it. */
     readonly until: string | null;
   }[];
   /** How often each kind was begun, and how many requests, frames, sockets, … it hit. */
@@ -27,11 +27,11 @@ export interface FaultStatus {
 
 export interface Faults {
   /**
-   * One of each kind at a time: beginning it again ends the former.
+   * One fault of each kind at a time: a second begin ends the first.
    * @throws ZodError for parameters that the kind does not have
    */
   begin(request: FaultRequest): void;
-  /** False: it was not going on. */
+  /** False: it was not running. */
   end(kind: FaultKind): boolean;
   endAll(): void;
   status(): FaultStatus;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { fault, milliseconds, share } from './fault';
 
-/** Sockets and channels: what the streaming service and the network do. */
+/** Sockets and channels: faults of the streaming service and the network. */
 export const SOCKET_FAULTS = {
   'sockets-half-open': fault(
     'open sockets stay open without a word, for ever',

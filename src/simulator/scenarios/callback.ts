@@ -1,7 +1,7 @@
 import type { Scene, Script } from '../scene';
 import { alert, beAnswered, leave, seconds } from './handling';
 
-/** Nobody takes a callback that is due, and it is given up. */
+/** Nobody takes a callback that is due, and it is abandoned. */
 export function* abandonedCallback(scene: Scene): Script {
   scene.note('callback');
   const customer = scene.join('customer', { queueId: scene.someQueue() });
@@ -21,7 +21,10 @@ export function* abandonedCallback(scene: Scene): Script {
   yield 100;
 }
 
-/** A callback: perhaps scheduled, offered like a call; the agent then calls, as a second session beside the callback. */
+/**
+ * A callback, perhaps scheduled, which is offered like a call. The agent then calls, as a second session beside the
+ * callback.
+ */
 export function* callback(scene: Scene): Script {
   const { facts } = scene;
   scene.note('callback');
@@ -32,7 +35,7 @@ export function* callback(scene: Scene): Script {
   const [waiting] = acd.legs;
 
   if (facts.callbackScheduledAt !== null && waiting) {
-    // In the queue, and not yet: neither has a connectedTime before it is due.
+    // In the queue, but not yet due: neither has a connectedTime until then.
     scene.note('scheduled-callback');
     yield Math.max(1, facts.callbackScheduledAt - scene.now());
     if (scene.random.chance(0.15)) {
@@ -66,7 +69,7 @@ export function* callback(scene: Scene): Script {
     yield seconds(scene, 2, 10);
   }
 
-  // As recorded: the agent has ended it, after-call work is pending, and the customer's leg is still connected.
+  // As in recordings: the agent has ended it, after-call work is pending, and the customer's leg is still connected.
   scene.end(agent, leg, 'client');
   if (scene.random.chance(0.8)) {
     leg.work = { state: 'pending', startedAt: scene.now(), endedAt: null };

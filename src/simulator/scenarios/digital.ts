@@ -27,7 +27,7 @@ export function* chat(scene: Scene): Script {
   }
   const handled = yield* beAnswered(scene, acd, 'chat');
   if (scene.random.chance(0.3)) {
-    // A medium without a value in the table, beside one that has: it must not show.
+    // A medium without a value in the table, beside one that has a value: it must not show.
     scene.note('secondary-session');
     customer.extra['cobrowsesessions'] = [scene.secondary('Unknown')];
     scene.touch(customer);
@@ -75,8 +75,9 @@ export function* message(scene: Scene): Script {
 }
 
 /**
- * Nobody has time for it for days. Whoever wrote a message asks again meanwhile. Only so many wait like that at once,
- * so that an organisation that runs for long has a bounded backlog; when it is full, agents answer soon.
+ * Nobody has time for it for days, and the writer of a message asks again meanwhile. Only a limited number wait like
+ * that at once, so that an organization that runs for long has a bounded backlog. If the backlog is full, agents answer
+ * soon.
  */
 export function* waitsForDays(scene: Scene): Script {
   const medium = scene.random.pick(['email', 'message'] as const);
@@ -90,7 +91,7 @@ export function* waitsForDays(scene: Scene): Script {
         if (medium === 'message' && own) scene.say(customer, own, 'received');
       }
     } finally {
-      // Also when the conversation is cut off while it waits.
+      // Also if the conversation is cut off while it waits.
       scene.leaveBacklog();
     }
     if (scene.random.chance(0.2)) {
@@ -103,7 +104,7 @@ export function* waitsForDays(scene: Scene): Script {
   yield* finish(scene, customer);
 }
 
-/** An asynchronous conversation: it ends, and days or minutes later the customer writes again, to the same one. */
+/** An asynchronous conversation: it ends, and days or minutes later the customer writes again in the same one. */
 export function* reopenedMessage(scene: Scene): Script {
   const { customer, acd } = yield* intoQueue(scene, 'message');
   const first = yield* beAnswered(scene, acd, 'message');
@@ -124,7 +125,7 @@ export function* reopenedMessage(scene: Scene): Script {
   yield 100;
 }
 
-/** Agent and customer take turns; the agent's messages are acknowledged step by step. */
+/** Agent and customer take turns. The agent's messages are acknowledged step by step. */
 function* converse(scene: Scene, customer: Party, { agent, leg }: Handled): Script {
   const customerLeg = customer.legs.at(-1);
   if (!customerLeg) throw new Error('a customer who writes has a leg');

@@ -1,7 +1,7 @@
 import type { Leg, Medium, Party } from '../model';
 import type { Passage, Scene, Script } from '../scene';
 
-/** What the media have in common: waiting, being offered to agents, being handled, ending. */
+/** Steps that the media share: waiting, offers to agents, handling, the end. */
 
 export interface Handled {
   readonly agent: Party;
@@ -30,7 +30,10 @@ export function* throughFlow(scene: Scene, medium: Medium): Passage<Party> {
   return flow;
 }
 
-/** Offers to agents until one answers; some alerts time out or are refused, each by a participant of its own. */
+/**
+ * Offers the conversation to agents until one answers. Some alerts time out or are refused, each by a participant of
+ * its own.
+ */
 export function* beAnswered(scene: Scene, acd: Party, medium: Medium): Passage<Handled> {
   let refused: string | null = null;
   for (let attempt = 0; ; attempt += 1) {
@@ -58,7 +61,7 @@ export function alert(scene: Scene, acd: Party, medium: Medium, otherThan: strin
   return agent;
 }
 
-/** The agent's leg connects and the queue lets go, at the same moment. */
+/** The agent's leg connects, and the queue's leg ends at the same moment. */
 export function answer(scene: Scene, acd: Party, agent: Party, leg: Leg): void {
   scene.connect(agent, leg);
   scene.endParty(acd, 'transfer');
@@ -83,7 +86,7 @@ function drawRefusal(scene: Scene): string | null {
   return null;
 }
 
-/** Everybody still there leaves: agents into after-call work, in one snapshot or in two. */
+/** Everybody who is still there leaves. Agents go into after-call work, in one snapshot or in two. */
 export function* finish(scene: Scene, customer: Party): Script {
   const agentsFirst = scene.random.chance(0.5);
   const inTwo = scene.random.chance(0.4);
@@ -109,7 +112,7 @@ export function leave(scene: Scene, party: Party, disconnectType: string): void 
   }
 }
 
-/** Nobody answers: the customer leaves while waiting, perhaps while an agent is alerted. */
+/** Nobody answers. The customer leaves while waiting, perhaps while an agent is being alerted. */
 export function* abandon(scene: Scene, customer: Party, acd: Party, medium: Medium): Script {
   yield seconds(scene, 5, 60);
   if (scene.random.chance(0.3)) {
@@ -124,8 +127,8 @@ export function* abandon(scene: Scene, customer: Party, acd: Party, medium: Medi
 }
 
 /**
- * The queue's flow sends the customer elsewhere, in the moment in which the queue lets go.
- * @returns who has the customer now
+ * The queue's flow sends the customer elsewhere, at the moment when the queue's leg ends.
+ * @returns the participant who has the customer now
  */
 export function flowOut(scene: Scene, acd: Party, medium: Medium, purpose: 'voicemail' | 'workflow'): Party {
   scene.endParty(acd, 'transfer');
@@ -136,7 +139,7 @@ export function flowOut(scene: Scene, acd: Party, medium: Medium, purpose: 'voic
   return next;
 }
 
-/** The agent hands over to another queue and leaves at once. */
+/** The agent transfers to another queue and leaves at once. */
 export function* blindTransfer(scene: Scene, from: Handled, medium: Medium): Passage<Party> {
   yield seconds(scene, 10, 60);
   const next = scene.enterQueue(scene.someQueue(from.agent.queueId), { medium, state: 'connected' });

@@ -15,7 +15,7 @@ import {
   transferredCall,
 } from './voice';
 
-/** How often each happens, in parts. */
+/** The relative frequency of each. */
 const SCENARIOS: readonly (readonly [parts: number, play: (scene: Scene) => Script])[] = [
   [8, abandonedCall],
   [16, answeredCall],

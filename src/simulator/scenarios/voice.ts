@@ -41,7 +41,7 @@ export function* answeredCall(scene: Scene): Script {
   const { agent, leg } = yield* beAnswered(scene, acd, 'call');
   yield seconds(scene, 10, 90);
   if (scene.random.chance(0.4)) {
-    // Hold changes nothing that the table shows: duplicates, to those who read it.
+    // Hold changes nothing that the table shows, so its snapshots are duplicates to the reader.
     scene.note('hold');
     Object.assign(leg.extra, { held: true, startHoldTime: new Date(scene.now()).toISOString() });
     scene.touch(agent);
@@ -67,7 +67,7 @@ export function* transferredCall(scene: Scene): Script {
   yield* finish(scene, customer);
 }
 
-/** After a blind transfer the same agent is offered the call, in the same participant, as a second session. */
+/** After a blind transfer the same agent gets the call again, in the same participant, as a second session. */
 export function* callBackToSameAgent(scene: Scene): Script {
   const { customer, acd } = yield* callIntoQueue(scene);
   const first = yield* beAnswered(scene, acd, 'call');
@@ -81,7 +81,9 @@ export function* callBackToSameAgent(scene: Scene): Script {
   yield* finish(scene, customer);
 }
 
-/** The agent asks a colleague first, who may decline: then hands over, takes back, or all three talk. */
+/**
+ * The agent first asks a colleague, who may decline. Then the agent hands over, takes the call back, or all three talk.
+ */
 export function* consultedCall(scene: Scene): Script {
   const { customer, acd } = yield* callIntoQueue(scene);
   const { agent, leg } = yield* beAnswered(scene, acd, 'call');
@@ -115,7 +117,7 @@ export function* consultedCall(scene: Scene): Script {
   yield* finish(scene, customer);
 }
 
-/** Consults somebody outside, or another queue while the first agent stays on the line. */
+/** The agent consults somebody outside, or another queue while the first agent stays on the line. */
 export function* consultedOutside(scene: Scene): Script {
   const { customer, acd } = yield* callIntoQueue(scene);
   const handled = yield* beAnswered(scene, acd, 'call');
@@ -133,7 +135,10 @@ export function* consultedOutside(scene: Scene): Script {
   yield* finish(scene, customer);
 }
 
-/** The agent gives it up, hands over to who answers there, or goes on alone when that one has left. */
+/**
+ * The agent gives the consult up, hands over to the person who answers there, or continues alone when that person has
+ * left.
+ */
 function* consultQueue(scene: Scene, customer: Party, { agent, leg }: Handled): Script {
   const next = scene.enterQueue(scene.someQueue(agent.queueId), CALL, customer.id);
   const outcome = scene.random.pick(['consult-queue', 'consult-queue-cancelled', 'consult-queue-left'] as const);
@@ -184,7 +189,7 @@ export function* supervisedCall(scene: Scene): Script {
   yield 100;
 }
 
-/** Nobody is free: the queue's flow offers the voicemail. */
+/** Nobody is free, so the queue's flow offers the voicemail. */
 export function* callToVoicemail(scene: Scene): Script {
   const { customer, acd } = yield* callIntoQueue(scene);
   yield seconds(scene, 20, 90);
@@ -199,7 +204,7 @@ export function* callToVoicemail(scene: Scene): Script {
 export function* callToWorkflow(scene: Scene): Script {
   const { customer, acd } = yield* callIntoQueue(scene);
   if (scene.random.chance(0.5)) {
-    // Somebody was tried first: a missed offer of a visit that flows out.
+    // The call was offered to somebody first: a missed offer of a visit that flows out.
     const agent = alert(scene, acd, 'call', null);
     yield seconds(scene, 5, 12);
     scene.endParty(agent, 'system');
@@ -221,7 +226,7 @@ export function* callToWorkflow(scene: Scene): Script {
   yield 100;
 }
 
-/** An agent calls on behalf of a queue: the queue's topic carries it, though it never was in the queue. */
+/** An agent calls on behalf of a queue. The queue's topic carries the call, although it never was in the queue. */
 export function* outboundCall(scene: Scene): Script {
   scene.note('call');
   scene.note('queue-without-acd');

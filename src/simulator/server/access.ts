@@ -8,7 +8,7 @@ export interface AccessOptions {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly tokenLifetimeMs: number;
-  /** Requests of a token in a window of time, and how long that is. */
+  /** How many requests a token may send in a window of time, and the window's length. */
   readonly requestsAllowed: number;
   readonly windowMs: number;
   readonly breaches: Breaches;
@@ -18,9 +18,9 @@ export interface AccessOptions {
 export interface Access {
   /** `POST /oauth/token`, the client credentials grant. */
   readonly token: (request: Request) => Answer;
-  /** Lets a request through with a valid token and within the limit of requests. */
+  /** Accepts a request if its token is valid and within the limit of requests. */
   guard(handle: Handler): Handler;
-  /** From now on every token given out is refused. @returns how many there were */
+  /** From now on every token issued so far is refused. @returns how many there were */
   revokeTokens(): number;
 }
 
@@ -30,7 +30,7 @@ interface Grant {
   count: number;
 }
 
-/** OAuth and the limit of requests, with the answers that the real services give. */
+/** OAuth and the limit of requests, with the answers of the real services. */
 export function createAccess(options: AccessOptions): Access {
   const { clientId, clientSecret, tokenLifetimeMs, requestsAllowed, windowMs, breaches, now } = options;
   const expected = `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`;

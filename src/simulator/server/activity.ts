@@ -3,11 +3,14 @@ import { ANALYTICS_MEDIA_TYPE } from '../render-details';
 import type { Handler } from './http';
 import { apiError } from './http';
 
-/** Lists of a queue are cut here, as the real ones may be. */
+/** A queue's list is cut here, as the real ones may be. */
 const MOST_ENTITIES = 1_000;
 const METRICS: readonly ActivityMetric[] = ['oWaiting', 'oAlerting', 'oInteracting'];
 
-/** `POST /api/v2/analytics/conversations/activity/query` by queue, with details: who waits, is alerted and talks now. */
+/**
+ * `POST /api/v2/analytics/conversations/activity/query` by queue, with details: the sessions that wait, are alerting or
+ * talk now.
+ */
 export function activityQuery(activity: () => readonly ActiveSession[]): Handler {
   return ({ body }) => {
     const asked = readQuery(body);

@@ -12,12 +12,12 @@ export interface ApiOptions {
   readonly organisation: Organisation;
   readonly access: Access;
   readonly channels: Channels;
-  /** E.g. `ws://127.0.0.1:1234`: wss in the real one. */
+  /** E.g. `ws://127.0.0.1:1234`; the real one uses wss. */
   readonly streamingUrl: () => string;
   readonly meddling: Meddling;
-  /** By how much the clock that answers tell is wrong. */
+  /** How far the clock in answers is wrong. */
   readonly skewMs: () => number;
-  /** How far the organisation's time is ahead of its clients', ms. */
+  /** How far the organization's time is ahead of its clients', ms. */
   readonly aheadMs: () => number;
 }
 
@@ -149,7 +149,10 @@ function topicIds(body: string): readonly string[] | null {
   return ids.length === given.length ? ids : null;
 }
 
-/** The topics that the bridge may want; which permission the queue's topic asks for is open, and told by this answer. */
+/**
+ * The topics that the bridge may want. This answer also shows which permission the queue's topic requires, which is
+ * otherwise not documented.
+ */
 function availableTopics(): Answer {
   const topic = (id: string, requiresPermissions: readonly string[]) => ({
     id,

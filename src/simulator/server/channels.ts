@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Breaches } from './limits';
 
-/** 20 channels a user and app; the 21st removes the one used longest ago. */
+/** 20 channels for each user and app; the 21st removes the least recently used one. */
 const MOST_CHANNELS = 20;
 const MOST_TOPICS = 1_000;
 
-/** Where a channel's frames go: the one socket that is open on it. */
+/** The receiver of a channel's frames: its one open socket. */
 export interface Outlet {
-  /** False: nobody will hear it. */
+  /** False: nobody receives it. */
   send(text: string): boolean;
-  /** `removed`: the channel is no more; `replaced`: another socket took it over. */
+  /** `removed`: the channel no longer exists; `replaced`: another socket took it over. */
   close(reason: 'removed' | 'replaced'): void;
 }
 
@@ -37,7 +37,7 @@ export interface ChannelsOptions {
   readonly lifetimeMs: number;
   readonly breaches: Breaches;
   readonly now: () => number;
-  /** What stands against a topic; null: nothing. */
+  /** The objection to a topic; null: none. */
   readonly objection: (topic: string) => Omit<SubscribedTopic, 'id' | 'state'> | null;
 }
 
@@ -48,7 +48,7 @@ interface Entry {
   outlet: Outlet | null;
 }
 
-/** The notification service: channels, their topics, their limits, and who gets what. */
+/** The notification service: channels, their topics, their limits, and the delivery of notifications. */
 export class Channels {
   readonly #options: ChannelsOptions;
   /** In the order of last use. */
@@ -83,7 +83,7 @@ export class Channels {
     return entry && [...entry.topics].map((topic) => ({ id: topic, state: 'Permitted' as const }));
   }
 
-  /** POST adds, PUT replaces; either renews the channel's life. */
+  /** POST adds and PUT replaces topics; both renew the channel's life. */
   subscribe(
     id: string,
     given: readonly string[],
@@ -109,7 +109,7 @@ export class Channels {
     return { kind: 'subscribed', topics: answers };
   }
 
-  /** A socket opens on the channel; one that is open already is closed. False: there is no such channel. */
+  /** Opens a socket on the channel, and closes its earlier one. False: there is no such channel. */
   attach(id: string, outlet: Outlet): boolean {
     const entry = this.#find(id);
     if (!entry) return false;
@@ -126,7 +126,7 @@ export class Channels {
   }
 
   /**
-   * To every open channel that has the topic. Without a socket it is lost: nothing is queued.
+   * Sends to every open channel that has the topic. A channel without a socket loses the frame: nothing is queued.
    * @returns how many sockets took it
    */
   publish(topic: string, text: string): number {
@@ -144,14 +144,14 @@ export class Channels {
     return ending.length;
   }
 
-  /** As a 21st does; false: there is none. */
+  /** Like a 21st channel; false: there is none. */
   endOldest(): boolean {
     const [oldest] = this.#channels.values();
     if (oldest) this.#remove(oldest);
     return oldest !== undefined;
   }
 
-  /** Removes what has outlived its time. */
+  /** Removes channels whose life is over. */
   sweep(): void {
     for (const id of [...this.#channels.keys()]) this.#find(id);
   }
@@ -159,7 +159,7 @@ export class Channels {
   #find(id: string): Entry | null {
     const entry = this.#channels.get(id);
     if (entry && entry.expiresAt <= this.#options.now()) {
-      // One that nobody uses any more may end as it likes.
+      // A channel that nobody uses any more may end in any way.
       if (entry.outlet) this.#options.breaches.channelsExpired += 1;
       this.#remove(entry);
     }

@@ -10,12 +10,12 @@ export interface ControlOptions {
   readonly organisation: Organisation;
   readonly access: Access;
   readonly breaches: Breaches;
-  /** They exist once the port is open. */
+  /** The player exists once the port is open. */
   readonly player: () => Player;
   readonly sockets: () => Sockets;
 }
 
-/** How the organisation is watched and steered, without a token. */
+/** Routes that watch and control the organization, without a token. */
 export function controlRoutes({ organisation, access, breaches, player, sockets }: ControlOptions): readonly Route[] {
   const controls: Readonly<Record<string, () => void>> = {
     pause: () => player().pause(),

@@ -1,26 +1,26 @@
 import { createSchedule } from '../heap';
 import type { Emission } from '../organisation';
 
-/** What becomes of a notification: the delays in milliseconds of its copies; none: it is lost. */
+/** The delivery of a notification: the delay of each copy, in milliseconds; no delay: it is lost. */
 export type DeliveryRule = (delays: readonly number[], emission: Emission) => readonly number[];
 
 export interface Delivery {
   send(emission: Emission): void;
-  /** @returns ends it; what is still held is sent at once, in the order in which it would have come */
+  /** @returns a function that ends the rule, and at once sends all held notifications in their planned order */
   add(rule: DeliveryRule): () => void;
   /**
-   * Conversations of which clients that were connected have not heard the newest snapshot last: it was lost, or an older
-   * one came after it. Asking for them is the only way to know; the next notification of one takes it off the list.
+   * Conversations whose newest snapshot connected clients have not received last: it was lost, or an older one came
+   * after it. Only a request can tell. The conversation's next notification removes it from the list.
    */
   stale(): readonly string[];
   stop(): void;
 }
 
-/** Notifications on their way from the organisation to the sockets. */
+/** Carries notifications from the organization to the sockets. */
 export function createDelivery(publish: (topic: string, text: string) => number): Delivery {
   const rules = new Set<DeliveryRule>();
   const held = createSchedule<Emission>();
-  /** By conversation: how many are held, and the newest body since something was held or lost. */
+  /** By conversation: how many notifications are held, and the newest body since one was held or lost. */
   const heldOf = new Map<string, number>();
   const newest = new Map<string, Emission['frame']['eventBody']>();
   const stale = new Set<string>();

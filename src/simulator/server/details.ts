@@ -8,7 +8,9 @@ import { apiError } from './http';
 const MOST_IDS = 100;
 const MOST_PER_PAGE = 100;
 
-/** `GET /api/v2/analytics/conversations/details?id=…`: ids one by one or with commas; unknown ones are just not there. */
+/**
+ * `GET /api/v2/analytics/conversations/details?id=…`: ids one by one or with commas; the answer leaves out unknown ids.
+ */
 export function detailsById(find: (id: string) => Conversation | null): Handler {
   return ({ url }) => {
     const ids = new Set(url.searchParams.getAll('id').flatMap((value) => value.split(',').filter((id) => id !== '')));
@@ -47,8 +49,8 @@ const Query = z.object({
 });
 
 /**
- * `POST …/details/query`: conversations of an interval, by queue and without an end if asked; no other filters.
- * @param aheadMs how far conversations are ahead of the clients' clock, by which these name the interval
+ * `POST …/details/query`: conversations of an interval, on request by queue and without an end; no other filters.
+ * @param aheadMs how far conversations are ahead of the clients' clock, which clients use for the interval
  */
 export function detailsQuery(all: () => readonly Conversation[], aheadMs: () => number): Handler {
   return ({ body }) => {

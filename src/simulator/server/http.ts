@@ -17,7 +17,7 @@ export interface Answer {
   readonly status: number;
   /** JSON; undefined: no body. */
   readonly body?: unknown;
-  /** What something in between answers, not Genesys: in place of a body, and without a correlation id. */
+  /** The answer of something between client and Genesys: it replaces the body, and has no correlation id. */
   readonly html?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -50,7 +50,7 @@ export function apiError(
 export const NOT_FOUND = (): Answer => apiError(404, 'not.found', 'The requested resource was not found.');
 
 /**
- * Answers by the first route that fits; each answer has a correlation id, as Genesys's have.
+ * Answers with the first route that fits. Each answer has a correlation id, like Genesys's.
  * @param host the address that the server listens on
  */
 export function createRequestListener(host: string, routes: readonly Route[]): RequestListener {

@@ -1,11 +1,11 @@
-/** What Genesys limits by time, in milliseconds, and how often clients came up against a limit. */
+/** Genesys's limits of time, in milliseconds, and how often clients exceeded a limit. */
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
 export interface TimeLimits {
-  /** Of the requests that are allowed to a token. */
+  /** The window for which a token's requests are counted. */
   readonly windowMs: number;
   readonly tokenLifetimeMs: number;
   readonly channelLifetimeMs: number;
@@ -14,7 +14,7 @@ export interface TimeLimits {
   readonly closingNoticeMs: number;
 }
 
-/** The real ones, divided. */
+/** The real limits, divided by the acceleration. */
 export function timeLimits(acceleration: number): TimeLimits {
   return {
     windowMs: MINUTE_MS / acceleration,
@@ -26,25 +26,25 @@ export function timeLimits(acceleration: number): TimeLimits {
 }
 
 /**
- * As Genesys tells a time to wait or to live: whole seconds, at least one, also where time is accelerated. Rounded up:
- * whoever waits so long is never too early.
+ * Genesys gives a time to wait or to live in whole seconds, at least one, also if time is accelerated. Rounded up, so
+ * that a client that waits this long is never too early.
  */
 export const wholeSeconds = (ms: number): number => Math.max(1, Math.ceil(ms / SECOND_MS));
 
-/** Each but `requests` is something that a careful client avoids; answers of provoked faults are not among them. */
+/** A careful client avoids each of these except `requests`. Answers of provoked faults do not count. */
 export interface Breaches {
   requests: number;
-  /** Requests beyond those allowed, answered with 429. */
+  /** Requests beyond the allowed number, answered with 429. */
   tooManyRequests: number;
-  /** Channels removed because a 21st was created. */
+  /** Channels that went because a 21st was created. */
   channelsEvicted: number;
-  /** Subscriptions refused because a channel would have had more than 1,000 topics. */
+  /** Subscriptions refused because the channel would have exceeded 1,000 topics. */
   tooManyTopics: number;
-  /** Channels that were not renewed within their life. */
+  /** Channels that nobody renewed within their life. */
   channelsExpired: number;
   /** Sockets closed because a second one opened on their channel. */
   socketsReplaced: number;
-  /** Requests with a token after its end. */
+  /** Requests with an expired token. */
   expiredTokens: number;
 }
 

@@ -7,7 +7,7 @@ const DIVISION = { id: '00000000-0000-4000-8000-000000000000', name: 'Home' };
 interface Listing {
   readonly path: string;
   readonly entities: readonly Named[];
-  /** What Genesys tells of one beside id, name and selfUri. */
+  /** The fields of an entity beside id, name and selfUri. */
   readonly more: Readonly<Record<string, unknown>>;
 }
 

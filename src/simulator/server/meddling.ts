@@ -1,16 +1,16 @@
 import type { Answer, Handler, Request } from './http';
 
-/** Stands between a request and its handler: may answer itself, alter the answer, be late, or never come back. */
+/** Runs between a request and its handler. It may answer itself, alter the answer, delay it, or never answer. */
 export type Meddler = (request: Request, next: (request: Request) => Promise<Answer>) => Promise<Answer>;
 
 export interface Meddling {
-  /** @returns ends it */
+  /** @returns a function that removes it */
   add(meddler: Meddler): () => void;
-  /** The handler as requests see it. */
+  /** The handler with all meddlers around it. */
   around(handle: Handler): Handler;
 }
 
-/** Where faults of requests hook in; the first that was added is the outermost. */
+/** Faults of requests hook in here; the first one added is the outermost. */
 export function createMeddling(): Meddling {
   const meddlers = new Set<Meddler>();
   return {

@@ -9,13 +9,13 @@ export interface Player {
   stop(): void;
 }
 
-/** Steps taken before sockets and requests get their turn. */
+/** How many steps to take before sockets and requests get their turn. */
 const STEPS_AT_ONCE = 200;
 const LONGEST_WAIT_MS = 1_000;
 
 /**
- * Plays an organisation against a clock: virtual time runs `speed` times as fast, and stands still while paused.
- * @param startAt the virtual time at which it begins
+ * Plays an organization against a clock: virtual time runs `speed` times as fast, and stops while paused.
+ * @param startAt the virtual time of the beginning
  */
 export function play(
   organisation: Organisation,

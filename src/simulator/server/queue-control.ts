@@ -10,11 +10,11 @@ const Change = z.strictObject({
   rename: z.record(z.string(), z.string().min(1)).default({}),
   /** Ids. */
   remove: z.array(z.string()).default([]),
-  /** What becomes of the conversations in removed ones. */
+  /** The fate of the conversations in removed queues. */
   conversations: z.enum(['go-on', 'disconnect']).default('go-on'),
 });
 
-/** `POST /control/queues`: queues come, are renamed and go; the answer lists those that there are now. */
+/** `POST /control/queues`: adds, renames and removes queues. The answer lists the present ones. */
 export function queueControl(organisation: Organisation): Handler {
   return ({ body }) => {
     const change = Change.safeParse(parseJson(body));

@@ -28,26 +28,26 @@ export interface SimulatorOptions extends Omit<OrganisationOptions, 'startAt' | 
   /** 0: a free one. */
   readonly port?: number | undefined;
   /**
-   * How many times as fast as the clock the organisation is: what it limits by time is divided by it, and conversations
-   * run so fast unless `speed` says otherwise. Limits that are given below hold as they are.
+   * How many times faster than the clock the organization runs. Genesys's limits of time are divided by it, and
+   * conversations run at this speed unless `speed` says otherwise. Limits given below are not divided.
    */
   readonly acceleration?: number | undefined;
-  /** How many times as fast as the clock conversations run. */
+  /** How many times faster than the clock conversations run. */
   readonly speed?: number | undefined;
   /** Epoch milliseconds. */
   readonly clock?: (() => number) | undefined;
   readonly clientId?: string | undefined;
   readonly clientSecret?: string | undefined;
-  /** The real limits unless told otherwise. */
+  /** Default: the real limits. */
   readonly heartbeatMs?: number | undefined;
   readonly tokenLifetimeMs?: number | undefined;
   readonly channelLifetimeMs?: number | undefined;
   readonly requestsPerMinute?: number | undefined;
-  /** The permissions that are missing for a topic; none: it is permitted. */
+  /** The missing permissions for a topic; none: it is permitted. */
   readonly missingPermissions?: ((topic: string) => readonly string[]) | undefined;
-  /** Set: one thing after another goes wrong, for ever, a minute (of the organisation's) for each. */
+  /** If set, one fault after another happens, forever, each in a minute of the organization's time. */
   readonly faultsSeed?: number | undefined;
-  /** True: conversations begin with `resume()`, so that nobody who subscribes before misses one. */
+  /** True: conversations begin with `resume()`, so that a client that subscribes before misses none. */
   readonly startPaused?: boolean | undefined;
 }
 
@@ -56,7 +56,7 @@ export interface Simulator {
   readonly apiUrl: string;
   readonly clientId: string;
   readonly clientSecret: string;
-  /** Live: queues come and go. */
+  /** A live list: queues come and go. */
   readonly queues: readonly Queue[];
   addQueue(name: string): Queue;
   /** Null: there is no such queue. */
@@ -66,30 +66,30 @@ export interface Simulator {
   truth(): Truth;
   behaviours(): BehaviourCounts;
   channels(): readonly Channel[];
-  /** How often clients came up against a limit so far. */
+  /** How often clients have exceeded a limit so far. */
   limits(): Readonly<Breaches>;
-  /** Stops the organisation's time; sockets and requests go on. */
+  /** Stops the organization's time; sockets and requests continue. */
   pause(): void;
   resume(): void;
-  /** Cuts every socket without a word. */
+  /** Cuts every socket without a close frame. */
   dropSockets(): void;
   /** Sends `v2.system.socket_closing`, and closes the sockets after the given time (about a minute). */
   announceClosing(afterMs?: number): void;
   /** The open sockets stay open and silent. */
   muteSockets(): void;
   revokeTokens(): void;
-  /** What goes wrong. */
+  /** The running faults. */
   readonly faults: Faults;
   stop(): Promise<void>;
 }
 
-/** As long as a duplicate can be taken for one (specification, section 3: 10 s), and a little more. */
+/** As long as a snapshot can be taken for a duplicate (specification, section 3: 10 s), and a little more. */
 const DUPLICATE_WINDOW_MS = 12_000;
 
 /**
- * A simulated Genesys Cloud organisation on a port: OAuth, REST and the websocket, and beside them `GET /truth`,
- * what steers it: `GET /control/limits`, `POST /control/queues`, `/control/faults`, `/control/plan` and
- * `POST /control/{pause,resume,drop-sockets,close-sockets,mute-sockets,revoke-tokens}`, which need no token.
+ * A simulated Genesys Cloud organization on a port: OAuth, REST and the websocket. Beside them are `GET /truth` and the
+ * controls: `GET /control/limits`, `POST /control/queues`, `/control/faults`, `/control/plan` and `POST
+ * /control/{pause,resume,drop-sockets,close-sockets,mute-sockets,revoke-tokens}`, which need no token.
  */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { host = '127.0.0.1', acceleration = 1, clock = Date.now } = options;
@@ -189,7 +189,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   };
 }
 
-/** @returns host and port, as URLs have them */
+/** @returns host and port, as in URLs */
 async function listen(server: Server, host: string, wanted: number): Promise<string> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -11,22 +11,25 @@ export interface SocketsOptions {
   readonly heartbeatMs: number;
 }
 
-/** Which of the open sockets are meant. */
+/** Chooses some of the open sockets. */
 type Choice = () => boolean;
 
-/** Each of the actions tells how many sockets it concerned. */
+/** Each action answers how many sockets it affected. */
 export interface Sockets {
   readonly count: number;
-  /** As if the network had gone: no closing handshake. */
+  /** Like a lost network: no closing handshake. */
   drop(which?: Choice): number;
   /** `v2.system.socket_closing`: clients have about a minute to reconnect, then the sockets are closed. */
   announceClosing(afterMs: number, which?: Choice): number;
-  /** Half-open: no frame any more on the sockets that are open now, nothing is read from them, and they stay open. */
+  /**
+   * Half-open: the sockets that are open now stay open, but the server neither sends frames on them nor reads from
+   * them.
+   */
   mute(which?: Choice): number;
-  /** Everything but heartbeats goes on; pings are answered. */
+  /** Everything except heartbeats continues; pings are answered. */
   stopHeartbeats(): void;
   startHeartbeats(): void;
-  /** New sockets are refused with this status; null: no longer. `onRefusal` is called for each. */
+  /** Refuses new sockets with this status, and calls `onRefusal` for each; null: no longer. */
   refuse(status: number | null, onRefusal?: () => void): void;
   stop(): void;
 }
@@ -38,7 +41,7 @@ const CLOSING = JSON.stringify({ topicName: 'v2.system.socket_closing', eventBod
 const GONE = JSON.stringify({ result: '404' });
 const ALL: Choice = () => true;
 
-/** The streaming service: `/channels/{id}`, heartbeats, pings, one socket a channel. */
+/** The streaming service: `/channels/{id}`, heartbeats, pings, one socket for each channel. */
 export function serveSockets({ server, host, channels, heartbeatMs }: SocketsOptions): Sockets {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: 64 * 1024, perMessageDeflate: false });
   const muted = new WeakSet<WebSocket>();
@@ -71,7 +74,7 @@ export function serveSockets({ server, host, channels, heartbeatMs }: SocketsOpt
       send: (text) => say(socket, text),
       close(reason) {
         if (reason === 'removed') say(socket, GONE);
-        // Nobody reads at the other end of a half-open one.
+        // Nobody reads at the other end of a half-open socket.
         if (muted.has(socket)) socket.terminate();
         else socket.close(1001, reason);
       },

@@ -1,7 +1,7 @@
 import type { SubscribedTopic } from './channels';
 
 export type Objection = Omit<SubscribedTopic, 'id' | 'state'>;
-/** Null: nothing stands against the topic. */
+/** Null: no objection to the topic. */
 export type Objects = (topic: string) => Objection | null;
 
 export interface TopicsOptions {
@@ -9,7 +9,7 @@ export interface TopicsOptions {
   readonly missingPermissions: ((topic: string) => readonly string[]) | undefined;
 }
 
-/** What may be subscribed: the conversations of queues that there are, with the permissions that they need. */
+/** The topics that a client may subscribe: conversations of existing queues, with the permissions that they need. */
 export function createTopics({ hasQueue, missingPermissions = () => [] }: TopicsOptions) {
   let further: Objects = () => null;
 
@@ -22,7 +22,7 @@ export function createTopics({ hasQueue, missingPermissions = () => [] }: Topics
 
   return {
     objection,
-    /** What else stands against topics; null: nothing any more. */
+    /** Sets further objections to topics; null: none any more. */
     object: (objects: Objects | null): void => void (further = objects ?? (() => null)),
   };
 }
