@@ -69,7 +69,7 @@ export function planTopic(
     const remedy =
       fixed === undefined
         ? 'Another count would send keys to other partitions than before. ' +
-          `Use a new TOPIC_PREFIX with ${partitions} partitions and replay, or keep ${existing.partitions}.`
+          `Set PARTITIONS=${existing.partitions}, or use a new TOPIC_PREFIX with ${partitions} partitions ("More partitions" in docs/how-to/scale.md).`
         : 'Delete it and run setup again: the pipeline fills it again.';
     refusals.push(`${topic} has ${partitionsText(existing.partitions)}, not ${partitions}. ${remedy}`);
   }

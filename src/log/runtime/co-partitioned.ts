@@ -18,7 +18,7 @@ export function differingCounts(
   const list = counts.map(({ topic, partitions }) => `${topic} has ${partitions}`).join(', ');
   return (
     `The topics have different numbers of partitions: ${list}. A task reads and writes the same partition, so they must be equal. ` +
-    `queuefold cannot change the number in place: use a new TOPIC_PREFIX, run \`queuefold setup\` and replay.`
+    `queuefold cannot change the number in place: use a new TOPIC_PREFIX ("More partitions" in docs/how-to/scale.md).`
   );
 }
 

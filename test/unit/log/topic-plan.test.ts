@@ -94,7 +94,7 @@ describe('the plan for a topic', () => {
 
   it('refuses another number of partitions, and names the way', () => {
     const { refusals } = planTopic(definition, asDefined({}, 4), sizes);
-    expect(refusals).toEqual([expect.stringMatching(/has 4 partitions, not 8.*new TOPIC_PREFIX.*replay/)]);
+    expect(refusals).toEqual([expect.stringMatching(/has 4 partitions, not 8.*new TOPIC_PREFIX.*scale\.md/)]);
   });
 
   it('gives a topic of a size of its own that size, and refuses another', () => {
