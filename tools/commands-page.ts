@@ -11,10 +11,10 @@ Results go to stdout; logs and progress go to stderr. Logs are JSON lines, and r
 
 | exit code | means |
 |---|---|
-| 0 | done; of a long-running command also: a signal ended it in order |
+| 0 | done; also: SIGINT or SIGTERM ended a command that runs until you stop it (a role, \`start\`, \`simulate\`, \`record\`) |
 | 1 | failed |
 | 2 | wrong usage or configuration; the message names the flag or setting and what is allowed |
-| 130, 143 | SIGINT or SIGTERM ended a command before it was done |
+| 130, 143 | SIGINT or SIGTERM ended another command, or \`bridge --events\` without other sources, before it was done |
 `;
 
 /** docs/reference/commands.md: what `--help` prints of every command. */

@@ -84,11 +84,15 @@ export function createProgram(run: RunCommand): Command {
 
 function addRoles({ command, start }: Commands): void {
   addSimulationFlags(
-    command('start', 'runs everything on one machine: Kafka, ClickHouse, a simulated organization, and all roles', [
-      'queuefold start',
-      'queuefold start --log memory --rate 10 --agents 300',
-      'GENESYS_REGION=mypurecloud.ie GENESYS_CLIENT_ID=… GENESYS_CLIENT_SECRET_FILE=secret queuefold start',
-    ]).addOption(
+    command(
+      'start',
+      'runs everything on one machine: Kafka, ClickHouse, all roles, and a simulated organization, or yours if GENESYS_CLIENT_ID is set',
+      [
+        'queuefold start',
+        'queuefold start --log memory --rate 10 --agents 300',
+        'GENESYS_REGION=mypurecloud.ie GENESYS_CLIENT_ID=… GENESYS_CLIENT_SECRET_FILE=secret queuefold start',
+      ],
+    ).addOption(
       new Option(
         '--log <log>',
         'kafka: uses KAFKA_BROKERS if set, else a container, else Java; memory: uses no Kafka, and starts empty each time',
@@ -108,8 +112,8 @@ function addRoles({ command, start }: Commands): void {
   ])
     .option(
       '--events <file...>',
-      'reads files of EventBridge events, or of any lines that replay reads; - is stdin. Without ' +
-        'GENESYS_CLIENT_ID and EVENTS_SECRET the bridge ends when Kafka has acknowledged all of them',
+      'reads files of EventBridge events, or of any lines that replay reads; - is stdin. If neither GENESYS_CLIENT_ID ' +
+        'nor EVENTS_SECRET is set, the bridge ends when Kafka has acknowledged all events',
     )
     .action((flags: BridgeFlags) =>
       start(RUNS, async (context) => (await import('./bridge.js')).runBridge(context, flags)),
@@ -159,10 +163,10 @@ function addUpkeep({ command, start }: Commands): void {
     'queuefold setup',
   ])
     .option('--dry-run', 'prints what would change, and changes nothing')
-    .option('--allow-data-loss', 'lets a shorter HISTORY_RETENTION delete versions')
+    .option('--allow-data-loss', 'allows setup to delete old versions when HISTORY_RETENTION became shorter')
     .option(
       '--adopt',
-      'after a loss that stops the fold: takes its state from what is left, so that it can start there',
+      'for a lost topic that stops the fold: rebuilds the state of the fold from the topics that are left',
     )
     .action((flags: SetupFlags) =>
       start(ENDS, async (context) => (await import('./setup.js')).runSetup(context, flags)),
@@ -181,7 +185,8 @@ function addUpkeep({ command, start }: Commands): void {
     .option('--conversation <id...>', 'names conversations by their ids')
     .option(
       '--address <address>',
-      'names all conversations with this number or address, in any spelling, masked or not',
+      'names all conversations with this address, masked or not: a number with its + and country code, in any ' +
+        'punctuation; anything else only as it is stored',
     )
     .option('--yes', 'erases what it finds; without it the command only shows it')
     .action((flags: EraseFlags) =>
@@ -277,7 +282,7 @@ function addSimulate({ command, start }: Commands): void {
 }
 
 function addQuery({ command, start }: Commands): void {
-  command('query', 'runs SQL on CLICKHOUSE_URL, else on the ClickHouse of start; without SQL prints the live table', [
+  command('query', 'runs SQL on CLICKHOUSE_URL, else on the ClickHouse of start; without SQL prints the current rows', [
     'queuefold query --watch',
     "queuefold query 'SELECT * FROM queue_live' --format ndjson",
     "queuefold query 'SELECT * FROM queue_conversation WHERE queue_id = {q:String}' --param_q=…",

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 /** The simulated organization, as `simulate` and `start` let one choose it. Read by simulation.ts, which `--help` does not load. */
 export const SIMULATION_FLAGS = {
   seed: { flag: '--seed', fallback: '1', help: 'the same number gives the same conversations' },
-  rate: { flag: '--rate', fallback: '2', help: 'new conversations a second' },
+  rate: { flag: '--rate', fallback: '2', help: 'new conversations a second, times --acceleration' },
   queues: { flag: '--queues', fallback: '8', help: 'number of queues' },
   agents: { flag: '--agents', fallback: '60', help: 'number of agents' },
   acceleration: {

@@ -195,7 +195,7 @@ export const SETTINGS = {
   ),
   PRIVACY_MASK: optional(
     someOf(['ani', 'dnis', 'subject']),
-    'Columns that the bridge replaces by an HMAC before it writes to Kafka. Older records in Kafka stay readable.',
+    'Columns that the bridge replaces by an HMAC before it writes to Kafka. ani or dnis masks both, because it is only known later which address belongs to which. Older records in Kafka stay readable.',
   ),
   PRIVACY_KEY: confidential(
     secretKey(),
