@@ -30,7 +30,7 @@ const { values: flags } = parseArgs({
     restore: { type: 'string', default: '100000' },
     /** Ended conversations for the clean-up. */
     ended: { type: 'string', default: '1000000' },
-    /** Conversations in the history that is asked for a moment. */
+    /** Conversations in the history, for queries at an instant. */
     history: { type: 'string', default: '1000000' },
     /** Days of half a million visits each, for `queue_intervals`. */
     days: { type: 'string', default: '90' },
@@ -42,7 +42,7 @@ const { values: flags } = parseArgs({
   },
 });
 
-/** As many as fit into memory, decoded and not. */
+/** The sizes that fit into memory, decoded and not. */
 const fittingSizes = { events: Math.min(Number(flags.events), 40_000), live: Number(flags.live) };
 const storeSizes = { ended: Number(flags.ended), conversations: Number(flags.history) };
 

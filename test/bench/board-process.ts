@@ -10,8 +10,8 @@ import { createLocalSchemas, createRowCodec, topicNames } from '../../src/log';
 import { aRow } from '../support/clickhouse/store-rows';
 
 /**
- * The board's server under load, as a process of its own: it decodes what Kafka would give it, counts, and serves. Kafka's
- * client is not in it.
+ * The board's server under load, in a process of its own: it decodes the records that Kafka would deliver, counts, and
+ * serves. It does not contain Kafka's client.
  */
 export interface BoardArguments {
   readonly queues: number;
@@ -23,21 +23,21 @@ export interface BoardReports {
   readonly written: Written;
 }
 export interface BoardCost {
-  /** Seconds of CPU for each second, while the load ran. */
+  /** Seconds of CPU for each second under load. */
   readonly cpu: number;
   readonly changesPerSecond: number;
   readonly bytesPerSecond: number;
   readonly rssBytes: number;
-  /** Bytes that wait for viewers in this process. */
+  /** The bytes in this process that wait for viewers. */
   readonly unsentBytes: number;
 }
-/** When each waiting conversation came, epoch ms: the first makes `from` + 1 of them. */
+/** When each waiting conversation arrived, epoch ms: the first brings their number to `from` + 1. */
 export interface Written {
   readonly from: number;
   readonly times: readonly number[];
 }
 
-/** `{changes}`: rows that change each second. `{arrivals}`: rows that come each second, all of which wait. */
+/** `{changes}`: rows that change each second. `{arrivals}`: rows that arrive each second, all of them waiting. */
 export type BoardOrder =
   | { readonly kind: 'changes'; readonly perSecond: number; readonly seconds: number }
   | { readonly kind: 'arrivals'; readonly perSecond: number; readonly seconds: number };
@@ -89,7 +89,7 @@ async function main(): Promise<void> {
   picture.turn(Date.now());
   let next = conversations;
 
-  /** Calls so often a second, whatever the timers do. */
+  /** Calls `once` this often a second, whatever the timers do. */
   const paced = async (perSecond: number, seconds: number, once: (index: number) => void): Promise<number> => {
     const began = performance.now();
     let done = 0;

@@ -10,9 +10,9 @@ export interface BoardFigures {
   readonly input: BoardSizes;
   /** With all viewers, one of them slow, and a quarter of them with a queue open. */
   readonly server: BoardCost;
-  /** What the slow viewer's connection holds, beside what the kernel holds. */
+  /** The bytes in the slow viewer's connection, without those in the kernel. */
   readonly browser: BrowserFigures | string;
-  /** One-minute load averages of the machine, before and after: what else ran. */
+  /** One-minute load averages of the machine, before and after: they show what else ran. */
   readonly load: { readonly before: number; readonly after: number };
 }
 
@@ -22,10 +22,10 @@ export interface BrowserFigures {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** The longest task of the page's main thread, ms; 0: none took 50 ms. First: while the page opens. */
+  /** The longest task of the page's main thread, ms; 0: no task took 50 ms. First: while the page opens. */
   readonly longestTaskAtStartMs: number;
   readonly longestTaskMs: number;
-  /** What those cost: a task also lasts while other processes have the machine. */
+  /** The CPU time of those tasks: a task also takes longer while other processes use the machine. */
   readonly longestTaskAtStartCpuMs: number;
   readonly longestTaskCpuMs: number;
 }
@@ -41,7 +41,7 @@ const SIZES: BoardSizes = { queues: 5_000, conversations: 20_000, changesPerSeco
 const SECONDS = 20;
 const EVENTS_PER_SECOND = 200;
 
-/** The board's server with many viewers, then one page of it in a real browser. */
+/** The board's server with many viewers, then one of its pages in a real browser. */
 export async function measureBoard(profile: string | null, sizes: BoardSizes = SIZES): Promise<BoardFigures> {
   const before = loadavg()[0] ?? 0;
   const child = startChild<BoardReports>(join(__dirname, 'board-process.js'), sizes, profile);
@@ -72,7 +72,7 @@ async function underLoad(child: Child<BoardReports>, url: string, sizes: BoardSi
   return figures;
 }
 
-/** The first one is never read. */
+/** Nobody ever reads the first one. */
 function look(url: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     get(url, { agent: false }, (response) => {
@@ -87,7 +87,10 @@ interface Seen {
   readonly tasks: readonly { readonly at: number; readonly ms: number }[];
 }
 
-/** In the page: what a frame showed when, and the tasks that kept the main thread. A text: the bench's types know no browser. */
+/**
+ * Runs in the page: which frame showed what and when, and the tasks that blocked the main thread. A text, because the
+ * bench's types do not know a browser.
+ */
 const WATCH = `
   globalThis.seen = { shown: [], tasks: [] };
   new PerformanceObserver((list) => {
@@ -139,7 +142,7 @@ interface TraceEvent {
   readonly tdur?: number;
 }
 
-/** By it the trace tells the page's process from those of the browser's own pages. */
+/** Distinguishes the page's process in the trace from those of the browser's own pages. */
 const MARK = 'queuefold';
 
 /** @returns the CPU time of the costliest task of the page's main thread meanwhile, ms */

@@ -14,7 +14,7 @@ export interface BridgeProcessArgs {
 export interface BridgeFigures {
   readonly peakBytes: number;
   readonly cpuSeconds: number;
-  /** Snapshots that were merged into others, because Kafka took them too slowly. */
+  /** Snapshots that were merged into others because Kafka took them too slowly. */
   readonly coalesced: number;
 }
 
@@ -22,7 +22,7 @@ export interface BridgeReports {
   readonly figures: BridgeFigures;
 }
 
-/** One bridge, as `queuefold bridge` runs it. */
+/** One bridge, run in the same way as `queuefold bridge`. */
 async function main({ brokers, topics, url }: BridgeProcessArgs): Promise<void> {
   const ending = heard('end');
   const metrics = createMetrics();

@@ -12,9 +12,11 @@ export interface BridgeResult extends BridgeFigures {
   readonly meanFrameBytes: number;
   /** From the first frame sent to the last one read back from Kafka; merged ones count. */
   readonly notificationsPerSecond: number;
-  /** kafkajs alone, with as many records of the same size. */
+  /** kafkajs alone, with the same number of records of the same size. */
   readonly rawPerSecond: number;
-  /** Of the bridge's process for a frame of the burst, and of kafkajs alone for a record; the machine's load shows less in them. */
+  /**
+   * For the bridge's process a frame of the burst, for kafkajs alone a record. They depend less on the machine's load.
+   */
   readonly cpuMicroseconds: number;
   readonly rawCpuMicroseconds: number;
   /** Frame sent → read back from Kafka, at 1,000 a second. */
@@ -23,7 +25,7 @@ export interface BridgeResult extends BridgeFigures {
 }
 
 const ARGS: FramesArgs = { frames: 10_000, burst: 150_000, paced: 15_000 };
-/** Of the paced ones: until everything is compiled. */
+/** Of the paced ones, until everything is compiled. */
 const WARM_UP = 5_000;
 const IDLE_MS = 1_500;
 

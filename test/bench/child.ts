@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** A process of the benchmark: what it reports, and a word to it. */
+/** A process of the benchmark: its reports, and the parent's words to it. */
 export interface Child<T> {
   readonly pid: number;
   /** The next report of this kind. */
@@ -10,7 +10,7 @@ export interface Child<T> {
   end(): Promise<void>;
 }
 
-/** @param profile a folder for its CPU profile */
+/** @param profile a folder for the child's CPU profile */
 export function startChild<T>(file: string, args: object, profile: string | null): Child<T> {
   const execArgv = profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
   const child = fork(file, [JSON.stringify(args)], { execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
@@ -42,12 +42,12 @@ export function startChild<T>(file: string, args: object, profile: string | null
   };
 }
 
-/** Within a child: to the parent. */
+/** Within a child: reports to the parent. */
 export function report(kind: string, data: object): void {
   process.send?.({ kind, data });
 }
 
-/** Within a child: waits for a word of the parent; a parent that has gone ends the child. */
+/** Within a child: waits for a word of the parent. If the parent has gone, the child ends. */
 export function heard(word: string): Promise<void> {
   return new Promise((resolve) => {
     process.on('message', (message) => {
@@ -57,7 +57,7 @@ export function heard(word: string): Promise<void> {
   });
 }
 
-/** This process's greatest resident memory, bytes. (`maxRSS` would be the parent's where that was greater at the fork.) */
+/** This process's greatest resident memory, bytes. (`maxRSS` would be the parent's if that was greater at the fork.) */
 export function peakMemory(): number {
   try {
     const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];

@@ -11,11 +11,11 @@ const HEAP_MB = 1024;
 export interface BenchCluster {
   readonly brokers: readonly string[];
   readonly connection: KafkaConnection;
-  /** For what a measurement keeps on disk. */
+  /** For a measurement's files. */
   readonly folder: string;
-  /** The topics of one measurement; with `events`, it reads another one's events. */
+  /** The topics of one measurement; with `events`, it reads another measurement's events. */
   createTopics(prefix: string, events?: string): Promise<TopicNames>;
-  /** What the topic's partitions take on the broker's disk, bytes. */
+  /** The size of the topic's partitions on the broker's disk, bytes. */
   bytesOf(topic: string): Promise<number>;
   stop(): Promise<void>;
 }
@@ -24,7 +24,7 @@ export function connectionTo(brokers: readonly string[]): KafkaConnection {
   return { brokers, clientId: 'queuefold-bench', logger: pino({ level: 'warn' }, pino.destination(2)) };
 }
 
-/** A real broker with data of its own, gone afterwards. */
+/** A real broker with its own data, which are removed afterwards. */
 export async function startCluster(): Promise<BenchCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'queuefold-bench-'));
   const kafka = await startKafka({ dataDir: folder, heapMb: HEAP_MB });

@@ -18,14 +18,14 @@ export interface CompressionReports {
 
 /** For each record. */
 export interface ReadCost {
-  /** CPU of this process, all its threads, while it reads the topic once. */
+  /** CPU of this process, with all its threads, for one reading of the topic. */
   readonly readMicroseconds: number;
-  /** The same while its codec alone decompresses the same batches. */
+  /** The same for its codec alone, which decompresses the same batches. */
   readonly codecMicroseconds: number;
   readonly compression: number;
 }
 
-/** As for a batch that is read. */
+/** The limit for a batch in production. */
 const LIMIT_BYTES = 64 * 1024 * 1024;
 
 async function main({ brokers, topic, codec: name, events }: CompressionProcessArgs): Promise<void> {

@@ -11,29 +11,30 @@ const CODECS = ['gzip', 'snappy', 'lz4', 'zstd'] as const;
 type Topic = 'none' | (typeof CODECS)[number];
 const TOPICS: readonly Topic[] = ['none', ...CODECS];
 
-/** The first ones are not counted: code that runs for the first time is slow. */
+/** The first rounds do not count, because code is slow when it runs for the first time. */
 const WARM_UP = 3;
 const ROUNDS = 21;
 
 export interface CompressionFigures {
   readonly codec: Topic;
-  /** CPU of the reading process for each record, all its threads: the median of the rounds. */
+  /** CPU of the reading process for each record, with all its threads: the median of the rounds. */
   readonly readMicroseconds: number;
-  /** As many times as much as of the topic that is not compressed: the median of the rounds' ratios. */
+  /** Relative to the topic without compression: the median of the rounds' ratios. */
   readonly ratio: number;
-  /** More than of the topic that is not compressed: the median of the rounds' differences. */
+  /** Above the topic without compression: the median of the rounds' differences. */
   readonly moreMicroseconds: number;
-  /** What the codec alone takes for the same batches. */
+  /** The codec alone, for the same batches. */
   readonly codecMicroseconds: number;
-  /** What is left: reading it costs so much beside the codec. */
+  /** The rest: the cost of reading without the codec. */
   readonly restMicroseconds: number;
-  /** How many times as large the batches are when they are decompressed. */
+  /** How many times larger the batches are when they are decompressed. */
   readonly compression: number;
 }
 
 /**
- * What it costs to read a compressed topic, beside what its codec costs: CPU time, which a busy machine does not change
- * much, of a process for each codec. The processes take turns, and a round's figures are compared with one another only.
+ * The cost of reading a compressed topic, compared with the cost of its codec: CPU time, which hardly depends on the
+ * machine's load, of a process for each codec. The processes take turns, and a round's figures are compared only with
+ * one another.
  */
 export async function measureCompression(
   cluster: BenchCluster,
@@ -62,7 +63,7 @@ export async function measureCompression(
   }
 }
 
-/** Each codec once, another one first in each round. */
+/** Each codec once, with another one first in each round. */
 async function oneRound(
   children: ReadonlyMap<Topic, Child<CompressionReports>>,
   round: number,
@@ -99,7 +100,7 @@ function figuresOf(codec: Topic, rounds: readonly ReadonlyMap<Topic, ReadCost>[]
   };
 }
 
-/** By the topic, not by the producer: Node before 22.15 cannot write zstd. */
+/** The topic compresses and not the producer, because Node before 22.15 cannot write zstd. */
 async function compressOnBroker(
   cluster: BenchCluster,
   topics: TopicNames,

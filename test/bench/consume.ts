@@ -2,7 +2,7 @@ import { createEventReader, createLocalSchemas, type TopicNames } from '../../sr
 import { createClient, PATIENT } from '../../src/log/kafkajs/client';
 import type { BenchCluster } from './cluster';
 
-/** Reads all events with kafkajs alone, with the fold's fetch sizes; answers events a second. */
+/** Reads all events with kafkajs alone, with the fold's fetch sizes. Answers events a second. */
 export async function measureConsume(
   cluster: BenchCluster,
   topics: TopicNames,

@@ -9,7 +9,7 @@ export interface EngineReports {
   readonly ready: { readonly url: string };
 }
 
-/** ClickHouse in a process of its own, as a server is. */
+/** ClickHouse in a process of its own, like a server. */
 async function main({ folder }: EngineProcessArgs): Promise<void> {
   const ending = heard('end');
   const engine = await openEmbeddedClickHouse({ dataDir: folder });

@@ -8,17 +8,19 @@ export interface EventsOptions {
 
 export interface BenchEvent {
   readonly event: ConversationEvent;
-  /** Of the notification as JSON; null: not measured. */
+  /** The size of the notification as JSON; null: not measured. */
   readonly jsonBytes: number | null;
 }
 
-/** One simulated conversation is played so often, under different ids: rendering full bodies is slow. */
+/**
+ * Each simulated conversation is played this many times, under different ids, because rendering full bodies is slow.
+ */
 const COPIES = 4;
-/** A simulated conversation has notifications for about so long. */
+/** A simulated conversation has notifications for about this long. */
 const MEAN_LIFE_SECONDS = 118;
 const SIZE_EVERY = 200;
 
-/** Notifications of a busy day as they reach the events topic: normalised and minimised, many conversations at once. */
+/** A busy day's notifications in the form of the events topic: normalized and minimized, many conversations at once. */
 export function* benchEvents({ events, live }: EventsOptions): Generator<BenchEvent, void, undefined> {
   const stream = generateEvents({
     seed: 1,

@@ -8,12 +8,12 @@ import { connectionTo } from './cluster';
 export interface FoldProcessArgs {
   readonly brokers: readonly string[];
   readonly topics: TopicNames;
-  /** So many partitions are this process's share: it is ready when it has them. */
+  /** The number of partitions in this process's share: it is ready when it has them. */
   readonly partitions: number;
 }
 
 export interface FoldReports {
-  /** Every partition of the share is restored; paused. */
+  /** Every partition of the share is restored and paused. */
   readonly ready: { readonly seconds: number; readonly peakBytes: number };
   readonly done: FoldFigures;
 }
@@ -22,7 +22,7 @@ export interface FoldFigures {
   /** Epoch ms. */
   readonly firstCommitAt: number;
   readonly lastCommitAt: number;
-  /** Events committed at the first commit, and in all. */
+  /** Events committed by the first commit, and in all. */
   readonly firstEvents: number;
   readonly events: number;
   readonly transactions: number;

@@ -15,13 +15,16 @@ export interface FoldThreadsArgs {
 }
 
 export interface FoldThreadsReports {
-  /** Every partition is restored, and read. */
+  /** Every partition is restored and being read. */
   readonly ready: Record<string, never>;
 }
 
 const POLL_MS = 5;
 
-/** As `queuefold fold` with FOLD_THREADS and VISITS=off: threads that are members of one group, here without a registry. */
+/**
+ * Like `queuefold fold` with FOLD_THREADS and VISITS=off: threads that are members of one group, here without a
+ * registry.
+ */
 async function main(args: FoldThreadsArgs): Promise<void> {
   const ending = heard('end');
   const workers = Array.from({ length: args.threads }, () => new Worker(__filename, { workerData: args }));

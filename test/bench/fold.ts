@@ -8,10 +8,10 @@ export type FoldProcess = Child<FoldReports>;
 
 export interface FoldResult {
   readonly eventsPerSecond: number;
-  /** Of the greatest of the processes. */
+  /** The greatest of the processes. */
   readonly peakBytes: number;
   readonly transactions: number;
-  /** Of all the processes, for each event. */
+  /** The sum of all processes, for each event. */
   readonly cpuMicroseconds: number;
 }
 
@@ -25,13 +25,13 @@ export function startFoldProcess(
   return startChild(join(__dirname, 'fold-process.js'), args, profile);
 }
 
-/** One that reads as soon as it is ready. */
+/** A fold that reads as soon as it is ready. */
 export function startEagerFold(cluster: BenchCluster, topics: TopicNames) {
   const child = startFoldProcess(cluster, topics);
   return { ready: child.next('ready').then(() => child.tell('go')), end: () => child.end() };
 }
 
-/** Folds the whole events topic; from the first commit to the last, when the group was complete before. */
+/** Folds the whole events topic. Measures from the first commit to the last, with a group that was complete before. */
 export async function measureFold(
   cluster: BenchCluster,
   topics: TopicNames,

@@ -6,11 +6,11 @@ import { generateEvents } from '../../src/simulator';
 import { heard, report } from './child';
 
 export interface FramesArgs {
-  /** Frames that are prepared, and sent again and again. */
+  /** Frames that are prepared once, and sent repeatedly. */
   readonly frames: number;
-  /** Sent as fast as they are read. */
+  /** Sent as fast as the bridge reads them. */
   readonly burst: number;
-  /** Then so many at 1,000 a second, each of a conversation of its own. */
+  /** Then this many at 1,000 a second, each of a conversation of its own. */
   readonly paced: number;
 }
 
@@ -18,7 +18,7 @@ export interface FramesReports {
   readonly ready: { readonly url: string; readonly meanBytes: number };
   readonly connected: object;
   readonly burst: { readonly startedAt: number; readonly endedAt: number };
-  /** When each was sent, epoch ms. */
+  /** When each frame was sent, epoch ms. */
   readonly paced: { readonly sentAt: readonly number[] };
 }
 
@@ -28,7 +28,10 @@ const BUFFER_BYTES = 4 * 1024 * 1024;
 const PER_SECOND = 1_000;
 const TICK_MS = 5;
 
-/** The organisation's side of the bridge's benchmark, in a process of its own: it must not share the bridge's processor time. */
+/**
+ * The organization's side of the bridge's benchmark, in a process of its own, so that it does not share the bridge's
+ * processor time.
+ */
 async function main({ frames: count, burst, paced }: FramesArgs): Promise<void> {
   const frames: string[] = [];
   const stream = generateEvents({

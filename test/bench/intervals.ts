@@ -14,17 +14,17 @@ export interface IntervalsOptions {
 
 export interface IntervalFigures {
   readonly visits: number;
-  /** `queue_intervals` by half-hour over the last day, the whole answer read. */
+  /** `queue_intervals` by half-hour over the last day; the whole answer is read. */
   readonly day: Taken;
   /** … over all days. */
   readonly allDays: Taken;
   /** `queue_visit` of one queue over the last day. */
   readonly queue: Taken;
-  /** Of one visit of the last day on disk, as the engine has merged its versions by itself. */
+  /** The size on disk of one visit of the last day, after only the engine's own merges. */
   readonly bytesAVisit: number;
 }
 
-/** Medians of so many looks, ms; CPU of all threads of the engine. */
+/** Medians of several runs, ms; CPU of all threads of the engine. */
 export interface Taken {
   readonly wallMs: number;
   readonly cpuMs: number;
@@ -33,12 +33,13 @@ export interface Taken {
 const DAY_MS = 86_400_000;
 const QUEUES = 200;
 const LOOKS = 7;
-/** The last day arrives piece by piece, so that it lies in parts that nobody has merged yet. */
+/** The last day arrives piece by piece, so that it consists of parts that the engine has not merged yet. */
 const PIECES = 144;
 
 /**
- * What the questions about visits take on the embedded engine, without Kafka. The last day is as a sink stores it: every
- * visit when it enters, when it is offered and when it ends, in many INSERTs. Of the days before, only what merges leave.
+ * The cost of questions about visits on the embedded engine, without Kafka. The last day looks as a sink stores it: a
+ * version of every visit when it enters, when it is offered and when it ends, in many INSERTs. Earlier days consist of
+ * the rows that merges leave.
  */
 export async function measureIntervals({ days, visitsADay, onProgress }: IntervalsOptions): Promise<IntervalFigures> {
   const folder = mkdtempSync(join(tmpdir(), 'queuefold-bench-'));
@@ -67,7 +68,7 @@ export async function measureIntervals({ days, visitsADay, onProgress }: Interva
     const queue = await medianTime(store, ofQueue);
     const bytesAVisit = (await bytesOnDisk(store)) / visitsADay;
 
-    // Whoever asks reads nothing of the visits' times: filling them for all days would take most of the minutes.
+    // These questions do not read the visits' times, and filling them for all days would take most of the minutes.
     await command(`DROP VIEW ${database}.queue_visit_times_mv`);
     for (let back = 1; back < days; back += 1) {
       const earlier = { at: end - (back + 1) * DAY_MS, visitsADay, first: back * visitsADay };
@@ -89,7 +90,7 @@ interface Piece {
   readonly visitsADay: number;
   /** The number of the day's first visit. */
   readonly first: number;
-  /** Which of the day's visits. */
+  /** The range of the day's visits. */
   readonly from: number;
   readonly count: number;
   /** 0: it enters; 1: it is offered; 2: it has ended. */
@@ -141,7 +142,7 @@ async function medianTime({ client }: Store, query: string): Promise<Taken> {
     const before = process.cpuUsage();
     const result = await client.query({ query, format: 'JSONCompactEachRow' });
     await result.text();
-    // The first one warms up.
+    // The first run warms up.
     if (look === 0) continue;
     wall.push(performance.now() - started);
     const { user, system } = process.cpuUsage(before);

@@ -12,13 +12,16 @@ export interface LatencyResult {
 
 const PER_SECOND = 1_000;
 const TICK_MS = 10;
-/** Until the code of both ends and of the broker is compiled: 15 s, in which the 99th percentile falls from 100 ms to a third of it. */
+/**
+ * Until the code of both ends and of the broker is compiled: 15 s, in which the 99th percentile falls from 100 ms to a
+ * third of it.
+ */
 const WARM_UP_EVENTS = 15_000;
 const SETTLE_MS = 2_000;
 
 /**
- * From the call of `send` to the record of the state topic in the hands of a read_committed reader, one process
- * between. Events that lead to no record have no latency.
+ * From the call of `send` to the moment when a read_committed reader has the state topic's record, with one process in
+ * between. Events without a record have no latency.
  */
 export async function measureLatency(
   cluster: BenchCluster,
@@ -36,7 +39,7 @@ export async function measureLatency(
       topics: [topics.state],
       follow: true,
       onRecord: ({ headers }) => {
-        // The id names the event that led to the record: partition-offset-number.
+        // The id names the record's event: partition-offset-number.
         const [partition, offset] = (headers['ce_id'] ?? '').split('-');
         const sent = sentAt.get(`${partition ?? ''}-${offset ?? ''}`);
         if (sent !== undefined) latencies.push(performance.now() - sent);

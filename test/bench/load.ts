@@ -22,13 +22,13 @@ export interface Loaded {
   readonly meanAvroBytes: number;
   /** The first events, for the measurement of latency. */
   readonly first: readonly OutRecord[];
-  /** What the fold knows of the live ones at the end. */
+  /** The fold's knowledge of the live conversations at the end. */
   readonly states: readonly ConversationState[];
 }
 
 const CHUNK = 1_000;
 
-/** Writes the events topic that the measurements share, as the bridge would. */
+/** Writes the events topic that the measurements share, in the same way as the bridge. */
 export async function loadEvents(
   cluster: BenchCluster,
   topics: TopicNames,

@@ -2,13 +2,13 @@ import type { Log, RunningSubscription } from '../../src/log';
 
 export type Commit = RunningSubscription['commit'];
 
-/** The log; what its subscriptions commit goes through `around` with the commit itself. */
+/** The log, with `around` between its subscriptions' commits and the real commit. */
 export function logWithCommit(log: Log, around: (commit: Commit) => Commit): Log {
   return {
     ...log,
     subscribe: async (subscription) => {
       const running = await log.subscribe(subscription);
-      // One by one: it is an object of a class, of which a spread would take nothing.
+      // One by one: the log is an object of a class, so a spread would copy no method.
       return {
         done: running.done,
         status: () => running.status(),

@@ -31,13 +31,13 @@ export interface Restored {
   readonly meanStateBytes: number;
   readonly seconds: number;
   readonly cpuSeconds: number;
-  /** Heap and buffers above what they were before, after garbage collection. */
+  /** The growth of heap and buffers, after garbage collection. */
   readonly bytesPerConversation: number;
-  /** Of the process, code and templates included. */
+  /** The process's memory, code and templates included. */
   readonly peakBytes: number;
 }
 
-/** Of one batch each, CPU for an event. */
+/** CPU for an event, of one batch each. */
 export interface Round {
   readonly microseconds: readonly number[];
 }
@@ -45,7 +45,7 @@ export interface Round {
 const BATCH = 500;
 /** A conversation has one event, so that none of the many is decoded already. */
 const EVENTS_A_ROUND = 1_000;
-/** Has no factor in common with the sizes, so that one after the other is far from the last. */
+/** It has no factor in common with the sizes, so that each conversation is far from the one before. */
 const STRIDE = 7_919;
 
 setFlagsFromString('--expose-gc');
@@ -94,7 +94,7 @@ class Million {
     };
   }
 
-  /** Conversations that nothing has touched; where there are so few that all are decoded all the time, these are. */
+  /** Takes conversations that nothing has touched. With few conversations all stay decoded, and it takes these. */
   async round(): Promise<Round> {
     if (this.#live > EVENTS_A_ROUND) return { microseconds: this.#fold('then', this.#rounds++ * EVENTS_A_ROUND) };
     this.#task.close();
@@ -111,7 +111,7 @@ class Million {
     const task = createFoldTask(0, this.#options);
     for (let index = 0; index < this.#live; index++) {
       const value = values[index % values.length];
-      // Bytes of its own, as a fetch has.
+      // Bytes of its own, as in a fetch.
       if (value !== undefined) task.restore(recordOf(topics.changelog, index, idOf(index), Buffer.from(value), 0));
     }
     const checkpoint = { nextOffset: 0, receivedAt: null, topics: [], last: null };
@@ -135,7 +135,7 @@ class Million {
     return costs;
   }
 
-  /** The event of the `at`th template, for a conversation that was made of it. */
+  /** The event of the `at`th template, for a conversation made from it. */
   #event(which: 'next' | 'then', from: number, at: number): LogRecord {
     const template = this.#templates[at];
     if (template === undefined) throw new Error(`no template ${at}`);

@@ -9,7 +9,7 @@ import { benchEvents } from './events';
 /** A live conversation in the middle of its life. */
 export interface Template {
   readonly state: ConversationState;
-  /** What it becomes with `next`. */
+  /** Its state after `next`. */
   readonly later: ConversationState;
   readonly next: ConversationEvent;
   /** The event after that. */
@@ -18,10 +18,10 @@ export interface Template {
 
 const TEMPLATES = 1_000;
 const EVENTS = 60_000;
-/** Shorter lives say little. */
+/** Shorter lives are not typical. */
 const LEAST_EVENTS = 6;
 
-/** Each with other content; a million conversations are copies of them under different ids. */
+/** Each has other content. A million conversations are copies of them under different ids. */
 export function templatesOf(settings: FoldSettings): readonly Template[] {
   const lives = new Map<string, ConversationEvent[]>();
   for (const { event } of benchEvents({ events: EVENTS, live: TEMPLATES })) {

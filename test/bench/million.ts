@@ -9,7 +9,7 @@ import { templatesOf } from './million-states';
 import { measureRestore, type RestoreResult } from './restore';
 import { medianOf } from './throughput';
 
-/** One fold task in memory at each size, and the restore of the greatest from Kafka. */
+/** One fold task in memory at each size, and the restore of the greatest size from Kafka. */
 export interface MillionFigures {
   readonly sizes: readonly (Restored & EventCost)[];
   readonly fromKafka: RestoreResult;
@@ -20,13 +20,13 @@ interface EventCost {
   /** CPU of an event: the median and the mean of batches of 500. */
   readonly medianMicroseconds: number;
   readonly meanMicroseconds: number;
-  /** The median of the rounds' ratios to the smallest size, of the same events in the same round. */
+  /** The median of the rounds' ratios to the smallest size, for the same events in the same round. */
   readonly ratio: number;
 }
 
 const SIZES = [1_000, 100_000, 1_000_000];
 const ROUNDS = 41;
-/** Before anything is measured, while V8 compiles. */
+/** Before the measurement, while V8 compiles. */
 const WARM_UP = 10;
 
 type MillionChild = Child<MillionReports>;
@@ -59,7 +59,7 @@ export async function measureMillion(
   }
 }
 
-/** Of each round, of each child: the batches' costs. */
+/** The costs of the batches, for each round and each child. */
 async function inTurns(children: readonly MillionChild[]): Promise<readonly (readonly (readonly number[])[])[]> {
   const rounds: (readonly number[])[][] = [];
   for (let round = 0; round < WARM_UP + ROUNDS; round++) {

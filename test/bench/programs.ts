@@ -5,7 +5,7 @@ import { startChild } from './child';
 import { PARTITIONS } from './cluster';
 import type { FoldThreadsArgs, FoldThreadsReports } from './fold-threads-process';
 
-/** A process that folds, seen from outside: alike for every program. */
+/** A process that folds, seen from outside: the same for every program. */
 export interface Program {
   readonly pid: number;
   /** Every partition is restored. */
@@ -21,7 +21,7 @@ export function startFoldThreads(brokers: readonly string[], topics: TopicNames,
 
 const TICKS_A_SECOND = 100;
 
-/** What a process has used of the processors so far, microseconds. (Linux only.) */
+/** The processor time that a process has used so far, microseconds. (Linux only.) */
 export function cpuMicrosecondsOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /, '')

@@ -5,10 +5,10 @@ import { identifier, type Store } from '../../src/store';
 import { INSERT_COLUMNS } from '../../src/store/encode';
 import { beginThroughput, type Throughput } from './throughput';
 
-/** As many at once as the sink has. */
+/** As many at once as the sink. */
 const CONCURRENCY = 3;
 
-/** The rows of the state topic, without its tombstones, as the official client takes them. */
+/** The rows of the state topic, without its tombstones, in the form that the official client takes. */
 export async function readRows(
   log: Log,
   topic: string,
@@ -30,7 +30,7 @@ export async function readRows(
   return rows;
 }
 
-/** What the official client alone does with the rows. */
+/** The official client alone with the rows. */
 export async function measureRawInsert(
   store: Store,
   rows: readonly unknown[][],

@@ -8,7 +8,7 @@ export interface RawProduceArgs {
   readonly brokers: readonly string[];
   readonly topics: TopicNames;
   readonly records: number;
-  /** Of each value, bytes. */
+  /** The size of each value, bytes. */
   readonly size: number;
 }
 
@@ -18,7 +18,7 @@ export interface RawProduceReports {
 
 const BATCH = 500;
 
-/** kafkajs alone, in a process of its own, so that its processor time can be told. */
+/** kafkajs alone, in a process of its own, so that its processor time can be measured. */
 async function main({ brokers, topics, records, size }: RawProduceArgs): Promise<void> {
   const log = createKafkaLog(connectionTo(brokers));
   const producer = await log.createProducer();

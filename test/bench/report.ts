@@ -17,7 +17,9 @@ export interface BenchResult {
   readonly decodePerSecond: number;
   readonly foldOne: FoldResult;
   readonly foldTwo: FoldResult;
-  /** `kafkaBytes`: of one version of a visit on the broker's disk, with its headers and its share of the batch. */
+  /**
+   * `kafkaBytes`: the size of one version of a visit on the broker's disk, with its headers and its share of the batch.
+   */
   readonly visits: VisitCost & { readonly kafkaBytes: number };
   readonly latency: LatencyResult;
   /** Null: this machine cannot build it. */
@@ -27,11 +29,11 @@ export interface BenchResult {
   readonly store: StoreFigures;
   readonly intervals: IntervalFigures;
   readonly compression: readonly CompressionFigures[];
-  /** The one-minute load averages of the machine, before and after: what else ran. */
+  /** The one-minute load averages of the machine, before and after: they show what else ran. */
   readonly load: { readonly before: number; readonly after: number };
 }
 
-/** What, its value, its ratio to the line marked 1.00, and what is to be reached. */
+/** The figure's name, its value, its ratio to the line marked 1.00, and the goal. */
 type Row = readonly [what: string, value: string, ratio: string, toReach?: string];
 
 export function formatResult(result: BenchResult): string {

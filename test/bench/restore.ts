@@ -11,7 +11,7 @@ import type { BenchCluster } from './cluster';
 import { startFoldProcess } from './fold';
 
 export interface RestoreResult {
-  /** From the start of the fold to all partitions running, the joining of the group included. */
+  /** From the start of the fold until all partitions run, with the time to join the group. */
   readonly seconds: number;
   readonly conversations: number;
   readonly meanStateBytes: number;
@@ -39,7 +39,7 @@ export async function writeChangelog(
     }));
     await producer.send(records);
   }
-  // Without a checkpoint the fold takes the changelog for one that has lost records.
+  // Without a checkpoint the fold would assume that the changelog has lost records.
   const checkpoint = { nextOffset: 0, receivedAt: null, topics: [], last: null };
   for (const partition of (await log.endOffsets(topics.changelog)).keys()) {
     const value = codec.encode({ state: null, checkpoint });

@@ -1,6 +1,6 @@
 /**
- * Compiles the benchmark with the sources and runs it. Compiled, not translated while loading: a compiler within the
- * fold's process would count as its memory.
+ * Compiles the benchmark with the sources and runs it. It does not translate while loading, because a compiler within
+ * the fold's process would count as the fold's memory.
  */
 import { spawnSync } from 'node:child_process';
 import { rmSync, symlinkSync } from 'node:fs';

@@ -11,7 +11,7 @@ import type { Throughput } from './throughput';
 export interface SinkProcessArgs {
   readonly brokers: readonly string[];
   readonly topics: TopicNames;
-  /** Where ClickHouse is: a folder for one in this process, or a server. */
+  /** The place of ClickHouse: a folder for one in this process, or a server. */
   readonly store: { readonly folder: string } | { readonly url: string };
   /** The sink, or the official client alone with the same rows. */
   readonly what: 'sink' | 'raw';
@@ -26,14 +26,14 @@ export interface Round extends Throughput {
   readonly rows: number;
   /** 0 for `raw`. */
   readonly tombstonesFirstSeconds: number;
-  /** Of this process, with the engine if that is in it. */
+  /** This process's memory, with the engine if that is in it. */
   readonly peakBytes: number;
 }
 
-/** Full batches on both sides, also where a busy machine reads slowly: small ones cost ClickHouse more for each row. */
+/** Full batches on both sides, also if a busy machine reads slowly: small ones cost ClickHouse more for each row. */
 const FLUSH = { rows: 10_000, bytes: 8 * 1024 * 1024, ms: 5_000 };
 
-/** A round whenever it hears "go": the state topic into tables of its own. */
+/** On each "go" it runs a round: the state topic into tables of its own. */
 async function main({ brokers, topics, store: place, what }: SinkProcessArgs): Promise<void> {
   const ending = heard('end');
   const connection = connectionTo(brokers);

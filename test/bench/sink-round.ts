@@ -12,7 +12,7 @@ export interface SinkRoundOptions {
   readonly store: Store;
   readonly log: Log;
   readonly topics: TopicNames;
-  /** One that has committed nothing. */
+  /** A group that has committed nothing. */
   readonly group: string;
   readonly reader: Awaited<ReturnType<typeof rowReader>>;
   readonly flush: FlushLimits;
@@ -24,7 +24,7 @@ export interface SinkRound extends Throughput {
   readonly tombstonesFirstSeconds: number;
 }
 
-/** Nothing else than rows: an empty table, one topic, no clean-up. */
+/** Only rows: an empty table, one topic, no clean-up. */
 const UNDISTURBED = {
   deadLetterLimits: { maxConsecutive: 0, maxRatio: 0 },
   epoch: 0,
@@ -32,12 +32,12 @@ const UNDISTURBED = {
   cleanup: { intervalMs: 86_400_000, graceMs: 86_400_000 },
 };
 
-/** The state topic, as far as it reaches now, into empty tables. */
+/** Writes the state topic, up to its present end, into empty tables. */
 export async function runSink(options: SinkRoundOptions): Promise<SinkRound> {
   const { store, log, topics, group, reader, flush, logger } = options;
   const left = new Map([...(await log.endOffsets(topics.state))].filter(([, end]) => end > 0));
   const topicId = await log.topicId(topics.state);
-  /** Read and not committed yet, by partition. */
+  /** Records that are read and not committed yet, by partition. */
   const waiting = new Map<number, number[]>();
   const commits: { readonly rows: number; readonly measured: Throughput }[] = [];
   let rows = 0;
@@ -99,8 +99,8 @@ export async function runSink(options: SinkRoundOptions): Promise<SinkRound> {
     logger,
   });
   await finished;
-  // The last batch, which is not full, waits for FLUSH.ms: a matter of latency, not of throughput. ClickHouse merges
-  // meanwhile, which it does for the raw insert, too, but later than that is measured.
+  // The last batch, which is not full, waits for FLUSH.ms; that is latency and not throughput. Meanwhile ClickHouse
+  // merges. It also does so for the raw insert, but the measurement ends before that.
   const full = rows - (rows % flush.rows);
   const last = commits.find((commit) => commit.rows >= full)?.measured;
   await sink.stop();

@@ -9,25 +9,30 @@ import { medianOf } from './throughput';
 /** Medians of the rounds. */
 export interface SinkFigures {
   readonly rows: number;
-  /** From the beginning of the tombstones' reading; the forming of the group is not in it. */
+  /** From the first tombstone read, without the forming of the group. */
   readonly rowsPerSecond: number;
   readonly tombstonesFirstSeconds: number;
-  /** Of the sink's process, with the engine in it, for each row. */
+  /** For the sink's process, with the engine in it, for each row. */
   readonly cpuMicroseconds: number;
-  /** The official client alone with the same rows. */
+  /** The official client alone, with the same rows. */
   readonly rawRowsPerSecond: number;
   readonly rawCpuMicroseconds: number;
   readonly peakBytes: number;
-  /** Of a sink whose ClickHouse is elsewhere. */
+  /** For a sink whose ClickHouse is elsewhere. */
   readonly ownPeakBytes: number;
 }
 
 type Work = SinkProcessArgs['what'];
 
-/** In turns, so that a machine that slows down slows both; the first of each, while code is compiled, does not count. */
+/**
+ * In turns, so that a machine that slows down slows both. The first round of each does not count, because code is
+ * compiled in it.
+ */
 const ROUNDS = 5;
 
-/** The state topic that a fold left behind, into the embedded ClickHouse; the same rows without Kafka; and so on. */
+/**
+ * Writes the state topic that a fold left behind into the embedded ClickHouse; the same rows without Kafka; and so on.
+ */
 export async function measureSink(
   { brokers, folder }: BenchCluster,
   topics: TopicNames,

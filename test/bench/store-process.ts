@@ -18,7 +18,7 @@ export interface StoreProcessArgs {
   readonly topics: TopicNames;
   readonly folder: string;
   readonly ended: number;
-  /** In the history that is asked. */
+  /** The conversations in the queried history. */
   readonly conversations: number;
 }
 
@@ -27,7 +27,7 @@ export interface StoreReports {
 }
 
 export interface StoreFigures extends QueryFigures {
-  /** From the call of `send` of a state record to the answer to its INSERT, after which a query shows it. */
+  /** From the call of `send` for a state record to the answer to its INSERT; after that a query shows the record. */
   readonly visibleP50Ms: number;
   readonly visibleP99Ms: number;
   readonly ended: number;
@@ -48,7 +48,7 @@ const PER_SECOND = 1_000;
 const TICK_MS = 10;
 const WARM_UP_MS = 10_000;
 const MEASURED_MS = 20_000;
-/** As of `queuefold start`. */
+/** The values of `queuefold start`. */
 const FLUSH = { rows: 10_000, bytes: 8 * 1024 * 1024, ms: 250 };
 const BATCH = 10_000;
 const DAY_MS = 86_400_000;
@@ -167,7 +167,7 @@ async function measureCleanup(store: Store, ended: number) {
   const removed = await cleanUp({ store, graceMs: 0, intervalMs: DAY_MS, metrics, logger });
   const cleanupMs = performance.now() - started;
   if (removed !== ended) throw new Error(`${String(removed)} of ${ended} were cleaned up`);
-  // What is deleted is masked; the next merge, that of the next clean-up, drops it.
+  // Deleted rows are masked; the next merge, that of the next clean-up, drops them.
   await store.client.command({ query: `OPTIMIZE TABLE ${store.database}.queue_conversation_state FINAL` });
   const after = await sizeOf(store, 'queue_conversation_state');
   return { ended, before, cleanupMs, after, historyBytesPerConversation: history.bytes / ended };
@@ -184,7 +184,7 @@ async function sizeOf({ client, database }: Store, table: string): Promise<Table
   return size ?? { rows: 0, bytes: 0, parts: 0 };
 }
 
-/** With ids that do not compress, as real ones. */
+/** With ids that do not compress, like real ones. */
 function aConversation(): QueueConversation {
   const session = randomUUID();
   const now = Date.now();

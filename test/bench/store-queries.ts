@@ -8,10 +8,10 @@ import { medianOf } from './throughput';
 export interface QueryFigures {
   readonly conversations: number;
   readonly versions: number;
-  /** `queue_conversation_at` at instants spread over the history, the whole answer read. */
+  /** `queue_conversation_at` at instants across the history; the whole answer is read. */
   readonly asOf: Times;
   readonly liveRows: number;
-  /** `queue_live` over so many live rows, the whole answer read. */
+  /** `queue_live` over this many live rows; the whole answer is read. */
   readonly queueLive: Times;
 }
 
@@ -26,8 +26,8 @@ const INSTANTS = 11;
 const LOOKS = 25;
 
 /**
- * A day's conversations of eight versions each, the last one a tombstone but for the latest conversations, which are
- * live; then what two views take for their answers.
+ * A day's conversations with eight versions each. The last version is a tombstone, except for the latest conversations,
+ * which are live. Then it measures the answers of two views.
  */
 export async function measureQueries(store: Store, conversations: number, metrics: Metrics): Promise<QueryFigures> {
   const from = Date.now() - SPAN_MS - VERSIONS * STEP_MS;
@@ -101,11 +101,11 @@ async function answer({ client }: Store, query: string): Promise<void> {
 interface Times {
   readonly medianMs: number;
   readonly maxMs: number;
-  /** Of this process, which the engine is part of; on a busy machine it says more than the time. */
+  /** This process's CPU, with the engine; on a busy machine it is more reliable than the time. */
   readonly medianCpuMs: number;
 }
 
-/** After one that is not counted. */
+/** After one run that does not count. */
 async function timesOf(times: number, run: (index: number) => Promise<void>): Promise<Times> {
   await run(0);
   const taken: number[] = [];

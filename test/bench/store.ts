@@ -4,7 +4,7 @@ import { startChild } from './child';
 import type { BenchCluster } from './cluster';
 import type { StoreFigures, StoreProcessArgs, StoreReports } from './store-process';
 
-/** How soon a state record is visible, what ended conversations cost, and how long the views take. */
+/** The time until a state record is visible, the cost of ended conversations, and the time of the views. */
 export async function measureStore(
   { brokers, folder }: BenchCluster,
   topics: TopicNames,

@@ -8,7 +8,7 @@ import { createLocalSchemas, createRowCodec, type TopicNames } from '../../src/l
 import type { Program } from './programs';
 
 const SOURCES = join(packageRoot(), 'test', 'bench', 'streams');
-/** Magic byte and schema id before a row. */
+/** Magic byte and schema id in front of a row. */
 const FRAME = 5;
 const ANY_ROW = {
   ...{ conversation_id: '', db_last_updated: 0, db_when_created: 0, connected_time: 0, queue_id: '', session_id: null },
@@ -26,15 +26,15 @@ export interface StreamsOptions {
   readonly stateDir: string;
 }
 
-/** Whether this machine has a JDK and Maven, and tells of its processes what the benchmark asks. */
+/** Whether this machine has a JDK and Maven, and is Linux, which shows the figures of processes. */
 export function canBuildStreams(): boolean {
   const has = (program: string): boolean => spawnSync(program, ['-version']).status === 0;
   return process.platform === 'linux' && has('javac') && has('mvn');
 }
 
 /**
- * Compiles the plain Kafka Streams program of test/bench/streams; answers how to start it.
- * @throws Error with what Maven or the compiler said: they need a JDK 17 and Maven
+ * Compiles the plain Kafka Streams program of test/bench/streams. Answers how to start it.
+ * @throws Error with the output of Maven or the compiler, which need a JDK 17 and Maven
  */
 export async function buildStreams(folder: string): Promise<(options: StreamsOptions) => Program> {
   const built = join(folder, 'streams');

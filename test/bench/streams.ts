@@ -26,16 +26,16 @@ export interface StreamsFigures {
   /** Medians of the rounds. */
   readonly ours: ThroughputFigures;
   readonly streams: ThroughputFigures;
-  /** Ours to theirs, medians of the rounds' ratios. */
+  /** Ours relative to theirs: medians of the rounds' ratios. */
   readonly ratios: { readonly eventsPerSecond: number; readonly cpuMicroseconds: number; readonly peakBytes: number };
-  /** Of so many conversations the last word of the two state topics differs. */
+  /** The number of conversations whose last record differs between the two state topics. */
   readonly conversations: number;
   readonly differences: number;
   /** Send → read committed at 1,000 events/s, ms; theirs by their commit interval. */
   readonly latency: Readonly<
     Record<'ours' | 'streams100ms' | 'streams10ms', { readonly p50Ms: number; readonly p99Ms: number }>
   >;
-  /** From the start of a process to all partitions restored, with so many live conversations. */
+  /** From the start of a process until all partitions are restored, with this many live conversations. */
   readonly restore: {
     readonly conversations: number;
     readonly ours: RestoreFigures;
@@ -62,8 +62,8 @@ const CHUNK = 1_000;
 const TEMPLATES = 500;
 
 /**
- * The fold beside a plain Kafka Streams program that makes the same rows of the same events, in turns: one process each,
- * with as many threads as the machine has processors. Both are looked at from outside.
+ * The fold beside a plain Kafka Streams program that makes the same rows from the same events, in turns. Each is one
+ * process with as many threads as the machine has processors, and both are measured from outside.
  */
 export async function measureStreams(
   cluster: BenchCluster,
@@ -147,7 +147,7 @@ export async function measureStreams(
   };
 }
 
-/** Folds the whole topic of events: from the first commit that is seen to the last. */
+/** Folds the whole topic of events. Measures from the first visible commit to the last. */
 async function throughputOf(
   cluster: BenchCluster,
   topics: TopicNames,
@@ -182,7 +182,7 @@ async function throughputOf(
   }
 }
 
-/** How many conversations there are in two state topics, and of how many the last word is not the same. */
+/** The number of conversations in two state topics, and the number of those whose last records differ. */
 async function compare(cluster: BenchCluster, one: TopicNames, other: TopicNames) {
   const log = createKafkaLog(cluster.connection);
   const codec = await createRowCodec(createLocalSchemas(), one);
@@ -210,7 +210,7 @@ async function compare(cluster: BenchCluster, one: TopicNames, other: TopicNames
   }
 }
 
-/** So many conversations of one event each, all of which have a row. */
+/** This many conversations of one event each, all with a row. */
 async function writeLive(cluster: BenchCluster, topics: TopicNames, conversations: number): Promise<void> {
   const fold = createPartitionFold(DEFAULT_FOLD_SETTINGS);
   const templates: ConversationEvent[] = [];
@@ -241,7 +241,7 @@ async function writeLive(cluster: BenchCluster, topics: TopicNames, conversation
   await log.close();
 }
 
-/** Folds everything once; then starts over with nothing but the changelog. */
+/** Folds everything once, then starts over with only the changelog. */
 async function restoreOf(
   cluster: BenchCluster,
   topics: TopicNames,
@@ -249,7 +249,7 @@ async function restoreOf(
   start: () => Program,
 ): Promise<RestoreFigures> {
   await throughputOf(cluster, topics, events, start);
-  // Kafka Streams does not leave its group: whoever comes next waits until its session is over, which is no restore.
+  // Kafka Streams does not leave its group, so the next member waits until its session is over, and that is no restore.
   await emptied(cluster, topics.foldGroup);
   const began = performance.now();
   const program = start();

@@ -1,10 +1,10 @@
 export interface Throughput {
   readonly perSecond: number;
-  /** Of this process, for each; on a busy machine it says more than the time. */
+  /** This process's CPU, for each; on a busy machine it is more reliable than the time. */
   readonly cpuMicroseconds: number;
 }
 
-/** Begins to measure; the answer says what there was since. */
+/** Begins a measurement. The returned function answers the figures since then. */
 export function beginThroughput(): (count: number, ms?: number) => Throughput {
   const started = performance.now();
   const before = process.cpuUsage();

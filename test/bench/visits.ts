@@ -24,7 +24,7 @@ import { createMetrics } from '../../src/ops';
 import { benchEvents, type EventsOptions } from './events';
 import { medianOf } from './throughput';
 
-/** So many that garbage collection falls on both alike. */
+/** Enough rounds that garbage collection affects both alike. */
 const ROUNDS = 31;
 /** As many records as a transaction of the fold takes. */
 const BATCH = 500;
@@ -33,9 +33,12 @@ export interface VisitCost {
   readonly events: number;
   /** Versions of visits that these events write. */
   readonly visits: number;
-  /** Of an event as it is folded alone, microseconds of CPU, with visits and without; and the median of the rounds' ratios. */
+  /**
+   * For an event that is only folded, microseconds of CPU, with visits and without; and the median of the rounds'
+   * ratios.
+   */
   readonly apply: Paired;
-  /** … with reading the event and making the records of all that is written. */
+  /** … with reading the event and making all its records. */
   readonly task: Paired;
 }
 
@@ -45,7 +48,7 @@ export interface Paired {
   readonly ratio: number;
 }
 
-/** What visits cost the fold, without Kafka: the same events with and without them, in turns. */
+/** The cost of visits for the fold, without Kafka: the same events with and without them, in turns. */
 export async function measureVisitCost(options: EventsOptions): Promise<VisitCost> {
   const events = [...benchEvents(options)].map(({ event }) => event);
   const topics = topicNames('bench');
@@ -127,7 +130,7 @@ function runTask(records: readonly LogRecord[], options: FoldTaskOptions): numbe
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** Microseconds, of all threads. What the run before it left behind is collected first, so that each pays for its own. */
+/** Microseconds, of all threads. It first collects the garbage of the run before, so that each run pays for its own. */
 function cpuOf(work: () => void): number {
   collectGarbage();
   const before = process.cpuUsage();

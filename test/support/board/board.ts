@@ -23,7 +23,7 @@ export interface BoardForTestsOptions {
   readonly history?: History;
   readonly names?: BoardNames;
   readonly requestMs?: number;
-  /** Of the day that is counted, epoch ms. Default 0: all visits count. */
+  /** The start of the day that counts, epoch ms. Default 0: all visits count. */
   readonly dayStart?: number;
 }
 
@@ -59,7 +59,7 @@ export async function boardForTests(options: BoardForTestsOptions = {}): Promise
   };
 }
 
-/** The first events of a stream, until it is enough. */
+/** The first events of a stream, until `isEnough`. */
 export async function eventsOf(
   url: string,
   isEnough: (names: readonly string[]) => boolean,

@@ -12,7 +12,7 @@ export const PHONE: BrowserContextOptions = {
   ...{ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, ...HERE },
 };
 
-/** Pages of one board, and what must not happen on any of them. */
+/** Pages of one board, and the things that must not happen on any of them. */
 export class BoardBrowser {
   readonly #errors: string[] = [];
   readonly #pages: Page[] = [];
@@ -40,7 +40,7 @@ export class BoardBrowser {
     return page;
   }
 
-  /** Closes the pages. @returns errors of theirs, and requests that left the board's origin */
+  /** Closes the pages. @returns the pages' errors, and requests that left the board's origin */
   async settle(): Promise<readonly string[]> {
     for (const page of this.#pages.splice(0)) await page.context().close();
     return this.#errors.splice(0);
@@ -51,7 +51,7 @@ export class BoardBrowser {
   }
 }
 
-/** What axe finds that keeps somebody from reading or using the page. */
+/** Problems that axe finds and that keep somebody from reading or using the page. */
 export async function serious(page: Page): Promise<readonly string[]> {
   await page.evaluate(AXE);
   const found = await page.evaluate(async () => {
@@ -65,7 +65,7 @@ export async function serious(page: Page): Promise<readonly string[]> {
 
 const SOON_MS = 60_000;
 
-/** Until it holds: how long that takes is no question here. */
+/** Waits until it holds; the duration does not matter here. */
 export async function eventually(holds: () => Promise<void> | void, limitMs = SOON_MS): Promise<void> {
   for (const end = Date.now() + limitMs; ;) {
     try {
@@ -78,7 +78,7 @@ export async function eventually(holds: () => Promise<void> | void, limitMs = SO
   }
 }
 
-/** Until no sheet, transition or reading is under way. */
+/** Waits until no sheet, transition or reading is under way. */
 export async function shown(page: Page, view: View): Promise<void> {
   await page.locator(READY[view]).first().waitFor();
 }
@@ -91,7 +91,7 @@ const READY: Readonly<Record<View, string>> = {
   wall: '.tile',
 };
 
-/** From the overview on, as people go. */
+/** Starts at the overview, as people do. */
 export async function goTo(page: Page, view: View): Promise<void> {
   if (view === 'wall') await page.goto(new URL('?wall=1', page.url()).href);
   else if (view !== 'overview') {
@@ -102,7 +102,7 @@ export async function goTo(page: Page, view: View): Promise<void> {
   await shown(page, view);
 }
 
-/** Of a column, what the overview shows of each queue, by its id, in one look. */
+/** A column's content in the overview, by queue id, read at one moment. */
 export async function column(page: Page, name: string): Promise<ReadonlyMap<string, number>> {
   const cells = await page.evaluate<[string, string][]>(
     `[...document.querySelectorAll('tr[data-queue]')].map((row) => [

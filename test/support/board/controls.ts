@@ -1,8 +1,8 @@
 import type { Page } from 'playwright-core';
 
 /**
- * The controls of a page as its accessibility tree has them: everything that takes the focus, by role and name (of
- * links: where they lead). Names of what the page shows are left out, so that the list is the same whatever it shows.
+ * A page's controls in its accessibility tree: everything that takes the focus, by role and name (for links, also their
+ * targets). Names that depend on the data are left out, so that the list is always the same.
  */
 export async function controlsOf(page: Page): Promise<readonly string[]> {
   const session = await page.context().newCDPSession(page);
@@ -16,7 +16,7 @@ export async function controlsOf(page: Page): Promise<readonly string[]> {
     for (let parent = byId.get(node.parentId ?? ''); parent !== undefined; parent = byId.get(parent.parentId ?? '')) {
       parents.push(String(parent.role?.value ?? ''));
     }
-    // The parts of a field for times, and the choices of a list, are the browser's own.
+    // The browser itself makes the parts of a time field and the choices of a list.
     const isPart = parents.some((of) => /^(DateTime|Date|InputTime|combobox|ComboBoxMenuButton)$/.test(of));
     if (node.ignored || isFocusable !== true || isPart || /^(RootWebArea|dialog)$/.test(role)) continue;
     const href = role === 'link' ? await hrefOf(node.backendDOMNodeId) : null;

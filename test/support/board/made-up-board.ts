@@ -12,20 +12,20 @@ import { createRandom, type Random } from '../processes/random';
 
 export interface MadeUpOptions {
   readonly queues: number;
-  /** Conversations that live at any time. */
+  /** The number of live conversations at any time. */
   readonly conversations: number;
-  /** Steps of conversations: each changes a row. */
+  /** Steps of conversations; each changes a row. */
   readonly changesPerSecond: number;
   readonly seed: number;
-  /** Instead of made-up ones. */
+  /** Replaces the made-up names. */
   readonly names?: BoardNames;
 }
 
 export interface MadeUpBoard {
   readonly url: string;
-  /** What viewers see: to change it by hand. */
+  /** The picture that viewers see; a test may change it. */
   readonly picture: Picture;
-  /** A conversation that waits since now; it is not in the picture. */
+  /** A conversation that begins to wait now; it is not in the picture. */
   newRow(queueId: string): QueueConversation;
   stop(): Promise<void>;
 }
@@ -40,8 +40,8 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
 /**
- * A board whose organization is made up: the real server and page, without Kafka and ClickHouse. For pictures of a day
- * that a simulated organization would need a day for, and for sizes that it does not reach.
+ * A board whose organization is made up: the real server and page, without Kafka and ClickHouse. It shows pictures of a
+ * day, for which a simulated organization would need a day, and sizes that a simulated organization does not reach.
  */
 export async function startMadeUpBoard(options: MadeUpOptions): Promise<MadeUpBoard> {
   const random = createRandom(options.seed);
@@ -103,7 +103,7 @@ class Organization {
     private readonly picture: Picture,
   ) {}
 
-  /** The conversations that live, and the visits of the day so far. */
+  /** Creates the live conversations and the visits of the day so far. */
   begin(): void {
     const { queues, conversations } = this.options;
     const now = Date.now();
@@ -129,7 +129,7 @@ class Organization {
     }
   }
 
-  /** One conversation goes one step on. */
+  /** Moves one conversation one step forward. */
   step(): void {
     const ids = [...this.#lives.keys()];
     const life = this.#lives.get(ids[this.random.below(ids.length)] ?? '');
@@ -154,7 +154,7 @@ class Organization {
   }
 
   #enter(at: number): Life {
-    // Few queues have most of the work.
+    // A few queues have most of the work.
     const queues = this.options.queues;
     const queue = `q${Math.floor(this.random.below(queues) * (this.random.below(100) / 100))}`;
     const media = MEDIA[this.random.below(MEDIA.length)] ?? null;
@@ -199,7 +199,7 @@ class Organization {
     life.visit = { ...life.visit, agent_left_time: at };
   }
 
-  /** So that it began earlier by so much. */
+  /** Moves its beginning to an earlier time. */
   #shift(life: Life, ms: number): void {
     const [row, visit] = [life.row, life.visit];
     const earlier = <T extends number | null>(at: T): T => (at === null ? at : at - ms) as T;
@@ -237,13 +237,13 @@ class Organization {
     this.picture.upsertVisit(visit.conversation_id, visit);
   }
 
-  /** The past is made of curves. */
+  /** The past consists of curves. */
   history(): History {
     const wave = (at: number, minutes: number): number => Math.sin(at / (minutes * MINUTE));
     const level = (at: number): number => Math.min(1, 0.86 + 0.1 * wave(at, 37) + 0.05 * wave(at, 11));
     const load = (at: number): number => 14 + 7 * wave(at, 70) + 3 * wave(at, 13);
     return {
-      // Another minute, other conversations.
+      // Each minute has other conversations.
       rowsAt: (at, queueId) => {
         const rows = [...this.#lives.values()].map(({ row }) => row);
         const then = rows.filter((_row, index) => (index + Math.floor(at / MINUTE)) % 3 !== 0);

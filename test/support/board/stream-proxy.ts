@@ -1,16 +1,16 @@
 import { createServer, request, type IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
-/** The way between browser and board, where a test sees the streams, cuts them, and holds back what they bring. */
+/** A proxy between browser and board. A test observes the streams with it, cuts them, and holds their data back. */
 export interface StreamProxy {
   readonly url: string;
-  /** `Last-Event-ID` of each stream that was asked for, in order; null: none. */
+  /** `Last-Event-ID` of each requested stream, in order; null: none. */
   readonly streams: readonly (string | null)[];
-  /** Whether the first picture of each stream was a full one, as far as it has come. */
+  /** Whether the first picture of each stream was a full one, for pictures that have arrived. */
   readonly full: readonly boolean[];
-  /** Every connection ends, as when a proxy restarts. */
+  /** Ends every connection, like a proxy that restarts. */
   cut(): void;
-  /** Nothing is passed on until `release`; then everything is, in order. */
+  /** Passes nothing on until `release`, and then everything in order. */
   hold(): void;
   release(): void;
   stop(): Promise<void>;

@@ -11,21 +11,21 @@ import { startGate, type Gate } from '../network/gate';
 import { EndedError, until } from '../processes/until';
 import { ownKafkaForTests, registryForTests } from '../services/services';
 
-/** `queuefold start` with a Kafka and a ClickHouse that a test may take away. */
+/** `queuefold start` with a Kafka and a ClickHouse that a test may make unreachable. */
 export interface WholeBoard {
   readonly url: string;
   readonly kafka: Awaited<ReturnType<typeof ownKafkaForTests>>;
-  /** The way of the program to ClickHouse. */
+  /** The program's connection to ClickHouse. */
   readonly clickHouse: Gate;
-  /** What happened in the simulated organization. */
+  /** The simulated organization's truth. */
   truth(): Promise<Truth>;
-  /** The time of the organization stands still, or goes on. */
+  /** Stops the organization's time, or lets it continue. */
   control(name: 'pause' | 'resume'): Promise<void>;
-  /** Of ClickHouse's tables. */
+  /** The database of ClickHouse's tables. */
   readonly database: string;
-  /** Asks ClickHouse past `clickHouse`. */
+  /** Asks ClickHouse directly, without `clickHouse`. */
   query<T>(sql: string): Promise<readonly T[]>;
-  /** The program stands still, or goes on. */
+  /** Stops the program, or lets it continue. */
   signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   /** @throws if the program has ended */
   check(): void;

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 export type ClickHouseAnswer =
   | string
   | { readonly status: number; readonly code: number; readonly text: string }
-  /** Begun with 200, in these pieces. `breaks`: the connection ends without the end of the answer. */
+  /** A response that begins with 200, in these pieces. `breaks`: the connection ends before the answer does. */
   | {
       readonly headers?: Readonly<Record<string, string>>;
       readonly pieces: readonly string[];
@@ -17,7 +17,7 @@ export interface ClickHouseQuestion {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** ClickHouse's HTTP interface with answers of the test's own: what the embedded engine cannot be made to say. */
+/** ClickHouse's HTTP interface with the test's own answers, for answers that the embedded engine never gives. */
 export async function answeringClickHouse(
   answer: (sql: string, question: ClickHouseQuestion) => ClickHouseAnswer,
 ): Promise<{ readonly url: string; stop(): Promise<void> }> {
@@ -31,7 +31,7 @@ export async function answeringClickHouse(
       } else {
         response.writeHead(200, { ...said.headers });
         for (const piece of said.pieces) response.write(piece);
-        // What was written goes out before the connection ends.
+        // The written pieces go out before the connection ends.
         if (said.breaks === true) response.write('', () => response.socket?.destroySoon());
         else response.end();
       }

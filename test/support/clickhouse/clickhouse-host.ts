@@ -3,9 +3,12 @@ import { Session } from 'chdb';
 import { messageOf } from '../../../src/common';
 import { openEmbeddedClickHouse, serveClickHouseHttp } from '../../../src/embedded';
 
-/** A process of its own with the embedded engine behind HTTP. Says its address on stdout; ends with its stdin. */
+/**
+ * A separate process with the embedded engine behind HTTP. It prints its address on stdout, and ends when its stdin
+ * does.
+ */
 async function main([dataDir = '', mode = '', port = '0', configFile = '']: readonly string[]): Promise<void> {
-  // The first connection of a process decides on the configuration; the engine's own ones join it.
+  // The first connection of a process decides the configuration; the engine's own connections join it.
   const first =
     configFile === ''
       ? null

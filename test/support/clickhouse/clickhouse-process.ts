@@ -8,12 +8,12 @@ import { packageRoot } from '../../../src/common';
 export interface ClickHouseProcess {
   readonly url: string;
   readonly pid: number;
-  /** As `kill -9` and a power cut do. */
+  /** Like `kill -9` or a power cut. */
   kill(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Runs this checkout's TypeScript as it is, without a build. */
+/** Runs this checkout's TypeScript without a build. */
 const WITH_TYPESCRIPT = `
   const { transformFileSync } = require('@swc/core');
   const jsc = { parser: { syntax: 'typescript' }, target: 'es2023' };
@@ -22,7 +22,7 @@ const WITH_TYPESCRIPT = `
   require(process.argv[1]);
 `;
 
-/** A user who may do this and no more. Answers the path of the server's configuration. */
+/** Creates a user with these rights only. Answers the path of the server's configuration. */
 async function configuration(dataDir: string, grants: readonly string[]): Promise<string> {
   await mkdir(join(dataDir, 'clickhouse'), { recursive: true });
   const [config, users] = [join(dataDir, 'config.xml'), join(dataDir, 'users.xml')];
@@ -38,7 +38,10 @@ async function configuration(dataDir: string, grants: readonly string[]): Promis
   return config;
 }
 
-/** @param grants what the user may do; null: everything. The embedded engine behind HTTP in a process of its own. Rejects with its message when it cannot open the folder. */
+/**
+ * The embedded engine behind HTTP, in a process of its own. Rejects with the process's message if it cannot open the
+ * folder. @param grants the user's rights; null: all
+ */
 export async function clickHouseProcess(
   dataDir: string,
   mode: 'read-only' | 'read-write' = 'read-write',

@@ -11,18 +11,18 @@ export interface ServerAddress {
   readonly password: string;
 }
 
-/** A ClickHouse that is asked over HTTP. */
+/** A ClickHouse behind HTTP. */
 export interface TestServer extends ServerAddress {
-  /** A name that nobody else has; what is in it is dropped by `dispose`. */
+  /** A unique name; `dispose` drops the database. */
   newDatabase(): string;
-  /** Closed by whoever asks for it. @param url of a proxy in front of it */
+  /** The caller closes the store. @param url of a proxy in front of the server */
   connect(database: string, url?: string, requestTimeoutMs?: number): Store;
-  /** The settings that lead a process there. */
+  /** The settings with which a process connects to it. */
   env(database: string, url?: string): Readonly<Record<string, string>> & { readonly CLICKHOUSE_DATABASE: string };
   dispose(): Promise<void>;
 }
 
-/** `CLICKHOUSE_URL` with its user; null: none is named. */
+/** `CLICKHOUSE_URL` with its user; null: it is not set. */
 export function namedServer(): ServerAddress | null {
   const { CLICKHOUSE_URL: url = '', CLICKHOUSE_USERNAME: username, CLICKHOUSE_PASSWORD: password } = process.env;
   return url === '' ? null : { url, username: username ?? 'default', password: password ?? '' };
@@ -32,7 +32,10 @@ export function newDatabaseName(): string {
   return `queuefold_test_${randomUUID().slice(0, 8)}`;
 }
 
-/** For tests of what asks a server: the named one, else the embedded engine behind HTTP in a process of its own. */
+/**
+ * For tests of code that uses a server: the one of `CLICKHOUSE_URL`, else the embedded engine behind HTTP in a process
+ * of its own.
+ */
 export async function serverForTests(): Promise<TestServer> {
   const named = namedServer();
   const folder = await mkdtemp(join(tmpdir(), 'queuefold-server-'));

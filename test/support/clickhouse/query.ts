@@ -15,7 +15,7 @@ export interface Surroundings {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
   readonly columns?: number;
-  /** Asks for the end when the output satisfies it. */
+  /** The query ends once this accepts its output. */
   readonly endWhen?: (stdout: string) => boolean;
 }
 
@@ -26,7 +26,7 @@ export type Query = (
   surroundings?: Surroundings,
 ) => Promise<RanQuery>;
 
-/** `queuefold query` in this process, with these settings and no others. */
+/** Runs `queuefold query` in this process, with only these settings. */
 export function queryWith(settings: () => Readonly<Record<string, string>>): Query {
   return async (sql, flags = {}, parameters = [], surroundings = {}) => {
     const collected = { stdout: '', stderr: '' };

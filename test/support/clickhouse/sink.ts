@@ -8,7 +8,7 @@ import { QUIET, aRow } from './store-rows';
 export const STATE_TOPIC = 'state';
 const HOUR_MS = 3_600_000;
 
-/** Records are JSON here; that they are Avro in production is the codec's concern. */
+/** Records are JSON here; Avro, as in production, is the codec's concern. */
 export function decodeJson(record: LogRecord): DecodedRecord {
   if (record.value === null) return { kind: 'tombstone', conversationId: String(record.key) };
   const text = record.value.toString();
@@ -21,7 +21,7 @@ export interface StartedSink {
   readonly metrics: ReturnType<typeof createMetrics>;
 }
 
-/** A sink of small, quick batches; whoever starts it stops it. */
+/** A sink with small, quick batches. The caller stops it. */
 export async function startTestSink(
   tests: TestStore,
   log: Log,
@@ -50,7 +50,7 @@ export async function startTestSink(
   return { sink, metrics };
 }
 
-/** A state topic in memory: `null` is a tombstone, a text the state of a conversation. */
+/** A state topic in memory: `null` is a tombstone, and a text is the state of a conversation. */
 export function aStateTopic(partitions = 1): { readonly cluster: MemoryCluster; put: Put } {
   const cluster = createMemoryCluster({ partitions });
   return {
@@ -91,7 +91,7 @@ export function compacted(log: Log, isGone: (record: LogRecord) => boolean): Log
   };
 }
 
-/** Replaces the store's notes by one, of partition 0 in epoch 0: as if the sink had been away since. */
+/** Replaces the store's notes with one, of partition 0 in epoch 0, as if the sink had been away since. */
 export async function noteAsOf(
   { store }: TestStore,
   { topic, version, asOfMs }: { readonly topic: string; readonly version: number; readonly asOfMs: number },

@@ -79,7 +79,7 @@ export function aVisit(differences: Partial<QueueVisit> = {}): QueueVisit {
   };
 }
 
-/** In the order of the log. */
+/** In the log's order. */
 export function visitRows(visits: readonly QueueVisit[], partition = 0): VisitRow[] {
   return visits.map((visit, offset) => ({ visit, partition, offset }));
 }
@@ -88,7 +88,7 @@ export function visitRow(offset: number, differences: Partial<QueueVisit> = {}, 
   return { visit: aVisit(differences), partition, offset };
 }
 
-/** Stores the rows as one INSERT; none may be refused. */
+/** Stores the rows with one INSERT; none may be refused. */
 export async function putVisits(store: Store, rows: readonly VisitRow[], epoch = 0): Promise<void> {
   const writer = createVisitWriter({
     store,

@@ -7,7 +7,7 @@ import { namedServer, newDatabaseName } from './clickhouse-server';
 
 export interface TestStore {
   readonly store: Store;
-  /** Null where `CLICKHOUSE_URL` names a server. */
+  /** Null if `CLICKHOUSE_URL` is set. */
   readonly engine: EmbeddedClickHouse | null;
   /** The rows of a query as JSON objects, 64-bit numbers as strings. */
   rows(query: string): Promise<Record<string, unknown>[]>;
@@ -17,13 +17,15 @@ export interface TestStore {
 }
 
 export interface TestStoreOptions {
-  /** Default true: the tables are there. */
+  /** Default true: the tables exist. */
   readonly migrated?: false;
-  /** Another database in the same place: a process has one embedded engine. */
+  /** Another database in the same place, because a process has only one embedded engine. */
   readonly beside?: TestStore;
 }
 
-/** The server of `CLICKHOUSE_URL`, else the embedded engine in a folder of its own; in both a database of its own. */
+/**
+ * The server of `CLICKHOUSE_URL`, else the embedded engine in a folder of its own; in both cases a database of its own.
+ */
 export async function storeForTests(options: TestStoreOptions = {}): Promise<TestStore> {
   const server = namedServer();
   const database = newDatabaseName();

@@ -1,5 +1,5 @@
 /**
- * Streams of recordings for properties: realistic enough that rows are created, closed and re-opened, and nasty: few
+ * Streams of recordings for properties. They are realistic enough to create, close and re-open rows, and difficult: few
  * ids, so that they collide; times equal, absent, garbage and out of order; values in any case and unlisted.
  */
 import fc from 'fast-check';
@@ -13,7 +13,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 const iso = (time: number): string => new Date(time).toISOString();
 
-/** The same instant, written with an offset and without the milliseconds that it has not. */
+/** The same instant, written with an offset. */
 function isoWithOffset(time: number): string {
   return iso(time + 5_400_000).replace('Z', '+01:30');
 }
@@ -41,7 +41,7 @@ export const wireTime = fc.oneof(
   { weight: 1, arbitrary: garbage },
 );
 
-/** A field that may be missing, with the weight of its being there. */
+/** A field that may be missing. @param present the weight of its presence */
 export function perhaps<T>(key: string, present: number, value: fc.Arbitrary<T>): fc.Arbitrary<Json> {
   return fc.oneof(
     { weight: present, arbitrary: value.map((each) => ({ [key]: each })) },
@@ -202,17 +202,17 @@ const person: fc.Arbitrary<Person> = fc.record({
 });
 
 interface Step {
-  /** Milliseconds since the step before. */
+  /** Milliseconds since the previous step. */
   readonly after: number;
   readonly conversation: string;
   readonly act:
     | { readonly kind: 'gone' }
-    /** The line so many steps back, once more. */
+    /** Repeats an earlier line, this many steps back. */
     | { readonly kind: 'again'; readonly back: number }
     | {
         readonly kind: 'snapshot';
         readonly people: readonly Person[];
-        /** Part of the communications' ids: new ones for a conversation that begins again. */
+        /** Part of the communications' ids: a conversation that begins again has new ones. */
         readonly generation: number;
         readonly ending: 'as-is' | 'all-ended' | 'all-live';
         readonly shape: 'notification' | 'rest' | 'eventbridge' | 'bare-eventbridge';
@@ -272,7 +272,8 @@ function participantOf({ who, fields: own, legs }: Person, generation: number, e
   const media = new Map<string, Json[]>();
   for (const each of legs) {
     const list = media.get(each.medium) ?? [];
-    // Slot 2 is one id for everybody: communications are a participant's, the ended marker's ids are not.
+    // Slot 2 has one id for all participants: communications belong to a participant, but the ended marker's ids do
+    // not.
     const id = each.slot === 2 ? `shared-${generation}` : `${who}-${each.slot}-${generation}`;
     media.set(each.medium, [...list, { id, ...each.fields, ...ending }]);
   }

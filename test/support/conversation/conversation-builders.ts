@@ -1,6 +1,6 @@
 /**
- * Conversations as Genesys tells them, in sentences. Builders are values: each step gives a new one, so that a test
- * can tell a story and send what was true at each of its moments.
+ * Conversations as Genesys reports them, written as sentences. Builders are values: each step gives a new one, so that
+ * a test can tell a story and send the truth of each moment.
  */
 import type { FoldSettings } from '../../../src/conversation';
 import { foldedRecords, type PrintedRecord } from './conversation-fold';
@@ -11,7 +11,7 @@ const ORIGIN = Date.parse('2026-03-02T09:00:00.000Z');
 export const MINUTE = 60;
 export const HOUR = 60 * MINUTE;
 
-/** Epoch milliseconds of a moment, in seconds after the stories begin. */
+/** A moment in epoch milliseconds, given in seconds after the stories begin. */
 export const ms = (seconds: number): number => ORIGIN + Math.round(seconds * 1000);
 /** The same as ISO-8601. */
 export const at = (seconds: number): string => new Date(ms(seconds)).toISOString();
@@ -41,7 +41,7 @@ export const ended = (when: number, how = 'client'): Wire => ({
   disconnectType: how,
 });
 
-/** A participant as the snapshot's array has it. */
+/** A participant in the form of the snapshot's array. */
 export function participant(id: string, fields: Wire, ...legs: readonly Leg[]): Wire {
   const arrays: Record<string, Wire[]> = {};
   for (const { array, wire } of legs) (arrays[array] ??= []).push(wire);
@@ -62,7 +62,7 @@ export const notification = (body: unknown, topicName = 'v2.routing.queues.Q1.co
   metadata: { CorrelationId: 'x' },
 });
 
-/** The recording of a snapshot of these participants. */
+/** The recording of a snapshot with these participants. */
 export const snapshot = (seconds: number, participants: readonly Wire[], id = 'c1'): string =>
   JSON.stringify({ receivedAt: at(seconds), event: notification({ id, participants }) });
 
@@ -77,23 +77,23 @@ export interface ConversationStory {
   alerting(who: string): ConversationStory;
   /** The agent lets it ring, or rejects. */
   rejectedBy(who: string): ConversationStory;
-  /** The agent's leg is connected; that of the queue ends. */
+  /** The agent's leg is connected; the queue's leg ends. */
   answeredBy(who: string, since: number): ConversationStory;
-  /** The agent's leg ends, another queue's begins. */
+  /** The agent's leg ends, and another queue's begins. */
   transferredTo(queueId: string, since: number): ConversationStory;
   /** Every leg ends. */
   hungUp(when: number, fields?: Wire): ConversationStory;
-  /** One more participant, in whatever state. */
+  /** One more participant, in any state. */
   joinedBy(wire: Wire): ConversationStory;
-  /** Other fields of a participant, or of its legs. */
+  /** Changes fields of a participant, or of its legs. */
   with(who: string, fields: Wire, ofLegs?: Wire): ConversationStory;
   without(...who: readonly string[]): ConversationStory;
   readonly body: Wire;
-  /** The line of a recording that was received at this moment. */
+  /** The line of a recording received at this moment. */
   at(seconds: number): string;
 }
 
-/** Legs are calls; participants are named `caller`, `queue Q1`, and as the agents are. */
+/** Legs are calls. Participants are named `caller`, `queue Q1`, or with the agent's name. */
 export function aConversation(id = 'c1', participants: readonly Wire[] = []): ConversationStory {
   const story = (next: readonly Wire[]): ConversationStory => aConversation(id, next);
   const change = (matches: (wire: Wire) => boolean, fields: Wire, ofLegs: Wire): ConversationStory =>
@@ -145,19 +145,19 @@ const isLive = (wire: Wire): boolean =>
     .flat()
     .some((leg) => (leg as Wire)['state'] !== 'disconnected');
 
-/** What the fold writes for these lines. */
+/** The records that the fold writes for these lines. */
 export const recordsOf = (lines: readonly string[], settings: Partial<FoldSettings> = {}): PrintedRecord[] =>
   foldedRecords(lines, settings);
 
 export type Row = NonNullable<PrintedRecord['value']>;
 
-/** The row after these lines; fails where there is none. */
+/** The row after these lines; fails if there is none. */
 export function rowAfter(...lines: readonly string[]): Row {
   const row = foldedRecords(lines).at(-1)?.value;
   if (row === undefined || row === null) throw new Error('there is no row after these lines');
   return row;
 }
 
-/** `row` for a record, `tombstone` for a tombstone, in their order, with the conversation where there are several. */
+/** `row` for a record and `tombstone` for a tombstone, in order, with the conversation if there are several. */
 export const kinds = (records: readonly PrintedRecord[]): string[] =>
   records.map(({ value }) => (value === null ? 'tombstone' : 'row'));

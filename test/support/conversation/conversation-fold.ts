@@ -1,4 +1,4 @@
-/** The fold as tests use it: lines in, records as they are printed out. */
+/** The fold in the form that tests use: lines in, printed records out. */
 import {
   type ConversationEvent,
   createPartitionFold,
@@ -29,7 +29,7 @@ export function eventOf(line: string): ConversationEvent | null {
   return read?.kind === 'event' ? read.event : null;
 }
 
-/** Every version of every visit, in the order of the log, as it is printed. */
+/** Every version of every visit, in the log's order, as printed. */
 export function foldedVisits(
   lines: readonly string[],
   settings: Partial<FoldSettings> = {},

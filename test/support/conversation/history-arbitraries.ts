@@ -1,7 +1,7 @@
 /**
- * Conversations as Genesys has them, for what may rely on that: every snapshot is a full view of one history, in which
- * people and communications come and stay, what has ended has ended, and nobody becomes somebody else. How views reach
- * us is as nasty as elsewhere: late, twice, with fields that vanish, times equal, absent and out of order.
+ * Conversations as Genesys has them, for code that may rely on that. Every snapshot is a full view of one history:
+ * people and communications come and stay, ended ones stay ended, and nobody becomes another person. The views arrive
+ * as badly as elsewhere: late, twice, with fields that vanish, times equal, absent and out of order.
  */
 import fc from 'fast-check';
 import { communicationFields, fields, ORIGIN, perhaps, wireTime } from './conversation-arbitraries';
@@ -17,7 +17,7 @@ interface Leg {
 
 interface Person {
   readonly id: string;
-  /** For life. */
+  /** Constant for life. */
   readonly identity: Json;
   readonly fields: Json;
   readonly legs: readonly Leg[];
@@ -165,9 +165,9 @@ function bodyOf(id: string, view: View): Json {
 interface Delivery {
   readonly conversation: string;
   readonly change: Change;
-  /** The view goes out so many deliveries later. */
+  /** The view is sent this many deliveries later. */
   readonly late: number;
-  /** … and is there again so many later; 0: not. */
+  /** … and sent again this many later; 0: not. */
   readonly again: number;
   readonly after: number;
   readonly gone: boolean;

@@ -1,6 +1,6 @@
 /**
- * Stays in queues as they really are, a few milliseconds around one another: who enters, is offered, answers, gives up or
- * is handed on; then the same told in snapshots at random moments, some late, some twice.
+ * Stays in queues as they really are, a few milliseconds apart: somebody enters, is offered, answers, gives up or is
+ * handed on. Snapshots tell the same at random moments, some late, some twice.
  */
 import fc from 'fast-check';
 import { ORIGIN } from './conversation-arbitraries';
@@ -8,7 +8,7 @@ import { ORIGIN } from './conversation-arbitraries';
 type Json = Readonly<Record<string, unknown>>;
 
 const iso = (time: number): string => new Date(ORIGIN + time).toISOString();
-/** Around a moment at which something is handed over: within the tolerance, at its edges and beyond. */
+/** Around the moment of a handover: within the tolerance, at its edges and beyond. */
 const jitter = fc.constantFrom(0, 0, 1, -51, 20, 999, 1_000, 1_001, -999, -1_000, -1_001, 1_500);
 const perhaps = <T>(value: fc.Arbitrary<T>, weight = 3): fc.Arbitrary<T | null> =>
   fc.oneof({ weight, arbitrary: value }, { weight: 1, arbitrary: fc.constant(null) });
@@ -36,7 +36,7 @@ const party = fc.record({
 
 type Party = typeof party extends fc.Arbitrary<infer T> ? T : never;
 
-/** A queue, and the agent who takes the caller from it when it ends. */
+/** A queue, and the agent who takes the caller from it when the queue's leg ends. */
 const handled = fc.tuple(party, party).map(([queue, agent]): Party[] => [
   { ...queue, purpose: 'acd', disconnectType: 'transfer' },
   { ...agent, purpose: 'agent', from: Math.max(queue.from + 1, queue.to), supervises: false },
@@ -44,7 +44,7 @@ const handled = fc.tuple(party, party).map(([queue, agent]): Party[] => [
 
 const STEP = 10_000;
 
-/** The party at a moment: what has not happened by then is not told. Null: not there yet. */
+/** The party at a moment, without later events. Null: not there yet. */
 function seen(who: number, one: Party, now: number): Json | null {
   const [from, to] = [one.from * STEP, Math.max(one.from + 1, one.to) * STEP];
   if (from > now) return null;

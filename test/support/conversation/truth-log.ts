@@ -9,32 +9,32 @@ import {
 } from '../../../src/conversation';
 import { generateEvents, type GeneratorOptions, type TruthRow, type TruthVisit } from '../../../src/simulator';
 
-/** What the simulator knows of a conversation from an instant on; null: it deserves no row. */
+/** The simulator's truth about a conversation from an instant on; null: no row. */
 export interface TruthStep {
   readonly at: number;
   readonly id: string;
   readonly row: TruthRow | null;
-  /** The snapshot that was sent then. */
+  /** The snapshot sent at that instant. */
   readonly body: Readonly<Record<string, unknown>>;
-  /** Of the step before it; null: none, or no row. */
+  /** The row of the previous step; null: none, or no row. */
   readonly before: TruthRow | null;
-  /** Its end; Infinity: it still holds. */
+  /** Its end; Infinity: it is still true. */
   until: number;
 }
 
 export interface TruthLog {
   readonly steps: readonly TruthStep[];
-  /** What the fold makes of the same events. */
+  /** The records that the fold writes for the same events. */
   readonly records: readonly StateRecord[];
-  /** What the simulator knows of each visit at the end. */
+  /** The simulator's truth about each visit at the end. */
   readonly visits: readonly TruthVisit[];
-  /** The versions of visits that the fold makes of the same events, in the order of the log. */
+  /** The versions of visits that the fold writes for the same events, in the log's order. */
   readonly visitRecords: readonly QueueVisit[];
   /** The time of the last event. */
   readonly now: number;
 }
 
-/** The simulator's own knowledge after each event, without the fold, and beside it what the fold says. */
+/** The simulator's truth after each event, without the fold, and the fold's output for comparison. */
 export function truthLog(options: GeneratorOptions, events: number): TruthLog {
   const stream = generateEvents(options);
   const partition = createPartitionFold(DEFAULT_FOLD_SETTINGS);

@@ -5,51 +5,54 @@ import { packageRoot } from '../../../src/common';
 import { SETTING_KEYS, type SettingKey, SETTINGS, url } from '../../../src/config';
 import { topicDefinitions, topicNames } from '../../../src/log';
 
-/** What of helm/queuefold follows from the program and from values.yaml: `npm run chart` writes it, a test compares it. */
+/**
+ * The parts of helm/queuefold that follow from the program and from values.yaml: `npm run chart` writes them, and a
+ * test compares them.
+ */
 
 export const CHART = join(packageRoot(), 'helm', 'queuefold');
 
-/** The chart gives these itself, or they are for another way of running queuefold. */
+/** The chart sets these itself, or they belong to another way of running queuefold. */
 const NOT_IN_THE_CHART = /^(SHARD|HTTP_PORT|DATA_DIR)$/;
 
-/** Read by some roles only; everything else by all of them. */
+/** Only some roles read these; all roles read the others. */
 const READERS: readonly (readonly [pattern: RegExp, roles: readonly string[]])[] = [
   [/^(GENESYS|NAMES|EVENTS|BRIDGE|PRIVACY)_|^QUEUES$|^HTTPS?_PROXY$|^NO_PROXY$/, ['bridge']],
   [/^SINK_/, ['sink']],
   [/^CLICKHOUSE_/, ['sink', 'setup', 'board']],
   [/^BOARD_/, ['board']],
-  // So long the bridge keeps names of what is gone.
+  // The bridge keeps names of deleted objects for this long.
   [/^HISTORY_/, ['bridge', 'sink', 'setup']],
 ];
 const ROLES = ['bridge', 'fold', 'sink', 'board', 'setup', 'doctor'] as const;
 
-/** Variables of the process, which Node.js and the proxies' code read. */
+/** Variables of the process: Node.js and the proxies' code read them. */
 const PROXIES = ['HTTPS_PROXY', 'HTTP_PROXY'];
 const PLAIN_OF_THE_PROCESS = [...PROXIES, 'NO_PROXY'];
 const FILES_OF_THE_PROCESS = ['NODE_EXTRA_CA_CERTS'];
 
 const settings = SETTING_KEYS.filter((key) => !NOT_IN_THE_CHART.test(key));
-/** What a role connects to. */
+/** Addresses that a role connects to. */
 const isAddress = (key: SettingKey) => key === 'KAFKA_BROKERS' || SETTINGS[key].allowed === url().allowed;
 const isFile = (key: SettingKey) => SETTINGS[key].fromFile;
 
-/** settings.yaml: what the templates have to know of the program. */
+/** settings.yaml: the facts about the program that the templates need. */
 export function chartSettings() {
   const names = topicNames('prefix');
   const topics = topicDefinitions(names, 2).map(({ topic, config, partitions }) => {
-    // Depends on the replication factor: the template adds it.
+    // This one depends on the replication factor, so the template adds it.
     const own = Object.entries(config).filter(([name]) => name !== 'min.insync.replicas');
     const definition = { ...(partitions === undefined ? {} : { partitions }), config: Object.fromEntries(own) };
     return [topic.replace(/^prefix\./, ''), definition] as const;
   });
   const all = [...settings, ...PLAIN_OF_THE_PROCESS, ...FILES_OF_THE_PROCESS];
   return {
-    /** By role, what it reads. */
+    /** The settings that each role reads. */
     roles: Object.fromEntries(ROLES.map((role) => [role, all.filter((name) => isReadBy(role, name))])),
-    /** What may be mounted: as `…_FILE`, or, of `paths`, as itself. */
+    /** Settings that a file may hold: as `…_FILE`, or, for `paths`, under their own name. */
     files: [...settings.filter(isFile), ...FILES_OF_THE_PROCESS],
     paths: FILES_OF_THE_PROCESS,
-    /** Given by the chart itself. */
+    /** Settings that the chart itself sets. */
     own: SETTING_KEYS.filter((key) => !settings.includes(key)),
     addresses: [...settings.filter(isAddress), ...PROXIES],
     partitions: Number(SETTINGS.PARTITIONS.fallback),
@@ -68,7 +71,7 @@ export function chartSettingsText(): string {
   return heading + stringify(chartSettings(), { lineWidth: 0 });
 }
 
-/** values.schema.json as it is, with the settings and secrets that there are. */
+/** values.schema.json, with the present settings and secrets. */
 export function chartSchema(): unknown {
   const schema = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as {
     readonly definitions: Readonly<Record<string, unknown>>;
@@ -91,7 +94,7 @@ function closed(properties: Readonly<Record<string, unknown>>) {
   return { type: 'object', additionalProperties: false, properties };
 }
 
-/** README.md: a line for each value, with what values.yaml says of it. */
+/** README.md: a line for each value, with its comment in values.yaml. */
 export function chartReadme(): string {
   const values = parseDocument(readFileSync(join(CHART, 'values.yaml'), 'utf8')).contents as YAMLMap;
   const rows = rowsOf(values, []).map(({ path, fallback, help }) => `| \`${path}\` | ${fallback} | ${help} |`);
@@ -114,11 +117,11 @@ interface ValueRow {
   readonly help: string;
 }
 
-/** A map with comments of its own inside, or without any default, is a value; others are taken apart. */
+/** A map with comments inside, or without any default, is one value; others are split. */
 function rowsOf(map: YAMLMap, path: readonly string[]): readonly ValueRow[] {
   return map.items.flatMap((item, index) => {
     const { key, value } = item as Pair<Scalar<string>>;
-    // The first comment of a map belongs to the map in this parser.
+    // This parser attaches the first comment to the map.
     const comment = (key.commentBefore ?? (index === 0 ? map.commentBefore : null) ?? '').trim();
     const help = comment
       .split('\n')

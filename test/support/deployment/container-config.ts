@@ -10,7 +10,7 @@ import {
   SETTINGS,
 } from '../../../src/config';
 
-/** What a process reads from its environment and is no setting. The chart makes SHARD of POD_INDEX. */
+/** Variables that a process reads and that are not settings. The chart makes SHARD from POD_INDEX. */
 const OF_THE_PROCESS = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'POD_INDEX'];
 
 const NEEDS: Readonly<Record<string, readonly (keyof RequiredGroups)[]>> = {
@@ -24,13 +24,13 @@ const NEEDS: Readonly<Record<string, readonly (keyof RequiredGroups)[]>> = {
 };
 
 const TLS = join(__dirname, '..', '..', 'fixtures', 'tls');
-/** A certificate and its own key: the program holds them against each other. */
+/** A certificate and its own key, because the program compares them. */
 const PEM = {
   certificate: readFileSync(join(TLS, 'localhost.pem'), 'utf8'),
   key: readFileSync(join(TLS, 'localhost.key'), 'utf8'),
 };
 
-/** A value that would pass for the one of a secret that this test does not have. */
+/** A value that no other secret of this test has. */
 export function sampleSecret(variable: string): string {
   const samples: Readonly<Record<string, string>> = { GENESYS_REGION: 'mypurecloud.ie' };
   if (variable.endsWith('_SSL_KEY')) return PEM.key;
@@ -39,9 +39,9 @@ export function sampleSecret(variable: string): string {
 }
 
 /**
- * What the program makes of the environment of a container that runs `command`. Throws at a variable that it does not
- * know, at everything that its own validation refuses, and where the command would miss something.
- * @param folder where the files are written that `…_FILE` variables name
+ * The program's configuration in a container that runs `command` with this environment. It throws at an unknown
+ * variable, at everything that the program's own validation refuses, and if the command would miss a setting.
+ * @param folder for the files that `…_FILE` variables name
  */
 export function configOfContainer(command: string, env: Readonly<Record<string, string>>, folder: string): Config {
   const unknown = Object.keys(env).filter((name) => !isKnown(name));

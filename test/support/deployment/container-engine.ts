@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../../../src/common';
 
-/** What a finished command said. */
+/** The result of a finished command. */
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A way to call an engine on this machine, and to take away what it leaves. */
+/** A way to call an engine on this machine, and to remove its leftovers. */
 interface Way {
   readonly name: string;
   readonly program: 'podman' | 'docker';
@@ -24,7 +24,7 @@ interface Way {
 const BASE = 'localhost/queuefold-test-base';
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /**
- * Podman or Docker, which builds and runs this project's images without a registry of images: the base is made of this
+ * Podman or Docker. It builds and runs this project's images without a registry of images: the base is made from this
  * machine's own Node.js. Podman keeps everything in a temporary folder, Docker in its own; `dispose` removes it.
  */
 export class ContainerEngine {
@@ -34,14 +34,16 @@ export class ContainerEngine {
   readonly #images = [BASE];
   readonly #containers: string[] = [];
 
-  /** @param folder of its own, removed by `dispose` */
+  /** @param folder of this engine alone; `dispose` removes it */
   private constructor(way: Way, folder: string) {
     this.name = way.name;
     this.#way = way;
     this.#folder = folder;
   }
 
-  /** The first that really runs a container here, or why none does, a sentence for each that was tried. */
+  /**
+   * The first engine that can really run a container here. If there is none, the reasons: a sentence for each attempt.
+   */
   static async find(): Promise<ContainerEngine | readonly string[]> {
     const folder = mkdtempSync(join(tmpdir(), 'queuefold-engine-'));
     const base = join(folder, 'base.tar');
@@ -64,7 +66,7 @@ export class ContainerEngine {
     return problems;
   }
 
-  /** Builds a target of the Dockerfile, and gives the image's name. Throws what the engine printed. */
+  /** Builds a target of the Dockerfile and returns the image's name. Throws the engine's output. */
   async build(target: string, buildArgs: Readonly<Record<string, string>>): Promise<string> {
     const image = `localhost/queuefold-test-${target}`;
     const args = Object.entries({ NODE_IMAGE: BASE, ...buildArgs }).map(
@@ -76,18 +78,21 @@ export class ContainerEngine {
     return image;
   }
 
-  /** Options of a container that may do nothing beyond its work: no writable folder either, which Podman would mount. */
+  /**
+   * Options of a container with no rights beyond its work. It has no writable folder either, which Podman would
+   * otherwise mount.
+   */
   get confined(): readonly string[] {
     const confined = ['--read-only', '--cap-drop=all', '--security-opt=no-new-privileges'];
     return this.#way.program === 'podman' ? [...confined, '--read-only-tmpfs=false'] : confined;
   }
 
-  /** Runs a container without a network to its end. */
+  /** Runs a container without a network until it ends. */
   run(image: string, options: readonly string[], args: readonly string[]): Promise<Outcome> {
     return this.command(['run', '--rm', '--network=none', ...options, image, ...args]);
   }
 
-  /** Starts a container that goes on running. */
+  /** Starts a container that keeps running. */
   async start(image: string, options: readonly string[], args: readonly string[]): Promise<Container> {
     const name = `queuefold-test-${process.pid}-${this.#containers.length}`;
     this.#containers.push(name);
@@ -127,7 +132,7 @@ export class ContainerEngine {
       return { code: 0, ...(await promisify(execFile)(program, [...this.#way.args, ...args], options)) };
     } catch (error) {
       const { code, stdout = '', stderr } = error as Partial<Outcome>;
-      // Not started at all: the code is a word, such as ENOENT.
+      // The program did not start: the code is a word, e.g. ENOENT.
       return { code: Number(code) || 1, stdout, stderr: stderr || String(error) };
     }
   }
@@ -148,7 +153,7 @@ export class ContainerEngine {
       await this.command(['rmi', '--force', ...this.#images]);
       return;
     }
-    // Everything in its storage is this engine's own.
+    // Everything in its storage belongs to this engine alone.
     await this.command(['rmi', '--all', '--force']);
     const storage = join(this.#folder, 'storage');
     const rootless = process.getuid?.() !== 0;
@@ -162,9 +167,9 @@ export interface Container {
   readonly name: string;
   exec(command: readonly string[]): Promise<Outcome>;
   logs(): Promise<string>;
-  /** SIGTERM, and SIGKILL after 30 s; gives the exit code. */
+  /** Sends SIGTERM, then SIGKILL after 30 s; returns the exit code. */
   stop(): Promise<number>;
-  /** SIGKILL; gives the exit code. */
+  /** Sends SIGKILL; returns the exit code. */
   kill(): Promise<number>;
   startAgain(): Promise<void>;
 }
@@ -182,7 +187,7 @@ async function ways(folder: string): Promise<readonly Way[]> {
   ];
 }
 
-/** For machines without systemd, or on which nobody may raise limits. */
+/** For machines without systemd, or whose users may not raise limits. */
 async function modestConfiguration(): Promise<string> {
   const { stdout } = await promisify(execFile)('bash', ['-c', 'ulimit -Hn']);
   const files = /^\d+$/.test(stdout.trim()) ? stdout.trim() : '65536';

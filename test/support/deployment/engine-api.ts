@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 
-/** What an engine is asked to create, as far as the tests look at it. */
+/** The part of a request for a container that the tests check. */
 export interface AskedContainer {
   readonly Image: string;
   readonly HostConfig: {
@@ -12,17 +12,17 @@ export interface AskedContainer {
 export interface EngineApi {
   /** For DOCKER_HOST. */
   readonly url: string;
-  /** What it was asked for, oldest first; it creates nothing. */
+  /** Its requests for containers, oldest first; it creates none. */
   readonly asked: readonly AskedContainer[];
   stop(): Promise<void>;
 }
 
-/** What testcontainers asks before it creates a container, by the beginning of the path. */
+/** The requests of testcontainers before it creates a container, by path prefix. */
 const ANSWERS: Readonly<Record<string, unknown>> = {
   '/info': { ServerVersion: '28.0.0', OperatingSystem: 'test', OSType: 'linux' },
   '/containers/json': [],
   '/images/': { Id: 'sha256:0' },
-  // Asked for where the test itself runs in a container.
+  // Requested if the test itself runs in a container.
   '/networks/bridge': { IPAM: { Config: [{ Gateway: '127.0.0.1' }] } },
 };
 

@@ -7,7 +7,7 @@ import { parseAllDocuments } from 'yaml';
 import { CHART } from './chart-files';
 import { toolPath } from './tools';
 
-/** A rendered manifest, as far as the tests look at it. */
+/** The parts of a rendered manifest that the tests check. */
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
@@ -23,7 +23,7 @@ export interface PodSpec {
   readonly containers: readonly Container[];
   readonly volumes?: readonly {
     readonly name: string;
-    /** Of the secrets; others are what the values say. */
+    /** For the secrets; the values decide others. */
     readonly projected?: { readonly sources: readonly { readonly secret: SecretSource }[] };
   }[];
 }
@@ -54,18 +54,21 @@ export interface Container {
   }[];
 }
 
-/** The values that are rendered in tests, by name: `ci/NAME-values.yaml`. */
+/** The values that tests render, by name: `ci/NAME-values.yaml`. */
 export const CI_VALUES = readdirSync(join(CHART, 'ci')).map((file) => file.replace(/-values\.yaml$/, ''));
 
 export const valuesFile = (name: string): string => join(CHART, 'ci', `${name}-values.yaml`);
 
-/** What `helm template` renders, hooks and tests included. Rejects with what Helm says. */
+/** The output of `helm template`, hooks and tests included. Rejects with Helm's message. */
 export async function helmTemplate(helm: 'helm3' | 'helm4', args: readonly string[]): Promise<string> {
   const command = ['template', 'live', CHART, '--namespace', 'contact-centre', ...args];
   return (await promisify(execFile)(toolPath(helm), command, { maxBuffer: 64 * 1024 * 1024 })).stdout;
 }
 
-/** What Helm 4 renders of the default values for CI with these on top; `values` as in values.yaml. Rejects with what Helm says. */
+/**
+ * Helm 4's output for the default values for CI with these on top; `values` as in values.yaml. Rejects with Helm's
+ * message.
+ */
 export async function renderedWith(values: object, helm: 'helm3' | 'helm4' = 'helm4'): Promise<readonly Manifest[]> {
   const folder = mkdtempSync(join(tmpdir(), 'queuefold-values-'));
   try {
@@ -93,7 +96,7 @@ export interface Pod {
   readonly spec: PodSpec;
 }
 
-/** The pods that the manifests lead to. */
+/** The pods that follow from the manifests. */
 export function podsOf(manifests: readonly Manifest[]): readonly Pod[] {
   return manifests.flatMap(({ kind, metadata, spec }) => {
     const of = `${kind} ${metadata.name}`;
@@ -104,7 +107,7 @@ export function podsOf(manifests: readonly Manifest[]): readonly Pod[] {
 }
 
 /**
- * What a container finds in its environment.
+ * The environment of a container.
  * @param ordinal the pod's index in its StatefulSet
  * @param secret the value of an existing Secret's key
  */
@@ -120,7 +123,7 @@ export function environmentOf(
   });
   const all = Object.fromEntries(shared.flatMap((data) => Object.entries(data)));
   for (const { name, value, valueFrom } of env) {
-    // As Kubernetes does it: $(VAR) is what stands before it, and stays as it is if nothing of that name does.
+    // As in Kubernetes: $(VAR) is the value of an earlier variable, and stays as it is if there is none of that name.
     if (value !== undefined)
       all[name] = value.replace(/\$\((\w+)\)/g, (written, variable: string) => all[variable] ?? written);
     else all[name] = valueFrom?.fieldRef === undefined ? secret(name) : String(ordinal);

@@ -1,4 +1,4 @@
-/** A topic as Strimzi's operator takes it (its custom resource definition has no package with types). */
+/** A topic in the form that Strimzi's operator takes (its custom resource definition has no package with types). */
 export interface IKafkaTopic {
   apiVersion: 'kafka.strimzi.io/v1' | 'kafka.strimzi.io/v1beta2';
   kind: 'KafkaTopic';

@@ -9,13 +9,13 @@ export interface KubeApi {
   stop(): Promise<void>;
 }
 
-/** Helm takes nothing over that is not its own. */
+/** Helm takes over only objects that belong to it. */
 const OF_THE_RELEASE = {
   labels: { 'app.kubernetes.io/managed-by': 'Helm' },
   annotations: { 'meta.helm.sh/release-name': 'live', 'meta.helm.sh/release-namespace': 'contact-centre' },
 };
 
-/** The kinds that the chart has, by group and version: Helm looks each up. */
+/** The chart's kinds, by group and version: Helm looks each up. */
 const KINDS: Readonly<Record<string, readonly string[]>> = {
   v1: ['ConfigMap', 'Pod', 'Service', 'ServiceAccount'],
   'apps/v1': ['Deployment', 'StatefulSet'],
@@ -48,9 +48,9 @@ function discovery(): Readonly<Record<string, unknown>> {
 }
 
 /**
- * A Kubernetes API on loopback that has Deployments and nothing else, as far as Helm's `lookup` asks for them.
- * @param replicas of the Deployments that are there, by name
- * @param folder where the file for KUBECONFIG is written
+ * A Kubernetes API on loopback with Deployments and nothing else, as far as Helm's `lookup` needs it.
+ * @param replicas of the existing Deployments, by name
+ * @param folder for the file that KUBECONFIG names
  */
 export async function kubeApi(replicas: Readonly<Record<string, number>>, folder: string): Promise<KubeApi> {
   const answers = discovery();

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../../../src/common';
 
-/** What some of a project's tests need beyond Node.js and Kafka. */
+/** A need of some tests of a project, beyond Node.js and Kafka. */
 export interface Need {
   readonly what: string;
   readonly remedy: string;
-  /** For --testPathIgnorePatterns, where the machine lacks it. */
+  /** For --testPathIgnorePatterns, if the machine lacks it. */
   readonly tests: string;
-  /** Why the machine lacks it; undefined where it does not. */
+  /** Why the machine lacks it; undefined: it does not. */
   lack(): Promise<string | undefined>;
 }
 
@@ -19,7 +19,7 @@ export const PROMETHEUS: Omit<Need, 'what' | 'tests'> = {
   lack: () => failureOf('sh', ['-c', 'promtool --version && prometheus --version']),
 };
 
-/** The last line of what a program says when it fails; undefined when it does not. */
+/** The last line of a failing program's output; undefined: it does not fail. */
 export async function failureOf(program: string, args: readonly string[]): Promise<string | undefined> {
   try {
     await promisify(execFile)(program, args);
@@ -30,7 +30,10 @@ export async function failureOf(program: string, args: readonly string[]): Promi
   }
 }
 
-/** A project of jest's, with jest's arguments, without the tests for which this machine lacks something; says which. */
+/**
+ * Runs one of jest's projects with jest's arguments. It leaves out the tests for which this machine lacks something,
+ * and prints which.
+ */
 async function runProject(project: string, needs: readonly Need[], args: readonly string[]): Promise<void> {
   const ignored = ['/node_modules/'];
   for (const { what, remedy, tests, lack } of needs) {
@@ -42,7 +45,7 @@ async function runProject(project: string, needs: readonly Need[], args: readonl
   const jest = join(packageRoot(), 'node_modules', 'jest', 'bin', 'jest.js');
   const options = [`--selectProjects=${project}`, ...ignored.map((pattern) => `--testPathIgnorePatterns=${pattern}`)];
   const child = spawn(process.execPath, [jest, ...options, ...args], { cwd: packageRoot(), stdio: 'inherit' });
-  // A terminal's signals reach jest by themselves; this process waits for its end.
+  // A terminal's signals reach jest directly; this process waits for jest's end.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
   const [code] = (await once(child, 'exit')) as [number | null];
   process.exitCode = code ?? 1;

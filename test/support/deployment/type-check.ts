@@ -6,7 +6,7 @@ import type { Manifest } from './helm';
 
 const PROMETHEUS = '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1';
 
-/** Where the type of a manifest is, by `apiVersion kind`. */
+/** The place of a manifest's type, by `apiVersion kind`. */
 const TYPES: Readonly<Record<string, string>> = {
   'v1 ConfigMap': 'kubernetes-models/v1/ConfigMap',
   'v1 Pod': 'kubernetes-models/v1/Pod',
@@ -26,12 +26,12 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * What is wrong with manifests by the schemas of Kubernetes and of the operators: they are written as literals of their
- * types, so that the compiler finds unknown fields, wrong types and missing fields.
+ * Errors of manifests against the schemas of Kubernetes and of the operators. The manifests are written as literals of
+ * their types, so that the compiler finds unknown fields, wrong types and missing fields.
  * @param files manifests, by a name for messages
  */
 export function typeErrors(files: ReadonlyMap<string, readonly Manifest[]>): readonly string[] {
-  // Within the project, where the types are found.
+  // Within the project, where the compiler finds the types.
   const folder = join(packageRoot(), '.cache', `manifests-${process.pid}`);
   mkdirSync(folder, { recursive: true });
   try {

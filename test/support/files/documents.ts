@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../../src/common';
 
-/** The pages for users, by their paths from the root of the repository; without the chart's and what lists licences. */
+/**
+ * The pages for users, by their paths from the root of the repository, without the chart's and the lists of licenses.
+ */
 export function documents(): readonly string[] {
   const root = readdirSync(packageRoot());
   const docs = readdirSync(join(packageRoot(), 'docs'), { recursive: true, encoding: 'utf8' });
@@ -16,7 +18,7 @@ export function documentText(path: string): string {
 }
 
 export interface CodeBlock {
-  /** Such as `sh`; empty: none was named. */
+  /** E.g. `sh`; empty: none. */
   readonly language: string;
   readonly text: string;
 }
@@ -34,7 +36,7 @@ export function withoutCodeBlocks(markdown: string): string {
   return markdown.replace(FENCED, (block) => block.replace(/[^\n]/g, ''));
 }
 
-/** What stands between backticks in the text, code blocks left out. */
+/** The text between backticks, without code blocks. */
 export function codeSpans(markdown: string): readonly string[] {
   return [...withoutCodeBlocks(markdown).matchAll(/`([^`]+)`/g)].map(([, code = '']) => code.replace(/\s+/g, ' '));
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from '@jest/globals';
 
-/** For a test file: returns a function that makes a new folder, removed after the test that asked for it. */
+/** For a test file: returns a function that makes a new folder, which is removed after its test. */
 export function temporaryFolders(): () => Promise<string> {
   const made: string[] = [];
   afterEach(async () => {
@@ -16,7 +16,7 @@ export function temporaryFolders(): () => Promise<string> {
   };
 }
 
-/** Every path below a folder, relative to it, of what others write to and delete from meanwhile. */
+/** Every path below a folder, relative to it. Others may write and delete there meanwhile. */
 export async function pathsBelow(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   const below = entries.map(async (entry) => {

@@ -4,7 +4,7 @@ export interface Link {
   readonly anchor: string | null;
 }
 
-/** The links of a Markdown text that lead to other files of the repository, and within the text. */
+/** The links in a Markdown text to other files of the repository, and within the text. */
 export function relativeLinks(markdown: string): readonly Link[] {
   const text = markdown.replace(/^```[^]*?^```/gm, '').replace(/`[^`\n]*`/g, '');
   return [...text.matchAll(/\]\(([^)\s]+)\)/g)]

@@ -1,4 +1,4 @@
-/** The commands of a shell text as words, without assignments before them, redirections, comments and here-documents. */
+/** The commands of a shell text as words, without leading assignments, redirections, comments and here-documents. */
 export function shellCommands(text: string): readonly (readonly string[])[] {
   const source = text.replace(/\\\n/g, ' ').replace(/<<'?(\w+)'?([^\n]*)\n[\s\S]*?^\1$/gm, '$2');
   const commands: string[][] = [[]];
@@ -10,7 +10,7 @@ export function shellCommands(text: string): readonly (readonly string[])[] {
 }
 
 const END = '\n';
-/** A word is made of quoted parts, substitutions and other characters. */
+/** A word consists of quoted parts, substitutions and other characters. */
 const WORD = /(?:'[^']*'|"(?:\\.|[^"\\])*"|\$\((?:[^()]|\([^()]*\))*\)|\\.|[^\s'"\\|&;<>()])+/y;
 
 function* tokens(source: string): Generator<string> {

@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '../../../src/common';
 
-/** A file system in memory that is full soon. */
+/** A small file system in memory. */
 export interface SmallDisk {
   readonly path: string;
-  /** Nobody can write a byte more. */
+  /** From now on nobody can write another byte. */
   fill(): Promise<void>;
   free(): Promise<void>;
-  /** Whoever still uses it keeps it until then. */
+  /** A process that still uses it keeps it until then. */
   unmount(): Promise<void>;
 }
 
-/** This machine does not let us mount anything. */
+/** This machine does not permit a mount. */
 export class MountError extends Error {}
 
 const MIB = 1024 * 1024;

@@ -4,7 +4,7 @@ import type { Simulator } from '../../../src/simulator';
 export interface PlainAnswer {
   readonly status: number;
   readonly headers: Headers;
-  /** JSON where it is JSON, else the text. */
+  /** The parsed body if it is JSON, else the text. */
   readonly body: unknown;
 }
 
@@ -13,15 +13,15 @@ export interface PlainChannel {
   readonly socket: WebSocket;
   /** Every frame since the last `forget`, as text. */
   readonly frames: readonly string[];
-  /** Of the frames, those of conversations. */
+  /** The conversations in the frames. */
   notifications(): readonly { readonly queueId: string; readonly conversationId: string; readonly text: string }[];
-  /** The queues and the conversations that they are of. */
+  /** The queues and conversations of the notifications. */
   topics(): ReadonlySet<string>;
   conversations(): ReadonlySet<string>;
   forget(): void;
 }
 
-/** A client that is not the bridge's: fetch and a plain websocket, nothing repeated and nothing hidden. */
+/** A client other than the bridge's: fetch and a plain websocket, without retries, and with nothing hidden. */
 export async function aClient({ apiUrl, loginUrl, clientId, clientSecret }: Simulator) {
   const login = () =>
     fetch(`${loginUrl}/oauth/token`, {

@@ -8,7 +8,7 @@ export interface FrontAnswer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** In place of an organisation's API and login: what `alter` answers, else what the organisation does. */
+/** Stands in for an organization's API and login: it gives `alter`'s answer, else the organization's. */
 export async function startGenesysFront(
   apiUrl: string,
   alter: (method: string, path: string) => FrontAnswer | null,

@@ -1,6 +1,6 @@
 import { DEFAULT_LIMITS } from '../../../src/conversation';
 
-/** Frames and lines with personal data in every place where there can be any, valid and not. */
+/** Frames and lines with personal data in every possible place, valid and invalid. */
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -38,7 +38,7 @@ const object = (value: unknown): Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
 const objects = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.map(object) : []);
 
-/** The same conversation to whoever reads what the table uses, and marked in every other place. */
+/** The same conversation in the fields that the table uses, with marks in every other place. */
 export function marksEverywhere(frame: Json, { mark, word }: People): Json {
   const deep = Array.from({ length: 30 }).reduce<Json>((inner) => ({ [word]: inner, [mark]: mark }), {});
   const unknown: Json = {
@@ -50,19 +50,19 @@ export function marksEverywhere(frame: Json, { mark, word }: People): Json {
   const nobodysAddress = { addressNormalized: mark, addressRaw: mark, name: mark };
   const address = (wire: unknown): Json => {
     const { addressNormalized, addressRaw } = object(wire);
-    // Used is the raw one only where the other is no text.
+    // The raw one is used only if the other is no text.
     const rawOnly = { addressNormalized: { [word]: mark }, addressRaw };
     const used = addressNormalized === undefined ? rawOnly : { addressNormalized, addressRaw: mark };
     return { ...unknown, name: mark, nameRaw: mark, addressDisplayable: mark, ...used };
   };
   const leg = (array: string, isSupervisors: boolean, wire: Json): Json => ({
     ...unknown,
-    // Of a wrong type, or no time: as good as nothing.
+    // A wrong type, or no time: it counts as absent.
     direction: [mark],
     disconnectType: { [word]: mark },
     connectedTime: mark,
     disconnectedTime: `2026-03-02T09:00:00Z ${mark}`,
-    // Used of other media only.
+    // Used only in other media.
     subject: mark,
     self: nobodysAddress,
     other: nobodysAddress,
@@ -110,7 +110,7 @@ export function marksEverywhere(frame: Json, { mark, word }: People): Json {
         scoredAgents: [{ agent: { name: mark } }],
         skills: [{ name: mark }, ...objects(routing['skills']).map((skill) => ({ ...skill, name: mark }))],
       },
-      // That somebody is watched is used; who, is not.
+      // The table uses that somebody is watched, but not who.
       ...Object.fromEntries(watched.map((field) => [field, mark])),
       ...Object.fromEntries(
         arrays.map((name) => [name, objects(wire[name]).map((one) => leg(name, watched.length > 0, one))]),
@@ -126,7 +126,7 @@ export function marksEverywhere(frame: Json, { mark, word }: People): Json {
   };
 }
 
-/** The frame in each way in which it can be wrong. */
+/** The frame with each possible error. */
 export function broken(frame: Json, mark: string): readonly string[] {
   const body = object(frame['eventBody']);
   const participants = objects(body['participants']);
@@ -160,7 +160,7 @@ export function broken(frame: Json, mark: string): readonly string[] {
   ];
 }
 
-/** What is no event at all. */
+/** Inputs that are no events at all. */
 export function skipped(frame: Json, mark: string): readonly string[] {
   return [
     { message: mark },
@@ -172,10 +172,10 @@ export function skipped(frame: Json, mark: string): readonly string[] {
   ].map((value) => JSON.stringify(value));
 }
 
-/** What a file can hold and no socket sends. */
+/** Inputs that a file can hold but no socket sends. */
 export function brokenRecordings(frame: Json, mark: string): readonly (string | Buffer)[] {
   const receivedAt = '2026-03-02T09:00:00.000Z';
-  // Each has three quarters of the bytes that are allowed, two together have too many.
+  // Each has three quarters of the allowed bytes, so two together have too many.
   const crowd = (from: number): Json => ({
     id: 'crowded',
     participants: Array.from({ length: 45 }, (_, index) => ({
@@ -191,7 +191,7 @@ export function brokenRecordings(frame: Json, mark: string): readonly (string | 
     JSON.stringify({ receivedAt, gone: mark }),
     JSON.stringify({ receivedAt, gone: { id: { [mark]: mark } }, note: mark }),
     JSON.stringify({ detail: { ...frame, eventBody: { participants: mark } }, account: mark, resources: [mark] }),
-    // Each of them small enough, but not both together.
+    // Each of them is small enough, but not both together.
     JSON.stringify({ receivedAt, event: crowd(0) }),
     JSON.stringify({ receivedAt, event: crowd(1_000) }),
   ];
@@ -202,7 +202,7 @@ export const recorded = (frame: Json): string =>
 
 const PERSONAL_FIELDS = /^(?:address.*|callerId|callbackNumbers|subject)$/;
 
-/** All of them in a frame, also those that the table does not use. */
+/** All addresses and subjects in a frame, also those that the table does not use. */
 export function addressesAndSubjects(value: unknown): readonly string[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, item]: [string, unknown]) => {

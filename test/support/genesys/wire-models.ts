@@ -1,19 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What a field may be: the name of a model or of a kind of value, `[]` behind it for a list; a list of words is an enum. */
+/**
+ * A field's type: the name of a model or of a kind of value, with `[]` after it for a list. A list of words is an enum.
+ */
 type FieldType = string | readonly string[];
 
 /** Fields by model. */
 export type WireModels = Readonly<Record<string, Readonly<Record<string, FieldType>>>>;
 
-/** The event body's, from the project's own list. */
+/** The event body's models, from the project's own list. */
 export function eventModels(): WireModels {
   const file = join(__dirname, '..', '..', 'fixtures', 'genesys', 'event-fields.json');
   return (JSON.parse(readFileSync(file, 'utf8')) as { models: WireModels }).models;
 }
 
-/** Those of Genesys's SDK, and which of them each of its calls answers with, read from its own typings. */
+/** The models of Genesys's SDK, and the model of each call's answer, read from the SDK's typings. */
 export function sdkModels(): { readonly models: WireModels; readonly answerOf: ReadonlyMap<string, string> } {
   const text = readFileSync(require.resolve('purecloud-platform-client-v2/index.d.ts'), 'utf8');
   const models: Record<string, Record<string, string>> = {};
@@ -35,8 +37,8 @@ function fieldType(type: string): string {
 }
 
 /**
- * Every place at which a value is not what its model says: a field that the model does not have, a value of another kind,
- * a word that its enum does not have. Genesys's noise, an empty object as `additionalProperties`, is no field.
+ * Every place where a value does not fit its model: an unknown field, a value of another kind, a word that its enum
+ * lacks. Genesys's noise, an empty object as `additionalProperties`, is no field.
  */
 export function deviations(models: WireModels, model: string, value: unknown): ReadonlySet<string> {
   const found = new Set<string>();

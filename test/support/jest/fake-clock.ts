@@ -3,7 +3,7 @@ import { afterEach, beforeEach, jest } from '@jest/globals';
 
 /**
  * Each test of the file has jest's clock, also for `setTimeout` of node:timers/promises, which jest leaves alone. Time
- * stands still but for `jest.advanceTimersByTimeAsync`.
+ * moves only with `jest.advanceTimersByTimeAsync`.
  */
 export function useFakeClock(): void {
   beforeEach(() => {
@@ -30,7 +30,7 @@ export function useFakeClock(): void {
   });
 }
 
-/** Lets the fake clock run, `stepMs` at a time, until the condition holds. @throws after a fake minute */
+/** Moves the fake clock in steps of `stepMs` until the condition holds. @throws after a fake minute */
 export async function untilOnFakeClock(condition: () => boolean, stepMs = 1): Promise<void> {
   for (let ms = 0; !condition(); ms += stepMs) {
     if (ms > 60_000) throw new Error(`still not so after a minute of the fake clock: ${condition.toString()}`);

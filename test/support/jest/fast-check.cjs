@@ -1,7 +1,8 @@
-// The one place for the seed and the runs of property tests: `import fc from 'fast-check'` comes here (jest.config.mjs).
+// Sets the seed and the number of runs of all property tests: `import fc from 'fast-check'` leads here
+// (jest.config.mjs).
 const fc = require('../../../node_modules/fast-check/lib/cjs/fast-check.js');
 
-/** The ordinary run looks at the same cases everywhere. */
+/** An ordinary run tests the same cases everywhere. */
 const ORDINARY_SEED = 20_260_302;
 const { PROPERTY_SEED = String(ORDINARY_SEED), PROPERTY_RUNS = '1' } = process.env;
 
@@ -22,7 +23,7 @@ const configured = {
   ...fc,
   assert: (property, parameters) => fc.assert(property, scaled(parameters)),
   check: (property, parameters) => fc.check(property, scaled(parameters)),
-  /** Samples are what a test is made of, not how often it runs. */
+  /** A sample's size belongs to the test; it is not the number of runs. */
   sample: (generator, parameters) =>
     fc.sample(generator, typeof parameters === 'number' ? { seed, numRuns: parameters } : { seed, ...parameters }),
 };

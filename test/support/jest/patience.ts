@@ -1,4 +1,4 @@
 import { jest } from '@jest/globals';
 
-// Tests wait for conditions, and for real brokers, on small and busy machines: one that hangs still ends.
+// Tests wait for conditions, and for real brokers, on small and busy machines. A test that hangs still ends.
 jest.setTimeout(300_000);

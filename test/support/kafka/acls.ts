@@ -2,7 +2,7 @@ import type { AclEntry, AclOperationTypes } from 'kafkajs';
 import type { Acl, AclOperation } from '../../../src/log/acls';
 import { kafkajs } from '../../../src/log/kafkajs/client';
 
-/** What kafkajs makes of ACLs: an entry for each operation. */
+/** ACLs in kafkajs's form: an entry for each operation. */
 export function aclEntries(user: string, acls: readonly Acl[]): readonly AclEntry[] {
   const { AclResourceTypes, AclPermissionTypes, ResourcePatternTypes, AclOperationTypes: types } = kafkajs();
   const resourceTypes = {

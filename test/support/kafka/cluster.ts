@@ -17,34 +17,37 @@ import { freePorts } from '../../../src/embedded/ports';
 import { until } from '../processes/until';
 import { createStockAdmin } from './kafka-admin';
 
-/** Several brokers of the embedded release on the loopback interface, each a controller too: leaders move between them. */
+/**
+ * Several brokers of the embedded release on the loopback interface, each also a controller, so that leaders move
+ * between them.
+ */
 export interface KafkaCluster {
-  /** Of all nodes, whether they run or not. */
+  /** Of all nodes, running or not. */
   readonly brokers: readonly string[];
   readonly nodes: readonly ClusterNode[];
-  /** Resolves when every node serves and every replica is in sync: from then on any one node may be away. */
+  /** Resolves when every node serves and every replica is in sync. From then on any one node may be away. */
   whole(): Promise<void>;
   /** Ends all nodes and removes their data. */
   dispose(): Promise<void>;
 }
 
 export interface ClusterNode {
-  /** As Kafka names it in metadata and assignments: 1, 2, … */
+  /** Kafka's id in metadata and assignments: 1, 2, … */
   readonly id: number;
-  /** As a power cut would end it. */
+  /** Ends it like a power cut. */
   kill9(): Promise<void>;
-  /** In order: its leaderships move before it leaves. */
+  /** An orderly end: its leaderships move before it leaves. */
   stop(): Promise<void>;
-  /** Same data, same port. Does not wait until it serves: `whole` does. */
+  /** Same data, same port. It does not wait until the node serves; `whole` does. */
   start(): Promise<void>;
 }
 
 export interface ClusterOptions {
   /** Default 3. */
   readonly nodes?: number;
-  /** Settings of each broker that win over those chosen here. */
+  /** Settings of each broker that override those chosen here. */
   readonly overrides?: KafkaOverrides;
-  /** Of each node's JVM. Default 320. */
+  /** For each node's JVM. Default 320. */
   readonly heapMb?: number;
 }
 
@@ -119,7 +122,7 @@ export async function startKafkaCluster(options: ClusterOptions = {}): Promise<K
   }
 }
 
-/** Kafka's own topics outlive any one node. */
+/** Kafka's own topics survive the loss of any one node. */
 function replicated(count: number): KafkaOverrides {
   const least = Math.max(1, count - 1);
   return {

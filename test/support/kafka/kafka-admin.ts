@@ -3,7 +3,7 @@ import { createClient, kafkajs, PATIENT } from '../../../src/log/kafkajs/client'
 
 export { kafkajs };
 
-/** What tests do to a cluster from outside of the log. */
+/** The actions of tests on a cluster, outside of the log. */
 export async function createStockAdmin(brokers: readonly string[]) {
   const logger = pino({ enabled: false });
   const kafka = createClient({ brokers, clientId: 'test-admin', logger }, PATIENT);
@@ -23,7 +23,7 @@ export async function createStockAdmin(brokers: readonly string[]) {
         waitForLeaders: false,
         topics: [{ topic, numPartitions: partitions, replicationFactor, configEntries }],
       });
-      // kafkajs's own waiting fails when a broker has not heard of the topic yet.
+      // kafkajs's own waiting fails if a broker does not know the topic yet.
       for (;;) {
         const known = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => null);
         if (known?.topics[0]?.partitions.every(({ leader }) => leader >= 0) === true) return;
@@ -36,7 +36,7 @@ export async function createStockAdmin(brokers: readonly string[]) {
       while ((await admin.listTopics()).includes(topic)) await new Promise((resolve) => setTimeout(resolve, 20));
     },
     async deleteRecords(topic: string, partition: number, offset: number) {
-      // kafkajs looks into the metadata of an admin that has asked for the topic itself.
+      // kafkajs finds the metadata only in an admin that has asked for the topic itself.
       const own = kafka.admin();
       await own.connect();
       try {
@@ -62,12 +62,12 @@ export async function createStockAdmin(brokers: readonly string[]) {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     },
-    /** These become all of the topic's own settings. */
+    /** These replace all of the topic's own settings. */
     async alterTopic(topic: string, config: Readonly<Record<string, string>>) {
       const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
       const type = kafkajs().ConfigResourceTypes.TOPIC;
       await admin.alterConfigs({ validateOnly: false, resources: [{ type, name: topic, configEntries }] });
-      // The controller has it; the broker follows in a moment.
+      // The controller has it; the broker learns it a moment later.
       for (;;) {
         const { resources } = await admin.describeConfigs({
           includeSynonyms: false,

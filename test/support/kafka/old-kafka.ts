@@ -19,10 +19,10 @@ export interface OldKafka {
 
 const run = promisify(execFile);
 const READY_MS = 180_000;
-/** Of KRaft, which a broker with ZooKeeper must not have. */
+/** Settings of KRaft, which a broker with ZooKeeper must not have. */
 const KRAFT = /^(process\.roles|node\.id|controller\.)/;
 
-/** A broker of another release than the embedded one; before 3.0 with ZooKeeper, whose jars are among Kafka's. */
+/** A broker of another release than the embedded one; before 3.0 with ZooKeeper, whose jars come with Kafka's. */
 export async function oldKafka(release: string): Promise<OldKafka> {
   const [java, jars, folder] = await Promise.all([
     findJava(),
@@ -79,7 +79,7 @@ function withZookeeper(settings: KafkaOverrides, clientPort: number, zookeeperPo
   };
 }
 
-/** Fetched with Maven once, by the same file as the embedded release. */
+/** Maven fetches them once, with the same file as for the embedded release. */
 async function jarsOf(release: string): Promise<string> {
   const folder = join(cacheDir(), 'tests', `kafka-${release}`);
   const isThere = await access(folder).then(

@@ -6,11 +6,11 @@ import { freePorts } from '../network/free-ports';
 import { startTokenEndpoint, type TokenEndpoint } from '../network/token-endpoint';
 import { ownKafkaForTests } from '../services/services';
 
-/** A broker that lets in only whom it knows, and lets them do only what an ACL allows. */
+/** A broker that accepts only known users, and lets them do only what an ACL allows. */
 export interface SecureKafka {
   readonly authority: Authority;
   readonly tokens: TokenEndpoint;
-  /** Without TLS, as a user who may do everything. */
+  /** Without TLS, as a user with all rights. */
   readonly superBrokers: readonly string[];
   /** Mutual TLS: the common name of the certificate is the user. */
   readonly ssl: string;
@@ -18,16 +18,16 @@ export interface SecureKafka {
   readonly sasl: string;
   /** Listeners with TLS and these certificates, by name. */
   readonly others: Readonly<Record<string, string>>;
-  /** The password of each user, the secret of each OAuth client of the same name. */
+  /** The password of each user, and the secret of each OAuth client of the same name. */
   passwordOf(user: string): string;
   dispose(): Promise<void>;
 }
 
 export interface SecureKafkaOptions {
   readonly users: readonly string[];
-  /** Users that are made for SCRAM too. */
+  /** Users that also get SCRAM credentials. */
   readonly scramUsers?: readonly string[];
-  /** More listeners with TLS, each with a certificate of its own; names in capital letters. */
+  /** More listeners with TLS, each with its own certificate; names in capital letters. */
   readonly otherCertificates?: Readonly<Record<string, CertificateWishes>>;
   /** How long the tokens of a client live; default: an hour. */
   readonly tokenSeconds?: (client: string) => number;

@@ -5,7 +5,7 @@ import type * as Client from '../../../src/log/kafkajs/client';
 const load = createRequire(__filename);
 type Kafkajs = ReturnType<typeof Client.kafkajs>;
 
-/** kafkajs as npm installed it, or with the repairs. */
+/** kafkajs from npm, or with the repairs. */
 export type Variant = 'stock' | 'repaired';
 
 export interface OpenedVariant {
@@ -15,7 +15,7 @@ export interface OpenedVariant {
 }
 
 /**
- * Loads kafkajs again. What an earlier call answered must not be used any more: kafkajs requires many of its modules only
+ * Loads kafkajs again. Do not use the result of an earlier call any more: kafkajs requires many of its modules only
  * when it needs them, and would get them from the other variant.
  */
 export function openKafkajs(variant: Variant): OpenedVariant {

@@ -1,4 +1,4 @@
-/** "queuefold " 40,000 times, by the reference implementation (1.5), for Node 20 cannot make it. Base64. */
+/** "queuefold " 40,000 times, from the reference implementation (1.5), because Node 20 cannot make it. Base64. */
 export const ZSTD_OF_QUEUEFOLD = {
   'with its size': 'KLUv/aCAGgYAlAAAUHF1ZXVlZm9sZCABAPP/zQsSTAAACGUBAPz/ORACTAAACGUBAPz/ORACRQAACG8BAHzaAyE=',
   'without its size, as a stream has':

@@ -8,17 +8,17 @@ import { createSumTask, type SumTaskOptions } from './sum-task';
 import { describeTaskFailures } from './task-failures';
 import { describeTasks } from './tasks';
 
-/** What the suite needs of an adapter: clients of one cluster, and what happens to a cluster in the world. */
+/** The suite's needs of an adapter: clients of one cluster, and events that happen to clusters in the world. */
 export interface LogHarness {
   createTopic(name: string, partitions: number, largestRecordBytes?: number): Promise<void>;
-  /** A client of its own, as another process would have. */
+  /** A separate client, like another process's. */
   connect(hooks?: TaskHooks): Promise<Log>;
   /** Opens the transactional id as another owner would. */
   fence(transactionalId: string): Promise<void>;
   /** Forgets the offsets of a group without members. */
   expireOffsets(group: string): Promise<void>;
   deleteTopic(name: string): Promise<void>;
-  /** What lies below the offset. */
+  /** Deletes the records below the offset. */
   deleteRecords(topic: string, partition: number, offset: number): Promise<void>;
   addPartitions(topic: string, count: number): Promise<void>;
   close(): Promise<void>;
@@ -58,7 +58,7 @@ export function describeLog(adapter: string, open: () => Promise<LogHarness>): v
 export type OpenScene = (partitions?: number) => Promise<Scene>;
 export type Scene = Awaited<ReturnType<typeof createScene>>;
 
-/** Fresh topics and a fresh group for one test, and the sentences that tests are made of. */
+/** Fresh topics and a fresh group for one test, and the sentences from which tests are made. */
 async function createScene(harness: LogHarness, prefix: string, partitions: number, opened: Log[]) {
   const names = { input: `${prefix}-in`, changelog: `${prefix}-changelog`, state: `${prefix}-state` };
   const topology: Topology = {
@@ -125,7 +125,7 @@ async function createScene(harness: LogHarness, prefix: string, partitions: numb
       await subscription.commit([{ partition: 0, offset }]);
       await subscription.stop();
     },
-    /** All committed records of a topic by now, oldest first in each partition. */
+    /** All records of a topic committed by now, oldest first in each partition. */
     all: (topic: string) => readAll(log, topic),
     /** `key=value` of the state topic's committed records; a tombstone reads `key=null`. */
     rows: async (topic = names.state) =>
@@ -143,12 +143,12 @@ async function readAll(log: Log, topic: string): Promise<readonly LogRecord[]> {
   return records;
 }
 
-/** Waits until something is so; the test's own timeout ends a vain wait. */
+/** Waits for a condition. If it never holds, the test's own timeout ends the wait. */
 export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-/** A hook that holds everybody up until it is released. */
+/** A hook that blocks everybody until it is released. */
 export function createGate() {
   let open = (): void => undefined;
   let reached = (): void => undefined;

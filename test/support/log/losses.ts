@@ -4,7 +4,7 @@ import type { RunningTasks } from '../../../src/log';
 import { eventually, type OpenScene, type Scene } from './log-conformance';
 import { createSumTask } from './sum-task';
 
-/** What ended the tasks; they must be refused, not end by themselves. */
+/** The error that ended the tasks: they must be refused, and not end without one. */
 async function refusal(tasks: RunningTasks): Promise<string> {
   const error: unknown = await tasks.done.then(
     () => new Error('they ended without an error'),
@@ -20,7 +20,7 @@ async function remake({ harness }: Scene, topic: string, partitions: number): Pr
   await harness.createTopic(topic, partitions);
 }
 
-/** Two members after each other have folded `a` to 3 and `b` to 10; `c` has ended. */
+/** Two members, one after the other, have folded `a` to 3 and `b` to 10; `c` has ended. */
 async function folded(open: OpenScene, partitions = 1): Promise<Scene> {
   const scene = await open(partitions);
   await scene.produce(['a', '1'], ['b', '10'], ['c', '7']);

@@ -9,7 +9,7 @@ export function describeReading(open: OpenScene): void {
       const producer = await log.createProducer();
       const keys = ['a', 'b', 'c', 'd', 'e'];
       const record = (key: string, n: number) => ({ topic: input, key, value: Buffer.from(String(n)) });
-      // Not awaited one by one: order is kept across calls under way.
+      // Not awaited one by one: the producer keeps order across calls under way.
       await Promise.all(Array.from({ length: 200 }, (_, n) => producer.send(keys.map((key) => record(key, n)))));
       const records = await all(input);
       expect(records).toHaveLength(1_000);
@@ -82,7 +82,7 @@ export function describeReading(open: OpenScene): void {
       const reading = await log.read({ topics: [input], since: at, follow: false, onRecord });
       await reading.caughtUp;
       await reading.stop();
-      // `c` is late: whoever reads since a time gets what was written after the first record of that time.
+      // `c` is late: a reader since a time gets everything written after the first record of that time.
       expect(keys.sort()).toEqual(['b', 'c', 'e']);
     });
 

@@ -3,7 +3,7 @@ import { OperatorError } from '../../../src/common';
 import { type AssignedPartition, createDeferred, type Log, type Subscription } from '../../../src/log';
 import { eventually, type OpenScene } from './log-conformance';
 
-/** A subscriber that remembers what happened to it. */
+/** A subscriber that remembers its calls. */
 async function subscribe(log: Log, group: string, topic: string, options: Partial<Subscription> = {}) {
   const seen = {
     assigned: [] as AssignedPartition[],
@@ -94,7 +94,7 @@ export function describeSubscriptions(open: OpenScene): void {
       });
       await expect(subscription.done).rejects.toThrow(OperatorError);
       await expect(subscription.done).rejects.toThrow(/recreated.*Start the reader again/);
-      // Resetting offsets helps only whoever goes on at them.
+      // A reset of offsets helps only readers that continue at them.
       await commit(99);
       const committed = await subscribe(log, topology.group, input);
       await expect(committed.subscription.done).rejects.toThrow(/recreated.*--reset-offsets --to-earliest/);
@@ -165,7 +165,7 @@ export function describeSubscriptions(open: OpenScene): void {
       pausing.pause = () => subscription.pause();
       begin.resolve(new Map());
       await eventually(() => keys.length > 0);
-      // As long as a fetch that was under way can take.
+      // As long as a fetch under way can take.
       await new Promise((resolve) => setTimeout(resolve, 300));
       delete pausing.pause;
       subscription.resume();

@@ -8,12 +8,12 @@ import {
   type TopicMark,
 } from '../../../src/log';
 
-/** A small fold for the log's tests: adds up the numbers of each key; `end` ends a key with a tombstone. */
+/** A small fold for the log's tests: it adds up the numbers of each key; `end` ends a key with a tombstone. */
 export interface SumTaskOptions {
   readonly stateTopic: string;
-  /** When `onTimer` is wanted; it writes a record `timer` with the time it was called with. */
+  /** When to call `onTimer`, which writes a record `timer` with the time of the call. */
   readonly nextTimer?: () => number | null;
-  /** It writes a record `refused` about what the log does not take. Default: it has no way. */
+  /** It writes a record `refused` about a record that the log does not take. Default: it cannot. */
   readonly refuses?: true;
   readonly onCall?: (call: keyof Task, records?: readonly LogRecord[]) => void;
 }

@@ -23,7 +23,7 @@ export function describeTaskFailures(open: OpenScene): void {
       // Each failure ended one task; a new one was restored.
       expect(calls.filter((call) => call === 'close')).toHaveLength(2);
       expect(calls.filter((call) => call === 'restored')).toHaveLength(3);
-      // What failed is not tried again in the same size.
+      // A failed transaction is not tried again in the same size.
       await eventually(() => calls.filter((call) => call === 'committed').length === 2);
     });
 
@@ -58,7 +58,7 @@ export function describeTaskFailures(open: OpenScene): void {
       });
       await produce(['a', '1', 0], ['b', '1', 1]);
       await eventually(() => held === 2);
-      // One of the two partitions goes to the heir, who fences, and folds what the zombie has not committed.
+      // One of the two partitions goes to the heir, who fences, and folds everything that the zombie has not committed.
       const heir = await run();
       await eventually(async () => (await rows()).length === 1 && heir.ready() && heir.status().length === 1);
       gate.open();
@@ -109,7 +109,8 @@ export function describeTaskFailures(open: OpenScene): void {
         const { run, produce, rows } = await open(2);
         await produce(['a', '1'], ['b', '1', 1]);
         const tasks = await run();
-        // Not every state lasts long enough to be met; stop comes at the first moment that is at least as late.
+        // Not every state lasts long enough for the test to see it, so stop comes at the first moment that is at least
+        // as late.
         await eventually(
           () => state === 'ASSIGNED' || tasks.status().some((status) => status.state === state) || tasks.ready(),
         );
@@ -157,7 +158,7 @@ export function describeTaskFailures(open: OpenScene): void {
     it('whose refusal the log refuses, too, end', async () => {
       const { produce, harness, connect, topology } = await open(1);
       const small = `${topology.input}-small`;
-      // Room for the marker of a transaction (78 bytes), and for no record.
+      // Room for the marker of a transaction (78 bytes), but for no record.
       await harness.createTopic(small, 1, 85);
       await produce(['a'.repeat(100), '1']);
       const log = await connect();

@@ -140,7 +140,7 @@ export function describeTasks(open: OpenScene): void {
       gate.open();
       await eventually(() => tasks.status()[0]?.nextOffset === 40_000);
       expect((await rows()).at(-1)).toBe('a=40000');
-      // The high mark (10,000) and one delivery more (4 MiB), of 40,000.
+      // The high mark (10,000) and one more delivery (4 MiB), of 40,000.
       expect(most).toBeLessThanOrEqual(16_000);
       expect(most).toBeGreaterThan(0);
     });

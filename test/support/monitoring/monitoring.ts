@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { packageRoot } from '../../../src/common';
 
-/** The rules and dashboards as they are shipped, and what PromQL in them names. */
+/** The shipped rules and dashboards, and the names that their PromQL uses. */
 
 export interface Rule {
   readonly alert?: string;
@@ -64,7 +64,7 @@ export function dashboards(): readonly Dashboard[] {
   });
 }
 
-/** A metric as PromQL names it, with its matchers. */
+/** A metric in PromQL, with its matchers. */
 export interface Selector {
   readonly metric: string;
   readonly matchers: readonly { readonly label: string; readonly operator: string; readonly value: string }[];
@@ -90,7 +90,10 @@ export function groupingsOf(promql: string): readonly string[] {
   );
 }
 
-/** A query as Grafana and its ClickHouse plug-in send it: with its variables, text boxes as they are at first, and all time. */
+/**
+ * A query as Grafana and its ClickHouse plug-in send it: with its variables, text boxes in their initial state, and all
+ * time.
+ */
 export function asGrafanaSends(query: string, database: string, queues: readonly string[]): string {
   const texts = dashboards().flatMap(({ variables }) => variables.filter(({ type }) => type === 'textbox'));
   const filled = texts

@@ -9,31 +9,31 @@ const REMEDY =
   'Install it (Debian, Ubuntu: apt-get install --no-install-recommends prometheus; as root in CI .ci/run does it), ' +
   'or put both prometheus and promtool of https://prometheus.io/download/ on the PATH.';
 
-/** Rejects with what promtool says, and with the remedy where there is none. */
+/** Rejects with promtool's message, and with the remedy if promtool is missing. */
 export function promtool(args: readonly string[], stdin = ''): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = execFile('promtool', [...args], { maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
       else reject(new Error(error.code === 'ENOENT' ? `There is no promtool. ${REMEDY}` : `${stdout}${stderr}`));
     });
-    // A program that reads none may have ended before.
+    // A program that does not read stdin may have ended before.
     child.stdin?.on('error', () => undefined).end(stdin);
   });
 }
 
 export interface Prometheus {
-  /** GET of its API; rejects with its error. */
+  /** GET of its API; rejects with the API's error. */
   api(path: string, params?: Readonly<Record<string, string>>): Promise<unknown>;
-  /** An instant query's series, with the value of each. */
+  /** The series of an instant query, each with its value. */
   query(promql: string): Promise<readonly { readonly metric: Record<string, string>; readonly value: number }[]>;
   stop(): Promise<void>;
 }
 
 export interface PrometheusOptions {
-  /** `host:port` of what is scraped, as one job. */
+  /** The `host:port` addresses to scrape, as one job. */
   readonly targets: readonly string[];
   readonly rules: readonly string[];
-  /** Between two scrapes, and two evaluations of the rules. Default 5. */
+  /** The time between two scrapes, and between two evaluations of the rules. Default 5. */
   readonly everySeconds?: number;
 }
 

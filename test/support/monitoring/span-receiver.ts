@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-/** A span as OTLP's JSON has it, with plain attributes. */
+/** A span in OTLP's JSON, with plain attributes. */
 export interface ReceivedSpan {
   readonly service: string;
   readonly name: string;
@@ -53,7 +53,7 @@ interface OtlpRequest {
 
 const ERROR = 2;
 
-/** An OpenTelemetry collector, as far as traces over HTTP in JSON. */
+/** The part of an OpenTelemetry collector that takes traces over HTTP in JSON. */
 export async function receiveSpans(port = 0): Promise<SpanReceiver> {
   const spans: ReceivedSpan[] = [];
   const requests: { path: string; headers: IncomingHttpHeaders; body: string }[] = [];

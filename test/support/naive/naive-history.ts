@@ -1,10 +1,12 @@
 import type { QueueConversation, StateRecord } from '../../../src/conversation';
 import type { StoreRow } from '../../../src/store';
 
-/** From when a record holds, docs/explanation/store.md: a row's own db_last_updated, a tombstone's timestamp. */
+/**
+ * The time from which a record holds, docs/explanation/store.md: a row's own db_last_updated, a tombstone's timestamp.
+ */
 export const timeOf = ({ row, timestamp }: StateRecord): number => row?.db_last_updated ?? timestamp;
 
-/** The rule, as it stands in docs/explanation/store.md: the records whose time is not after the instant, compacted. */
+/** The rule of docs/explanation/store.md: the records whose time is not after the instant, compacted. */
 export function tableAt(records: readonly StateRecord[], instant: number): ReadonlyMap<string, QueueConversation> {
   const table = new Map<string, QueueConversation>();
   for (const record of records.filter((each) => timeOf(each) <= instant)) {
@@ -14,7 +16,7 @@ export function tableAt(records: readonly StateRecord[], instant: number): Reado
   return table;
 }
 
-/** As the sink writes them; the log's order is the order of the records. */
+/** In the form that the sink writes; the log's order is the order of the records. */
 export function storeRows(records: readonly StateRecord[], partition = 0): StoreRow[] {
   return records.map(({ conversationId, row, timestamp }, offset) =>
     row === null

@@ -9,7 +9,10 @@ export interface IntervalQuestion {
   readonly shortAbandonSeconds: number;
 }
 
-/** `queue_intervals` as its specification says it, without a thought for speed. 64-bit numbers as texts, as ClickHouse answers. */
+/**
+ * `queue_intervals` according to its specification, without regard to speed. 64-bit numbers as texts, as ClickHouse
+ * answers.
+ */
 export function intervalsOf(
   visits: readonly QueueVisit[],
   { from, to, minutes, targetSeconds, shortAbandonSeconds }: IntervalQuestion,
@@ -18,7 +21,7 @@ export function intervalsOf(
   for (const visit of visits) {
     if (visit.entered_time < from || visit.entered_time >= to) continue;
     const start = Math.floor(visit.entered_time / (minutes * 60_000)) * minutes * 60_000;
-    // Null after all media.
+    // Null comes after all media.
     const key = JSON.stringify([new Date(start).toISOString(), visit.queue_id, visit.media_type ?? '\uffff']);
     groups.set(key, [...(groups.get(key) ?? []), visit]);
   }

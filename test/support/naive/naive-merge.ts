@@ -1,6 +1,6 @@
 /**
  * Part of the naive model: section 3 of the specification and "queued", "live", "ended" of section 4, from the text
- * alone. Everything is recomputed from all events of a conversation, each time.
+ * alone. It computes everything from all events of a conversation, each time.
  */
 import {
   MEDIA,
@@ -51,7 +51,7 @@ export const progressTimes = (fields: NaiveFields): number[] =>
 interface Version extends NaiveCommunication {
   readonly ended: boolean;
   readonly progress: number;
-  /** As the snapshot says it, of one that the ended marker holds, too. */
+  /** According to the snapshot, for a communication that the ended marker holds, too. */
   readonly connected: boolean;
 }
 
@@ -80,7 +80,10 @@ const byRank = (versions: readonly Version[]): Version[] =>
 const firstPresent = <T, K extends keyof T>(all: readonly T[], key: K): T[K] | null =>
   all.map((each) => each[key]).find((value) => value !== null) ?? null;
 
-/** "Every live communication becomes `disconnected`, its other fields stay": the greatest-ranked version itself says so now. */
+/**
+ * "Every live communication becomes `disconnected`, its other fields stay": now the greatest-ranked version itself says
+ * so.
+ */
 const afterGone = (versions: readonly Version[]): Version[] => {
   const top = byRank(versions)[0];
   return versions.map((each) =>
@@ -88,7 +91,7 @@ const afterGone = (versions: readonly Version[]): Version[] => {
   );
 };
 
-/** In the order of the log. */
+/** In the log's order. */
 const versionsOf = (communications: readonly NaiveCommunication[], held: ReadonlySet<string>): Version[] =>
   communications.reduce<Version[]>(
     (before, each) => (each.fields === GONE ? afterGone(before) : [...before, versionOf(each, held)]),
@@ -125,7 +128,7 @@ function legOf(id: string, versions: readonly Version[]): Leg {
   };
 }
 
-/** What a *gone* says of a communication. */
+/** The fields of a communication after a *gone*. */
 const GONE: NaiveFields = {
   state: 'disconnected',
   direction: null,
@@ -145,7 +148,7 @@ const GONE: NaiveFields = {
   subject: null,
 };
 
-/** A *gone*, written as a snapshot: of all that is live, and nothing else. */
+/** A *gone*, written as a snapshot of everything that is live, and nothing else. */
 const goneAsSnapshot = (before: readonly Member[]): NaiveParticipant[] =>
   before.map((member) => ({
     id: member.id,
@@ -201,7 +204,7 @@ const connects = (member: Member): boolean =>
   (member.fields.connectedTime !== null ||
     member.legs.some((leg) => leg.fields.connectedTime !== null || leg.everConnected));
 
-/** What is known after these events: participants in the order of their positions. */
+/** The knowledge after these events: participants in the order of their positions. */
 export function knowledge(events: readonly NaiveEvent[], held: ReadonlySet<string>): Member[] {
   const queuedAt = new Map<string, number>();
   for (const [n, event] of events.entries()) {
@@ -212,11 +215,11 @@ export function knowledge(events: readonly NaiveEvent[], held: ReadonlySet<strin
   return counting(unionOf(events, held)).map((member) => ({ ...member, queuedAt: queuedAt.get(member.id) ?? null }));
 }
 
-/** Ids of all ended communications, those that do not count included (docs/design.md, choice 4). */
+/** Ids of all ended communications, also of those that do not count (docs/design.md, choice 4). */
 export const endedIds = (events: readonly NaiveEvent[], held: ReadonlySet<string>): string[] =>
   unionOf(events, held).flatMap(({ legs }) => legs.filter(({ ended }) => ended).map(({ id }) => id));
 
-/** What a snapshot by itself shows of others than supervisors (docs/design.md, choice 4). */
+/** The communications that a snapshot alone shows of participants who do not supervise (docs/design.md, choice 4). */
 export const shownIds = (event: NaiveEvent): string[] =>
   handlers(unionOf([event], new Set())).flatMap(({ legs }) => legs.map(({ id }) => id));
 

@@ -1,6 +1,6 @@
 /**
- * An independent, deliberately naive model of the specification: it keeps every event of a conversation and computes
- * everything from scratch for each one. Written from the text, section 4 here, before the fold was read.
+ * An independent, deliberately naive model of the specification. It keeps every event of a conversation, and computes
+ * everything from scratch for each one. It was written from the text (here section 4), before its author read the fold.
  */
 import {
   compareBytes,
@@ -24,7 +24,7 @@ export interface NaiveSettings {
   readonly endedRetentionMs: number;
 }
 
-/** A record as `--print records` prints it. */
+/** A record in the form of `--print records`. */
 export interface NaiveRecord {
   readonly key: string;
   readonly value: NaiveRow | null;
@@ -40,9 +40,9 @@ interface Row {
 
 interface Known {
   readonly kind: 'known';
-  /** Those that were no duplicates, in the order of the log. */
+  /** Events that were not duplicates, in the log's order. */
   readonly events: readonly NaiveEvent[];
-  /** Ended before this conversation was re-opened. */
+  /** Communications that ended before this conversation was re-opened. */
   readonly held: ReadonlySet<string>;
   readonly row: Row | null;
   /** The receive time of the event that ended it; null: it has not. */
@@ -71,7 +71,7 @@ function connectedOf(member: Member): Row['connected'] {
   return { participant: member.id, time: real ?? member.queuedAt ?? NaN, real: real !== null };
 }
 
-/** Everything but the place in the window: receive times do not make events different. */
+/** Everything except the place in the window: two receive times do not make two different events. */
 export const content = (event: NaiveEvent): string => JSON.stringify(event.participants);
 
 const isDuplicate = (event: NaiveEvent, known: Known): boolean =>
@@ -96,7 +96,7 @@ function updated(row: Row, members: readonly Member[], at: number): Row {
 const differs = (a: Row, b: Row): boolean =>
   JSON.stringify(a.columns) !== JSON.stringify(b.columns) || a.connected.time !== b.connected.time;
 
-/** @param onVisit each version of a visit, as `--print visits` prints it */
+/** @param onVisit each version of a visit, in the form of `--print visits` */
 export function naivePartition(
   settings: NaiveSettings,
   onVisit: (visit: NaiveVisit) => void = () => undefined,
@@ -141,7 +141,7 @@ export function naivePartition(
     }
   }
 
-  /** The row is created, or a record written if it changed. */
+  /** Creates the row, or writes a record if the row changed. */
   function keep(id: string, known: Known, members: readonly Member[], at: number, first?: Member): NaiveRecord[] {
     const begun = first ?? queuedMembers(members)[0];
     const before = known.row;
@@ -194,7 +194,7 @@ export function naivePartition(
       event.at,
     );
     const live = isLive(members);
-    // docs/design.md, choice 5: a row without anyone but supervisors is closed as if ended.
+    // docs/design.md, choice 5: a row with supervisors only is closed as if the conversation had ended.
     const ended = hasEnded(members) || (before.row !== null && !live);
     const endedAt = ended ? (before.endedAt ?? event.at) : null;
     const known: Known = { ...before, events, endedAt };
@@ -220,7 +220,7 @@ export function naivePartition(
   };
 }
 
-/** The records of lines of a recording, as `queuefold replay --print records` must print them. */
+/** The records for the lines of a recording, as `queuefold replay --print records` must print them. */
 export function naiveRecords(lines: readonly string[], settings: NaiveSettings, now = 0): NaiveRecord[] {
   const apply = naivePartition(settings);
   return lines.flatMap((line) => {
@@ -229,7 +229,7 @@ export function naiveRecords(lines: readonly string[], settings: NaiveSettings, 
   });
 }
 
-/** Every version of every visit, in the order of the log. */
+/** Every version of every visit, in the log's order. */
 export function naiveVisitRecords(lines: readonly string[], settings: NaiveSettings, now = 0): NaiveVisit[] {
   const written: NaiveVisit[] = [];
   const apply = naivePartition(settings, (visit) => written.push(visit));

@@ -10,7 +10,7 @@ const isOneOf = (purpose: string | null, ...purposes: string[]): boolean =>
 export const place = (medium: string): number => MEDIA.findIndex(([, name]) => name === medium);
 const lowest = (time: number | null): number => time ?? -Number.MAX_VALUE;
 
-/** Ascending: the latest last. */
+/** Ascending, so the latest comes last. */
 function compareLegs(a: Leg, b: Leg): number {
   if (a.ended !== b.ended) return a.ended ? -1 : 1;
   const byEnd = a.ended ? lowest(a.fields.disconnectedTime) - lowest(b.fields.disconnectedTime) : 0;
@@ -57,7 +57,7 @@ function latestMember(members: readonly Member[], somebodyWaits: boolean): Membe
   return (talking.length > 0 ? talking : gone).sort((a, b) => a.key - b.key).at(-1)?.member;
 }
 
-/** Section 5, "queue_id": which queued acd participant gives it. */
+/** Section 5, "queue_id": the queued acd participant that gives it. */
 function queueMember(
   queued: readonly Member[],
   somebodyWaits: boolean,
@@ -116,7 +116,7 @@ export function realConnectedTime(member: Member): number | null {
   return times.length === 0 ? null : Math.min(...times);
 }
 
-/** All columns but the db_ ones and connected_time. */
+/** All columns except the db_ ones and connected_time. */
 export function naiveProjection(members: readonly Member[]): NaiveRow {
   const queued = queuedMembers(members);
   const waiting = queued.at(-1)?.legs.some(({ ended }) => !ended) ?? false;

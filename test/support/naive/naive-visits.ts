@@ -22,7 +22,7 @@ interface AgentLeg {
 const SECOND = 1_000;
 const iso = (time: number | null): string | null => (time === null ? null : new Date(time).toISOString());
 
-/** Ascending by each number in turn. */
+/** Ascending, by each number in turn. */
 const byNumbers = (a: readonly number[], b: readonly number[]): number =>
   a.map((each, n) => each - (b[n] ?? 0)).find((difference) => difference !== 0) ?? 0;
 const byMember = (a: Member, b: Member): number => a.position - b.position || compareBytes(a.id, b.id);
@@ -63,7 +63,7 @@ function fits({ leg }: AgentLeg, visit: Visit): boolean {
 const distance = ({ leg }: AgentLeg, visit: Visit): number =>
   Math.abs((leg.fields.connectedTime ?? NaN) - (visit.left ?? NaN));
 
-/** Which visit the candidate answers, whoever else does. */
+/** The visit that the candidate answers, without regard to other candidates. */
 function answered(candidate: AgentLeg, all: readonly Visit[]): Visit | undefined {
   const c = candidate.leg.fields.connectedTime;
   const known = all.filter((visit) => isKnownTo(visit, candidate.leg));
@@ -106,7 +106,7 @@ function outcome(visit: Visit, answer: AgentLeg | undefined, members: readonly M
   return visit.disconnectType.startsWith('transfer') ? 'flowed_out' : 'abandoned';
 }
 
-/** The visit of which a communication that answered none is an offer. */
+/** The visit that has a communication without an answer as an offer. */
 function offeredIn({ leg }: AgentLeg, all: readonly Visit[]): Visit | undefined {
   const { startAlertingTime, connectedTime, disconnectedTime } = leg.fields;
   const time = startAlertingTime ?? connectedTime ?? disconnectedTime;
@@ -128,7 +128,7 @@ function offeredIn({ leg }: AgentLeg, all: readonly Visit[]): Visit | undefined 
   return time <= visit.left + (startAlertingTime === null ? SECOND : 0) ? visit : undefined;
 }
 
-/** All columns but db_last_updated, in the order of the participants. */
+/** All columns except db_last_updated, in the order of the participants. */
 export function naiveVisits(conversation: string, members: readonly Member[]): NaiveVisit[] {
   const all = queuedMembers(members).map(visitOf);
   const legs = members.filter(isAgent).flatMap((agent) => agent.legs.map((leg): AgentLeg => ({ agent, leg })));

@@ -1,6 +1,6 @@
 /**
- * Part of the naive model: section 2 of the specification, written from its text alone.
- * Deliberately shares nothing with src/.
+ * Part of the naive model: section 2 of the specification, written from its text alone. It deliberately shares nothing
+ * with src/.
  */
 export interface NaiveMessage {
   readonly time: number | null;
@@ -42,7 +42,7 @@ export interface NaivePerson {
   readonly queueId: string | null;
   readonly userId: string | null;
   readonly connectedTime: number | null;
-  /** It has a consultParticipantId; null: it has not. */
+  /** True: it has a consultParticipantId; null: it does not. */
   readonly consult: true | null;
   readonly skills: readonly string[] | null;
 }
@@ -60,7 +60,7 @@ export interface NaiveEvent {
   readonly at: number;
   readonly gone: boolean;
   readonly participants: readonly NaiveParticipant[];
-  /** Of one that was merged from several: the places of these in the window of duplicates. */
+  /** For an event merged from several: their places in the window of duplicates. */
   readonly parts?: readonly { readonly at: number; readonly content: string }[];
 }
 
@@ -129,7 +129,7 @@ const REST_SPELLINGS: Readonly<Record<string, string>> = {
   'transfer.donotdisturb': 'transfer.dnd',
 };
 
-/** An object that says nothing this page uses is an absent one ("`{}` for an absent reference"). */
+/** An object without anything that this page uses counts as absent ("`{}` for an absent reference"). */
 function afterCallWork(value: unknown): NaiveFields['afterCallWork'] {
   const found = objectOr(value);
   const work = {
@@ -150,7 +150,7 @@ function messages(value: unknown, medium: string): NaiveMessage[] | null {
   return found.length === 0 ? null : found;
 }
 
-/** What section 5 uses of a medium only is read of that medium only. */
+/** Fields that section 5 uses only of one medium are read only from that medium. */
 const SPECIFIC: Readonly<Record<string, readonly string[]>> = {
   Voice: ['self', 'other'],
   Message: ['fromAddress', 'toAddress', 'type'],
@@ -160,7 +160,7 @@ const SPECIFIC: Readonly<Record<string, readonly string[]>> = {
 
 function communicationFields(wire: Json, medium: string, supervisor: boolean): NaiveFields {
   const disconnectType = naiveString(wire['disconnectType']);
-  // docs/design.md, choice 7: a supervisor's addresses and subject are dropped here already.
+  // docs/design.md, choice 7: a supervisor's addresses and subject are dropped already here.
   const specific = Object.fromEntries((SPECIFIC[medium] ?? []).map((key) => [key, wire[key]]));
   const personal = supervisor ? {} : specific;
   return {
@@ -256,7 +256,7 @@ function otherShapes(wire: unknown, receivedAt: number | null, now: number): Nai
   return conversation(wire, at);
 }
 
-/** Null: skipped or invalid, which write no record. */
+/** Null: skipped or invalid, so it writes no record. */
 export function naiveRead(line: string, now: number): NaiveEvent | null {
   let wire: unknown;
   try {

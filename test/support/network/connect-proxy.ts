@@ -3,21 +3,21 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 
 export interface ConnectProxy {
   readonly port: number;
-  /** `host:port` of every tunnel that was asked for, refused ones included. */
+  /** `host:port` of every requested tunnel, refused ones included. */
   readonly asked: readonly string[];
   stop(): Promise<void>;
 }
 
 export interface ConnectProxyOptions {
-  /** What `Proxy-Authorization: Basic` has to carry; absent: nothing is asked for. */
+  /** The credentials that `Proxy-Authorization: Basic` must carry; absent: none required. */
   readonly credentials?: string;
   /** A refusal instead of a tunnel; `silence`: no answer at all. */
   readonly refuse?: number | 'silence';
-  /** Where it listens; default `127.0.0.1`. */
+  /** The address to listen on; default `127.0.0.1`. */
   readonly host?: string;
 }
 
-/** An HTTP proxy that makes tunnels (CONNECT) and nothing else, as the proxies of companies do for TLS. */
+/** An HTTP proxy that only makes tunnels (CONNECT), like companies' proxies for TLS. */
 export async function startConnectProxy({
   credentials,
   refuse,

@@ -3,13 +3,13 @@ import { createServer, request, type ClientRequest, type IncomingMessage, type S
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Codes that ClickHouse answers when it cannot now, and one that looks like wrong data. */
+/** Codes of ClickHouse's temporary failures, and one that looks like wrong data. */
 const CODES = [3, 159, 164, 202, 203, 209, 210, 241, 242, 252, 285, 319, 425, 999, 27] as const;
 const LATE_MS = 700;
 const SLOW_MS = 200;
 const REFUSING_MS = 150;
 
-/** What can happen between a client and ClickHouse. */
+/** The faults that can happen between a client and ClickHouse. */
 export const FAULTS = [
   'refused',
   'reset before it was applied',
@@ -27,13 +27,13 @@ export type Fault = (typeof FAULTS)[number];
 
 export interface FaultyProxy {
   readonly url: string;
-  /** Answers the fault of the next request, null for none. */
+  /** Called for each request: its fault, or null for none. */
   setFaults(next: () => Fault | null): void;
   readonly injected: ReadonlyMap<Fault, number>;
   close(): Promise<void>;
 }
 
-/** A proxy in front of ClickHouse's HTTP interface, on a port of its own. */
+/** A proxy in front of ClickHouse's HTTP interface, on its own port. */
 export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   const injected = new Map<Fault, number>();
   let nextFault: () => Fault | null = () => null;
@@ -149,7 +149,7 @@ function forward(target: string, incoming: IncomingMessage, body: Buffer): Promi
   });
 }
 
-/** The connection breaks in the middle of the body, as the length that was announced tells the server. */
+/** Breaks the connection in the middle of the body; the server notices it by the announced length. */
 function forwardHalf(target: string, incoming: IncomingMessage, body: Buffer): Promise<void> {
   return new Promise((resolve) => {
     const outgoing = forwarded(target, incoming, body);

@@ -1,2 +1,2 @@
-/** Ports that are free now, chosen as the embedded services choose theirs. */
+/** Ports that are free now, chosen in the same way as the embedded services'. */
 export { freePorts } from '../../../src/embedded/ports';

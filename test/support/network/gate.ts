@@ -1,12 +1,12 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** The way to a server, which can be shut and slowed as networks are. */
+/** A connection to a server that a test can shut and slow down, as happens in networks. */
 export interface Gate {
   readonly port: number;
-  /** Connections end, new ones are refused. */
+  /** Ends connections and refuses new ones. */
   shut(): Promise<void>;
   open(): Promise<void>;
-  /** What clients send arrives so much later, ms. */
+  /** Delays everything that clients send, ms. */
   delay(ms: number): void;
   stop(): Promise<void>;
 }

@@ -4,20 +4,20 @@ import { createServer as createHttpsServer, type ServerOptions } from 'node:http
 import type { AddressInfo, Socket } from 'node:net';
 import type { Certificate } from './certificates';
 
-/** A look at who asks, and TLS, before a server that has neither. */
+/** Authentication and TLS in front of a server that has neither. */
 export interface HttpFront {
-  /** With the path of what is behind it. */
+  /** With the path of the server behind it. */
   readonly url: string;
   stop(): Promise<void>;
 }
 
 export interface HttpsFront extends HttpFront {
-  /** Connections end; new ones are shown this certificate, as after a restart with it. */
+  /** Ends connections, and shows this certificate to new ones, as after a restart with it. */
   show(certificate: Certificate): void;
 }
 
 export interface HttpFrontOptions {
-  /** What is behind it. */
+  /** The server behind it. */
   readonly target: string;
   /** False: 401. Absent: everybody may ask. */
   readonly admits?: (request: IncomingMessage) => boolean;
@@ -32,7 +32,7 @@ export function startHttpFront(options: HttpFrontOptions): Promise<HttpFront> {
 export async function startHttpsFront({ target, admits, ...tls }: HttpsFrontOptions): Promise<HttpsFront> {
   const options = { target, ...(admits === undefined ? {} : { admits }) };
   const server = createHttpsServer(tls, passOn(options));
-  // Also those whose handshake has not begun: it would be with the certificate of before.
+  // Also sockets whose handshake has not begun, because it would use the old certificate.
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -80,7 +80,7 @@ async function listen(scheme: string, server: Server, { target }: HttpFrontOptio
   };
 }
 
-/** Admits whoever comes with this user and password, in any of the ways that clients have. */
+/** Admits requests with this user and password, in any of the ways that clients offer. */
 export function admitting(user: string, password: string): (request: IncomingMessage) => boolean {
   const basic = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
   return ({ headers }) =>

@@ -3,7 +3,7 @@ import { openConnection } from '../../../src/genesys/connection';
 import { createHttp } from '../../../src/genesys/http';
 import { DEFAULT_TIMINGS } from '../../../src/genesys/timings';
 
-/** Asks `https://…` and opens `wss://…` of one host, and says what came of it: a line of JSON. */
+/** Requests `https://…` and opens `wss://…` of one host, and prints the results as a line of JSON. */
 async function main(host: string): Promise<void> {
   const { signal } = new AbortController();
   const told = (error: unknown): string => messageOf(error);

@@ -3,14 +3,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-/** An identity provider with the client credentials grant, as far as Kafka needs one. */
+/** The part of an identity provider with the client credentials grant that Kafka needs. */
 export interface TokenEndpoint {
   /** `KAFKA_SASL_OAUTH_TOKEN_URL` */
   readonly tokenUrl: string;
   readonly jwksUrl: string;
-  /** How many tokens it has given, and with which scopes. */
+  /** The scopes of each issued token. */
   readonly given: readonly string[];
-  /** What the next requests are answered with instead of a token; null: tokens again. */
+  /** Answers the next requests with this status instead of a token; null: tokens again. */
   answerWith(status: number | null): void;
   stop(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { createMetrics, startOpsHttp } from '../../../src/ops';
 
-/** Serves health, prints its address, and then keeps the event loop busy for ever after the first answer. */
+/** Serves health, prints its address, and after the first answer keeps the event loop busy forever. */
 void startOpsHttp({
   host: '127.0.0.1',
   port: 0,

@@ -16,22 +16,22 @@ import { EndedError, until } from './until';
 
 export type Environment = Readonly<Record<string, string>>;
 
-/** A process of queuefold, as it is installed. */
+/** A process of queuefold, as installed. */
 export interface QueuefoldProcess {
   readonly name: string;
   stdout(): string;
   stderr(): string;
-  /** Resolves when it says that it is ready. */
+  /** Resolves when it reports that it is ready. */
   ready(): Promise<void>;
-  /** Where its metrics and health are, e.g. `http://127.0.0.1:9464`; empty before it has said so. */
+  /** The address of its metrics and health, e.g. `http://127.0.0.1:9464`; empty until it has printed the address. */
   url(): string;
-  /** What `path` of them answers. */
+  /** The answer of `path` there. */
   get(path: '/metrics' | '/health/ready' | '/health/live', headers?: Readonly<Record<string, string>>): Promise<string>;
-  /** Resolves when it has ended by itself; it must end with 0. */
+  /** Resolves when it has ended on its own; its exit code must be 0. */
   done(): Promise<void>;
-  /** SIGTERM; it must end with 0. */
+  /** Sends SIGTERM; its exit code must be 0. */
   stop(): Promise<void>;
-  /** Whatever happened before; resolves when it is gone. */
+  /** Works after anything that happened before; resolves when it is gone. */
   kill(): Promise<void>;
 }
 
@@ -40,7 +40,10 @@ const BIN = join(packageRoot(), 'bin', 'queuefold.js');
 const HOOK = pathToFileURL(join(__dirname, 'role-hook.mjs')).href;
 const LIMIT_MS = 120_000;
 
-/** Starts `queuefold <args>` with nothing in its environment but what is given; a fold in one thread, if not told otherwise. */
+/**
+ * Starts `queuefold <args>` with only the given environment. A fold works in one thread unless the environment says
+ * otherwise.
+ */
 export function startQueuefold(args: readonly string[], env: Environment): QueuefoldProcess {
   const name = args.slice(0, 1).join();
   const child = spawn(process.execPath, ['--import', HOOK, BIN, ...args], {
@@ -83,21 +86,23 @@ export function startQueuefold(args: readonly string[], env: Environment): Queue
   };
 }
 
-/** What processes need to run, shared with other tests: use prefixes of your own. */
+/** The services that processes need, shared with other tests: use prefixes of your own. */
 export interface ServicesForProcesses {
   readonly brokers: readonly string[];
-  /** The settings that lead to them, and to a database that nobody else has. */
+  /** The settings for these services, and for a database that nobody else has. */
   readonly env: Environment & { readonly CLICKHOUSE_DATABASE: string };
-  /** One more, dropped in the end, too. */
+  /** One more database; it is dropped at the end, too. */
   newDatabase(): string;
   /** For files. */
   readonly folder: string;
-  /** A statement's answer from ClickHouse. */
+  /** ClickHouse's answer to a statement. */
   query(sql: string): Promise<string>;
   dispose(): Promise<void>;
 }
 
-/** Kafka and the registry of the test run; the ClickHouse of `CLICKHOUSE_URL`, else an embedded one of the test's own. */
+/**
+ * Kafka and the registry of the test run; the ClickHouse of `CLICKHOUSE_URL`, else an embedded one for this test alone.
+ */
 export async function servicesForProcesses(): Promise<ServicesForProcesses> {
   const folder = await mkdtemp(join(tmpdir(), 'queuefold-processes-'));
   const server = await serverForTests();
@@ -136,16 +141,16 @@ export async function servicesForProcesses(): Promise<ServicesForProcesses> {
   }
 }
 
-/** Stands between a simulated organisation and its clients. */
+/** Stands between a simulated organization and its clients. */
 export interface Gateway {
-  /** In place of the simulator's. */
+  /** Replaces the simulator's. */
   readonly url: string;
   stop(): Promise<void>;
 }
 
 /**
- * Passes everything on; of the organisation's frames, those that `alter` makes of each: what no simulator sends can be
- * sent to a real bridge.
+ * Passes everything on, with the organization's frames replaced by `alter`'s: so a real bridge can get frames that no
+ * simulator sends.
  */
 export async function startGateway(
   simulator: Simulator,
@@ -171,7 +176,7 @@ export async function startGateway(
       },
       ...(body === '' ? {} : { body }),
     });
-    // The address of a channel's socket, too, has to lead here.
+    // The address of a channel's socket must lead here, too.
     const passedOn = (await answer.text()).replaceAll(host, own);
     response.writeHead(answer.status, { 'content-type': 'application/json' }).end(passedOn);
   }

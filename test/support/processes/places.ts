@@ -1,7 +1,7 @@
 import type { LogRecord } from '../../../src/log';
 import type { QueuefoldProcess } from './pipeline-processes';
 
-/** Something that somebody who may read everything of queuefold's gets to see. */
+/** A thing that somebody with access to all of queuefold's output can see. */
 export interface Place {
   readonly name: string;
   readonly bytes: Buffer;
@@ -9,7 +9,7 @@ export interface Place {
 
 export const place = (name: string, bytes: string | Buffer): Place => ({ name, bytes: Buffer.from(bytes) });
 
-/** @param which tells runs of the same command from one another */
+/** @param which distinguishes runs of the same command */
 export function outputsOf(which: string, one: QueuefoldProcess): readonly Place[] {
   return [place(`stdout of ${which} ${one.name}`, one.stdout()), place(`log of ${which} ${one.name}`, one.stderr())];
 }
@@ -19,7 +19,7 @@ export function topicPlace(topic: string, records: readonly LogRecord[]): Place 
   return place(`topic ${topic}`, Buffer.concat(bytes.map((part) => Buffer.from(part))));
 }
 
-/** The names of the places that hold one of these, in any case of letters. */
+/** The names of the places that contain one of these texts, in any case of letters. */
 export function placesWith(texts: readonly string[], places: readonly Place[]): readonly string[] {
   const searchable = (bytes: string | Buffer) => Buffer.from(bytes).toString('latin1').toLowerCase();
   const wanted = texts.map(searchable);

@@ -4,7 +4,7 @@ export interface Random {
   shuffled<T>(items: readonly T[]): T[];
 }
 
-/** Mulberry32: the same seed, the same order. */
+/** Mulberry32: the same seed gives the same order. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = (): number => {

@@ -1,6 +1,6 @@
 /**
- * Loaded into the processes of a chaos run before queuefold. A process ends with the one that started it, and with
- * CHAOS_STOP=assigned it stops itself (as SIGSTOP does) between its first assignment and the fencing that follows.
+ * Loaded before queuefold into the processes of a chaos run. A process ends with the one that started it. With
+ * CHAOS_STOP=assigned it stops itself (like SIGSTOP) between its first assignment and the fencing that follows.
  */
 process.stdin.resume().on('end', () => process.kill(process.pid, 'SIGKILL'));
 process.stdin.unref();

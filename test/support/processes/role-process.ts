@@ -14,27 +14,27 @@ interface Line {
   readonly metrics?: string;
 }
 
-/** A place that one process at a time fills: `queuefold <command>`, killed and started again. */
+/** A place for one process at a time: `queuefold <command>`, killed and started again. */
 export interface Role {
   readonly name: string;
   readonly command: string;
   start(extra?: Environment): void;
-  /** As `kill -9` does; resolves when it is gone. */
+  /** Like `kill -9`; resolves when it is gone. */
   kill(): Promise<void>;
   freeze(): void;
   thaw(): void;
-  /** SIGTERM; it must end with 0. */
+  /** Sends SIGTERM; its exit code must be 0. */
   stop(): Promise<void>;
   ready(): Promise<boolean>;
   /** The partitions of the last assignment that this process logged. */
   partitions(): readonly number[];
-  /** When this process logged its last assignment, by its own clock, epoch ms; 0: it has had none. */
+  /** When this process logged its last assignment, by its own clock, epoch ms; 0: no assignment yet. */
   assignedAt(): number;
-  /** Of the last process that ended by itself: its exit code; null while it runs. */
+  /** The exit code of the last process that ended on its own; null while it runs. */
   endedWith(): number | null;
-  /** What `queuefold start` said of where something is, by its label (`Kafka`, `SQL`); empty before that. */
+  /** The address that `queuefold start` printed with a label (`Kafka`, `SQL`); empty before that. */
   address(label: string): string;
-  /** How often a message was logged, by all processes of this place. */
+  /** How often all processes of this place have logged a message. */
   said(message: string): number;
   tail(): string;
 }
@@ -43,7 +43,7 @@ const BIN = join(packageRoot(), 'bin', 'queuefold.js');
 const HOOK = pathToFileURL(join(__dirname, 'role-hook.mjs')).href;
 const TAIL_LINES = 60;
 const STOP_LIMIT_MS = 120_000;
-/** A check of its own may take two seconds, and the process has to get its turn. */
+/** A health check may take two seconds, and the busy process also needs its turn. */
 const READY_LIMIT_MS = 10_000;
 
 /**
@@ -145,7 +145,7 @@ export function createRole(
   };
 }
 
-/** Every partition has one owner among them, as their last assignments say; and each of them has a share. */
+/** According to their last assignments, every partition has one owner among them, and each of them has a share. */
 export function isSharedOut(roles: readonly Role[], partitions: number): boolean {
   const owned = roles.map((role) => role.partitions());
   const all = owned.flat();

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** Teaches a plain node to load the sources, as jest does here: for tests that need a process of their own to kill. */
+/** Makes a plain node load the sources as jest does, for tests that need a separate process to kill. */
 export const WITH_TYPESCRIPT = `
 require.extensions['.ts'] = (module, file) => module._compile(require('@swc/core').transformFileSync(file, {
   jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' },
@@ -11,7 +11,7 @@ require(process.argv[1]);
 
 export interface TypeScriptProcess {
   readonly process: ChildProcess;
-  /** The first line it prints; rejects with what it said on stderr when it ends before. */
+  /** The first line that it prints. If it ends before, rejects with its stderr. */
   readonly firstLine: Promise<string>;
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }

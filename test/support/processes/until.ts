@@ -3,7 +3,7 @@ import { messageOf } from '../../../src/common';
 
 const POLL_MS = 100;
 
-/** Waits for a condition. What cannot be asked yet (a broker that is away) is asked again. */
+/** Waits for a condition. If it cannot be checked yet (a broker is away), checks again. */
 export async function until(what: string, limitMs: number, ask: () => Promise<boolean> | boolean): Promise<void> {
   const end = Date.now() + limitMs;
   let problem = '';
@@ -20,5 +20,5 @@ export async function until(what: string, limitMs: number, ask: () => Promise<bo
   }
 }
 
-/** A process ended by itself: no use to wait for anything. */
+/** A process ended on its own, so every further wait is useless. */
 export class EndedError extends Error {}

@@ -8,13 +8,13 @@ import type { EmbeddedKafka, EmbeddedRegistry } from '../../../src/embedded';
 import type { Environment } from '../processes/role-process';
 import { ownKafkaForTests, ownRegistryForTests } from './services';
 
-/** Kafka and the registry of a run's own, to be stopped and broken, and whatever else has to be ended. */
+/** Kafka and the registry for one run, which may stop and break them, and other parts that must end. */
 export interface OwnServices {
   readonly kafka: EmbeddedKafka;
   readonly registry: EmbeddedRegistry;
   /** For files; removed at the end. */
   readonly folder: string;
-  /** The part is ended with the others, the last first. */
+  /** Ends this part with the others, the last one first. */
   own<T>(part: T, end: () => Promise<void>): T;
   /** The settings of a process, with its topics set up. */
   environment(more: Environment): Promise<Environment>;
@@ -65,7 +65,7 @@ export async function setServices(name: string): Promise<OwnServices> {
   }
 }
 
-/** As Promise.all, but nothing is still starting when it rejects. */
+/** Like Promise.all, but when it rejects nothing is still starting. */
 async function allOf<T extends readonly Promise<unknown>[]>(
   parts: readonly [...T],
 ): Promise<{ [K in keyof T]: Awaited<T[K]> }> {

@@ -6,18 +6,18 @@ import { join } from 'node:path';
 import { messageOf } from '../../../src/common';
 import { provideKafka, provideRegistry } from '../../../src/embedded';
 
-/** Where the tests of this run find the host. */
+/** The variable with the host's address, for the tests of this run. */
 export const SERVICES_URL = 'QUEUEFOLD_TEST_SERVICES';
 
-/** A broker that lives for minutes: the better compiler and collector cost its start two of five seconds of CPU. */
+/** For a broker that lives for minutes: the better compiler and collector cost its start two of five seconds of CPU. */
 export const SHORT_LIVED_JVM = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-XX:-UsePerfData'] as const;
 
-/** The name under which globalSetup leaves, on jest's global object, what globalTeardown calls. */
+/** globalSetup stores a function under this name on jest's global object, and globalTeardown calls it. */
 export const STOP_SERVICES = 'stopQueuefoldServices';
 
 /**
- * Starts Kafka and the registry for a run of jest, each when it is first asked for and only once, and says where they
- * are: `GET /kafka` → brokers, `GET /registry` → url. The run's processes end with it.
+ * Starts Kafka and the registry for a run of jest, each at the first request and only once, and answers their
+ * addresses: `GET /kafka` → brokers, `GET /registry` → url. The run's processes end with it.
  */
 export async function startServicesHost(): Promise<{ url: string; stop(): Promise<void> }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'queuefold-test-'));

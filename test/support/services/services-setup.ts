@@ -1,6 +1,8 @@
 import { SERVICES_URL, SHORT_LIVED_JVM, STOP_SERVICES, startServicesHost } from './services-host';
 
-/** jest's globalSetup of the projects that need services. Starts none yet; what it returns would be lost, hence the global. */
+/**
+ * jest's globalSetup of the projects that need services. It starts none yet. jest ignores its result, hence the global.
+ */
 async function setup(): Promise<void> {
   const server = process.env['CLICKHOUSE_URL'] ?? '';
   process.stderr.write(

@@ -13,18 +13,22 @@ import { SERVICES_URL, SHORT_LIVED_JVM } from './services-host';
 
 /**
  * The Kafka of this test run, shared by all test files: KAFKA_BROKERS, else a container, else an embedded one, started
- * when the first test asks. Use topic names, groups and transactional ids of your own.
+ * at the first request. Use topic names, groups and transactional ids of your own.
  */
 export async function kafkaForTests(): Promise<{ brokers: string[] }> {
   return { brokers: (await askHost('kafka')).split(',') };
 }
 
-/** The schema registry of this test run, shared by all test files: SCHEMA_REGISTRY_URL, else as for Kafka. */
+/**
+ * The schema registry of this test run, shared by all test files: SCHEMA_REGISTRY_URL, else in the same way as Kafka.
+ */
 export async function registryForTests(): Promise<{ url: string }> {
   return { url: await askHost('registry') };
 }
 
-/** The host runs in jest's own process (services-setup.ts): tests may be in several, one after another. */
+/**
+ * The host runs in jest's own process (services-setup.ts), while tests may run in several processes, one after another.
+ */
 async function askHost(service: 'kafka' | 'registry'): Promise<string> {
   const host = process.env[SERVICES_URL];
   if (host === undefined)
@@ -36,18 +40,18 @@ async function askHost(service: 'kafka' | 'registry'): Promise<string> {
 }
 
 export interface Own {
-  /** Stops it, if it runs, and removes its data. */
+  /** Stops it if it runs, and removes its data. */
   dispose(): Promise<void>;
   readonly dataDir: string;
 }
 
-/** An embedded Kafka of the test's own, to be killed, restarted or configured; always embedded, in a new folder. */
+/** An embedded Kafka for one test, to kill, restart or configure; always embedded, in a new folder. */
 export async function ownKafkaForTests(options: Omit<KafkaOptions, 'dataDir'> = {}): Promise<EmbeddedKafka & Own> {
   const jvmFlags = [...SHORT_LIVED_JVM, ...(options.jvmFlags ?? [])];
   return inOwnFolder((dataDir) => startKafka({ ...options, jvmFlags, dataDir }));
 }
 
-/** An embedded registry of the test's own. */
+/** An embedded registry for one test. */
 export async function ownRegistryForTests(
   options: Omit<RegistryOptions, 'dataDir'> = {},
 ): Promise<EmbeddedRegistry & Own> {
