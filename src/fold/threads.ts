@@ -117,7 +117,7 @@ class Thread {
  */
 export function startFoldThreads(options: FoldThreadsOptions): RunningRole {
   const { count, startThread, log, topics, logger, everyMs = 5_000 } = options;
-  // Before the first thread starts, so that all have one.
+  // Before the first thread starts, so that all threads have the same id.
   processId();
   const threads = Array.from({ length: count }, (_, index) => new Thread(index + 1, count, startThread(index + 1)));
   logger.info({ threads: count }, 'the fold works in threads');

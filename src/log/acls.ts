@@ -4,7 +4,7 @@ import type { TopicNames } from './topics';
 export const ACL_ROLES = ['bridge', 'fold', 'sink', 'board', 'rebuild', 'erase', 'setup', 'replay', 'doctor'] as const;
 export type AclRole = (typeof ACL_ROLES)[number];
 
-/** As `kafka-acls.sh` names them. Read and Write bring Describe with them, AlterConfigs DescribeConfigs. */
+/** By `kafka-acls.sh`'s names. Read and Write imply Describe; AlterConfigs implies DescribeConfigs. */
 export type AclOperation = 'Read' | 'Write' | 'Create' | 'Delete' | 'Describe' | 'DescribeConfigs' | 'AlterConfigs';
 
 export interface Acl {
@@ -28,7 +28,7 @@ export function aclsOf(role: AclRole, names: TopicNames): readonly Acl[] {
   ];
   switch (role) {
     case 'bridge':
-      // The bridge reads the live rows back to find what it missed, and the names to write only changes.
+      // The bridge reads the live rows to find what it missed, and reads the names to write only changes.
       return [
         topic(events, 'Write'),
         topic(state, 'Read'),
@@ -50,17 +50,17 @@ export function aclsOf(role: AclRole, names: TopicNames): readonly Acl[] {
     case 'sink':
       return storing(names.sinkGroup, names.visitSinkGroup);
     case 'board':
-      // Without a group: any number of boards read the same.
+      // Without a group, because any number of boards read the same.
       return [topic(state, 'Read'), topic(visits, 'Read'), topic(names.names, 'Read')];
     case 'rebuild':
       return storing(names.rebuildGroup, names.visitRebuildGroup);
     case 'erase':
-      // It looks for addresses and visits, asks the fold by an event, and waits for its tombstones.
+      // It looks for addresses and visits, asks the fold with an event, and waits for the fold's tombstones.
       return [topic(events, 'Read', 'Write'), topic(state, 'Read'), topic(changelog, 'Read'), topic(visits, 'Read')];
     case 'setup':
       return allTopics(names).map((name) => topic(name, 'Create', 'Describe', 'AlterConfigs'));
     case 'replay': {
-      // Topics, groups and transactional ids of its own, which it makes and removes.
+      // Its own topics, groups and transactional ids, which it creates and removes.
       const own = { name: `${prefix}_replay_`, pattern: 'prefixed' } as const;
       return [
         { resource: 'topic', ...own, operations: ['Create', 'Delete', 'AlterConfigs', 'Read', 'Write'] },
@@ -91,7 +91,7 @@ export function aclFlags({ resource, name, pattern, operations }: Acl): string {
   return `${allowed}${pattern === 'prefixed' ? ' --resource-pattern-type prefixed' : ''} --${resource} ${name}`;
 }
 
-/** What several roles together need, each resource once. */
+/** The combined needs of several roles, each resource once. */
 export function mergedAcls(acls: readonly Acl[]): readonly Acl[] {
   const merged = new Map<string, Acl>();
   for (const acl of acls) {

@@ -1,6 +1,8 @@
 import type { Log, RunningSubscription } from './port';
 
-/** Reads a topic of the in-process log and forgets it: what nobody else reads must not fill the memory. */
+/**
+ * Reads a topic of the in-process log and drops its records: records without another reader must not fill the memory.
+ */
 export async function discard(log: Log, topic: string): Promise<RunningSubscription> {
   const subscription: RunningSubscription = await log.subscribe({
     group: `${topic}-discard`,

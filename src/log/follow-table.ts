@@ -6,17 +6,19 @@ import type { Log, LogRecord, Reading } from './port';
 import { createDeferred } from './runtime/signal';
 import { TOMBSTONE_RETENTION_MS } from './topics';
 
-/** Told of every step of the table, in order. Must not throw. */
+/** Called for every step of the table, in order. Must not throw. */
 export interface TableListener<T> {
   onRow(key: string, row: T): void;
   onDelete(key: string): void;
   /** While the table is read from the beginning: a version that a later one of the topic replaces. */
   onEarlier?(key: string, row: T): void;
-  /** The topic was recreated: nothing of the table holds any more. The rows of the new topic follow at once. */
+  /** The topic was recreated: forget all rows. The rows of the new topic follow at once. */
   onReset(): void;
   /** The record changes nothing. */
   onUnreadable(record: UnreadableRecord): void;
-  /** Null: the table is complete, and goes on. Else why it has to be read again; until then it stays as it is. */
+  /**
+   * Null: the table is complete, and stays current. Otherwise why it must be read again; until then it stays as it is.
+   */
   onReading?(problem: string | null): void;
 }
 
@@ -24,21 +26,26 @@ export interface UnreadableRecord extends Pick<LogRecord, 'topic' | 'partition' 
   readonly reason: UnreadableReason | 'no-key';
 }
 
-/** How old the table is. */
+/** The age of the table. */
 export interface Picture {
-  /** Everything that was committed by then is in it, epoch ms; null: it has not been read yet. */
+  /** The table has everything that was committed by then, epoch ms; null: it has not been read yet. */
   readonly asOf: number | null;
   /** When the log last answered, epoch ms; null: never. */
   readonly answeredAt: number | null;
-  /** Why it is not being read at the moment; null: it is. */
+  /** Why the table is not being read at the moment; null: it is. */
   readonly problem: string | null;
 }
 
 export interface FollowedTable {
-  /** The table has been read to its end once. Rejects when the first attempt fails; further ones follow all the same. */
+  /**
+   * Resolves when the table has been read to its end once. Rejects if the first attempt fails; more attempts follow
+   * nevertheless.
+   */
   readonly loaded: Promise<void>;
   picture(): Picture;
-  /** Forgets keys without telling the listener, who no longer wants them: nobody deletes what retention takes. */
+  /**
+   * Forgets keys that the listener no longer wants, without a call to it: nobody deletes keys that retention removes.
+   */
   retain(isWanted: (key: string) => boolean): void;
   stop(): Promise<void>;
 }
@@ -50,19 +57,19 @@ export interface FollowTableOptions<T> {
   readonly listener: TableListener<T>;
   readonly logger: Logger;
   /**
-   * Asked before each reading: it begins at the first record of this time, epoch ms, instead of at the topic's beginning.
-   * Rows that were written before are not in the table.
+   * Called before each reading. The reading begins at the first record of this time, epoch ms, instead of at the
+   * topic's beginning. The table lacks rows that were written earlier.
    */
   readonly since?: () => number;
-  /** Between two attempts to read. Default 1,000. */
+  /** The pause between two attempts to read. Default 1,000. */
   readonly retryMs?: number;
-  /** Between two questions whether the topic is still the same one. Default 1,000. */
+  /** How often to check that the topic is still the same one. Default 1,000. */
   readonly checkMs?: number;
 }
 
 const RETRY_MS = 1_000;
 const CHECK_MS = 1_000;
-/** Records behind one whose schema the registry does not tell: beyond that the topic is read again later. */
+/** How many records may wait for a schema from the registry. With more, the topic is read again later. */
 const MOST_WAITING = 50_000;
 
 interface Loaded<T> {
@@ -71,10 +78,10 @@ interface Loaded<T> {
 }
 
 /**
- * Keeps a compacted topic as a table, for ever. Whatever could make it miss a deletion begins a new reading from the
- * beginning, and the listener is told of what differs: a reading that ended, a place that the topic no longer has, a topic
- * recreated, a pause of more than half the time for which tombstones are kept, a reading that took longer than that time.
- * Until the new reading has reached its end, the table stays as it was.
+ * Keeps a compacted topic as a table, forever. Anything that could make it miss a deletion starts a new reading from
+ * the beginning: a reading that ended, an offset that the topic no longer has, a recreated topic, a pause of more than
+ * half the retention of tombstones, or a reading that took longer than that retention. The listener then gets only the
+ * differences. Until the new reading has reached its end, the table stays as it was.
  */
 export function followTable<T>(options: FollowTableOptions<T>): FollowedTable {
   const { topic, logger, retryMs = RETRY_MS } = options;
@@ -114,13 +121,13 @@ export function followTable<T>(options: FollowTableOptions<T>): FollowedTable {
 class FollowedTopic<T> {
   readonly #options: FollowTableOptions<T>;
   readonly #onLoaded: () => void;
-  /** Of each key the offset of its version in the table. */
+  /** For each key, the offset of its version in the table. */
   #offsets = new Map<string, number>();
-  /** Undefined: there is no table yet. Null: the log tells no ids. */
+  /** Undefined: there is no table yet. Null: the log has no ids. */
   #topicId: string | null | undefined;
   #asOf: number | null = null;
   #answeredAt: number | null = null;
-  /** The one that keeps the table, or is about to. */
+  /** The reading that keeps the table, or is about to. */
   #current: { readonly reading: Reading; readonly order: InOrder; isLoaded: boolean } | null = null;
   problem: string | null = 'the topic has not been read yet';
 
@@ -138,7 +145,7 @@ class FollowedTopic<T> {
     for (const key of this.#offsets.keys()) if (!isWanted(key)) this.#offsets.delete(key);
   }
 
-  /** Reads from the beginning and goes on; rejects with what ended it. */
+  /** Reads from the beginning and then follows. Rejects with the error that ended it. */
   async readOnce(stopped: AbortSignal): Promise<void> {
     const { log, topic, reader, since, checkMs = CHECK_MS } = this.#options;
     const begin = since === undefined ? {} : { since: since() };
@@ -172,7 +179,7 @@ class FollowedTopic<T> {
       await abortable(reading.caughtUp, signal);
       await abortable(order.done(), signal);
       if ((await abortable(log.topicId(topic), signal)) !== topicId) throw new RecreatedError(topic);
-      // Of a machine that slept, for instance: Kafka may have removed a tombstone whose row had been read.
+      // A machine may have slept, for instance: Kafka may have removed a tombstone whose row had been read.
       if (Date.now() - begunAt > keptMs) throw new SlowReadingError(topic, Date.now() - begunAt, keptMs);
       isLoading = false;
       current.isLoaded = true;
@@ -187,7 +194,7 @@ class FollowedTopic<T> {
     }
   }
 
-  /** Until something makes a new reading necessary; rejects with it. */
+  /** Watches until a new reading is necessary, and rejects with the reason. */
   async #watch(watch: {
     readonly topicId: string | null;
     readonly keptMs: number;
@@ -199,14 +206,14 @@ class FollowedTopic<T> {
     let asOf = Date.now();
     for (;;) {
       await sleep(checkMs, undefined, { signal }).catch(() => signal.throwIfAborted());
-      // Also of a machine that slept: what was compacted away meanwhile, nobody would tell.
+      // A machine may have slept here, too: nobody would report what was compacted away meanwhile.
       if (Date.now() - asOf > keptMs / 2) throw new Error('nothing came for longer than Kafka surely keeps tombstones');
       asOf = this.picture().asOf ?? asOf;
       const found = await abortable(
         log.topicId(topic).catch(() => undefined),
         signal,
       );
-      // Undefined: the log is away, or there is no such topic now. The reading says so, and the table stays.
+      // Undefined: the log is away, or the topic does not exist now. The reading reports it, and the table stays.
       if (found !== undefined && found !== topicId) throw new RecreatedError(topic);
     }
   }
@@ -237,12 +244,12 @@ class FollowedTopic<T> {
     }
   }
 
-  /** The table becomes what was read. */
+  /** Replaces the table by the rows that were read. */
   #replace(rows: ReadonlyMap<string, Loaded<T>>, topicId: string | null): void {
     const { listener } = this.#options;
     const before = this.#offsets;
     const isAnew = this.#topicId !== undefined && this.#topicId !== topicId;
-    // Without ids an offset does not tell whether it is still the same record.
+    // Without ids an offset does not show whether it is still the same record.
     const isSame = topicId !== null && this.#topicId === topicId;
     this.#topicId = topicId;
     this.#offsets = new Map([...rows].map(([key, { offset }]) => [key, offset]));
@@ -256,7 +263,7 @@ class FollowedTopic<T> {
     this.#onLoaded();
   }
 
-  /** Notes how far the reading has come. */
+  /** Notes the progress of the reading. */
   #look(): void {
     if (this.#current === null) return;
     const { reading, order, isLoaded } = this.#current;
@@ -272,7 +279,7 @@ class FollowedTopic<T> {
     try {
       return (await log.tombstoneRetentionMs(topic)) ?? Infinity;
     } catch {
-      // A reader need not be allowed to see the topic's settings: it is what `setup` sets.
+      // A reader need not have permission to see the topic's settings; this is the value that `setup` sets.
       return TOMBSTONE_RETENTION_MS;
     }
   }
@@ -295,18 +302,18 @@ class SlowReadingError extends Error {
 
 interface OrderListener {
   take(record: LogRecord): void;
-  /** The registry did not tell a schema; nothing more is taken. */
+  /** The registry did not give a schema, so no further record is taken. */
   onRefused(error: unknown): void;
 }
 
-/** Records one after the other, behind those whose schema is being asked for. */
+/** Passes records on one after the other, after those that wait for a schema. */
 class InOrder {
   readonly #reader: Pick<ValueReader<unknown>, 'prepare'>;
   readonly #listener: OrderListener;
   #tail: Promise<void> | null = null;
   #waiting = 0;
   #isClosed = false;
-  /** As of when the table was complete when the first of them began to wait; null: not known. */
+  /** The time of the complete table when the first of them began to wait; null: not known. */
   heldAt: number | null = null;
 
   constructor(reader: Pick<ValueReader<unknown>, 'prepare'>, listener: OrderListener) {
@@ -318,7 +325,7 @@ class InOrder {
     return this.#tail !== null;
   }
 
-  /** @returns how many wait */
+  /** @returns the number of waiting records */
   add(record: LogRecord, asOf: number | null): number {
     const preparing = this.#reader.prepare([record.value]);
     if (preparing === null && this.#tail === null) {
@@ -333,7 +340,7 @@ class InOrder {
         if (this.#tail === mine) this.#tail = null;
         if (!this.#isClosed) this.#listener.take(record);
       },
-      // No later record may be taken without this one: all is read again.
+      // No later record may pass without this one, so everything is read again.
       (error: unknown) => {
         this.close();
         this.#listener.onRefused(error);
@@ -347,13 +354,13 @@ class InOrder {
     while (this.#tail !== null && !this.#isClosed) await this.#tail;
   }
 
-  /** Nothing more is taken. */
+  /** Takes no further records. */
   close(): void {
     this.#isClosed = true;
   }
 }
 
-/** Does not wait for longer than the signal lets it. @throws the signal's reason */
+/** Waits no longer than the signal allows. @throws the signal's reason */
 async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const { promise, reject } = createDeferred<never>();

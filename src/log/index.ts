@@ -1,6 +1,7 @@
 /**
- * The log: what queuefold needs of Kafka, as a port with two adapters (kafkajs, and one in memory). Here are also the
- * runtime of tasks and subscriptions, the Avro codecs, the definitions of the topics, and the shape of each record.
+ * The log: everything that queuefold needs of Kafka, as a port with two adapters (kafkajs, and one in memory). Here are
+ * also the runtime of tasks and subscriptions, the Avro codecs, the definitions of the topics, and the shape of each
+ * record.
  */
 export { type Acl, ACL_ROLES, aclFlags, type AclOperation, type AclRole, aclsOf } from './acls';
 export {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { explainTls, messageOf, OperatorError, peerOf, UsageError } from '../common';
 
 export interface ClientCredentials {
-  /** The settings begin so, for messages: `…_OAUTH_TOKEN_URL`, `…_USERNAME` (the client id). */
+  /** The prefix of the settings, for messages: `…_OAUTH_TOKEN_URL`, `…_USERNAME` (the client id). */
   readonly settings: 'KAFKA_SASL' | 'SCHEMA_REGISTRY';
   /** The token endpoint of the identity provider. */
   readonly url: string;
@@ -12,19 +12,19 @@ export interface ClientCredentials {
   /** As it is now. */
   readonly clientSecret: () => string;
   readonly scope: string | undefined;
-  /** Certificates of the authorities that signed the endpoint's one; undefined: those of Node. */
+  /** Certificates of the authorities that signed the endpoint's certificate; undefined: those of Node.js. */
   readonly ca: () => string | undefined;
 }
 
 const TIMEOUT_MS = 10_000;
-/** What is to be waited before the tries after the first: an identity provider may be away for a moment. */
+/** The pauses before further attempts: an identity provider may be away for a moment. */
 const PAUSES_MS = [500, 1_000, 2_000, 4_000];
 /**
- * A token is renewed when a third of its life is left, but at most a minute and at least 20 s before its end: kafkajs
- * authenticates again 10 s before a session ends, and what it gets then has to live for longer.
+ * A token is renewed when a third of its life is left, but at most a minute and at least 20 s before its end. kafkajs
+ * authenticates again 10 s before a session ends, and the token that it then gets must live longer than that.
  */
 const RENEW_BEFORE_MS = { most: 60_000, least: 20_000 };
-/** RFC 6749 recommends that the life of a token is told; where it is not, it is asked for at each connection. */
+/** RFC 6749 recommends that the answer contains the token's life. If it does not, each connection asks for a token. */
 const Answer = z.object({ access_token: z.string().min(1), expires_in: z.coerce.number().positive().optional() });
 
 interface Token {
@@ -34,9 +34,9 @@ interface Token {
 }
 
 /**
- * Bearer tokens, for SASL OAUTHBEARER or HTTP, by the client credentials grant (RFC 6749, 4.4): one for all connections, renewed in time;
- * while it cannot be renewed it is used to its end.
- * Rejects with UsageError where the credentials are refused, OperatorError for anything else.
+ * Bearer tokens, for SASL OAUTHBEARER or HTTP, by the client credentials grant (RFC 6749, 4.4): one token for all
+ * connections, renewed in time. While it cannot be renewed it is used to its end. Rejects with UsageError if the
+ * credentials are refused, and with OperatorError for anything else.
  */
 export function createTokenProvider(credentials: ClientCredentials): () => Promise<{ readonly value: string }> {
   let current: Token | null = null;
@@ -118,7 +118,7 @@ async function askForToken({ settings, url, clientId, clientSecret, scope, ca }:
   }
 }
 
-/** The error code of RFC 6749, 5.2; its description may quote what was sent. */
+/** The error code of RFC 6749, 5.2; its description may quote the request. */
 function errorIn(text: string): string {
   const { data } = z.object({ error: z.string().regex(/^[\w-]{1,60}$/) }).safeParse(parse(text));
   return data === undefined ? '' : `, ${data.error}`;

@@ -1,6 +1,7 @@
 /**
- * Which partition a key belongs to, exactly as the Java client's DefaultPartitioner (and kafkajs's DefaultPartitioner):
- * `toPositive(murmur2(key)) % partitions`. Both adapters use it: a replay in memory must place keys as Kafka does.
+ * The partition of a key, exactly like the Java client's DefaultPartitioner (and kafkajs's DefaultPartitioner):
+ * `toPositive(murmur2(key)) % partitions`. Both adapters use it, because a replay in memory must place keys as Kafka
+ * does.
  */
 export function partitionOf(key: Buffer | string, partitions: number): number {
   return (murmur2(typeof key === 'string' ? Buffer.from(key) : key) & 0x7fffffff) % partitions;

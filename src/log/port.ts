@@ -11,7 +11,7 @@ export interface Log {
   /** Writes records one by one or many at once, idempotent, acks=all. */
   createProducer(): Promise<LogProducer>;
   /**
-   * Reads topics without a group, by default from the beginning. It reads to the end as of the call, or for ever with
+   * Reads topics without a group, by default from the beginning. It reads to the end as of the call, or forever with
    * `follow`.
    */
   read(request: ReadRequest): Promise<Reading>;
@@ -41,7 +41,7 @@ export interface Log {
   explain(error: unknown): Promise<string>;
   /**
    * Checks that the log answers and has these topics. Users of the log call it first.
-   * @throws AwayError when nobody answers, UsageError where a setting is wrong, MissingError for a topic that is not there
+   * @throws AwayError if nobody answers, UsageError if a setting is wrong, MissingError if a topic does not exist
    */
   reach(topics: readonly string[]): Promise<void>;
   /** Whether an error of this log may pass without help: brokers are down, start, or choose a leader. */
@@ -49,7 +49,7 @@ export interface Log {
   /**
    * To call after a loss that `runTasks` refuses. It makes a state that fits the remaining records, and begins there.
    * Returns a sentence for each partition concerned. If nothing was lost, it returns none and changes nothing.
-   * @throws OperatorError where that is not possible, or a member of the group works at the same time
+   * @throws OperatorError if that is not possible, or if a member of the group works at the same time
    */
   adopt(topology: Topology, createTask: (partition: number) => Task): Promise<readonly string[]>;
   /** Ends everything that began here, within a few seconds even if the log does not answer. */
@@ -77,13 +77,13 @@ export interface OutRecord {
   /** Epoch milliseconds; absent: the time of producing. */
   readonly timestamp?: number;
   readonly headers?: Headers;
-  /** Absent: by the key (murmur2, as the Java client). A task's outputs always take the task's partition. */
+  /** Absent: by the key (murmur2, like the Java client). A task's outputs always take the task's partition. */
   readonly partition?: number;
 }
 
 // ---------------------------------------------------------------------------------------------- exactly-once tasks
 
-/** What a stream processor reads and writes. All topics have the same number of partitions, checked at start. */
+/** The inputs and outputs of a stream processor. All topics have the same number of partitions, checked at start. */
 export interface Topology {
   /** The consumer group; also the prefix of the transactional ids `<group>-<input>-<partition>`. */
   readonly group: string;
@@ -91,18 +91,18 @@ export interface Topology {
   /** Compacted; restored before a task runs. */
   readonly changelog: string;
   readonly outputs: readonly string[];
-  /** Those of the outputs that nobody else writes: their records follow from the changelog, and from nothing else. */
+  /** Outputs that nobody else writes: their records follow only from the changelog. */
   readonly tables: readonly string[];
   /**
-   * Those of the outputs whose records expire (`retention.ms`): what the state still tells of them is written again where
-   * the topic was recreated or went back. Records that were deleted from its beginning are no loss. Absent: none.
+   * Outputs whose records expire (`retention.ms`). If such a topic was recreated or went back, the task writes again
+   * what its state still knows. Records that were deleted from the topic's beginning are no loss. Absent: none.
    */
   readonly expiring?: readonly string[];
   /** Wall-clock timers (`Task.nextTimer`) run: true in a live system, false in a replay. */
   readonly timers: boolean;
   /**
-   * The process in which this member runs: it keeps standby copies of partitions that members in other processes own.
-   * Absent: it keeps none.
+   * The process of this member: it keeps standby copies of partitions that members in other processes own. Absent: it
+   * keeps none.
    */
   readonly standbyIn?: string | undefined;
 }
@@ -113,9 +113,9 @@ export interface TopicMark {
   /** Null: the log has no ids. */
   readonly id: string | null;
   readonly partitions: number;
-  /** Of the task's partition: its first offset. */
+  /** The first offset of the task's partition. */
   readonly beginning: number;
-  /** Of the task's partition: an offset that its end has reached. */
+  /** An offset that the end of the task's partition has reached. */
   readonly end: number;
 }
 
@@ -131,15 +131,15 @@ export interface Checkpoint {
   readonly nextOffset: number;
   /** Empty: the checkpoint is older than this field. */
   readonly topics: readonly TopicMark[];
-  /** The last record of the input that was folded; null: none, or unknown. */
+  /** The last folded record of the input; null: none, or unknown. */
   readonly last: RecordMark | null;
 }
 
 /**
- * One partition's work. All calls of one task come from one loop, never two at once, in this order:
- * `restore`* → `restored` → `begin` → `rewrite`? → (`prepare` → `process` | `onTimer`)* → `close`. An error thrown from `process`, `onTimer`, `restore`,
- * `restored` or `rewrite` is a fatal one: the runtime aborts, closes every task and rejects `RunningTasks.done` with it.
- * After a failed commit the task is closed, and a new one is created and restored.
+ * One partition's work. All calls of one task come from one loop, never two at once, in this order: `restore`* →
+ * `restored` → `begin` → `rewrite`? → (`prepare` → `process` | `onTimer`)* → `close`. An error thrown from `process`,
+ * `onTimer`, `restore`, `restored` or `rewrite` is fatal: the runtime aborts, closes every task and rejects
+ * `RunningTasks.done` with it. After a failed commit the runtime closes the task, then creates and restores a new one.
  */
 export interface Task {
   /**
@@ -147,11 +147,14 @@ export interface Task {
    * usual case: nothing to wait for.
    */
   prepare?(records: readonly LogRecord[]): Promise<void> | null;
-  /** A record of the changelog partition, oldest first. A standby copy gets them while another member owns the partition. */
+  /**
+   * A record of the changelog partition, oldest first. A standby copy gets them while another member owns the
+   * partition.
+   */
   restore(record: LogRecord): void;
   /** Called at the end of the restore. Returns the changelog's checkpoint, or null if it has none. */
   restored(): Checkpoint | null | Promise<Checkpoint | null>;
-  /** Every checkpoint from here on carries these marks of the topics; and `last`, until `process` gets records. */
+  /** Every later checkpoint carries these marks of the topics; and `last`, until `process` gets records. */
   begin(marks: Pick<Checkpoint, 'topics' | 'last'>): void;
   /**
    * Called if these outputs lost records. Returns all records that they should hold, as far as the state knows, in
@@ -160,27 +163,27 @@ export interface Task {
    */
   rewrite(topics: ReadonlySet<string>, nextOffset: number): Iterable<TaskOutput>;
   /**
-   * The changelog lost records: takes what a table still has, its last record of each key, for the state of those keys that
-   * it knows nothing of. The next `rewrite` puts it into the changelog.
+   * Called if the changelog lost records. Takes a table's records, the last of each key, as state of the keys that the
+   * task does not know. The next `rewrite` puts that state into the changelog.
    */
   reclaim(records: Iterable<LogRecord>): Promise<number>;
   /**
    * Folds records (never empty) into outputs, committed together in one transaction. `nextOffset` follows the last.
-   * @param mostBytes it stops before a record when what it would write has reached so much (`TaskOutput.taken`); what one
-   * record makes may go beyond. Absent: no bound
+   * @param mostBytes once the outputs reach this size, it stops before the next record (`TaskOutput.taken`); the
+   * outputs of one record may exceed it. Absent: no bound
    */
   process(records: readonly LogRecord[], nextOffset: number, mostBytes?: number): TaskOutput;
   /**
-   * Called if the log refuses for good what the task makes of this record. Returns what to write instead. The record
-   * changes nothing. Absent: such a record ends the tasks.
-   * @param answer the log's, such as MESSAGE_TOO_LARGE
+   * Called if the log refuses for good what the task makes of this record. Returns the outputs to write instead. The
+   * record changes nothing. Absent: such a record ends the tasks.
+   * @param answer the log's error, e.g. MESSAGE_TOO_LARGE
    */
   refuse?(record: LogRecord, nextOffset: number, answer: string): TaskOutput;
   /** When to call `onTimer` although no record comes, epoch ms. Null: never. */
   nextTimer(): number | null;
   /**
    * The partition has been read up to an end offset that was fetched at `at` (epoch ms, ≥ `nextTimer()`).
-   * @param mostBytes as in `process`: what is left is due at the next call
+   * @param mostBytes as in `process`; the rest is due at the next call
    */
   onTimer(at: number, nextOffset: number, mostBytes?: number): TaskOutput;
   /** Called after the commit of the task's transaction, for counters. */
@@ -195,8 +198,8 @@ export interface TaskOutput {
   /** To topics of `Topology.outputs`, in this order. */
   readonly outputs: readonly Omit<OutRecord, 'partition'>[];
   /**
-   * So many of the records are in it, possibly none (only what was due before the first); the others are given again, and
-   * the checkpoint names the first of them. Absent: all.
+   * How many of the records it contains, possibly none (only work that was due before the first). The next call gets
+   * the others again, and the checkpoint names the first of them. Absent: all.
    */
   readonly taken?: number;
 }
@@ -239,8 +242,8 @@ export interface Subscription {
   readonly group: string;
   readonly topic: string;
   /**
-   * Partitions were assigned; nothing of them is delivered before this resolves. Answers where to start per partition
-   * (absent: at the committed offset, else at the beginning).
+   * Partitions were assigned; none of their records is delivered before this resolves. Returns where to start per
+   * partition (absent: at the committed offset, else at the beginning).
    */
   onAssigned(partitions: readonly AssignedPartition[]): Promise<ReadonlyMap<number, number>>;
   /** Called when partitions were lost: forget their buffered records, and commit nothing more of them. */
@@ -251,9 +254,9 @@ export interface Subscription {
 
 export interface AssignedPartition {
   readonly partition: number;
-  /** Null where the group has committed none. */
+  /** Null: the group has committed none. */
   readonly committedOffset: number | null;
-  /** What the commit of that offset carried. */
+  /** The metadata of that commit. */
   readonly committedMetadata: string | null;
   /** The first offset the partition still has. */
   readonly beginningOffset: number;
@@ -277,9 +280,9 @@ export interface RunningSubscription {
 
 export interface LogProducer {
   /**
-   * Resolves when all in-sync replicas have them. Order of a key is kept across calls of one producer.
-   * Rejects with `RefusedRecordsError` when the log will never take some of them; the others are then stored.
-   * Rejects with any other error when the log could not take them within its retries: the outcome is then unknown.
+   * Resolves when all in-sync replicas have the records. Across calls of one producer, records of a key keep their
+   * order. Rejects with `RefusedRecordsError` if the log will never take some of them; the others are then stored.
+   * Rejects with any other error if the log could not take them within its retries: the outcome is then unknown.
    */
   send(records: readonly OutRecord[]): Promise<void>;
   close(): Promise<void>;
@@ -287,14 +290,14 @@ export interface LogProducer {
 
 export interface ReadRequest {
   readonly topics: readonly string[];
-  /** Of a single topic: only these partitions, each from this offset on. Absent: all, from their beginnings. */
+  /** For a single topic: only these partitions, each from this offset on. Absent: all, from their beginnings. */
   readonly from?: ReadonlyMap<number, number>;
-  /** Of each partition: from the first record of this time on, by the records' timestamps, epoch ms. */
+  /** For each partition: from the first record of this time on, by the records' timestamps, epoch ms. */
   readonly since?: number;
   readonly follow: boolean;
   /**
-   * A place that the topic no longer has (it was recreated, or records were deleted): `skip` (default) goes on at the
-   * beginning, `end` rejects `done`, for who must not miss a tombstone.
+   * If the topic no longer has an offset (it was recreated, or records were deleted): `skip` (default) continues at the
+   * beginning; `end` rejects `done`, for readers that must not miss a tombstone.
    */
   readonly onGap?: 'skip' | 'end';
   /** Called in the order of each partition. Must not block. */
@@ -302,11 +305,12 @@ export interface ReadRequest {
 }
 
 export interface Reading {
-  /** Resolves when the end that was fixed at the call has been read (with `follow`: reading goes on after that). */
+  /** Resolves when the end that the call fixed has been read (with `follow`, reading continues after that). */
   readonly caughtUp: Promise<void>;
   /**
-   * Resolves when the reading has ended: by `stop`, or without `follow` at its end. Rejects with what ended it before: a
-   * receiver that threw, a log that no longer answers. Nothing more is handed over then. Nobody has to listen.
+   * Resolves when the reading has ended: by `stop`, or without `follow` at its end. Rejects with the error that ended
+   * it earlier: a receiver that threw, or a log that no longer answers. No record is handed over after that. A
+   * rejection without a listener is no error.
    */
   readonly done: Promise<void>;
   /** The progress of the reading. */

@@ -1,10 +1,10 @@
 import type { Headers } from './port';
 
-/** Of a batch: its header, 61 bytes. */
+/** A batch's header: 61 bytes. */
 const BATCH_BYTES = 64;
-/** Of a record: attributes, deltas and lengths, all as varints. */
+/** A record's attributes, deltas and lengths, all as varints. */
 const RECORD_BYTES = 40;
-/** Of a header: two lengths. */
+/** A header's two lengths. */
 const HEADER_BYTES = 10;
 
 export interface Sized {
@@ -13,7 +13,7 @@ export interface Sized {
   readonly headers?: Headers | undefined;
 }
 
-/** What a record takes within a batch, in bytes, rounded up. */
+/** The size of a record within a batch, in bytes, rounded up. */
 export function recordBytes({ key, value, headers }: Sized): number {
   let bytes = RECORD_BYTES + textBytes(key) + (value?.length ?? 0);
   if (headers !== undefined) {
@@ -22,7 +22,7 @@ export function recordBytes({ key, value, headers }: Sized): number {
   return bytes;
 }
 
-/** What `max.message.bytes` limits: the batch that holds this record alone, in bytes, rounded up. */
+/** The size that `max.message.bytes` limits: the batch with this record alone, in bytes, rounded up. */
 export function aloneBytes(record: Sized): number {
   return BATCH_BYTES + recordBytes(record);
 }

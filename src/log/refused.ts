@@ -1,14 +1,14 @@
 import type { OutRecord } from './port';
 
 /**
- * What the log answered to a write that it will never take, however often it is sent: the transaction is not committed, and
- * its outcome is known. The message names the answer, such as MESSAGE_TOO_LARGE.
+ * The log will never take a write, however often it is sent: the transaction is not committed, and its outcome is
+ * known. The message names the log's answer, e.g. MESSAGE_TOO_LARGE.
  */
 export class RefusedError extends Error {
   override readonly name: string = 'RefusedError';
 }
 
-/** The same of a producer's call: these of its records were refused one by one, and all others are stored. */
+/** The same for a call of a producer: the log refused these records one by one, and stored all others. */
 export class RefusedRecordsError extends RefusedError {
   override readonly name = 'RefusedRecordsError';
 

@@ -1,21 +1,21 @@
-/** The topics and groups of one `TOPIC_PREFIX` and how each topic is configured: the one place for it. */
+/** The topics and groups of one `TOPIC_PREFIX`, and the configuration of each topic: all in this place. */
 export interface TopicNames {
   readonly prefix: string;
   readonly events: string;
   readonly state: string;
-  /** What became of each visit to a queue. */
+  /** The outcome of each visit to a queue. */
   readonly visits: string;
   readonly changelog: string;
   readonly deadLetters: string;
   /** Names of queues, users and skills. */
   readonly names: string;
-  /** The consumer group of the fold; its transactional ids begin with it. */
+  /** The consumer group of the fold; the prefix of its transactional ids. */
   readonly foldGroup: string;
   /** The consumer group of the sink. */
   readonly sinkGroup: string;
-  /** Of the sink, for the visits. */
+  /** The consumer group of the sink's visits. */
   readonly visitSinkGroup: string;
-  /** Of `queuefold rebuild`. */
+  /** The consumer group of `queuefold rebuild`. */
   readonly rebuildGroup: string;
   readonly visitRebuildGroup: string;
 }
@@ -48,7 +48,7 @@ export type TopicUse = 'live' | 'replay';
 export interface TopicDefinition {
   readonly topic: string;
   readonly config: Readonly<Record<string, string>>;
-  /** The names of the settings that only improve matters: without them all is right, but slower or larger. */
+  /** The settings that only improve matters: without them everything works, but more slowly or with larger topics. */
   readonly optional: ReadonlySet<string>;
   /** Absent: `PARTITIONS`. */
   readonly partitions?: number;
@@ -59,12 +59,12 @@ const DAY_MS = 24 * HOUR_MS;
 const MIB = 1024 * 1024;
 
 /**
- * `max.message.bytes` of every topic, where Kafka's default is 1 MiB. What is larger was dead-lettered before
- * (`too-large`): snapshots and states by `LIMIT_SNAPSHOT_BYTES`, rows by the limit that their topic really has.
+ * `max.message.bytes` of every topic; Kafka's default is 1 MiB. Larger records went to the dead letters before
+ * (`too-large`): snapshots and states by `LIMIT_SNAPSHOT_BYTES`, rows by the actual limit of their topic.
  */
 export const LARGEST_RECORD_BYTES = 8 * MIB;
 
-/** 292 years, ms: the most that Redpanda takes, which counts in nanoseconds. */
+/** 292 years, in ms: the most that Redpanda accepts, because it counts in nanoseconds. */
 const NO_LIMIT = '9223372036854';
 
 const RETAINED: Readonly<Record<string, string>> = {
@@ -72,23 +72,23 @@ const RETAINED: Readonly<Record<string, string>> = {
   'retention.ms': String(7 * DAY_MS),
 };
 
-/** A reader that is behind for longer may miss that a key was deleted. */
+/** A reader that is behind for longer may miss the deletion of a key. */
 export const TOMBSTONE_RETENTION_MS = DAY_MS;
 
 const COMPACTED: Readonly<Record<string, string>> = {
   'cleanup.policy': 'compact',
   'min.cleanable.dirty.ratio': '0.1',
-  // The active segment is never compacted: it has to roll.
+  // Kafka never compacts the active segment, so it has to roll.
   'segment.ms': String(HOUR_MS),
   'segment.bytes': String(64 * MIB),
   'delete.retention.ms': String(TOMBSTONE_RETENTION_MS),
   'min.compaction.lag.ms': '0',
   'max.compaction.lag.ms': String(DAY_MS),
-  // State records carry receive times, which a recording from the future puts ahead of the broker's clock.
+  // State records carry receive times, and a recording from the future puts these ahead of the broker's clock.
   'message.timestamp.after.max.ms': NO_LIMIT,
 };
 
-/** What a broker may refuse or keep at its own value. */
+/** The settings that a broker may refuse, or keep at its own value. */
 const OPTIONAL: ReadonlySet<string> = new Set([
   'compression.type',
   'delete.retention.ms',
@@ -100,7 +100,7 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   'segment.ms',
 ]);
 
-/** The last version of each visit, for as long as the events that it follows from. */
+/** Keeps the last version of each visit for as long as its events. */
 const VISITS: Readonly<Record<string, string>> = {
   'cleanup.policy': 'compact,delete',
   'retention.ms': String(7 * DAY_MS),
@@ -108,7 +108,7 @@ const VISITS: Readonly<Record<string, string>> = {
 
 export const NAMES_PARTITIONS = 1;
 
-/** Records keep the receive times of old events, which every lag would find old enough at once. */
+/** Records keep the receive times of old events, so every lag would find them old enough at once. */
 const NOT_COMPACTED_YET: Readonly<Record<string, string>> = {
   'min.compaction.lag.ms': NO_LIMIT,
   'max.compaction.lag.ms': NO_LIMIT,
@@ -117,8 +117,9 @@ const NOT_COMPACTED_YET: Readonly<Record<string, string>> = {
 const NOT_DELETED_YET: Readonly<Record<string, string>> = { ...NOT_COMPACTED_YET, 'retention.ms': '-1' };
 
 /**
- * @param minInsyncReplicas 2 in production, 1 where the replication factor is 1
- * @param use `replay`: until the state topic has been read, none of its records may be compacted away; and it has no names
+ * @param minInsyncReplicas 2 in production, 1 with a replication factor of 1
+ * @param use `replay`: none of the state topic's records may be compacted away until it has been read; and it has no
+ * names
  */
 export function topicDefinitions(
   names: TopicNames,
@@ -128,11 +129,11 @@ export function topicDefinitions(
   const common = {
     'max.message.bytes': String(LARGEST_RECORD_BYTES),
     'min.insync.replicas': String(minInsyncReplicas),
-    // Records stay as they were written, whatever the broker's default is: compressing them again costs its CPU.
+    // Records stay as written, whatever the broker's default is: to compress them again costs the broker's CPU.
     'compression.type': 'producer',
   };
   const live: readonly TopicDefinition[] = [
-    // A few records that are read as a whole.
+    // A few records, which readers read as a whole.
     { topic: names.names, config: { ...COMPACTED, ...common }, optional: OPTIONAL, partitions: NAMES_PARTITIONS },
   ];
   const optional = OPTIONAL;

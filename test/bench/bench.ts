@@ -34,7 +34,10 @@ const { values: flags } = parseArgs({
     history: { type: 'string', default: '1000000' },
     /** Days of half a million visits each, for `queue_intervals`. */
     days: { type: 'string', default: '90' },
-    /** `visits`, `intervals`, `board`, `bridge`, `sink`, `store`, `streams`, `million`, `takeover` or `compression`: these figures alone, as JSON. */
+    /**
+     * `visits`, `intervals`, `board`, `bridge`, `sink`, `store`, `streams`, `million`, `takeover` or `compression`:
+     * only these figures, as JSON.
+     */
     only: { type: 'string' },
     json: { type: 'boolean', default: false },
     /** A folder for CPU profiles of the bridge, the fold and the sink. */

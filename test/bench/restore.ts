@@ -49,7 +49,7 @@ export async function writeChangelog(
   return Math.round(values.reduce((sum, { length }) => sum + length, 0) / values.length);
 }
 
-/** How long one process takes until it has a changelog of live conversations. */
+/** The time until one process has restored a changelog of live conversations. */
 export async function measureRestore(
   cluster: BenchCluster,
   topics: TopicNames,

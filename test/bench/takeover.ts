@@ -11,16 +11,19 @@ import type { TakeoverProcessArgs, TakeoverReports } from './takeover-process';
 export interface Takeover {
   readonly standby: 'on' | 'off';
   readonly conversations: number;
-  /** From the kill of the owner of half of them to all partitions running; the group notices the kill after 6 s. */
+  /** From the kill of the owner of half of them until all partitions run. The group notices the kill after 6 s. */
   readonly seconds: number;
-  /** Of the changelog, by the fold that takes over. */
+  /** Records of the changelog that the fold reads to take over. */
   readonly recordsRead: number;
   readonly peakBytes: number;
   /** Load average. */
   readonly load: number;
 }
 
-/** Two folds share a changelog of live conversations; one is killed, the other takes over: without copies, then with them. */
+/**
+ * Two folds share a changelog of live conversations. One is killed, and the other takes over: first without copies,
+ * then with them.
+ */
 export async function measureTakeover(
   cluster: BenchCluster,
   topics: TopicNames,

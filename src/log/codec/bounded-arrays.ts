@@ -1,6 +1,6 @@
 import { types } from 'avsc';
 
-/** avsc's reader, as far as this file touches it (avsc/lib/utils.js, Tap). */
+/** The part of avsc's reader that this file uses (avsc/lib/utils.js, Tap). */
 interface Tap {
   readonly buf: Buffer;
   pos: number;
@@ -15,9 +15,10 @@ interface ArrayReader {
 }
 
 /**
- * avsc believes the item count in front of an array: bytes that are not Avro can make it allocate until the process
- * dies. Each item of our schemas takes a byte at least, so a count above the bytes left is no count. Resolvers take
- * over `_read` from the array type that they are made of (ArrayType.prototype._update), and with it this check.
+ * avsc trusts the item count in front of an array, so bytes that are not Avro can make it allocate until the process
+ * dies. Each item of our schemas takes at least one byte, so a count above the number of bytes left is invalid.
+ * Resolvers take over `_read` from the array type that they are made of (ArrayType.prototype._update), and with it this
+ * check.
  */
 export function boundArrays(): void {
   Object.assign(types.ArrayType.prototype, { _read: readBounded, _skip: skipBounded });
@@ -44,7 +45,7 @@ function blockCount(tap: Tap): number {
     tap.skipLong();
   }
   if (count <= tap.buf.length - tap.pos) return count;
-  // Makes the tap invalid, which avsc reports as truncated.
+  // Makes the tap invalid, and avsc reports that as truncated.
   tap.pos = tap.buf.length + 1;
   return 0;
 }

@@ -17,7 +17,7 @@ import { createValueCodec, createValueReader, type Decoded, type ValueCodec, typ
 
 /** The changelog's record under the reserved key. */
 export interface FoldCheckpoint extends Checkpoint {
-  /** The greatest receive time folded, epoch ms. */
+  /** The latest receive time of the folded events, epoch ms. */
   readonly receivedAt: number | null;
 }
 
@@ -43,7 +43,7 @@ export function createEventCodec(schemas: SchemaSource, topics: TopicNames): Pro
   return createValueCodec({ schemas, ...asItIs<ConversationEvent>(topics.events, 'conversation-event') });
 }
 
-/** The fold's reader of events: without what it does not read (`source`). */
+/** The fold's reader of events: it skips the field that the fold does not use (`source`). */
 export function createEventReader(schemas: SchemaSource, topics: TopicNames): Promise<ValueCodec<ConversationEvent>> {
   const event = asItIs<ConversationEvent>(topics.events, 'conversation-event');
   const full = JSON.parse(event.schema.text) as { fields: { name: string }[] };
@@ -59,7 +59,7 @@ export function createVisitCodec(schemas: SchemaSource, topics: TopicNames): Pro
   return createValueCodec({ schemas, ...asItIs<QueueVisit>(topics.visits, 'queue-visit') });
 }
 
-/** Values that are in Avro what they are in the program. */
+/** Values that are the same in Avro and in the program. */
 function asItIs<T extends object>(topic: string, name: Parameters<typeof loadSchema>[0]) {
   return {
     subject: valueSubject(topic),
@@ -69,13 +69,13 @@ function asItIs<T extends object>(topic: string, name: Parameters<typeof loadSch
   };
 }
 
-/** For who only reads the table: it asks nothing of the registry but the schemas that records name. */
+/** For readers of the table only: it asks the registry only for the schemas that records name. */
 export function createRowReader(schemas: Pick<SchemaSource, 'writerOf'>): ValueReader<QueueConversation> {
   const reader = typeOf(loadSchema('queue-conversation').text);
   return createValueReader({ schemas, reader, fromAvro: (decoded) => decoded as QueueConversation });
 }
 
-/** The same of visits. */
+/** The same for visits. */
 export function createVisitReader(schemas: Pick<SchemaSource, 'writerOf'>): ValueReader<QueueVisit> {
   const reader = typeOf(loadSchema('queue-visit').text);
   return createValueReader({ schemas, reader, fromAvro: (decoded) => decoded as QueueVisit });
@@ -86,7 +86,7 @@ function nameFromAvro(decoded: unknown): Name {
   return { kind, id, name, goneSince };
 }
 
-/** The same of names. */
+/** The same for names. */
 export function createNameReader(schemas: Pick<SchemaSource, 'writerOf'>): ValueReader<Name> {
   return createValueReader({ schemas, reader: typeOf(loadSchema('name').text), fromAvro: nameFromAvro });
 }
@@ -101,7 +101,7 @@ export function createNameCodec(schemas: SchemaSource, topics: TopicNames): Prom
   });
 }
 
-/** Also reads heads, for a fraction of what whole states cost. */
+/** Also reads heads, at a fraction of the cost of whole states. */
 export interface ChangelogCodec extends ValueCodec<ChangelogValue> {
   headOf(bytes: Buffer): Decoded<StateHead>;
 }
@@ -159,7 +159,7 @@ interface JsonRecord {
   readonly fields: readonly { readonly name: string; readonly type: unknown }[];
 }
 
-/** Of a FoldState only the fields of `StateHead`; Avro's resolution skips all others. */
+/** The fields of `StateHead` in FoldState; Avro's resolution skips all others. */
 function headSchema(text: string): Schema {
   const whole = JSON.parse(text) as JsonRecord;
   const nullOr = (record: JsonRecord, name: string, kept: (of: JsonRecord) => JsonRecord): object => {

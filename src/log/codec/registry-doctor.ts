@@ -18,7 +18,7 @@ export interface RegistryCheckOptions {
 const WANTED_LEVEL = 'FULL_TRANSITIVE';
 const TRY_AGAIN = 'Try again.';
 
-/** The schema registry: that it answers, and what it makes of this version's schemas. Registers nothing. */
+/** Checks that the schema registry answers, and whether it accepts this version's schemas. Registers nothing. */
 export async function checkRegistry({ registry, subjects }: RegistryCheckOptions): Promise<Findings> {
   const ask = askRegistry(registry);
   const [reached = failed('registry', 'not asked', null)] = await check({ name: 'registry', remedy: TRY_AGAIN }, () =>
@@ -107,7 +107,7 @@ async function withLevel(ask: AskRegistry, name: string, subject: string, id: un
   );
 }
 
-/** What fetch fails with says nothing; its cause does. */
+/** The error of fetch says nothing; its cause does. */
 function reasonOf(error: unknown): string {
   const cause = field(error, 'cause') ?? error;
   const said = field(cause, 'code') ?? field(cause, 'message');

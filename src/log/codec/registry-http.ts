@@ -1,18 +1,18 @@
 import { fetchWith, type TlsMaterial } from '../../common';
 
-/** How to reach and to speak to a registry with Confluent's API. */
+/** How to reach a registry with Confluent's API. */
 export interface RegistryAddress {
   /** `SCHEMA_REGISTRY_URL`, e.g. `http://127.0.0.1:8081` or Apicurio's `…/apis/ccompat/v7` */
   readonly url: string;
-  /** What stands in `Authorization` now; null: nothing. Absent: nothing, ever. */
+  /** The value of `Authorization` now; null: none. Absent: never one. */
   readonly authorization?: () => Promise<string | null>;
-  /** For `https://…`; absent: the authorities of Node, no client certificate. */
+  /** For `https://…`; absent: the authorities of Node.js, and no client certificate. */
   readonly tls?: TlsMaterial;
 }
 
 export interface RegistryReply {
   readonly status: number;
-  /** JSON; null where it is none. */
+  /** JSON; null if the body is none. */
   readonly body: unknown;
 }
 
@@ -20,7 +20,7 @@ export type AskRegistry = (method: 'GET' | 'POST' | 'PUT', path: string, body?: 
 
 const REQUEST_MS = 10_000;
 
-/** Every status is an answer; only who gets none is rejected, with what `fetch` says. */
+/** Every status is an answer. It rejects only without an answer, with the error of `fetch`. */
 export function askRegistry({ url, authorization, tls }: RegistryAddress): AskRegistry {
   const fetch = fetchWith(tls ?? null);
   return async (method, path, body) => {
@@ -40,8 +40,8 @@ export function askRegistry({ url, authorization, tls }: RegistryAddress): AskRe
 }
 
 /**
- * The registered schema that is this one, or null. Whoever registered it may have written it in another way (white space,
- * the order of attributes): a registry that compares texts is asked to normalise both.
+ * The registered schema that equals this one, or null. It may have been registered with other white space or another
+ * order of attributes, so a registry that compares texts is asked to normalize both.
  */
 export async function lookUp(ask: AskRegistry, subject: string, text: string): Promise<RegistryReply> {
   const path = `/subjects/${encodeURIComponent(subject)}`;

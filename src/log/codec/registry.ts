@@ -21,26 +21,26 @@ import type { AvroSchema } from './schemas';
 
 export interface RegistryOptions extends RegistryAddress {
   readonly logger: Logger;
-  /** How often it is asked for a schema at the start before it counts as away. Default 10, a second apart. */
+  /** How many attempts for a schema at the start until the registry counts as away. Default 10, a second apart. */
   readonly triesAtStart?: number;
-  /** How long one request for the schema of an id may take, ms. Default 10,000. */
+  /** The time-out of one request for the schema of an id, ms. Default 10,000. */
   readonly requestMs?: number;
-  /** Ends the waiting for a registry that is away. */
+  /** Ends the wait for a registry that is away. */
   readonly signal?: AbortSignal;
 }
 
-/** What may be wrong where the registry refuses us. */
+/** The likely mistake if the registry refuses us. */
 export const REGISTRY_CREDENTIALS =
   'SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD (with SCHEMA_REGISTRY_OAUTH_TOKEN_URL those of the client), or SCHEMA_REGISTRY_TOKEN';
 
 const RETRY_MS = 1_000;
 const PROBE_MS = 10_000;
-/** The client itself waits for ever for a registry that took a request and does not answer. */
+/** The client itself waits forever for a registry that accepts a request and does not answer. */
 const REQUEST_MS = 10_000;
-/** A registry that is away at the start is told of; later it is an outage to wait out. */
+/** At the start, a registry that is away is an error; later it is an outage to wait out. */
 const TRIES_AT_START = 10;
 
-/** Roles look up and cache; only `setup` registers. */
+/** Roles look schemas up and cache them; only `setup` registers. */
 export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
   const registry = clientOf(options);
   const { triesAtStart = TRIES_AT_START } = options;
@@ -78,7 +78,7 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
           return Type.isType(schema) ? (schema as Type) : null;
         } catch (error) {
           if (isNotThere(error)) return null;
-          // Also refused credentials: what the registry does not show is not what it does not have.
+          // Also refused credentials: a registry that does not show a schema may still have it.
           options.logger.warn(
             { schemaId: id, error: messageOf(error) },
             'the schema registry does not answer: queuefold tries again',
@@ -91,8 +91,8 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
 }
 
 /**
- * For who only reads: whether the registry answers and knows the subject.
- * @throws AwayError when it does not answer, UsageError where it refuses us, OperatorError when it has no such subject
+ * For readers only: checks that the registry answers and knows the subject.
+ * @throws AwayError if it does not answer, UsageError if it refuses us, OperatorError if it has no such subject
  */
 export async function checkSubject(options: Omit<RegistryOptions, 'logger'>, subject: string): Promise<void> {
   const path = `/subjects/${encodeURIComponent(subject)}/versions/latest`;
@@ -112,8 +112,8 @@ export async function checkSubject(options: Omit<RegistryOptions, 'logger'>, sub
 export type RegistryChange = 'unchanged' | 'registered';
 
 /**
- * Registers a schema under a subject with FULL_TRANSITIVE compatibility; one that is registered already, however it is
- * written, is left. The level is set first: else a schema that does not fit could be registered in between.
+ * Registers a schema under a subject with FULL_TRANSITIVE compatibility. A schema that is registered already, in any
+ * spelling, stays. It sets the level first; otherwise somebody could register a schema that does not fit in between.
  */
 export async function registerSchema(
   options: RegistryOptions,
@@ -157,7 +157,7 @@ function readOnly({ url }: RegistryAddress, subject: string, { name }: AvroSchem
   );
 }
 
-/** An answer that is none to what was asked. */
+/** A reply that does not answer the request. */
 class ReplyError extends Error {
   readonly status: number;
   constructor({ status, body }: RegistryReply, question = 'a look-up') {
@@ -193,12 +193,15 @@ function statusOf(error: unknown): number | undefined {
     : undefined;
 }
 
-/** Some of the client's calls turn a 404, and nothing else, into an error of its own without a status. */
+/** Some calls of the client turn a 404, and nothing else, into an error of their own without a status. */
 function isNotThere(error: unknown): boolean {
   return statusOf(error) === 404 || (error instanceof Error && error.name === 'ConfluentSchemaRegistryError');
 }
 
-/** Trying again does not help: wrong credentials, a schema that is no Avro. (The client says 400 when nobody answers.) */
+/**
+ * Another attempt would not help: wrong credentials, or a schema that is not Avro. (The client reports 400 if nobody
+ * answers.)
+ */
 function isFinal(error: unknown): boolean {
   const status = statusOf(error);
   return status !== undefined && status > 400 && status < 500 && status !== 408 && status !== 429;
@@ -224,7 +227,7 @@ async function unreachable(options: Omit<RegistryOptions, 'logger'>, error: unkn
   );
 }
 
-/** The client makes of every network error a text, with the status 400: what it was is asked for once more. */
+/** The client turns every network error into a text with the status 400, so one more request finds the cause. */
 async function tlsProblem(options: RegistryAddress): Promise<TlsProblem | null> {
   try {
     await fetchWith(options.tls ?? null)(options.url, { signal: AbortSignal.timeout(PROBE_MS) });

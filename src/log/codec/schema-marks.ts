@@ -3,17 +3,20 @@ import type { Headers } from '../port';
 import type { SchemaSource } from './schema-source';
 import type { ValueCodec } from './value-codec';
 
-/** A header of checkpoints: it can be read before any schema is known. `<id>=<fingerprint>`, separated by commas. */
+/** A header of checkpoints, readable before any schema is known. `<id>=<fingerprint>`, separated by commas. */
 const HEADER = 'queuefold-schemas';
 
-/** By which schemas the values of these codecs are written, to tell later whether the registry still means the same. */
+/**
+ * The schemas with which these codecs write, so that a later start can check whether the registry still has the same
+ * ones.
+ */
 export function schemaMarks(codecs: readonly Pick<ValueCodec<never>, 'writer'>[]): Headers {
   return { [HEADER]: codecs.map(({ writer: { id, fingerprint } }) => `${id}=${fingerprint}`).join(',') };
 }
 
 /**
- * @param origin what carries the marks, for a person
- * @throws OperatorError when the registry has another schema, or none, under an id that was written
+ * @param origin the carrier of the marks, for a person
+ * @throws OperatorError if the registry has another schema, or none, under a written id
  */
 export async function checkSchemaMarks(headers: Headers, schemas: SchemaSource, origin: string): Promise<void> {
   for (const [, id, fingerprint] of headers[HEADER]?.matchAll(/(\d+)=([0-9a-f]+)/g) ?? []) {

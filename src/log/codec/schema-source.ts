@@ -1,11 +1,11 @@
 import type { Type } from 'avsc';
 import { loadSchema, typeOf, type AvroSchema, type SchemaName } from './schemas';
 
-/** Where schema ids come from: the registry, or this process alone. */
+/** The source of schema ids: the registry, or this process alone. */
 export interface SchemaSource {
   /** The id under which exactly this schema is registered for the subject. Waits while the registry is away. */
   idOf(subject: string, schema: AvroSchema): Promise<number>;
-  /** The schema that a value with this id was written with; null: the registry knows no such id. Waits likewise. */
+  /** The schema with which a value with this id was written; null: the registry knows no such id. Waits likewise. */
   writerOf(id: number): Promise<Type | null>;
 }
 

@@ -9,7 +9,7 @@ export type SchemaName = 'conversation-event' | 'queue-conversation' | 'queue-vi
 
 export interface AvroSchema {
   readonly name: SchemaName;
-  /** The file's text: what is registered. */
+  /** The file's text, as it is registered. */
   readonly text: string;
 }
 

@@ -4,17 +4,17 @@ import { typeOf, type AvroSchema } from './schemas';
 
 /**
  * Values in Confluent's wire format: a zero byte, the schema's id (4 bytes, big-endian), Avro. The projecting reader of
- * each writer schema is compiled once; per value no promise is made.
+ * each writer schema is compiled once, and no value needs a promise.
  */
 export interface ValueCodec<T> extends ValueReader<T> {
-  /** The schema by which `encode` writes: its id in the registry and its fingerprint (hex). */
+  /** The schema of `encode`: its id in the registry and its fingerprint (hex). */
   readonly writer: { readonly id: number; readonly fingerprint: string };
   encode(value: T): Buffer;
   /** The size of the value as Avro, in bytes. */
   sizeOf(value: T): number;
   /**
-   * Where the Avro of a value begins whose writer had the very schema that it is read by, so that its fields are those of
-   * the reader in their order; null: it had another one, or none that is known. To call after `prepare`.
+   * The start of a value's Avro, if its writer had the same schema as this reader: then its fields are the reader's, in
+   * the reader's order. Null: another schema, or an unknown one. Call it after `prepare`.
    */
   ownAvroAt(bytes: Buffer): number | null;
 }
@@ -22,7 +22,7 @@ export interface ValueCodec<T> extends ValueReader<T> {
 /** The half of it that reads. */
 export interface ValueReader<T> {
   decode(bytes: Buffer): Decoded<T>;
-  /** Null: the writer schemas of all these values are known. Else resolves when they are. */
+  /** Null: the writer schemas of all these values are known. Otherwise resolves when they are. */
   prepare(values: Iterable<Buffer | null>): Promise<void> | null;
 }
 
@@ -43,7 +43,7 @@ export interface ValueCodecOptions<T> {
 }
 
 const HEADER_BYTES = 5;
-/** More than any registry has of schemas that do not fit; a record of garbage may name any. */
+/** No registry has more schemas that do not fit. A garbage record may name any id. */
 const MOST_UNKNOWN = 1_000;
 
 export async function createValueCodec<T>(options: ValueCodecOptions<T>): Promise<ValueCodec<T>> {
@@ -90,16 +90,16 @@ export interface ValueReaderOptions<T> {
 }
 
 /**
- * Reads values whatever version wrote them, as long as its schema fits the reader's. Needs no schema of its own in the
- * registry, only those that the values name.
+ * Reads values of any version of the writer, as long as its schema fits the reader's. It needs no schema of its own in
+ * the registry, only those that the values name.
  */
 export function createValueReader<T>({ schemas, reader, fromAvro }: ValueReaderOptions<T>) {
   const readers = new Map<number, ReturnType<Type['createResolver']> | null>();
-  /** Those of the reader's own schema. */
+  /** The ids of the reader's own schema. */
   const own = new Set<number>();
   const fingerprint = reader.fingerprint();
   const learning = new Map<number, Promise<void>>();
-  /** Ids that the registry does not know, the oldest first: records of others may name any number of them. */
+  /** Ids that the registry does not know, oldest first: other writers' records may name any number of them. */
   const unknown = new Set<number>();
 
   const remember = (writerId: number, writer: Type | null): void => {
@@ -128,7 +128,7 @@ export function createValueReader<T>({ schemas, reader, fromAvro }: ValueReaderO
     const writerId = writerOf(bytes);
     if (writerId === null) return unreadable('not-avro', 'not Avro in Confluent’s wire format');
     const resolver = readers.get(writerId);
-    // Forgotten again already, among very many that nobody knows.
+    // It was forgotten already, because very many ids are unknown.
     const isForgotten = resolver === undefined && unknown.size === MOST_UNKNOWN;
     if (resolver === undefined && !isForgotten) throw new Error(`decode before prepare: schema id ${writerId}`);
     if (resolver === undefined || resolver === null)
@@ -154,12 +154,12 @@ export function createValueReader<T>({ schemas, reader, fromAvro }: ValueReaderO
   return { learn, decode, prepare, ownAvroAt };
 }
 
-/** The id of the schema by which the value was written; null: it is no value in Confluent's wire format. */
+/** The id of the schema with which the value was written; null: the value is not in Confluent's wire format. */
 export function writerOf(bytes: Buffer): number | null {
   return bytes.length < HEADER_BYTES || bytes[0] !== 0 ? null : bytes.readInt32BE(1);
 }
 
-/** Null: it is one that ours cannot read. */
+/** Null: our schema cannot read the writer's. */
 function resolverTo(reader: Type, writer: Type): ReturnType<Type['createResolver']> | null {
   try {
     return reader.createResolver(writer);

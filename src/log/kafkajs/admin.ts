@@ -18,44 +18,45 @@ export interface SetupRequest {
   readonly definitions: readonly TopicDefinition[];
   readonly partitions: number;
   readonly replicationFactor: number;
-  /** Changes nothing; answers what would be done. */
+  /** Changes nothing, and answers what it would do. */
   readonly dryRun: boolean;
-  /** Of a setting that the broker refuses or does not keep, and that is not needed. */
+  /** Called for a setting that is not needed and that the broker refuses or does not keep. */
   readonly onNote?: (sentence: string) => void;
 }
 
 export interface KafkaAdmin {
   /**
-   * Creates what is missing and changes settings that differ; idempotent. Answers what was (or would be) done, a sentence each.
-   * A dry run notes what is only wished for: whether the broker keeps it is seen when it is asked.
-   * @throws OperatorError, before anything is changed, when partition counts differ, when a change would lose data, or
-   * when the broker would refuse something that is needed
+   * Creates missing topics and changes settings that differ; idempotent. Answers one sentence for each change that was
+   * (or would be) made. A dry run makes a note of changes that are only wished for, because only a real change shows
+   * whether the broker keeps it.
+   * @throws OperatorError, before it changes anything, if partition counts differ, if a change would lose data, or if
+   * the broker would refuse something that is needed
    */
   setupTopics(request: SetupRequest): Promise<readonly string[]>;
-  /** What setup would do, topic by topic, beside what is there, and what the broker says to it. */
+  /** What setup would do, topic by topic, with the topic's present state and the broker's answer. */
   inspectTopics(request: Omit<SetupRequest, 'dryRun' | 'onNote'>): Promise<readonly InspectedTopic[]>;
-  /** Deletes topics, those of a replay for example. Topics that do not exist are no error. */
+  /** Deletes topics, for example those of a replay. A missing topic is no error. */
   deleteTopics(names: readonly string[]): Promise<void>;
-  /** True when the group has members: its readers run somewhere. */
+  /** True if the group has members: its readers run somewhere. */
   groupIsActive(group: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
 export interface InspectedTopic {
   readonly topic: string;
-  /** Null: there is no such topic, or it is not shown. */
+  /** Null: the topic does not exist, or the broker does not show it. */
   readonly existing: ExistingTopic | null;
   readonly plan: TopicPlan;
   readonly negotiated: Negotiated;
 }
 
-/** `configSource` of a setting made on the topic itself (DYNAMIC_TOPIC_CONFIG); kafkajs's own enum is not exported. */
+/** `configSource` of a setting made on the topic itself (DYNAMIC_TOPIC_CONFIG); kafkajs does not export its enum. */
 const SET_ON_TOPIC = '1';
 const POLL_MS = 50;
-/** How long a broker may take to show what its controller has changed; what is not needed is not waited for so long. */
+/** How long to wait until a broker shows its controller's change; shorter for settings that are not needed. */
 const SHOWN_WITHIN_MS = { needed: 20_000, wished: 3_000 };
 
-/** @throws OperatorError when no broker answers */
+/** @throws OperatorError if no broker answers */
 export async function createKafkaAdmin(connection: KafkaConnection): Promise<KafkaAdmin> {
   const service = createService(connection);
   await service.checkReachable();
@@ -134,7 +135,9 @@ function createdOf({ plan, negotiated }: InspectedTopic): readonly string[] {
   return plan.create === null ? [] : [createdText({ ...plan.create, config: negotiated.config })];
 }
 
-/** What will be so. A wish is none of it: a broker may take it and keep its own, which nobody knows before. */
+/**
+ * The certain changes. A wish is not one: a broker may accept it and keep its own value, and nobody knows that before.
+ */
 function changesOf(inspected: InspectedTopic): readonly string[] {
   return accepted(inspected, inspected.plan.needed).map(
     (change) => `changed ${inspected.topic}: ${changeText(change)}`,
@@ -159,14 +162,14 @@ async function createAll(
     if (refusal !== null) throw new OperatorError(refusedCreate(one, refusal));
   }
   await until(async () => {
-    // kafkajs's own waiting fails while a broker has not heard of a topic yet.
+    // kafkajs's own waiting fails while a broker does not know the topic yet.
     const metadata = await admin.fetchTopicMetadata({ topics: topics.map(({ topic }) => topic) }).catch(() => null);
     return metadata?.topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0)) === true;
   });
   return inspected.flatMap(createdOf);
 }
 
-/** A broker may take a setting and keep its own: only what has become so counts as changed. */
+/** A broker may accept a setting and keep its own value, so only a value that the broker shows counts as changed. */
 async function alterAll(
   service: Service,
   admin: Admin,
@@ -181,7 +184,8 @@ async function alterAll(
   }
   let now: ReadonlyMap<string, ExistingTopic> = new Map();
   const isShown = (topic: string, name: string, value: string): boolean => now.get(topic)?.config.get(name) === value;
-  // The controller has it; a broker answers the old values until it has heard of them, of all those of a topic at once.
+  // The controller has the change. Until a broker learns it, the broker answers the old values; it learns all changes
+  // of a topic at once.
   await until(
     async () => {
       now = await describeTopics(admin, altered);
@@ -237,7 +241,7 @@ async function describeTopics(
   );
 }
 
-/** @param withinMs after that long nothing is waited for any more; absent: for ever */
+/** @param withinMs how long to wait; absent: forever */
 async function until(condition: () => Promise<boolean>, withinMs = Infinity): Promise<void> {
   const startedAt = Date.now();
   while (!(await condition()) && Date.now() - startedAt < withinMs) {

@@ -1,13 +1,14 @@
 import type { KafkajsError } from './internals';
 
 /**
- * What becomes of a write that a broker answers with an error:
- * - `retried`: kafkajs repeats the request (about 6 s within a transaction, about 2 minutes outside). After that as `restart`.
- * - `restart`: the outcome is unknown. The task is thrown away, fences, reads offset and state, and folds again in half the
- *   size, at growing intervals up to 5 s, without an end: the cause passes by itself.
- * - `fence`: a newer owner writes. The task closes, and goes on only under a new assignment.
- * - `refused`: nothing is committed, and the same would be answered again. The records are bisected; the one that it is
- *   goes to the dead letters, or ends the role with a message.
+ * The consequence of a broker's error answer to a write:
+ * - `retried`: kafkajs repeats the request (about 6 s within a transaction, about 2 minutes outside). If it still fails,
+ *   the rest is as for `restart`.
+ * - `restart`: the outcome is unknown. The task is thrown away, fences, reads offset and state, and folds again in half
+ *   the size, at growing intervals up to 5 s, without an end: the cause passes without action.
+ * - `fence`: a newer owner writes. The task closes, and continues only under a new assignment.
+ * - `refused`: nothing is committed, and the answer would be the same again. The fold bisects the records. The record
+ *   that is the cause goes to the dead letters, or ends the role with a message.
  * - `fatal`: no record is at fault, and only a person can change it. The role ends with a message.
  */
 export type Verdict = 'retried' | 'restart' | 'fence' | 'refused' | 'fatal';
@@ -17,11 +18,11 @@ export type WriteRequest = 'produce' | 'transaction' | 'commit';
 
 export interface Answer {
   readonly code: number;
-  /** As Kafka calls it; kafkajs has older names for some. */
+  /** Kafka's name; kafkajs has older names for some. */
   readonly name: string;
   readonly verdict: Verdict;
   readonly of: readonly WriteRequest[];
-  /** What it means here, for the table in docs/reference/kafka-errors.md. */
+  /** Its meaning here, for the table in docs/reference/kafka-errors.md. */
   readonly means: string;
 }
 
@@ -36,7 +37,7 @@ function answer(code: number, name: string, verdict: Verdict, of: readonly Write
   return { code, name, verdict, of, means };
 }
 
-/** Every error code that a produce, a transaction or a commit can answer (Kafka 4.1), by code. */
+/** Every error code that can answer a produce, a transaction or a commit (Kafka 4.1), by code. */
 export const ANSWERS: readonly Answer[] = [
   answer(-1, 'UNKNOWN_SERVER_ERROR', 'restart', ALL, 'the broker failed'),
   answer(2, 'CORRUPT_MESSAGE', 'retried', PRODUCE, 'bytes were damaged on their way'),
@@ -107,10 +108,10 @@ export const ANSWERS: readonly Answer[] = [
 ];
 
 const BY_CODE = new Map(ANSWERS.map((each) => [each.code, each]));
-/** kafkajs gives −99 to every code that is newer than it, and leaves the code in the message. */
+/** kafkajs gives −99 to every code that is newer than itself, and leaves the code in the message. */
 const NEWER = /^Unknown error code (-?\d+)$/;
 
-/** The broker's answer within an error of kafkajs or its causes; null: none, or of no request that writes. */
+/** The broker's answer within an error of kafkajs or its causes; null: none, or not of a request that writes. */
 export function answerOf(error: unknown): Answer | null {
   for (let current = error; current instanceof Error; current = current.cause) {
     const { code, message } = current as KafkajsError;
@@ -123,7 +124,7 @@ export function answerOf(error: unknown): Answer | null {
 
 const SEVERITY: readonly Verdict[] = ['retried', 'restart', 'refused', 'fatal', 'fence'];
 
-/** Of several failures of one transaction the one that decides what becomes of it. */
+/** Of several failures of one transaction, the one that decides the consequence. */
 export function gravest(errors: readonly unknown[]): unknown {
   const weight = (error: unknown): number => SEVERITY.indexOf(answerOf(error)?.verdict ?? 'restart');
   return errors.reduce((worst, error) => (weight(error) > weight(worst) ? error : worst), errors[0]);

@@ -1,20 +1,20 @@
 import { assignStandbys, assignSticky, type StandbyClaim } from '../runtime/assign';
 import { kafkajs } from './client';
 
-/** What a member says of itself when it joins. */
+/** The claim of a member that joins. */
 export interface Claim {
-  /** Of the assignment in which it got these; −1: it has had none. */
+  /** The assignment in which it got these partitions; −1: it has had none. */
   readonly generation: number;
   readonly partitions: readonly number[];
-  /** Absent: it keeps no standby copies, or is of a version that knows none. */
+  /** Absent: it keeps no standby copies, or its version does not know them. */
   readonly standby?: StandbyClaim | undefined;
 }
 
-/** What a member is told of the group's sharing out. */
+/** A member's part of the group's assignment. */
 export interface Assigned {
   /** In order. */
   readonly partitions: readonly number[];
-  /** Those of which it keeps a standby copy; none from a leader of a version that knows none. */
+  /** The partitions of which it keeps a standby copy; none if the leader's version does not know them. */
   readonly standby: readonly number[];
 }
 
@@ -33,13 +33,15 @@ export const PROTOCOL = 'queuefold-sticky';
 const VERSION = 0;
 const NO_CLAIM: Claim = { generation: -1, partitions: [] };
 
-/** What a member sends when it joins: kafkajs has only a round-robin assigner, which moves most partitions every time. */
+/**
+ * The message of a member that joins. kafkajs has only a round-robin assigner, which moves most partitions every time.
+ */
 export function encodeClaim(topic: string, claim: Claim): Buffer {
   const userData = Buffer.from(JSON.stringify(claim));
   return kafkajs().AssignerProtocol.MemberMetadata.encode({ version: VERSION, topics: [topic], userData });
 }
 
-/** The leader's work: every member keeps what it has, as far as that is fair. */
+/** The leader's work: every member keeps its partitions, as far as that is fair. */
 export function shareOut(topic: string, members: readonly JoinedMember[], partitions: readonly number[]): Share[] {
   const { MemberMetadata, MemberAssignment } = kafkajs().AssignerProtocol;
   const claims = members.map(({ memberId, memberMetadata }) => {
@@ -79,7 +81,7 @@ function readStandby(told: unknown): StandbyClaim | undefined {
 
 const NOTHING: Readonly<Record<string, unknown>> = {};
 
-/** Empty where it is none: other members may send anything. */
+/** Empty if the data hold no object: other members may send anything. */
 function readObject(userData: Buffer | undefined): Readonly<Record<string, unknown>> {
   try {
     const told: unknown = JSON.parse(userData?.toString() ?? '');

@@ -13,20 +13,20 @@ export interface KafkaConnection {
   /** Absent: no TLS. */
   readonly ssl?: TlsMaterial;
   readonly sasl?: SASLOptions;
-  /** How what is written is compressed; absent: not at all. */
+  /** The compression of written records; absent: none. */
   readonly compression?: Compression;
   readonly logger: Logger;
 }
 
-/** The version that the repairs were made for and tested with. */
+/** The version for which the repairs were made and tested. */
 export const KAFKAJS_VERSION = '2.2.4';
 
 const load = createRequire(__filename);
 let loaded: typeof KafkaJs | null = null;
 
 /**
- * The only way to kafkajs: the version is checked and the repairs are applied before it is loaded.
- * @throws OperatorError when another version is installed
+ * The only way to kafkajs: it checks the version and applies the repairs before it loads kafkajs.
+ * @throws OperatorError if another version is installed
  */
 export function kafkajs(): typeof KafkaJs {
   if (loaded === null) {
@@ -44,13 +44,13 @@ export function kafkajs(): typeof KafkaJs {
 }
 
 /**
- * How often and how fast kafkajs repeats what failed, about 6 s in all; it counts only here, on `new Kafka`. What is beyond
- * is for the callers: they begin again with fresh connections, for as long as it takes.
+ * How often and how fast kafkajs repeats a failed request, about 6 s in all; it has an effect only here, on `new
+ * Kafka`. After that the callers begin again with fresh connections, for as long as it takes.
  */
 export const PATIENT: RetryOptions = { initialRetryTime: 50, maxRetryTime: 1_000, retries: 9 };
-/** For producers outside of transactions, whose batches must not be given up lightly: about two minutes. */
+/** For producers outside of transactions, which must not give a batch up lightly: about two minutes. */
 export const VERY_PATIENT: RetryOptions = { ...PATIENT, retries: 125 };
-/** For the first contact: a wrong address should be told soon. */
+/** For the first contact: a user should learn of a wrong address soon. */
 export const IMPATIENT: RetryOptions = { ...PATIENT, retries: 4 };
 
 export function createClient(connection: KafkaConnection, retry: RetryOptions): Kafka {
@@ -70,20 +70,23 @@ export function createClient(connection: KafkaConnection, retry: RetryOptions): 
   return new Client(config);
 }
 
-/** What a producer is to compress with, as kafkajs calls it. */
+/** The compression of a producer, by kafkajs's name. */
 export function compressionOf({ compression }: Pick<KafkaConnection, 'compression'>): CompressionTypes {
   const { CompressionTypes: types } = kafkajs();
   if (compression === undefined) return types.None;
   return { gzip: types.GZIP, snappy: types.Snappy, lz4: types.LZ4, zstd: types.ZSTD }[compression];
 }
 
-/** A broker that is away makes every connection say so, ten times over: the same sentence is a warning once in this time. */
+/**
+ * When a broker is away, every connection says so, up to ten times. The same sentence is a warning once within this
+ * time.
+ */
 const REPEAT_MS = 30_000;
 const said = new WeakMap<Logger, Map<string, number>>();
 
 /**
- * kafkajs logs as an error whatever a broker answers, rebalances included, and throws it as well. What it throws is told
- * where it is handled; only what nobody may see otherwise is a warning here.
+ * kafkajs logs every error answer of a broker as an error, rebalances included, and throws it as well. The code that
+ * handles a thrown error reports it. Only errors that nobody would see otherwise are warnings here.
  */
 function report(logger: Logger, { namespace, log }: LogEntry, isError: boolean): void {
   const { message, ...fields } = log;

@@ -6,18 +6,18 @@ import { unreachableError } from './unreachable';
 
 /**
  * kafkajs's own cluster object: metadata, offsets and fetches without a group. Its public consumer can read only as a
- * member of a group, which on a broker with default settings takes 3 s to form and leaves a group behind.
+ * member of a group. On a broker with default settings a group takes 3 s to form, and it stays behind.
  */
 export interface Cluster {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
   refreshMetadata(): Promise<void>;
-  /** If it is a minute old. */
+  /** Refreshes metadata that is at least a minute old. */
   refreshMetadataIfNecessary(): Promise<void>;
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
   findBroker(node: { readonly nodeId: number }): Promise<FetchBroker & RequestBroker>;
-  /** Known once metadata is. */
+  /** Known once metadata is loaded. */
   findControllerBroker(): Promise<RequestBroker>;
   removeBroker(address: { readonly host: string; readonly port: number }): void;
   findGroupCoordinator(lookup: { readonly groupId: string }): Promise<Coordinator>;
@@ -26,7 +26,7 @@ export interface Cluster {
       readonly topic: string;
       readonly partitions: readonly { readonly partition: number }[];
       readonly fromBeginning: boolean;
-      /** Epoch ms; wins. The offset of the first record of that time, or −1: there is none. */
+      /** Epoch ms; takes precedence. The offset of the first record of that time, or −1: there is none. */
       readonly fromTimestamp?: number;
     }[],
   ): Promise<readonly { readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }[]>;
@@ -54,7 +54,7 @@ interface FetchBroker {
   }>;
 }
 
-/** A broker as far as it takes requests that kafkajs has no method for. */
+/** The part of a broker that takes requests for which kafkajs has no method. */
 export interface RequestBroker {
   /** By API key; null before the first connection. */
   readonly versions: Readonly<Record<number, { readonly maxVersion: number } | undefined>> | null;
@@ -81,14 +81,14 @@ export interface RequestBroker {
   }>;
 }
 
-/** One partition of a fetch's answer, as kafkajs's batch takes it. */
+/** One partition of a fetch's answer, in the form that kafkajs's batch takes. */
 export interface FetchedPartition {
   readonly partition: number;
-  /** The end of what is committed. */
+  /** The end of the committed records. */
   readonly lastStableOffset: string;
 }
 
-/** A broker as far as a group needs it. */
+/** The part of a broker that a group needs. */
 export interface Coordinator {
   joinGroup(request: {
     readonly groupId: string;
@@ -101,7 +101,7 @@ export interface Coordinator {
     readonly generationId: number;
     readonly leaderId: string;
     readonly memberId: string;
-    /** Of the leader's answer; else empty. */
+    /** Filled in the leader's answer; else empty. */
     readonly members: readonly { readonly memberId: string; readonly memberMetadata: Buffer }[];
   }>;
   syncGroup(request: {
@@ -139,7 +139,7 @@ export interface Coordinator {
   }>;
 }
 
-/** What kafkajs makes of one partition of a fetch: committed records, without markers. */
+/** kafkajs's view of one partition of a fetch: committed records, without markers. */
 export interface FetchedBatch {
   readonly topic: string;
   readonly partition: number;
@@ -153,7 +153,7 @@ export type BatchClass = new (topic: string, fetchedOffset: string, data: Fetche
 export const READ_UNCOMMITTED = 0;
 export const READ_COMMITTED = 1;
 
-/** A cluster whose offsets and fetches are those of committed records; topics that do not exist stay so. */
+/** A cluster whose offsets and fetches cover only committed records. It never creates topics. */
 export function createCluster(kafka: Kafka): Cluster {
   const create = Object.getOwnPropertySymbols(kafka).find(
     ({ description }) => description === 'private:Kafka:createCluster',
@@ -168,18 +168,18 @@ export function batchClass(): BatchClass {
   return requireInternal('consumer/batch') as BatchClass;
 }
 
-/** A connection for questions, shared by a process; opened by the first one. */
+/** A connection for questions, shared by the process; the first question opens it. */
 export interface Service {
-  /** Asks; what fails is asked again, a few times, on fresh metadata. Topics are made known first. */
+  /** Asks a question. If it fails, asks again a few times, on fresh metadata. The cluster learns the topics first. */
   ask<T>(topics: readonly string[], question: (cluster: Cluster) => Promise<T>): Promise<T>;
-  /** @throws AwayError when no broker answers, UsageError where a setting is wrong */
+  /** @throws AwayError if no broker answers; UsageError if a setting is wrong */
   checkReachable(): Promise<void>;
   close(): Promise<void>;
 }
 
 const ATTEMPTS = 5;
 const RETRY_MS = 200;
-/** A connection that is still being tried is left to itself. */
+/** `close` does not wait longer for a connection that is still being opened. */
 const CLOSE_WITHIN_MS = 1_000;
 
 export function createService(connection: KafkaConnection): Service {
@@ -201,7 +201,7 @@ export function createService(connection: KafkaConnection): Service {
         const cluster = await open();
         try {
           await cluster.addMultipleTargetTopics(topics);
-          // Of itself kafkajs looks again only after an error, and a topic may have got more partitions.
+          // kafkajs looks again only after an error, but a topic may have got more partitions.
           await cluster.refreshMetadataIfNecessary();
           return await question(cluster);
         } catch (error) {

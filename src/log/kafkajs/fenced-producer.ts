@@ -10,17 +10,17 @@ import type { Service } from './cluster';
 import { boundsOf, readPositions, type ReadPosition } from './reader';
 import { createRounds, toMessage } from './records';
 
-/** How long the coordinator lets a transaction stay open when nobody fences its owner (readers wait as long). */
+/** How long the coordinator lets a transaction stay open if nobody fences its owner (readers wait as long). */
 const TRANSACTION_TIMEOUT_MS = 15_000;
-/** A transaction that is not sent by then is given up, while it can still be told from one that was fenced. */
+/** A transaction that is not sent by then is given up, while it can still be told from a fenced one. */
 const SEND_WITHIN_MS = TRANSACTION_TIMEOUT_MS / 2;
 const RESTORE_ATTEMPTS = 8;
-/** A restore that reads nothing for so long begins again. */
+/** A restore that reads nothing for this long begins again. */
 const RESTORE_STANDS_MS = 30_000;
-/** Of a record that nobody ever reads. */
+/** The key of a record that nobody ever reads. */
 const BARRIER_KEY = '\0barrier';
 
-/** Opens a producer under the partition's transactional id, and by that ends whatever an older owner had under way. */
+/** Opens a producer under the partition's transactional id. This ends every transaction of an older owner. */
 export async function openFencedProducer(
   connection: KafkaConnection,
   service: Service,
@@ -62,7 +62,8 @@ export async function openFencedProducer(
         await transaction.sendBatch({ topicMessages, acks: -1, compression } satisfies ProducerBatch);
       }
     };
-    // Both reach their brokers side by side. allSettled: nothing of a failed transaction may still run when it is left.
+    // Both requests run at the same time. allSettled: no part of a failed transaction may still run when this function
+    // ends.
     const results = await Promise.allSettled([transaction.sendOffsets({ consumerGroupId: group, topics }), sends()]);
     const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
     if (failures.length > 0) throw gravest(failures);
@@ -84,7 +85,7 @@ export async function openFencedProducer(
   };
 }
 
-/** An error of a transaction in the words of the runtime. */
+/** Translates an error of a transaction into the runtime's errors. */
 function told(transactionalId: string, error: unknown): unknown {
   const fenced = fencedOf(transactionalId, error);
   if (fenced !== null) return fenced;
@@ -93,7 +94,7 @@ function told(transactionalId: string, error: unknown): unknown {
   return fatalOf(transactionalId, error) ?? error;
 }
 
-/** A newer owner has opened the transactional id. */
+/** The error if a newer owner has opened the transactional id; else null. */
 function fencedOf(transactionalId: string, error: unknown): FencedError | null {
   const answer = answerOf(error);
   if (answer?.verdict !== 'fence') return null;
@@ -111,10 +112,10 @@ function fatalOf(transactionalId: string, error: unknown): OperatorError | null 
 }
 
 /**
- * Writes a record behind everything that older owners have written, in a transaction that is aborted, so that nobody reads
- * it. Answers the offset after it. A restore up to there has read all that was committed. The end of the partition alone
- * does not say so: a broker that does not know yet that it no longer leads the partition answers an older one, and kafkajs
- * has no way to name the leader's epoch (KIP-320). Such a broker takes no record (acks=all).
+ * Writes a record after everything that older owners have written, in a transaction that is aborted, so that nobody
+ * reads it. Answers the offset after it. A restore up to that offset has read everything that was committed. The end of
+ * the partition alone is not enough: a broker that no longer leads the partition, and does not know it yet, answers an
+ * older end, and kafkajs cannot name the leader's epoch (KIP-320). Such a broker takes no record (acks=all).
  */
 async function raiseBarrier(transaction: Transaction, topic: string): Promise<number> {
   const messages = [{ key: BARRIER_KEY, value: BARRIER_KEY }];
@@ -123,7 +124,7 @@ async function raiseBarrier(transaction: Transaction, topic: string): Promise<nu
     await transaction.abort();
     return Number(written?.baseOffset ?? 0) + 1;
   } catch (error) {
-    // What went wrong first says why.
+    // The first error names the cause.
     if (transaction.isActive()) await transaction.abort().catch(() => undefined);
     throw error;
   }
@@ -147,7 +148,7 @@ async function restore(
     },
     () => isStopped() || stands(),
   );
-  // The topic was recreated, or its leader is gone.
+  // Stops short if the topic was recreated, or if its leader is gone.
   if (position >= to || isStopped()) return;
   throw new Error(`${topic}/${partition}: read up to ${position} only, not to ${to}`);
 }
@@ -173,7 +174,7 @@ export async function readRange(
   await readUpTo(service, range, onRecord, isStopped);
 }
 
-/** Answers how far it came. */
+/** Answers the offset that it reached. */
 async function readUpTo(
   service: Service,
   { topic, partition, from, to }: Range,

@@ -12,20 +12,22 @@ export interface FetcherOptions {
   readonly topic: string;
   /** @see MemberListener.onRecords */
   readonly onRecords: (partition: number, records: readonly LogRecord[], nextOffset: number, endOffset: number) => void;
-  /** The log has nothing at this offset; the partition is no longer fetched. */
+  /** The log has no record at this offset; the fetcher no longer fetches the partition. */
   readonly onOutOfRange: (partition: number, offset: number) => void;
-  /** Nothing is fetched any more. */
+  /** The fetcher has stopped for good. */
   readonly onFailed: (error: unknown) => void;
 }
 
-/** What was fetched when its partition was paused meanwhile. */
+/** An answer that came while its partition was paused. */
 interface Held {
   readonly records: readonly LogRecord[];
   readonly nextOffset: number;
   readonly endOffset: number;
 }
 
-/** A partition that is being delivered; another object after every start, so that answers to an older one are dropped. */
+/**
+ * A partition that is being delivered. Every start makes a new object, so that answers for an older one are dropped.
+ */
 interface Flow {
   readonly partition: number;
   position: number;
@@ -33,7 +35,7 @@ interface Flow {
   held: Held | null;
 }
 
-/** The fetch's long poll. */
+/** The time-out of the fetch's long poll. */
 const MAX_WAIT_MS = 100;
 const PARTITION_BYTES = 1024 * 1024;
 const FETCH_BYTES = 4 * 1024 * 1024;
@@ -41,13 +43,13 @@ const RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 
 /**
- * Reads partitions of one topic from the offsets that its owner names: one loop for each broker that leads any of them.
- * It knows nothing of groups, so it goes on while a group shares its partitions out again.
+ * Reads partitions of one topic from offsets that its owner sets, with one loop for each broker that leads any of them.
+ * It does not depend on groups, so it continues while a group shares its partitions out again.
  */
 export class Fetcher {
   readonly #options: FetcherOptions;
   readonly #flows = new Map<number, Flow>();
-  /** The brokers that are being read from. */
+  /** The brokers that have a running loop. */
   readonly #loops = new Set<number>();
   #looksForLeaders = false;
   #stopped = false;
@@ -57,12 +59,12 @@ export class Fetcher {
     this.#options = options;
   }
 
-  /** Goes up with every answer, also in vain. */
+  /** Counts every answer, also an empty one or an error. */
   turns(): number {
     return this.#turns;
   }
 
-  /** There is nothing to fetch. */
+  /** No partition is to be fetched. */
   isIdle(): boolean {
     return [...this.#flows.values()].every(({ paused }) => paused);
   }
@@ -95,7 +97,7 @@ export class Fetcher {
 
   // -------------------------------------------------------------------------------------------------------- the loops
 
-  /** Every broker that leads a partition to be read has a loop. */
+  /** Starts a loop for every broker that leads a partition to be read. */
   #wake(): void {
     if (this.#stopped) return;
     for (const flow of this.#flows.values()) {
@@ -125,7 +127,7 @@ export class Fetcher {
   async #readFrom(nodeId: number): Promise<void> {
     this.#loops.add(nodeId);
     let failures = 0;
-    // Not in the turn of the caller, who may be the receiver of what is handed over.
+    // Not in the caller's turn: the caller may be the receiver of the records.
     await Promise.resolve();
     for (let mine = this.#readable(nodeId); mine.length > 0; mine = this.#readable(nodeId)) {
       try {
@@ -137,11 +139,11 @@ export class Fetcher {
       }
       this.#turns += 1;
     }
-    // In the same turn as the last look: who wakes it in between would not be heard.
+    // In the same turn as the last check: a wake-up in between would be lost.
     this.#loops.delete(nodeId);
   }
 
-  /** The flows to read from a broker, after what was held of them has been handed over. */
+  /** Hands over the held answers, then lists the flows to read from a broker. */
   #readable(nodeId: number): readonly Flow[] {
     if (this.#stopped) return [];
     const readable: Flow[] = [];

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 
 /**
  * kafkajs's own modules, by path. Its package has no `exports` map and its version is pinned (client.ts), so the paths
- * hold. Whoever asks says what it is, as narrowly as it is used.
+ * hold. Each caller declares the type of its module, as narrowly as it uses it.
  */
 const load = createRequire(__filename);
 
@@ -11,9 +11,9 @@ export function requireInternal(path: string): unknown {
 }
 
 /**
- * Replaces what a module exports, for every module that is loaded later: it must run before kafkajs is required, for
- * most of its modules capture functions at load time.
- * @throws Error when it comes too late: a module that is loaded already has required this one
+ * Replaces a module's exports for every module that is loaded later. It must run before kafkajs is required, because
+ * most of its modules capture functions when they load.
+ * @throws Error if it comes too late: a loaded module has already required this one
  */
 export function replaceExports<T>(path: string, make: (stock: T) => T): void {
   const file = load.resolve(`kafkajs/src/${path}`);
@@ -27,7 +27,7 @@ export function replaceExports<T>(path: string, make: (stock: T) => T): void {
   cached.exports = make(stock);
 }
 
-/** An error of kafkajs as far as this project looks into it. */
+/** The part of a kafkajs error that this project reads. */
 export interface KafkajsError extends Error {
   readonly type?: string;
   readonly code?: number | string;

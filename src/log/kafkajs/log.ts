@@ -26,7 +26,7 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly hooks?: TaskHooks;
 }
 
-/** The log on Kafka. Nothing is connected before it is needed; what cannot be reached then is an OperatorError. */
+/** The log on Kafka. It connects only when it needs to; a failure to connect is then an OperatorError. */
 export function createKafkaLog(options: KafkaLogOptions): Log {
   const { metrics, hooks = {} } = options;
   const { brokers, clientId, ssl, sasl, compression, logger } = options;
@@ -46,7 +46,7 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
     for (const topic of topics) await partitionsOf(service, topic);
   };
 
-  /** Answers how many partitions all of the topology's topics have. */
+  /** Answers the number of partitions, the same for all of the topology's topics. */
   const reachAll = async (topology: Topology): Promise<number> => {
     const topics = topicsOf(topology);
     await reach(topics);
@@ -109,10 +109,10 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
   };
 }
 
-/** Whatever is still under way then is ended with the process. */
+/** The end of the process ends work that takes longer. */
 const CLOSE_WITHIN_MS = 5_000;
 
-/** @throws MissingError when the topic does not exist */
+/** @throws MissingError if the topic does not exist */
 async function partitionsOf(service: Service, topic: string): Promise<readonly number[]> {
   try {
     return await service.ask([topic], (cluster) =>
@@ -134,7 +134,7 @@ async function partitionsOf(service: Service, topic: string): Promise<readonly n
 }
 
 function createBackend(connection: KafkaConnection, service: Service): Backend {
-  /** Topics of which the broker did not tell the last time. */
+  /** Topics whose cleanup.policy the broker did not tell at the last attempt. */
   const untold = new Set<string>();
   return {
     member: (request) => createKafkaMember(connection, request),
@@ -179,7 +179,7 @@ function createBackend(connection: KafkaConnection, service: Service): Backend {
         untold.delete(topic);
         return policy ?? null;
       } catch (error) {
-        // Running tasks ask again and again.
+        // Running tasks ask repeatedly.
         if (!untold.has(topic)) {
           connection.logger.warn(
             { topic, error: messageOf(error) },

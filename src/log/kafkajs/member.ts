@@ -12,12 +12,12 @@ const LEAVE_WITHIN_MS = 3_000;
 /** About five seconds in all. */
 const ATTEMPTS = 8;
 const RETRY_MS = 150;
-/** What a coordinator answers to the commit of somebody who is no longer in the group, or not in this generation. */
+/** A coordinator's answers to a commit of a member that is no longer in the group, or not in this generation. */
 const NOT_MINE_ANY_MORE = ['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'REBALANCE_IN_PROGRESS'];
 
 /**
- * A member of a group: its membership, and what it reads. The two know nothing of each other and have connections of
- * their own: a broker answers nothing else on a connection on which it holds back the answer to a join.
+ * A member of a group: its membership, and its reading. The two do not depend on each other and have separate
+ * connections, because a broker that delays the answer to a join answers nothing else on that connection.
  */
 export function createKafkaMember(connection: KafkaConnection, request: MemberRequest): Member {
   const { group: groupId, topic, listener } = request;
@@ -92,7 +92,7 @@ export function createKafkaMember(connection: KafkaConnection, request: MemberRe
     joined: () => membership.isJoined(),
     turns() {
       const [now, fetched] = [membership.turns(), fetcher.turns()];
-      // Both have to turn: one that hangs must not hide behind the other.
+      // Both must make progress: one that hangs must not hide behind the other.
       if (now !== seen.membership && (fetched !== seen.fetcher || fetcher.isIdle())) {
         Object.assign(seen, { membership: now, fetcher: fetched, turns: seen.turns + 1 });
       }
@@ -114,7 +114,7 @@ export function createKafkaMember(connection: KafkaConnection, request: MemberRe
     async leave() {
       isLeaving = true;
       fetcher.stop();
-      // Without a broker it would take long; the group forgets this member by itself.
+      // Without a broker this would take long, and the group drops a silent member anyway.
       await Promise.race([goodbye().catch(() => undefined), sleep(LEAVE_WITHIN_MS, undefined, { ref: false })]);
     },
   };

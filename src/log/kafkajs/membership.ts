@@ -14,7 +14,7 @@ export interface MembershipOptions {
   readonly group: string;
   readonly topic: string;
   readonly logger: Logger;
-  /** Everything that this member owns, and keeps copies of, from now on. */
+  /** All partitions that this member owns, or keeps copies of, from now on. */
   readonly onAssignment: (assigned: Assigned) => void;
   /** @see MemberRequest.standby */
   readonly standby?: (() => StandbyClaim | undefined) | undefined;
@@ -24,24 +24,25 @@ export interface MembershipOptions {
   readonly answerWithinMs?: number;
 }
 
-/** A dead process holds its partitions for so long. Brokers allow no less by default (`group.min.session.timeout.ms`). */
+/** How long a dead process holds its partitions. Brokers allow no less by default (`group.min.session.timeout.ms`). */
 const SESSION_TIMEOUT_MS = 6_000;
-/** A member hears by its heartbeats that the group shares out again. */
+/** A member learns from its heartbeats that the group shares its partitions out again. */
 const HEARTBEAT_MS = 500;
 /**
- * Who has not joined again by then is counted out. Six heartbeats: a member joins again between two of them, since its
- * tasks go on meanwhile. Much longer, and a chain of members that stand still would hold up everybody's share.
+ * The group counts out a member that has not joined again by then. Six heartbeats: a member joins again between two of
+ * them, because its tasks continue meanwhile. If it were much longer, a chain of members that stand still would delay
+ * everybody's share.
  */
 const REBALANCE_TIMEOUT_MS = 3_000;
 const RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 
 class Unanswered extends Error {
-  /** As kafkajs marks its own errors. */
+  /** kafkajs marks its own errors in the same way. */
   readonly retriable = true;
 }
 
-/** False: the group has counted out by then whoever waits. */
+/** False: by then the group has counted out a member that still waits. */
 async function isAnswered(request: Promise<void>, withinMs: number): Promise<boolean> {
   const timer = new AbortController();
   const late = sleep(withinMs, false, { ref: false, signal: timer.signal }).catch(() => false);
@@ -53,10 +54,10 @@ async function isAnswered(request: Promise<void>, withinMs: number): Promise<boo
 }
 
 /**
- * The membership of a group, in Kafka's classic protocol (JoinGroup, SyncGroup, Heartbeat). kafkajs's consumer stops reading
- * while a group shares its partitions out, which waits for every member that is dead or stands still. This one tells its
- * owner about the outcome and nothing else: what is owned is read and written until the outcome is known. That is safe,
- * for a newer owner of a partition fences the older one (runtime/task-state.ts).
+ * The membership of a group, in Kafka's classic protocol (JoinGroup, SyncGroup, Heartbeat). kafkajs's consumer stops
+ * reading while a group shares its partitions out, and that waits for every member that is dead or stands still. This
+ * membership only reports the outcome to its owner, who reads and writes the owned partitions until then. That is safe,
+ * because a newer owner of a partition fences the older one (runtime/task-state.ts).
  */
 export class Membership {
   readonly #options: MembershipOptions;
@@ -78,7 +79,7 @@ export class Membership {
     this.#cluster = options.open();
   }
 
-  /** Rejects when the log cannot be reached. */
+  /** Rejects if the log cannot be reached. */
   connect(): Promise<void> {
     return this.#cluster.connect();
   }
@@ -87,7 +88,7 @@ export class Membership {
     return this.#cluster.disconnect();
   }
 
-  /** Resolves when the group was joined, or the first attempt has failed and others follow. */
+  /** Resolves when the group was joined, or when the first attempt has failed; more attempts follow. */
   async start(): Promise<void> {
     const first = createDeferred<undefined>();
     this.#life = this.#live(() => first.resolve(undefined));
@@ -98,17 +99,17 @@ export class Membership {
     return this.#joined;
   }
 
-  /** Goes up with every request, also in vain. */
+  /** Counts every request, also a failed one. */
   turns(): number {
     return this.#turns;
   }
 
-  /** As whom to commit offsets; null: as nobody. */
+  /** The identity for commits of offsets; null: none. */
   identity(): { readonly memberId: string; readonly groupGenerationId: number } | null {
     return this.#memberId === '' ? null : { memberId: this.#memberId, groupGenerationId: this.#generation };
   }
 
-  /** Joins again, so that a new generation decides who owns what; without a claim to these. */
+  /** Joins again, without a claim to these partitions, so that a new generation decides the owners. */
   rejoin(lost: readonly number[]): void {
     this.#assigned = this.#assigned.filter((partition) => !lost.includes(partition));
     this.#wantsToJoin = true;
@@ -121,7 +122,7 @@ export class Membership {
     this.#joined = false;
     this.#signal.notify();
     const { group: groupId } = this.#options;
-    // Whom the broker does not know by name yet, it names in its answer.
+    // If the broker has not named this member yet, its answer to the join will.
     if (this.#memberId === '') await this.#life;
     const memberId = this.#memberId;
     if (memberId === '') return;
@@ -196,7 +197,7 @@ export class Membership {
     return cluster.findTopicPartitionMetadata(this.#options.topic).map(({ partitionId }) => partitionId);
   }
 
-  /** Until it is time to join again. */
+  /** Sends heartbeats until it is time to join again. */
   async #stay(coordinator: Coordinator): Promise<void> {
     const { group: groupId, topic, answerWithinMs = SESSION_TIMEOUT_MS } = this.#options;
     const cluster = this.#cluster;
@@ -216,8 +217,8 @@ export class Membership {
   }
 
   /**
-   * Goes on with another connection. kafkajs closes the old one only when the request under way has timed out, after 30 s,
-   * and would close with it whatever was opened on the same cluster meanwhile.
+   * Continues with another connection. kafkajs closes the old one only when the pending request has timed out, after 30
+   * s. It would then also close every connection opened meanwhile on the same cluster.
    */
   #abandonCluster(): void {
     const old = this.#cluster;
@@ -243,7 +244,7 @@ export class Membership {
       onFailed(error);
       return null;
     }
-    // What a broker that starts or goes answers is no news; that it does not become one is.
+    // Error answers of a broker that starts or stops are normal; errors that do not pass are not.
     if (failures === 3)
       logger.warn({ group, error: messageOf(error) }, 'the member could not join its group and tries again');
     else logger.debug({ group, error: messageOf(error) }, 'the member could not join its group and tries again');

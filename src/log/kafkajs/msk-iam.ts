@@ -1,6 +1,6 @@
 import { messageOf, OperatorError, UsageError } from '../../common';
 
-/** Of aws-msk-iam-sasl-signer-js. */
+/** The part of aws-msk-iam-sasl-signer-js that is used here. */
 interface Signer {
   generateAuthToken(options: {
     readonly region: string;
@@ -8,13 +8,13 @@ interface Signer {
 }
 
 const PACKAGE = 'aws-msk-iam-sasl-signer-js';
-/** A signed token lives for 15 minutes; kafkajs asks for one for each connection. */
+/** A signed token lives for 15 minutes, and kafkajs asks for a token for each connection. */
 const RENEW_BEFORE_MS = 60_000;
 
 /**
- * Tokens for SASL OAUTHBEARER at Amazon MSK. AWS's SDK finds the credentials that sign them: environment, shared files, web
- * identity (EKS), container (ECS) or instance role. The token is signed here: AWS is not asked for it.
- * Rejects with UsageError where the package is not installed, OperatorError where there are no credentials.
+ * Tokens for SASL OAUTHBEARER at Amazon MSK. AWS's SDK finds the credentials that sign them: environment, shared files,
+ * web identity (EKS), container (ECS) or instance role. This process signs the token, without a request to AWS. Rejects
+ * with UsageError if the package is not installed, and with OperatorError if there are no credentials.
  */
 export function createMskTokenProvider(
   region: string,
@@ -38,7 +38,7 @@ export function createMskTokenProvider(
   };
 }
 
-/** Loaded where it is needed, for it brings AWS's SDK with it; and optional, so that an installation may leave it out. */
+/** Loaded only if needed, because it loads AWS's SDK; and optional, so that an installation may leave it out. */
 async function loadSigner(load: (name: string) => Promise<unknown>): Promise<Signer> {
   try {
     return (await load(PACKAGE)) as Signer;

@@ -12,17 +12,17 @@ interface Waiting {
   readonly outcome: Deferred<undefined>;
 }
 
-/** So many records of waiting calls go into one request. */
+/** One request holds up to this many records of waiting calls. */
 const REQUEST_RECORDS = 1_000;
-/** What is under way when the producer is closed: kafkajs would try for minutes. */
+/** How long to wait for the request under way when the producer closes: kafkajs would try for minutes. */
 const CLOSE_WITHIN_MS = 2_000;
 const DISCONNECT_WITHIN_MS = 1_000;
 
 /**
- * One request under way at a time; what is called meanwhile goes together into the next. That keeps the order of a key
- * through retries, and kafkajs needs it: it counts sequence numbers back when a request fails, so another request in
- * flight could take over the numbers of one that had been stored, and the broker would drop it as a duplicate.
- * For the same reason a failed producer is never used again: its numbers may no longer be the broker's.
+ * Sends one request at a time; calls that come meanwhile go together into the next one. That keeps the order of a key
+ * through retries, and kafkajs needs it. kafkajs counts sequence numbers back when a request fails. Another request in
+ * flight could take over the numbers of a stored one, and the broker would drop it as a duplicate. For the same reason
+ * a failed producer is never used again: its numbers may no longer be the broker's.
  */
 export function createKafkaProducer(connection: KafkaConnection): LogProducer {
   let producer: Promise<Producer> | null = null;
@@ -31,7 +31,7 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
   let sending: Promise<void> | null = null;
   let underWay: readonly Waiting[] = [];
   let isClosed = false;
-  /** Nothing more is begun; what kafkajs still tries comes to nothing. */
+  /** Starts nothing more; later results of kafkajs are ignored. */
   let isAbandoned = false;
 
   const open = async (): Promise<Producer> => {
@@ -62,7 +62,7 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
     return queue.splice(0, count);
   };
 
-  /** Answers what the log refuses of them, each sent alone, and its words; the others are stored. */
+  /** Answers the refused records, each sent alone, with the log's answer; the log has stored the others. */
   const deliver = async (records: readonly OutRecord[]): Promise<Refusals> => {
     if (isAbandoned) throw closedError();
     try {
@@ -88,11 +88,11 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
         for (const call of calls) settle(call, refused);
       } catch (error) {
         await discard();
-        // What waits must not overtake what failed.
+        // Waiting records must not overtake failed ones.
         for (const { outcome } of [...calls, ...queue.splice(0)]) outcome.reject(error);
       }
     }
-    // In the same turn as the last look at the queue: a call in between would wait for ever.
+    // In the same turn as the last check of the queue: a call in between would wait forever.
     sending = null;
   };
 
@@ -111,7 +111,7 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
       isAbandoned = true;
       const error = closedError();
       for (const { outcome } of [...underWay, ...queue.splice(0)]) outcome.reject(error);
-      // One that is still being opened is closed by then: kafkajs tries that for minutes, too.
+      // A producer that is still being opened is closed by then; kafkajs would try that for minutes, too.
       await atMost(DISCONNECT_WITHIN_MS, discard());
     },
   };
@@ -141,7 +141,7 @@ async function sendRecords(
   for (const topicMessages of rounds) await producer.sendBatch({ topicMessages, acks: -1, compression });
 }
 
-/** The partition is written into the message: a retry must not move a record that has no key. */
+/** The partition is stored in the message, so that a retry does not move a record without a key. */
 function createPartitioner() {
   let roundRobin = 0;
   return ({ partitionMetadata, message }: { partitionMetadata: readonly unknown[]; message: object }): number => {

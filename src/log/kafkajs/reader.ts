@@ -5,12 +5,12 @@ import { protocolTypes, type KafkajsError } from './internals';
 import { toRecords } from './records';
 import { unreadableIn } from './repairs/r13-compression';
 
-/** One partition that is being read without a group. */
+/** One partition that is read without a group. */
 export interface ReadPosition {
   readonly topic: string;
   readonly partition: number;
   position: number;
-  /** Reading ends here; null: never. */
+  /** The offset at which reading ends; null: never. */
   readonly until: number | null;
 }
 
@@ -19,24 +19,24 @@ export interface ReaderOptions {
   readonly positions: readonly ReadPosition[];
   readonly onBatch: (partition: ReadPosition, records: readonly LogRecord[]) => void;
   readonly isStopped: () => boolean;
-  /** Failures in a row after which the reader gives up. */
+  /** After this many failures in a row the reader gives up. */
   readonly attempts: number;
   /** @see ReadRequest.onGap */
   readonly onGap?: ReadRequest['onGap'];
-  /** All leaders have answered and their records were handed over. */
+  /** All leaders have answered, and their records were handed over. */
   readonly onRound?: (round: ReadRound) => void;
-  /** It is tried again, on fresh metadata. */
+  /** The reader will try again, on fresh metadata. */
   readonly onFailure?: (error: unknown) => void;
 }
 
 export interface ReadRound {
   /** When the leaders were asked, epoch ms. */
   readonly askedAt: number;
-  /** There was nothing committed beyond what was handed over. */
+  /** The log held no committed records beyond those that were handed over. */
   readonly isAtEnd: boolean;
 }
 
-/** Large, for catching up: the restore of a task or the first read of a topic. */
+/** Large, for catching up: the restore of a task or the first reading of a topic. */
 const MAX_BYTES = 32 * 1024 * 1024;
 const PARTITION_BYTES = 8 * 1024 * 1024;
 const MAX_WAIT_MS = 100;
@@ -59,7 +59,7 @@ export async function readPositions(options: ReaderOptions): Promise<void> {
       failures = 0;
     } catch (error) {
       failures += 1;
-      // A batch that cannot be decompressed does not become another one.
+      // A batch that cannot be decompressed will not change.
       if (failures >= attempts || isStopped() || unreadableIn(error) !== null) throw error;
       options.onFailure?.(error);
       const { name, host, port } = error as KafkajsError & { host?: string; port?: number };
@@ -74,7 +74,7 @@ export async function readPositions(options: ReaderOptions): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, wait));
       await cluster.refreshMetadata().catch(() => undefined);
     }
-    // Outside of the try: an error of the receiver is not one of the log, and must not be tried again.
+    // Outside of the try: an error of the receiver is not one of the log, and must not lead to a retry.
     if (isStopped()) return;
     if (batches === null) continue;
     for (const { batch } of batches) deliver(batch, open, options.onBatch);
@@ -82,7 +82,7 @@ export async function readPositions(options: ReaderOptions): Promise<void> {
   }
 }
 
-/** One partition's part of an answer, and the partition's end (the LSO) when it was given. */
+/** One partition's part of an answer, and the partition's end (the LSO) at that moment. */
 interface Fetched {
   readonly batch: FetchedBatch;
   readonly end: number;
@@ -137,7 +137,9 @@ async function fetchFrom(cluster: Cluster, nodeId: number, open: readonly ReadPo
   );
 }
 
-/** What is gone was deleted by retention or with its topic: whoever reads without a group starts over. */
+/**
+ * Retention, or the deletion of the topic, has deleted the missing records, so a reader without a group starts over.
+ */
 async function backToBeginning(cluster: Cluster, open: readonly ReadPosition[]): Promise<void> {
   for (const one of open) {
     const [first, last] = await Promise.all([boundOf(cluster, one, 'beginning'), boundOf(cluster, one, 'end')]);
@@ -151,7 +153,7 @@ async function boundOf(cluster: Cluster, one: ReadPosition, bound: 'beginning' |
 
 /**
  * The first offsets of partitions, or their ends (the LSO).
- * @throws Error where the cluster's metadata, which may be a minute old, lack one of them
+ * @throws Error if the cluster's metadata, which may be a minute old, lacks one of them
  */
 export async function boundsOf(
   cluster: Cluster,
@@ -174,7 +176,7 @@ export async function boundsOf(
 /** ListOffsets: the latest. */
 const LATEST = -1;
 
-/** The ends of partitions with the records of open transactions (the high watermarks). */
+/** The ends of partitions, including the records of open transactions (the high watermarks). */
 export async function writtenOffsetsOf(cluster: Cluster, topic: string): Promise<ReadonlyMap<number, number>> {
   const ends = cluster.findTopicPartitionMetadata(topic).map(async ({ partitionId, leader }) => {
     const broker = await cluster.findBroker({ nodeId: leader });
@@ -187,7 +189,7 @@ export async function writtenOffsetsOf(cluster: Cluster, topic: string): Promise
   return new Map(await Promise.all(ends));
 }
 
-/** `Map.groupBy`, which Node 20 has not. */
+/** `Map.groupBy`, which Node.js 20 lacks. */
 function groupBy<K, T>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>();
   for (const item of items) {

@@ -5,10 +5,12 @@ import { createClient, PATIENT, type KafkaConnection } from './client';
 import { createCluster, isUnknownTopic } from './cluster';
 import { boundsOf, readPositions, type ReadPosition } from './reader';
 
-/** A reader that does not follow gives up after so many failures in a row, about 20 s; one that follows never. */
+/**
+ * A reader that does not follow gives up after this many failures in a row, about 20 s. One that follows never does.
+ */
 const ATTEMPTS = 12;
 const RETRY_MS = 100;
-/** A fetch under way, or the wait before the next one: the log may be away. */
+/** How long to wait for a fetch, or for the pause before the next one: the log may be away. */
 const STOP_WITHIN_MS = 1_000;
 
 /** @see Log.read */

@@ -4,8 +4,8 @@ import { recordBytes } from '../record-size';
 import { headerTextsOf } from './repairs/r11-record-decoding';
 
 /**
- * A record read from Kafka. A class, unlike the rest of this project: it is made for every record, and a getter on the
- * prototype is the one way to decode headers only where they are looked at, without a closure for each record.
+ * A record read from Kafka. A class, unlike the rest of this project: every record needs one, and only a getter on the
+ * prototype decodes headers on demand without a closure for each record.
  */
 class KafkaRecord implements LogRecord {
   constructor(
@@ -40,7 +40,7 @@ export function toRecords(
   return records;
 }
 
-/** A message on its way; `partition` is fixed before kafkajs's first try, so that a retry cannot move it. */
+/** A message on its way. `partition` is fixed before kafkajs's first attempt, so that a retry cannot move it. */
 export interface OutMessage {
   key: Buffer | string | null;
   value: Buffer | null;
@@ -57,7 +57,7 @@ export function toMessage(record: Omit<OutRecord, 'topic'>, partition: number | 
   return message;
 }
 
-/** One send is one batch a partition, which must stay below `max.message.bytes` (1 MiB by default). */
+/** One send makes one batch for each partition, which must stay below `max.message.bytes` (1 MiB by default). */
 const CHUNK_MESSAGES = 1_000;
 const CHUNK_BYTES = 700 * 1024;
 
@@ -67,8 +67,8 @@ export interface TopicMessages {
 }
 
 /**
- * Collects messages by topic into rounds: each round is one request, in which no topic has more than a chunk. The order
- * of a topic's messages is kept.
+ * Collects messages by topic into rounds. Each round is one request, in which no topic has more than a chunk. Messages
+ * of a topic keep their order.
  */
 export function createRounds() {
   const rounds: TopicMessages[][] = [];

@@ -2,7 +2,7 @@ import { kafkajs } from './client';
 import type { Cluster } from './cluster';
 
 /**
- * A number that is in force for the topic: its own, else the broker's.
+ * A number in force for the topic: its own, else the broker's.
  * @throws an error of type TOPIC_AUTHORIZATION_FAILED without DescribeConfigs on the topic
  */
 export async function topicNumber(
@@ -16,7 +16,7 @@ export async function topicNumber(
 }
 
 /**
- * What is in force for the topic; undefined: the broker knows no such setting.
+ * The setting in force for the topic; undefined: the broker knows no such setting.
  * @throws an error of type TOPIC_AUTHORIZATION_FAILED without DescribeConfigs on the topic
  */
 export async function settingOf(cluster: Cluster, topic: string, setting: string): Promise<string | undefined> {

@@ -3,15 +3,15 @@ import { requireInternal } from './internals';
 
 /**
  * The id that Kafka gives a topic when it creates it (KIP-516): a topic that was deleted and recreated has another one.
- * Metadata tells it since version 10, and kafkajs's own requests end at version 6: this one is written by hand.
- * It is a flexible version (KIP-482): lengths are unsigned varints plus one, and every structure, the headers
- * included, ends with tagged fields. kafkajs writes and reads the older headers, so their tagged fields stand here.
+ * Metadata contains it since version 10, but kafkajs's own requests end at version 6, so this request is written by
+ * hand. It is a flexible version (KIP-482): lengths are unsigned varints plus one, and every structure, the headers
+ * included, ends with tagged fields. kafkajs writes and reads the older headers, so their tagged fields are here.
  * https://kafka.apache.org/protocol#The_Messages_Metadata
  */
 const API_KEY = 3;
 const API_VERSION = 10;
 const ID_BYTES = 16;
-/** A broker that has ids but has given none (a topic older than it, in a cluster with ZooKeeper). */
+/** A broker that supports ids but has given none (a topic older than that, in a cluster with ZooKeeper). */
 const NO_ID = Buffer.alloc(ID_BYTES);
 
 interface Encoder {
@@ -32,18 +32,18 @@ interface Decoder {
 }
 
 export interface ToldTopic {
-  /** Null where the brokers tell no ids: they are older than Kafka 2.8. */
+  /** Null: the brokers have no ids, because they are older than Kafka 2.8. */
   readonly id: string | null;
-  /** As the broker says now, while kafkajs's own metadata may be minutes old. Null with the id. */
+  /** The broker's count now; kafkajs's own metadata may be minutes old. Null together with the id. */
   readonly partitions: number | null;
 }
 
-/** @throws an error of type UNKNOWN_TOPIC_OR_PARTITION when there is no such topic */
+/** @throws an error of type UNKNOWN_TOPIC_OR_PARTITION if there is no such topic */
 export async function topicIdOf(cluster: Cluster, topic: string): Promise<string | null> {
   return (await askTopic(cluster, topic)).id;
 }
 
-/** @throws an error of type UNKNOWN_TOPIC_OR_PARTITION when there is no such topic */
+/** @throws an error of type UNKNOWN_TOPIC_OR_PARTITION if there is no such topic */
 export async function askTopic(cluster: Cluster, topic: string): Promise<ToldTopic> {
   const leader = cluster.findTopicPartitionMetadata(topic)[0]?.leader;
   if (leader === undefined) throw new Error(`${topic}: no leader known`);
@@ -77,16 +77,16 @@ function encodeRequest(topic: string): Encoder {
   return new KafkaEncoder()
     .writeUVarInt(0) // tagged fields of the header
     .writeUVarInt(1 + 1) // one topic
-    .writeBuffer(NO_ID) // asked for by name
+    .writeBuffer(NO_ID) // by name
     .writeUVarIntString(topic)
     .writeUVarInt(0)
-    .writeBoolean(false) // no topic is created by asking
+    .writeBoolean(false) // no auto-creation of topics
     .writeBoolean(false) // no authorized operations of the cluster
     .writeBoolean(false) // and of the topic
     .writeUVarInt(0);
 }
 
-/** @param payload what follows the correlation id */
+/** @param payload the bytes after the correlation id */
 function decodeAnswer(payload: Buffer): Answer {
   const KafkaDecoder = requireInternal('protocol/decoder') as new (payload: Buffer) => Decoder;
   const decoder = new KafkaDecoder(payload);

@@ -9,21 +9,21 @@ export interface LeftOut {
   readonly refusal: Refusal;
 }
 
-/** What a broker says to what we want of it. */
+/** A broker's answer to the wanted topic or settings. */
 export interface Negotiated {
-  /** The settings that it takes. */
+  /** The settings that it accepts. */
   readonly config: ReadonlyMap<string, string>;
   readonly left: readonly LeftOut[];
-  /** Null: so it can be done. */
+  /** Null: the broker would do it. */
   readonly refusal: Refusal | null;
 }
 
-/** These may be about a setting. */
+/** Errors that may be about a setting. */
 const ABOUT_SETTINGS = new Set(['INVALID_CONFIG', 'POLICY_VIOLATION', 'INVALID_REQUEST']);
-/** Somebody else was quicker: it is looked at as it is next time. */
+/** Somebody else created it first; the next inspection sees it. */
 const THERE_ALREADY = 'TOPIC_ALREADY_EXISTS';
 
-/** Of the wanted settings those with which the broker would create the topic. Changes nothing. */
+/** The wanted settings with which the broker would create the topic. Changes nothing. */
 export function negotiateCreate(
   cluster: Cluster,
   wanted: NewTopic,
@@ -32,7 +32,7 @@ export function negotiateCreate(
   return negotiate(wanted.config, optional, (config) => createTopic(cluster, { ...wanted, config }, 'validate'));
 }
 
-/** Of the changes those that the broker would make. Changes nothing. */
+/** The changes that the broker would make. Changes nothing. */
 export async function negotiateAlter(
   cluster: Cluster,
   topic: string,
@@ -60,7 +60,7 @@ export async function alterTopic(
   return askToAlter(await cluster.findControllerBroker(), topic, config, mode);
 }
 
-/** Leaves out what is refused and optional: what the broker names, or else one after the other. */
+/** Leaves out refused optional settings: those that the broker names, or else each that it refuses on its own. */
 async function negotiate(
   wanted: ReadonlyMap<string, string>,
   optional: ReadonlySet<string>,
@@ -92,7 +92,7 @@ async function negotiate(
   }
 }
 
-/** Whether the broker's words have the name of the setting, and not only as a part of another one. */
+/** Whether the broker's message contains the setting's name as a whole word. */
 export function isNamed(name: string, { message }: Refusal): boolean {
   return message.split(/[^\w.]+/).some((word) => word.replace(/\.+$/, '') === name);
 }

@@ -4,15 +4,15 @@ import type { NewTopic } from './topic-requests';
 export interface ExistingTopic {
   readonly partitions: number;
   readonly replicationFactor: number;
-  /** The fewest replicas in sync that a partition has; 0 where one has no leader. */
+  /** The fewest in-sync replicas of any partition; 0 if a partition has no leader. */
   readonly inSync: number;
   /** Every setting in force. */
   readonly config: ReadonlyMap<string, string>;
-  /** The names of those that were set on this topic. */
+  /** The names of the settings made on this topic itself. */
   readonly own: ReadonlySet<string>;
 }
 
-/** A setting that is not as wanted. */
+/** A setting that differs from the wanted value. */
 export interface SettingChange {
   readonly name: string;
   /** Undefined: the broker has no such setting. */
@@ -22,15 +22,15 @@ export interface SettingChange {
 
 export interface TopicPlan {
   readonly create: NewTopic | null;
-  /** What has to change on a topic that exists. */
+  /** Changes that an existing topic must get. */
   readonly needed: readonly SettingChange[];
-  /** What would only improve matters there. */
+  /** Changes that would only improve an existing topic. */
   readonly wished: readonly SettingChange[];
-  /** Why nothing may be done, with the remedy. */
+  /** Why setup may change nothing, with the remedy. */
   readonly refusals: readonly string[];
 }
 
-/** More than we want of these is fine: somebody has reasons. −1: no limit. */
+/** A larger value than ours is fine: somebody has reasons. −1: no limit. */
 const AT_LEAST = new Set([
   'retention.ms',
   'retention.bytes',
@@ -39,12 +39,12 @@ const AT_LEAST = new Set([
   'min.insync.replicas',
   'message.timestamp.after.max.ms',
 ]);
-/** Less than we want of these is fine: compaction comes sooner. */
+/** A smaller value than ours is fine: compaction comes sooner. */
 const AT_MOST = new Set(['min.cleanable.dirty.ratio', 'segment.ms', 'segment.bytes', 'max.compaction.lag.ms']);
-/** 292 years in ms: brokers that count in nanoseconds have no more. */
+/** 292 years in ms: brokers that count in nanoseconds allow no more. */
 const FOR_EVER = 9_223_372_036_854;
 
-/** What has to be done to one topic, and whether it may be. Pure. */
+/** The changes that one topic needs, and whether they are allowed. Pure. */
 export function planTopic(
   { topic, config, optional, partitions: fixed }: TopicDefinition,
   existing: ExistingTopic | null,
@@ -81,7 +81,7 @@ export function planTopic(
     if (name === 'cleanup.policy' && now !== undefined) refusals.push(otherPolicy(topic, now, wanted));
     const change = { name, now, wanted };
     if (!optional.has(name)) needed.push(change);
-    // A broker that has no such setting does not get it by our asking for it.
+    // If a broker has no such setting, a request does not create it.
     else if (now !== undefined) wished.push(change);
   }
   return { create: null, needed, wished, refusals };
@@ -90,7 +90,7 @@ export function planTopic(
 function isFine(name: string, now: string | undefined, wanted: string, own: ReadonlySet<string>): boolean {
   if (now === undefined) return false;
   if (now === wanted) return true;
-  // Whoever set it on the topic wanted it so, and we read every codec.
+  // Whoever set it on the topic wanted this value, and we read every codec.
   if (name === 'compression.type') return own.has(name);
   const [has, wants] = [limit(now), limit(wanted)];
   if (AT_LEAST.has(name)) return has >= wants;
@@ -105,7 +105,7 @@ function otherPolicy(topic: string, now: string, wanted: string): string {
   );
 }
 
-/** A sentence for a person, as are the others. */
+/** A sentence for a person, like the others. */
 export function createdText({ topic, partitions, replicationFactor, config }: NewTopic): string {
   const list = [...config].map(([name, value]) => `${name}=${value}`).join(', ');
   return `created topic ${topic} with ${partitionsText(partitions)}, replication factor ${replicationFactor}, ${list}`;
@@ -119,7 +119,7 @@ export function partitionsText(count: number): string {
   return count === 1 ? '1 partition' : `${count} partitions`;
 }
 
-/** NaN, which equals nothing, for what is no number. */
+/** NaN, which equals nothing, if the value is no number. */
 function limit(value: string): number {
   const number = Number(value);
   return number < 0 || number >= FOR_EVER ? Infinity : number;

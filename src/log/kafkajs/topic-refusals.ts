@@ -26,14 +26,14 @@ export function refusedAlter(topic: string, config: ReadonlyMap<string, string>,
   return `${topic}: the broker refuses ${settingsIn(config, refusal)} (${reason(refusal)}). ${remedyOf(refusal)}`;
 }
 
-/** Of settings that are left out: all works without them. */
+/** For settings that setup leaves out: everything works without them. */
 export function leftOutTexts(topic: string, { left }: Negotiated): readonly string[] {
   return left.map(({ name, wanted, refusal }) =>
     `${topic}: setup leaves out ${name}=${wanted}, which the broker refuses (${reason(refusal)}). ${WITHOUT[name] ?? ''}`.trimEnd(),
   );
 }
 
-/** Of settings that only improve matters, before the broker is asked. */
+/** For settings that only improve the topic, before setup asks the broker. */
 export function askedForTexts(topic: string, wished: readonly SettingChange[]): readonly string[] {
   return wished.map(
     ({ name, now, wanted }) =>
@@ -50,7 +50,7 @@ export function reason({ type, message }: Refusal): string {
   return `${type}: ${message.trim().replace(/\.$/, '')}`;
 }
 
-/** What it means that a setting stays as the broker has it. */
+/** The effect if a setting keeps the broker's value. */
 const WITHOUT: Readonly<Record<string, string>> = {
   'compression.type': 'The broker compresses in its own way, and queuefold reads all codecs.',
   'delete.retention.ms':
@@ -68,7 +68,7 @@ function remedyOf({ type }: Refusal): string {
   return REMEDIES[type] ?? MADE_BY_OTHERS;
 }
 
-/** Those that the broker names, else all. */
+/** The settings that the broker names, else all. */
 function settingsIn(config: ReadonlyMap<string, string>, refusal: Refusal): string {
   const all = [...config];
   const named = all.filter(([name]) => isNamed(name, refusal));

@@ -2,8 +2,8 @@ import type { RequestBroker } from './cluster';
 import { requireInternal } from './internals';
 
 /**
- * Requests that make and change topics. kafkajs has them too, but throws the broker's reason away, and knows only the way
- * of changing settings that resets what is not named.
+ * Requests that create and change topics. kafkajs has them too, but it drops the broker's reason, and its only way to
+ * change settings resets those that the request does not name.
  * https://kafka.apache.org/protocol#The_Messages_CreateTopics, …_IncrementalAlterConfigs
  */
 const CREATE_TOPICS = { apiKey: 19, apiVersion: 3, apiName: 'CreateTopics' } as const;
@@ -29,9 +29,9 @@ interface Decoder {
   readString(): string | null;
 }
 
-/** Why a broker does not do what it was asked for. */
+/** Why a broker refuses a request. */
 export interface Refusal {
-  /** The protocol's name of it, e.g. `POLICY_VIOLATION`. */
+  /** The protocol's name of the error, e.g. `POLICY_VIOLATION`. */
   readonly type: string;
   /** The broker's own words. */
   readonly message: string;
@@ -47,7 +47,7 @@ export interface NewTopic {
 /** `validate`: the broker only says what it would do. */
 export type Mode = 'apply' | 'validate';
 
-/** @throws an error with a `type` where asking again may help (another controller was elected, for example) */
+/** @throws an error with a `type` if another attempt may help (for example, another controller was elected) */
 export function askToCreate(broker: RequestBroker, wanted: NewTopic, mode: Mode): Promise<Refusal | null> {
   const { topic, partitions, replicationFactor, config } = wanted;
   const entries = [...config].map(([name, value]) => newEncoder().writeString(name).writeString(value));
@@ -55,7 +55,7 @@ export function askToCreate(broker: RequestBroker, wanted: NewTopic, mode: Mode)
     .writeString(topic)
     .writeInt32(partitions)
     .writeInt16(replicationFactor)
-    .writeArray([]) // no replicas of our own choice
+    .writeArray([]) // we choose no replicas
     .writeArray(entries);
   const request = newEncoder()
     .writeArray([one])

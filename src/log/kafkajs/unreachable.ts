@@ -5,13 +5,13 @@ import type { KafkajsError } from './internals';
 export interface Unreachable {
   /** Why no broker could be used. */
   readonly detail: string;
-  /** What to do; null: nothing can be said for sure. */
+  /** The remedy; null: none is certain. */
   readonly remedy: string | null;
-  /** True where a setting of this process is wrong. */
+  /** True: a setting of this process is wrong. */
   readonly isConfiguration: boolean;
 }
 
-/** What kafkajs's failure to connect means to who runs this: certificates and credentials are told from the rest. */
+/** Explains kafkajs's failure to connect to the operator: it tells certificates and credentials from other causes. */
 export async function explainUnreachable({ ssl, sasl }: KafkaConnection, error: unknown): Promise<Unreachable> {
   const tls = await explainTls(error, {
     ...{ address: 'KAFKA_BROKERS', ca: 'KAFKA_SSL_CA', pair: 'KAFKA_SSL' },
@@ -21,7 +21,7 @@ export async function explainUnreachable({ ssl, sasl }: KafkaConnection, error: 
   if (tls !== null) return tls;
   const root = rootOf(error);
   const detail = messageOf(root).replace(/^Connection error: /, '');
-  // From the token endpoint: it says everything itself.
+  // An error of the token endpoint: it contains everything.
   if (root instanceof OperatorError) return { detail, remedy: null, isConfiguration: root instanceof UsageError };
   if (isAuthentication(error)) {
     const set =
@@ -33,7 +33,7 @@ export async function explainUnreachable({ ssl, sasl }: KafkaConnection, error: 
   return { detail, remedy: null, isConfiguration: false };
 }
 
-/** @returns AwayError, or UsageError where a setting is wrong */
+/** @returns AwayError, or UsageError if a setting is wrong */
 export async function unreachableError(connection: KafkaConnection, error: unknown): Promise<OperatorError> {
   const { detail, remedy, isConfiguration } = await explainUnreachable(connection, error);
   const Problem = isConfiguration ? UsageError : AwayError;
@@ -44,7 +44,7 @@ export async function unreachableError(connection: KafkaConnection, error: unkno
   );
 }
 
-/** Of several brokers the one that could not be used. */
+/** Of several brokers, the one that could not be used. */
 function brokerOf(error: unknown): Peer | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const [, host, port] = ('broker' in cause && /^(.+):(\d+)$/.exec(String(cause.broker))) || [];
@@ -67,7 +67,7 @@ function isAuthentication(error: unknown): boolean {
   return false;
 }
 
-/** kafkajs marks what may pass; of a connection that failed it knows no better. */
+/** kafkajs marks errors that may pass. It does not know whether a failed connection will. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof AwayError) return true;
   for (let cause = error; cause instanceof Error && !(cause instanceof OperatorError); cause = cause.cause) {

@@ -52,7 +52,7 @@ export function createMemoryBackend(store: MemoryStore): Backend {
       return Promise.resolve({ beginning: log.beginning(), end: log.end() });
     },
     cleanupPolicy: () => Promise.resolve(null),
-    // A compacted topic of this log keeps no tombstone.
+    // A compacted topic of this log keeps no tombstones.
     tombstoneRetentionMs: (topic) => Promise.resolve(store.compacts(topic) ? 0 : Infinity),
     readRange({ topic, partition, from, to }, onRecord, until) {
       readRange(logOf(topic, partition), from, to, onRecord, until);
@@ -149,7 +149,7 @@ function openFencedProducer(
         const answer = refusalOf(store, record);
         if (answer !== null) throw new RefusedError(answer);
       }
-      // From here on nothing waits: all of it becomes visible in one turn.
+      // From here on nothing awaits, so everything becomes visible in one turn.
       for (const record of changelog) store.append({ ...record, topic: changelogTopic }, partition);
       for (const record of outputs) store.append(record, partition);
       store.groups.commit(group, topic, partition, { offset: nextOffset, metadata: null });

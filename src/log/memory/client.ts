@@ -12,7 +12,7 @@ import { refusalOf } from './limits';
 import { readMemory } from './reading';
 import type { ClientOptions, MemoryStore } from './store';
 
-/** One client of the cluster: what a process would have. */
+/** One client of the cluster, as a process would have it. */
 export function createMemoryClient(store: MemoryStore, options: ClientOptions): Log {
   const logger = options.logger ?? pino({ enabled: false });
   const backend = createMemoryBackend(store);
@@ -76,14 +76,14 @@ async function send(store: MemoryStore, records: readonly OutRecord[]): Promise<
     if (refusal === null) store.append(record);
     else refused.push(record);
   }
-  // The records are in; who sends on waits until the readers have caught up. One full partition holds up the others.
+  // The records are stored. The call resolves when the readers have caught up; one full partition delays the others.
   const topics = new Set(records.map(({ topic }) => topic));
   for (const topic of topics) {
     if (!store.dropsConsumed(topic)) continue;
     for (const partition of store.topic(topic).keys()) {
       for (let room = store.room(topic, partition); room !== null; room = store.room(topic, partition)) {
         await room;
-        // Readers may need the event loop, which promises alone would never leave.
+        // Readers may need the event loop, and promises alone never yield to it.
         await new Promise((resolve) => setImmediate(resolve));
       }
     }

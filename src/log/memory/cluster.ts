@@ -7,15 +7,15 @@ import { createPartitionLog, type PartitionLog } from './partition-log';
 import type { ClientOptions, MemoryStore } from './store';
 
 export interface MemoryLogOptions {
-  /** Partitions of every topic that `topics` does not name. Topics come into being when they are first used. */
+  /** The number of partitions of a topic that `topics` does not name. A topic is created at its first use. */
   readonly partitions: number;
   readonly topics?: Readonly<Record<string, MemoryTopicOptions>>;
   /**
-   * For topics of which consumed records are dropped: how far (records a partition) a producer may be ahead of the
-   * slowest group; `send` then waits. Without any group nothing is consumed. Default 20,000.
+   * For topics that drop consumed records: how far (records a partition) a producer may be ahead of the slowest group;
+   * `send` then waits. Without any group nothing is consumed. Default 20,000.
    */
   readonly maxAhead?: number;
-  /** The log's own name, different from all others': then its topics have ids, as Kafka's have. Default: they have none. */
+  /** The log's own, unique name: it gives topics ids, as Kafka does. Default: topics have no ids. */
   readonly identity?: string;
 }
 
@@ -23,7 +23,7 @@ export interface MemoryTopicOptions {
   readonly partitions?: number;
   /**
    * `all` (default): nothing is dropped. `consumed`: a record is dropped once every group that reads the topic has
-   * committed past it. `latest`: as a compacted topic, below what every group has committed.
+   * committed past it. `latest`: like a compacted topic, below the offset that every group has committed.
    */
   readonly retention?: 'all' | 'consumed' | 'latest';
   /** @see Log.largestRecordBytes */
@@ -33,17 +33,17 @@ export interface MemoryTopicOptions {
 /** The "brokers": topics, groups and fencing that several clients (`connect`) share, in one process. */
 export interface MemoryCluster {
   connect(options?: ClientOptions): Log;
-  /** With another number of partitions than the rest. */
+  /** Creates a topic with its own number of partitions. */
   createTopic(name: string, partitions: number, options?: Pick<MemoryTopicOptions, 'largestRecordBytes'>): void;
-  /** With it goes what it held; the next use makes another one, with another id. For tests. */
+  /** Deletes the topic with its records. The next use creates a topic with another id. For tests. */
   deleteTopic(name: string): void;
-  /** What lies below `offset`. For tests. */
+  /** Deletes the records below `offset`. For tests. */
   deleteRecords(name: string, partition: number, offset: number): void;
-  /** It keeps what it holds. For tests. */
+  /** Keeps the topic's records. For tests. */
   addPartitions(name: string, count: number): void;
-  /** Opens the transactional id as another owner would: whoever has it is fenced. For tests. */
+  /** Opens the transactional id as another owner would, so that the present owner is fenced. For tests. */
   fence(transactionalId: string): void;
-  /** As Kafka does after `offsets.retention.minutes`. For tests. */
+  /** Like Kafka after `offsets.retention.minutes`. For tests. */
   expireOffsets(group: string): void;
 }
 
@@ -138,7 +138,7 @@ export function createMemoryCluster(options: MemoryLogOptions): MemoryCluster {
   };
 }
 
-/** A log in this process alone, for replays and tests; the same contract and the same task runtime as Kafka's. */
+/** A log within this process, for replays and tests; with the same contract and the same task runtime as Kafka's. */
 export function createMemoryLog(options: MemoryLogOptions & ClientOptions): Log {
   return createMemoryCluster(options).connect(options);
 }

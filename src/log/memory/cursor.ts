@@ -1,7 +1,7 @@
 import type { LogRecord } from '../port';
 import type { PartitionLog } from './partition-log';
 
-/** Reads a partition in order and hands over what there is, in a turn of its own, never within the caller's. */
+/** Reads a partition in order and hands records over in a turn of its own, never within the caller's. */
 export interface Cursor {
   pause(): void;
   resume(): void;
@@ -9,7 +9,7 @@ export interface Cursor {
   close(): void;
 }
 
-/** One delivery; pause takes effect between two. */
+/** The size of one delivery; a pause takes effect between two. */
 const DELIVER_RECORDS = 2_000;
 
 export function createCursor(
@@ -26,7 +26,7 @@ export function createCursor(
     isScheduled = false;
     while (!isPaused && !isClosed && position < log.end()) {
       const records = log.slice(position, DELIVER_RECORDS);
-      // None: what was left has been compacted away.
+      // No records: compaction has removed the rest.
       position = (records.at(-1)?.offset ?? log.end() - 1) + 1;
       deliver(records, position);
     }

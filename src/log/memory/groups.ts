@@ -1,19 +1,19 @@
 import { assignStandbys, assignSticky, type StandbyClaim } from '../runtime/assign';
 
-/** Consumer groups: members, who owns what, committed offsets. */
+/** Consumer groups: members, their partitions, committed offsets. */
 export interface Groups {
-  /** Adds a member; everybody's assignment follows in a turn of its own. */
+  /** Adds a member. Everybody's new assignment follows in a turn of its own. */
   join(group: string, topic: string, member: GroupMember): void;
   leave(group: string, topic: string, member: GroupMember): void;
-  /** Everybody's assignment follows; the member claims these no more. */
+  /** Everybody's new assignment follows. The member no longer claims these partitions. */
   rejoin(group: string, topic: string, member: GroupMember, lost: readonly number[]): void;
   owns(group: string, topic: string, member: GroupMember, partition: number): boolean;
   commit(group: string, topic: string, partition: number, commit: Committed): void;
   committed(group: string, topic: string, partition: number): Committed | null;
-  /** The lowest offset that every group reading the topic has committed; null when none reads it. */
+  /** The lowest offset that every group of readers has committed; null: no group reads the topic. */
   committedByAll(topic: string, partition: number): number | null;
   expire(group: string): void;
-  /** The topic has more partitions: everybody's assignment follows. */
+  /** The topic has more partitions. Everybody's new assignment follows. */
   grown(topic: string): void;
 }
 

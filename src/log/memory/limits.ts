@@ -2,7 +2,7 @@ import type { OutRecord } from '../port';
 import { aloneBytes } from '../record-size';
 import type { MemoryStore } from './store';
 
-/** What Kafka would answer to the record; null: the topic takes it. */
+/** Kafka's answer to the record; null: the topic takes it. */
 export function refusalOf(store: MemoryStore, record: Omit<OutRecord, 'partition'>): string | null {
   const largest = store.largestRecordBytes(record.topic);
   return largest !== null && aloneBytes(record) > largest

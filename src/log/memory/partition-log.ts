@@ -1,6 +1,6 @@
 import type { Headers, LogRecord } from '../port';
 
-/** One partition: committed records in order, with room for gaps where old ones were dropped. */
+/** One partition: committed records in order. Gaps mark dropped records. */
 export interface PartitionLog {
   append(record: NewRecord): void;
   /** Up to `max` records from `offset` on. */
@@ -8,13 +8,13 @@ export interface PartitionLog {
   beginning(): number;
   /** The offset after the last record. */
   end(): number;
-  /** The offset of the first record of that time, epoch ms; the end: there is none. */
+  /** The offset of the first record of that time, epoch ms; the end if there is none. */
   firstSince(time: number): number;
-  /** Drops what lies below `offset`. */
+  /** Drops the records below `offset`. */
   trim(offset: number): void;
-  /** Compaction of what lies below `offset`: keeps the last record of every key, tombstones not. */
+  /** Compacts the records below `offset`: keeps the last record of every key, without tombstones. */
   compact(offset: number): void;
-  /** Called after an append, once per turn. Answers how to unsubscribe. */
+  /** Called after an append, once per turn. Returns a function that unsubscribes. */
   onAppend(listener: () => void): () => void;
 }
 
@@ -25,7 +25,7 @@ export interface NewRecord {
   readonly headers: Headers;
 }
 
-/** Compaction runs when the log has grown to this multiple of what the last one left. */
+/** Compaction runs when the log has grown to this multiple of its size after the last one. */
 const COMPACT_FACTOR = 2;
 const COMPACT_LEAST = 4_096;
 
@@ -41,7 +41,7 @@ export function createPartitionLog(topic: string, partition: number): PartitionL
   const indexOf = (offset: number): number => {
     const first = records[head];
     if (first === undefined || offset <= first.offset) return head;
-    // Without gaps the answer is an addition.
+    // Without gaps an addition is enough.
     const guess = head + (offset - first.offset);
     if (records[guess]?.offset === offset) return guess;
     let low = head;

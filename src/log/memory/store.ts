@@ -11,21 +11,21 @@ export interface ClientOptions {
   readonly hooks?: TaskHooks;
 }
 
-/** What clients do with the cluster. */
+/** The operations of clients on the cluster. */
 export interface MemoryStore {
   readonly identity: string | null;
   readonly groups: Groups;
   readonly maxAhead: number;
   topic(name: string): readonly PartitionLog[];
-  /** Another one for each topic that was made, also under a name that was there before. */
+  /** Unique for each created topic, also if an earlier topic had the same name. */
   topicId(name: string): string;
   append(record: OutRecord, partition?: number): PartitionLog;
-  /** Begins a new epoch of the id and answers it. */
+  /** Begins a new epoch of the id and answers the epoch. */
   openEpoch(transactionalId: string): number;
   isCurrentEpoch(transactionalId: string, epoch: number): boolean;
   /** Applies the topic's retention after a commit. */
   clean(topic: string, partition: number): void;
-  /** Room for producers; resolves at once for topics of which nothing is dropped. */
+  /** Waits for room for producers; null for topics that drop nothing. */
   room(topic: string, partition: number): Promise<void> | null;
   compacts(topic: string): boolean;
   dropsConsumed(topic: string): boolean;

@@ -1,28 +1,30 @@
 import { createHash } from 'node:crypto';
 import type { Headers, OutRecord } from '../port';
 
-/** Where in the pipeline an input was refused. */
+/** The stage of the pipeline that refused an input. */
 export type DeadLetterStage = 'bridge' | 'replay' | 'fold' | 'sink';
 
 export interface DeadLetter {
   readonly stage: DeadLetterStage;
   readonly reason: string;
-  /** For people; holds nothing of the input's text. */
+  /** For people. It contains nothing of the input's text. */
   readonly message: string;
-  /** As read; its beginning where it is long (`LONGEST_TEXT_BYTES`). */
+  /** As read; only the beginning of a long key (`LONGEST_TEXT_BYTES`). */
   readonly key: string | Buffer | null;
   readonly origin: DeadLetterOrigin;
-  /** What may be told of the input: scrubbed (`withoutPersonalData`) where it parses, else `unreadable(bytes)`. */
+  /** The publishable part of the input: scrubbed (`withoutPersonalData`) if it parses, else `unreadable(bytes)`. */
   readonly body: unknown;
 }
 
 export type DeadLetterOrigin =
   | { readonly topic: string; readonly partition: number; readonly offset: number }
-  /** A file's line, a socket. */
+  /** A line of a file, or a socket. */
   | { readonly source: string };
 
 const LARGEST_BODY = 64 * 1024;
-/** Of a key or a header: the input decides how long they would be, and the log takes a record as a whole or not at all. */
+/**
+ * The limit of a key or a header. The input decides their length, and the log takes a record as a whole or not at all.
+ */
 export const LONGEST_TEXT_BYTES = 1_024;
 
 export function deadLetterRecord(topic: string, letter: DeadLetter): OutRecord {
@@ -55,7 +57,7 @@ function shortened(text: string): string {
   return beginning(bytes, LONGEST_TEXT_BYTES - Buffer.byteLength(end)).toString() + end;
 }
 
-/** At most so many bytes, and no part of a character of UTF-8 at their end. */
+/** At most this many bytes, without part of a UTF-8 character at the end. */
 function beginning(bytes: Buffer, most: number): Buffer {
   if (bytes.length <= most) return bytes;
   let end = most;
@@ -73,7 +75,7 @@ function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** All that is told of an input that does not parse: it may hold anything. */
+/** The only facts about an input that does not parse, because it may contain anything. */
 export function unreadable(bytes: Uint8Array | null): { bytes: number; sha256: string } {
   return {
     bytes: bytes?.length ?? 0,

@@ -1,10 +1,10 @@
 import { inSpan } from '../../common';
 import type { Headers, LogRecord } from '../port';
 
-/** Of a tombstone of the state topic: the conversation was erased, and older records of it are to be deleted wherever they are kept. */
+/** The type of a state-topic tombstone of an erased conversation. Every store must then delete older records of it. */
 export const ERASED_TYPE = 'queuefold.queue-conversation.erased';
 
-/** Of a tombstone of the topic of visits: only an erasure makes one. */
+/** The type of a visits-topic tombstone. Only an erasure writes one. */
 export const ERASED_VISIT_TYPE = 'queuefold.queue-visit.erased';
 
 /** CloudEvents 1.0 in binary mode, for Kafka. */
@@ -21,7 +21,7 @@ export interface CloudEvent {
     | typeof ERASED_VISIT_TYPE;
   /** Epoch ms. */
   readonly time: number;
-  /** W3C trace context: what a consumer's tracing goes on with. Null: of no trace. */
+  /** W3C trace context, with which a consumer continues the trace. Null: no trace. */
   readonly traceparent: string | null;
 }
 
@@ -38,7 +38,7 @@ export function cloudEventHeaders({ id, source, type, time, traceparent }: Cloud
   return headers;
 }
 
-/** The last one, for what comes of one event has one time. */
+/** The last time, because all records of one event have one time. */
 let last = { time: 0, text: new Date(0).toISOString() };
 
 function isoTime(time: number): string {
@@ -51,7 +51,10 @@ export function saysErased({ value, headers }: Pick<LogRecord, 'value' | 'header
   return value === null && headers['ce_type'] === ERASED_TYPE;
 }
 
-/** The traceparent of what comes of a record. The span's id follows from its place, so that a record that is written again is the same. */
+/**
+ * The traceparent of the records that follow from a record. The span's id depends only on the record's place, so that a
+ * rewritten record is the same.
+ */
 export function continueTrace(parent: string | undefined, partition: number, offset: number): string | null {
   return inSpan(parent, `${hex(partition, 4)}${hex(offset + 1, 12)}`);
 }

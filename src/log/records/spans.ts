@@ -4,12 +4,12 @@ import type { LogRecord, OutRecord } from '../port';
 import { continueTrace } from './headers';
 
 /**
- * The spans of the pipeline, by OpenTelemetry's conventions for messaging and databases. A notification's trace:
- * `send` (bridge: received → acknowledged by Kafka) → `process` (fold: read → committed) → `process` (sink: read → in
- * ClickHouse). What records are processed in together (a transaction, an INSERT) is a span with links to theirs.
+ * The spans of the pipeline, by OpenTelemetry's conventions for messaging and databases. A notification's trace: `send`
+ * (bridge: received → acknowledged by Kafka) → `process` (fold: read → committed) → `process` (sink: read → in
+ * ClickHouse). The unit that processes several records (a transaction, an INSERT) is a span with links to theirs.
  */
 
-/** The bridge's records, when Kafka has acknowledged them. */
+/** Reports the bridge's records, once Kafka has acknowledged them. */
 export function reportSent(tracing: Tracing, records: readonly OutRecord[]): void {
   const endedAt = Date.now();
   for (const record of records) {
@@ -33,14 +33,14 @@ export function reportSent(tracing: Tracing, records: readonly OutRecord[]): voi
   }
 }
 
-/** The records of one transaction of the fold, collected while it is made. */
+/** Collects the records of one transaction of the fold. */
 export interface FoldSpans {
   /**
-   * @param outcome what the fold made of it
+   * @param outcome the fold's outcome for it
    * @param error why it went to the dead letters, if it did
    */
   processed(record: LogRecord, outcome: string, error?: string): void;
-  /** The transaction is committed: reports what was collected. */
+  /** The transaction is committed: reports the collected records. */
   committed(): void;
 }
 
@@ -89,12 +89,12 @@ export function createFoldSpans(
 
 export interface StoredBatch {
   readonly records: readonly LogRecord[];
-  /** When the oldest of them was read, and when the INSERT began, epoch ms. */
+  /** When the oldest record was read, and when the INSERT began, epoch ms. */
   readonly readAt: number;
   readonly startedAt: number;
 }
 
-/** A batch of the sink, when ClickHouse has it. */
+/** Reports a batch of the sink, once ClickHouse has it. */
 export function reportStored(
   tracing: Tracing,
   { records, readAt, startedAt }: StoredBatch,
@@ -120,7 +120,7 @@ export function reportStored(
   reportBatch(tracing, batch, members);
 }
 
-/** The batch is a trace of its own, since its members are of many; each links to the other. */
+/** The batch is a trace of its own, because its members belong to many; each links to the other. */
 function reportBatch(
   tracing: Tracing,
   batch: Omit<Span, 'links' | 'traceparent' | 'parent'>,
@@ -146,7 +146,7 @@ function processing(role: 'fold' | 'sink', { topic, partition, offset, value }: 
   } as const;
 }
 
-/** @param type one of the convention's; @param name as the system calls it */
+/** @param type one of the convention's; @param name the system's name of it */
 function messaging(type: 'send' | 'process' | 'settle', topic: string, name: string = type): Attributes {
   return {
     'messaging.system': 'kafka',

@@ -3,7 +3,7 @@ import { printableRow, type QueueConversation, STATE_COLUMNS, type StateRecord }
 import type { ValueCodec } from '../codec/value-codec';
 import type { LogRecord } from '../port';
 
-/** A record of the state topic as it was read. Its schema id must have been prepared. */
+/** Reads a record of the state topic. Its schema id must have been prepared. */
 export function readStateRecord(record: LogRecord, rows: ValueCodec<QueueConversation>): StateRecord {
   const { key, value, timestamp } = record;
   const place = `${record.topic}[${record.partition}]@${record.offset}`;

@@ -3,7 +3,7 @@ import type { QueueVisit, Visit } from '../../conversation';
 import type { ValueCodec } from '../codec/value-codec';
 import type { LogRecord } from '../port';
 
-/** What tells a visit from all others. */
+/** The key columns of a visit. */
 type VisitId = Pick<Visit, 'conversation_id' | 'participant_id'>;
 
 /** `conversation_id/participant_id`, with `%` and `/` within an id percent-encoded. */
@@ -11,14 +11,14 @@ export function visitKey({ conversation_id, participant_id }: VisitId): string {
   return `${encoded(conversation_id)}/${encoded(participant_id)}`;
 }
 
-/** Of which visit a key is; null: it is none's. */
+/** The visit of a key; null: the key is not a visit's. */
 export function readVisitKey(key: string): VisitId | null {
   const [conversation, participant, ...rest] = key.split('/');
   if (conversation === undefined || participant === undefined || rest.length > 0) return null;
   return { conversation_id: decoded(conversation), participant_id: decoded(participant) };
 }
 
-/** Genesys's ids are UUIDs and have neither. */
+/** Genesys's ids are UUIDs, which contain neither. */
 const TO_ENCODE = /[%/]/;
 
 function encoded(id: string): string {
@@ -29,7 +29,7 @@ function decoded(id: string): string {
   return id.replaceAll('%2F', '/').replaceAll('%25', '%');
 }
 
-/** A record of the topic of visits as it was read. Its schema id must have been prepared. */
+/** Reads a record of the visits topic. Its schema id must have been prepared. */
 export function readVisitRecord(record: LogRecord, visits: ValueCodec<QueueVisit>): QueueVisit {
   const place = `${record.topic}[${record.partition}]@${record.offset}`;
   if (record.value === null)

@@ -57,14 +57,14 @@ function never(): boolean {
   return false;
 }
 
-/** An input that is another one is folded from its beginning; else the fold goes on where its state is. */
+/** A recreated input is folded from its beginning. Otherwise the fold continues where its state ends. */
 function newBeginning({ topology, topics, checkpoint, committed }: Found, losses: readonly Loss[]): number {
   const { beginning } = markOf(topics, topology.input);
   if (losses.some(({ kind }) => kind === 'input')) return beginning;
   return Math.max(beginning, checkpoint?.nextOffset ?? committed ?? beginning);
 }
 
-/** Answers how many keys got a state. */
+/** Answers the number of keys that got a state. */
 async function reclaim(backend: Backend, task: Task, { topology, topics, partition }: Found): Promise<number> {
   let reclaimed = 0;
   for (const topic of topology.tables) {

@@ -1,6 +1,6 @@
 export interface Claimant {
   readonly id: string;
-  /** Of the assignment in which it got what it owns. Of two that claim a partition the newer one has it. */
+  /** The assignment in which it got its partitions. If two members claim a partition, the newer generation has it. */
   readonly generation: number;
   readonly owned: readonly number[];
   /** Absent: it keeps no standby copies. */
@@ -8,17 +8,16 @@ export interface Claimant {
 }
 
 export interface StandbyClaim {
-  /** The process in which the member runs: a copy in the process of the owner would die with it. */
+  /** The member's process: a copy in the owner's process would die with it. */
   readonly process: string;
   /** The partitions of which it has a copy that has reached the end of the changelog. */
   readonly warm: readonly number[];
 }
 
 /**
- * A sticky assignment: every member keeps what it has up to its fair share. What is left goes to members that have a warm
- * copy of it and room for it, then to those who have least. A rebalance therefore moves as few tasks (and restores as
- * little state) as possible.
- * Pure and deterministic: the order of `members` does not matter.
+ * A sticky assignment: every member keeps its partitions up to its fair share. The rest go to members that have a warm
+ * copy and room for it, then to those with the fewest. So a rebalance moves as few tasks (and restores as little state)
+ * as possible. Pure and deterministic: the order of `members` does not matter.
  */
 export function assignSticky(
   members: readonly Claimant[],
@@ -58,10 +57,9 @@ export function assignSticky(
 }
 
 /**
- * Who keeps a standby copy of what: each partition has one, in another process than its owner's, if there is one that
- * keeps copies. A member that has a warm copy keeps it. The copies of one owner are spread, since the partitions of an
- * owner that is gone are.
- * Pure and deterministic, as above.
+ * Which member keeps a standby copy of which partition. Each partition has one copy, in another process than its
+ * owner's, if some such process keeps copies. A member that has a warm copy keeps it. The copies of one owner are
+ * spread over members, because its partitions will be, when it is gone. Pure and deterministic, as above.
  */
 export function assignStandbys(
   members: readonly Claimant[],
@@ -99,7 +97,7 @@ export function assignStandbys(
   return result;
 }
 
-/** Without the claims of members that were counted out while they stood still. */
+/** Drops the claims of members that the group counted out while they stood still. */
 function rightful(members: readonly Claimant[]): Claimant[] {
   const newest = new Map<number, Claimant>();
   for (const member of members) {

@@ -1,30 +1,36 @@
 import type { AssignedPartition, LogRecord, TaskOutput, Topology } from '../port';
 import type { StandbyClaim } from './assign';
 
-/** What an adapter gives to the shared runtime (tasks.ts, subscription.ts), which holds all that both adapters must do alike. */
+/**
+ * The part that an adapter gives to the shared runtime (tasks.ts, subscription.ts). The runtime does everything that
+ * both adapters must do alike.
+ */
 export interface Backend {
-  /** A member-to-be of a group that reads one topic. */
+  /** A member, not yet joined, of a group that reads one topic. */
   member(request: MemberRequest): Member;
-  /** Opens the exclusive right to write for one input partition: every older owner's transactions end here (fencing). */
+  /**
+   * Opens the exclusive right to write for one input partition. This ends the transactions of every older owner
+   * (fencing).
+   */
   openFencedProducer(topology: Topology, partition: number, hooks: TaskHooks): Promise<FencedProducer>;
-  /** What the group has committed, and the partitions' bounds now (`endOffset`: the LSO). */
+  /** The offsets that the group has committed, and the partitions' bounds now (`endOffset`: the LSO). */
   groupOffsets(group: string, topic: string, partitions: readonly number[]): Promise<readonly PartitionOffsets[]>;
-  /** The end of one partition (the LSO), fetched now. */
+  /** The end of one partition (the LSO), fetched at the call. */
   endOffset(topic: string, partition: number): Promise<number>;
-  /** The topics as they are now. Rejects where one does not exist. */
+  /** The topics as they are now. Rejects if one does not exist. */
   topics(names: readonly string[]): Promise<ReadonlyMap<string, TopicFacts>>;
-  /** Of one partition, now (`end`: the LSO). */
+  /** The bounds of one partition now (`end`: the LSO). */
   bounds(topic: string, partition: number): Promise<{ readonly beginning: number; readonly end: number }>;
-  /** `cleanup.policy` of the topic; null: it is not told. */
+  /** `cleanup.policy` of the topic; null: the log does not tell it. */
   cleanupPolicy(topic: string): Promise<string | null>;
-  /** How long the topic keeps a tombstone at least (`delete.retention.ms`), ms. Rejects where it is not told. */
+  /** How long the topic keeps a tombstone at least (`delete.retention.ms`), ms. Rejects if the log does not tell it. */
   tombstoneRetentionMs(topic: string): Promise<number>;
   /** Reads committed records of a partition from an offset up to (not including) another. Resolves early when `until()` is true. */
   readRange(range: Range, onRecord: (record: LogRecord) => void, until: () => boolean): Promise<void>;
 }
 
 export interface TopicFacts {
-  /** Null: the log tells none. */
+  /** Null: the log has no topic ids. */
   readonly id: string | null;
   readonly partitions: number;
 }
@@ -44,69 +50,72 @@ export interface MemberRequest {
   readonly group: string;
   readonly topic: string;
   readonly listener: MemberListener;
-  /** Asked whenever it joins. Absent, or undefined: it keeps no standby copies. */
+  /** Called at each join. Absent, or undefined: it keeps no standby copies. */
   readonly standby?: (() => StandbyClaim | undefined) | undefined;
 }
 
 export interface MemberListener {
   /**
-   * Everything this member owns from now on; called before any record of the new assignment. Partitions that are new
-   * stay silent until `Member.start`; those that stay go on where they were.
+   * All partitions that this member owns from now on; called before any record of the new assignment. New partitions
+   * stay silent until `Member.start`; the others continue where they were.
    * @param standby the partitions of which it keeps copies from now on
    */
   onAssignment(partitions: readonly number[], standby: readonly number[]): void;
-  /** Contiguous per partition since `Member.start`; possibly no records, when only markers were read. */
+  /** Contiguous per partition since `Member.start`. There may be no records, if the log held only markers. */
   onRecords(partition: number, records: readonly LogRecord[], nextOffset: number, endOffset: number): void;
-  /** The log has nothing at this offset: deleted before it was read, or the topic was recreated. The partition is paused. */
+  /**
+   * The log has no record at this offset: it was deleted before it was read, or the topic was recreated. The partition
+   * is paused.
+   */
   onOutOfRange(partition: number, offset: number): void;
   /** The membership has ended for good. */
   onFailed(error: unknown): void;
 }
 
 export interface Member {
-  /** Begins the membership; assignments follow. Rejects when the log cannot be reached. */
+  /** Begins the membership; assignments follow. Rejects if the log cannot be reached. */
   join(): Promise<void>;
   joined(): boolean;
   /** @see RunningTasks.turns */
   turns(): number | null;
-  /** Delivers an assigned partition's records from this offset on. Ignored for partitions not assigned. */
+  /** Delivers an assigned partition's records from this offset on. Ignored for other partitions. */
   start(partition: number, offset: number): void;
   pause(partition: number): void;
   resume(partition: number): void;
   commit(offsets: readonly { partition: number; offset: number; metadata?: string }[]): Promise<void>;
-  /** Joins the group again, so that a new generation decides who owns what; without a claim to these partitions. */
+  /** Joins the group again, without a claim to these partitions, so that a new generation decides the owners. */
   rejoin(lost: readonly number[]): void;
   leave(): Promise<void>;
 }
 
-/** One owner's writes for one input partition. After an error of any method only `close` may be called. */
+/** One owner's writes for one input partition. After an error of any method the caller may only call `close`. */
 export interface FencedProducer {
   /**
-   * Reads the changelog partition to an end fixed at the call. Resolves early when `until()` is true.
+   * Reads the changelog partition to an end that the call fixes. Resolves early when `until()` is true.
    * @param from default: its beginning
    */
   restore(onRecord: (record: LogRecord) => void, until: () => boolean, from?: number): Promise<void>;
   /**
-   * One transaction. Rejects with `FencedError` when a newer owner exists, with `RefusedError` when the log will never take
-   * it, with `OperatorError` when nothing can be written before somebody does something about it; after any other error the
+   * Writes one transaction. Rejects with `FencedError` if a newer owner exists, with `RefusedError` if the log will
+   * never take it, and with `OperatorError` if nothing can be written before somebody acts. After any other error the
    * outcome is unknown.
    */
   commit(output: TaskOutput, nextOffset: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Another owner of the partition has written since: this one may never write again. */
+/** Another owner of the partition has written since, so this one may never write again. */
 export class FencedError extends Error {
   override readonly name = 'FencedError';
 }
 
 /**
- * A narrow seam for tests: what may happen to a task's transactions. An error thrown from `beforeCommit` is one between
- * the sends and the commit; from `afterCommit`, a commit whose answer was lost.
+ * A narrow seam for tests: faults in a task's transactions. An error from `beforeCommit` is one between the sends and
+ * the commit; an error from `afterCommit` is a commit whose answer was lost.
  */
 export interface TaskHooks {
   beforeCommit?(partition: number): Promise<void> | void;
   afterCommit?(partition: number): Promise<void> | void;
-  /** Records handed over by the reader and not yet taken by the task. */
+  /** The number of records that the reader has handed over and the task has not taken. */
   onWaiting?(partition: number, records: number): void;
 }

@@ -1,20 +1,20 @@
-/** What one transaction may hold: records of the input, bytes of everything it writes. */
+/** The most that one transaction may hold: records of the input, and bytes of everything that it writes. */
 export interface TransactionLimit {
   readonly records: number;
   readonly bytes: number;
 }
 
-/** What one transaction held, or would have held. */
+/** The content of one transaction, committed or not. */
 export interface Attempt extends TransactionLimit {
-  /** The offset of the first record; null: it had none, only what was due. */
+  /** The offset of the first record; null: no record, only work that was due. */
   readonly firstOffset: number | null;
   readonly nextOffset: number;
 }
 
 /**
- * How much the next transaction of a partition takes. What failed is never tried again in the same size: half of it, until
- * it is one record. It outlives the task: a new one goes on with it, also after the group was joined again, because a
- * transaction that outlasts its time-out looks like one that was fenced.
+ * The size of a partition's next transaction. A failed size is never tried again: the next is half of it, down to one
+ * record. The limit outlives the task, also when the member joins the group again, because a transaction that outlasts
+ * its time-out looks like a fenced one.
  */
 export interface BatchSize {
   limit(): TransactionLimit;
@@ -22,24 +22,24 @@ export interface BatchSize {
   /** It was too slow, its outcome is unknown, or another owner may have fenced it. */
   failed(attempt: Attempt): void;
   /**
-   * The log will never take it. Answers what is left to do: `bisect` the records, `refuse` the one that it was, or nothing:
-   * the records are none of the cause.
+   * The log will never take the attempt. Answers the next step: `bisect` the records, `refuse` the one record that is
+   * the cause, or `nothing`, because no record is the cause.
    */
   refused(attempt: Attempt, answer: string): 'bisect' | 'refuse' | 'nothing';
-  /** What the log answered to the outputs of this record alone; null: it has not been refused. */
+  /** The log's answer to the outputs of this record alone; null: the log has not refused it. */
   refusalOf(offset: number): string | null;
 }
 
-/** One transaction takes at most this: at 1 MB/s all of it is sent before the time-out (15 s). */
+/** The most that one transaction takes: at 1 MB/s all of it is sent before the time-out (15 s). */
 export const MOST: TransactionLimit = { records: 2_000, bytes: 12 * 1024 * 1024 };
-/** Less is not asked for: a transaction of one small record cannot be made smaller. */
+/** The fewest that one transaction takes: a transaction of one small record cannot be smaller. */
 const FEWEST: TransactionLimit = { records: 1, bytes: 64 * 1024 };
-/** A third of the time-out: the next one could reach it. */
+/** A third of the time-out: the next transaction could reach it. */
 export const SLOW_MS = 5_000;
 
 export function createBatchSize(): BatchSize {
   let limit = MOST;
-  /** Up to this offset there is a record that the log refuses: nothing grows before it. */
+  /** Some record up to this offset is one that the log refuses, so the limit does not grow before it. */
   let suspectUpTo = -1;
   let refusal: { readonly offset: number; readonly answer: string } | null = null;
 

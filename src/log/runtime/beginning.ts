@@ -6,7 +6,7 @@ import { markOf, type Found } from './losses';
 
 const NOTHING = { beginning: 0, end: 0 };
 
-/** Looks at all that a task builds on. Only after its fence: nobody else changes it then. */
+/** Reads the state of everything that a task builds on. Call it only after fencing: then nobody else changes it. */
 export async function lookAround(
   backend: Backend,
   topology: Topology,
@@ -37,7 +37,7 @@ async function marksOf(backend: Backend, topology: Topology, partition: number):
   );
 }
 
-/** A fold that begins for the first time writes its changelog and its tables first: nothing can be there. */
+/** A fold that begins for the first time is the first writer of its changelog and its tables, so they must be empty. */
 async function findStrange(
   backend: Backend,
   { changelog, tables }: Topology,

@@ -1,8 +1,8 @@
-/** What has to be closed with a log, each forgotten when it has ended before. */
+/** Everything that must close together with a log. An entry that ends earlier is forgotten. */
 export class Closers {
   readonly #closers = new Set<() => Promise<void>>();
 
-  /** Names are read, and written, for ever and ever: what has ended must not stay in memory. */
+  /** A process reads and writes names again and again, so an entry that has ended must not stay in memory. */
   closing<T extends { stop(): Promise<void>; readonly done: Promise<void> }>(running: T): T {
     const stop = (): Promise<void> => running.stop();
     const forget = (): void => this.forget(stop);
@@ -19,7 +19,7 @@ export class Closers {
     this.#closers.delete(close);
   }
 
-  /** Closes all at once. Each tells by its own promise how it went. */
+  /** Closes all entries at once. Each promise shows the result of one. */
   closeAll(): readonly Promise<void>[] {
     return [...this.#closers].map((close) => close());
   }

@@ -2,7 +2,7 @@ import { OperatorError } from '../../common';
 import type { Topology } from '../port';
 
 /**
- * A task writes to the partition number it reads from: all its topics need the same number of partitions.
+ * A task writes to the partition number that it reads from, so all its topics need the same number of partitions.
  * @throws OperatorError that names topics, counts and the remedy
  */
 export function checkCoPartitioned(topology: Topology, partitionsOf: (topic: string) => number): void {
@@ -10,7 +10,7 @@ export function checkCoPartitioned(topology: Topology, partitionsOf: (topic: str
   if (problem !== null) throw new OperatorError(problem);
 }
 
-/** Why the counts are not as they must be, with the remedy; null: all are equal. */
+/** Why the counts are wrong, with the remedy; null: all are equal. */
 export function differingCounts(
   counts: readonly { readonly topic: string; readonly partitions: number }[],
 ): string | null {
@@ -22,7 +22,7 @@ export function differingCounts(
   );
 }
 
-/** Each once. */
+/** Each topic once. */
 export function topicsOf({ input, changelog, outputs }: Topology): readonly string[] {
   return [...new Set([input, changelog, ...outputs])];
 }

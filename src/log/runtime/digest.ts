@@ -5,7 +5,7 @@ const DIGEST_BYTES = 8;
 const NO_VALUE = Buffer.from([0]);
 const VALUE = Buffer.from([1]);
 
-/** What a record is, wherever it stands: its time, key and value. */
+/** Identifies a record at any offset: by its time, key and value. */
 export function digestOf({ timestamp, key, value }: Pick<LogRecord, 'timestamp' | 'key' | 'value'>): Buffer {
   const hash = createHash('sha256');
   hash.update(String(timestamp));

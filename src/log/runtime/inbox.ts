@@ -2,11 +2,14 @@ import type { LogRecord } from '../port';
 import type { Member } from './backend';
 import { createRecordQueue, type Taken } from './record-queue';
 
-/** Back-pressure. A paused reader wakes up to 100 ms later (kafkajs sleeps `maxWaitTimeInMs`), so `low` must last as long. */
+/**
+ * Back-pressure. A paused reader wakes up to 100 ms later (kafkajs sleeps `maxWaitTimeInMs`), so `low` must last that
+ * long.
+ */
 const HIGH = { records: 3_000, bytes: 6 * 1024 * 1024 };
 const LOW = { records: 1_500, bytes: 3 * 1024 * 1024 };
 
-/** What waits for a partition's task. The reader pauses while too much does, or while the task is paused. */
+/** The records that wait for a partition's task. The reader pauses while too many wait, or while the task is paused. */
 export class Inbox {
   readonly #queue = createRecordQueue();
   readonly #member: Pick<Member, 'pause' | 'resume'>;
@@ -59,7 +62,7 @@ export class Inbox {
     this.#applyFlow();
   }
 
-  /** Empty again, and the reader is about to start: `opened` follows. */
+  /** Empties the inbox before the reader starts; `opened` follows. */
   open(): void {
     this.#queue.clear();
     this.#isFull = false;
@@ -70,7 +73,7 @@ export class Inbox {
     this.#applyFlow();
   }
 
-  /** Nothing is read any more, whatever waits is dropped. */
+  /** Stops the reader and drops all waiting records. */
   shut(): void {
     this.#member.pause(this.#partition);
     this.#queue.clear();

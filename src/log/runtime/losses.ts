@@ -2,39 +2,39 @@ import { OperatorError } from '../../common';
 import type { Checkpoint, TopicMark, Topology } from '../port';
 import { differingCounts } from './co-partitioned';
 
-/** What there is of one partition when a task begins: read after its fence, so nobody else changes it. */
+/** The state of one partition when a task begins. The task reads it after fencing, so nobody else changes it. */
 export interface Found {
   readonly topology: Topology;
   readonly partition: number;
   /** All topics of the topology as they are now. */
   readonly topics: readonly TopicMark[];
-  /** `cleanup.policy` of the changelog; null: it is not told. */
+  /** `cleanup.policy` of the changelog; null: the log does not tell it. */
   readonly changelogPolicy: string | null;
-  /** The next offset by the group; null: none is committed. */
+  /** The group's next offset; null: none is committed. */
   readonly committed: number | null;
   readonly checkpoint: Checkpoint | null;
-  /** Without a checkpoint and a committed offset: a topic that nevertheless holds records of this topology. */
+  /** If there is neither checkpoint nor committed offset: a topic that still holds records of this topology. */
   readonly strangeTopic: string | null;
-  /** Of the last record that was folded; `moved`: another one, or none, stands at its offset now. */
+  /** The last folded record; `moved`: another record, or none, has its offset now. */
   readonly lastRecord: 'same' | 'moved' | 'unknown';
 }
 
-/** Records that a task needs are not there any more, or not where they were. */
+/** Records that a task needs are gone, or are not where they were. */
 export interface Loss {
-  /** Which way out there is: a state made of the tables, another place in the input, or neither. */
+  /** The remedy: a state made from the tables, another place in the input, or neither. */
   readonly kind: 'state' | 'input' | 'neither';
   /**
-   * For certain; or so it seems: after the leader of a partition has changed, a broker may for a moment show less than was
-   * acknowledged.
+   * `apparent`: after a partition's leader has changed, a broker may show fewer records than were acknowledged, for a
+   * moment.
    */
   readonly certainty: 'certain' | 'apparent';
-  /** For a person, with what to do. */
+  /** For a person, with the remedy. */
   readonly message: string;
 }
 
 export interface Judgement {
   readonly losses: readonly Loss[];
-  /** Where to go on, if nothing was lost. */
+  /** The offset at which to continue if nothing was lost. */
   readonly from: number;
   /** Outputs that lost records which the task can write again. */
   readonly rewrite: ReadonlySet<string>;
@@ -42,12 +42,12 @@ export interface Judgement {
 
 const ADOPT = 'stop every fold and run `queuefold setup --adopt`';
 
-/** What was lost since the checkpoint was written (docs/reference/losses.md). Pure. */
+/** The losses since the checkpoint was written (docs/reference/losses.md). Pure. */
 export function judge(found: Found): Judgement {
   const { checkpoint, committed } = found;
   const input = markOf(found.topics, found.topology.input);
-  // The group's offset may have expired or gone back; the checkpoint is part of every transaction, and counts while its
-  // next record is there. After that an operator may have moved the group's offset on.
+  // The group's offset may have expired or gone back. The checkpoint is part of every transaction, so it counts while
+  // the input still has its next record. Otherwise an operator may have moved the group's offset forward.
   const from =
     checkpoint !== null && checkpoint.nextOffset >= input.beginning
       ? checkpoint.nextOffset
@@ -63,7 +63,7 @@ export function refusalOf(losses: readonly Loss[]): OperatorError {
   return new OperatorError(losses.map(({ message }) => message).join('\n'));
 }
 
-/** Whether Kafka deletes records under this `cleanup.policy`; null: it is not told. */
+/** Whether Kafka deletes records under this `cleanup.policy`; null: not known. */
 export function deletes(policy: string | null): boolean {
   return policy?.split(',').some((one) => one.trim() === 'delete') === true;
 }
@@ -167,7 +167,9 @@ function lossesOfInput(found: Found, input: TopicMark, from: number): readonly L
   return [];
 }
 
-/** A table that was recreated, or lost records at either end; an expiring output loses its first ones by right. */
+/**
+ * A table that was recreated, or that lost records at either end. An expiring output loses its first records by design.
+ */
 function outputsToRewrite({ topology, topics }: Found, checkpoint: Checkpoint): ReadonlySet<string> {
   const { tables, expiring = [] } = topology;
   const lost = [...tables, ...expiring].filter((output) => {

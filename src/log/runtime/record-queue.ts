@@ -1,11 +1,14 @@
 import type { LogRecord } from '../port';
 
-/** Records handed over by the reader, waiting for their task; batches are passed on as they came wherever possible. */
+/**
+ * Records that the reader has handed over and that wait for their task. Batches are passed on as they came where
+ * possible.
+ */
 export interface RecordQueue {
   push(records: readonly LogRecord[], nextOffset: number): void;
-  /** Back to the front: what was taken last and is not done. */
+  /** Puts records that were taken last and are not done back to the front. */
   putBack(records: readonly LogRecord[], nextOffset: number): void;
-  /** Up to `max` records, oldest first, with the offset that follows them; null when nothing waits. */
+  /** Up to `max` records, oldest first, with the offset after them; null: no record waits. */
   take(max: number): Taken | null;
   clear(): void;
   size(): number;
@@ -29,7 +32,9 @@ export function createRecordQueue(): RecordQueue {
   let size = 0;
   let bytes = 0;
 
-  /** A handful of chunks: moving them up costs less than what a dropped one, kept a little longer, would hold in memory. */
+  /**
+   * There are few chunks, so moving them up costs less than the memory of a dropped chunk that is kept a little longer.
+   */
   const drop = (chunk: Chunk): void => {
     bytes -= chunk.bytes;
     chunks.shift();

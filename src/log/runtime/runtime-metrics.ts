@@ -1,15 +1,15 @@
 import type { Metrics } from '../../ops';
 import type { TaskState } from '../port';
 
-/** What the runtime measures. Every part may be absent: tests and replays need no metrics. */
+/** The measurements of the runtime. Every part may be absent, because tests and replays need no metrics. */
 export interface RuntimeMetrics {
   onTaskState(from: TaskState | null, to: TaskState): void;
   onTaskGone(): void;
   onTransaction(tookMs: number): void;
   onRestore(tookMs: number): void;
-  /** @param copy whether a standby copy spared it the rest */
+  /** @param copy `warm`: the task had a standby copy and read only the rest */
   onRestored(copy: 'warm' | 'none', records: number): void;
-  /** How many copies there are. */
+  /** The number of copies in each state. */
   onStandbys(copies: { readonly warm: number; readonly reading: number }): void;
   /** @param offsets null: there is no copy any more */
   onStandbyLag(partition: number, offsets: number | null): void;

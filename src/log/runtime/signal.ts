@@ -1,11 +1,11 @@
-/** A level-triggered wake-up for one waiting loop: notifications while nobody waits are kept as one. */
+/** A level-triggered wake-up for one waiting loop: notifications before the next wait count as one. */
 export interface Signal {
   notify(): void;
   /** Resolves at the next notification, or after `timeoutMs`. */
   wait(timeoutMs?: number): Promise<void>;
 }
 
-/** setTimeout fires at once beyond this. */
+/** With a longer delay, setTimeout fires at once. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 export function createSignal(): Signal {
@@ -31,7 +31,10 @@ export function createSignal(): Signal {
   };
 }
 
-/** Waits for work to end, one way or the other, but no longer than `ms`: who is told to stop does not wait for a log that is away. */
+/**
+ * Waits for the work to end in either way, but no longer than `ms`: a process that stops does not wait for a log that
+ * is away.
+ */
 export async function atMost(ms: number, work: Promise<unknown> | null | undefined): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
@@ -39,7 +42,7 @@ export async function atMost(ms: number, work: Promise<unknown> | null | undefin
   clearTimeout(timer);
 }
 
-/** Between half and all of `ms`: several processes that failed together do not try again together. */
+/** Between half of `ms` and all of it, so that processes that failed together do not try again together. */
 export function jittered(ms: number): number {
   return ms / 2 + Math.random() * (ms / 2);
 }
@@ -50,7 +53,7 @@ export interface Deferred<T> {
   reject(error: unknown): void;
 }
 
-/** `Promise.withResolvers`, which Node 20 has not. Nobody has to listen to a rejection. */
+/** `Promise.withResolvers`, which Node.js 20 lacks. A rejection without a listener is no error. */
 export function createDeferred<T>(): Deferred<T> {
   let resolve: (value: T) => void = () => undefined;
   let reject: (error: unknown) => void = () => undefined;

@@ -9,10 +9,10 @@ import { ofTask, TaskFailure } from './task-errors';
 
 /** How often copies follow their changelogs. */
 const FOLLOW_EVERY_MS = 1_000;
-/** A read that brings nothing for so long is given up; the next one goes on where it was. */
+/** A read that brings no record for this long is given up; the next one continues where it was. */
 const STANDS_MS = 10_000;
 
-/** What is there does not follow from what the copy has read: it must be thrown away. */
+/** The changelog no longer continues the records that the copy has read, so the copy must be thrown away. */
 export class UnusableCopy extends Error {}
 
 export interface Place {
@@ -21,7 +21,7 @@ export interface Place {
   readonly partition: number;
 }
 
-/** A partition of a changelog, as it is now. */
+/** A partition of a changelog, in its present state. */
 interface Changelog {
   readonly id: string;
   readonly beginning: number;
@@ -30,9 +30,9 @@ interface Changelog {
 }
 
 /**
- * A task that is being restored while another member owns its partition. It becomes the task of this member where the
- * changelog is certainly the one that it has read, and behind the fence it has read the rest, too
- * (docs/explanation/exactly-once.md, "Standby copies").
+ * A task that is restored while another member owns its partition. It becomes this member's task if the changelog is
+ * certainly the one that it has read, and once it has read the rest behind the fence (docs/explanation/exactly-once.md,
+ * "Standby copies").
  */
 export class StandbyCopy {
   readonly task: Task;
@@ -41,7 +41,7 @@ export class StandbyCopy {
   #mark: RecordMark | null = null;
   /** Only the latest read hands records over. */
   #reads = 0;
-  /** It has read all that was committed by then; before that: when it began. */
+  /** It has read everything that was committed by then; before the first complete reading: its beginning. */
   #asOf = createAge();
   #tombstonesKeptMs: number;
   #position: number;
@@ -54,7 +54,7 @@ export class StandbyCopy {
     this.#position = origin.beginning;
   }
 
-  /** What it has not read yet of a changelog that ends there, in offsets. */
+  /** How far it is behind a changelog with this end, in offsets. */
   lag(end: number): number {
     return Math.max(0, end - this.#position);
   }
@@ -63,7 +63,9 @@ export class StandbyCopy {
     return this.#isComplete && this.#markOfLast() !== null && this.#isFresh();
   }
 
-  /** @throws UnusableCopy where this is another changelog, or may have lost tombstones that were never read */
+  /**
+   * @throws UnusableCopy if this is another changelog, or one that may have lost tombstones that the copy never read
+   */
   check({ id, beginning, tombstonesKeptMs }: Changelog): void {
     this.#tombstonesKeptMs = Math.min(this.#tombstonesKeptMs, tombstonesKeptMs);
     if (id !== this.#origin.id) throw new UnusableCopy('the changelog was recreated');
@@ -72,8 +74,8 @@ export class StandbyCopy {
   }
 
   /**
-   * Reads on. The first record must be the last one that it has: a log that went back, and on from there, has another one.
-   * Answers how many are new.
+   * Continues to read. The first record must be the copy's last one: a log that went back and has grown again has
+   * another record there. Answers the number of new records.
    * @param read hands over the committed records from an offset on, until `until`
    * @throws UnusableCopy
    */
@@ -100,7 +102,7 @@ export class StandbyCopy {
     try {
       await read(mark?.offset ?? this.#origin.beginning, onRecord);
     } finally {
-      // A record keeps alive all that was fetched with it.
+      // A record keeps everything in memory that was fetched with it.
       this.#markOfLast();
     }
     if (mark !== null && previous < mark.offset && !until()) {
@@ -110,8 +112,8 @@ export class StandbyCopy {
   }
 
   /**
-   * Behind the fence: reads all that the changelog has. Answers how many records are new. After an error that is none of
-   * the changelog's the copy can be tried again.
+   * Behind the fence: reads the rest of the changelog. Answers the number of new records. After an error that is not an
+   * UnusableCopy the caller may try the copy again.
    * @throws UnusableCopy
    */
   async takeOver(place: Place, producer: Pick<FencedProducer, 'restore'>, until: () => boolean): Promise<number> {
@@ -123,7 +125,7 @@ export class StandbyCopy {
     return records;
   }
 
-  /** All that was committed before `asOf` has been read; the changelog ended at `end` then. */
+  /** The copy has read everything that was committed before `asOf`, when the changelog ended at `end`. */
   completed(asOf: Age, end: number): void {
     this.#asOf = asOf;
     this.#position = Math.max(this.#position, end);
@@ -135,7 +137,9 @@ export class StandbyCopy {
     this.task.close();
   }
 
-  /** Compaction keeps a tombstone for so long after it was written; the half of it is for reading what is left. */
+  /**
+   * Compaction keeps a tombstone this long after its writing. Half of that time is left for the rest of the reading.
+   */
   #isFresh(): boolean {
     return this.#asOf() < this.#tombstonesKeptMs / 2;
   }
@@ -155,10 +159,13 @@ export interface StandbysOptions {
   readonly logger: Logger;
 }
 
-/** The copies of one member, which follow the changelogs of partitions that others own. They read, and never write. */
+/**
+ * The copies of one member. They follow the changelogs of partitions that other members own; they read, and never
+ * write.
+ */
 export class Standbys {
   readonly #options: StandbysOptions;
-  /** Null: it has yet to begin. */
+  /** Null: the copy has not begun. */
   readonly #copies = new Map<number, StandbyCopy | null>();
   #timer: NodeJS.Timeout | null = null;
   #isFollowing = false;
@@ -175,7 +182,7 @@ export class Standbys {
     return process === undefined ? undefined : { process, warm };
   }
 
-  /** From here on it keeps copies of these, and of nothing else. */
+  /** From now on it keeps copies of these partitions and of no others. */
   follow(partitions: readonly number[]): void {
     for (const partition of [...this.#copies.keys()]) {
       if (!partitions.includes(partition)) this.give(partition)?.close();
@@ -185,7 +192,7 @@ export class Standbys {
     this.#schedule(0);
   }
 
-  /** Gives the copy away, which follows no more; null: there is none. */
+  /** Hands the copy over, which then stops following; null: there is none. */
   give(partition: number): StandbyCopy | null {
     const copy = this.#copies.get(partition) ?? null;
     if (this.#copies.delete(partition)) this.#options.metrics.onStandbyLag(partition, null);
@@ -226,7 +233,7 @@ export class Standbys {
     logger[level]({ topic: topology.changelog, ...problem }, 'a standby copy cannot follow its changelog');
   }
 
-  /** Up to the end of now. */
+  /** Reads up to the present end. */
   async #followOne(partition: number): Promise<void> {
     const { backend, topology, createTask, metrics, logger } = this.#options;
     const asOf = createAge();
@@ -252,7 +259,7 @@ export class Standbys {
     }
   }
 
-  /** False: the read stood, or its copy is gone. */
+  /** False: the read made no progress, or its copy is gone. */
   async #readOn(copy: StandbyCopy, partition: number, to: number, isGone: () => boolean): Promise<boolean> {
     const { backend, topology } = this.#options;
     let movedAt = performance.now();
@@ -279,7 +286,7 @@ export class Standbys {
   }
 }
 
-/** Null: the log does not tell a topic from a later one of its name, so no copy can be kept. */
+/** Null: the log cannot distinguish a topic from a later one of the same name, so no copy is possible. */
 async function lookAt({ backend, topology: { changelog }, partition }: Place): Promise<Changelog | null> {
   const [facts, bounds, tombstonesKeptMs] = await Promise.all([
     backend.topics([changelog]),
@@ -294,10 +301,13 @@ function isSame(record: LogRecord, mark: RecordMark): boolean {
   return record.offset === mark.offset && digestOf(record).equals(mark.digest);
 }
 
-/** How long ago something was, ms. */
+/** The time since a moment, ms. */
 type Age = () => number;
 
-/** Of two clocks the later one counts: one stands while the machine sleeps, the other may be set back. */
+/**
+ * The clock that shows the longer time counts: one stands still while the machine sleeps, and the other may be set
+ * back.
+ */
 function createAge(): Age {
   const [wall, steady] = [Date.now(), performance.now()];
   return () => Math.max(Date.now() - wall, performance.now() - steady);

@@ -13,7 +13,7 @@ export interface SubscriptionOptions {
   readonly metrics: Metrics | undefined;
 }
 
-/** One owned partition; a new object for every assignment, so that answers to an older one are recognised. */
+/** One owned partition. Every assignment makes a new object, so that answers for an older one are recognized. */
 interface Owned {
   readonly partition: number;
   started: boolean;
@@ -23,7 +23,7 @@ interface Owned {
 
 const RETRY_MS = 500;
 
-/** Reads a topic as one member of a group, at least once: the subscriber says where to start and what is committed. */
+/** Reads a topic as one member of a group, at least once. The subscriber decides where to start and what to commit. */
 export async function startSubscription(options: SubscriptionOptions): Promise<RunningSubscription> {
   const reader = new GroupReader(options);
   await reader.join();
@@ -72,7 +72,7 @@ class GroupReader implements RunningSubscription {
     return this.#end.promise;
   }
 
-  /** To call once. */
+  /** Call it once. */
   async join(): Promise<void> {
     await this.#member.join();
   }
@@ -173,7 +173,7 @@ class GroupReader implements RunningSubscription {
     const { group, topic } = this.#subscription;
     const wanted = chosen ?? bounds.committedOffset ?? bounds.beginningOffset;
     if (wanted > bounds.endOffset) {
-      // Only an offset of the group is one that an operator can reset.
+      // An operator can reset only an offset of the group.
       const remedy =
         chosen === undefined
           ? 'Stop every reader of the group, then ' +

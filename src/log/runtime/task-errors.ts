@@ -4,17 +4,17 @@ import { recordBytes } from '../record-size';
 import type { Attempt } from './batch-size';
 import { refusalOf, type Loss } from './losses';
 
-/** What a task needs is not there any more. */
+/** Data that a task needs is gone. */
 export class LossFound extends Error {
   constructor(readonly losses: readonly Loss[]) {
     super(refusalOf(losses).message);
   }
 }
 
-/** A topic is another one than when the task began. */
+/** A topic is not the one that the task began with. */
 export class TopicsChanged extends Error {}
 
-/** Marks an error of the task's own code: fatal, while all others lead back to FENCING. */
+/** Marks an error of the task's own code. It is fatal; all others lead back to FENCING. */
 export class TaskFailure extends Error {
   constructor(readonly reason: unknown) {
     super(messageOf(reason));

@@ -21,17 +21,17 @@ export interface TaskLoopOptions {
   readonly logger: Logger;
   readonly metrics: RuntimeMetrics;
   readonly isClosing: () => boolean;
-  /** Why another task has to begin; null: it need not. */
+  /** Why a new task has to replace this one; null: it need not. */
   readonly changed: () => string | null;
-  /** The next offset to commit has moved. */
+  /** The next offset to commit has changed. */
   readonly onPosition: (nextOffset: number) => void;
   readonly onCommitted: () => void;
 }
 
-/** A timer that cannot be served (the end offset is not to be had) or that does not move is tried again after this. */
+/** How soon to try a timer again that fails (the end offset is not available) or makes no progress. */
 const TIMER_RETRY_MS = 250;
 
-/** Between the restore and the next error: everything that one fenced producer may do. */
+/** The phase between the restore and the next error: everything that one fenced producer may do. */
 export class TaskLoop {
   readonly #options: TaskLoopOptions;
   #position: number;
@@ -43,7 +43,7 @@ export class TaskLoop {
     this.#position = from;
   }
 
-  /** Ends when closing, or with an error. */
+  /** Ends when the task closes, or with an error. */
   async run(): Promise<void> {
     const { topology, inbox, signal, isClosing, changed } = this.#options;
     while (!isClosing()) {
@@ -68,7 +68,7 @@ export class TaskLoop {
     const position = this.#position;
     let { records } = taken;
     const first = records[0];
-    // Below `position`: committed by an earlier transaction, read again after a rebalance.
+    // An earlier transaction has committed the records below `position`; the member reads them again after a rebalance.
     if (first !== undefined && first.offset < position) records = records.filter(({ offset }) => offset >= position);
     let nextOffset = Math.max(position, taken.nextOffset);
     if (records.length === 0) {
@@ -115,7 +115,7 @@ export class TaskLoop {
     ofTask(() => task.committed());
   }
 
-  /** What is left to do about a transaction that failed: the error that ends this pass. */
+  /** Adapts the batch size to a failed transaction. Answers the error that ends this pass. */
   #onFailure(error: unknown, attempt: Attempt): unknown {
     const { topology, partition, size } = this.#options;
     if (!(error instanceof RefusedError)) {

@@ -21,11 +21,11 @@ import { LossFound, ofTask, refusedError, TaskFailure, TopicsChanged, waitForTas
 import { TaskLoop } from './task-loop';
 import { createTaskState, type TaskStateMachine } from './task-state';
 
-/** One input partition's loop: fence, restore, then fold what waits, one transaction after the other. */
+/** The loop of one input partition: fence, restore, then fold waiting records, one transaction after the other. */
 export interface TaskRunner {
-  /** Hands records over; ignored unless the task is RUNNING. Must not be called before `Member.start`. */
+  /** Hands records over. Ignored unless the task is RUNNING. Do not call it before `Member.start`. */
   deliver(records: readonly LogRecord[], nextOffset: number, endOffset: number): void;
-  /** The log has nothing at the offset that was asked for. */
+  /** The log has no record at the requested offset. */
   outOfRange(offset: number): void;
   pause(): void;
   resume(): void;
@@ -34,12 +34,12 @@ export interface TaskRunner {
   /** True when a newer owner has fenced this one. */
   isFenced(): boolean;
   /**
-   * The topics as they are now: a task that began with others is thrown away, and another one begins, which looks for what
-   * was lost.
-   * @param changelogPolicy `cleanup.policy` of the changelog; null: it is not told
+   * Compares with the topics as they are now. If the task began with other topics, a new task replaces it and looks for
+   * losses.
+   * @param changelogPolicy `cleanup.policy` of the changelog; null: the log does not tell it
    */
   compare(now: ReadonlyMap<string, TopicFacts>, changelogPolicy: string | null): void;
-  /** Finishes the transaction under way. Resolves when nothing of this task runs any more; never rejects. */
+  /** Finishes the current transaction. Resolves when nothing of this task runs any more; never rejects. */
   close(): Promise<void>;
 }
 
@@ -49,25 +49,25 @@ export interface TaskRunnerOptions {
   readonly backend: Backend;
   readonly member: Member;
   readonly createTask: (partition: number) => Task;
-  /** Resolves when an earlier runner of the same partition in this process is gone. */
+  /** Resolves when the earlier runner of the same partition in this process is gone. */
   readonly after: Promise<void>;
   readonly paused: boolean;
-  /** What is known of the partition already; null: nothing. The runner closes it. */
+  /** A standby copy of the partition; null: none. The runner closes it. */
   readonly copy: StandbyCopy | null;
-  /** Of the partition, shared with earlier and later runners of it. */
+  /** The partition's batch size, shared with earlier and later runners of it. */
   readonly size: BatchSize;
   readonly hooks: TaskHooks;
   readonly logger: Logger;
   readonly metrics: RuntimeMetrics;
   readonly onFenced: () => void;
-  /** The task itself failed, or its input cannot be read: the end of all tasks. */
+  /** The task itself failed, or its input cannot be read: all tasks must end. */
   readonly onFatal: (error: unknown) => void;
 }
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
-/** A loss that only seems to be one has passed within this time; it is looked for again at this interval. */
+/** An apparent loss disappears within this time; the task checks again at this interval. */
 const APPARENT_MS = 3_000;
 const LOOK_AGAIN_MS = 500;
 
@@ -82,7 +82,7 @@ class Runner implements TaskRunner {
   readonly #inbox: Inbox;
   readonly #signal = createSignal();
   readonly #finished: Promise<void>;
-  /** The next input offset to commit, and where the input ends; null: not known yet. */
+  /** The next input offset to commit, and the end of the input; null: not known yet. */
   #next: number | null = null;
   #end: number | null = null;
   #closing = false;
@@ -90,7 +90,7 @@ class Runner implements TaskRunner {
   #failures = 0;
   /** The topics that the task began with; null: it has not begun. */
   #marks: readonly TopicMark[] | null = null;
-  /** Why another task has to begin. */
+  /** Why a new task has to replace this one. */
   #changed: string | null = null;
   #lossSince: number | null = null;
   /** Until the first restore has succeeded. */
@@ -118,7 +118,7 @@ class Runner implements TaskRunner {
 
   outOfRange(offset: number): void {
     if (this.#closing || this.state() !== 'RUNNING') return;
-    // Deleted before they were read, or the topic was recreated: the next task looks for what was lost.
+    // The record was deleted before it was read, or the topic was recreated: the next task looks for losses.
     this.#startOver(`${this.#options.topology.input} has no record at offset ${offset}`);
   }
 
@@ -212,7 +212,7 @@ class Runner implements TaskRunner {
       return 0;
     }
     if (error instanceof RefusedError) {
-      // Nothing is unknown and nothing gets better by waiting; there are at most eleven of them for a record.
+      // The outcome is known, and waiting would not improve it. There are at most eleven such answers for a record.
       const { records } = this.#options.size.limit();
       this.#logger.warn(
         { answer: error.message, records },
@@ -233,14 +233,14 @@ class Runner implements TaskRunner {
     return waitMs;
   }
 
-  /** What only seems to be lost may be seen again in a moment. Answers the error where it is not; null: look again. */
+  /** An apparent loss may disappear in a moment. Answers the error for a real loss; null: check again. */
   #refuse({ losses }: LossFound): OperatorError | null {
     this.#lossSince ??= Date.now();
     const isCertain = losses.some(({ certainty }) => certainty === 'certain');
     return isCertain || Date.now() - this.#lossSince >= APPARENT_MS ? refusalOf(losses) : null;
   }
 
-  /** One pass through FENCING, RESTORING and RUNNING; ends when closing, or with an error. */
+  /** One pass through FENCING, RESTORING and RUNNING. Ends when the task closes, or with an error. */
   async #pass(): Promise<void> {
     const { backend, topology, partition, hooks, metrics, member } = this.#options;
     const isClosing = (): boolean => this.#closing;
@@ -273,7 +273,7 @@ class Runner implements TaskRunner {
     }
   }
 
-  /** Reads the changelog: all of it, or what a standby copy has not read yet. */
+  /** Reads the changelog: all of it, or the part that a standby copy has not read yet. */
   async #restore(producer: FencedProducer): Promise<Task> {
     const { partition, metrics, createTask } = this.#options;
     const isClosing = (): boolean => this.#closing;
@@ -306,7 +306,10 @@ class Runner implements TaskRunner {
     this.#copy = null;
   }
 
-  /** Looks for losses, and writes again what the outputs lost. Answers where to go on; null: closing. */
+  /**
+   * Looks for losses, and writes the records again that the outputs lost. Answers the offset at which to continue;
+   * null: the task closes.
+   */
   async #begin(task: Task, producer: FencedProducer): Promise<number | null> {
     const { backend, topology, partition } = this.#options;
     const checkpoint = await waitForTask(ofTask(() => task.restored()));
@@ -327,7 +330,7 @@ class Runner implements TaskRunner {
     return from;
   }
 
-  /** False: closing. */
+  /** False: the task closes. */
   async #rewrite(task: Task, producer: FencedProducer, topics: ReadonlySet<string>, from: number): Promise<boolean> {
     const { topology, partition } = this.#options;
     this.#logger.warn({ topics: [...topics] }, 'topics were recreated or lost records: the task writes all rows again');

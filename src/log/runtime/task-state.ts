@@ -9,8 +9,8 @@ import type { TaskState } from '../port';
  *        ▼            ▼            ▼            ▼
  *      CLOSED ◀───────┴────────────┴────────────┘   revoked, stopped, fenced by a newer owner, or a fatal error
  *
- * Do not break: the task's state and offset are complete only by a read after FENCING, for only then can no older owner add
- * to what was read. A standby copy (standby.ts) has read before; the rest is read then.
+ * Do not break: only a read after FENCING completes the task's state and offset, because only then can no older owner
+ * add to the data that was read. A standby copy (standby.ts) has read before, and reads the rest then.
  */
 export const SUCCESSORS: Readonly<Record<TaskState, readonly TaskState[]>> = {
   ASSIGNED: ['FENCING', 'CLOSED'],
@@ -22,7 +22,7 @@ export const SUCCESSORS: Readonly<Record<TaskState, readonly TaskState[]>> = {
 
 export interface TaskStateMachine {
   current(): TaskState;
-  /** @throws Error when the successor is not allowed: a bug of the runtime */
+  /** @throws Error if the successor is not allowed: a bug of the runtime */
   enter(next: TaskState): void;
 }
 

@@ -19,13 +19,15 @@ export interface TasksOptions {
 }
 
 /**
- * A task that was fenced although still assigned to this member waits this long (jittered) for the rebalance that
- * explains it; without one the member joins again. Longer than a heartbeat interval, by which a rebalance is
- * noticed.
+ * If a task is fenced although this member still owns its partition, the member waits this long (jittered) for the
+ * rebalance that explains it. Without one it joins again. Longer than a heartbeat interval, within which a member
+ * notices a rebalance.
  */
 const FENCED_PATIENCE_MS = 3_000;
 
-/** How often the topics are looked at: one may be deleted and recreated between two transactions, which then notice nothing. */
+/**
+ * How often to check the topics: one may be deleted and recreated between two transactions, which then notice nothing.
+ */
 const COMPARE_EVERY_MS = 5_000;
 
 /** Runs one member of a group: one runner per assigned partition. See docs/explanation/exactly-once.md. */
@@ -139,7 +141,7 @@ async function compareTopics({ backend, topology }: TasksOptions, runners: TaskR
   }
 }
 
-/** What a runner takes over from the one that had its partition before. */
+/** The things that a runner takes over from the partition's earlier runner. */
 type Place = Pick<TaskRunnerOptions, 'after' | 'size'>;
 
 /** A runner for each assigned partition. */
@@ -169,14 +171,14 @@ class TaskRunners {
     return this.all().every((runner) => runner.state() === 'RUNNING');
   }
 
-  /** The partitions whose tasks are fenced although they are assigned. */
+  /** The partitions that are assigned although their tasks are fenced. */
   fenced(): readonly number[] {
     return [...this.#runners].filter(([, runner]) => runner.isFenced()).map(([partition]) => partition);
   }
 
   assign(partitions: readonly number[]): void {
     for (const [partition, runner] of this.#runners) {
-      // A fenced task may fence again only under a new assignment, which this is.
+      // A fenced task may fence again only under a new assignment, and this is one.
       if (!partitions.includes(partition) || runner.isFenced()) this.#drop(partition, runner);
     }
     for (const partition of partitions) {

@@ -1,6 +1,6 @@
 import type { Topology } from '../port';
 
-/** One transactional id an input partition, the same whoever owns it: the epoch behind it is what fences. */
+/** One transactional id for each input partition, the same for every owner: its epoch does the fencing. */
 export function transactionalIdOf({ group, input }: Topology, partition: number): string {
   return `${group}-${input}-${partition}`;
 }

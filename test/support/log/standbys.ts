@@ -36,7 +36,7 @@ export function describeStandbys(open: OpenScene): void {
       await eventually(async () => (await rows()).length === 1);
       await owner.stop();
       await eventually(() => other.ready() && other.status().length === 1);
-      // It restored only when the partition became its own: all at once.
+      // It restored only when the partition became its own, in one piece.
       expect(calls.slice(calls.indexOf('restore'))).toEqual(['restore', 'restore', 'restored']);
     });
   });

@@ -5,13 +5,13 @@ import { messageOf, OperatorError } from '../../../common';
 export interface Codec {
   compress(records: Buffer): Buffer | Promise<Buffer>;
   /**
-   * @param limit bytes; what would be larger is refused before memory is taken for it
-   * @throws BatchTooLarge, or whatever the library says of bytes that are no such format
+   * @param limit in bytes; a larger result is refused before memory is allocated for it
+   * @throws BatchTooLarge, or the library's error if the bytes are not in its format
    */
   decompress(compressed: Buffer, limit: number): Buffer | Promise<Buffer>;
 }
 
-/** A few bytes can claim to be gigabytes: the claim is looked at, not followed. */
+/** A few bytes can claim to be gigabytes, so the claim is checked before it is trusted. */
 export class BatchTooLarge extends Error {
   override readonly name = 'BatchTooLarge';
 }
@@ -24,8 +24,8 @@ export function checkSize(bytes: number, limit: number): void {
 const load = createRequire(__filename);
 
 /**
- * A library with a prebuilt binary for each platform, loaded when the first batch needs it.
- * @throws OperatorError where the binary of this platform is not installed
+ * Loads a library with a prebuilt binary for each platform when the first batch needs it.
+ * @throws OperatorError if the binary of this platform is not installed
  */
 export function loadCodec(library: 'snappy' | 'lz4-napi' | 'fzstd', codec: string): unknown {
   try {

@@ -5,7 +5,7 @@ import { checkSize, type Codec } from './codec';
 const compress = promisify<Buffer, Buffer>(gzip);
 const decompress = promisify<Buffer, { maxOutputLength: number }, Buffer>(gunzip);
 
-/** On Node's thread pool: gzip is slow. */
+/** On Node's thread pool, because gzip is slow. */
 export const GZIP: Codec = {
   compress,
   async decompress(compressed, limit) {

@@ -13,7 +13,7 @@ interface NamedCodec {
   readonly codec: Codec;
 }
 
-/** By the number that stands in the attributes of a batch. */
+/** By the number in the attributes of a batch. */
 const CODECS: Readonly<Record<number, NamedCodec>> = {
   1: { name: 'gzip', codec: GZIP },
   2: { name: 'snappy', codec: SNAPPY },
@@ -21,7 +21,7 @@ const CODECS: Readonly<Record<number, NamedCodec>> = {
   4: { name: 'zstd', codec: ZSTD },
 };
 
-/** Undefined: a number that Kafka has not given away. */
+/** Undefined: Kafka has not assigned the number. */
 export function codecOf(id: number): NamedCodec | undefined {
   return CODECS[id];
 }

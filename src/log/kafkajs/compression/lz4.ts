@@ -9,10 +9,10 @@ interface Lz4 {
 const MAGIC = 0x184d2204;
 const HAS = { blockChecksum: 0x10, contentSize: 0x08, contentChecksum: 0x04, dictionary: 0x01 } as const;
 const STORED = 0x80000000;
-/** A byte of a block stands for so many at most. */
+/** A byte of a block decompresses to at most this many bytes. */
 const MOST_RATIO = 255;
 
-/** One frame of blocks that do not depend on one another, as every client writes it. */
+/** One frame of blocks that do not depend on each other, as every client writes it. */
 export const LZ4: Codec = {
   compress: (records) => library().compressFrameSync(records),
   decompress(compressed, limit) {
@@ -25,7 +25,7 @@ function library(): Lz4 {
   return loadCodec('lz4-napi', 'lz4') as Lz4;
 }
 
-/** What the frame can hold at most, from the sizes of its blocks: a block has no room for more than its maximum. */
+/** The most that the frame can hold, from the sizes of its blocks: a block cannot hold more than its maximum. */
 function mostBytesOf(frame: Buffer): number {
   if (frame.length < 7 || frame.readUInt32LE(0) !== MAGIC) throw new Error('lz4: no frame');
   const flags = frame.readUInt8(4);
@@ -42,7 +42,7 @@ function mostBytesOf(frame: Buffer): number {
     at += size + ((flags & HAS.blockChecksum) === 0 ? 0 : 4);
   }
   const end = at + ((flags & HAS.contentChecksum) === 0 ? 0 : 4);
-  // More than one frame would not have been counted.
+  // The count above covers one frame only.
   if (end !== frame.length) throw new Error('lz4: bytes behind the frame');
   return most;
 }

@@ -5,7 +5,9 @@ interface Snappy {
   uncompressSync(data: Buffer, options: { readonly asBuffer: true }): Buffer;
 }
 
-/** What Java's clients and brokers write: this, two versions, and blocks with their lengths (snappy-java's own format). */
+/**
+ * Java's clients and brokers write this header, two versions, and blocks with their lengths (snappy-java's own format).
+ */
 const JAVA_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
 const JAVA_HEADER_BYTES = 16;
 
@@ -41,7 +43,7 @@ function blocksOf(compressed: Buffer): readonly Buffer[] {
   return blocks;
 }
 
-/** A block begins with the length of what is in it, as a varint of five bytes at most. */
+/** A block begins with the length of its content, as a varint of at most five bytes. */
 function claimOf(block: Buffer): number {
   let claim = 0;
   for (let at = 0; at < 5; at++) {

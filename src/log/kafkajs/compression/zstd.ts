@@ -5,7 +5,7 @@ import { checkSize, loadCodec, type Codec } from './codec';
 interface Fzstd {
   decompress(data: Uint8Array): Uint8Array;
 }
-/** In Node since 22.15; the types are those of the oldest Node that we run on. */
+/** In Node.js since 22.15; our types are those of the oldest Node.js that we support. */
 interface Native {
   readonly zstdCompressSync?: (data: Buffer) => Buffer;
   readonly zstdDecompressSync?: (data: Buffer, options: { readonly maxOutputLength: number }) => Buffer;
@@ -17,7 +17,7 @@ const MAGIC = 0xfd2fb528;
 const BLOCK_BYTES = 128 * 1024;
 const COMPRESSED = 2;
 
-/** By Node itself, or before it could by fzstd, in JavaScript. */
+/** With Node.js itself, or on older versions with fzstd, in JavaScript. */
 export const ZSTD: Codec = {
   compress(records) {
     if (native.zstdCompressSync !== undefined) return native.zstdCompressSync(records);
@@ -33,7 +33,7 @@ export const ZSTD: Codec = {
   },
 };
 
-/** What the frame can hold at most, from the sizes of its blocks; its window is memory too. */
+/** The most that the frame can hold, from the sizes of its blocks. Its window takes memory, too. */
 function mostBytesOf(frame: Buffer, limit: number): number {
   if (frame.length < 6 || frame.readUInt32LE(0) !== MAGIC) throw new Error('zstd: no frame');
   const descriptor = frame.readUInt8(4);
@@ -57,7 +57,7 @@ function mostBytesOf(frame: Buffer, limit: number): number {
     at += 3 + (type === 1 ? 1 : size);
   }
   const end = at + ((descriptor & 4) === 0 ? 0 : 4);
-  // More than one frame would not have been counted.
+  // The count above covers one frame only.
   if (end !== frame.length) throw new Error('zstd: bytes behind the frame');
   return most;
 }

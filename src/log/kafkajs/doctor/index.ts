@@ -16,13 +16,13 @@ export interface KafkaCheckOptions {
   readonly definitions: readonly TopicDefinition[];
   readonly partitions: number;
   readonly replicationFactor: number;
-  /** Whose permissions are looked at; absent: those of one user for bridge, fold and sink. */
+  /** The roles whose permissions to check; absent: those of one user for bridge, fold and sink. */
   readonly roles?: readonly AclRole[];
 }
 
 const USUAL_ROLES: readonly AclRole[] = ['bridge', 'fold', 'sink'];
 
-/** What the roles say to a broker, by kafkajs's names. */
+/** The requests of the roles to a broker, by kafkajs's names. */
 const NEEDED = [
   ...['Produce', 'Fetch', 'ListOffsets', 'Metadata', 'OffsetCommit', 'OffsetFetch', 'GroupCoordinator', 'JoinGroup'],
   ...['Heartbeat', 'LeaveGroup', 'SyncGroup', 'InitProducerId', 'AddPartitionsToTxn', 'AddOffsetsToTxn', 'EndTxn'],
@@ -30,7 +30,10 @@ const NEEDED = [
 ];
 const TRY_AGAIN = 'Try again.';
 
-/** Brokers, their advertised addresses, topics and permissions. Changes nothing, and leaves one transactional id behind. */
+/**
+ * Checks brokers, their advertised addresses, topics and permissions. It changes nothing, and leaves one transactional
+ * id behind.
+ */
 export async function checkKafka(options: KafkaCheckOptions): Promise<Findings> {
   const { connection, names, replicationFactor, roles = USUAL_ROLES } = options;
   const acls = mergedAcls(roles.flatMap((role) => aclsOf(role, names)));
@@ -104,7 +107,7 @@ function checkListener(connection: KafkaConnection, { nodeId, host, port }: Adve
   });
 }
 
-/** The protocol does not tell a broker's release: whether it speaks what is needed is what counts. */
+/** The protocol does not show a broker's release, so the check is whether the broker speaks the needed versions. */
 function checkVersions(versions: ApiVersions): Finding {
   const name = 'kafka protocol';
   const unspoken = NEEDED.filter((api) => {
@@ -128,7 +131,7 @@ async function checkTopics(probe: Probe, options: KafkaCheckOptions, acls: reado
   const denied = new Map<string, DeniedOperations>();
   for (const { topic } of definitions) {
     const operations = needs.get(topic)?.operations;
-    // Without this one the settings cannot be judged, whether a role needs to see them or not.
+    // Without DescribeConfigs the doctor cannot judge the settings, whether or not a role needs it.
     if (operations !== undefined)
       denied.set(topic, await deniedOnTopic(probe, topic, [...operations, 'DescribeConfigs']));
   }
@@ -162,7 +165,7 @@ function judgeTopic(name: string, inspected: InspectedTopic, wantedReplicas: num
   const { partitions, replicationFactor: replicas, inSync, config } = existing;
   const size = `${partitionsText(partitions)}, ${replicas === 1 ? '1 replica' : `${replicas} replicas`}`;
   const [refusal] = plan.refusals;
-  // It says what to do itself, as setup does.
+  // The refusals contain the remedy, as in setup.
   if (refusal !== undefined) return failed(name, plan.refusals.join(' '), null);
   const inSyncNeeded = Number(config.get('min.insync.replicas') ?? 1);
   if (inSync < inSyncNeeded) {
@@ -177,14 +180,17 @@ function judgeTopic(name: string, inspected: InspectedTopic, wantedReplicas: num
   if (inSync < replicas)
     return warning(name, `${size}, only ${inSync} in sync in a partition`, 'Start the missing brokers.');
   if (plan.wished.length === 0) return ok(name, `${size}, settings as wanted`);
-  // No warning: setup asks for it each time, and many a managed Kafka keeps its own.
+  // No warning: setup asks for these each time, and many a managed Kafka keeps its own values.
   const wishes = plan.wished.map(
     ({ name: setting, now, wanted }) => `${setting} is ${now ?? 'unset'}, better ${wanted}`,
   );
   return ok(name, `${size}, settings as needed; ${wishes.join(', ')}.${left.join('')}`);
 }
 
-/** Settings that are not as needed. Below our largest record the topic refuses some: the others only weaken a guarantee. */
+/**
+ * Settings that differ from the needed ones. A topic with a limit below our largest record refuses some records; the
+ * others only weaken a guarantee.
+ */
 function judgeSettings(name: string, size: string, inspected: InspectedTopic): Finding {
   const { needed } = inspected.plan;
   const changes = `${size}; settings to change: ${needed.map(changeText).join(', ')}`;
@@ -212,7 +218,7 @@ function judgeMissing(name: string, inspected: InspectedTopic, left: string): Fi
   return failed(name, `does not exist${why}${left === '' ? '' : `.${left}`}`, 'Run `queuefold setup`.');
 }
 
-/** Null also where this user may not ask: it is setup's that has to. */
+/** Null also if this user may not ask: only setup needs to. */
 function brokersRefusal({ negotiated: { refusal } }: InspectedTopic): Refusal | null {
   return refusal === null || refusal.type.endsWith('_AUTHORIZATION_FAILED') ? null : refusal;
 }

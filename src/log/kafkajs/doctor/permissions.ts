@@ -4,9 +4,9 @@ import { aclFlags, type Acl, type AclOperation } from '../../acls';
 import { protocolTypes } from '../internals';
 import { produceNothing, TOPIC_RESOURCE, type Probe, type ProbeBroker } from './probe';
 
-/** Beyond the end of every topic: the answer to a fetch is an error without records. */
+/** Beyond the end of every topic: the broker answers a fetch with an error and no records. */
 const NOWHERE = '9223372036854775806';
-/** What a broker says of a request that it was permitted to look at. */
+/** A broker's answers to a request that it was permitted to process. */
 const HARMLESS = new Set([
   'OFFSET_OUT_OF_RANGE',
   'INVALID_RECORD',
@@ -20,7 +20,7 @@ const HARMLESS = new Set([
   'NOT_CONTROLLER',
 ]);
 const ELECTED = new Set(['LEADER_NOT_AVAILABLE']);
-/** A leader or coordinator that is elected or loaded at this moment; a broker that has not heard of a topic yet. */
+/** A leader or coordinator is being elected or loaded at this moment, or a broker does not know the topic yet. */
 const SOON = new Set([
   ...ELECTED,
   'NOT_LEADER_FOR_PARTITION',
@@ -37,8 +37,8 @@ const COORDINATOR = { group: 0, transaction: 1 } as const;
 export type DeniedOperations = ReadonlySet<AclOperation>;
 
 /**
- * Which of the operations on a topic are denied. Nothing is read, written, created or changed. What cannot be asked of a
- * topic that does not exist is taken for permitted.
+ * Which of the operations on a topic are denied. It reads, writes, creates and changes nothing. An operation that
+ * cannot be tested because the topic does not exist counts as permitted.
  */
 export async function deniedOnTopic(
   probe: Probe,
@@ -58,7 +58,7 @@ export async function deniedOnTopic(
   } catch (error) {
     if (protocolTypes(error).includes('UNKNOWN_TOPIC_OR_PARTITION')) return denied;
     if (!isDenied(error)) throw error;
-    // Whoever may read or write may describe, and who may alter settings may see them: all of it is denied.
+    // Read and Write imply Describe, and AlterConfigs implies DescribeConfigs, so all of them are denied.
     return new Set([...denied, ...withoutImplied(operations)]);
   }
   const resources = [{ type: TOPIC_RESOURCE, name: topic, configNames: [], configEntries: [] }] as const;
@@ -80,13 +80,13 @@ export async function deniedOnTopic(
   return denied;
 }
 
-/** Without Describe none of these is of use; what only setup needs is asked for on its own. */
+/** Without Describe none of these is of use. A role that neither reads nor writes needs Describe itself. */
 function withoutImplied(operations: readonly AclOperation[]): readonly AclOperation[] {
   const used = operations.filter((operation) => operation === 'Read' || operation === 'Write');
   return used.length > 0 ? used : ['Describe'];
 }
 
-/** A topic is only looked at, as `validateOnly` says. */
+/** `validateOnly`: the broker only checks the request. */
 async function createNothing(broker: ProbeBroker, topic: string): Promise<void> {
   const one = { topic, numPartitions: 1, replicationFactor: 1, replicaAssignment: [], configEntries: [] };
   try {
@@ -97,7 +97,7 @@ async function createNothing(broker: ProbeBroker, topic: string): Promise<void> 
   }
 }
 
-/** Read on a consumer group, asked with a heartbeat of nobody. */
+/** Tests Read on a consumer group with a heartbeat of an unknown member. */
 export async function checkGroup(probe: Probe, acl: Acl): Promise<Finding> {
   const name = `kafka group ${acl.name}`;
   const beat = { groupId: acl.name, groupGenerationId: -1, memberId: 'queuefold-doctor' };
@@ -107,7 +107,9 @@ export async function checkGroup(probe: Probe, acl: Acl): Promise<Finding> {
   return refused ? failed(name, 'this user may not use it', remedyOf(acl)) : ok(name, 'permitted');
 }
 
-/** Transactions, asked with an id of the doctor's own: one of the fold's would end the transaction of a running one. */
+/**
+ * Tests transactions with an id of the doctor's own. An id of the fold's would end the transaction of a running fold.
+ */
 export async function checkTransactions(probe: Probe, acl: Acl): Promise<Finding> {
   const name = 'kafka transactions';
   const transactionalId = `${acl.name}doctor`;
@@ -155,7 +157,7 @@ async function isRefused(question: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** Asks again what fails for one of these reasons, for a while. */
+/** Repeats a question that fails for one of these reasons, for a while. */
 async function patiently<T>(question: () => Promise<T>, reasons: ReadonlySet<string>): Promise<T> {
   for (const startedAt = Date.now(); ;) {
     try {

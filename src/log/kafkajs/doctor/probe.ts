@@ -3,7 +3,7 @@ import { createClient } from '../client';
 import { createCluster, type Cluster } from '../cluster';
 import { requireInternal } from '../internals';
 
-/** kafkajs's own broker, as far as permissions are asked for with it: each request goes out once and is not repeated. */
+/** The part of kafkajs's own broker that tests permissions: each request goes out once, without retries. */
 export interface ProbeBroker {
   readonly versions: ApiVersions;
   metadata(topics: readonly string[]): Promise<{
@@ -53,7 +53,7 @@ export interface AdvertisedBroker {
   readonly port: number;
 }
 
-/** A cluster as its bootstrap brokers describe it: nothing has been sent to the advertised ones yet. */
+/** A cluster as its bootstrap brokers describe it. Nothing has been sent to the advertised addresses yet. */
 export interface Probe {
   readonly brokers: readonly AdvertisedBroker[];
   readonly versions: ApiVersions;
@@ -69,11 +69,11 @@ type ProbedCluster = Cluster & {
   };
 };
 
-/** For a first answer: kafkajs itself waits for one three times as long. */
+/** How long to wait for a first answer; kafkajs itself waits three times as long. */
 const ANSWER_LIMIT_MS = 10_000;
 const BRIEF = { initialRetryTime: 100, maxRetryTime: 500, retries: 1 };
 
-/** @throws whatever kafkajs says when no bootstrap broker answers */
+/** @throws kafkajs's error if no bootstrap broker answers */
 export async function openProbe(connection: KafkaConnection): Promise<Probe> {
   const cluster = createCluster(createClient(connection, BRIEF)) as ProbedCluster;
   try {
@@ -82,7 +82,7 @@ export async function openProbe(connection: KafkaConnection): Promise<Probe> {
       await cluster.refreshMetadata();
     });
   } catch (error) {
-    // Not waited for: it waits for the answer that does not come.
+    // Not awaited, because it waits for the answer that does not come.
     cluster.disconnect().catch(() => undefined);
     throw error;
   }
@@ -95,7 +95,7 @@ export async function openProbe(connection: KafkaConnection): Promise<Probe> {
   };
 }
 
-/** What a broker is that answers under this very address. */
+/** Connects to a broker at this very address. */
 export async function reach(connection: KafkaConnection, address: string): Promise<void> {
   const cluster = createCluster(createClient({ ...connection, brokers: [address] }, BRIEF));
   try {
@@ -128,7 +128,7 @@ interface Encoder {
 const definitions = (): Readonly<Record<string, RequestDefinition>> =>
   (requireInternal('protocol/requests') as { readonly requests: Readonly<Record<string, RequestDefinition>> }).requests;
 
-/** What kafkajs has to say, by name: the versions of it that it speaks. */
+/** The versions of a request that kafkajs speaks, by the request's name. */
 export function spokenVersions(api: string): readonly number[] {
   return (definitions()[api]?.versions ?? []).map(Number);
 }
@@ -140,8 +140,8 @@ export function apiKey(api: string): number | undefined {
 const PRODUCE_VERSION = 3;
 
 /**
- * A produce request without a record batch: a broker checks the permission first and then finds it invalid, so nothing is
- * written, whatever it answers.
+ * A produce request without a record batch. A broker checks the permission first and then finds the request invalid. So
+ * it writes nothing, whatever it answers.
  */
 export async function produceNothing(broker: ProbeBroker, topic: string, partition: number): Promise<void> {
   const EncoderClass = requireInternal('protocol/encoder') as new () => Encoder;

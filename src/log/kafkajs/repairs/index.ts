@@ -12,8 +12,8 @@ import { repairCoordinatorLookups } from './r6-coordinator-lookups';
 import { repairMaxTimestamp } from './r8-max-timestamp';
 
 /**
- * All repairs. The first ones replace functions that other modules capture when they load, so they come first, and of these
- * the one that is captured before the one that captures it: checksum and record before the batch.
+ * All repairs. Some replace functions that other modules capture when they load, so these come first. Among them a
+ * captured function comes before its captor: checksum and record before the batch.
  */
 export function applyRepairs(): void {
   repairChecksum();

@@ -29,16 +29,15 @@ const CRC_FROM = 21;
 const TRANSACTIONAL = 16;
 
 /**
- * R10: encoding records is most of a producer's work. Each record and each header gets an encoder of its own with 512
- * zeroed bytes, every integer of variable length becomes an array and then a buffer, timestamps are calculated as
- * BigInts, and the bytes of a record are copied six times through buffers that grow by doubling.
- * Repair: measure, allocate the batch once, write into it: the same bytes (a test compares them). What is to be
- * compressed is compressed after that.
+ * R10: encoding records is most of a producer's work. Each record and each header gets its own encoder with 512 zeroed
+ * bytes. Every integer of variable length becomes an array and then a buffer, and timestamps are calculated as BigInts.
+ * The bytes of a record are copied six times through buffers that grow by doubling. Repair: measure, allocate the batch
+ * once, write into it: the same bytes (a test compares them). Compression comes after that.
  */
 export function repairRecordEncoding(): void {
   const encodeStock = requireInternal('protocol/recordBatch/record/v0/index') as EncodeRecord;
   const crc32C = requireInternal('protocol/recordBatch/crc32C/index') as (buffer: Buffer) => number;
-  // A record is encoded when its batch is.
+  // The batch encodes its records.
   replaceExports<EncodeRecord>('protocol/recordBatch/record/v0/index', () => (record) => record);
   replaceExports<RecordBatchModule>('protocol/recordBatch/v0/index', (stock) => ({
     ...stock,
@@ -56,14 +55,14 @@ export function repairRecordEncoding(): void {
   }));
 }
 
-/** What depends on everything else in the batch. */
+/** Fills in the fields that depend on everything else in the batch. */
 function sealed(batch: Buffer, crc32C: (buffer: Buffer) => number): Buffer {
   batch.writeInt32BE(batch.length - 12, 8);
   batch.writeUInt32BE(crc32C(batch.subarray(CRC_FROM)), 17);
   return batch;
 }
 
-/** As it is where compression does not make it smaller. */
+/** Leaves the batch as it is if compression does not make it smaller. */
 async function compressed(batch: Buffer, id: number, codec: Codec): Promise<Buffer> {
   const records = await codec.compress(batch.subarray(HEADER_BYTES));
   if (HEADER_BYTES + records.length >= batch.length) return batch;
@@ -72,7 +71,7 @@ async function compressed(batch: Buffer, id: number, codec: Codec): Promise<Buff
   return whole;
 }
 
-/** Without its length and checksum. */
+/** Without the batch's length and checksum. */
 function encodeBatch(batch: BatchInput, records: readonly RecordInput[], firstTimestamp: number): Buffer {
   const bodies = records.map(sizeOfBody);
   let size = HEADER_BYTES;
@@ -98,7 +97,7 @@ function encodeBatch(batch: BatchInput, records: readonly RecordInput[], firstTi
   return buffer;
 }
 
-/** What kafkajs's requests take as an encoder. */
+/** The form of encoder that kafkajs's requests take. */
 function asEncoder(buffer: Buffer): object {
   return { buf: buffer, buffer, size: () => buffer.length };
 }
@@ -132,7 +131,7 @@ function writeRecord(buffer: Buffer, offset: number, record: RecordInput, bodySi
   return at;
 }
 
-/** A header may have several values, and then stands there several times. */
+/** A header may have several values, and then appears several times. */
 function valuesOf(value: Text | readonly Text[] | undefined): readonly (Text | undefined)[] {
   return Array.isArray(value) ? (value as readonly Text[]) : [value as Text | undefined];
 }

@@ -16,9 +16,9 @@ export type DecodeRecord = (decoder: VarintReader, batchContext: BatchContext) =
 const LOG_APPEND_TIME = 1;
 
 /**
- * R11: decoding a record calculates its offset and timestamp as BigInts (every byte of a delta, too) and copies the headers
- * object once for each header. It is a third of a consumer's work.
- * Repair: whole numbers (exact to 2^53), and headers when somebody asks for them.
+ * R11: decoding a record calculates its offset and timestamp as BigInts (every byte of a delta, too) and copies the
+ * headers object once for each header. It is a third of a consumer's work. Repair: whole numbers (exact to 2^53), and
+ * headers on demand.
  */
 export function repairRecordDecoding(): void {
   replaceExports<DecodeRecord>('protocol/recordBatch/record/v0/decoder', () => decode);
@@ -38,7 +38,7 @@ const decode: DecodeRecord = (decoder, batchContext) => {
   return new DecodedRecord(batchContext, attributes, timestamp, offset, key, value, decoder);
 };
 
-/** A class for the sake of the getter on its prototype: one is made for every record that is read. */
+/** A class for the getter on its prototype: every record read needs one. */
 class DecodedRecord {
   readonly magicByte: number;
   readonly isControlRecord: boolean;
@@ -58,7 +58,7 @@ class DecodedRecord {
 
   get headers(): DecodedHeaders {
     const reader = this.headerReader();
-    // Without a prototype: a header may be called "__proto__" or "constructor" (of which stock kafkajs makes a mess).
+    // Without a prototype: a header may be called "__proto__" or "constructor" (which stock kafkajs mishandles).
     const headers = Object.create(null) as DecodedHeaders;
     for (let left = readVarint(reader); left > 0; left--) {
       const name = readBytes(reader)?.toString() ?? 'null';
@@ -70,7 +70,7 @@ class DecodedRecord {
     return headers;
   }
 
-  /** The same as text, without a buffer for each; of several values of a name the last. */
+  /** The headers as texts, without a buffer for each. If a name has several values, the last one counts. */
   headerTexts(): Record<string, string> {
     const reader = this.headerReader();
     const entries: [string, string][] = [];
@@ -88,7 +88,7 @@ class DecodedRecord {
   }
 }
 
-/** A message's headers as texts; of a message that was not decoded here (an old format) there are none. */
+/** A message's headers as texts; none if the message was not decoded here (an old format). */
 export function headerTextsOf(message: object): Record<string, string> {
   return message instanceof DecodedRecord ? message.headerTexts() : {};
 }

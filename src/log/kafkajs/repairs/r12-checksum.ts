@@ -6,14 +6,14 @@ type Checksum = (buffer: Uint8Array) => number;
 const POLYNOMIAL = 0x82f63b78;
 
 /**
- * R12: the checksum of a batch takes a table look-up and a dependent shift for every byte, a tenth of a producer's work.
- * Repair: eight bytes a turn from eight tables ("slicing by 8", Kounavis and Berry 2005). The same numbers.
+ * R12: the checksum of a batch takes a table look-up and a dependent shift for every byte, a tenth of a producer's
+ * work. Repair: eight bytes a turn from eight tables ("slicing by 8", Kounavis and Berry 2005). The result is the same.
  */
 export function repairChecksum(): void {
   replaceExports<Checksum>('protocol/recordBatch/crc32C/index', () => checksum);
 }
 
-/** Eight tables of 256, one after the other: the n-th has the effect of a byte that n zero bytes follow. */
+/** Eight tables of 256 entries, one after the other: the n-th has the effect of a byte before n zero bytes. */
 const TABLES = createTables();
 
 function createTables(): Int32Array {

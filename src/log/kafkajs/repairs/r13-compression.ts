@@ -3,20 +3,20 @@ import { codecOf } from '../compression';
 import { replaceExports, requireInternal } from '../internals';
 import type { DecodeRecordBatch } from './r3-empty-batches';
 
-/** kafkajs's decoder, as far as a batch is taken from it here. */
+/** The part of kafkajs's decoder that reads a batch here. */
 interface BatchReader {
   readonly buffer: Buffer;
   readonly offset: number;
   forward(bytes: number): void;
 }
 
-/** A batch that does not become readable by reading it again. */
+/** A batch that stays unreadable if it is read again. */
 class UnreadableBatch extends OperatorError {
-  /** kafkajs looks at it. */
+  /** kafkajs reads this field. */
   readonly retriable = false;
 }
 
-/** It among an error and its causes, in which kafkajs wraps it. */
+/** Finds it among an error and its causes, because kafkajs wraps it. */
 export function unreadableIn(error: unknown): OperatorError | null {
   for (let current: unknown = error; current instanceof Error; current = current.cause) {
     if (current instanceof UnreadableBatch) return current;
@@ -24,22 +24,22 @@ export function unreadableIn(error: unknown): OperatorError | null {
   return null;
 }
 
-/** Behind the first offset and the length, by which the next batch is found. */
+/** The end of the first offset and the length, by which kafkajs finds the next batch. */
 const LENGTH_END = 12;
 const ATTRIBUTES_AT = 21;
 const RECORDS_AT = 61;
 const CODEC_MASK = 0b111;
 
 const MIB = 1024 * 1024;
-/** Eight times the largest record: nobody who writes our topics makes such a batch. */
+/** Eight times the largest record: no writer of our topics makes such a batch. */
 const LARGEST_BATCH = 64 * MIB;
-/** When so much of a partition's answer is decompressed, the rest of it is left for the next fetch. */
+/** Once this much of a partition's answer is decompressed, the rest of it is left for the next fetch. */
 const ENOUGH = 32 * MIB;
 
 /**
- * R13: kafkajs decompresses gzip only, into as much memory as a batch claims, and all that a fetch has answered at once.
- * Repair: batches of all four codecs are decompressed before kafkajs sees them, within a limit each. When a good deal of
- * a partition's answer is decompressed, its rest is treated as kafkajs treats a batch that the answer has cut off.
+ * R13: kafkajs decompresses only gzip, into as much memory as a batch claims, and everything that a fetch has answered
+ * at once. Repair: batches of all four codecs are decompressed before kafkajs sees them, each within a limit. Once
+ * enough of a partition's answer is decompressed, kafkajs sees its rest as a batch that the answer has cut off.
  */
 export function repairCompression(): void {
   replaceExports<DecodeRecordBatch>('protocol/recordBatch/v0/decoder', (stock) => {
@@ -65,7 +65,7 @@ export function repairCompression(): void {
   });
 }
 
-/** The same batch, not compressed. Its checksum is no longer right; kafkajs does not look at it. */
+/** The same batch, not compressed. Its checksum is no longer right, but kafkajs does not check it. */
 async function decompress(batch: Buffer): Promise<Buffer> {
   const attributes = batch.readInt16BE(ATTRIBUTES_AT);
   const found = codecOf(attributes & CODEC_MASK);
@@ -87,7 +87,7 @@ async function decompressWith(
   compressed: Buffer,
   batch: Buffer,
 ): Promise<Buffer> {
-  // The last batch of a producer keeps its codec when compaction has taken all its records.
+  // A producer's last batch keeps its codec even if compaction has removed all its records.
   if (compressed.length === 0) return compressed;
   try {
     return await codec.decompress(compressed, LARGEST_BATCH);

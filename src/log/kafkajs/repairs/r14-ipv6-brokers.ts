@@ -10,8 +10,9 @@ interface PoolBuilder {
 type CreatePoolBuilder = (options: { readonly brokers: readonly string[] }) => PoolBuilder;
 
 /**
- * R14: kafkajs splits the address of a bootstrap broker at its first colon: `[::1]:9092` becomes the host `[`.
- * (kafkajs issue 1589.) Repair: at the last one, without the brackets. What brokers advertise is not split.
+ * R14: kafkajs splits the address of a bootstrap broker at its first colon: `[::1]:9092` becomes the host `[`. (kafkajs
+ * issue 1589.) Repair: split at the last colon, and remove the brackets. kafkajs does not split the addresses that
+ * brokers advertise.
  */
 export function repairIpv6Brokers(): void {
   replaceExports<CreatePoolBuilder>('cluster/connectionPoolBuilder', (stock) => (options) => {

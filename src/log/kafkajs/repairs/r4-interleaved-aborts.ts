@@ -16,11 +16,11 @@ export type FilterAbortedMessages = (fetched: Fetched) => readonly FetchedMessag
 const ABORT = 0;
 
 /**
- * R4: read_committed delivers aborted records. The broker lists a partition's aborted transactions in the order in which
- * they END; `consumer/filterAbortedMessages` takes the list as ordered by START, and opens at most one entry a record.
- * When aborted transactions of two producers interleave, records of the earlier one come through.
- * Repair: sort by first offset, open every entry that applies. A record of `consumer/batch` without `batchContext` (message
- * sets before format 2) cannot be transactional.
+ * R4: read_committed delivers aborted records. The broker lists a partition's aborted transactions in the order in
+ * which they END; `consumer/filterAbortedMessages` assumes the order in which they START, and opens at most one entry a
+ * record. When aborted transactions of two producers interleave, records of the earlier one come through. Repair: sort
+ * by first offset, open every entry that applies. A record of `consumer/batch` without `batchContext` (message sets
+ * before format 2) cannot be transactional.
  */
 export function repairInterleavedAborts(): void {
   replaceExports<FilterAbortedMessages>('consumer/filterAbortedMessages', () => filter);

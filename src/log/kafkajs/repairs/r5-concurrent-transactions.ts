@@ -7,18 +7,18 @@ interface Connection {
 }
 
 const CALLS = ['addPartitionsToTxn', 'addOffsetsToTxn', 'initProducerId'] as const;
-/** Markers take 1 to 2 ms; a coordinator that takes longer than this has another trouble. */
+/** Markers take 1 to 2 ms; a coordinator that takes longer than this has another problem. */
 const RETRY_MS = 1;
 const PATIENCE_MS = 30_000;
 const CODE = 51;
 
 /**
- * R5: CONCURRENT_TRANSACTIONS is handled as a failure. The coordinator answers it for 1 to 2 ms after every commit, while
- * markers are written, and expects the client to ask again. kafkajs repeats AddPartitionsToTxn after ≥ initialRetryTime
- * with a metadata refresh and an ERROR log; AddOffsetsToTxn never (a transaction without output then fails);
- * InitProducerId after a fixed 300 ms that no option changes. Back to back: 34 ms a transaction, 3.3 repaired; fencing an
- * open transaction 329 ms, 7.4 repaired.
- * Repair: ask again at the broker call, after 1 ms, for a bounded time, without a log.
+ * R5: CONCURRENT_TRANSACTIONS is handled as a failure. The coordinator answers it for 1 to 2 ms after every commit,
+ * while it writes markers, and expects the client to ask again. kafkajs repeats AddPartitionsToTxn after ≥
+ * initialRetryTime with a metadata refresh and an ERROR log. It never repeats AddOffsetsToTxn (a transaction without
+ * output then fails), and repeats InitProducerId after a fixed 300 ms that no option changes. Back to back: 34 ms a
+ * transaction, 3.3 repaired; fencing an open transaction 329 ms, 7.4 repaired. Repair: ask again at the broker call,
+ * after 1 ms, for a bounded time, without a log.
  */
 export function repairConcurrentTransactions(): void {
   const { prototype } = requireInternal('broker') as { prototype: Broker };

@@ -30,12 +30,12 @@ const CALLS = [
 const MOVED = new Set(['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR_FOR_GROUP']);
 
 /**
- * R6: a transaction asks four times who its coordinators are (`cluster.findGroupCoordinator` remembers nothing): 1 ms of it.
- * Repair: remember both coordinators of each client, and forget a broker's roles as soon as it says that it is not
- * (or not yet) the coordinator, or its connection is gone.
+ * R6: a transaction asks four times for its coordinators (`cluster.findGroupCoordinator` remembers nothing): 1 ms of
+ * it. Repair: remember both coordinators of each client. Forget a broker's roles as soon as it says that it is not (or
+ * not yet) the coordinator, or when its connection is gone.
  */
 export function repairCoordinatorLookups(): void {
-  /** How often a broker has disowned a role; what was remembered before is void. */
+  /** How often a broker has disowned a role; roles remembered before that are void. */
   const disowned = new WeakMap<object, number>();
   const broker = (requireInternal('broker') as { prototype: Record<(typeof CALLS)[number], Call> }).prototype;
   for (const name of CALLS) {

@@ -15,9 +15,9 @@ export interface RecordBatchModule {
 
 /**
  * R8: a batch's maxTimestamp is not its greatest timestamp. `produce/v3/request` sorts timestamps as text and takes the
- * last (so 999 beats 1000, and records that take the time of producing do not count at all beside one that does not).
- * The broker believes it: time indexes, `retention.ms` and offsets by time are wrong.
- * Repair: the greatest, from the deltas of the records that were really encoded.
+ * last (so 999 beats 1000, and a record without a timestamp, which takes the time of producing, does not count beside
+ * one that has one). The broker believes it: time indexes, `retention.ms` and offsets by time are wrong. Repair: the
+ * greatest, from the deltas of the encoded records.
  */
 export function repairMaxTimestamp(): void {
   const deltas = new WeakMap<object, number>();

@@ -28,7 +28,7 @@ function zigzag(value: number): number {
   return value < 0 ? -2 * value - 1 : 2 * value;
 }
 
-/** Reads along a buffer; an object, so that a position need not be returned beside each value. */
+/** Reads along a buffer. It is an object, so that functions need not return a position beside each value. */
 export interface VarintReader {
   readonly buffer: Buffer;
   offset: number;
