@@ -90,7 +90,7 @@ export async function startGenesysSource(parts: GenesysSourceParts): Promise<Gen
   return {
     ready: {
       genesys: () => ({ ok: running.ready(), detail: running.state() }),
-      // The bridge takes events all the same: it needs this table only to compare with Genesys.
+      // The bridge takes events even then: it needs this table only to compare with Genesys.
       table: () => ({ ok: true, detail: live.problem() ?? 'read back' }),
     },
     queueNames: () => new Map(running.queues().map(({ id, name }) => [id, name])),

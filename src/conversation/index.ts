@@ -1,6 +1,7 @@
 /**
- * The domain: what a conversation is and how its events become a row and visits. An event is read (wire shapes), normalised,
- * merged into the state and projected to a row. All of it is pure: no clock, no I/O, no Kafka.
+ * The domain: what a conversation is, and how its events become a row and visits. It reads an event (wire shapes),
+ * normalizes it, merges it into the state and projects the state to a row. All of it is pure: no clock, no I/O, no
+ * Kafka.
  */
 export { coalesce } from './coalesce';
 export { type Columns, QUEUE_CONVERSATION, QUEUE_VISIT, type RowOf } from './columns';

@@ -107,7 +107,7 @@ export interface Topology {
   readonly standbyIn?: string | undefined;
 }
 
-/** What a checkpoint remembers of a topic of the topology. A restore compares it with the topic to find losses. */
+/** A checkpoint's record of a topic of the topology. A restore compares it with the topic to find losses. */
 export interface TopicMark {
   readonly topic: string;
   /** Null: the log has no ids. */

@@ -40,8 +40,8 @@ export function askRegistry({ url, authorization, tls }: RegistryAddress): AskRe
 }
 
 /**
- * The registered schema that equals this one, or null. It may have been registered with other white space or another
- * order of attributes, so a registry that compares texts is asked to normalize both.
+ * The registered schema that equals this one, or null. Somebody may have registered it with other white space or
+ * another order of attributes, so a registry that compares texts must normalize both.
  */
 export async function lookUp(ask: AskRegistry, subject: string, text: string): Promise<RegistryReply> {
   const path = `/subjects/${encodeURIComponent(subject)}`;

@@ -90,7 +90,7 @@ export function planTopic(
 function isFine(name: string, now: string | undefined, wanted: string, own: ReadonlySet<string>): boolean {
   if (now === undefined) return false;
   if (now === wanted) return true;
-  // Whoever set it on the topic wanted this value, and we read every codec.
+  // Somebody chose this value for the topic, and we read every codec.
   if (name === 'compression.type') return own.has(name);
   const [has, wants] = [limit(now), limit(wanted)];
   if (AT_LEAST.has(name)) return has >= wants;

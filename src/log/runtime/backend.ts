@@ -21,9 +21,11 @@ export interface Backend {
   topics(names: readonly string[]): Promise<ReadonlyMap<string, TopicFacts>>;
   /** The bounds of one partition now (`end`: the LSO). */
   bounds(topic: string, partition: number): Promise<{ readonly beginning: number; readonly end: number }>;
-  /** `cleanup.policy` of the topic; null: the log does not tell it. */
+  /** `cleanup.policy` of the topic; null: not known. */
   cleanupPolicy(topic: string): Promise<string | null>;
-  /** How long the topic keeps a tombstone at least (`delete.retention.ms`), ms. Rejects if the log does not tell it. */
+  /**
+   * How long the topic keeps a tombstone at least (`delete.retention.ms`), ms. Rejects if the log does not answer it.
+   */
   tombstoneRetentionMs(topic: string): Promise<number>;
   /** Reads committed records of a partition from an offset up to (not including) another. Resolves early when `until()` is true. */
   readRange(range: Range, onRecord: (record: LogRecord) => void, until: () => boolean): Promise<void>;

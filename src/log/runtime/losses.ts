@@ -8,7 +8,7 @@ export interface Found {
   readonly partition: number;
   /** All topics of the topology as they are now. */
   readonly topics: readonly TopicMark[];
-  /** `cleanup.policy` of the changelog; null: the log does not tell it. */
+  /** `cleanup.policy` of the changelog; null: not known. */
   readonly changelogPolicy: string | null;
   /** The group's next offset; null: none is committed. */
   readonly committed: number | null;

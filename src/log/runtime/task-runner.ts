@@ -36,7 +36,7 @@ export interface TaskRunner {
   /**
    * Compares with the topics as they are now. If the task began with other topics, a new task replaces it and looks for
    * losses.
-   * @param changelogPolicy `cleanup.policy` of the changelog; null: the log does not tell it
+   * @param changelogPolicy `cleanup.policy` of the changelog; null: not known
    */
   compare(now: ReadonlyMap<string, TopicFacts>, changelogPolicy: string | null): void;
   /** Finishes the current transaction. Resolves when nothing of this task runs any more; never rejects. */

@@ -4,7 +4,7 @@ export interface Player {
   pause(): void;
   resume(): void;
   readonly isPaused: boolean;
-  /** How far the organisation's time is ahead of the clock, ms; below 0: behind. */
+  /** How far the organization's time is ahead of the clock, ms; below 0: behind. */
   aheadMs(): number;
   stop(): void;
 }
