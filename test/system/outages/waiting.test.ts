@@ -200,7 +200,7 @@ describe('what no waiting can mend ends with 2', () => {
     const refusing = await answeringClickHouse(() => ({ status: 403, code: 516, text }));
     disposers.push(refusing.stop);
     await expect(start('sink', { CLICKHOUSE_URL: refusing.url }).done()).rejects.toThrow(
-      /ended with 2\n(.*\n)*queuefold: ClickHouse at .* refused: .*Check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD/,
+      /ended with 2\n(.*\n)*queuefold: ClickHouse at .* refuses the user: .*Check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD/,
     );
   });
 });
