@@ -12,12 +12,16 @@ import { until } from '../../support/processes/until';
 /** The rules and the dashboard on a real Prometheus, which scrapes all roles at work on simulated conversations. */
 const SOON_MS = 200_000;
 
-/** Metrics that are served only when something is wrong. Every query of others must show something here. */
+/**
+ * Metrics that are served only when something is wrong, or only with FOLD_STANDBY=on. Every query of others must show
+ * something here.
+ */
 const ABSENT_WHEN_WELL = [
   'ALERTS',
   'queuefold_bridge_refused_queues',
   'queuefold_bridge_events_requests_total',
   'queuefold_sink_retries_total',
+  'queuefold_fold_standby_lag_records',
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'queuefold-monitored-'));
