@@ -19,10 +19,10 @@ const PAUSE_MS = 3_000;
 const TELL_EVERY_MS = 5_000;
 
 /**
- * Begins what needs others, and waits for those that are away and for what `setup` has yet to make, for as long as it
- * takes: an orchestrator that starts a
- * process again and again would wait for minutes between two starts. What no waiting can mend is thrown at once.
- * @throws AbortError when it is told to stop meanwhile
+ * Starts what needs other services. It waits without a limit for services that do not answer, and for topics, schemas and
+ * tables that `setup` has not created yet. If the process ended instead, an orchestrator would soon wait minutes between
+ * two starts. An error that waiting cannot mend is thrown at once.
+ * @throws AbortError when the process is stopped before that
  */
 export async function begin<T>(options: Beginning<T>): Promise<T> {
   const { attempt, signal, onWaiting, logger, pauseMs = PAUSE_MS, tellEveryMs = TELL_EVERY_MS } = options;

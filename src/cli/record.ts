@@ -32,7 +32,7 @@ const RAW_WARNING =
   'WARNING: --raw records everything that Genesys sends: names, numbers, attributes, notes. This is personal data, and ' +
   'PRIVACY_MASK has no effect on it. Protect the files, and keep them no longer than needed.\n';
 
-/** `queuefold record`: until it is told to stop. Needs Genesys, and no Kafka. */
+/** `queuefold record` runs until somebody stops it. It needs Genesys, and no Kafka. */
 export async function runRecord(context: Context, flags: RecordFlags): Promise<void> {
   const { config, io, logger, metrics, quiet, shutdown } = context;
   const { clientId, clientSecret, loginUrl, apiUrl, queues } = requireGenesys(config);

@@ -149,7 +149,7 @@ function createOutput(print: (text: string) => Promise<void>): {
   };
 }
 
-/** Tells the first of them: whoever replays a recording wants to know where it is wrong. */
+/** Prints the first invalid lines, because the user wants to know where the recording is wrong. */
 function invalidLines(context: Context): (origin: string, message: string) => void {
   const { io, quiet } = context;
   let seen = 0;

@@ -53,9 +53,9 @@ export interface HostedRole<R extends RunningRole> {
 }
 
 /**
- * Starts a role in this process, with its metrics and health; the shutdown stops it. Waits for Kafka, the registry and
- * ClickHouse, and for what `setup` has yet to make, not ready meanwhile.
- * @throws AbortError when it is told to stop before
+ * Starts a role in this process, with its metrics and health; the shutdown stops it. It waits for Kafka, the registry and
+ * ClickHouse, and for what `setup` has not created yet. Meanwhile the role is not ready.
+ * @throws AbortError when the process is stopped before that
  */
 export async function hostRole<R extends RunningRole>(context: Context, hosted: HostedRole<R>): Promise<R> {
   const { config, logger, metrics, shutdown } = context;

@@ -45,7 +45,7 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
   io.detachStdin?.('unused');
   const lock = await acquireDataDir(config.dataDir);
   shutdown.onStop('data directory', () => lock.release());
-  // Before what takes minutes: a taken port is told at once.
+  // Before the steps that take minutes, so that the user hears of a taken port at once.
   const served = await serveRoles(started, {
     names: ['bridge', 'fold', 'sink', 'board'],
     routes: eventsRoutes(started),

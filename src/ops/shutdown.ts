@@ -55,7 +55,7 @@ export function createShutdown({ logger, process: host, level = 'info', deadline
   let stopping: Promise<void> | null = null;
   let current = 'the command itself';
   let deadline: NodeJS.Timeout | undefined;
-  /** The error that ended the wait: it is told in the end, which the deadline must not prevent. */
+  /** The error that ended the wait. It is printed at the end; the deadline must not prevent that. */
   let failure: unknown = null;
 
   const startDeadline = () => {

@@ -54,7 +54,7 @@ const RETRY_MS = 500;
  * 3. From the beginning, also: what is live in the table and has no record in [0, H) has ended, its tombstone is gone;
  *    it gets one of version H − 1. That is above all that the topic ever had of it and below all that is to come. Rows
  *    of an older epoch get one below every record of this epoch, so that it can never hide one.
- * All of it can be done again, and by several at once: every tombstone is true whoever writes it.
+ * All of it can be repeated, also by several sinks at once: each of them writes the same true tombstones.
  */
 export async function recover(
   options: RecoveryOptions,

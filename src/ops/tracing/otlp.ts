@@ -10,7 +10,7 @@ export interface TracingOptions {
   readonly endpoint: string | undefined;
   /** Sent with each request: `name=value,…`, values percent-encoded. */
   readonly headers: string | undefined;
-  /** Of so many traces the spans are reported, 0 to 1. */
+  /** The share of traces whose spans are reported, 0 to 1. */
   readonly ratio: number;
   readonly version: string;
   /** For one export with its repetitions. Default 10,000. */

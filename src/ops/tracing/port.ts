@@ -3,7 +3,7 @@
  * span that has not ended: it is reported as a whole afterwards.
  */
 export interface Tracing {
-  /** The traceparent of a trace that begins here; of so many as the settings say, its spans are reported. */
+  /** The traceparent of a trace that begins here; the settings say which share of the traces is reported. */
   begin(): string;
   /** Never waits and never fails: what cannot be exported, or is too much, is dropped and counted. */
   report(span: Span): void;
@@ -13,7 +13,7 @@ export interface Tracing {
 
 export type Role = 'bridge' | 'fold' | 'sink';
 
-/** Nothing personal, and no id of a conversation: the place of a record in its topic leads to both for whoever may read it. */
+/** Nothing personal, and no id of a conversation: the place of a record in its topic leads to both, for those who may read the topic. */
 export type Attributes = Readonly<Record<string, string | number | boolean>>;
 
 export interface Span {

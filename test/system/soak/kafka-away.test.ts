@@ -4,7 +4,7 @@ import { runKafkaAway } from './kafka-away';
 const LIMIT_MS = 900_000;
 
 test(
-  'while Kafka is away under load, what waits is merged, the metrics tell it, and nothing of the final state is lost',
+  'while Kafka is down under load, the bridge merges waiting events, the metrics show it, and no final state is lost',
   async () => {
     const result = await runKafkaAway({ seed: 9, awaySeconds: 20, leastMerged: 101, say: () => undefined });
     expect(result.differences).toEqual([]);

@@ -64,7 +64,7 @@ afterEach(() => {
 const comes = (id: string, queue = 'q1'): void => picture.upsertRow(aRow({ conversation_id: id, queue_id: queue }));
 
 describe('a viewer', () => {
-  test('is told the picture, then what has changed, at most four times a second', () => {
+  test('gets the picture, then the changes, at most four times a second', () => {
     comes('a');
     picture.turn(Date.now());
     const browser = new Browser();
@@ -84,7 +84,7 @@ describe('a viewer', () => {
     expect(browser.events('picture')).toHaveLength(2);
   });
 
-  test('is told a large picture in several events, and has it with the last one', () => {
+  test('gets a large picture in several events, and has it with the last one', () => {
     for (let index = 0; index < 500; index += 1) comes(`c${index}`, `q${index}`);
     for (let index = 0; index < 500; index += 1)
       picture.upsertRow(aRow({ conversation_id: `e${index}`, queue_id: `q${index}`, media_type: 'Email' }));
@@ -108,7 +108,7 @@ describe('a viewer', () => {
     expect(browser.text.indexOf('\nid: ')).toBeGreaterThan(browser.text.lastIndexOf('"more":true'));
   });
 
-  test('is told a queue with many conversations in several events, and has it with the last one', () => {
+  test('gets a queue with many conversations in several events, and has it with the last one', () => {
     for (let index = 0; index < 300; index += 1) comes(`other${index}`, `other${index}`);
     for (let index = 0; index < 1_000; index += 1) comes(`c${index}`);
     picture.turn(Date.now());
@@ -195,7 +195,7 @@ describe('a viewer', () => {
     expect(viewers.size).toBe(0);
   });
 
-  test('is told once a second how old the picture is, also while nothing happens', () => {
+  test('hears once a second how old the picture is, also while nothing happens', () => {
     const browser = new Browser();
     viewers.add(browser.stream(), null, undefined);
     expect(browser.events('beat')).toMatchObject([FRESH]);

@@ -123,7 +123,7 @@ describe('an erased conversation', () => {
     expect(ERASED_FOR_MS).toBe(30 * DAY * 1_000);
   });
 
-  test('whatever is said of it before and after, it is in no record, no visit and no state; all others are as without it', () => {
+  test('an erased conversation is in no record, visit or state, whatever its events say; all others are as without it', () => {
     fc.assert(
       fc.property(stream(30), fc.nat(), (lines, place) => {
         const events = lines.flatMap((line) => eventOf(line) ?? []);
