@@ -6,7 +6,7 @@ import { createBatchSize, type BatchSize } from './batch-size';
 import { topicsOf } from './co-partitioned';
 import { createRuntimeMetrics } from './runtime-metrics';
 import { createDeferred, jittered } from './signal';
-import { Standbys } from './standby';
+import { Standbys } from './standbys';
 import { createTaskRunner, type TaskRunner, type TaskRunnerOptions } from './task-runner';
 
 export interface TasksOptions {

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { createRuntimeMetrics } from '../../../src/log/runtime/runtime-metrics';
-import { Standbys, type StandbyCopy, UnusableCopy } from '../../../src/log/runtime/standby';
+import { type StandbyCopy, UnusableCopy } from '../../../src/log/runtime/standby';
+import { Standbys } from '../../../src/log/runtime/standbys';
 import { createKeptTask, ModelChangelog, MODEL_TOPOLOGY, RETENTION_MS } from './model-changelog';
 
 const HOUR_MS = 3_600_000;
