@@ -2,6 +2,7 @@
  * Helpers without a domain, which every room may use: errors for people, findings of the doctor, text, streams, TLS,
  * proxies and watermarks. Nothing here knows of Kafka topics, Genesys or ClickHouse tables.
  */
+export { type Age, createAge } from './age';
 export {
   createDeadLetterLimit,
   type DeadLetterLimit,

@@ -22,11 +22,12 @@ export interface BreakerOptions {
 export function createBreaker({ failures, baseMs, capMs, onChange }: BreakerOptions): Breaker {
   let inARow = 0;
   let openings = 0;
+  /** In the time of `performance.now()`: it must not be open for as long as the clock of the machine was set back. */
   let openUntil = 0;
   let probing = false;
 
   function open(): void {
-    openUntil = Date.now() + Math.min(capMs, baseMs * 2 ** Math.min(openings, 20));
+    openUntil = performance.now() + Math.min(capMs, baseMs * 2 ** Math.min(openings, 20));
     openings += 1;
     probing = false;
     if (openings === 1) onChange('open');
@@ -35,7 +36,7 @@ export function createBreaker({ failures, baseMs, capMs, onChange }: BreakerOpti
   return {
     pauseMs() {
       if (openings === 0) return 0;
-      const leftMs = openUntil - Date.now();
+      const leftMs = openUntil - performance.now();
       if (leftMs > 0) return leftMs;
       // Requests that come while the probe is under way wait for its outcome.
       if (probing) return baseMs;

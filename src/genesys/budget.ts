@@ -35,13 +35,14 @@ const RETRY_AFTER_MS = 1_000;
 
 export function createBudget({ signal, backgroundEveryMs }: BudgetOptions): Budget {
   let limit: RateLimit | null = null;
+  // All times here are those of `performance.now()`: nothing may wait for as long as the clock of the machine is set back.
   /** Nothing is sent before this time after a 429, because Genesys would refuse it too. */
   let heldUntil = 0;
-  let lastBackgroundAt = 0;
+  let lastBackgroundAt = -Infinity;
   let behind: Promise<void> = Promise.resolve();
 
   function untilAllowedMs(urgency: Urgency): number {
-    const now = Date.now();
+    const now = performance.now();
     if (limit !== null && limit.resetsAt <= now) limit = { ...limit, remaining: limit.allowed, resetsAt: Infinity };
     const held = heldUntil - now;
     if (urgency === 'now') return held;
@@ -54,7 +55,7 @@ export function createBudget({ signal, backgroundEveryMs }: BudgetOptions): Budg
   async function wait(urgency: Urgency): Promise<void> {
     signal.throwIfAborted();
     for (let ms = untilAllowedMs(urgency); ms > 0; ms = untilAllowedMs(urgency)) await sleep(ms, undefined, { signal });
-    if (urgency === 'background') lastBackgroundAt = Date.now();
+    if (urgency === 'background') lastBackgroundAt = performance.now();
     if (limit !== null) limit = { ...limit, remaining: limit.remaining - 1 };
   }
 
@@ -67,9 +68,9 @@ export function createBudget({ signal, backgroundEveryMs }: BudgetOptions): Budg
       return mine;
     },
     told({ status, header }) {
-      const now = Date.now();
+      const now = performance.now();
       if (status === 429) {
-        heldUntil = Math.max(heldUntil, now + (retryAfterMs(header('retry-after'), now) ?? RETRY_AFTER_MS));
+        heldUntil = Math.max(heldUntil, now + (retryAfterMs(header('retry-after')) ?? RETRY_AFTER_MS));
       }
       const said = ['count', 'allowed', 'reset'].map((name) => Number(header(`inin-ratelimit-${name}`) ?? NaN));
       const [used = NaN, allowed = NaN, resetSeconds = NaN] = said;

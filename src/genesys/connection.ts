@@ -1,7 +1,7 @@
 import { isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { WebSocket, type RawData } from 'ws';
-import { messageOf, type Proxies, readProxies } from '../common';
+import { createAge, messageOf, type Proxies, readProxies } from '../common';
 import { controlFrame, type ControlFrame } from './control-frames';
 import { GenesysError } from './errors';
 import type { Timings } from './timings';
@@ -95,7 +95,7 @@ function speakThrough(tunnel: Socket, connectUri: string): Socket {
 }
 
 function follow(socket: WebSocket, { timings, signal, onFrame, onAny }: ConnectionOptions): Connection {
-  let heardAt = Date.now();
+  let silence = createAge();
   let pinged = false;
   let lastError: string | null = null;
   let verdict: ConnectionEnd | null = null;
@@ -104,7 +104,8 @@ function follow(socket: WebSocket, { timings, signal, onFrame, onAny }: Connecti
 
   function hear(): number {
     pinged = false;
-    return (heardAt = Date.now());
+    silence = createAge();
+    return Date.now();
   }
 
   function end(reason: EndReason, detail: string): void {
@@ -134,7 +135,7 @@ function follow(socket: WebSocket, { timings, signal, onFrame, onAny }: Connecti
 
   const watchdog = setInterval(() => {
     if (socket.isPaused) return;
-    const silentMs = Date.now() - heardAt;
+    const silentMs = Math.round(silence());
     if (silentMs >= timings.deadAfterMs) {
       end('silent', `no frame for ${silentMs} ms`);
     } else if (silentMs >= timings.pingAfterMs && !pinged) {

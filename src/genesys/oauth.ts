@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { UsageError } from '../common';
+import { type Age, createAge, UsageError } from '../common';
 import { GenesysError } from './errors';
 import type { Http, HttpAnswer } from './http';
 import { retryAfterMs } from './waits';
@@ -33,7 +33,7 @@ const TokenAnswer = z.object({ access_token: z.string().min(1), expires_in: z.nu
 
 /** The client credentials grant. `get` throws UsageError for refused credentials, GenesysError for anything else. */
 export function createTokens({ loginUrl, credentials, http, onAnswer }: TokensOptions): Tokens {
-  let current: { readonly token: string; readonly renewAt: number } | null = null;
+  let current: { readonly token: string; readonly age: Age; readonly renewAfterMs: number } | null = null;
   let underWay: Promise<string> | null = null;
 
   async function login(): Promise<string> {
@@ -49,13 +49,13 @@ export function createTokens({ loginUrl, credentials, http, onAnswer }: TokensOp
     if (answer.status !== 200) throw refusal(answer, loginUrl);
     const { access_token: token, expires_in } = readToken(answer, loginUrl);
     const lifeMs = expires_in * 1_000;
-    current = { token, renewAt: Date.now() + lifeMs - Math.min(RENEW_BEFORE_MS, lifeMs / 10) };
+    current = { token, age: createAge(), renewAfterMs: lifeMs - Math.min(RENEW_BEFORE_MS, lifeMs / 10) };
     return token;
   }
 
   return {
     get() {
-      if (current && Date.now() < current.renewAt) return Promise.resolve(current.token);
+      if (current && current.age() < current.renewAfterMs) return Promise.resolve(current.token);
       underWay ??= login().finally(() => {
         underWay = null;
       });

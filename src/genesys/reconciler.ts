@@ -76,14 +76,14 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     }
     asker.checkTold(now);
     memory.forgetFrom(now);
-    const ends = work.ends(now, DETAILS_AT_ONCE);
+    const ends = work.ends(DETAILS_AT_ONCE);
     const heard = ends.filter(isHeard);
     for (const one of heard) asker.done(one, 'heard');
     if (ends.length > heard.length) {
       await asker.askEnds(ends.filter((one) => !heard.includes(one)));
       return true;
     }
-    const one = work.next(now);
+    const one = work.next();
     if (one === null) return heard.length > 0;
     if (isHeard(one)) asker.done(one, 'heard');
     else if (hasMovedOn(one)) asker.done(one, 'moved-on');
@@ -115,7 +115,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       // An answer that says what was heard a moment ago would be taken for the same snapshot again. And two bridges that
       // noticed at the same moment do not ask at the same moment: the row has moved on when the second one would.
       const turns = isOurs ? 1 : 2;
-      const notBefore = Date.now() + timings.againAfterMs * (turns + Math.random() * SPREAD);
+      const notBefore = performance.now() + timings.againAfterMs * (turns + Math.random() * SPREAD);
       const wanted = { importance: 'changed', ask: 'whole', since: Infinity, onlyWhileBack: true } as const;
       asker.add({ ...wanted, conversationId, notBefore });
     },

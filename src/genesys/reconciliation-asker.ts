@@ -134,13 +134,13 @@ export class ReconciliationAsker {
     const updatedAt = this.options.row(conversationId)?.updatedAt ?? 0;
     if (Math.max(this.memory.lastHeardAt(conversationId), updatedAt) < sentAt) return false;
     this.done(one, 'overtaken');
-    this.add({ ...one, since: Infinity, notBefore: Date.now() + this.options.timings.againAfterMs });
+    this.add({ ...one, since: Infinity, notBefore: performance.now() + this.options.timings.againAfterMs });
     return true;
   }
 
   #failed(one: Work): void {
     this.done(one, 'failed');
-    this.add({ ...one, notBefore: Date.now() + this.options.timings.againAfterMs });
+    this.add({ ...one, notBefore: performance.now() + this.options.timings.againAfterMs });
   }
 }
 

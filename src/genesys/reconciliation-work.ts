@@ -10,7 +10,7 @@ export interface Work {
   readonly ask: 'end' | 'whole';
   /** A snapshot heard after this is as good as an answer. Infinity: the answer is wanted in any case. */
   readonly since: number;
-  /** Epoch ms. */
+  /** In the time of `performance.now()`: it must not wait for as long as the clock of the machine is set back. */
   readonly notBefore: number;
   /** Not wanted any more once the row is another than the one that it went back to. */
   readonly onlyWhileBack?: boolean;
@@ -21,9 +21,9 @@ export interface WorkList {
   /** What is known already stays where it is, unless the new word is more urgent. */
   add(work: Work): void;
   /** The next that is due and to be asked so. */
-  next(now: number): Work | null;
+  next(): Work | null;
   /** Up to `most` that are due, of which the end is to be asked. */
-  ends(now: number, most: number): readonly Work[];
+  ends(most: number): readonly Work[];
   delete(conversationId: string): void;
   sizes(): Readonly<Record<Importance, number>>;
   size(): number;
@@ -52,13 +52,15 @@ export function createWorkList(): WorkList {
       const onlyWhileBack = work.onlyWhileBack === true && (known === undefined || known.onlyWhileBack === true);
       (work.ask === 'end' ? ends : wholes[work.importance]).set(work.conversationId, { ...work, since, onlyWhileBack });
     },
-    next(now) {
+    next() {
+      const now = performance.now();
       for (const importance of IMPORTANCES) {
         for (const work of wholes[importance].values()) if (work.notBefore <= now) return work;
       }
       return null;
     },
-    ends(now, most) {
+    ends(most) {
+      const now = performance.now();
       const due: Work[] = [];
       for (const work of ends.values()) {
         if (work.notBefore <= now) due.push(work);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { z } from 'zod';
-import { explainTls, messageOf, OperatorError, peerOf, UsageError } from '../common';
+import { type Age, createAge, explainTls, messageOf, OperatorError, peerOf, UsageError } from '../common';
 
 export interface ClientCredentials {
   /** The prefix of the settings, for messages: `…_OAUTH_TOKEN_URL`, `…_USERNAME` (the client id). */
@@ -29,8 +29,9 @@ const Answer = z.object({ access_token: z.string().min(1), expires_in: z.coerce.
 
 interface Token {
   readonly value: string;
-  readonly renewAt: number;
-  readonly endsAt: number;
+  readonly age: Age;
+  readonly renewAfterMs: number;
+  readonly lifeMs: number;
 }
 
 /**
@@ -47,7 +48,7 @@ export function createTokenProvider(credentials: ClientCredentials): () => Promi
       try {
         return tokenOf(await askForToken(credentials));
       } catch (error) {
-        if (current !== null && Date.now() < current.endsAt) return current;
+        if (current !== null && current.age() < current.lifeMs) return current;
         const pauseMs = PAUSES_MS[tries];
         if (error instanceof UsageError || pauseMs === undefined) throw error;
         await sleep(pauseMs);
@@ -56,7 +57,7 @@ export function createTokenProvider(credentials: ClientCredentials): () => Promi
   };
 
   return async () => {
-    if (current === null || Date.now() >= current.renewAt) {
+    if (current === null || current.age() >= current.renewAfterMs) {
       underWay ??= login().finally(() => (underWay = null));
       current = await underWay;
     }
@@ -67,8 +68,7 @@ export function createTokenProvider(credentials: ClientCredentials): () => Promi
 function tokenOf({ access_token: value, expires_in: seconds = 0 }: z.infer<typeof Answer>): Token {
   const lifeMs = seconds * 1_000;
   const { most, least } = RENEW_BEFORE_MS;
-  const endsAt = Date.now() + lifeMs;
-  return { value, endsAt, renewAt: endsAt - Math.min(most, Math.max(least, lifeMs / 3)) };
+  return { value, age: createAge(), lifeMs, renewAfterMs: lifeMs - Math.min(most, Math.max(least, lifeMs / 3)) };
 }
 
 async function askForToken({ settings, url, clientId, clientSecret, scope, ca }: ClientCredentials) {

@@ -87,19 +87,19 @@ export function createBatchLoop(options: BatchLoopOptions): BatchLoop {
   };
 
   const triggerOf = (): 'rows' | 'bytes' | 'time' | 'stop' | null => {
-    const since = buffer.since();
-    if (since === null) return null;
+    const waitedMs = buffer.waitedMs();
+    if (waitedMs === null) return null;
     if (buffer.rows() >= flush.rows) return 'rows';
     if (buffer.bytes() >= flush.bytes) return 'bytes';
-    if (Date.now() - since >= flush.ms) return 'time';
+    if (waitedMs >= flush.ms) return 'time';
     return phase === 'draining' ? 'stop' : null;
   };
 
   const arm = (): void => {
     clearTimeout(timer);
-    const since = buffer.since();
-    if (since !== null && underWay < CONCURRENCY) {
-      timer = setTimeout(pump, Math.max(1, since + flush.ms - Date.now()));
+    const waitedMs = buffer.waitedMs();
+    if (waitedMs !== null && underWay < CONCURRENCY) {
+      timer = setTimeout(pump, Math.max(1, flush.ms - waitedMs));
     }
   };
 

@@ -22,8 +22,8 @@ export interface SinkBuffer {
   take(limit: number): Batch | null;
   rows(): number;
   bytes(): number;
-  /** When the oldest record came. Null: there is none. */
-  since(): number | null;
+  /** How long the oldest record has waited, ms, whatever the clock of the machine does. Null: there is none. */
+  waitedMs(): number | null;
 }
 
 interface PartitionBuffer {
@@ -52,7 +52,7 @@ export function createSinkBuffer(now: () => number = Date.now): SinkBuffer {
   /** What is left counts as new: there is more than a full batch only under load, when the next one fills soon. */
   const restart = (): void => {
     const left = [...partitions.values()].some(({ nextOffset, takenOffset }) => nextOffset !== takenOffset);
-    since = left ? now() : null;
+    since = left ? performance.now() : null;
   };
 
   return {
@@ -75,7 +75,7 @@ export function createSinkBuffer(now: () => number = Date.now): SinkBuffer {
       buffer.arrivals.push({ nextOffset, at: now() });
       rows += records.length;
       bytes += sizeOf(records);
-      since ??= now();
+      since ??= performance.now();
     },
     take: (limit) => {
       const taken: LogRecord[] = [];
@@ -102,7 +102,7 @@ export function createSinkBuffer(now: () => number = Date.now): SinkBuffer {
     },
     rows: () => rows,
     bytes: () => bytes,
-    since: () => since,
+    waitedMs: () => (since === null ? null : performance.now() - since),
   };
 }
 

@@ -1,4 +1,4 @@
-import { messageOf, OperatorError, UsageError } from '../../common';
+import { type Age, createAge, messageOf, OperatorError, UsageError } from '../../common';
 
 /** The part of aws-msk-iam-sasl-signer-js that is used here. */
 interface Signer {
@@ -20,13 +20,13 @@ export function createMskTokenProvider(
   region: string,
   load: (name: string) => Promise<unknown> = (name) => import(name),
 ): () => Promise<{ readonly value: string }> {
-  let current: { readonly value: string; readonly renewAt: number } | null = null;
+  let current: { readonly value: string; readonly age: Age; readonly renewAfterMs: number } | null = null;
   return async () => {
-    if (current !== null && Date.now() < current.renewAt) return { value: current.value };
+    if (current !== null && current.age() < current.renewAfterMs) return { value: current.value };
     const signer = await loadSigner(load);
     try {
       const { token, expiryTime } = await signer.generateAuthToken({ region });
-      current = { value: token, renewAt: expiryTime - RENEW_BEFORE_MS };
+      current = { value: token, age: createAge(), renewAfterMs: expiryTime - Date.now() - RENEW_BEFORE_MS };
       return { value: token };
     } catch (error) {
       throw new OperatorError(

@@ -44,4 +44,13 @@ describe('the circuit breaker', () => {
     });
     for (const [seen, wanted] of pauses) expect(seen).toBe(wanted);
   });
+
+  test('is not open for as long as the clock of the machine was set back', () => {
+    const { breaker } = aBreaker();
+    for (let i = 0; i < 3; i += 1) breaker.failed();
+    jest.setSystemTime(Date.now() - 86_400_000);
+    expect(breaker.pauseMs()).toBe(100);
+    jest.advanceTimersByTime(100);
+    expect(breaker.pauseMs()).toBe(0);
+  });
 });

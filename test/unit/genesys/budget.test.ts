@@ -39,6 +39,17 @@ async function after(ms: number, turn: Promise<unknown>): Promise<'waits' | 'cam
 }
 
 describe('the budget of requests', () => {
+  test('does not hold requests for as long as the clock of the machine was set back', async () => {
+    const budget = aBudget(10);
+    budget.told(answer(429, { 'retry-after': '2' }));
+    budget.told(answer(200, limits(290, 3)));
+    jest.setSystemTime(Date.now() - 86_400_000);
+    expect(await after(2_000, budget.turn('now'))).toBe('came');
+    expect(await after(1_000, budget.turn('background'))).toBe('came');
+    jest.setSystemTime(Date.now() - 86_400_000);
+    expect(await after(10, budget.turn('background'))).toBe('came');
+  });
+
   test('keeps a sixth of a minute for what cannot wait', async () => {
     const budget = aBudget();
     budget.told(answer(200, limits(250, 0.3)));

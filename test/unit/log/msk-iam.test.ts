@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { OperatorError, UsageError } from '../../../src/common';
 import { createMskTokenProvider } from '../../../src/log/kafkajs/msk-iam';
 import { runTypeScript } from '../../support/processes/run-typescript';
@@ -21,6 +21,19 @@ describe('tokens for Amazon MSK with IAM', () => {
     expect(regions).toEqual(['eu-west-1']);
     const short = createMskTokenProvider('eu-west-1', signer(30_000).load);
     expect([await short(), await short()]).toEqual([{ value: 'token 1' }, { value: 'token 2' }]);
+  });
+
+  test('are renewed in time, although the clock of the machine was set back', async () => {
+    jest.useFakeTimers();
+    try {
+      const provider = createMskTokenProvider('eu-west-1', signer(900_000).load);
+      expect(await provider()).toEqual({ value: 'token 1' });
+      jest.setSystemTime(Date.now() - 86_400_000);
+      jest.advanceTimersByTime(850_000);
+      expect(await provider()).toEqual({ value: 'token 2' });
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   test('without credentials of AWS say so, with the remedy', async () => {

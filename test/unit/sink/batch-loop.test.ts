@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { createMetrics } from '../../../src/ops';
 import { createBatchLoop } from '../../../src/sink/batch-loop';
 import { createSinkBuffer } from '../../../src/sink/buffer';
@@ -6,7 +6,7 @@ import { createSinkBuffer } from '../../../src/sink/buffer';
 const ROWS = 10;
 
 /** A loop at a store that takes a batch when it is told to. */
-function aLoop() {
+function aLoop(flushMs = 3_600_000) {
   const buffer = createSinkBuffer();
   const sizes: number[] = [];
   const committed: number[] = [];
@@ -16,7 +16,7 @@ function aLoop() {
   buffer.assign(0);
   const loop = createBatchLoop({
     buffer,
-    flush: { rows: ROWS, bytes: 1024 * 1024, ms: 3_600_000 },
+    flush: { rows: ROWS, bytes: 1024 * 1024, ms: flushMs },
     store: ({ records }) => {
       sizes.push(records.length);
       return new Promise<void>((resolve) => answers.push(resolve));
@@ -94,4 +94,18 @@ describe('the batches of a sink', () => {
     expect(flow).toEqual(['pause', 'resume']);
     loop.end();
   });
+});
+
+test('rows go to the table in time, although the clock of the machine was set back by a day', () => {
+  jest.useFakeTimers();
+  try {
+    const { read, sizes } = aLoop(1_000);
+    read(1);
+    jest.setSystemTime(Date.now() - 86_400_000);
+    read(1);
+    jest.advanceTimersByTime(1_100);
+    expect(sizes).toEqual([2]);
+  } finally {
+    jest.useRealTimers();
+  }
 });

@@ -16,7 +16,7 @@ describe('the buffer of the sink', () => {
     buffer.assign(1);
     buffer.add(0, [record(0, 3), record(0, 7)], 9);
     buffer.add(1, [record(1, 0)], 1);
-    expect([buffer.rows(), buffer.bytes(), buffer.since()]).toEqual([3, 18, 5]);
+    expect([buffer.rows(), buffer.bytes(), buffer.waitedMs()]).toEqual([3, 18, expect.any(Number)]);
     const batch = buffer.take(10);
     expect(batch?.records.map(({ partition, offset }) => [partition, offset])).toEqual([
       [0, 3],
@@ -27,7 +27,7 @@ describe('the buffer of the sink', () => {
       [0, 9],
       [1, 1],
     ]);
-    expect([buffer.rows(), buffer.bytes(), buffer.since(), buffer.take(10)]).toEqual([0, 0, null, null]);
+    expect([buffer.rows(), buffer.bytes(), buffer.waitedMs(), buffer.take(10)]).toEqual([0, 0, null, null]);
   });
 
   test('a batch that leaves records behind ends after its last one, and no partition starves', () => {
@@ -45,7 +45,7 @@ describe('the buffer of the sink', () => {
     const buffer = createSinkBuffer();
     buffer.assign(0);
     buffer.add(0, [], 4);
-    expect(buffer.since()).not.toBeNull();
+    expect(buffer.waitedMs()).not.toBeNull();
     expect(buffer.take(10)).toMatchObject({ records: [], ends: [{ partition: 0, offset: 4 }] });
     expect(buffer.take(10)).toBeNull();
   });
@@ -58,7 +58,7 @@ describe('the buffer of the sink', () => {
     expect(buffer.isCurrent(0, assignment)).toBe(true);
     buffer.add(0, [record(0, 1)], 2);
     buffer.revoke(0);
-    expect([buffer.rows(), buffer.bytes(), buffer.since(), buffer.isCurrent(0, assignment)]).toEqual([
+    expect([buffer.rows(), buffer.bytes(), buffer.waitedMs(), buffer.isCurrent(0, assignment)]).toEqual([
       0,
       0,
       null,
