@@ -184,8 +184,11 @@ const CLOSE_WITHIN_MS = 1_000;
 
 export function createService(connection: KafkaConnection): Service {
   let opened: Promise<Cluster> | null = null;
+  let isClosed = false;
 
   const open = (): Promise<Cluster> => {
+    // Nobody would close a connection that a question opens after the end.
+    if (isClosed) return Promise.reject(new Error('the connection to Kafka is closed'));
     opened ??= (async () => {
       const cluster = createCluster(createClient(connection, PATIENT));
       await cluster.connect();
@@ -223,6 +226,7 @@ export function createService(connection: KafkaConnection): Service {
       }
     },
     async close() {
+      isClosed = true;
       const closing = opened?.then((cluster) => cluster.disconnect());
       opened = null;
       await atMost(CLOSE_WITHIN_MS, closing);

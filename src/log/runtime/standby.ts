@@ -1,3 +1,4 @@
+import { type Age, createAge } from '../../common';
 import type { LogRecord, RecordMark, Task, Topology } from '../port';
 import type { Backend, FencedProducer } from './backend';
 import { digestOf } from './digest';
@@ -35,6 +36,7 @@ export class StandbyCopy {
   /** It has read everything that was committed by then; before the first complete reading: its beginning. */
   #asOf = createAge();
   #tombstonesKeptMs: number;
+  /** It has read everything below this offset. */
   #position: number;
   #isComplete = false;
 
@@ -48,6 +50,18 @@ export class StandbyCopy {
   /** How far it is behind a changelog with this end, in offsets. */
   lag(end: number): number {
     return Math.max(0, end - this.#position);
+  }
+
+  /**
+   * What to do about a changelog that ends here now. `wait`: it lacks the copy's last record. A new leader may show too
+   * few records for a moment; if the record is lost, other records will take its place, and reading finds them.
+   */
+  compare(end: number): 'at the end' | 'read' | 'wait' {
+    if (end === this.#position) return 'at the end';
+    const mark = this.#markOfLast();
+    if (mark === null || end > mark.offset) return 'read';
+    this.#isComplete = false;
+    return 'wait';
   }
 
   isWarm(): boolean {
@@ -119,7 +133,7 @@ export class StandbyCopy {
   /** The copy has read everything that was committed before `asOf`, when the changelog ended at `end`. */
   completed(asOf: Age, end: number): void {
     this.#asOf = asOf;
-    this.#position = Math.max(this.#position, end);
+    this.#position = end;
     this.#isComplete = true;
   }
 
@@ -155,16 +169,4 @@ export async function lookAt({ backend, topology: { changelog }, partition }: Pl
 
 function isSame(record: LogRecord, mark: RecordMark): boolean {
   return record.offset === mark.offset && digestOf(record).equals(mark.digest);
-}
-
-/** The time since a moment, ms. */
-export type Age = () => number;
-
-/**
- * The clock that shows the longer time counts: one stands still while the machine sleeps, and the other may be set
- * back.
- */
-export function createAge(): Age {
-  const [wall, steady] = [Date.now(), performance.now()];
-  return () => Math.max(Date.now() - wall, performance.now() - steady);
 }

@@ -19,12 +19,18 @@ export class ModelChangelog {
   retentionMs = RETENTION_MS;
   /** Reads break off after so many records. */
   breaksAfter = Infinity;
+  /** Reads wait for `until` after so many records. */
+  holds: { readonly after: number; readonly until: Promise<unknown> } | null = null;
   unreachable = false;
+  /** The end that brokers tell. A new leader may tell too early an end for a moment. */
+  shows = Infinity;
   #records: Kept[] = [];
   #beginning = 0;
   #end = 0;
+  #committedEnd = 0;
   #activeFrom = 0;
   #made = 0;
+  #reads = 0;
   /** Never two records of the same time: what stands at an offset is told by its digest. */
   #written = 0;
 
@@ -39,6 +45,7 @@ export class ModelChangelog {
       this.#end += 1;
     }
     this.#end += 1;
+    this.#committedEnd = this.#end;
   }
 
   /** Nobody reads these. */
@@ -66,10 +73,13 @@ export class ModelChangelog {
     });
   }
 
-  /** An unclean election: acknowledged records are gone, and others take their offsets. */
+  /**
+   * An unclean election: acknowledged records are gone, and others take their offsets. With 0 only aborted records are
+   * gone.
+   */
   truncate(records: number): void {
     const kept = this.#records.slice(0, Math.max(0, this.#records.length - records));
-    this.#end = this.#records[kept.length]?.record.offset ?? this.#end;
+    this.#end = this.#committedEnd = this.#records[kept.length]?.record.offset ?? this.#committedEnd;
     this.#records = kept;
     this.#activeFrom = Math.min(this.#activeFrom, this.#end);
   }
@@ -78,14 +88,20 @@ export class ModelChangelog {
   recreate(records = 0): void {
     this.id = `id ${(this.#made += 1)}`;
     this.#records = [];
-    this.#beginning = this.#end = this.#activeFrom = 0;
+    this.#beginning = this.#end = this.#committedEnd = this.#activeFrom = 0;
     for (let n = 0; n < records; n++) this.commit([['new', n]]);
   }
 
   /** As `kafka-delete-records`. */
   deleteRecords(records: number): void {
     this.#beginning = this.#records[records]?.record.offset ?? this.#end;
+    this.#committedEnd = Math.max(this.#committedEnd, this.#beginning);
     this.#records = this.#records.slice(records);
+  }
+
+  /** How often somebody has read it. */
+  reads(): number {
+    return this.#reads;
   }
 
   /** @see FencedProducer.restore */
@@ -102,7 +118,7 @@ export class ModelChangelog {
   // What a member reads of it.
   readonly backend = {
     topics: () => this.#answer(new Map([['changelog', { id: this.id, partitions: 1 }]])),
-    bounds: () => this.#answer({ beginning: this.#beginning, end: this.#end }),
+    bounds: () => this.#answer({ beginning: this.#beginning, end: Math.min(this.shows, this.#end) }),
     tombstoneRetentionMs: () => this.#answer(this.retentionMs),
     readRange: ({ from, to }, onRecord, until) => this.#read(from, to, onRecord, until),
   } satisfies Partial<Backend> as unknown as Backend;
@@ -113,8 +129,10 @@ export class ModelChangelog {
 
   async #read(from: number, to: number, onRecord: (record: LogRecord) => void, until: () => boolean): Promise<void> {
     await this.#answer(null);
+    this.#reads += 1;
     let handed = 0;
     for (const { record } of this.#records.filter(({ record: { offset } }) => offset >= from && offset < to)) {
+      if (this.holds?.after === handed) await this.holds.until;
       if (until()) return;
       if (handed >= this.breaksAfter) throw new Error('the connection broke');
       onRecord(record);
@@ -123,11 +141,15 @@ export class ModelChangelog {
   }
 }
 
+/** The task below cannot read this value. */
+export const FAILING = -1;
+
 /** A task whose state is the last value of each key. */
 export function createKeptTask(): Task {
   const known = new Map<string, number>();
   return {
     restore(record: LogRecord) {
+      if (record.value?.toString() === String(FAILING)) throw new Error('a value that the task cannot read');
       if (record.value === null) known.delete(keyOf(record));
       else known.set(keyOf(record), Number(record.value));
     },
