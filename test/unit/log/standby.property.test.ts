@@ -42,7 +42,11 @@ function createScene() {
 }
 
 function aRecord(key: string): LogRecord {
-  return { ...{ topic: 'changelog', partition: 0, offset: 0, timestamp: 0, headers: {} }, key: Buffer.from(key), value: null };
+  return {
+    ...{ topic: 'changelog', partition: 0, offset: 0, timestamp: 0, headers: {} },
+    key: Buffer.from(key),
+    value: null,
+  };
 }
 
 function knownTo({ task }: StandbyCopy): unknown {
