@@ -4,6 +4,7 @@ import { observeLatency, type SinkDeadLetterReason } from '../ops';
 import { type Anchor, describeRefusal, type Erasure } from '../store';
 import type { Batch } from './buffer';
 import type { Destination } from './destination';
+import { ANCHORS_A_PARTITION } from './notes';
 import { conversationOf, type DecodedRecord, type SinkOptions } from './options';
 
 export interface BatchStoreOptions<R> extends Pick<
@@ -23,6 +24,8 @@ export interface BatchStoreOptions<R> extends Pick<
   readonly assertSameTopic: (signal: AbortSignal) => Promise<void>;
   /** The record was read again, so it says nothing about latency. */
   readonly isReread: (record: LogRecord) => boolean;
+  /** A tombstone that this sink stored before it began the partition. */
+  readonly isStored: (record: LogRecord) => boolean;
 }
 
 /** The outcome of a batch. */
@@ -38,16 +41,13 @@ interface Problem {
   readonly message: string;
 }
 
-/** Enough to tell a table that was emptied from one of which somebody deleted a row. */
-const ANCHORS_A_PARTITION = 3;
-
 /**
  * Returns a function that stores one batch. It resolves when every record is in the tables or was given to `onInvalid`.
  * It rejects with an OperatorError if so many records are wrong that the cause must lie elsewhere.
  */
 export function createBatchStore<R>(options: BatchStoreOptions<R>) {
   const { topic, prepare, decode, receivedOf, onInvalid, deadLetterLimits, destination, metrics } = options;
-  const { assertSameTopic, isReread, transcode = () => null } = options;
+  const { assertSameTopic, isReread, isStored, transcode = () => null } = options;
   const { storedOf, transcodedOf, writer } = destination;
   const limits = new Map<number, DeadLetterLimit>();
   const limitOf = (partition: number): DeadLetterLimit => {
@@ -96,7 +96,7 @@ export function createBatchStore<R>(options: BatchStoreOptions<R>) {
         }
         const { row, erasure } = storedOf(decoded, record);
         if (erasure !== null) erasures.push(erasure);
-        if (row === null) continue;
+        if (row === null || isStored(record)) continue;
         sources.push(record);
         yield row;
       }

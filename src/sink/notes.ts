@@ -14,10 +14,20 @@ export interface NotesOptions {
   readonly logger: Logger;
 }
 
+/** Rows to look for. */
 interface Kept {
   readonly rows: readonly Anchor[];
   /** Until when the table keeps them at least, epoch ms. */
   readonly untilMs: number;
+}
+
+/** A partition from `begin` to `forget`. */
+interface Held {
+  noted: number | null;
+  /** To be looked for. */
+  anchors: Kept | null;
+  /** To be looked for after the next look. */
+  newer: Kept | null;
 }
 
 /** Notes in ClickHouse how far the sink is, as long as ClickHouse has lost nothing. */
@@ -38,30 +48,49 @@ export interface Notes {
   writeLast(notes: ReadonlyMap<number, Note>): Promise<void>;
 }
 
+/** Enough to tell a table that was emptied from one of which somebody deleted a row. */
+export const ANCHORS_A_PARTITION = 3;
+/** Erasures are noted for a year. A row that is looked for must not outlive the note of its erasure. */
+const ERASURES_KEPT_MS = 365 * 86_400_000;
+
 /**
  * Somebody may empty or restore the tables while a sink runs. Its next note would hide the gap, and every later sink
  * would continue behind it. So before each note the sink looks for its last note and for rows that it stored before. DO
  * NOT BREAK: a row is looked for until a look was without a loss after a newer one was stored. So of two looks, the
  * later one finds out whatever went missing between them.
+ *
+ * A look may report a loss only of what ClickHouse had acknowledged before the look began. DO NOT BREAK: a look fixes
+ * what it looks for before it asks, and one call waits for the one before. Otherwise the answer of a slow look would be
+ * compared with a note that was written meanwhile. What else takes a note or a row away is no loss:
+ * - merges and the clean-up leave the last version of the history alone, and the greatest note of a partition;
+ * - the retention: a row is looked for during the first half of it;
+ * - an erasure: erased conversations are left out (`Progress.missing`);
+ * - a later epoch of the topic, whose note replaces this one's: it counts as found;
+ * - another sink or a rebuild only adds notes, and `revoke` keeps the offset.
  */
 export function createNotes({ progress, topic, database, confirmMs, keptMs, logger }: NotesOptions): Notes {
-  const noted = new Map<number, number>();
-  /** To be looked for. */
-  const anchors = new Map<number, Kept>();
-  /** To be looked for after the next look. */
-  const newer = new Map<number, Kept>();
+  const held = new Map<number, Held>();
   let loss: { readonly what: string; readonly sinceMs: number } | null = null;
+  let before: Promise<unknown> = Promise.resolve();
+
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = before.then(work);
+    before = result.catch(() => undefined);
+    return result;
+  };
 
   const revoke = (notes: ReadonlyMap<number, Note>): Promise<void> =>
     progress.revoke(new Map([...notes].map(([partition, { offset }]) => [partition, offset])));
 
   const look = async (): Promise<void> => {
     const now = Date.now();
-    const kept = [...anchors.values()].filter(({ untilMs }) => now < untilMs);
-    const what = await progress.missing(
-      noted,
-      kept.flatMap(({ rows }) => rows),
+    const noted = [...held].flatMap(([partition, one]) =>
+      one.noted === null ? [] : [[partition, one.noted] as const],
     );
+    const rows = [...held.values()].flatMap(({ anchors }) =>
+      anchors !== null && now < anchors.untilMs ? anchors.rows : [],
+    );
+    const what = await progress.missing(new Map(noted), rows);
     if (what === null) {
       loss = null;
       return;
@@ -72,41 +101,44 @@ export function createNotes({ progress, topic, database, confirmMs, keptMs, logg
   };
 
   const write = async (notes: ReadonlyMap<number, Note>): Promise<boolean> => {
-    const next = new Map(newer);
+    const looked = new Map([...held].map(([partition, one]) => [partition, { one, newer: one.newer }]));
     await look();
     if (loss !== null) return false;
-    for (const [partition, rows] of next) if (anchors.has(partition)) anchors.set(partition, rows);
+    for (const { one, newer } of looked.values()) one.anchors = newer ?? one.anchors;
     await progress.write(notes);
-    for (const [partition, { offset }] of notes) noted.set(partition, offset);
+    for (const [partition, { offset }] of notes) {
+      const one = looked.get(partition)?.one;
+      if (one !== undefined) one.noted = offset;
+    }
     return true;
   };
 
   return {
-    begin: (partition, offset) => {
-      if (offset !== null) noted.set(partition, offset);
-    },
-    forget: (partition) => {
-      for (const map of [noted, anchors, newer]) map.delete(partition);
-    },
-    anchors: () => [...newer.values()].flatMap(({ rows }) => rows),
+    begin: (partition, noted) => void held.set(partition, { noted, anchors: null, newer: null }),
+    forget: (partition) => void held.delete(partition),
+    anchors: () => [...held.values()].flatMap(({ newer }) => newer?.rows ?? []),
     stored: (rows) => {
-      for (const partition of new Set(rows.map((row) => row.partition))) {
-        const some = { rows: rows.filter((row) => row.partition === partition), untilMs: Date.now() + keptMs / 2 };
-        if (!anchors.has(partition)) anchors.set(partition, some);
-        newer.set(partition, some);
+      const untilMs = Date.now() + Math.min(keptMs, ERASURES_KEPT_MS) / 2;
+      for (const [partition, one] of held) {
+        const some = rows.filter((row) => row.partition === partition);
+        if (some.length === 0) continue;
+        one.newer = { rows: some, untilMs };
+        one.anchors ??= one.newer;
       }
     },
-    write: async (notes) => {
-      if (await write(notes)) return true;
-      if (loss === null || Date.now() - loss.sinceMs < confirmMs) return false;
-      await revoke(notes);
-      throw new OperatorError(
-        `ClickHouse database ${database} lost rows while the sink ran: ${loss.what}. Somebody emptied it or restored ` +
-          `a backup. Start the sink again: it then reads ${topic} from the beginning.`,
-      );
-    },
-    writeLast: async (notes) => {
-      if (!(await write(notes))) await revoke(notes);
-    },
+    write: (notes) =>
+      inTurn(async () => {
+        if (await write(notes)) return true;
+        if (loss === null || Date.now() - loss.sinceMs < confirmMs) return false;
+        await revoke(notes);
+        throw new OperatorError(
+          `ClickHouse database ${database} lost rows while the sink ran: ${loss.what}. Somebody emptied it or restored ` +
+            `a backup. Start the sink again: it then reads ${topic} from the beginning.`,
+        );
+      }),
+    writeLast: (notes) =>
+      inTurn(async () => {
+        if (!(await write(notes))) await revoke(notes);
+      }),
   };
 }

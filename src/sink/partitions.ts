@@ -1,6 +1,6 @@
 import { createLowWatermarks, OperatorError } from '../common';
 import type { AssignedPartition, LogRecord } from '../log';
-import type { Note } from '../store';
+import type { Anchor, Note } from '../store';
 import type { Batch } from './buffer';
 import { recover, type Beginning, type RecoveryOptions } from './recovery';
 
@@ -19,11 +19,12 @@ export interface SinkPartitionsOptions extends RecoveryOptions {
 export interface SinkPartitions {
   /**
    * Prepares the tables for the partitions and returns their first offsets.
-   * @param onBegun of each that was not taken away in the meantime, with the note at which it goes on
+   * @param onBegun of each that was not taken away in the meantime, with the note at which it goes on and the last
+   * tombstones that were stored
    */
   assign(
     partitions: readonly AssignedPartition[],
-    onBegun: (partition: number, noted: number | null) => void,
+    onBegun: (partition: number, noted: number | null, tombstones: readonly Anchor[]) => void,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<number, number>>;
   revoke(partition: number): void;
@@ -31,6 +32,8 @@ export interface SinkPartitions {
   notAfter(batch: Batch): number;
   /** The sink reads the partition from the beginning, and the record was there before that. */
   isReread(record: LogRecord): boolean;
+  /** A tombstone that was stored when the partition began. */
+  isStored(record: LogRecord): boolean;
   /** Every record below `offset` is stored, or in the dead letters. */
   advance(partition: number, offset: number): void;
   stored(): ReadonlyMap<number, number>;
@@ -42,12 +45,20 @@ export interface SinkPartitions {
   assertAllCurrent(): void;
 }
 
+interface Replay {
+  readonly end: number;
+  readonly notAfterMs: number;
+  readonly isReread: boolean;
+  /** The tombstones below it are stored and stay until `notAfterMs`. At most `end`. */
+  readonly tombstonesBelow: number;
+}
+
 export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartitions {
   const { group, topic, staleAfterMs, graceMs, stage, metrics } = options;
   /** An object per assignment: only its identity counts. */
   const assignments = new Map<number, object>();
   /** Up to which offset records may have been stored before, and until when their tombstones surely exist. */
-  const replays = new Map<number, { readonly end: number; readonly notAfterMs: number; readonly isReread: boolean }>();
+  const replays = new Map<number, Replay>();
   /** As they were found last. */
   const ends = new Map<number, number>();
   const stored = new Map<number, number>();
@@ -61,10 +72,14 @@ export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartit
     metrics.lowWatermark.set({ stage, partition }, asOfMs / 1000);
   };
 
-  const begin = (partition: number, { offset, asOfMs, knownEnd, tombstonesAtMs, isReread }: Beginning): void => {
+  const begin = (partition: number, beginning: Beginning): void => {
+    const { offset, asOfMs, knownEnd, tombstonesAtMs, isReread, tombstones } = beginning;
     watermarks.begin(partition, { asOfMs, storedTo: offset });
     if (offset > 0) stored.set(partition, offset);
-    replays.set(partition, { end: knownEnd, notAfterMs: tombstonesAtMs + graceMs / 2, isReread });
+    const notAfterMs = tombstonesAtMs + graceMs / 2;
+    // The clean-up may remove one of a later record before the rows in front of it are sent: they have a later limit.
+    const tombstonesBelow = Math.min(tombstones.below, knownEnd);
+    replays.set(partition, { end: knownEnd, notAfterMs, isReread, tombstonesBelow });
     ends.set(partition, knownEnd);
     tell(partition);
   };
@@ -86,7 +101,7 @@ export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartit
       for (const [partition, beginning] of beginnings) {
         if (assignments.get(partition) !== assignment) continue; // taken away in the meantime
         begin(partition, beginning);
-        onBegun(partition, beginning.noted);
+        onBegun(partition, beginning.noted, beginning.tombstones.anchors);
       }
       return new Map([...beginnings].map(([partition, { offset }]) => [partition, offset]));
     },
@@ -102,6 +117,8 @@ export function createSinkPartitions(options: SinkPartitionsOptions): SinkPartit
       const replay = replays.get(partition);
       return replay?.isReread === true && offset < replay.end;
     },
+    isStored: ({ partition, offset, value }) =>
+      value === null && offset < (replays.get(partition)?.tombstonesBelow ?? 0),
     notAfter: ({ readAt, records }) => {
       let limit = readAt + graceMs / 2;
       for (const { partition, offset } of records) {

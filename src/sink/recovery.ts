@@ -4,6 +4,7 @@ import { OperatorError } from '../common';
 import { type AssignedPartition, type Log, partitionOf } from '../log';
 import type { Metrics } from '../ops';
 import {
+  type Anchor,
   describeStoreError,
   type LiveKeys,
   type Progress,
@@ -12,6 +13,7 @@ import {
   type StoreRow,
   type Writer,
 } from '../store';
+import { ANCHORS_A_PARTITION } from './notes';
 import type { TopicCheck } from './topic-check';
 
 export interface RecoveryOptions {
@@ -40,7 +42,18 @@ export interface Beginning {
   readonly noted: number | null;
   /** The sink reads it from its beginning, although most of it may have been stored before. */
   readonly isReread: boolean;
+  readonly tombstones: StoredTombstones;
 }
+
+/** Tombstones of a partition that this sink stored before it began. */
+export interface StoredTombstones {
+  /** All that the topic has from the beginning's offset on and below this one. */
+  readonly below: number;
+  /** The last of them. */
+  readonly anchors: readonly Anchor[];
+}
+
+const NONE_STORED: StoredTombstones = { below: 0, anchors: [] };
 
 const TOMBSTONES_A_BATCH = 10_000;
 const RETRY_MS = 500;
@@ -50,7 +63,8 @@ const RETRY_MS = 500;
  * 1. The partition is read from the store's own note; from its beginning when there is none (new or emptied tables, a
  *    new epoch), or when the note is so old that a tombstone behind it may have been compacted away.
  * 2. Tombstones first: all tombstones from there to the end H are stored before any row is. The clean-up may have
- *    removed them from the table, and a row that is sent again before its tombstone would be live for a moment.
+ *    removed them from the table, and a row that is sent again before its tombstone would be live for a moment. The
+ *    sink does not send them again with the rows: `Notes` looks whether they are still there before it notes an offset.
  * 3. From the beginning, also: what is live in the table and has no record in [0, H) has ended, its tombstone is gone;
  *    it gets one of version H − 1. That is above all that the topic ever had of it and below all that is to come. Rows
  *    of an older epoch get one below every record of this epoch, so that it can never hide one.
@@ -101,7 +115,7 @@ async function attempt(
   const endOf = (partition: number): number => ends.get(partition) ?? 0;
 
   const reread: AssignedPartition[] = [];
-  const beginnings = new Map<number, Omit<Beginning, 'tombstonesAtMs'>>();
+  const beginnings = new Map<number, Omit<Beginning, 'tombstonesAtMs' | 'tombstones'>>();
   for (const one of partitions) {
     const { partition } = one;
     const note = notes.get(partition);
@@ -123,9 +137,14 @@ async function attempt(
       );
     }
   }
-  const at = (tombstonesAtMs: number): ReadonlyMap<number, Beginning> =>
-    new Map([...beginnings].map(([partition, beginning]) => [partition, { ...beginning, tombstonesAtMs }]));
-  if (writer === null) return at(now);
+  const at = (tombstonesAtMs: number, stored: ReadonlyMap<number, StoredTombstones>) =>
+    new Map(
+      [...beginnings].map(([partition, beginning]) => {
+        const tombstones = stored.get(partition) ?? NONE_STORED;
+        return [partition, { ...beginning, tombstonesAtMs, tombstones }] as const;
+      }),
+    );
+  if (writer === null) return at(now, new Map());
   const live = reread.length === 0 ? null : await liveOf(options, reread, ends);
   const from = new Map(
     [...beginnings].flatMap(([partition, { offset, knownEnd }]) =>
@@ -133,9 +152,9 @@ async function attempt(
     ),
   );
   const tombstonesAtMs = Date.now();
-  await storeTombstones({ ...options, writer }, from, live, signal);
+  const stored = await storeTombstones({ ...options, writer }, from, live, signal);
   await sweep({ ...options, writer }, live?.tombstones(ends, now) ?? [], signal);
-  return at(tombstonesAtMs);
+  return at(tombstonesAtMs, stored);
 }
 
 async function sweep(
@@ -151,14 +170,16 @@ async function sweep(
   logger.info({ rows: swept.length }, 'the sink removed conversations from the table that ended while it did not read');
 }
 
-/** Reads the ranges only for their keys. */
+/** Reads the ranges only for their keys. Answers for each partition what it stored. */
 async function storeTombstones(
   { log, topic, writer }: RecoveryOptions & { readonly writer: Pick<Writer, 'insert'> },
   from: ReadonlyMap<number, number>,
   live: LiveKeys | null,
   signal: AbortSignal,
-): Promise<void> {
-  if (from.size === 0) return;
+): Promise<ReadonlyMap<number, StoredTombstones>> {
+  const stored = new Map<number, { below: number; anchors: readonly Anchor[] }>();
+  if (from.size === 0) return stored;
+  const sought = live !== null && live.size() > 0 ? live : null;
   let waiting: StoreRow[] = [];
   let storing = Promise.resolve();
   const flush = (): void => {
@@ -172,11 +193,17 @@ async function storeTombstones(
     from,
     follow: false,
     onRecord: ({ key, value, partition, offset, timestamp }) => {
-      if (key === null) return;
+      let known = stored.get(partition);
+      if (known === undefined) stored.set(partition, (known = { below: 0, anchors: [] }));
+      known.below = offset + 1;
+      if (key === null || (value !== null && sought === null)) return;
       const conversationId = key.toString();
-      live?.seen(conversationId, partition);
+      sought?.seen(conversationId, partition);
       if (value !== null) return;
       waiting.push({ kind: 'tombstone', conversationId, timestamp, partition, offset });
+      known.anchors = [...known.anchors, { conversationId, partition, offset, enteredMs: null }].slice(
+        -ANCHORS_A_PARTITION,
+      );
       if (waiting.length >= TOMBSTONES_A_BATCH) flush();
     },
   });
@@ -191,6 +218,7 @@ async function storeTombstones(
   signal.throwIfAborted();
   flush();
   await storing;
+  return stored;
 }
 
 function liveOf(

@@ -1,6 +1,6 @@
 import { messageOf, OperatorError } from '../common';
 import type { RunningSubscription } from '../log';
-import { describeStoreError, type Progress, type WriterState } from '../store';
+import { type Anchor, describeStoreError, type Progress, type WriterState } from '../store';
 import { type BatchLoop, createBatchLoop } from './batch-loop';
 import { createBatchStore, type StoredBatch } from './batch-store';
 import { createSinkBuffer, type Batch } from './buffer';
@@ -8,6 +8,7 @@ import { createCleanup } from './cleanup';
 import { conversations, type Destination, visits } from './destination';
 import { createEraser } from './eraser';
 import { createNotes, type Notes } from './notes';
+import { createOnce } from './once';
 import { NOTING, type SinkOptions } from './options';
 import { createSinkPartitions, type SinkPartitions } from './partitions';
 import { createTopicCheck, type TopicCheck } from './topic-check';
@@ -124,7 +125,7 @@ class Sink<R> implements RunningSink {
       group,
       topic,
       onAssigned: (assigned) =>
-        this.#partitions.assign(assigned, (partition, noted) => this.#begun(partition, noted), this.#aborted.signal),
+        this.#partitions.assign(assigned, (...begun) => this.#begun(...begun), this.#aborted.signal),
       onRevoked: (revoked) => this.#revoked(revoked),
       onRecords: (partition, records, nextOffset) => {
         if (this.#phase !== 'running') return;
@@ -176,6 +177,7 @@ class Sink<R> implements RunningSink {
       destination: this.#destination,
       assertSameTopic: createTopicGuard(this.#options),
       isReread: this.#partitions.isReread,
+      isStored: this.#partitions.isStored,
     });
     return createBatchLoop({
       buffer: this.#buffer,
@@ -191,9 +193,10 @@ class Sink<R> implements RunningSink {
     });
   }
 
-  #begun(partition: number, noted: number | null): void {
+  #begun(partition: number, noted: number | null, tombstones: readonly Anchor[]): void {
     if (this.#phase !== 'running') return;
     this.#notes.begin(partition, noted);
+    this.#notes.stored(tombstones);
     if (partition === CLEANER) this.#cleanup?.start();
     this.#buffer.assign(partition);
   }
@@ -227,15 +230,21 @@ class Sink<R> implements RunningSink {
           logger.warn({ error: messageOf(error) }, 'the sink could not commit its offsets and tries again'),
       );
     }
-    this.#noting.arm();
+    this.#armNoting();
   }
 
+  #armNoting(): void {
+    if (this.#phase === 'running') this.#noting.arm();
+  }
+
+  /** An ended sink writes none: somebody else may own the tables by then. */
   async #noteProgress(): Promise<void> {
     this.#noting.clear();
+    if (this.#phase === 'ended') return;
     try {
       const notes = this.#partitions.notes();
       if (this.#phase !== 'running') await this.#notes.writeLast(notes);
-      else if (!(await this.#notes.write(notes))) this.#noting.arm();
+      else if (!(await this.#notes.write(notes))) this.#armNoting();
     } catch (error) {
       if (error instanceof OperatorError) this.#end(error);
       else this.#options.logger.debug({ error: describeStoreError(error) }, 'the sink could not note its progress');
@@ -249,7 +258,7 @@ class Sink<R> implements RunningSink {
       this.#partitions.assertAllCurrent();
       const at = Date.now();
       this.#partitions.sample(await this.#check.reaches(this.stored(), signal), at);
-      if (this.#phase === 'running') this.#noting.arm();
+      this.#armNoting();
       if (at - this.#comparedAt < compareEveryMs) return;
       this.#comparedAt = at;
       await this.#check.hasSame(this.#notes.anchors(), signal);
@@ -292,18 +301,4 @@ class Sink<R> implements RunningSink {
     if (error === undefined) this.#settle?.resolve();
     else this.#settle?.reject(error);
   }
-}
-
-/** Calls once, so long after the first `arm` since the last call. */
-function createOnce(call: () => Promise<void>, afterMs: number) {
-  let timer: NodeJS.Timeout | undefined;
-  return {
-    arm: (): void => {
-      timer ??= setTimeout(() => void call(), afterMs);
-    },
-    clear: (): void => {
-      clearTimeout(timer);
-      timer = undefined;
-    },
-  };
 }

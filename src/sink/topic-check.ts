@@ -57,9 +57,11 @@ export function createTopicCheck(options: TopicCheckOptions): TopicCheck {
 
   return {
     reaches: async (offsets, signal) => {
+      // The caller's offsets grow. One that was reached after the ends were asked for may lie behind them.
+      const reached = [...offsets];
       for (const from = Date.now(); ;) {
         const ends = await log.endOffsets(topic);
-        const short = [...offsets].find(([partition, offset]) => offset > (ends.get(partition) ?? 0));
+        const short = reached.find(([partition, offset]) => offset > (ends.get(partition) ?? 0));
         if (short === undefined) return ends;
         const [partition, offset] = short;
         if (Date.now() - from >= confirmMs) {

@@ -4,6 +4,8 @@ import { epochOf, offsetOf, type StoreRow } from './encode';
 /** Live conversations of some partitions that have not been found in the topic so far. */
 export interface LiveKeys {
   seen(conversationId: string, partition: number): void;
+  /** How many are left. */
+  size(): number;
   /** One for each that was not seen and is not newer than the ends up to which the topic was read. */
   tombstones(ends: ReadonlyMap<number, number>, timestamp: number): readonly StoreRow[];
 }
@@ -41,6 +43,7 @@ export async function readLiveKeys(store: Store, request: LiveKeysRequest): Prom
     seen: (conversationId, partition) => {
       if (live.get(conversationId)?.partition === partition) live.delete(conversationId);
     },
+    size: () => live.size,
     tombstones: (ends, timestamp) =>
       [...live].flatMap(([conversationId, { partition, offset }]) => {
         const end = ends.get(partition) ?? 0;

@@ -101,9 +101,12 @@ export function createProgress(store: Store, topic: string, epoch: number, store
   const missingNote = async (noted: ReadonlyMap<number, number>): Promise<string | null> => {
     const rows = await ask<{ partition: number; latest: string }>(
       `SELECT partition, toString(max(version)) AS latest FROM ${notes} ` +
-        'WHERE topic = {topic:String} AND bitShiftRight(version, 48) = {epoch:UInt16} GROUP BY partition',
+        'WHERE topic = {topic:String} AND bitShiftRight(version, 48) >= {epoch:UInt16} GROUP BY partition',
     );
-    const found = new Map(rows.map(({ partition, latest }) => [partition, (offsetOf(epoch, latest) ?? -1) + 1]));
+    // A merge keeps only the greatest note of a partition, so that of a later epoch replaces this one's.
+    const found = new Map(
+      rows.map(({ partition, latest }) => [partition, (offsetOf(epoch, latest) ?? Number.POSITIVE_INFINITY) + 1]),
+    );
     for (const [partition, offset] of noted) {
       const now = found.get(partition) ?? 0;
       if (now < offset) return `it held ${topic}/${partition} up to offset ${offset}, and holds it up to ${now} now`;

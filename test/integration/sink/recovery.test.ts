@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
 import type { Log } from '../../../src/log';
 import { cleanUp } from '../../../src/sink/cleanup';
 import type { RunningSink } from '../../../src/sink/sink';
-import { claimEpoch, migrate, noteErasures, type Store, sweepErasures } from '../../../src/store';
+import { claimEpoch, createProgress, migrate, noteErasures, type Store, sweepErasures } from '../../../src/store';
 import {
   aStateTopic,
   compacted,
@@ -89,6 +90,18 @@ describe('a sink that was down', () => {
     expect(await rereads(again)).toEqual(['unknown']);
   });
 
+  test('stores each tombstone once: before the rows', async () => {
+    const topic = aStateTopic();
+    await topic.put(['a', '1'], ['a', null], ['b', '1'], ['b', null], ['c', '1']);
+    const started = await start(topic.cluster.connect());
+    await storedUpTo(started, 5);
+    await topic.put(['c', null]);
+    await storedUpTo(started, 6);
+    expect(await table()).toEqual({});
+    const rows = (await started.metrics.sinkRows.get()).values.map(({ value }) => value);
+    expect(rows).toEqual([6]);
+  });
+
   test('within a running process ends instead of going on', async () => {
     const topic = aStateTopic();
     const { sink } = await start(topic.cluster.connect(), { tombstoneRetentionMs: 1 });
@@ -169,6 +182,30 @@ describe('a sink that runs while ClickHouse loses what it had', () => {
     expect(await until(table, (rows) => 'd' in rows)).toEqual({ a: '2', b: '1', c: '1', d: '1' });
   });
 
+  test('ends where the tombstones that it stored first are gone before any row came', async () => {
+    const topic = aStateTopic();
+    await topic.put(['a', '1'], ['a', null]);
+    const epoch = await claimEpoch(tests.store, identity);
+    const log: Log = { ...topic.cluster.connect(), topicId: () => Promise.resolve(identity.id) };
+    const emptying: Log = {
+      ...log,
+      subscribe: (subscription) =>
+        log.subscribe({
+          ...subscription,
+          onAssigned: async (partitions) => {
+            const beginnings = await subscription.onAssigned(partitions);
+            await emptyTables();
+            return beginnings;
+          },
+        }),
+    };
+    const started = await start(emptying, { epoch, topicId: identity.id, noting });
+    await expect(started.sink.done).rejects.toThrow(/lost rows while the sink ran/);
+    await started.sink.stop();
+    await storedUpTo(await begin(topic), 2);
+    expect(await table()).toEqual({});
+  });
+
   test('and is stopped before it is sure makes the next one read all again', async () => {
     const { topic, started } = await running({ noting: { everyMs: 50, confirmMs: HOUR_MS } });
     await emptyTables();
@@ -204,6 +241,53 @@ describe('a sink that runs while ClickHouse loses what it had', () => {
     await until(noted, (version) => version === 16);
     expect(started.sink.ready()).toBe(true);
     expect(await table()).toEqual({ a: '10', c: '1' });
+  });
+});
+
+describe('a sink at a slow ClickHouse', () => {
+  /** It answers late, so the answer is older than what was written meanwhile. */
+  const slow = (): Store => {
+    const { client } = tests.store;
+    const query = async (params: Parameters<typeof client.query>[0]) => {
+      const answer = await client.query(params);
+      if (params.query.includes('queue_conversation_progress')) await new Promise((done) => setTimeout(done, 60));
+      return answer;
+    };
+    const late = new Proxy(client, {
+      get: (target, name) => {
+        const value: unknown = name === 'query' ? query : Reflect.get(target, name);
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+    return { ...tests.store, client: late };
+  };
+
+  test('does not take notes that were written during a look for lost ones, nor when it stops', async () => {
+    const warnings: string[] = [];
+    const topic = aStateTopic();
+    for (let round = 0; round < 5; round++) {
+      const { sink } = await start(topic.cluster.connect(), {
+        store: slow(),
+        noting: { everyMs: 5, confirmMs: 0 },
+        logger: pino({ level: 'warn' }, { write: (line: string) => warnings.push(line) }),
+      });
+      for (let change = 0; change < 10; change++) await topic.put(['a', `${round}.${change}`]);
+      await until(table, (rows) => rows['a'] === `${round}.9`);
+      await sink.stop();
+    }
+    expect(warnings).toEqual([]);
+    const progress = createProgress(tests.store, STATE_TOPIC, 0);
+    expect((await progress.read()).get(0)?.offset).toBe(50);
+  });
+
+  test('whose topic got another epoch finds the note that replaced its own', async () => {
+    const note = { offset: 3, asOfMs: Date.now() };
+    const old = createProgress(tests.store, STATE_TOPIC, 0);
+    await old.write(new Map([[0, note]]));
+    await createProgress(tests.store, STATE_TOPIC, 1).write(new Map([[0, { ...note, offset: 1 }]]));
+    const progress = `\`${tests.store.database}\`.queue_conversation_progress`;
+    await tests.store.client.command({ query: `OPTIMIZE TABLE ${progress} FINAL` });
+    expect(await old.missing(new Map([[0, 3]]), [])).toBeNull();
   });
 });
 
