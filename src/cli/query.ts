@@ -27,8 +27,9 @@ const FORMATS: Readonly<Record<string, string>> = {
 const WATCH_MS = 1_000;
 /** A table, or the database: UNKNOWN_TABLE, UNKNOWN_DATABASE. */
 const MISSING = /^Code: (?:60|81)\./;
-const WITHOUT_TABLES =
-  'queuefold: There is no live table in CLICKHOUSE_DATABASE. Is that the right database? `queuefold setup` makes the table.\n';
+const withoutTables = (database: string): string =>
+  `queuefold: CLICKHOUSE_DATABASE: ${database} lacks tables of queuefold. Is it the right database? \`queuefold setup\` ` +
+  'creates the tables.\n';
 
 /**
  * `queuefold query [SQL]`: the exit code is 1 with ClickHouse's words on stderr when it refuses the statement.
@@ -60,14 +61,15 @@ export async function runQuery(context: Context, words: readonly string[], flags
   } catch (error) {
     if (!(error instanceof SqlError)) throw error;
     await write(io.stderr, `${error.message}\n`);
-    if (sql === undefined && MISSING.test(error.message)) await write(io.stderr, WITHOUT_TABLES);
+    if (sql === undefined && MISSING.test(error.message))
+      await write(io.stderr, withoutTables(config.clickhouse.database));
     return 1;
   } finally {
     await target.close();
   }
 }
 
-/** @param sql `-` reads stdin; absent: the live table */
+/** @param sql `-` reads stdin; absent: the current rows */
 async function statementOf(sql: string | undefined, { io }: Context): Promise<string> {
   if (sql === undefined)
     return readFileSync(join(packageRoot(), 'schemas', 'clickhouse', 'queries', 'live.sql'), 'utf8');

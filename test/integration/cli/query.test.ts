@@ -181,13 +181,13 @@ describe('queuefold query at a server', () => {
     expect(stderr).toMatch(/READONLY/);
   });
 
-  test('says what makes the live table, where it is not there; a statement of the user’s is the user’s', async () => {
+  test('says what creates the tables where they are missing; a statement of the user’s is the user’s', async () => {
     for (const missing of ['system', 'nowhere']) {
       const env = { CLICKHOUSE_DATABASE: missing };
       const { code, stderr } = await query(undefined, {}, [], { env });
       expect([code, stderr]).toEqual([
         1,
-        expect.stringMatching(/^Code: \d+.*\nqueuefold: There is no live table .*setup/s),
+        expect.stringMatching(new RegExp(`^Code: \\d+.*\\nqueuefold: CLICKHOUSE_DATABASE: ${missing} lacks tables .*setup`, 's')),
       ]);
       const own = await query('SELECT * FROM queue_live', {}, [], { env });
       expect([own.code, own.stderr]).toEqual([1, expect.stringMatching(/^Code: \d+[^\n]*\n$/)]);
