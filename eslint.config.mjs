@@ -1,7 +1,7 @@
 import importX from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
-/** The rooms of src/ in layers, inside out: a room imports rooms of the layers before its own, never a sibling. */
+/** The modules of src/ in layers, inside out: a module imports modules of the layers before its own, never a sibling. */
 const layers = [
   ['common'],
   ['conversation', 'ops', 'config'],
@@ -11,67 +11,67 @@ const layers = [
   ['replay', 'record', 'erase'],
   ['cli'],
 ];
-const zones = layers.flatMap((rooms, layer) =>
-  rooms.flatMap((room) => {
-    const allowed = [room, ...layers.slice(0, layer).flat()];
-    const others = layers.flat().filter((other) => other !== room);
+const zones = layers.flatMap((modules, layer) =>
+  modules.flatMap((module) => {
+    const allowed = [module, ...layers.slice(0, layer).flat()];
+    const others = layers.flat().filter((other) => other !== module);
     return [
       {
-        target: `./src/${room}`,
+        target: `./src/${module}`,
         from: './src',
         except: allowed.map((name) => `./${name}`),
-        message: `src/${room}/ may import only: ${allowed.join(', ')} (see CONTRIBUTING.md, "Map of the source").`,
+        message: `src/${module}/ may import only: ${allowed.join(', ')} (see CONTRIBUTING.md, "Map of the source").`,
       },
       {
         target: others.map((other) => `./src/${other}`),
-        from: `./src/${room}`,
+        from: `./src/${module}`,
         except: ['./index.ts'],
-        message: `The face of src/${room}/ is its index.ts: import that, not a file behind it.`,
+        message: `The public interface of src/${module}/ is its index.ts: import that, not a file behind it.`,
       },
     ];
   }),
 );
 
 /**
- * What of test/ reaches into a room beside the room's own tests. Each has a reason; whatever else needs an inner part is a
- * test of that room, and belongs into its folder.
+ * The files of test/ that import inner files of a module without being its own tests, each with its reason. Anything
+ * else that needs an inner file is a test of that module, and belongs into its folder.
  */
 const insiders = [
   // A benchmark times one part by itself.
-  { files: 'test/bench/**', rooms: ['board', 'fold', 'log', 'sink', 'store'] },
+  { files: 'test/bench/**', modules: ['board', 'fold', 'log', 'sink', 'store'] },
   // The board around a picture that the test paints: without Kafka and ClickHouse.
-  { files: 'test/support/board/**', rooms: ['board'] },
+  { files: 'test/support/board/**', modules: ['board'] },
   // One command, in this process, with its streams in hand.
-  { files: 'test/support/clickhouse/query.ts', rooms: ['cli'] },
+  { files: 'test/support/clickhouse/query.ts', modules: ['cli'] },
   // The sink without its role: the test holds the log and the store.
-  { files: 'test/support/clickhouse/sink.ts', rooms: ['sink'] },
+  { files: 'test/support/clickhouse/sink.ts', modules: ['sink'] },
   // The schema's files as released, against those of the checkout.
-  { files: 'test/support/clickhouse/released-schemas.ts', rooms: ['store'] },
+  { files: 'test/support/clickhouse/released-schemas.ts', modules: ['store'] },
   // Other brokers, made of the embedded one's parts; kafkajs with the repairs and without.
-  { files: 'test/support/kafka/**', rooms: ['embedded', 'log'] },
+  { files: 'test/support/kafka/**', modules: ['embedded', 'log'] },
   // Ports and processes as the embedded services look at them.
-  { files: 'test/support/network/free-ports.ts', rooms: ['embedded'] },
-  { files: 'test/support/processes/process-identity.ts', rooms: ['embedded'] },
+  { files: 'test/support/network/free-ports.ts', modules: ['embedded'] },
+  { files: 'test/support/processes/process-identity.ts', modules: ['embedded'] },
   // One request and one socket, in a process with a TLS setting of its own.
-  { files: 'test/support/network/tls-client.ts', rooms: ['genesys'] },
+  { files: 'test/support/network/tls-client.ts', modules: ['genesys'] },
   // What the tables have to be: the fold's task again, on another log.
-  { files: 'test/system/chaos/expected.ts', rooms: ['fold'] },
-  { files: 'test/system/chaos/chaos.ts', rooms: ['cli'] },
+  { files: 'test/system/chaos/expected.ts', modules: ['fold'] },
+  { files: 'test/system/chaos/chaos.ts', modules: ['cli'] },
   // Statements made of what the engine allows.
-  { files: 'test/system/fuzz/sql.ts', rooms: ['embedded'] },
+  { files: 'test/system/fuzz/sql.ts', modules: ['embedded'] },
   // Writes what an earlier release's fold wrote.
-  { files: 'test/integration/wiring/upgrade-visits.test.ts', rooms: ['fold', 'log'] },
+  { files: 'test/integration/wiring/upgrade-visits.test.ts', modules: ['fold', 'log'] },
 ];
-/** Tests see a room by its face, but for the tests of the room itself. */
-const testZones = layers.flat().map((room) => ({
+/** Only a module's own tests import files behind its index.ts. */
+const testZones = layers.flat().map((module) => ({
   target: [
     './test/!(unit|integration|e2e)/**/*',
     './test/{unit,integration,e2e}/*',
-    `./test/{unit,integration,e2e}/!(${room})/**/*`,
+    `./test/{unit,integration,e2e}/!(${module})/**/*`,
   ],
-  from: `./src/${room}`,
+  from: `./src/${module}`,
   except: ['./index.ts'],
-  message: `Only the tests of src/${room}/ reach behind its face: import src/${room}, or move the test into test/*/${room}/.`,
+  message: `Only the tests of src/${module}/ reach behind its index.ts: import src/${module}, or move the test into test/*/${module}/.`,
 }));
 
 export default tseslint.config(
@@ -104,12 +104,12 @@ export default tseslint.config(
       'max-lines-per-function': ['error', { max: 100, skipBlankLines: false, skipComments: false, IIFEs: true }],
     },
   },
-  ...insiders.map(({ files, rooms }) => ({
+  ...insiders.map(({ files, modules }) => ({
     files: [files],
     rules: {
       'import-x/no-restricted-paths': [
         'error',
-        { zones: testZones.filter(({ from }) => !rooms.some((room) => from === `./src/${room}`)) },
+        { zones: testZones.filter(({ from }) => !modules.some((module) => from === `./src/${module}`)) },
       ],
     },
   })),

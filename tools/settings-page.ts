@@ -54,7 +54,7 @@ ${FIRST.map(([key, what]) => `| \`${key}\` | ${what} |`).join('\n')}
 The default of every other setting is right for most deployments.
 `;
 
-/** What people look for as a setting. The numbers stand, with their reasons, in the rooms that use them. */
+/** What people look for as a setting. The numbers and their reasons are in the code that uses them. */
 const CONSTANTS = `## What is no setting
 
 A setting exists only where two deployments need different values. These are constants:

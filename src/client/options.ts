@@ -5,7 +5,7 @@ import { createLogging, type Logger } from '../ops';
 import type { ClientLogger, ClientOptions, RegistryOptions, SaslOptions, TlsOptions } from './types';
 
 /**
- * Translates a program's options into those of the lower rooms. It checks them, because programs in JavaScript have no
+ * Translates a program's options into those of the lower modules. It checks them, because programs in JavaScript have no
  * types.
  */
 
@@ -66,7 +66,7 @@ export function readSince(since: unknown): () => number {
   return read;
 }
 
-/** Passes log lines of the lower rooms to the program's logger, as fields and a sentence, with secrets masked. */
+/** Passes log lines of the lower modules to the program's logger, as fields and a sentence, with secrets masked. */
 export function loggerFor({ logger, sasl, registry }: ClientOptions): Logger {
   const secrets = [
     sasl !== undefined && 'password' in sasl ? sasl.password : '',
@@ -85,7 +85,7 @@ function pass(logger: ClientLogger | undefined, line: string): void {
 }
 
 /**
- * Messages of the lower rooms name settings of the command line; this table gives the options instead. Longer names
+ * Messages of the lower modules name settings of the command line; this table gives the options instead. Longer names
  * come first.
  */
 const OPTION_NAMES: readonly (readonly [RegExp, string | ((name: string, part: string) => string)])[] = [

@@ -1,5 +1,5 @@
 /**
- * Helpers without a domain, which every room may use: errors for people, findings of the doctor, text, streams, TLS,
+ * Helpers without a domain, which every module may use: errors for people, findings of the doctor, text, streams, TLS,
  * proxies and watermarks. Nothing here knows of Kafka topics, Genesys or ClickHouse tables.
  */
 export { type Age, createAge } from './age';

@@ -1,7 +1,7 @@
 import type { Config } from '../config';
 import { DEFAULT_LIMITS, type FoldChoices, type Limits, type PrivacyMask } from '../conversation';
 
-/** Translates the configuration into the options of other rooms. */
+/** Translates the configuration into the options of other modules. */
 
 export function limitsOf({ limits }: Config): Limits {
   return { ...DEFAULT_LIMITS, bytes: limits.snapshotBytes };

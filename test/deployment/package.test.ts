@@ -156,7 +156,7 @@ describe('installed into an empty folder, without optional packages', () => {
       await expect(node(tsc, ...flags, 'wrong.mts')).rejects.toMatchObject({ stdout });
     });
 
-    test('what is behind its face cannot be imported', async () => {
+    test('what is behind its exports cannot be imported', async () => {
       writeFileSync(join(folder, 'past.mjs'), `await import('queuefold/dist/log/index.js');\n`);
       await expect(node('past.mjs')).rejects.toMatchObject({
         stderr: expect.stringContaining('ERR_PACKAGE_PATH_NOT_EXPORTED'),

@@ -24,10 +24,10 @@ import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { until } from '../../support/processes/until';
 import { kafkaForTests, registryForTests } from '../../support/services/services';
 
-/** The face of the client on a real Kafka. What brokers can do to it, the soak does (test/system/soak/client.test.ts). */
+/** The public interface of the client on a real Kafka. The soak tries what brokers can do to it (test/system/soak/client.test.ts). */
 
 const LIMIT_MS = 120_000;
-const topics = topicNames('client-face');
+const topics = topicNames('client-api');
 let brokers: string[];
 let registry: string;
 let admin: Awaited<ReturnType<typeof createStockAdmin>>;
@@ -47,7 +47,7 @@ beforeAll(async () => {
     await admin.createTopic(topic, 2, { 'cleanup.policy': 'compact' });
     await registerSchema({ url: registry, logger: QUIET }, valueSubject(topic), loadSchema(schema), 'apply');
   }
-  const log = createKafkaLog({ brokers, clientId: 'client-face', logger: QUIET });
+  const log = createKafkaLog({ brokers, clientId: 'client-api', logger: QUIET });
   atEnd.push(() => log.close());
   const producer = await log.createProducer();
   send = (topic, key, value) => producer.send([{ topic, key, value }]);
@@ -79,7 +79,7 @@ test('the table has what is committed, with times as dates, and follows; it has 
   await put({ conversation_id: 'a' });
   await put({ conversation_id: 'gone' });
   await remove('gone');
-  const writer = admin.kafka.producer({ transactionalId: 'client-face', maxInFlightRequests: 1, idempotent: true });
+  const writer = admin.kafka.producer({ transactionalId: 'client-api', maxInFlightRequests: 1, idempotent: true });
   await writer.connect();
   atEnd.push(() => writer.disconnect());
   const aborted = await writer.transaction();

@@ -19,7 +19,7 @@ const TO_THE_RIGHT: readonly Import[] = [
   ['src/embedded/kafka.ts', '../wiring'],
   ['src/ops/http.ts', '../wiring'],
 ];
-const PAST_A_FACE: readonly Import[] = [
+const PAST_AN_INDEX: readonly Import[] = [
   ['src/fold/task.ts', '../log/port'],
   ['src/cli/replay.ts', '../replay/replay'],
   ['src/log/runtime/tasks.ts', '../../common/errors'],
@@ -67,15 +67,15 @@ const SCRIPT = `
   void work();
 `;
 
-test('the linter refuses an import against the layers and one past a face, from tests too, and no other', async () => {
+test('the linter refuses an import against the layers and one past an index.ts, from tests too, and no other', async () => {
   const cwd = join(__dirname, '..', '..', '..');
-  const args = ['-e', SCRIPT, JSON.stringify([...TO_THE_RIGHT, ...PAST_A_FACE, ...FROM_ANOTHERS_TEST, ...ALLOWED])];
+  const args = ['-e', SCRIPT, JSON.stringify([...TO_THE_RIGHT, ...PAST_AN_INDEX, ...FROM_ANOTHERS_TEST, ...ALLOWED])];
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd });
   const complaints = JSON.parse(stdout) as string[][];
   expect(complaints).toEqual([
     ...TO_THE_RIGHT.map(([file]) => [expect.stringContaining(`${file.split('/', 2).join('/')}/ may import only`)]),
-    ...PAST_A_FACE.map(() => [expect.stringContaining('is its index.ts')]),
-    ...FROM_ANOTHERS_TEST.map(() => [expect.stringContaining('reach behind its face')]),
+    ...PAST_AN_INDEX.map(() => [expect.stringContaining('is its index.ts')]),
+    ...FROM_ANOTHERS_TEST.map(() => [expect.stringContaining('reach behind its index.ts')]),
     ...ALLOWED.map(() => []),
   ]);
 });
