@@ -1,6 +1,7 @@
 import { loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
+import { Option } from 'commander';
 import type { TopicNames } from '../../src/log';
+import { numberFlag, runScript, script } from '../support/processes/script';
 import { measureBoard } from './board';
 import { type BridgeResult, measureBridge } from './bridge';
 import { startCluster, type BenchCluster } from './cluster';
@@ -23,31 +24,58 @@ import { measureVisitCost, type VisitCost } from './visits';
 
 const LATENCY_EVENTS = 35_000;
 
-const { values: flags } = parseArgs({
-  options: {
-    events: { type: 'string', default: '200000' },
-    live: { type: 'string', default: '2000' },
-    restore: { type: 'string', default: '100000' },
-    /** Ended conversations for the clean-up. */
-    ended: { type: 'string', default: '1000000' },
-    /** Conversations in the history, for queries at an instant. */
-    history: { type: 'string', default: '1000000' },
-    /** Days of half a million visits each, for `queue_intervals`. */
-    days: { type: 'string', default: '90' },
-    /**
-     * `visits`, `intervals`, `board`, `bridge`, `sink`, `store`, `streams`, `million`, `takeover` or `compression`:
-     * only these figures, as JSON.
-     */
-    only: { type: 'string' },
-    json: { type: 'boolean', default: false },
-    /** A folder for CPU profiles of the bridge, the fold and the sink. */
-    profile: { type: 'string' },
-  },
-});
+/** What `--only` measures. */
+const PARTS = {
+  visits: 'the CPU that visits cost the fold; without Kafka',
+  intervals: 'queries of queue_intervals, on an embedded ClickHouse',
+  board: 'the live board and its page, in a browser',
+  bridge: 'a frame of Genesys made into a record, against a raw produce',
+  sink: 'rows into ClickHouse, against a raw insert',
+  store: 'the clean-up, and queries at an instant',
+  streams: 'the fold against a Kafka Streams program (JDK 17, Maven and Linux)',
+  million: 'a fold with 1,000, 100,000 and 1,000,000 live conversations (3 GB of memory)',
+  takeover: 'how long a fold takes over from a killed one, with and without a standby copy',
+  compression: 'the codecs of Kafka',
+} as const;
+type PartName = keyof typeof PARTS;
+
+interface Flags {
+  readonly only?: PartName;
+  readonly events: number;
+  readonly live: number;
+  readonly restore: number;
+  readonly ended: number;
+  readonly history: number;
+  readonly days: number;
+  readonly profile?: string;
+  readonly json?: true;
+}
+
+const flags = script(
+  'bench',
+  'Measures the pipeline on a Kafka of its own, with ratios to raw clients in the same run.',
+)
+  .addOption(new Option('--only <part>', 'measures this part only, and prints it as JSON').choices(Object.keys(PARTS)))
+  .option('--events <n>', 'events to fold', numberFlag, 200_000)
+  .option('--live <n>', 'live conversations at a time', numberFlag, 2_000)
+  .option('--restore <n>', 'conversations in a state that is restored', numberFlag, 100_000)
+  .option('--ended <n>', 'store: ended conversations for the clean-up', numberFlag, 1_000_000)
+  .option('--history <n>', 'store: conversations in the history, for queries at an instant', numberFlag, 1_000_000)
+  .option('--days <n>', 'intervals: days of half a million visits each', numberFlag, 90)
+  .option('--profile <folder>', 'writes CPU profiles of board, bridge, fold and sink into this folder')
+  .option('--json', 'prints the whole result as JSON, too')
+  .addHelpText(
+    'after',
+    `\nParts:\n${Object.entries(PARTS)
+      .map(([part, measures]) => `  ${part.padEnd(12)} ${measures}\n`)
+      .join('')}`,
+  )
+  .parse()
+  .opts<Flags>();
 
 /** The sizes that fit into memory, decoded and not. */
-const fittingSizes = { events: Math.min(Number(flags.events), 40_000), live: Number(flags.live) };
-const storeSizes = { ended: Number(flags.ended), conversations: Number(flags.history) };
+const fittingSizes = { events: Math.min(flags.events, 40_000), live: flags.live };
+const storeSizes = { ended: flags.ended, conversations: flags.history };
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
@@ -56,9 +84,9 @@ function say(text: string): void {
 function load(cluster: BenchCluster, topics: TopicNames): Promise<Loaded> {
   say(`events: ${flags.events} are generated and written`);
   return loadEvents(cluster, topics, {
-    events: Number(flags.events),
-    live: Number(flags.live),
-    keep: Math.min(Number(flags.events), LATENCY_EVENTS),
+    events: flags.events,
+    live: flags.live,
+    keep: Math.min(flags.events, LATENCY_EVENTS),
     onProgress: (written) => {
       if (written % 20_000 === 0) say(`  ${written}`);
     },
@@ -99,9 +127,9 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
       measureLatency(cluster, late, loaded.first, () => startEagerFold(cluster, late)),
     ),
     streams: canBuildStreams()
-      ? await step('Kafka Streams', () => measureStreams(cluster, one, loaded, Number(flags.restore), say))
+      ? await step('Kafka Streams', () => measureStreams(cluster, one, loaded, flags.restore, say))
       : null,
-    restore: await step('restore', () => measureRestore(cluster, restored, loaded.states, Number(flags.restore))),
+    restore: await step('restore', () => measureRestore(cluster, restored, loaded.states, flags.restore)),
     sink: await step('sink', () => measureSink(cluster, one, profile)),
     store: await step('store', () => measureStore(cluster, stored, storeSizes)),
     intervals: await step('intervals', intervals),
@@ -111,7 +139,7 @@ async function measure(cluster: BenchCluster): Promise<BenchResult> {
 }
 
 function intervals(): Promise<IntervalFigures> {
-  return measureIntervals({ days: Number(flags.days), visitsADay: 500_000, onProgress: say });
+  return measureIntervals({ days: flags.days, visitsADay: 500_000, onProgress: say });
 }
 
 type Part =
@@ -123,7 +151,8 @@ type Part =
   | readonly CompressionFigures[]
   | readonly Takeover[];
 
-async function measureOnly(cluster: BenchCluster, only: string): Promise<Part> {
+/** A part that needs the cluster. */
+async function measureOnly(cluster: BenchCluster, only: PartName): Promise<Part> {
   if (only === 'compression') {
     return measureCompression(cluster, { ...fittingSizes, onProgress: say });
   }
@@ -131,14 +160,10 @@ async function measureOnly(cluster: BenchCluster, only: string): Promise<Part> {
   const profile = flags.profile ?? null;
   if (only === 'store') return measureStore(cluster, topics, storeSizes);
   if (only === 'million') return measureMillion(cluster, topics, say);
-  if (only === 'takeover') return measureTakeover(cluster, topics, Number(flags.restore), say);
+  if (only === 'takeover') return measureTakeover(cluster, topics, flags.restore, say);
   if (only === 'bridge') return measureBridge(cluster, topics, profile);
-  if (only !== 'sink' && only !== 'streams')
-    throw new Error(
-      `--only ${only}: no such part; known are visits, intervals, board, bridge, sink, store, streams, million, takeover and compression`,
-    );
   const loaded = await load(cluster, topics);
-  if (only === 'streams') return measureStreams(cluster, topics, loaded, Number(flags.restore), say);
+  if (only === 'streams') return measureStreams(cluster, topics, loaded, flags.restore, say);
   await measureFold(cluster, topics, 1, null);
   return measureSink(cluster, topics, profile);
 }
@@ -165,17 +190,14 @@ async function main(): Promise<void> {
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
     const figures = await (flags.only === undefined ? measure(cluster) : measureOnly(cluster, flags.only));
-    const isWhole = 'foldOne' in figures && !flags.json;
+    const isWhole = 'foldOne' in figures && flags.json !== true;
     process.stdout.write(`${isWhole ? formatResult(figures) : JSON.stringify(figures, null, 2)}\n`);
   } finally {
     await cluster.stop();
   }
 }
 
-main().then(
-  () => process.exit(0),
-  (error: unknown) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+runScript(async () => {
+  await main();
+  process.exit(0);
+});

@@ -1,32 +1,37 @@
 import { tmpdir } from 'node:os';
-import { parseArgs } from 'node:util';
-import { messageOf } from '../../../src/common';
-import { numberOf } from '../../support/processes/number-flag';
+import { createSay, numberFlag, runScript, script, seedFlag } from '../../support/processes/script';
 import { stormMain } from '../storm/main';
 import { runChaos } from './chaos';
 
-/** `npm run chaos -- --minutes N --seed S`: about 500 events a second. With `--storm`: @see stormMain */
+interface Flags {
+  readonly minutes: number;
+  readonly seed: number;
+  readonly storm?: true;
+  readonly factor: number;
+  readonly out: string;
+}
+
+const { minutes, seed, storm, factor, out } = script(
+  'chaos',
+  'Kills and freezes processes and brokers at random moments, while about 500 events a second arrive. Then compares ' +
+    'every record with those of an undisturbed fold.',
+)
+  .option('--minutes <n>', 'how long the faults last', numberFlag, 5)
+  .addOption(seedFlag())
+  .option('--storm', 'causes one fault every four seconds, and checks how long partitions pause')
+  .option('--factor <n>', 'storm: multiplies the times that are allowed, for a busy machine', numberFlag, 1)
+  .option('--out <folder>', 'storm: the folder for the time line, as storm.txt and storm.svg', tmpdir())
+  .parse()
+  .opts<Flags>();
+
+/** With `--storm`: @see stormMain */
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      minutes: { type: 'string' },
-      seed: { type: 'string' },
-      storm: { type: 'boolean' },
-      factor: { type: 'string', default: '1' },
-      out: { type: 'string', default: tmpdir() },
-    },
-  });
-  const minutes = numberOf('--minutes', values.minutes ?? '5');
-  const seed = numberOf('--seed', values.seed ?? String(Date.now() % 2 ** 31));
-  const started = Date.now();
-  const say = (text: string) =>
-    void process.stderr.write(`${((Date.now() - started) / 1_000).toFixed(1).padStart(7)} s  ${text}\n`);
+  const say = createSay();
   say(`seed ${seed}`);
   const interrupt = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort());
   const { signal } = interrupt;
-  if (values.storm === true) {
-    const { factor, out } = values;
+  if (storm === true) {
     await stormMain({ seed, seconds: minutes * 60, factor, out, say, signal });
     return;
   }
@@ -37,7 +42,4 @@ async function main(): Promise<void> {
   if (differences.length > 0) process.exitCode = 1;
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}\n`);
-  process.exit(1);
-});
+runScript(main);

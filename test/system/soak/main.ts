@@ -1,46 +1,61 @@
-import { parseArgs } from 'node:util';
-import { messageOf } from '../../../src/common';
-import { numberOf } from '../../support/processes/number-flag';
+import { Option } from 'commander';
+import { createSay, numberFlag, runScript, script, seedFlag } from '../../support/processes/script';
 import { runClientSoak } from './client';
 import { runKafkaAway } from './kafka-away';
 import { runScale } from './scale';
 import { runSoak } from './soak';
 
-/**
- * `npm run soak -- --minutes N --seed S [--accelerated]`: 2 conversations a second under the real limits, or 20 with
- * clock and limits accelerated tenfold. `npm run soak -- --scale`: a bridge that starts on 5,000 queues and 100,000
- * conversations, which takes as long as the limit of requests makes it. `--kafka-away SECONDS`: Kafka is killed under load
- * and comes back. `--client --minutes N`: the client's table, while three brokers are killed,
- * restarted and lead in turn, and its topic is recreated.
- */
+interface Flags {
+  readonly minutes: number;
+  readonly seed: number;
+  readonly accelerated?: true;
+  readonly scale?: true;
+  readonly client?: true;
+  readonly kafkaAway?: number;
+}
+
+const flags = script(
+  'soak',
+  'Runs the bridge against the simulated organization, with faults, under the limits of Genesys: 2 conversations a ' +
+    'second. Then compares every row. Other flags choose another run.',
+)
+  .option('--minutes <n>', 'how long it lasts', numberFlag, 5)
+  .addOption(seedFlag())
+  .option('--accelerated', 'clock and limits are ten times as fast')
+  .addOption(
+    new Option('--scale', 'another run: a bridge starts on 5,000 queues and 100,000 conversations').conflicts([
+      'client',
+      'kafkaAway',
+    ]),
+  )
+  .addOption(
+    new Option(
+      '--client',
+      'another run: the client’s table, while three brokers are killed and restarted and its topic is recreated',
+    ).conflicts('kafkaAway'),
+  )
+  .option('--kafka-away <seconds>', 'another run: Kafka is killed under load, and comes back', numberFlag)
+  .parse()
+  .opts<Flags>();
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      ...{ minutes: { type: 'string' }, seed: { type: 'string' } },
-      ...{ accelerated: { type: 'boolean' }, scale: { type: 'boolean' }, 'kafka-away': { type: 'string' } },
-      client: { type: 'boolean' },
-    },
-  });
-  const minutes = numberOf('--minutes', values.minutes ?? '5');
-  const seed = numberOf('--seed', values.seed ?? String(Date.now() % 2 ** 31));
-  const acceleration = values.accelerated === true ? 10 : 1;
-  const started = Date.now();
-  const say = (text: string) =>
-    void process.stderr.write(`${((Date.now() - started) / 1_000).toFixed(1).padStart(7)} s  ${text}\n`);
-  if (values.scale === true) {
+  const { minutes, seed } = flags;
+  const acceleration = flags.accelerated === true ? 10 : 1;
+  const say = createSay();
+  if (flags.scale === true) {
     process.stdout.write(`${JSON.stringify(await runScale(say), null, 2)}\n`);
     return;
   }
   say(`seed ${seed}`);
-  if (values.client === true) {
+  if (flags.client === true) {
     const result = await runClientSoak({ seed, minutes, say });
     process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
     if (result.differences.length > 0) process.exitCode = 1;
     return;
   }
-  if (values['kafka-away'] !== undefined) {
-    const awaySeconds = numberOf('--kafka-away', values['kafka-away']);
-    process.stdout.write(`${JSON.stringify(await runKafkaAway({ seed, awaySeconds, say }), null, 2)}\n`);
+  if (flags.kafkaAway !== undefined) {
+    const result = await runKafkaAway({ seed, awaySeconds: flags.kafkaAway, say });
+    process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
     return;
   }
   const interrupt = new AbortController();
@@ -54,7 +69,4 @@ async function main(): Promise<void> {
   if (differences.length > 0 || result.breaches.length > 0) process.exitCode = 1;
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}\n`);
-  process.exit(1);
-});
+runScript(main);

@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { numberOf } from '../../support/processes/number-flag';
 import { problemsOf } from './bounds';
 import { runStorm } from './storm';
 
@@ -8,7 +7,7 @@ export interface StormFlags {
   readonly seed: number;
   readonly seconds: number;
   /** Of the bounds: 1 on a machine of its own. */
-  readonly factor: string;
+  readonly factor: number;
   /** Gets the time line as text and as SVG. */
   readonly out: string;
   readonly say: (text: string) => void;
@@ -24,7 +23,7 @@ export async function stormMain({ factor, out, ...flags }: StormFlags): Promise<
   process.stdout.write(
     `${text}\n${JSON.stringify({ ...counts, differences: differences.length, needless: needless.length })}\n`,
   );
-  const problems = [...differences, ...problemsOf(result, numberOf('--factor', factor))];
+  const problems = [...differences, ...problemsOf(result, factor)];
   for (const problem of problems) process.stdout.write(`${problem}\n`);
   if (problems.length > 0) process.exitCode = 1;
 }
