@@ -1,30 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { messageOf } from '../common';
-import type { UnreadableReason, ValueReader } from './codec/value-codec';
+import type { ValueReader } from './codec/value-codec';
+import { InOrder } from './in-order';
 import type { Log, LogRecord, Reading } from './port';
 import { createDeferred } from './runtime/signal';
+import { type Loaded, type TableListener, TableRows } from './table-rows';
 import { TOMBSTONE_RETENTION_MS } from './topics';
-
-/** Called for every step of the table, in order. Must not throw. */
-export interface TableListener<T> {
-  onRow(key: string, row: T): void;
-  onDelete(key: string): void;
-  /** While the table is read from the beginning: a version that a later one of the topic replaces. */
-  onEarlier?(key: string, row: T): void;
-  /** The topic was recreated: forget all rows. The rows of the new topic follow at once. */
-  onReset(): void;
-  /** The record changes nothing. */
-  onUnreadable(record: UnreadableRecord): void;
-  /**
-   * Null: the table is complete, and stays current. Otherwise why it must be read again; until then it stays as it is.
-   */
-  onReading?(problem: string | null): void;
-}
-
-export interface UnreadableRecord extends Pick<LogRecord, 'topic' | 'partition' | 'offset'> {
-  readonly reason: UnreadableReason | 'no-key';
-}
 
 /** The age of the table. */
 export interface Picture {
@@ -72,11 +54,6 @@ const CHECK_MS = 1_000;
 /** How many records may wait for a schema from the registry. With more, the topic is read again later. */
 const MOST_WAITING = 50_000;
 
-interface Loaded<T> {
-  readonly row: T;
-  readonly offset: number;
-}
-
 /**
  * Keeps a compacted topic as a table, forever. Anything that could make it miss a deletion starts a new reading from
  * the beginning: a reading that ended, an offset that the topic no longer has, a recreated topic, a pause of more than
@@ -121,10 +98,7 @@ export function followTable<T>(options: FollowTableOptions<T>): FollowedTable {
 class FollowedTopic<T> {
   readonly #options: FollowTableOptions<T>;
   readonly #onLoaded: () => void;
-  /** For each key, the offset of its version in the table. */
-  #offsets = new Map<string, number>();
-  /** Undefined: there is no table yet. Null: the log has no ids. */
-  #topicId: string | null | undefined;
+  readonly #table: TableRows<T>;
   #asOf: number | null = null;
   #answeredAt: number | null = null;
   /** The reading that keeps the table, or is about to. */
@@ -134,6 +108,7 @@ class FollowedTopic<T> {
   constructor(options: FollowTableOptions<T>, onLoaded: () => void) {
     this.#options = options;
     this.#onLoaded = onLoaded;
+    this.#table = new TableRows(options.reader, options.listener);
   }
 
   picture(): Picture {
@@ -142,7 +117,7 @@ class FollowedTopic<T> {
   }
 
   retain(isWanted: (key: string) => boolean): void {
-    for (const key of this.#offsets.keys()) if (!isWanted(key)) this.#offsets.delete(key);
+    this.#table.retain(isWanted);
   }
 
   /** Reads from the beginning and then follows. Rejects with the error that ended it. */
@@ -157,7 +132,7 @@ class FollowedTopic<T> {
     const begunAt = Date.now();
     let isLoading = true;
     const order = new InOrder(reader, {
-      take: (record) => this.#take(record, isLoading ? rows : null),
+      take: (record) => this.#table.take(record, isLoading ? rows : null),
       onRefused: (error) => ending.abort(error),
     });
     const onStopped = (): void => ending.abort(stopped.reason);
@@ -183,7 +158,10 @@ class FollowedTopic<T> {
       if (Date.now() - begunAt > keptMs) throw new SlowReadingError(topic, Date.now() - begunAt, keptMs);
       isLoading = false;
       current.isLoaded = true;
-      this.#replace(rows, topicId);
+      this.#table.replace(rows, topicId);
+      this.problem = null;
+      this.#options.listener.onReading?.(null);
+      this.#onLoaded();
       await this.#watch({ topicId, keptMs, checkMs, signal });
     } finally {
       stopped.removeEventListener('abort', onStopped);
@@ -216,51 +194,6 @@ class FollowedTopic<T> {
       // Undefined: the log is away, or the topic does not exist now. The reading reports it, and the table stays.
       if (found !== undefined && found !== topicId) throw new RecreatedError(topic);
     }
-  }
-
-  #take(record: LogRecord, loading: Map<string, Loaded<T>> | null): void {
-    const { reader, listener } = this.#options;
-    const { topic, partition, offset } = record;
-    if (record.key === null) {
-      listener.onUnreadable({ topic, partition, offset, reason: 'no-key' });
-      return;
-    }
-    const key = record.key.toString();
-    if (record.value === null) {
-      if (loading !== null) loading.delete(key);
-      else if (this.#offsets.delete(key)) listener.onDelete(key);
-      return;
-    }
-    const decoded = reader.decode(record.value);
-    if (!decoded.ok) {
-      listener.onUnreadable({ topic, partition, offset, reason: decoded.reason });
-    } else if (loading !== null) {
-      const earlier = loading.get(key);
-      if (earlier !== undefined) listener.onEarlier?.(key, earlier.row);
-      loading.set(key, { row: decoded.value, offset });
-    } else {
-      this.#offsets.set(key, offset);
-      listener.onRow(key, decoded.value);
-    }
-  }
-
-  /** Replaces the table by the rows that were read. */
-  #replace(rows: ReadonlyMap<string, Loaded<T>>, topicId: string | null): void {
-    const { listener } = this.#options;
-    const before = this.#offsets;
-    const isAnew = this.#topicId !== undefined && this.#topicId !== topicId;
-    // Without ids an offset does not show whether it is still the same record.
-    const isSame = topicId !== null && this.#topicId === topicId;
-    this.#topicId = topicId;
-    this.#offsets = new Map([...rows].map(([key, { offset }]) => [key, offset]));
-    if (isAnew) listener.onReset();
-    else for (const key of before.keys()) if (!rows.has(key)) listener.onDelete(key);
-    for (const [key, { row, offset }] of rows) {
-      if (!isSame || before.get(key) !== offset) listener.onRow(key, row);
-    }
-    this.problem = null;
-    listener.onReading?.(null);
-    this.#onLoaded();
   }
 
   /** Notes the progress of the reading. */
@@ -297,66 +230,6 @@ class SlowReadingError extends Error {
       `reading ${topic} took ${Math.ceil(tookMs / 1_000)} s, and the topic keeps tombstones for ` +
         `${Math.floor(keptMs / 1_000)} s only, so a deletion may be missing. Set a longer delete.retention.ms.`,
     );
-  }
-}
-
-interface OrderListener {
-  take(record: LogRecord): void;
-  /** The registry did not give a schema, so no further record is taken. */
-  onRefused(error: unknown): void;
-}
-
-/** Passes records on one after the other, after those that wait for a schema. */
-class InOrder {
-  readonly #reader: Pick<ValueReader<unknown>, 'prepare'>;
-  readonly #listener: OrderListener;
-  #tail: Promise<void> | null = null;
-  #waiting = 0;
-  #isClosed = false;
-  /** The time of the complete table when the first of them began to wait; null: not known. */
-  heldAt: number | null = null;
-
-  constructor(reader: Pick<ValueReader<unknown>, 'prepare'>, listener: OrderListener) {
-    this.#reader = reader;
-    this.#listener = listener;
-  }
-
-  get isWaiting(): boolean {
-    return this.#tail !== null;
-  }
-
-  /** @returns the number of waiting records */
-  add(record: LogRecord, asOf: number | null): number {
-    const preparing = this.#reader.prepare([record.value]);
-    if (preparing === null && this.#tail === null) {
-      this.#listener.take(record);
-      return 0;
-    }
-    if (this.#tail === null) this.heldAt = asOf;
-    this.#waiting += 1;
-    const mine: Promise<void> = Promise.all([this.#tail, preparing]).then(
-      () => {
-        this.#waiting -= 1;
-        if (this.#tail === mine) this.#tail = null;
-        if (!this.#isClosed) this.#listener.take(record);
-      },
-      // No later record may pass without this one, so everything is read again.
-      (error: unknown) => {
-        this.close();
-        this.#listener.onRefused(error);
-      },
-    );
-    this.#tail = mine;
-    return this.#waiting;
-  }
-
-  async done(): Promise<void> {
-    while (this.#tail !== null && !this.#isClosed) await this.#tail;
-  }
-
-  /** Takes no further records. */
-  close(): void {
-    this.#isClosed = true;
   }
 }
 

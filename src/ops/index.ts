@@ -8,14 +8,10 @@ export { observeLatency, type Received } from './latency';
 export { createLogging, type Logger, type Logging, type LogLevel } from './logging';
 export { localUrl } from './listen';
 export { foreignRequest, isLoopback } from './loopback';
-export {
-  createMetrics,
-  type FoldDeadLetterReason,
-  type Metrics,
-  type ReconciliationOutcome,
-  type SinkDeadLetterReason,
-  type SinkTable,
-} from './metrics';
+export { createMetrics, type Metrics } from './metrics';
+export type { ReconciliationOutcome } from './metrics/bridge';
+export type { SinkTable } from './metrics/sink';
+export type { FoldDeadLetterReason, SinkDeadLetterReason } from './metrics/values';
 export type { MetricDefinition } from './metric-builder';
 export { mergedWith, type MetricValues, valuesOf } from './merged-metrics';
 export { createRateLimit } from './rate-limit';
