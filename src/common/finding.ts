@@ -36,7 +36,7 @@ export const failed = (name: string, detail: string, remedy: string | null): Fin
 export const skipped = (name: string, detail: string): Finding => ({ name, outcome: 'skipped', detail, remedy: null });
 
 /** The time limit of a check. */
-export const CHECK_LIMIT_MS = 20_000;
+const CHECK_LIMIT_MS = 20_000;
 
 export interface CheckOptions {
   readonly name: string;

@@ -17,13 +17,6 @@ export type {
 export { readFlag } from './flag';
 export { integer, number, size, url } from './kinds';
 export { type ConfigSources, isSet, loadConfig, withDefaults } from './load';
-export {
-  requireClickHouse,
-  type RequiredGroups,
-  requireGenesys,
-  requireGroups,
-  requireKafka,
-  requireRegistry,
-} from './require';
+export { type RequiredGroups, requireGenesys, requireGroups } from './require';
 export { createSecret, type Secret } from './secret';
 export { SETTING_KEYS, type SettingKey, SETTINGS } from './settings';

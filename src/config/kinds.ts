@@ -124,7 +124,7 @@ function choose<V extends string>(given: string, values: readonly V[]): Parsed<V
 }
 
 /** `a,b`, or in the config file also a list, whose items may contain commas. Repetitions count once. */
-export function listOf<T>(allowed: string, parse: (item: string) => Parsed<T>): Kind<readonly T[]> {
+function listOf<T>(allowed: string, parse: (item: string) => Parsed<T>): Kind<readonly T[]> {
   const schema = z.custom<RawValue>().transform((raw, context): readonly T[] => {
     const items = (typeof raw === 'string' ? raw.split(',') : raw).map((item) => item.trim()).filter(Boolean);
     const values = new Set<T>();

@@ -45,18 +45,6 @@ export function requireGroups<G extends keyof RequiredGroups>(
   return Object.fromEntries(groups.map((group) => [group, config[group]])) as Pick<RequiredGroups, G>;
 }
 
-export function requireKafka(config: Config): RequiredGroups['kafka'] {
-  return requireGroups(config, ['kafka']).kafka;
-}
-
-export function requireRegistry(config: Config): RequiredGroups['registry'] {
-  return requireGroups(config, ['registry']).registry;
-}
-
-export function requireClickHouse(config: Config): RequiredGroups['clickhouse'] {
-  return requireGroups(config, ['clickhouse']).clickhouse;
-}
-
 export function requireGenesys(config: Config): RequiredGroups['genesys'] {
   return requireGroups(config, ['genesys']).genesys;
 }

@@ -36,7 +36,7 @@ export function mergeParticipants(
 }
 
 /** The order of joining; equal positions order by id ascending. */
-export function byJoining(a: Participant, b: Participant): number {
+function byJoining(a: Participant, b: Participant): number {
   return a.position - b.position || compareIds(a.id, b.id);
 }
 

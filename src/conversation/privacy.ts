@@ -13,7 +13,7 @@ export interface PrivacyMask {
 const MARK = 'hmac-sha256:';
 
 /** Masks a value: `hmac-sha256:` and the hex HMAC of the value, with the key's text as key. */
-export function maskValue(value: string, { key }: Pick<PrivacyMask, 'key'>): string {
+function maskValue(value: string, { key }: Pick<PrivacyMask, 'key'>): string {
   return `${MARK}${createHmac('sha256', key).update(value).digest('hex')}`;
 }
 
@@ -23,7 +23,7 @@ export function maskAddress(address: string, mask: Pick<PrivacyMask, 'key'>): st
 }
 
 /** Either of `ani` and `dnis` masks every address, because only a later step knows which address is which. */
-export function masksAddresses({ columns }: Pick<PrivacyMask, 'columns'>): boolean {
+function masksAddresses({ columns }: Pick<PrivacyMask, 'columns'>): boolean {
   return columns.has('ani') || columns.has('dnis');
 }
 

@@ -25,7 +25,7 @@ export function allowedInStatements(): Allowed {
 }
 
 /** Names match in any case, because the engine decides which cases of a name it knows. */
-export function parseAllowed(text: string): Allowed {
+function parseAllowed(text: string): Allowed {
   const [functions, aggregates, combinators, tableFunctions, systemTables] = SECTIONS.map((title) =>
     namesBelow(text, title),
   ) as [Set<string>, Set<string>, Set<string>, Set<string>, Set<string>];

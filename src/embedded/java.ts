@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { messageOf, OperatorError } from '../common';
 import { ALTERNATIVES } from './remedy';
 
-export const OLDEST_JAVA = 17;
+const OLDEST_JAVA = 17;
 
 /** The path of an executable in `home`/bin or on the PATH. */
 export async function findProgram(name: string, home: string | undefined): Promise<string | undefined> {

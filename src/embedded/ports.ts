@@ -8,7 +8,7 @@ const LOWEST = 20_000;
 const HIGHEST = 32_000;
 
 /** Whether a server on the loopback interface could have this port now. */
-export function portIsFree(port: number): Promise<boolean> {
+function portIsFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));

@@ -12,6 +12,5 @@ export type { NameLists, NamesWanted } from './name-lists';
 export type { Credentials } from './oauth';
 export type { GenesysQueue } from './queues';
 export { DEFAULT_RECONCILIATION, type ReconciliationTimings } from './reconciliation-options';
-export { type GenesysUrls, urlsOfRegion } from './regions';
 export type { Shard } from './shards';
 export { DEFAULT_TIMINGS, type Timings } from './timings';

@@ -25,7 +25,7 @@ export interface TokensOptions {
   readonly onAnswer: (route: string, answer: HttpAnswer) => void;
 }
 
-export const TOKEN_ROUTE = '/oauth/token';
+const TOKEN_ROUTE = '/oauth/token';
 /** The client renews a token this long before its end, or when a tenth of its life is left. */
 const RENEW_BEFORE_MS = 5 * 60_000;
 

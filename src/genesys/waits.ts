@@ -25,7 +25,7 @@ export function waitMs(asked: number): number {
 }
 
 /** A delay for `setTimeout`. A longer wait looks again after it. */
-export function timerMs(ms: number): number {
+function timerMs(ms: number): number {
   return Math.min(LONGEST_TIMER_MS, Math.max(0, ms));
 }
 

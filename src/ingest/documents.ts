@@ -15,7 +15,7 @@ export interface DocumentLimits {
   readonly kept: number;
 }
 
-export const DOCUMENT_LIMITS: DocumentLimits = { line: 64 * 1024 * 1024, kept: 16 * 1024 * 1024 };
+const DOCUMENT_LIMITS: DocumentLimits = { line: 64 * 1024 * 1024, kept: 16 * 1024 * 1024 };
 
 const NEWLINE = 0x0a;
 const BOM = [0xef, 0xbb, 0xbf];

@@ -158,7 +158,7 @@ export function exitOnUncaught({ logger, process: host }: Pick<ShutdownOptions, 
   };
 }
 
-export function describeFatal(error: unknown): Record<string, unknown> {
+function describeFatal(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { error: typeof error };
   const { code, syscall } = error as NodeJS.ErrnoException;
   const forPeople = error instanceof OperatorError || typeof syscall === 'string';

@@ -148,7 +148,7 @@ export function LongestWait({ of, urgency }: { readonly of: Pick<QueueRow, 'live
   return <Time ms={longestWait(of)} urgency={urgency} />;
 }
 const span = (when: 'now' | 'day'): number => COLUMNS.filter((column) => column.when === when).length;
-export const dayName = computed(() => (travelTo.value === null ? 'today' : 'that day'));
+const dayName = computed(() => (travelTo.value === null ? 'today' : 'that day'));
 
 export function Overview() {
   const frame = useRef<HTMLDivElement>(null);

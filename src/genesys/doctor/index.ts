@@ -13,11 +13,10 @@ import {
 import { GenesysError } from '../errors';
 import type { Credentials } from '../oauth';
 import { listQueues, selectQueues } from '../queues';
-import type { GenesysUrls } from '../regions';
 import { isInShard, type Shard } from '../shards';
 import { TOPICS_PER_CHANNEL } from '../subscriptions';
 import { queueTopicOffer } from '../topics';
-import { createAsker, type Asker } from './asker';
+import { createAsker, type Asker, type GenesysUrls } from './asker';
 import { checkNotifications } from './notifications';
 import {
   checkPermission,

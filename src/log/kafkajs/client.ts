@@ -19,7 +19,7 @@ export interface KafkaConnection {
 }
 
 /** The version for which the repairs were made and tested. */
-export const KAFKAJS_VERSION = '2.2.4';
+const KAFKAJS_VERSION = '2.2.4';
 
 const load = createRequire(__filename);
 let loaded: typeof KafkaJs | null = null;

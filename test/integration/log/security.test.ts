@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { OperatorError } from '../../../src/common';
-import { loadConfig, requireKafka } from '../../../src/config';
+import { loadConfig, requireGroups } from '../../../src/config';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import type { LogProducer } from '../../../src/log/port';
 import { kafkaConnection, logAnswers } from '../../../src/wiring';
@@ -53,7 +53,7 @@ afterAll(async () => {
 /** As a role connects with these settings. */
 async function use(env: Environment): Promise<number> {
   const config = loadConfig({ env });
-  const log = createKafkaLog(kafkaConnection(config, requireKafka(config).brokers, logger));
+  const log = createKafkaLog(kafkaConnection(config, requireGroups(config, ['kafka']).kafka.brokers, logger));
   try {
     const producer = await log.createProducer();
     await producer.send([{ topic: TOPIC, key: Buffer.from('k'), value: Buffer.from('v') }]);
@@ -123,7 +123,7 @@ describe('a broker lets in', () => {
   test('who authenticates again before a token ends, on connections that stay open', async () => {
     const client = { KAFKA_SASL_USERNAME: 'brief', KAFKA_SASL_PASSWORD: kafka.passwordOf('brief') };
     const config = loadConfig({ env: { ...oauth(), ...client } });
-    const log = createKafkaLog(kafkaConnection(config, requireKafka(config).brokers, logger));
+    const log = createKafkaLog(kafkaConnection(config, requireGroups(config, ['kafka']).kafka.brokers, logger));
     const producer = await log.createProducer();
     const atFirst = await sendOnce(producer);
     await until('a new token', 120_000, async () => (await sendOnce(producer)) > atFirst);
@@ -142,7 +142,7 @@ describe('a broker lets in', () => {
     const config = loadConfig({
       env: { ...tls(), KAFKA_BROKERS: kafka.ssl, KAFKA_SSL_CERT_FILE: cert, KAFKA_SSL_KEY_FILE: key },
     });
-    const log = createKafkaLog(kafkaConnection(config, requireKafka(config).brokers, logger));
+    const log = createKafkaLog(kafkaConnection(config, requireGroups(config, ['kafka']).kafka.brokers, logger));
     await expect(log.createProducer()).rejects.toThrow('KAFKA_SSL_CERT');
     put(someone);
     const producer = await log.createProducer();
@@ -153,7 +153,7 @@ describe('a broker lets in', () => {
 
 test('health names a certificate that has expired, with its date and what to do', async () => {
   const config = loadConfig({ env: { ...tls(), KAFKA_BROKERS: kafka.others['EXPIRED'] ?? '' } });
-  const log = createKafkaLog(kafkaConnection(config, requireKafka(config).brokers, logger));
+  const log = createKafkaLog(kafkaConnection(config, requireGroups(config, ['kafka']).kafka.brokers, logger));
   expect(await logAnswers(log, TOPIC)()).toEqual({
     ok: false,
     detail: expect.stringMatching(

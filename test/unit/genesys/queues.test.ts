@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { controlFrame } from '../../../src/genesys/control-frames';
 import { listQueues, selectQueues } from '../../../src/genesys/queues';
-import { urlsOfRegion } from '../../../src/genesys/regions';
 import type { Rest, RestRequest } from '../../../src/genesys/rest';
 
 const QUEUES = [
@@ -46,13 +45,6 @@ test('the list of queues is read to its last page, each queue once although page
   };
   expect(await listQueues(rest)).toEqual(QUEUES);
   expect(asked).toEqual([1, 2].map((page) => `/api/v2/routing/queues?pageNumber=${page}&pageSize=500`));
-});
-
-test('the services of a region', () => {
-  expect(urlsOfRegion('mypurecloud.ie')).toEqual({
-    loginUrl: 'https://login.mypurecloud.ie',
-    apiUrl: 'https://api.mypurecloud.ie',
-  });
 });
 
 test.each([
