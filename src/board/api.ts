@@ -209,7 +209,7 @@ function addPast(app: FastifyInstance, options: ApiOptions): void {
 
   add(app, 'conversation', {
     path: '/api/conversations/:id',
-    summary: 'The life of a conversation: its versions and its visits',
+    summary: 'The history of a conversation: the versions of its row, and its visits',
     refusals,
     params: PATHS.conversation,
     async answer(_query, { id }) {

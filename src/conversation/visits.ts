@@ -10,36 +10,36 @@ import { sameVisit, type QueueVisit } from './visit';
  * The outcome of each visit to a queue (specification of queue_visit, section 3): a pure function of the knowledge of
  * the conversation. A visit is the stay of one queued acd participant. In the order of the participants.
  *
- * It runs for most events of the fold. So it uses loops instead of `map`, and fills its stays in.
+ * It runs for most events of the fold. So it uses loops instead of `map`, and fills in drafts of the visits.
  * @param updatedAt the time to give visits that are written, epoch ms
  */
 export function visits(conversationId: string, of: Counted, updatedAt: number): readonly QueueVisit[] {
-  const stays = staysOf(of);
-  if (stays.length === 0) return NO_VISITS;
+  const drafts = draftsOf(of);
+  if (drafts.length === 0) return NO_VISITS;
   const legs = agentLegs(of);
-  findAnswers(stays, legs);
-  countOffers(stays, legs);
-  return stays.map((stay) => visitOf(conversationId, of, stay, updatedAt));
+  findAnswers(drafts, legs);
+  countOffers(drafts, legs);
+  return drafts.map((draft) => visitOf(conversationId, of, draft, updatedAt));
 }
 
 const NO_VISITS: readonly QueueVisit[] = [];
 
-function visitOf(conversationId: string, of: Counted, stay: Stay, updatedAt: number): QueueVisit {
-  const { participant, answer } = stay;
+function visitOf(conversationId: string, of: Counted, draft: Draft, updatedAt: number): QueueVisit {
+  const { participant, answer } = draft;
   return {
     conversation_id: conversationId,
     participant_id: participant.id,
     queue_id: participant.queueId,
-    media_type: stay.medium,
-    direction: directionOf(of, stay.latest),
+    media_type: draft.medium,
+    direction: directionOf(of, draft.latest),
     consult: participant.consult,
-    entered_time: stay.entered,
-    left_time: stay.left,
-    outcome: outcomeOf(of, stay),
-    disconnect_type: stay.disconnectType,
+    entered_time: draft.entered,
+    left_time: draft.left,
+    outcome: outcomeOf(of, draft),
+    disconnect_type: draft.disconnectType,
     routing_skill_id: participant.skills?.join(',') ?? null,
-    offers: stay.offers,
-    offers_missed: stay.offersMissed,
+    offers: draft.offers,
+    offers_missed: draft.offersMissed,
     answered_time: answer === null ? null : answer.connected,
     user_id: answer === null ? null : answer.agent.userId,
     agent_participant_id: answer === null ? null : answer.agent.id,
@@ -62,7 +62,8 @@ export function changedVisits(before: readonly QueueVisit[], now: readonly Queue
 /** How far the end of the queue's communication and the beginning of the agent's may be apart. */
 const TOLERANCE_MS = 1_000;
 
-interface Stay {
+/** A visit before its columns are written. */
+interface Draft {
   readonly participant: QueuedParticipant;
   readonly latest: Communication | null;
   /** The medium of its latest communication. Only agents' communications of that medium concern it. Null: all do. */
@@ -73,21 +74,21 @@ interface Stay {
   readonly waiting: boolean;
   readonly left: number | null;
   readonly disconnectType: string | null;
-  /** Filled in once all stays and all communications of agents are known. */
+  /** Filled in once all visits and all communications of agents are known. */
   answer: Answer | null;
   offers: number;
   offersMissed: number;
 }
 
-function staysOf(of: Counted): readonly Stay[] {
-  const stays: Stay[] = [];
+function draftsOf(of: Counted): readonly Draft[] {
+  const drafts: Draft[] = [];
   for (const participant of of.participants) {
-    if (isQueued(participant) && participant.id !== RECLAIMED) stays.push(stayOf(of, participant));
+    if (isQueued(participant) && participant.id !== RECLAIMED) drafts.push(draftOf(of, participant));
   }
-  return stays;
+  return drafts;
 }
 
-function stayOf(of: Counted, participant: QueuedParticipant): Stay {
+function draftOf(of: Counted, participant: QueuedParticipant): Draft {
   const legs = of.communications(participant);
   const latest = latestCommunication(legs);
   const real = realConnectedTime(of, participant);
@@ -149,7 +150,7 @@ function isAgentParticipant(participant: Participant): boolean {
   return !participant.supervisor && isAgent(purposeOf(participant)) && !isQueued(participant);
 }
 
-function knows({ medium }: Stay, leg: Communication): boolean {
+function knows({ medium }: Draft, leg: Communication): boolean {
   return medium === null || leg.medium === medium;
 }
 
@@ -159,12 +160,12 @@ interface Answer extends AgentLeg {
   readonly connected: number;
 }
 
-/** Finds the answer of each stay. */
-function findAnswers(stays: readonly Stay[], legs: readonly AgentLeg[]): void {
+/** Finds the answer of each visit. */
+function findAnswers(drafts: readonly Draft[], legs: readonly AgentLeg[]): void {
   for (const candidate of legs) {
     if (!isCandidate(candidate)) continue;
-    const stay = answeredBy(candidate, stays);
-    if (stay !== null && (stay.answer === null || isBetter(stay, candidate, stay.answer))) stay.answer = candidate;
+    const draft = answeredBy(candidate, drafts);
+    if (draft !== null && (draft.answer === null || isBetter(draft, candidate, draft.answer))) draft.answer = candidate;
   }
 }
 
@@ -173,130 +174,130 @@ function isCandidate(leg: AgentLeg): leg is Answer {
 }
 
 /** The nearest of the visits that the candidate fits; none while a visit that it may still answer is waiting. */
-function answeredBy(candidate: Answer, stays: readonly Stay[]): Stay | null {
+function answeredBy(candidate: Answer, drafts: readonly Draft[]): Draft | null {
   const { connected, leg } = candidate;
-  let nearest: Stay | null = null;
-  for (const stay of stays) {
-    if (!knows(stay, leg)) continue;
-    if (stay.waiting && stay.entered <= connected) return null;
+  let nearest: Draft | null = null;
+  for (const draft of drafts) {
+    if (!knows(draft, leg)) continue;
+    if (draft.waiting && draft.entered <= connected) return null;
     // If two are equally near, the later participant.
-    if (fits(candidate, stay) && (nearest === null || distance(candidate, stay) <= distance(candidate, nearest))) {
-      nearest = stay;
+    if (fits(candidate, draft) && (nearest === null || distance(candidate, draft) <= distance(candidate, nearest))) {
+      nearest = draft;
     }
   }
   return nearest;
 }
 
-function fits(candidate: Answer, stay: Stay): boolean {
-  const { left } = stay;
-  if (left === null || distance(candidate, stay) > TOLERANCE_MS) return false;
-  if (candidate.connected < stay.entered && !stay.provisional) return false;
-  if (stay.disconnectType !== null && !stay.disconnectType.startsWith('transfer')) return false;
+function fits(candidate: Answer, draft: Draft): boolean {
+  const { left } = draft;
+  if (left === null || distance(candidate, draft) > TOLERANCE_MS) return false;
+  if (candidate.connected < draft.entered && !draft.provisional) return false;
+  if (draft.disconnectType !== null && !draft.disconnectType.startsWith('transfer')) return false;
   return candidate.alerting === null || candidate.alerting <= left;
 }
 
-function distance({ connected }: Answer, { left }: Stay): number {
+function distance({ connected }: Answer, { left }: Draft): number {
   return left === null ? Infinity : Math.abs(connected - left);
 }
 
 /** The nearer candidate wins, then the earlier one; if both are equal, the first in order stays. */
-function isBetter(stay: Stay, candidate: Answer, other: Answer): boolean {
-  const nearer = distance(candidate, stay) - distance(other, stay);
+function isBetter(draft: Draft, candidate: Answer, other: Answer): boolean {
+  const nearer = distance(candidate, draft) - distance(other, draft);
   return nearer < 0 || (nearer === 0 && candidate.connected < other.connected);
 }
 
 // ------------------------------------------------------------------------------------------------------ the outcome
 
-function outcomeOf(of: Counted, stay: Stay): QueueVisit['outcome'] {
-  if (stay.waiting) return 'waiting';
-  if (stay.answer !== null) return 'answered';
-  if (stay.left === null) return 'unknown';
-  if (stay.disconnectType?.startsWith('transfer') === true) return 'flowed_out';
-  return stay.disconnectType === null && isTakenOver(of, stay, stay.left) ? 'flowed_out' : 'abandoned';
+function outcomeOf(of: Counted, draft: Draft): QueueVisit['outcome'] {
+  if (draft.waiting) return 'waiting';
+  if (draft.answer !== null) return 'answered';
+  if (draft.left === null) return 'unknown';
+  if (draft.disconnectType?.startsWith('transfer') === true) return 'flowed_out';
+  return draft.disconnectType === null && isTakenOver(of, draft, draft.left) ? 'flowed_out' : 'abandoned';
 }
 
 /** Somebody else connected when it left: a flow, a voicemail or another queue. */
-function isTakenOver(of: Counted, stay: Stay, left: number): boolean {
+function isTakenOver(of: Counted, draft: Draft, left: number): boolean {
   return of.participants.some((other) => {
-    if (other === stay.participant || other.supervisor || purposeOf(other) === 'customer') return false;
+    if (other === draft.participant || other.supervisor || purposeOf(other) === 'customer') return false;
     const agent = isAgentParticipant(other);
     return of.communications(other).some((leg) => {
       const time = field(leg, 'connectedTime');
-      if (time === null || (agent && !knows(stay, leg))) return false;
-      return time >= stay.entered && Math.abs(time - left) <= TOLERANCE_MS;
+      if (time === null || (agent && !knows(draft, leg))) return false;
+      return time >= draft.entered && Math.abs(time - left) <= TOLERANCE_MS;
     });
   });
 }
 
 // ------------------------------------------------------------------------------------------------------- the offers
 
-/** Counts each stay's offers. The communication that answered a visit is an offer of that visit only. */
-function countOffers(stays: readonly Stay[], legs: readonly AgentLeg[]): void {
+/** Counts each visit's offers. The communication that answered a visit is an offer of that visit only. */
+function countOffers(drafts: readonly Draft[], legs: readonly AgentLeg[]): void {
   for (const leg of legs) {
-    const stay = answeredOf(leg, stays) ?? offeredTo(leg, stays);
-    if (stay === null) continue;
-    stay.offers++;
-    if (leg.ended && leg.connected === null) stay.offersMissed++;
+    const draft = answeredOf(leg, drafts) ?? offeredTo(leg, drafts);
+    if (draft === null) continue;
+    draft.offers++;
+    if (leg.ended && leg.connected === null) draft.offersMissed++;
   }
 }
 
-function answeredOf(leg: AgentLeg, stays: readonly Stay[]): Stay | null {
-  for (const stay of stays) if (stay.answer === leg) return stay;
+function answeredOf(leg: AgentLeg, drafts: readonly Draft[]): Draft | null {
+  for (const draft of drafts) if (draft.answer === leg) return draft;
   return null;
 }
 
 /** The visit that an offer counts for. */
-function offeredTo(offer: AgentLeg, stays: readonly Stay[]): Stay | null {
+function offeredTo(offer: AgentLeg, drafts: readonly Draft[]): Draft | null {
   const time = offer.alerting ?? offer.connected ?? offer.disconnected;
   if (time === null) {
-    const last = latestEntered(offer, stays);
+    const last = latestEntered(offer, drafts);
     return last !== null && isOpen(last) ? last : null;
   }
-  const stay =
-    (offer.alerting === null && offer.connected === null ? leftJustBefore(time, offer, stays) : null) ??
-    latestEntered(offer, stays, time) ??
-    latestProvisional(offer, stays);
-  if (stay === null || isOpen(stay)) return stay;
+  const draft =
+    (offer.alerting === null && offer.connected === null ? leftJustBefore(time, offer, drafts) : null) ??
+    latestEntered(offer, drafts, time) ??
+    latestProvisional(offer, drafts);
+  if (draft === null || isOpen(draft)) return draft;
   const grace = offer.alerting === null ? TOLERANCE_MS : 0;
-  return stay.left !== null && time <= stay.left + grace ? stay : null;
+  return draft.left !== null && time <= draft.left + grace ? draft : null;
 }
 
 /** It waits or its outcome is unknown: it has no time at which it left. */
-function isOpen({ left }: Stay): boolean {
+function isOpen({ left }: Draft): boolean {
   return left === null;
 }
 
-// Below, the later of equal stays wins: the one whose participant has the greater position, then the greater id.
+// Below, the later of equal visits wins: the one whose participant has the greater position, then the greater id.
 
 /**
  * An alert that ends with the visit, or just after it, was an offer of that visit, even if a later visit began
  * meanwhile.
  */
-function leftJustBefore(time: number, { leg }: AgentLeg, stays: readonly Stay[]): Stay | null {
-  let found: Stay | null = null;
+function leftJustBefore(time: number, { leg }: AgentLeg, drafts: readonly Draft[]): Draft | null {
+  let found: Draft | null = null;
   let greatest = time - TOLERANCE_MS;
-  for (const stay of stays) {
-    if (stay.left === null || stay.left > time || stay.left < greatest || !knows(stay, leg)) continue;
-    found = stay;
-    greatest = stay.left;
+  for (const draft of drafts) {
+    if (draft.left === null || draft.left > time || draft.left < greatest || !knows(draft, leg)) continue;
+    found = draft;
+    greatest = draft.left;
   }
   return found;
 }
 
-function latestEntered({ leg }: AgentLeg, stays: readonly Stay[], notAfter = Infinity): Stay | null {
-  let found: Stay | null = null;
-  for (const stay of stays) {
-    if (stay.entered > notAfter || !knows(stay, leg)) continue;
-    if (found === null || stay.entered >= found.entered) found = stay;
+function latestEntered({ leg }: AgentLeg, drafts: readonly Draft[], notAfter = Infinity): Draft | null {
+  let found: Draft | null = null;
+  for (const draft of drafts) {
+    if (draft.entered > notAfter || !knows(draft, leg)) continue;
+    if (found === null || draft.entered >= found.entered) found = draft;
   }
   return found;
 }
 
-function latestProvisional({ leg }: AgentLeg, stays: readonly Stay[]): Stay | null {
-  let found: Stay | null = null;
-  for (const stay of stays) {
-    if (!stay.provisional || !knows(stay, leg)) continue;
-    if (found === null || stay.entered >= found.entered) found = stay;
+function latestProvisional({ leg }: AgentLeg, drafts: readonly Draft[]): Draft | null {
+  let found: Draft | null = null;
+  for (const draft of drafts) {
+    if (!draft.provisional || !knows(draft, leg)) continue;
+    if (found === null || draft.entered >= found.entered) found = draft;
   }
   return found;
 }

@@ -61,8 +61,8 @@ export interface PartyLeg {
   readonly leg: Leg;
 }
 
-/** The facts of a stay in a queue, from the story itself: no code derives them from times. */
-export interface Stay {
+/** The facts of a visit to a queue, from the story itself: no code derives them from times. */
+export interface VisitFacts {
   readonly offered: PartyLeg[];
   answeredBy: PartyLeg | null;
   flowedOut: boolean;
@@ -79,8 +79,8 @@ export interface Party {
   readonly supervises: { readonly how: Supervision; readonly partyId: string } | null;
   /** The participant on whose call somebody asked it for help; null: it joined without being asked. */
   readonly consultsAbout: string | null;
-  /** The stay of an acd participant; else null. */
-  readonly stay: Stay | null;
+  /** The visit of an acd participant; else null. */
+  readonly visit: VisitFacts | null;
   connectedAt: number | null;
   endedAt: number | null;
   readonly legs: Leg[];

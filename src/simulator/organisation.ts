@@ -1,6 +1,6 @@
 import { activityOf, type ActiveSession } from './activity';
 import type { BehaviourCounts } from './behaviours';
-import { type Emission, Lives, type OrganisationOptions } from './lives';
+import { type Emission, RunningConversations, type OrganisationOptions } from './running-conversations';
 import type { Conversation } from './model';
 import { createRandom } from './random';
 import type { Json } from './render';
@@ -58,7 +58,7 @@ export interface Organisation {
 export function createOrganisation(options: OrganisationOptions): Organisation {
   const random = createRandom(options.seed);
   const roster = createRoster(random, options);
-  const lives = new Lives(options, roster, random);
+  const running = new RunningConversations(options, roster, random);
 
   return {
     queues: roster.queues,
@@ -69,34 +69,34 @@ export function createOrganisation(options: OrganisationOptions): Organisation {
     renameQueue: roster.renameQueue,
     removeQueue: (id, conversations) => {
       if (!roster.removeQueue(id)) return false;
-      if (conversations === 'disconnect') lives.disconnectFrom(id);
+      if (conversations === 'disconnect') running.disconnectFrom(id);
       return true;
     },
-    forget: (conversationId) => lives.forget(conversationId),
-    nextAt: () => lives.nextAt(),
-    step: () => lives.step(),
+    forget: (conversationId) => running.forget(conversationId),
+    nextAt: () => running.nextAt(),
+    step: () => running.step(),
     truth: () => ({
-      events: lives.events,
-      conversations: lives
+      events: running.events,
+      conversations: running
         .conversations()
         .flatMap((conversation) => truthOf(conversation) ?? [])
         .toSorted((one, other) => (one.conversation_id < other.conversation_id ? -1 : 1)),
     }),
     truthOf: (conversationId) => {
-      const conversation = lives.conversation(conversationId);
+      const conversation = running.conversation(conversationId);
       return conversation && truthOf(conversation);
     },
     visitsOf: (conversationId) => {
-      const conversation = lives.conversation(conversationId);
+      const conversation = running.conversation(conversationId);
       return conversation === null ? [] : visitsOf(conversation);
     },
-    activity: () => lives.conversations().flatMap(activityOf),
-    conversations: () => lives.conversations(),
-    conversation: (id) => lives.conversation(id),
+    activity: () => running.conversations().flatMap(activityOf),
+    conversations: () => running.conversations(),
+    conversation: (id) => running.conversation(id),
     restConversation: (conversationId) => {
-      const conversation = lives.conversation(conversationId);
+      const conversation = running.conversation(conversationId);
       return conversation && renderRestConversation(conversation, roster.queueName);
     },
-    behaviours: () => lives.behaviours(),
+    behaviours: () => running.behaviours(),
   };
 }

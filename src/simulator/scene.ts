@@ -105,7 +105,7 @@ export class Scene {
       skills: [],
       supervises: null,
       consultsAbout: null,
-      stay: purpose === 'acd' ? { offered: [], answeredBy: null, flowedOut: false } : null,
+      visit: purpose === 'acd' ? { offered: [], answeredBy: null, flowedOut: false } : null,
       ...more,
       connectedAt: null,
       endedAt: null,

@@ -1,4 +1,4 @@
-import type { Conversation, Party, PartyLeg, Stay } from './model';
+import type { Conversation, Party, PartyLeg, VisitFacts } from './model';
 import { queueEntry } from './truth';
 
 /** Metrics of the sessions in analytics (the SDK's AnalyticsSessionMetric). */
@@ -28,20 +28,20 @@ export function sessionMetrics({ parties }: Conversation): ReadonlyMap<string, r
   for (const party of parties) {
     const visit = visitOf(party);
     if (visit === null) continue;
-    const { stay, enteredAt, leftAt } = visit;
+    const { facts, enteredAt, leftAt } = visit;
     const [session] = party.legs;
     if (session !== undefined) {
       emit(session.id, 'nOffered', 1, enteredAt);
       if (leftAt !== null) emit(session.id, 'tAcd', leftAt - enteredAt, leftAt);
-      if (leftAt !== null && stay.answeredBy === null) {
-        emit(session.id, stay.flowedOut ? 'tFlowOut' : 'tAbandon', leftAt - enteredAt, leftAt);
+      if (leftAt !== null && facts.answeredBy === null) {
+        emit(session.id, facts.flowedOut ? 'tFlowOut' : 'tAbandon', leftAt - enteredAt, leftAt);
       }
     }
-    for (const { leg } of stay.offered) {
+    for (const { leg } of facts.offered) {
       const alertedUntil = leg.connectedAt ?? leg.disconnectedAt;
       if (alertedUntil === null) continue;
       emit(leg.id, 'tAlert', alertedUntil - leg.openedAt, alertedUntil);
-      if (leg.id === stay.answeredBy?.leg.id)
+      if (leg.id === facts.answeredBy?.leg.id)
         emit(leg.id, 'tAnswered', (leftAt ?? alertedUntil) - enteredAt, alertedUntil);
       else if (isMissed(leg, leftAt)) emit(leg.id, 'tNotResponding', alertedUntil - leg.openedAt, alertedUntil);
     }
@@ -50,7 +50,7 @@ export function sessionMetrics({ parties }: Conversation): ReadonlyMap<string, r
 }
 
 interface VisitTimes {
-  readonly stay: Stay;
+  readonly facts: VisitFacts;
   readonly enteredAt: number;
   /** Null: it is still in the queue. */
   readonly leftAt: number | null;
@@ -59,9 +59,9 @@ interface VisitTimes {
 /** Null: not a participant of a queue, or a callback that is not due. */
 function visitOf(party: Party): VisitTimes | null {
   const enteredAt = queueEntry(party);
-  if (party.stay === null || enteredAt === null) return null;
+  if (party.visit === null || enteredAt === null) return null;
   const isOver = party.legs.every(({ ended }) => ended);
-  return { stay: party.stay, enteredAt, leftAt: isOver ? party.endedAt : null };
+  return { facts: party.visit, enteredAt, leftAt: isOver ? party.endedAt : null };
 }
 
 /** The agent did not take it. If an alert ended because the caller left the queue, the agent did not miss it. */

@@ -14,8 +14,8 @@ export type TruthVisit = {
 };
 
 /**
- * The correct outcome of each stay in a queue, in the order of the participants. The story itself contains the offers
- * and the answering agent (`Stay`), whereas the fold must derive them from times. So the two check each other.
+ * The correct outcome of each visit to a queue, in the order of the participants. The story itself contains the offers
+ * and the answering agent (`VisitFacts`), whereas the fold must derive them from times. So the two check each other.
  */
 export function visitsOf(conversation: Conversation): readonly TruthVisit[] {
   return conversation.parties.flatMap((party) => visitOf(conversation, party) ?? []);
@@ -24,13 +24,13 @@ export function visitsOf(conversation: Conversation): readonly TruthVisit[] {
 const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 
 function visitOf(conversation: Conversation, party: Party): TruthVisit | null {
-  const { stay, queueId } = party;
+  const { visit, queueId } = party;
   const entered = iso(queueEntry(party));
-  if (stay === null || queueId === null || entered === null) return null;
+  if (visit === null || queueId === null || entered === null) return null;
   const leg = legToShow(party);
   const isOver = party.legs.every(({ ended }) => ended);
-  const answer = isOver ? stay.answeredBy : null;
-  const outcome = answer ? 'answered' : stay.flowedOut ? 'flowed_out' : 'abandoned';
+  const answer = isOver ? visit.answeredBy : null;
+  const outcome = answer ? 'answered' : visit.flowedOut ? 'flowed_out' : 'abandoned';
   return {
     conversation_id: conversation.id,
     participant_id: party.id,
@@ -43,8 +43,8 @@ function visitOf(conversation: Conversation, party: Party): TruthVisit | null {
     outcome: isOver ? outcome : 'waiting',
     disconnect_type: leg.disconnectType,
     routing_skill_id: party.skills.length === 0 ? null : party.skills.join(','),
-    offers: stay.offered.length,
-    offers_missed: stay.offered.filter(({ leg: offer }) => offer.ended && offer.connectedAt === null).length,
+    offers: visit.offered.length,
+    offers_missed: visit.offered.filter(({ leg: offer }) => offer.ended && offer.connectedAt === null).length,
     answered_time: iso(answer?.leg.connectedAt ?? null),
     user_id: answer?.party.userId ?? null,
     agent_participant_id: answer?.party.id ?? null,

@@ -3,25 +3,25 @@ import { useEffect } from 'preact/hooks';
 import { instantNear } from './format';
 import { Lanes } from './lanes';
 import { about, ask, messageOf, now } from './live';
-import { phaseOf, PHASES, type Life, type Version } from './model';
+import { phaseOf, PHASES, type ConversationHistory, type Version } from './model';
 import { Table, Text, Time, Title, type Column } from './parts';
 import { queueLink } from './route';
 import { goTo } from './travel';
 
 const AGAIN_MS = 5_000;
 
-/** The life of one conversation: lanes on a time axis, and the same as a list. */
+/** The history of one conversation: lanes on a time axis, and the same as a list. */
 export function Conversation({ id }: { readonly id: string }) {
-  const life = useSignal<Life | null>(null);
+  const history = useSignal<ConversationHistory | null>(null);
   const problem = useSignal<string | null>(null);
   const hasHistory = about.value?.history;
   useEffect(() => {
     if (hasHistory !== true) return undefined;
     const stopping = new AbortController();
     const read = (): void => {
-      ask<Life>(`api/conversations/${encodeURIComponent(id)}`, stopping.signal).then(
+      ask<ConversationHistory>(`api/conversations/${encodeURIComponent(id)}`, stopping.signal).then(
         (answer) => {
-          life.value = answer;
+          history.value = answer;
           problem.value = null;
         },
         (error: unknown) => {
@@ -36,7 +36,7 @@ export function Conversation({ id }: { readonly id: string }) {
       stopping.abort();
     };
   }, [id, hasHistory]);
-  const current = life.value?.id === id ? life.value : null;
+  const current = history.value?.id === id ? history.value : null;
   return (
     <main class="conversation" data-scrolls>
       <Title note={id}>Conversation</Title>
@@ -54,23 +54,23 @@ export function Conversation({ id }: { readonly id: string }) {
         )
       ) : (
         <>
-          <Lanes life={current} until={now.value} />
-          <Steps life={current} />
+          <Lanes history={current} until={now.value} />
+          <Steps history={current} />
         </>
       )}
     </main>
   );
 }
 
-function Steps({ life }: { readonly life: Life }) {
+function Steps({ history }: { readonly history: ConversationHistory }) {
   return (
     <section aria-labelledby="steps">
       <h2 id="steps">Step by step</h2>
       <Table
         name="step"
         columns={STEPS}
-        rows={life.versions}
-        keyOf={(version) => `${life.versions.indexOf(version)}`}
+        rows={history.versions}
+        keyOf={(version) => `${history.versions.indexOf(version)}`}
       />
     </section>
   );

@@ -1,7 +1,7 @@
 import { duration, timeOfDay } from './format';
-import { phaseOf, type Life, type Version, type Visit } from './model';
+import { phaseOf, type ConversationHistory, type Version, type Visit } from './model';
 
-/** The life of a conversation as lanes: the customer, the queues, the agents. */
+/** The history of a conversation as lanes: the customer, the queues, the agents. */
 
 type Kind = 'wait' | 'ring' | 'talk' | 'acw' | 'other';
 interface Bar {
@@ -24,8 +24,8 @@ const LEGEND: Readonly<Record<Kind, string>> = {
 };
 const KIND_OF = { waiting: 'wait', ringing: 'ring', talking: 'talk', acw: 'acw', other: 'other' } as const;
 
-export function Lanes({ life, until }: { readonly life: Life; readonly until: number }) {
-  const lanes = lanesOf(life, until);
+export function Lanes({ history, until }: { readonly history: ConversationHistory; readonly until: number }) {
+  const lanes = lanesOf(history, until);
   const bars = lanes.flatMap((lane) => lane.bars);
   if (bars.length === 0) return null;
   const from = Math.min(...bars.map((bar) => bar.from));
@@ -100,7 +100,7 @@ function ticksOf(from: number, to: number): readonly number[] {
   return Array.from({ length: Math.floor((to - first) / step) + 1 }, (_, index) => first + index * step);
 }
 
-function lanesOf({ versions, visits }: Life, until: number): readonly Lane[] {
+function lanesOf({ versions, visits }: ConversationHistory, until: number): readonly Lane[] {
   const shown = versions.filter(({ change, from, until: end }) => change !== 'deleted' && (end ?? until) > from);
   const queues = visits.map((visit): Lane => {
     const to = visit.leftAt ?? until;

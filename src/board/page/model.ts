@@ -40,8 +40,8 @@ const rank = (row: Conversation): number => (row.waiting ? 0 : ORDER.indexOf(pha
 export const inOrder = (a: Conversation, b: Conversation): number =>
   rank(a) - rank(b) || a.enteredAt - b.enteredAt || (a.id < b.id ? -1 : 1);
 
-/** The life of one conversation. */
-export interface Life {
+/** The history of one conversation. */
+export interface ConversationHistory {
   readonly id: string;
   readonly versions: readonly Version[];
   readonly visits: readonly Visit[];

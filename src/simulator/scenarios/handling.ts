@@ -57,7 +57,7 @@ export function* beAnswered(scene: Scene, acd: Party, medium: Medium): Passage<H
 /** A new agent participant with an alerting leg. */
 export function alert(scene: Scene, acd: Party, medium: Medium, otherThan: string | null): Party {
   const agent = scene.join('agent', { userId: scene.someAgent(otherThan), queueId: acd.queueId });
-  acd.stay?.offered.push({ party: agent, leg: scene.open(agent, { medium, state: 'alerting' }) });
+  acd.visit?.offered.push({ party: agent, leg: scene.open(agent, { medium, state: 'alerting' }) });
   return agent;
 }
 
@@ -65,7 +65,7 @@ export function alert(scene: Scene, acd: Party, medium: Medium, otherThan: strin
 export function answer(scene: Scene, acd: Party, agent: Party, leg: Leg): void {
   scene.connect(agent, leg);
   scene.endParty(acd, 'transfer');
-  if (acd.stay) acd.stay.answeredBy = { party: agent, leg };
+  if (acd.visit) acd.visit.answeredBy = { party: agent, leg };
   scene.note('answered');
 }
 
@@ -132,7 +132,7 @@ export function* abandon(scene: Scene, customer: Party, acd: Party, medium: Medi
  */
 export function flowOut(scene: Scene, acd: Party, medium: Medium, purpose: 'voicemail' | 'workflow'): Party {
   scene.endParty(acd, 'transfer');
-  if (acd.stay) acd.stay.flowedOut = true;
+  if (acd.visit) acd.visit.flowedOut = true;
   const next = scene.join(purpose, {});
   scene.open(next, { medium, state: 'connected' });
   scene.note(purpose === 'voicemail' ? 'voicemail' : 'flow-out-workflow');

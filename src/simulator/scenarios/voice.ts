@@ -73,7 +73,7 @@ export function* callBackToSameAgent(scene: Scene): Script {
   const first = yield* beAnswered(scene, acd, 'call');
   const next = yield* blindTransfer(scene, first, 'call');
   const again = scene.open(first.agent, { medium: 'call', state: 'alerting' });
-  next.stay?.offered.push({ party: first.agent, leg: again });
+  next.visit?.offered.push({ party: first.agent, leg: again });
   yield seconds(scene, 2, 12);
   answer(scene, next, first.agent, again);
   scene.note('same-agent-again');

@@ -103,8 +103,8 @@ function grouped<T, K extends Readonly<Record<string, string | null>>>(
 /** Rows that are followed by no row: how a conversation ended. */
 const endings = (): readonly TruthRow[] => steps.flatMap(({ row, before }) => (row === null && before ? [before] : []));
 
-/** Stays in a queue, with the seconds until an agent was connected; null: nobody was. */
-function stays(): readonly { readonly queue: string; readonly answeredAfter: number | null }[] {
+/** For each queue that a conversation entered: the seconds until an agent was connected; null: nobody was. */
+function answersByQueue(): readonly { readonly queue: string; readonly answeredAfter: number | null }[] {
   const rows = steps.flatMap(({ at, row }) => (row === null ? [] : [{ at, row }]));
   return grouped(rows, ({ row }) => ({
     id: row.conversation_id,
@@ -325,7 +325,7 @@ describe('over a period', () => {
   });
 
   test('17: the service level', () => {
-    const expected = grouped(stays(), ({ queue }) => ({ queue_id: queue })).map(({ key, items }) => {
+    const expected = grouped(answersByQueue(), ({ queue }) => ({ queue_id: queue })).map(({ key, items }) => {
       const within = items.filter(({ answeredAfter: after }) => after !== null && after <= 20).length;
       return { ...key, offered: items.length, within, service_level: rounded(within / items.length) };
     });
@@ -333,7 +333,7 @@ describe('over a period', () => {
   });
 
   test('18: the time to answer', () => {
-    const answered = stays().flatMap(({ queue, answeredAfter }) =>
+    const answered = answersByQueue().flatMap(({ queue, answeredAfter }) =>
       answeredAfter === null ? [] : [{ queue, answeredAfter }],
     );
     const expected = grouped(answered, ({ queue }) => ({ queue_id: queue })).map(({ key, items }) => {

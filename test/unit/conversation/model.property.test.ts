@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation/conversation-arbitraries';
 import { foldedRecords, foldedVisits } from '../../support/conversation/conversation-fold';
-import { stays } from '../../support/conversation/stay-arbitraries';
+import { visitLines } from '../../support/conversation/visit-arbitraries';
 import { lastVisits, linesOf, visitCases } from '../../support/conversation/visit-cases';
 import { naiveRecords, naiveVisitRecords } from '../../support/naive/naive-model';
 
@@ -97,7 +97,7 @@ describe('the fold writes the visits that the naive model writes, version for ve
 
   test('of the visits of a day', () => {
     fc.assert(
-      fc.property(stays(), (lines) => {
+      fc.property(visitLines(), (lines) => {
         expect(foldedVisits(lines, settings)).toEqual(naiveVisitRecords(lines, settings));
       }),
       { numRuns: RUNS },
@@ -106,7 +106,7 @@ describe('the fold writes the visits that the naive model writes, version for ve
 
   test('and such days have each outcome, missed offers and conversations that were answered twice', () => {
     const days = fc
-      .sample(stays(), { seed: 11, numRuns: 500 })
+      .sample(visitLines(), { seed: 11, numRuns: 500 })
       .map((lines) => lastVisits(foldedVisits(lines, settings)));
     const visits = days.flat();
     const outcomes = new Set(visits.map(({ outcome }) => outcome));

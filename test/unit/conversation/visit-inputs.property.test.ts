@@ -11,7 +11,7 @@ import { visits } from '../../../src/conversation/visits';
 import { generateEvents } from '../../../src/simulator';
 import { stream } from '../../support/conversation/conversation-arbitraries';
 import { eventOf } from '../../support/conversation/conversation-fold';
-import { stays } from '../../support/conversation/stay-arbitraries';
+import { visitLines } from '../../support/conversation/visit-arbitraries';
 
 /** The fold leaves the projection out where `giveSameVisits` says so. So that must be true whenever it says it. */
 const project = (participants: readonly Participant[]) => visits('c1', counted(participants), 0);
@@ -30,7 +30,7 @@ function knowledge(events: Iterable<ConversationEvent | null>): readonly (readon
   return [...known.values()];
 }
 
-const streams = fc.oneof(stream(14), stays());
+const streams = fc.oneof(stream(14), visitLines());
 
 describe('what visits are made of', () => {
   const expectSound = (all: readonly (readonly Participant[])[][]): number => {

@@ -7,7 +7,8 @@ import { type Grant, grantText, SETUP_GRANTS, SINK_GRANTS } from '../../../src/s
 
 test('the ACLs to copy are those of the code, which the tests run with: no more, no less', () => {
   const text = readFileSync(join(packageRoot(), 'docs', 'how-to', 'secure.md'), 'utf8');
-  const documented = text.split('\n').filter((line) => /^acl [a-z]/.test(line));
+  const lines = text.replaceAll(/ \\\n +/g, ' ').split('\n');
+  const documented = lines.filter((line) => /^acl [a-z]/.test(line));
   const names = topicNames('genesys');
   const wanted = ACL_ROLES.flatMap((role) => aclsOf(role, names).map((acl) => `acl ${role} ${aclFlags(acl)}`));
   expect(documented).toEqual(wanted);

@@ -45,7 +45,7 @@ export interface Emission {
   readonly frame: NotificationFrame;
 }
 
-interface Life {
+interface Running {
   readonly conversation: Conversation;
   readonly scene: Scene;
   readonly script: Script;
@@ -61,13 +61,13 @@ const HOUR_MS = 3_600_000;
 const LONGEST_BACKLOG = 20;
 
 /** The conversations of an organization on virtual time: they begin, follow their scripts, end and are forgotten. */
-export class Lives {
+export class RunningConversations {
   readonly #options: OrganisationOptions;
   readonly #roster: Roster;
   /** Decides only arrivals. */
   readonly #random: Random;
   readonly #schedule = createSchedule<() => readonly Emission[]>();
-  readonly #lives = new Map<string, Life>();
+  readonly #running = new Map<string, Running>();
   readonly #counts = Object.fromEntries(BEHAVIOURS.map((behaviour) => [behaviour, 0])) as Record<Behaviour, number>;
   readonly #world: World;
   #now: number;
@@ -115,12 +115,12 @@ export class Lives {
   }
 
   conversations(): readonly Conversation[] {
-    return [...this.#lives.values()].map(({ conversation }) => conversation);
+    return [...this.#running.values()].map(({ conversation }) => conversation);
   }
 
   /** Null: gone. */
   conversation(id: string): Conversation | null {
-    return this.#lives.get(id)?.conversation ?? null;
+    return this.#running.get(id)?.conversation ?? null;
   }
 
   behaviours(): BehaviourCounts {
@@ -129,18 +129,18 @@ export class Lives {
 
   /** The system hangs up on every conversation in a queue. */
   disconnectFrom(queueId: string): void {
-    for (const life of this.#lives.values()) {
-      const queue = life.conversation.parties.findLast(({ purpose }) => purpose === 'acd');
-      if (queue?.queueId !== queueId || !isLive(life.conversation)) continue;
-      this.#schedule.add(this.#now, () => this.#disconnect(life));
+    for (const running of this.#running.values()) {
+      const queue = running.conversation.parties.findLast(({ purpose }) => purpose === 'acd');
+      if (queue?.queueId !== queueId || !isLive(running.conversation)) continue;
+      this.#schedule.add(this.#now, () => this.#disconnect(running));
     }
   }
 
   forget(id: string): void {
-    const life = this.#lives.get(id);
-    life?.script.return();
-    life?.conversation.queueIds.splice(0);
-    this.#lives.delete(id);
+    const running = this.#running.get(id);
+    running?.script.return();
+    running?.conversation.queueIds.splice(0);
+    this.#running.delete(id);
   }
 
   #planArrival(): void {
@@ -155,7 +155,7 @@ export class Lives {
     });
   }
 
-  #begin(own: Random): Life {
+  #begin(own: Random): Running {
     const personal = createPersonalData(own, this.#options);
     const conversation: Conversation = {
       id: own.uuid(),
@@ -177,14 +177,14 @@ export class Lives {
       random: own,
       personal,
       later: (delayMs, action) => {
-        life.pending += 1;
+        running.pending += 1;
         this.#schedule.add(this.#now + delayMs, () => {
           action();
-          return this.#endPart(life, this.#emit(life));
+          return this.#endPart(running, this.#emit(running));
         });
       },
     });
-    const life: Life = {
+    const running: Running = {
       conversation,
       scene,
       script: drawScenario(own)(scene),
@@ -192,38 +192,38 @@ export class Lives {
       render: createNotificationRenderer(),
       pending: 1,
     };
-    this.#lives.set(conversation.id, life);
-    return life;
+    this.#running.set(conversation.id, running);
+    return running;
   }
 
   /** Lets a conversation's script change something, sends the change, and plans the next one. */
-  #advance(life: Life): readonly Emission[] {
-    const { done, value } = life.script.next();
-    if (done === true) return this.#endPart(life, []);
-    this.#schedule.add(this.#now + value, () => this.#advance(life));
-    return this.#emit(life);
+  #advance(running: Running): readonly Emission[] {
+    const { done, value } = running.script.next();
+    if (done === true) return this.#endPart(running, []);
+    this.#schedule.add(this.#now + value, () => this.#advance(running));
+    return this.#emit(running);
   }
 
   /** The script or one of its later actions has finished. After the last of them the conversation no longer changes. */
-  #endPart(life: Life, emissions: readonly Emission[]): readonly Emission[] {
-    life.pending -= 1;
-    if (life.pending === 0) {
+  #endPart(running: Running, emissions: readonly Emission[]): readonly Emission[] {
+    running.pending -= 1;
+    if (running.pending === 0) {
       this.#schedule.add(this.#now + (this.#options.forgetAfterMs ?? HOUR_MS), () => {
-        this.#lives.delete(life.conversation.id);
+        this.#running.delete(running.conversation.id);
         return [];
       });
     }
     return emissions;
   }
 
-  #emit(life: Life): readonly Emission[] {
-    const { conversation } = life;
+  #emit(running: Running): readonly Emission[] {
+    const { conversation } = running;
     // Without a queue, no topic would carry it.
     if (conversation.queueIds.length === 0) return [];
-    const eventBody = life.render(conversation);
+    const eventBody = running.render(conversation);
     rememberEnd(conversation);
     if (conversation.queueIds.length > 1) this.#world.note('two-queues');
-    const CorrelationId = life.random.uuid();
+    const CorrelationId = running.random.uuid();
     return conversation.queueIds.filter(this.#roster.hasQueue).map((queueId) => ({
       at: this.#now,
       sequence: (this.#events += 1),
@@ -238,9 +238,9 @@ export class Lives {
   }
 
   /** All legs end, and the script stops. */
-  #disconnect(life: Life): readonly Emission[] {
-    life.script.return();
-    for (const party of life.conversation.parties) life.scene.endParty(party, 'system');
-    return this.#emit(life);
+  #disconnect(running: Running): readonly Emission[] {
+    running.script.return();
+    for (const party of running.conversation.parties) running.scene.endParty(party, 'system');
+    return this.#emit(running);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Stays in queues as they really are, a few milliseconds apart: somebody enters, is offered, answers, gives up or is
+ * Visits to queues as they really are, a few milliseconds apart: somebody enters, is offered, answers, gives up or is
  * handed on. Snapshots tell the same at random moments, some late, some twice.
  */
 import fc from 'fast-check';
@@ -78,7 +78,7 @@ function seen(who: number, one: Party, now: number): Json | null {
 const told = fc.record({ at: fc.integer({ min: 0, max: 7 }), late: fc.constantFrom(0, 0, 0, 1), again: fc.boolean() });
 
 /** Lines of a recording of one conversation, perhaps with a *gone* at its end. */
-export const stays = (): fc.Arbitrary<string[]> =>
+export const visitLines = (): fc.Arbitrary<string[]> =>
   fc
     .record({
       parties: fc
