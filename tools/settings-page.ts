@@ -30,7 +30,7 @@ const FIRST: readonly (readonly [SettingKey, string])[] = [
   ],
   ['PRIVACY_MASK', 'decide before the first event: what reached Kafka unmasked stays so. A mask needs `PRIVACY_KEY`'],
   ['CLOSE_AFTER', 'whether a row ends with the last hang-up or with the after-call work'],
-  ['HISTORY_RETENTION', 'how far back you want to look'],
+  ['HISTORY_RETENTION', 'how far back you want to see the table'],
 ];
 
 const INTRODUCTION = `# Settings
@@ -41,9 +41,9 @@ A setting is an environment variable, or the same key in a YAML file that \`--co
 The environment wins. Settings marked *file* can come from a file: \`PRIVACY_KEY_FILE=/run/secrets/key\` names the file
 that holds the key. \`queuefold config\` prints every value and where it came from.
 
-Every role checks all settings when it starts. A wrong value, or a key of the file that is no setting, ends the role
-with exit code 2 and a message that names the setting, its value and what is allowed. An environment variable that is
-a letter away from a setting gets a warning in the log.
+Every role checks all settings when it starts. A wrong value, or an unknown key in the file, ends the role with
+exit code 2. The message names the setting, its value and what is allowed. If an environment variable looks like a
+misspelled setting, the role logs a warning.
 
 ## For a first deployment
 
@@ -55,7 +55,7 @@ The default of every other setting is right for most deployments.
 `;
 
 /** What people look for as a setting. The numbers and their reasons are in the code that uses them. */
-const CONSTANTS = `## What is no setting
+const CONSTANTS = `## What is not a setting
 
 A setting exists only where two deployments need different values. These are constants:
 
@@ -63,11 +63,11 @@ A setting exists only where two deployments need different values. These are con
 |---|---|
 | an input of 16 MiB, 500 levels, a text of 256 KiB | a real notification has about 10 KB and a dozen levels |
 | 2,000 participants, 10,000 communications of a conversation | more is an attack, or an error of the sender |
-| \`POST /events\`: a body of 1 MiB, 1,000 events a second | EventBridge sends 256 KiB; a faster sender gets 429 and comes again |
+| \`POST /events\`: a body of 1 MiB, 1,000 events a second | EventBridge sends at most 256 KiB; a faster sender gets 429 and sends again |
 | a batch of 10,000 rows or 8 MiB in the sink | larger batches gain nothing; \`SINK_FLUSH_MS\` decides how old a row becomes |
-| an ended conversation stays in the state table for an hour; a clean-up every 10 minutes | all sinks of a database need the same; nobody reads these tombstones |
-| a look at the list of queues every 5 minutes, at names every 15 | it costs a few requests of the 300 a minute |
-| half of 1,000 records unreadable stops a fold or sink | \`DLQ_MAX_CONSECUTIVE=0\` switches this off as well |
+| a tombstone stays in the state table for an hour; the clean-up runs every 10 minutes | all sinks of a database need the same values; nobody reads these tombstones |
+| the bridge reads the list of queues every 5 minutes, and names every 15 | this costs a few of the 300 requests a minute |
+| a fold or sink stops if half of its last 1,000 records are unreadable | \`DLQ_MAX_CONSECUTIVE=0\` switches this off as well |
 
 Flags choose the simulated organization: \`queuefold simulate --help\`.
 `;

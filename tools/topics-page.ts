@@ -8,8 +8,8 @@ type Topic = Exclude<keyof TopicNames, 'prefix' | `${string}Group`>;
 const ABOUT: Readonly<Record<Topic, { readonly what: string; readonly key: string; readonly schema: string }>> = {
   events: { what: 'minimized snapshots of conversations', key: 'conversation id', schema: 'conversation-event' },
   state: { what: 'the table: rows and tombstones', key: 'conversation id', schema: 'queue-conversation' },
-  visits: { what: 'each visit to a queue, last version', key: 'conversation id/participant id', schema: 'queue-visit' },
-  changelog: { what: "the fold's own state; private", key: 'conversation id', schema: 'fold-state' },
+  visits: { what: 'visits to queues, the last version of each', key: 'conversation id/participant id', schema: 'queue-visit' },
+  changelog: { what: "the fold's own state; only the fold reads it", key: 'conversation id', schema: 'fold-state' },
   deadLetters: { what: 'what could not be read', key: 'that of the record, if it had one', schema: '' },
   names: { what: 'names of queues, skills and users', key: 'kind and id', schema: 'name' },
 };
@@ -18,9 +18,9 @@ const GROUPS: readonly (readonly [string, string])[] = [
   [NAMES.foldGroup, 'consumer group of the folds'],
   [`${NAMES.foldGroup}-…`, 'transactional ids of the folds, one for each partition of the events topic'],
   [NAMES.sinkGroup, 'consumer group of the sinks'],
-  [NAMES.visitSinkGroup, 'the same for visits'],
+  [NAMES.visitSinkGroup, 'consumer group of the sinks, for visits'],
   [NAMES.rebuildGroup, 'consumer group of `queuefold rebuild`'],
-  [NAMES.visitRebuildGroup, 'the same for visits'],
+  [NAMES.visitRebuildGroup, 'consumer group of `queuefold rebuild`, for visits'],
 ];
 
 const INTRODUCTION = `# Topics

@@ -11,7 +11,7 @@ export interface BridgeFlags {
 }
 
 /**
- * `queuefold bridge`: brings in events from Genesys, over HTTP and from files, as configured. With files alone it ends
+ * `queuefold bridge`: takes in events from Genesys, over HTTP and from files, as configured. With files alone it ends
  * when Kafka has acknowledged the last event.
  */
 export async function runBridge(context: Context, { events: files }: BridgeFlags): Promise<number> {

@@ -105,7 +105,7 @@ function addRoles({ command, start }: Commands): void {
     start(RUNS, async (context) => (await import('./start.js')).runStart(context, flags)),
   );
 
-  command('bridge', 'brings events into the events topic: notifications of Genesys, POST /events, and files', [
+  command('bridge', 'writes events to the events topic: notifications of Genesys, POST /events, and files', [
     'queuefold bridge --config queuefold.yaml',
     'queuefold bridge --events eventbridge.ndjson.gz',
     'EVENTS_SECRET_FILE=secret queuefold bridge',
@@ -121,7 +121,7 @@ function addRoles({ command, start }: Commands): void {
 
   const roles = [
     ['fold', 'turns events into the compacted state topic, exactly once'],
-    ['sink', 'brings the state topic and the visits into ClickHouse'],
+    ['sink', 'writes rows and visits from their topics to ClickHouse'],
   ] as const;
   for (const [role, description] of roles) {
     command(role, description, [`queuefold ${role} --config queuefold.yaml`]).action(() =>
@@ -172,7 +172,7 @@ function addUpkeep({ command, start }: Commands): void {
       start(ENDS, async (context) => (await import('./setup.js')).runSetup(context, flags)),
     );
 
-  command('rebuild', 'fills new or emptied tables from the compacted state topic, and compares the two', [
+  command('rebuild', 'fills new or emptied tables from the state topic, and compares both', [
     'queuefold rebuild',
     'queuefold rebuild | jq .differences',
   ]).action(() => start(ENDS, async (context) => (await import('./rebuild.js')).runRebuild(context)));
@@ -202,7 +202,7 @@ function addLooks({ command, start }: Commands): void {
   ])
     .option('--json', 'prints one JSON document')
     .addOption(
-      new Option('--role <role>', 'checks what this role needs, above all its permissions at Kafka').choices(
+      new Option('--role <role>', 'checks only what this role needs, such as its permissions at Kafka').choices(
         DOCTOR_ROLES,
       ),
     )
@@ -244,8 +244,8 @@ function addRecordings({ command, start }: Commands): void {
     .option('--strict', 'ends with exit code 1 if a line was invalid')
     .option('--speed <n>', 'replays this many times as fast as the events arrived; without it as fast as possible')
     .option('--now <time>', 'sets the receive time of lines that have none (ISO-8601)')
-    .option('--prefix <prefix>', 'prefix of the topics to write; without it replay makes up a new one')
-    .option('--database <database>', 'ClickHouse database to write; without it replay makes up a new one')
+    .option('--prefix <prefix>', 'the prefix of the topics to write; without it replay makes up a new one')
+    .option('--database <database>', 'the ClickHouse database to write; without it replay makes up a new one')
     .option('--keep', 'keeps topics and tables at the end')
     .action((files: string[], flags: ReplayFlags) =>
       start(ENDS, async (context) => (await import('./replay.js')).runReplay(context, files, flags)),
@@ -262,7 +262,7 @@ function addRecordings({ command, start }: Commands): void {
       'starts a new file before one exceeds this size, counted before compression, such as 100MiB',
     )
     .option('--rotate-minutes <n>', 'starts a new file after this many minutes')
-    .option('--gzip', 'compresses the files, as a name that ends in .gz does')
+    .option('--gzip', 'compresses the files; a name that ends in .gz does so too')
     .option('--raw', 'writes all that Genesys sends, INCLUDING PERSONAL DATA; without it, only what Kafka would get')
     .action((flags: RecordFlags) =>
       start(RUNS, async (context) => (await import('./record.js')).runRecord(context, flags)),
@@ -289,7 +289,7 @@ function addQuery({ command, start }: Commands): void {
   ])
     .argument('[sql]', 'a statement; - is stdin')
     .argument('[parameters...]', '--param_NAME=VALUE for {NAME:Type} in the statement')
-    .option('--format <format>', 'prints table, json, ndjson, csv, or any format of ClickHouse', 'table')
+    .option('--format <format>', 'the format of the output: table, json, ndjson, csv, or any format of ClickHouse', 'table')
     .option('--watch', 'refreshes each second and marks changed cells')
     .option('--write', 'allows statements that change data')
     .allowUnknownOption()

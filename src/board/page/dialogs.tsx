@@ -12,7 +12,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ['/', 'Search queues'],
   ['Esc', 'Clear the search, then back to all queues'],
   ['[ ]', 'One minute back or on; with Shift, one hour'],
-  ['Space', 'Play or pause the past; on the wall, stop or go on turning'],
+  ['Space', 'Play or pause the past; on the wall, stop turning or continue'],
   ['L', 'Back to the present'],
   ['T', 'Theme: dark, light or the system’s'],
   ['W', 'Wall on or off'],
@@ -21,8 +21,8 @@ const KEYS: readonly (readonly [string, string])[] = [
 
 const MEANINGS: readonly (readonly [string, string])[] = [
   ['Waiting', 'Customers in the queue whom no agent has answered yet.'],
-  ['Ringing', 'Those of them for whom an agent’s phone rings.'],
-  ['Longest wait', 'How long the first of those who wait has waited. It counts from the entry into this queue.'],
+  ['Ringing', 'Waiting customers for whom an agent’s phone rings.'],
+  ['Longest wait', 'How long the first waiting customer has waited in this queue.'],
   ['Talking', 'Customers who talk to an agent.'],
   ['After-call', 'Agents who still work on a call that has ended.'],
   ['Offered', 'Customers who came into the queue since midnight.'],
@@ -56,8 +56,8 @@ export function Help() {
       </p>
       <h3>How old the picture is</h3>
       <p>
-        The age stands at the top. If the picture is not current, the page says since when, and turns gray. Then the
-        numbers are those of that moment.
+        The age is at the top. If the picture is not current, the page turns gray and says since when. The numbers are
+        then those of that moment.
       </p>
       <h3>The past</h3>
       <p>

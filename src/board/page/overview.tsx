@@ -108,11 +108,11 @@ const COLUMNS: readonly OverviewColumn[] = [
     cell: ({ live }, { waiting }) => <Count of={live.waiting} urgency={waiting} />,
   },
   {
-    ...{ by: 'ringing', head: 'Ringing', title: 'Of those who wait: an agent’s phone rings', when: 'now' },
+    ...{ by: 'ringing', head: 'Ringing', title: 'Waiting customers for whom an agent’s phone rings', when: 'now' },
     cell: ({ live }) => <Count of={live.offered} />,
   },
   {
-    ...{ by: 'oldest', head: 'Longest wait', title: 'How long the customer has waited who waits longest', when: 'now' },
+    ...{ by: 'oldest', head: 'Longest wait', title: 'How long the first waiting customer has waited', when: 'now' },
     cell: (row, { wait }) => <LongestWait of={row} urgency={wait} />,
   },
   {

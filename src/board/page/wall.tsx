@@ -107,7 +107,7 @@ function WallHeader() {
             type="button"
             aria-pressed={!isTurning.value}
             aria-label="Stop turning"
-            title="Stop or go on turning (Space)"
+            title="Stop turning or continue (Space)"
             onClick={() => (isTurning.value = !isTurning.value)}
           >
             {isTurning.value ? '❚❚' : '▶'}

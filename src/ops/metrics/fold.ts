@@ -49,17 +49,17 @@ export function foldMetrics(fold: MetricBuilder) {
     ),
     restoredRecords: fold.counter(
       'fold_restored_records_total',
-      'Records of the changelog that tasks read before they ran, by whether they had a standby copy: warm reads only the tail',
+      'Records of the changelog that tasks read before they ran. warm: with a standby copy, they read only what it lacks. none: without one',
       { copy: ['warm', 'none'] },
     ),
     standbyPartitions: fold.gauge(
       'fold_standby_partitions',
-      'Partitions of which this process keeps a standby copy: warm has reached the end of the changelog',
+      'Partitions of which this process keeps a standby copy, by state of the copy. warm: it has reached the end of the changelog',
       { state: ['reading', 'warm'] },
     ),
     standbyLag: fold.gauge(
       'fold_standby_lag_records',
-      'Offsets of the changelog that a standby copy had yet to read when it was last looked at',
+      'Records of the changelog that a standby copy had not read yet when it last looked',
       { partition: PARTITION },
     ),
     foldTasks: fold.gauge('fold_tasks', 'Tasks of this process, by state', {
