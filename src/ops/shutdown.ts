@@ -48,90 +48,104 @@ interface Step {
   readonly stop: () => unknown;
 }
 
-export function createShutdown({ logger, process: host, level = 'info', deadlineMs }: ShutdownOptions): Shutdown {
-  const controller = new AbortController();
-  const steps: Step[] = [];
-  let asked: ShutdownCause | null = null;
-  let stopping: Promise<void> | null = null;
-  let current = 'the command itself';
-  let deadline: NodeJS.Timeout | undefined;
-  /** The error that ended the wait. It is printed at the end; the deadline must not prevent that. */
-  let failure: unknown = null;
+export function createShutdown(options: ShutdownOptions): Shutdown {
+  return new ProcessShutdown(options);
+}
 
-  const startDeadline = () => {
-    deadline ??= setTimeout(() => {
-      const because = failure === null ? {} : { because: describeFatal(failure) };
+class ProcessShutdown implements Shutdown {
+  readonly #options: ShutdownOptions;
+  readonly #controller = new AbortController();
+  readonly #handlers: readonly (readonly [(typeof SIGNALS)[number], () => void])[];
+  readonly #steps: Step[] = [];
+  #asked: ShutdownCause | null = null;
+  #stopping: Promise<void> | null = null;
+  #current = 'the command itself';
+  #deadline: NodeJS.Timeout | undefined;
+  /** The error that ended the wait. It is printed at the end; the deadline must not prevent that. */
+  #failure: unknown = null;
+
+  constructor(options: ShutdownOptions) {
+    this.#options = options;
+    this.#handlers = SIGNALS.map((signal) => [signal, () => this.#onSignal(signal)] as const);
+    for (const [signal, handler] of this.#handlers) options.process.on(signal, handler);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  cause(): ShutdownCause | null {
+    return this.#asked;
+  }
+
+  request(cause: ShutdownCause): void {
+    if (this.#asked !== null) return;
+    this.#asked = cause;
+    const { logger, level = 'info' } = this.#options;
+    logger[level]({ cause }, 'stopping');
+    this.#startDeadline();
+    this.#controller.abort();
+  }
+
+  onStop(name: string, stop: () => unknown): void {
+    this.#steps.push({ name, stop });
+  }
+
+  async until(...running: readonly Promise<unknown>[]): Promise<void> {
+    try {
+      await Promise.race([aborted(this.signal), ...running]);
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    } finally {
+      await this.stop();
+    }
+    // What fails while stopping is still a failure.
+    await Promise.all(running);
+  }
+
+  stop(): Promise<void> {
+    this.#startDeadline();
+    // Steps registered while stopping (something was still starting) run too.
+    this.#stopping = (this.#stopping ?? Promise.resolve()).then(() => this.#runSteps());
+    return this.#stopping;
+  }
+
+  dispose(): void {
+    clearTimeout(this.#deadline);
+    for (const [signal, handler] of this.#handlers) this.#options.process.off(signal, handler);
+  }
+
+  #onSignal(signal: (typeof SIGNALS)[number]): void {
+    // Who presses Ctrl-C twice does not want to wait.
+    if (this.#asked !== null && signal === 'SIGINT') this.#options.process.exit(exitCodeOf('SIGINT'));
+    else this.request(signal);
+  }
+
+  #startDeadline(): void {
+    const { logger, process: host, deadlineMs } = this.#options;
+    this.#deadline ??= setTimeout(() => {
+      const because = this.#failure === null ? {} : { because: describeFatal(this.#failure) };
       logger.fatal(
-        { waitingFor: current, deadlineMs, ...because },
+        { waitingFor: this.#current, deadlineMs, ...because },
         'the stop takes too long: the process ends at once',
       );
       host.exit(1);
     }, deadlineMs);
     // The process may end earlier, even while a caller waits.
-    deadline.unref();
-  };
+    this.#deadline.unref();
+  }
 
-  const request = (cause: ShutdownCause) => {
-    if (asked !== null) return;
-    asked = cause;
-    logger[level]({ cause }, 'stopping');
-    startDeadline();
-    controller.abort();
-  };
-
-  const handlers = SIGNALS.map((signal) => {
-    const handler = () => {
-      // Who presses Ctrl-C twice does not want to wait.
-      if (asked !== null && signal === 'SIGINT') host.exit(exitCodeOf('SIGINT'));
-      else request(signal);
-    };
-    host.on(signal, handler);
-    return [signal, handler] as const;
-  });
-
-  const runSteps = async () => {
-    for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
-      current = step.name;
+  async #runSteps(): Promise<void> {
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
+      this.#current = step.name;
       try {
         await step.stop();
       } catch (error) {
-        logger.warn({ err: error, step: step.name }, 'a part did not stop cleanly');
+        this.#options.logger.warn({ err: error, step: step.name }, 'a part did not stop cleanly');
       }
     }
-  };
-
-  const stop = () => {
-    startDeadline();
-    // Steps registered while stopping (something was still starting) run too.
-    stopping = (stopping ?? Promise.resolve()).then(runSteps);
-    return stopping;
-  };
-
-  return {
-    signal: controller.signal,
-    cause: () => asked,
-    request,
-    onStop: (name, step) => {
-      steps.push({ name, stop: step });
-    },
-    until: async (...running) => {
-      try {
-        await Promise.race([aborted(controller.signal), ...running]);
-      } catch (error) {
-        failure = error;
-        throw error;
-      } finally {
-        await stop();
-      }
-      // What fails while stopping is still a failure.
-      await Promise.all(running);
-    },
-    stop,
-    dispose: () => {
-      clearTimeout(deadline);
-      for (const [signal, handler] of handlers) host.off(signal, handler);
-    },
-  };
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeadLetterLimits } from '../common';
 import type { FoldChoices, InputLimits, Limits, PrivacyMask, QueueVisit, StateRecord } from '../conversation';
 import { startFold } from '../fold';
-import { createIngest, type OriginatedLine, readInput } from '../ingest';
+import { createIngest, type Ingest, type OriginatedLine, readInput } from '../ingest';
 import {
   createEventCodec,
   createRowCodec,
@@ -108,26 +108,7 @@ export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
   const progress = setInterval(() => options.onProgress(summary()), PROGRESS_MS);
 
   const feed = async (): Promise<void> => {
-    const batch = createBatch(producer);
-    const pace = createPace(options.speed, signal);
-    for await (const { line, origin } of options.lines) {
-      signal.throwIfAborted();
-      for (const ingested of readInput(line, { ingest, origin, now: options.now, from: 'owner' })) {
-        counts.lines++;
-        if (ingested.kind === 'skip') counts.skipped++;
-        else if (ingested.kind === 'event') counts.events++;
-        else {
-          counts.invalid++;
-          options.onInvalid(origin, ingested.message);
-        }
-        if (ingested.kind === 'event' && pace !== null) {
-          await batch.flush();
-          await pace(ingested.event.receivedAt);
-        }
-        if (ingested.kind !== 'skip') await batch.add(ingested.record);
-      }
-    }
-    await batch.flush();
+    await sendLines(options, ingest, producer, counts);
     await folded(log, topics.events, tasks, signal);
     await reader.reached(await log.writtenOffsets(topics.state));
     await visits?.reached(await log.writtenOffsets(topics.visits));
@@ -149,6 +130,36 @@ export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
     await visits?.stop();
     await producer.close();
   }
+}
+
+/** Sends the events of all lines to the log, at the speed that was asked for, and counts them. */
+async function sendLines(
+  options: ReplayOptions,
+  ingest: Ingest,
+  producer: LogProducer,
+  counts: { lines: number; events: number; skipped: number; invalid: number },
+): Promise<void> {
+  const { signal } = options;
+  const batch = createBatch(producer);
+  const pace = createPace(options.speed, signal);
+  for await (const { line, origin } of options.lines) {
+    signal.throwIfAborted();
+    for (const ingested of readInput(line, { ingest, origin, now: options.now, from: 'owner' })) {
+      counts.lines++;
+      if (ingested.kind === 'skip') counts.skipped++;
+      else if (ingested.kind === 'event') counts.events++;
+      else {
+        counts.invalid++;
+        options.onInvalid(origin, ingested.message);
+      }
+      if (ingested.kind === 'event' && pace !== null) {
+        await batch.flush();
+        await pace(ingested.event.receivedAt);
+      }
+      if (ingested.kind !== 'skip') await batch.add(ingested.record);
+    }
+  }
+  await batch.flush();
 }
 
 async function startVisitReader({ log, schemas, topics, onVisit }: ReplayOptions): Promise<TopicReader | null> {
