@@ -26,11 +26,11 @@ export function foldAfterTheEnd(known: EndedConversation, event: ConversationEve
   };
   const withQueued = markQueued(counted(alone.participants), event.receivedAt);
   const legs = counted(withQueued);
-  const queuedAnew = (participant: QueuedParticipant): boolean =>
+  const queuedAgain = (participant: QueuedParticipant): boolean =>
     legs.communications(participant).some((leg) => !endedIds.has(leg.id));
-  if (isLive(legs) && withQueued.some((p) => isQueued(p) && queuedAnew(p))) {
+  if (isLive(legs) && withQueued.some((p) => isQueued(p) && queuedAgain(p))) {
     if (isTooLarge(alone, settings)) return { state: known, records: [], outcome: 'too-large' };
-    return advance(UNKNOWN, alone, event, settings, queuedAnew, null);
+    return advance(UNKNOWN, alone, event, settings, queuedAgain, null);
   }
 
   const news = event.participants
