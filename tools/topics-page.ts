@@ -8,7 +8,11 @@ type Topic = Exclude<keyof TopicNames, 'prefix' | `${string}Group`>;
 const ABOUT: Readonly<Record<Topic, { readonly what: string; readonly key: string; readonly schema: string }>> = {
   events: { what: 'minimized snapshots of conversations', key: 'conversation id', schema: 'conversation-event' },
   state: { what: 'the table: rows and tombstones', key: 'conversation id', schema: 'queue-conversation' },
-  visits: { what: 'visits to queues, the last version of each', key: 'conversation id/participant id', schema: 'queue-visit' },
+  visits: {
+    what: 'visits to queues, the last version of each',
+    key: 'conversation id/participant id',
+    schema: 'queue-visit',
+  },
   changelog: { what: "the fold's own state; only the fold reads it", key: 'conversation id', schema: 'fold-state' },
   deadLetters: { what: 'what could not be read', key: 'that of the record, if it had one', schema: '' },
   names: { what: 'names of queues, skills and users', key: 'kind and id', schema: 'name' },

@@ -289,7 +289,11 @@ function addQuery({ command, start }: Commands): void {
   ])
     .argument('[sql]', 'a statement; - is stdin')
     .argument('[parameters...]', '--param_NAME=VALUE for {NAME:Type} in the statement')
-    .option('--format <format>', 'the format of the output: table, json, ndjson, csv, or any format of ClickHouse', 'table')
+    .option(
+      '--format <format>',
+      'the format of the output: table, json, ndjson, csv, or any format of ClickHouse',
+      'table',
+    )
     .option('--watch', 'refreshes each second and marks changed cells')
     .option('--write', 'allows statements that change data')
     .allowUnknownOption()

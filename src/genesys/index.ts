@@ -12,5 +12,6 @@ export type { NameLists, NamesWanted } from './name-lists';
 export type { Credentials } from './oauth';
 export type { GenesysQueue } from './queues';
 export { DEFAULT_RECONCILIATION, type ReconciliationTimings } from './reconciliation-options';
+export type { GenesysUrls } from './rest';
 export type { Shard } from './shards';
 export { DEFAULT_TIMINGS, type Timings } from './timings';

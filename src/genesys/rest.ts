@@ -9,9 +9,16 @@ import { GenesysError, isTransient } from './errors';
 import { createHttp, type Http, type HttpAnswer, type HttpRequest } from './http';
 import type { Credentials, Tokens } from './oauth';
 import { createTokens } from './oauth';
-import type { GenesysUrls } from './regions';
 import { backoffMs, type Timings } from './timings';
 import { retryAfterMs } from './waits';
+
+/** Where an organisation is found. */
+export interface GenesysUrls {
+  /** The OAuth service, e.g. `https://login.mypurecloud.ie`. */
+  readonly loginUrl: string;
+  /** The public API, e.g. `https://api.mypurecloud.ie`. */
+  readonly apiUrl: string;
+}
 
 export interface RestOptions {
   readonly urls: GenesysUrls;

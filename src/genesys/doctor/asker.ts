@@ -2,7 +2,7 @@ import { readErrorAnswer, type ErrorAnswer } from '../error-answer';
 import { GenesysError } from '../errors';
 import { createHttp, type HttpAnswer, type HttpRequest } from '../http';
 import { createTokens, type Credentials } from '../oauth';
-import type { Rest } from '../rest';
+import type { GenesysUrls, Rest } from '../rest';
 
 /** Sends each request once: the doctor reports the errors after which a bridge would wait and retry. */
 export interface Asker {
@@ -25,14 +25,6 @@ export interface Seen {
   /** How far Genesys's clock is ahead of ours, by the answer that came back fastest; null: no answer had a date. */
   readonly aheadMs: number | null;
   readonly requests: { readonly used: number; readonly allowed: number } | null;
-}
-
-/** Where an organisation is found. */
-export interface GenesysUrls {
-  /** The OAuth service, e.g. `https://login.mypurecloud.ie`. */
-  readonly loginUrl: string;
-  /** The public API, e.g. `https://api.mypurecloud.ie`. */
-  readonly apiUrl: string;
 }
 
 export interface AskerOptions {

@@ -13,10 +13,11 @@ import {
 import { GenesysError } from '../errors';
 import type { Credentials } from '../oauth';
 import { listQueues, selectQueues } from '../queues';
+import type { GenesysUrls } from '../rest';
 import { isInShard, type Shard } from '../shards';
 import { TOPICS_PER_CHANNEL } from '../subscriptions';
 import { queueTopicOffer } from '../topics';
-import { createAsker, type Asker, type GenesysUrls } from './asker';
+import { createAsker, type Asker } from './asker';
 import { checkNotifications } from './notifications';
 import {
   checkPermission,

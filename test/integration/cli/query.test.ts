@@ -187,7 +187,9 @@ describe('queuefold query at a server', () => {
       const { code, stderr } = await query(undefined, {}, [], { env });
       expect([code, stderr]).toEqual([
         1,
-        expect.stringMatching(new RegExp(`^Code: \\d+.*\\nqueuefold: CLICKHOUSE_DATABASE: ${missing} lacks tables .*setup`, 's')),
+        expect.stringMatching(
+          new RegExp(`^Code: \\d+.*\\nqueuefold: CLICKHOUSE_DATABASE: ${missing} lacks tables .*setup`, 's'),
+        ),
       ]);
       const own = await query('SELECT * FROM queue_live', {}, [], { env });
       expect([own.code, own.stderr]).toEqual([1, expect.stringMatching(/^Code: \d+[^\n]*\n$/)]);

@@ -12,7 +12,9 @@ interface Flags {
 
 const command = script('fuzz', 'Tries generated input. Choose --input or --sql.')
   .addOption(
-    new Option('--input', 'sends generated and damaged lines and records through intake, fold and sink').conflicts('sql'),
+    new Option('--input', 'sends generated and damaged lines and records through intake, fold and sink').conflicts(
+      'sql',
+    ),
   )
   .option('--sql', 'sends generated statements to the read-only address of the embedded ClickHouse')
   .option('--count <n>', 'how many (default: 10,000,000 inputs, 10,000 statements)', numberFlag)

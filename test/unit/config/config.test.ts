@@ -84,7 +84,10 @@ describe('defaults', () => {
 
 describe('values', () => {
   test('brokers are a list of host:port', () => {
-    expect(requireGroups(fromEnv({ KAFKA_BROKERS: 'a:9092, [::1]:9093' }), ['kafka']).kafka.brokers).toEqual(['a:9092', '[::1]:9093']);
+    expect(requireGroups(fromEnv({ KAFKA_BROKERS: 'a:9092, [::1]:9093' }), ['kafka']).kafka.brokers).toEqual([
+      'a:9092',
+      '[::1]:9093',
+    ]);
     expect(problemIn({ KAFKA_BROKERS: 'a:9092,localhost' })).toContain('KAFKA_BROKERS: "localhost" is not host:port');
     expect(problemIn({ KAFKA_BROKERS: 'kafka://a:9092' })).toContain('is a URL');
     expect(problemIn({ KAFKA_BROKERS: 'a:70000' })).toContain('impossible port');

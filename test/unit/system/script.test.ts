@@ -40,9 +40,15 @@ describe('a script of npm run', () => {
 
   test.each([
     [['--cuont', '12'], /^tool: unknown option '--cuont'\n.*--count.*\nRun `npm run tool -- --help`/s],
-    [['--count', 'many'], /^tool: option '--count <n>' argument 'many' is invalid\. Give a number of 0 or more\.\nRun `npm/],
+    [
+      ['--count', 'many'],
+      /^tool: option '--count <n>' argument 'many' is invalid\. Give a number of 0 or more\.\nRun `npm/,
+    ],
     [['--count', '-1'], /^tool: option '--count <n>' argument '-1' is invalid\./],
-    [['--part', 'middle'], /^tool: option '--part <part>' argument 'middle' is invalid\. Allowed choices are left, right\./],
+    [
+      ['--part', 'middle'],
+      /^tool: option '--part <part>' argument 'middle' is invalid\. Allowed choices are left, right\./,
+    ],
     [['everything'], /^tool: too many arguments\. Expected 0 arguments but got 1/],
   ])('refuses %j with the flag, the value and the remedy, and ends with 2', (args, message) => {
     expect(outcomeOf(...args)).toEqual({ code: 2, printed: expect.stringMatching(message) });
