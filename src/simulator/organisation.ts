@@ -1,12 +1,12 @@
 import { activityOf, type ActiveSession } from './activity';
 import type { BehaviourCounts } from './behaviours';
-import { type Emission, RunningConversations, type OrganisationOptions } from './running-conversations';
 import type { Conversation } from './model';
 import { createRandom } from './random';
 import type { Json } from './render';
 import { renderRestConversation } from './render-rest';
 import type { Named, Queue } from './roster';
 import { createRoster } from './roster';
+import { type Emission, RunningConversations, type OrganisationOptions } from './running-conversations';
 import type { Truth, TruthRow } from './truth';
 import { truthOf } from './truth';
 import { visitsOf, type TruthVisit } from './visit-truth';
