@@ -34,4 +34,6 @@ export { createPackedStates, type PackedStates } from './states';
 export { wireConversation } from './to-wire';
 export { compareIds, isObject, time } from './values';
 export { printableVisit, type QueueVisit, type Visit, VISIT_COLUMNS, VISIT_TIMES, type VisitOutcome } from './visit';
+export { createWantedReader } from './wanted-json';
 export { isGoneRecording, readWire } from './wire';
+export { WIRE_KEYS } from './wire-keys';

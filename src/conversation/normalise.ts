@@ -19,8 +19,9 @@ export function normaliseConversation(body: unknown, receivedAt: number, source:
 
   const participants: ParticipantSnapshot[] = [];
   let communications = 0;
-  for (const [position, wire] of array(listed).entries()) {
-    const participant = normaliseParticipant(wire, position);
+  const wires = array(listed);
+  for (let position = 0; position < wires.length; position++) {
+    const participant = normaliseParticipant(wires[position], position);
     if ('kind' in participant) return participant;
     participants.push(participant);
     communications += participant.communications.length;
@@ -40,19 +41,24 @@ function normaliseParticipant(
   wire: unknown,
   position: number,
 ): ParticipantSnapshot | Extract<Outcome, { kind: 'invalid' }> {
-  const place = `participants[${position}]`;
-  if (!isObject(wire)) return invalid('participant-not-an-object', `${place} is not an object`);
+  if (!isObject(wire)) return invalid('participant-not-an-object', `participants[${position}] is not an object`);
   const id = text(wire['id']);
-  if (id === null) return invalid('participant-without-id', `${place} has no id`);
+  if (id === null) return invalid('participant-without-id', `participants[${position}] has no id`);
   const supervisor = isSupervisor(wire);
 
   const communications: CommunicationSnapshot[] = [];
   for (const [name, medium] of MEDIA) {
-    for (const [index, leg] of array(wire[name]).entries()) {
-      const at = `${place}.${name}[${index}]`;
-      if (!isObject(leg)) return invalid('communication-not-an-object', `${at} is not an object`);
+    const legs = wire[name];
+    if (!Array.isArray(legs)) continue;
+    for (let index = 0; index < legs.length; index++) {
+      const leg: unknown = legs[index];
+      if (!isObject(leg)) {
+        return invalid('communication-not-an-object', `participants[${position}].${name}[${index}] is not an object`);
+      }
       const communicationId = text(leg['id']);
-      if (communicationId === null) return invalid('communication-without-id', `${at} has no id`);
+      if (communicationId === null) {
+        return invalid('communication-without-id', `participants[${position}].${name}[${index}] has no id`);
+      }
       communications.push(normaliseCommunication(leg, communicationId, medium, index, supervisor));
     }
   }
@@ -70,6 +76,7 @@ function normaliseParticipant(
   };
 }
 
+/** Written out: spread from parts, it takes twice as long, and a notification has a dozen. */
 function normaliseCommunication(
   leg: JsonObject,
   id: string,
@@ -77,6 +84,8 @@ function normaliseCommunication(
   index: number,
   ofSupervisor: boolean,
 ): CommunicationSnapshot {
+  // A supervisor is never the latest participant, so the table does not need its addresses and subject.
+  const tells = ofSupervisor ? null : medium;
   return {
     id,
     medium,
@@ -89,47 +98,20 @@ function normaliseCommunication(
     connectedTime: time(leg['connectedTime']),
     disconnectedTime: time(leg['disconnectedTime']),
     afterCallWork: afterCallWorkOf(leg['afterCallWork']),
-    // A supervisor is never the latest participant, so the table does not need its addresses and subject.
-    ...(ofSupervisor ? NOTHING_SAID : personalFields(leg, medium)),
+    // The only personal data of the table: ani, dnis and subject (section 5).
+    self: tells === 'Voice' ? address(leg['self']) : null,
+    other: tells === 'Voice' ? address(leg['other']) : null,
+    fromAddress: tells === 'Message' ? address(leg['fromAddress']) : null,
+    toAddress: tells === 'Message' ? address(leg['toAddress']) : null,
+    callbackNumber: tells === 'Callback' ? firstText(leg['callbackNumbers']) : null,
+    subject: tells === 'Email' ? text(leg['subject']) : null,
     messageType: medium === 'Message' ? text(leg['type']) : null,
     messages: messagesOf(leg['messages'], medium),
   };
 }
 
-type PersonalFields = Pick<
-  CommunicationSnapshot,
-  'self' | 'other' | 'fromAddress' | 'toAddress' | 'callbackNumber' | 'subject'
->;
-
-const NOTHING_SAID: PersonalFields = {
-  self: null,
-  other: null,
-  fromAddress: null,
-  toAddress: null,
-  callbackNumber: null,
-  subject: null,
-};
-
-/** The only personal data of the table: ani, dnis and subject (section 5). */
-function personalFields(leg: JsonObject, medium: string): PersonalFields {
-  switch (medium) {
-    case 'Voice':
-      return { ...NOTHING_SAID, self: address(leg['self']), other: address(leg['other']) };
-    case 'Message':
-      return {
-        ...NOTHING_SAID,
-        fromAddress: address(leg['fromAddress']),
-        toAddress: address(leg['toAddress']),
-      };
-    case 'Callback': {
-      const first = array(leg['callbackNumbers']).find((number) => text(number) !== null);
-      return { ...NOTHING_SAID, callbackNumber: text(first) };
-    }
-    case 'Email':
-      return { ...NOTHING_SAID, subject: text(leg['subject']) };
-    default:
-      return NOTHING_SAID;
-  }
+function firstText(wire: unknown): string | null {
+  return text(array(wire).find((one) => text(one) !== null));
 }
 
 /** One of these fields says whom a supervisor watches (section 4). */
@@ -159,6 +141,7 @@ function afterCallWorkOf(wire: unknown): CommunicationSnapshot['afterCallWork'] 
 
 /** The times make progress in every medium, but only messages have a column for the status. */
 function messagesOf(wire: unknown, medium: string): readonly MessageSnapshot[] | null {
+  if (wire === undefined) return null;
   const messages = array(wire)
     .filter(isObject)
     .map((message) => ({

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { newTraceparent } from '../common';
 import {
   type ConversationEvent,
+  createWantedReader,
   type EventSource,
   type InputLimits,
   invalid,
@@ -16,6 +17,7 @@ import {
   readWire,
   type SkipReason,
   withFingerprint,
+  WIRE_KEYS,
   withoutPersonalData,
 } from '../conversation';
 import {
@@ -77,6 +79,7 @@ const HEADER_BYTES = 5;
 
 export function createIngest(options: IngestOptions): Ingest {
   const { stage, topics, events, limits, input, mask, beginTrace = newTraceparent } = options;
+  const wanted = createWantedReader(WIRE_KEYS, input.depth);
   const refuse = (problem: Invalid, origin: string, body: unknown): Refused => ({
     ...problem,
     record: deadLetterRecord(topics.deadLetters, {
@@ -158,10 +161,24 @@ export function createIngest(options: IngestOptions): Ingest {
     },
     parse,
     line: (bytes, now, origin) => {
+      const some = bytes.length > input.bytes ? undefined : wanted.read(bufferOf(bytes));
+      if (some !== undefined) {
+        return ingest(readWire(some, now, limits), origin, () => withoutPersonalData(wholeOf(bytes)));
+      }
       const parsed = parse(bytes, origin);
       return parsed?.kind === 'parsed' ? value(parsed.value, now, origin) : parsed;
     },
   };
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** Of JSON that was read for its wanted keys: a dead letter shows the rest, too. */
+function wholeOf(bytes: Uint8Array): unknown {
+  const parsed = parseLine(bytes);
+  return parsed === null || 'kind' in parsed ? null : parsed.value;
 }
 
 /** Null: it may be parsed. */
