@@ -7,8 +7,8 @@ export function readSecretFile(path: string): string {
 }
 
 /**
- * Follows a file's text: reads it again when the file has changed. While the file is empty, invalid or missing, the
- * text stays as it was, because tools replace files in steps.
+ * Follows a file's text: reads it again when the file has changed. While the file is empty, invalid, missing or not to
+ * be read, the text stays as it was, because tools replace files in steps. A pipe gives its text once.
  * @param first the content at the start
  */
 export function followFile(path: string, first: string, isValid: (text: string) => boolean): () => string {
@@ -28,7 +28,12 @@ export function followFile(path: string, first: string, isValid: (text: string) 
   };
 }
 
+/** Null: there is no file to read. */
 function stampOf(path: string): string | null {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return stats === undefined ? null : `${stats.ino} ${stats.mtimeMs} ${stats.size}`;
+  try {
+    const stats = statSync(path);
+    return stats.isFile() ? `${stats.ino} ${stats.mtimeMs} ${stats.size}` : null;
+  } catch {
+    return null;
+  }
 }
