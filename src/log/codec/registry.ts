@@ -15,7 +15,14 @@ import {
   type TlsSettings,
   UsageError,
 } from '../../common';
-import { askRegistry, field, lookUp, type RegistryAddress, type RegistryReply } from './registry-http';
+import {
+  type AskRegistry,
+  askRegistry,
+  field,
+  lookUp,
+  type RegistryAddress,
+  type RegistryReply,
+} from './registry-http';
 import type { SchemaSource } from './schema-source';
 import type { AvroSchema } from './schemas';
 
@@ -53,7 +60,7 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
           const reply = await lookUp(ask, subject, schema.text);
           const id = field(reply.body, 'id');
           if (reply.status === 200 && typeof id === 'number') return id;
-          if (reply.status === 404) {
+          if (isMissing(reply)) {
             throw new MissingError(
               `SCHEMA_REGISTRY_URL: ${options.url} lacks this version's schema of subject ${subject}. Run \`queuefold setup\` first.`,
             );
@@ -77,7 +84,7 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
           const schema = await registry.getSchema(id);
           return Type.isType(schema) ? (schema as Type) : null;
         } catch (error) {
-          if (isNotThere(error)) return null;
+          if (isNotThere(error) && (await lacks(ask, id))) return null;
           // Also refused credentials: a registry that does not show a schema may still have it.
           options.logger.warn(
             { schemaId: id, error: messageOf(error) },
@@ -99,7 +106,7 @@ export async function checkSubject(options: Omit<RegistryOptions, 'logger'>, sub
   let reply: RegistryReply;
   try {
     reply = await askRegistry(options)('GET', path);
-    if (reply.status !== 200 && reply.status !== 404) throw new ReplyError(reply, `GET ${path}`);
+    if (reply.status !== 200 && !isMissing(reply)) throw new ReplyError(reply, `GET ${path}`);
   } catch (error) {
     throw await unreachable(options, error);
   }
@@ -125,7 +132,7 @@ export async function registerSchema(
   try {
     const registered = await lookUp(ask, subject, schema.text);
     if (registered.status === 200) return 'unchanged';
-    if (registered.status !== 404) throw new ReplyError(registered);
+    if (!isMissing(registered)) throw new ReplyError(registered);
     if (mode === 'dry-run') return 'registered';
     const level = await ask('PUT', `/config/${encodeURIComponent(subject)}`, { compatibility: 'FULL_TRANSITIVE' });
     if (isReadOnly(level)) throw readOnly(options, subject, schema);
@@ -141,6 +148,20 @@ export async function registerSchema(
   } catch (error) {
     throw await unreachable(options, error);
   }
+}
+
+/**
+ * Whether the registry itself says that it does not have something. Its errors have a code. A proxy answers 404 too,
+ * with a page of its own, while the registry behind it is away.
+ */
+function isMissing({ status, body }: RegistryReply): boolean {
+  return status === 404 && typeof field(body, 'error_code') === 'number';
+}
+
+/** Asks again, because the client does not pass on the body of a 404. False also if there is no answer. */
+async function lacks(ask: AskRegistry, id: number): Promise<boolean> {
+  const reply = await ask('GET', `/schemas/ids/${id}`).catch(() => null);
+  return reply !== null && isMissing(reply);
 }
 
 /** Confluent's code of an operation that the mode does not permit. */
@@ -198,13 +219,13 @@ function isNotThere(error: unknown): boolean {
   return statusOf(error) === 404 || (error instanceof Error && error.name === 'ConfluentSchemaRegistryError');
 }
 
-/**
- * Another attempt would not help: wrong credentials, or a schema that is not Avro. (The client reports 400 if nobody
- * answers.)
- */
+/** The client reports 400 if nobody answers. A 404 that is not the registry's own is one of a proxy in front of it. */
+const MAY_PASS: ReadonlySet<number> = new Set([400, 404, 408, 429]);
+
+/** Another attempt would not help: wrong credentials, or a schema that is not Avro. */
 function isFinal(error: unknown): boolean {
   const status = statusOf(error);
-  return status !== undefined && status > 400 && status < 500 && status !== 408 && status !== 429;
+  return status !== undefined && status >= 400 && status < 500 && !MAY_PASS.has(status);
 }
 
 async function unreachable(options: Omit<RegistryOptions, 'logger'>, error: unknown): Promise<Error> {

@@ -1,8 +1,10 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import pino from 'pino';
-import { createRegistrySchemas } from '../../../src/log/codec/registry';
+import { AwayError, MissingError } from '../../../src/common';
+import { checkSubject, createRegistrySchemas } from '../../../src/log/codec/registry';
+import { loadSchema } from '../../../src/log/codec/schemas';
 
 test('a registry that takes a request and never answers is asked again', async () => {
   const silent: ServerResponse[] = [];
@@ -24,5 +26,74 @@ test('a registry that takes a request and never answers is asked again', async (
   } finally {
     server.closeAllConnections();
     server.close();
+  }
+});
+
+/** Answers the requests in this order, and the last answer again and again. */
+async function answering(...answers: readonly (readonly [status: number, type: string, body: string])[]) {
+  let asked = 0;
+  const server = createServer((_, response) => {
+    const [status, type, body] = answers[Math.min(asked, answers.length - 1)] ?? [500, 'text/plain', ''];
+    asked += 1;
+    response.writeHead(status, { 'content-type': type }).end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    asked: () => asked,
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+const PAGE = '<html><body><h1>default backend - 404</h1></body></html>';
+const SCHEMA = JSON.stringify({ schema: '{"type":"record","name":"r","fields":[]}' });
+const LACKS = JSON.stringify({ error_code: 40403, message: 'Schema 7 not found' });
+
+describe('a proxy whose registry is away answers in its place', () => {
+  test.each([
+    ['404 and a page', [404, 'text/html', PAGE]],
+    ['404 and nothing', [404, 'text/plain', '']],
+    ['404 and JSON of its own', [404, 'application/json', '{"message":"no route"}']],
+    ['200 and a page', [200, 'text/html', PAGE]],
+    ['200 and nothing', [200, 'application/json', '']],
+  ] as const)('%s: that says nothing about the schema of a record', async (_, answer) => {
+    // The second answer is to the question whether the registry itself lacks the schema.
+    const registry = await answering(answer, answer, [200, 'application/json', SCHEMA]);
+    try {
+      const schemas = createRegistrySchemas({ url: registry.url, logger: pino({ enabled: false }) });
+      expect((await schemas.writerOf(7))?.toString()).toBe('"r"');
+    } finally {
+      registry.close();
+    }
+  });
+
+  test('404 and a page: a role that starts waits, and does not take its schema for missing', async () => {
+    const registry = await answering([404, 'text/html', PAGE]);
+    const options = { url: registry.url, logger: pino({ enabled: false }), triesAtStart: 1 };
+    try {
+      const asking = createRegistrySchemas(options).idOf('s', loadSchema('queue-conversation'));
+      await expect(asking).rejects.toThrow(AwayError);
+      await expect(asking).rejects.toThrow('is the path right');
+      await expect(checkSubject(options, 's')).rejects.toThrow(AwayError);
+    } finally {
+      registry.close();
+    }
+  });
+});
+
+test('a registry that lacks a schema says so itself', async () => {
+  const registry = await answering([404, 'application/vnd.schemaregistry.v1+json', LACKS]);
+  const options = { url: registry.url, logger: pino({ enabled: false }), triesAtStart: 1 };
+  try {
+    expect(await createRegistrySchemas(options).writerOf(7)).toBeNull();
+    await expect(createRegistrySchemas(options).idOf('s', loadSchema('queue-conversation'))).rejects.toThrow(
+      MissingError,
+    );
+  } finally {
+    registry.close();
   }
 });
