@@ -74,8 +74,12 @@ function serverClient(options: ServerOptions): ClickHouseClient {
     password: options.password,
     request_timeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     application: 'queuefold',
-    // Before 25.11 what fails while rows are read is otherwise written as one more row, which the client takes for one.
-    clickhouse_settings: { http_write_exception_in_output_format: 0 },
+    clickhouse_settings: {
+      // Before 25.11 what fails while rows are read is otherwise written as one more row, which the client takes for one.
+      http_write_exception_in_output_format: 0,
+      // With it, the status 200 is sent before the statement has succeeded. A profile of the user may have switched it on.
+      send_progress_in_http_headers: 0,
+    },
     ...(options.tls === undefined ? {} : tlsOptions(options.tls, options.password)),
     // The log of the client would print statements with their data. Errors reach the caller anyway.
     log: { level: ClickHouseLogLevel.OFF },

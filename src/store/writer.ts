@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import { finished } from 'node:stream/promises';
+import { text as textOf } from 'node:stream/consumers';
+import { parseError } from '@clickhouse/client';
 import type { SinkTable } from '../ops';
 import { Attempts, type AttemptLimits, type AttemptsOptions, type WriterState } from './attempts';
 import { identifier } from './client';
@@ -77,6 +78,9 @@ export function createWriter({ epoch = 0, ...options }: WriterOptions): Writer {
     isSound: ({ kind }) => kind === 'tombstone',
   });
 }
+
+/** Of an error in the answer, in characters: whatever answers may send anything. */
+const MOST_OF_ERROR = 2_000;
 
 interface Suspect extends Refusal {
   readonly encoded: EncodedRows;
@@ -176,8 +180,9 @@ export class TableWriter<R> implements Writer<R> {
       query: this.#statement,
       values: Readable.from([bytes], { objectMode: false }),
     });
-    // The answer is empty, but the connection is free for the next statement only when it was read to its end.
-    await finished(stream.resume());
+    // A server that began to answer before an error occurred cannot change the status 200 any more.
+    const answer = await textOf(stream);
+    if (answer.trim() !== '') throw parseError(answer.slice(0, MOST_OF_ERROR));
     metrics.sinkInsertDuration.observe({}, Number(process.hrtime.bigint() - started) / 1e9);
     metrics.sinkRows.inc({ table }, ends.length);
     metrics.sinkLastSuccess.set(Date.now() / 1000);
