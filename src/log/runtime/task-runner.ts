@@ -1,23 +1,15 @@
 import type { Logger } from 'pino';
 import { OperatorError } from '../../common';
-import type { LogRecord, Task, TaskState, TaskStatus, TopicMark, Topology } from '../port';
+import type { LogRecord, Task, TaskState, TaskStatus, TopicMark } from '../port';
 import { RefusedError } from '../refused';
-import {
-  FencedError,
-  type Backend,
-  type Member,
-  type FencedProducer,
-  type TaskHooks,
-  type TopicFacts,
-} from './backend';
+import { FencedError, type Member, type FencedProducer, type TaskHooks, type TopicFacts } from './backend';
 import type { BatchSize } from './batch-size';
-import { lookAround } from './beginning';
 import { Inbox } from './inbox';
-import { deletes, judge, refusalOf } from './losses';
-import type { RuntimeMetrics } from './runtime-metrics';
+import { deletes } from './losses';
+import { Preparation, type PreparationOptions, type Prepared } from './preparation';
 import { createSignal, jittered } from './signal';
-import { type StandbyCopy, UnusableCopy } from './standby';
-import { LossFound, ofTask, refusedError, TaskFailure, TopicsChanged, waitForTask } from './task-errors';
+import { UnusableCopy } from './standby';
+import { LossFound, TaskFailure, TopicsChanged } from './task-errors';
 import { TaskLoop } from './task-loop';
 import { createTaskState, type TaskStateMachine } from './task-state';
 
@@ -43,22 +35,15 @@ export interface TaskRunner {
   close(): Promise<void>;
 }
 
-export interface TaskRunnerOptions {
-  readonly topology: Topology;
-  readonly partition: number;
-  readonly backend: Backend;
+export interface TaskRunnerOptions extends PreparationOptions {
   readonly member: Member;
-  readonly createTask: (partition: number) => Task;
   /** Resolves when the earlier runner of the same partition in this process is gone. */
   readonly after: Promise<void>;
   readonly paused: boolean;
-  /** A standby copy of the partition; null: none. The runner closes it. */
-  readonly copy: StandbyCopy | null;
   /** The partition's batch size, shared with earlier and later runners of it. */
   readonly size: BatchSize;
   readonly hooks: TaskHooks;
   readonly logger: Logger;
-  readonly metrics: RuntimeMetrics;
   readonly onFenced: () => void;
   /** The task itself failed, or its input cannot be read: all tasks must end. */
   readonly onFatal: (error: unknown) => void;
@@ -67,8 +52,7 @@ export interface TaskRunnerOptions {
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
-/** An apparent loss disappears within this time; the task checks again at this interval. */
-const APPARENT_MS = 3_000;
+/** A task that found a loss, or other topics, looks again after this time. */
 const LOOK_AGAIN_MS = 500;
 
 export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
@@ -92,14 +76,12 @@ class Runner implements TaskRunner {
   #marks: readonly TopicMark[] | null = null;
   /** Why a new task has to replace this one. */
   #changed: string | null = null;
-  #lossSince: number | null = null;
-  /** Until the first restore has succeeded. */
-  #copy: StandbyCopy | null;
+  readonly #preparation: Preparation;
 
   constructor(options: TaskRunnerOptions) {
     this.#options = options;
     this.#logger = options.logger.child({ partition: options.partition });
-    this.#copy = options.copy;
+    this.#preparation = new Preparation(options, this.#logger, () => this.#closing);
     this.#state = createTaskState(options.metrics.onTaskState);
     this.#inbox = new Inbox(options.member, options.partition, options.paused);
     this.#finished = this.#run().catch((error: unknown) => options.onFatal(error));
@@ -180,7 +162,7 @@ class Runner implements TaskRunner {
         if (waitMs > 0 && !this.#isClosing()) await this.#signal.wait(waitMs);
       }
     }
-    this.#dropCopy();
+    this.#preparation.close();
     this.#state.enter('CLOSED');
     this.#options.metrics.onTaskGone();
     if (this.#fenced && !this.#isClosing()) this.#options.onFenced();
@@ -192,9 +174,8 @@ class Runner implements TaskRunner {
 
   /** How long to wait before the next pass, ms; null: there is none. */
   #afterError(error: unknown): number | null {
-    const refused = error instanceof LossFound ? this.#refuse(error) : null;
-    if (error instanceof TaskFailure || refused !== null) {
-      this.#options.onFatal(error instanceof TaskFailure ? error.reason : refused);
+    if (error instanceof TaskFailure) {
+      this.#options.onFatal(error.reason);
       return null;
     }
     if (error instanceof LossFound || error instanceof TopicsChanged) {
@@ -206,11 +187,7 @@ class Runner implements TaskRunner {
       this.#logger.info('another process has taken over the partition');
       return null;
     }
-    if (error instanceof UnusableCopy) {
-      this.#dropCopy();
-      this.#logger.info({ reason: error.message }, 'the standby copy is thrown away: the task restores in full');
-      return 0;
-    }
+    if (error instanceof UnusableCopy) return 0;
     if (error instanceof RefusedError) {
       // The outcome is known, and waiting would not improve it. There are at most eleven such answers for a record.
       const { records } = this.#options.size.limit();
@@ -233,116 +210,36 @@ class Runner implements TaskRunner {
     return waitMs;
   }
 
-  /** An apparent loss may disappear in a moment. Answers the error for a real loss; null: check again. */
-  #refuse({ losses }: LossFound): OperatorError | null {
-    this.#lossSince ??= Date.now();
-    const isCertain = losses.some(({ certainty }) => certainty === 'certain');
-    return isCertain || Date.now() - this.#lossSince >= APPARENT_MS ? refusalOf(losses) : null;
-  }
-
   /** One pass through FENCING, RESTORING and RUNNING. Ends when the task closes, or with an error. */
   async #pass(): Promise<void> {
-    const { backend, topology, partition, hooks, metrics, member } = this.#options;
-    const isClosing = (): boolean => this.#closing;
+    const { backend, topology, partition, hooks, member } = this.#options;
     let producer: FencedProducer | null = null;
-    let task: Task | null = null;
+    let prepared: Prepared | null = null;
+    this.#changed = null;
     this.#logger.debug('the task fences older owners');
     try {
       producer = await backend.openFencedProducer(topology, partition, hooks);
-      if (isClosing()) return;
+      if (this.#isClosing()) return;
       this.#state.enter('RESTORING');
-      const started = performance.now();
-      const restored = (task = await this.#restore(producer));
-      if (isClosing()) return;
-      const from = await this.#begin(restored, producer);
-      if (from === null) return;
-      metrics.onRestore(performance.now() - started);
+      prepared = await this.#preparation.prepare(producer);
+      if (prepared === null) return;
+      const { task, from, topics } = prepared;
+      this.#marks = topics;
+      this.#end = topics.find(({ topic }) => topic === topology.input)?.end ?? null;
       this.#next = from;
       this.#inbox.open();
       this.#state.enter('RUNNING');
       member.start(partition, from);
       this.#inbox.opened();
-      await this.#loop(restored, producer, from).run();
+      await this.#loop(task, producer, from).run();
     } finally {
       this.#marks = null;
       this.#inbox.shut();
-      task?.close();
+      prepared?.task.close();
       await producer
         ?.close()
         .catch((error: unknown) => this.#logger.debug({ err: error }, 'a producer did not close cleanly'));
     }
-  }
-
-  /** Reads the changelog: all of it, or the part that a standby copy has not read yet. */
-  async #restore(producer: FencedProducer): Promise<Task> {
-    const { partition, metrics, createTask } = this.#options;
-    const isClosing = (): boolean => this.#closing;
-    const copy = this.#copy;
-    if (copy !== null) {
-      const records = await copy.takeOver(this.#options, producer, isClosing);
-      this.#copy = null;
-      metrics.onRestored('warm', records);
-      this.#logger.info({ records }, 'a standby copy takes over: it has read the rest of the changelog');
-      return copy.task;
-    }
-    const task = ofTask(() => createTask(partition));
-    let records = 0;
-    const onRecord = (record: LogRecord): void => {
-      records += 1;
-      ofTask(() => task.restore(record));
-    };
-    try {
-      await producer.restore(onRecord, isClosing);
-    } catch (error) {
-      task.close();
-      throw error;
-    }
-    metrics.onRestored('none', records);
-    return task;
-  }
-
-  #dropCopy(): void {
-    this.#copy?.close();
-    this.#copy = null;
-  }
-
-  /**
-   * Looks for losses, and writes the records again that the outputs lost. Answers the offset at which to continue;
-   * null: the task closes.
-   */
-  async #begin(task: Task, producer: FencedProducer): Promise<number | null> {
-    const { backend, topology, partition } = this.#options;
-    const checkpoint = await waitForTask(ofTask(() => task.restored()));
-    this.#changed = null;
-    const found = await lookAround(backend, topology, partition, checkpoint);
-    if (this.#closing) return null;
-    const { losses, from, rewrite } = judge(found);
-    if (losses.length > 0) throw new LossFound(losses);
-    this.#lossSince = null;
-    this.#marks = found.topics;
-    this.#end = found.topics.find(({ topic }) => topic === topology.input)?.end ?? null;
-    ofTask(() => task.begin({ topics: found.topics, last: checkpoint?.last ?? null }));
-    if (rewrite.size > 0 && !(await this.#rewrite(task, producer, rewrite, from))) return null;
-    this.#logger.debug(
-      { nextOffset: from, checkpoint: checkpoint?.nextOffset, committed: found.committed },
-      'task begins',
-    );
-    return from;
-  }
-
-  /** False: the task closes. */
-  async #rewrite(task: Task, producer: FencedProducer, topics: ReadonlySet<string>, from: number): Promise<boolean> {
-    const { topology, partition } = this.#options;
-    this.#logger.warn({ topics: [...topics] }, 'topics were recreated or lost records: the task writes all rows again');
-    for (const output of ofTask(() => task.rewrite(topics, from))) {
-      if (this.#isClosing()) return false;
-      await producer.commit(output, from).catch((error: unknown) => {
-        if (!(error instanceof RefusedError)) throw error;
-        throw new TaskFailure(refusedError(topology, partition, from, error.message));
-      });
-      ofTask(() => task.committed());
-    }
-    return true;
   }
 
   #loop(task: Task, producer: FencedProducer, from: number): TaskLoop {
