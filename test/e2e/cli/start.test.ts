@@ -101,7 +101,7 @@ interface Started extends Launched {
 
 /** `queuefold start`, when it has said where to look. */
 async function start(dataDir: string, flags: readonly string[], tools = TOOLS): Promise<Started> {
-  const running = launch(['start', '--rate', '10', ...flags], dataDir, tools);
+  const running = launch(['start', '--rate', '4', ...flags], dataDir, tools);
   await until('the addresses, the last of which is that of Genesys', FIRST_START_MS, () => {
     if (running.isOver()) throw new EndedError(`start ended: ${running.stderr()}`);
     return /^Genesys .*\n/m.test(running.stderr());
@@ -364,20 +364,15 @@ describe('where there is neither Java nor Maven nor a container engine', () => {
     }
   });
 
-  test('queuefold start --log memory shows rows, and ends by SIGTERM with 0', async () => {
+  test('queuefold start --log memory shows rows, and ends by SIGTERM with 0; the next one has its history, and no row of its organization', async () => {
     const memory = await start(folderOf('memory'), ['--log', 'memory'], NO_TOOLS);
     expect([...memory.places.keys()]).toEqual(['Board', 'Log', 'Topics', 'SQL', 'Curl', 'Metrics', 'Genesys']);
     await until('rows', SOON_MS, async () => Number(await sql(memory, COUNT)) > 0);
+    const ids = idsOf(await rowsOf(memory));
     const ended = await end(memory, 'SIGTERM');
     expect(ended).toMatchObject({ code: 0, stdout: '' });
     expect(ended.stderr).toMatch(/"level":(?:30|"info").*"msg":"stopping"/);
-  });
 
-  test('the next one continues with the history, and has no row of the earlier organization', async () => {
-    const earlier = await start(folderOf('memory'), ['--log', 'memory'], NO_TOOLS);
-    await until('rows', SOON_MS, async () => Number(await sql(earlier, COUNT)) > 0);
-    const ids = idsOf(await rowsOf(earlier));
-    await end(earlier, 'SIGTERM');
     const next = await start(folderOf('memory'), ['--log', 'memory'], NO_TOOLS);
     const listed = [...ids].map((id) => `'${id}'`).join(', ');
     const known = 'SELECT uniq(conversation_id) FROM queue_conversation_history WHERE conversation_id IN';

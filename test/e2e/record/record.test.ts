@@ -22,7 +22,7 @@ const disposers: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'queuefold-record-'));
   disposers.push(() => rm(folder, { recursive: true, force: true }));
-  simulator = await startSimulator({ seed: 4, conversationsPerSecond: 80, personalData: true, mark: MARK });
+  simulator = await startSimulator({ seed: 4, conversationsPerSecond: 80, personalData: true, mark: MARK, startPaused: true });
   disposers.push(() => simulator.stop());
   env = {
     GENESYS_LOGIN_URL: simulator.loginUrl,
@@ -41,11 +41,21 @@ function start(args: readonly string[], more: Environment = env): QueuefoldProce
   return running;
 }
 
+/** What a recording hears until it is stopped: nothing is sent while the test reads it. */
+async function recording(args: readonly string[], what: string, hasEnough: () => boolean, more?: Environment) {
+  const record = start(['record', ...args], more);
+  simulator.resume();
+  await until(what, LIMIT_MS, hasEnough);
+  await record.stop();
+  simulator.pause();
+  return record;
+}
+
 const linesIn = (text: string): string[] => text.split('\n').slice(0, -1);
 const linesOf = (path: string): string[] => (existsSync(path) ? linesIn(readFileSync(path, 'utf8')) : []);
 
-async function replayed(path: string): Promise<{ records: string[]; summary: string }> {
-  const replay = start(['replay', path, '--print', 'records'], {});
+async function replayed(...paths: readonly string[]): Promise<{ records: string[]; summary: string }> {
+  const replay = start(['replay', ...paths, '--print', 'records'], {});
   await replay.done();
   return { records: linesIn(replay.stdout()), summary: replay.stderr() };
 }
@@ -53,9 +63,7 @@ async function replayed(path: string): Promise<{ records: string[]; summary: str
 describe('queuefold record', () => {
   test('--raw keeps the frames, with a warning; minimised, they replay to exactly the same records', async () => {
     const path = join(folder, 'raw.ndjson');
-    const record = start(['record', '--out', path, '--raw']);
-    await until('frames', LIMIT_MS, () => linesOf(path).length > 1_500);
-    await record.stop();
+    const record = await recording(['--out', path, '--raw'], 'frames', () => linesOf(path).length > 1_500);
     expect(record.stderr()).toMatch(/WARNING: --raw .*personal data/);
     expect(statSync(path).mode & 0o777).toBe(0o600);
 
@@ -88,10 +96,10 @@ describe('queuefold record', () => {
   test('records without --raw what Kafka would get, masked, in files that rotate and replay', async () => {
     const directory = join(folder, 'recordings');
     const settings = { ...env, PRIVACY_MASK: 'ani,dnis,subject', PRIVACY_KEY: 'the key of this test, of 32 bytes' };
-    const record = start(['record', '--out', directory, '--rotate-bytes', '64KiB', '--gzip'], settings);
     const files = (): string[] => (existsSync(directory) ? readdirSync(directory).sort() : []);
-    await until('files', LIMIT_MS, () => files().length >= 4);
-    await record.stop();
+    const flags = ['--out', directory, '--rotate-bytes', '64KiB', '--gzip'];
+    const record = await recording(flags, 'files', () => files().length >= 4, settings);
+    let lines = 0;
     let masked = 0;
     for (const file of files()) {
       expect(file).toMatch(/^recording-\d{8}T\d{9}Z\.ndjson\.gz$/);
@@ -100,16 +108,20 @@ describe('queuefold record', () => {
       expect(text.endsWith('}\n')).toBe(true);
       expect(text).not.toContain(MARK);
       masked += text.split('hmac-sha256:').length - 1;
-      expect((await replayed(join(directory, file))).summary).toContain(' 0 skipped, 0 invalid;');
+      lines += linesIn(text).length;
     }
+    const { summary } = await replayed(...files().map((file) => join(directory, file)));
+    expect(summary).toContain(`${lines} lines: ${lines} events, 0 skipped, 0 invalid;`);
     expect(masked).toBeGreaterThan(100);
     expect(record.stderr()).toMatch(/\d+ frames recorded, \d+ skipped, 0 invalid; \d+ files, the last .*\.ndjson\.gz/);
   });
 
   test('--out - writes lines to stdout and nothing else', async () => {
     const record = start(['record', '--out', '-']);
+    simulator.resume();
     await until('lines', LIMIT_MS, () => linesIn(record.stdout()).length > 10);
     await record.stop();
+    simulator.pause();
     for (const line of linesIn(record.stdout())) {
       expect(JSON.parse(line)).toEqual({ receivedAt: expect.any(String), event: expect.any(Object) });
     }
@@ -117,6 +129,7 @@ describe('queuefold record', () => {
 
   test('a full disk ends it with 1 and names the file', async () => {
     const record = start(['record', '--out', '/dev/full']);
+    simulator.resume();
     await expect(record.done()).rejects.toThrow(
       /ended with 1\n(.*\n)*queuefold: \/dev\/full: queuefold cannot write it \(.*ENOSPC.*\)\. Free some space/,
     );

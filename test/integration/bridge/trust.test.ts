@@ -52,7 +52,7 @@ async function anOrganisation() {
   const added: string[] = [];
   const asked: string[] = [];
   const requested: string[] = [];
-  const simulator: Simulator = await startSimulator({ seed: 7, queues: 1, speed: 20, conversationsPerSecond: 0.25 });
+  const simulator: Simulator = await startSimulator({ seed: 7, queues: 1, speed: 20, conversationsPerSecond: 0.05 });
   disposers.push(simulator.stop);
   const gateway: Gateway = await startGateway(simulator, (frame) => [frame, ...added.splice(0)]);
   disposers.push(gateway.stop);

@@ -7,7 +7,7 @@ import { temporaryFolders } from '../../support/files/folders';
 
 const newFolder = temporaryFolders();
 
-test('a Kafka whose remembered port is taken starts on another one and says so to clients', async () => {
+test('a Kafka whose remembered port is taken starts on another one and says so to clients, and also says when it dies', async () => {
   const dataDir = await newFolder();
   const first = await startKafka({ dataDir, heapMb: 256 });
   await first.stop();
@@ -17,8 +17,11 @@ test('a Kafka whose remembered port is taken starts on another one and says so t
 
   const second = await startKafka({ dataDir, heapMb: 256 });
   expect(second.brokers).not.toEqual(first.brokers);
-  await second.stop();
   squatter.close();
+
+  process.kill(second.pid, 'SIGKILL');
+  expect((await second.ended)?.message).toMatch(/^Kafka: ended unexpectedly \(SIGKILL\)/);
+  await second.stop();
 });
 
 test('a Kafka that ends while starting is explained with the end of its log, and frees its folder', async () => {
@@ -42,11 +45,4 @@ test('a Kafka that cannot have its port, even after another try with other ports
     /^Kafka: ended while starting .*another process has taken a port.*Address already in use/s,
   );
   squatter.close();
-});
-
-test('a Kafka that dies later says so', async () => {
-  const kafka = await startKafka({ dataDir: await newFolder(), heapMb: 256 });
-  process.kill(kafka.pid, 'SIGKILL');
-  expect((await kafka.ended)?.message).toMatch(/^Kafka: ended unexpectedly \(SIGKILL\)/);
-  await kafka.stop();
 });
