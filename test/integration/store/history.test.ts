@@ -137,7 +137,7 @@ describe('queue_conversation_at', () => {
           }
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 10 },
     );
   });
 
@@ -161,7 +161,7 @@ describe('queue_conversation_at', () => {
           }
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 10 },
     );
   });
 });
@@ -223,7 +223,7 @@ describe('queue_conversation_changes', () => {
           expect(inForce.length).toBeLessThanOrEqual(1);
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 10 },
     );
   });
 });

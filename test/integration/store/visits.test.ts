@@ -106,7 +106,7 @@ describe('queue_visit', () => {
           );
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 10 },
     );
   });
 
@@ -201,7 +201,7 @@ describe('queue_intervals', () => {
           expect(rounded(await ask(question))).toEqual(rounded(naive));
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   });
 

@@ -84,7 +84,7 @@ describe('rows in the store', () => {
           expect((await visible()).map((row) => [row['conversation_id'], row['state']])).toEqual([...model].sort());
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 10 },
     );
   });
 
@@ -160,7 +160,7 @@ describe('rows in the store', () => {
           );
         },
       ),
-      { numRuns: 20 },
+      { numRuns: 10 },
     );
   });
 
