@@ -5,30 +5,15 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { pino } from 'pino';
 import { packageRoot } from '../../../src/common';
 import type { QueueConversation, QueueVisit } from '../../../src/conversation';
-import {
-  createKafkaLog,
-  createRegistrySchemas,
-  createRowCodec,
-  createVisitCodec,
-  loadSchema,
-  registerSchema,
-  topicNames,
-  valueSubject,
-  visitKey,
-} from '../../../src/log';
 import { aRow } from '../../support/clickhouse/store-rows';
 import { temporaryFolders } from '../../support/files/folders';
-import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { writtenTables } from '../../support/log/written-tables';
 import { until } from '../../support/processes/until';
-import { kafkaForTests, registryForTests } from '../../support/services/services';
 
 const LIMIT_MS = 120_000;
 const EXAMPLES = join(packageRoot(), 'examples');
-const topics = topicNames('examples');
-const logger = pino({ level: 'silent' });
 const newFolder = temporaryFolders();
 const disposers: (() => Promise<unknown>)[] = [];
 let env: Readonly<Record<string, string | undefined>>;
@@ -36,28 +21,15 @@ let put: (row: QueueConversation) => Promise<void>;
 let putVisit: (visit: QueueVisit) => Promise<void>;
 
 beforeAll(async () => {
-  const [{ brokers }, { url }] = await Promise.all([kafkaForTests(), registryForTests()]);
+  const { brokers, registry, topics, close, ...written } = await writtenTables('examples');
+  disposers.push(close);
+  ({ put, putVisit } = written);
   env = {
     PATH: process.env['PATH'],
     KAFKA_BROKERS: brokers.join(','),
-    SCHEMA_REGISTRY_URL: url,
+    SCHEMA_REGISTRY_URL: registry,
     TOPIC_PREFIX: topics.prefix,
   };
-  const admin = await createStockAdmin(brokers);
-  await admin.createTopic(topics.state, 2, { 'cleanup.policy': 'compact' });
-  await admin.createTopic(topics.visits, 2, { 'cleanup.policy': 'compact' });
-  await admin.close();
-  const registry = { url, logger };
-  await registerSchema(registry, valueSubject(topics.state), loadSchema('queue-conversation'), 'apply');
-  await registerSchema(registry, valueSubject(topics.visits), loadSchema('queue-visit'), 'apply');
-  const log = createKafkaLog({ brokers, clientId: 'examples', logger });
-  disposers.push(log.close);
-  const producer = await log.createProducer();
-  const schemas = createRegistrySchemas(registry);
-  const rows = await createRowCodec(schemas, topics);
-  const visits = await createVisitCodec(schemas, topics);
-  put = (row) => producer.send([{ topic: topics.state, key: row.conversation_id, value: rows.encode(row) }]);
-  putVisit = (visit) => producer.send([{ topic: topics.visits, key: visitKey(visit), value: visits.encode(visit) }]);
 });
 afterAll(async () => {
   for (const dispose of disposers.splice(0).reverse()) await dispose();

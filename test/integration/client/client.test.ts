@@ -7,51 +7,20 @@ import {
   type RecordProblem,
 } from '../../../src/client';
 import type { QueueConversation, QueueVisit } from '../../../src/conversation';
-import {
-  createKafkaLog,
-  createRegistrySchemas,
-  createRowCodec,
-  createVisitCodec,
-  loadSchema,
-  registerSchema,
-  topicNames,
-  type ValueCodec,
-  valueSubject,
-  visitKey,
-} from '../../../src/log';
-import { aRow, aVisit, NOON, QUIET } from '../../support/clickhouse/store-rows';
-import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { aRow, aVisit, NOON } from '../../support/clickhouse/store-rows';
+import { writtenTables, type WrittenTables } from '../../support/log/written-tables';
 import { until } from '../../support/processes/until';
-import { kafkaForTests, registryForTests } from '../../support/services/services';
 
 /** The public interface of the client on a real Kafka. The soak tries what brokers can do to it (test/system/soak/client.test.ts). */
 
 const LIMIT_MS = 120_000;
-const topics = topicNames('client-api');
-let brokers: string[];
-let registry: string;
-let admin: Awaited<ReturnType<typeof createStockAdmin>>;
-let send: (topic: string, key: string, value: Buffer | null) => Promise<void>;
-let codec: ValueCodec<QueueConversation>;
+let written: WrittenTables;
 const atEnd: (() => Promise<unknown>)[] = [];
 const afterTest: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
-  [{ brokers }, { url: registry }] = await Promise.all([kafkaForTests(), registryForTests()]);
-  admin = await createStockAdmin(brokers);
-  atEnd.push(() => admin.close());
-  for (const [topic, schema] of [
-    [topics.state, 'queue-conversation'],
-    [topics.visits, 'queue-visit'],
-  ] as const) {
-    await admin.createTopic(topic, 2, { 'cleanup.policy': 'compact' });
-    await registerSchema({ url: registry, logger: QUIET }, valueSubject(topic), loadSchema(schema), 'apply');
-  }
-  const log = createKafkaLog({ brokers, clientId: 'client-api', logger: QUIET });
-  atEnd.push(() => log.close());
-  const producer = await log.createProducer();
-  send = (topic, key, value) => producer.send([{ topic, key, value }]);
-  codec = await createRowCodec(createRegistrySchemas({ url: registry, logger: QUIET }), topics);
+  written = await writtenTables('client-api');
+  atEnd.push(() => written.close());
 });
 afterEach(async () => {
   for (const close of afterTest.splice(0)) await close();
@@ -60,15 +29,14 @@ afterAll(async () => {
   for (const close of atEnd.splice(0).reverse()) await close();
 });
 
-const put = (differences: Partial<QueueConversation>): Promise<void> => {
-  const row = aRow(differences);
-  return send(topics.state, row.conversation_id, codec.encode(row));
-};
-const remove = (id: string): Promise<void> => send(topics.state, id, null);
+const put = (differences: Partial<QueueConversation>): Promise<void> => written.put(aRow(differences));
+const remove = (id: string): Promise<void> => written.send(written.topics.state, id, null);
+/** Where the client finds the tables. */
+const place = () => ({ brokers: written.brokers, registry: written.registry, prefix: written.topics.prefix });
 
 async function open(onProblem?: (problem: RecordProblem) => void) {
   const table = await openQueueTable({
-    ...{ brokers, registry, prefix: topics.prefix },
+    ...place(),
     ...(onProblem === undefined ? {} : { onProblem }),
   });
   afterTest.push(() => table.close());
@@ -79,11 +47,12 @@ test('the table has what is committed, with times as dates, and follows; it has 
   await put({ conversation_id: 'a' });
   await put({ conversation_id: 'gone' });
   await remove('gone');
+  const { admin, topics } = written;
   const writer = admin.kafka.producer({ transactionalId: 'client-api', maxInFlightRequests: 1, idempotent: true });
   await writer.connect();
   atEnd.push(() => writer.disconnect());
   const aborted = await writer.transaction();
-  const value = codec.encode(aRow({ conversation_id: 'aborted' }));
+  const value = written.encode(aRow({ conversation_id: 'aborted' }));
   await aborted.send({ topic: topics.state, messages: [{ key: 'aborted', value }] });
   await aborted.abort();
   await put({ conversation_id: 'b', state: 'alerting', purpose: 'agent' });
@@ -147,6 +116,7 @@ test('a record that is no row is counted, told and skipped', async () => {
   const problems: RecordProblem[] = [];
   const table = await open((problem) => void problems.push(problem));
   await put({ conversation_id: 'kept' });
+  const { topics, send } = written;
   await send(topics.state, 'kept', Buffer.from('no Avro'));
   await put({ conversation_id: 'after' });
   await until('the record', LIMIT_MS, () => problems.length > 0 && table.get('after') !== undefined);
@@ -169,6 +139,7 @@ test('of a topic that was recreated it says reset, and has the new rows only', a
   })();
   await put({ conversation_id: 'old' });
   await until('the old topic', LIMIT_MS, () => told.has('old'));
+  const { admin, topics } = written;
   await admin.deleteTopic(topics.state);
   await admin.createTopic(topics.state, 2, { 'cleanup.policy': 'compact' });
   await put({ conversation_id: 'new' });
@@ -179,13 +150,12 @@ test('of a topic that was recreated it says reset, and has the new rows only', a
 });
 
 test('visits are those since an instant, by conversation and participant', async () => {
-  const visits = await createVisitCodec(createRegistrySchemas({ url: registry, logger: QUIET }), topics);
   const visit = (participant_id: string, entered_time: number): QueueVisit =>
     aVisit({ ...{ conversation_id: 'c', participant_id, entered_time, left_time: null }, outcome: 'waiting' });
-  const putVisit = (of: QueueVisit): Promise<void> => send(topics.visits, visitKey(of), visits.encode(of));
+  const { putVisit } = written;
   await putVisit(visit('before', NOON - 1));
   await putVisit(visit('at', NOON));
-  const table = await openVisits({ brokers, registry, prefix: topics.prefix, since: new Date(NOON) });
+  const table = await openVisits({ ...place(), since: new Date(NOON) });
   afterTest.push(() => table.close());
   expect(table.size).toBe(1);
   expect(table.get('c', 'at')).toMatchObject({ entered_time: new Date(NOON), outcome: 'waiting' });
