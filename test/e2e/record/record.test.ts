@@ -22,7 +22,13 @@ const disposers: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'queuefold-record-'));
   disposers.push(() => rm(folder, { recursive: true, force: true }));
-  simulator = await startSimulator({ seed: 4, conversationsPerSecond: 80, personalData: true, mark: MARK, startPaused: true });
+  simulator = await startSimulator({
+    seed: 4,
+    conversationsPerSecond: 80,
+    personalData: true,
+    mark: MARK,
+    startPaused: true,
+  });
   disposers.push(() => simulator.stop());
   env = {
     GENESYS_LOGIN_URL: simulator.loginUrl,
