@@ -1,9 +1,7 @@
-import { setImmediate as turn } from 'node:timers/promises';
-import { createDeadLetterLimit, type DeadLetterLimits, OperatorError, tooManyDeadLetters } from '../common';
+import { createDeadLetterLimit, type DeadLetterLimits, tooManyDeadLetters } from '../common';
 import {
   type Applied,
   type ConversationEvent,
-  type ConversationState,
   createPackedStates,
   createPartitionFold,
   type FoldOutcome,
@@ -19,7 +17,6 @@ import {
 import {
   type ChangelogCodec,
   CHECKPOINT_KEY,
-  checkSchemaMarks,
   continueTrace,
   createFoldSpans,
   digestOf,
@@ -35,11 +32,12 @@ import {
   type TopicNames,
   unreadable,
   type ValueCodec,
-  writerOf,
 } from '../log';
 import { type Metrics, observeLatency, type Tracing } from '../ops';
 import { createBudget } from './budget';
+import { OwnChangelog } from './own-changelog';
 import { type Problem, readEvent } from './read-event';
+import { Restore } from './restore';
 import { countTally, newTally } from './tally';
 import { deadLetterOutput, type Output, stateOutput, visitOutput, visitTombstones } from './task-records';
 import { inTransactions, type Written } from './transactions';
@@ -60,9 +58,6 @@ export interface FoldTaskOptions {
   readonly tracing?: Tracing | undefined;
 }
 
-/** Takes about 10 ms. */
-const RESTORED_AT_ONCE = 2_000;
-
 /** For each partition, about 15 MB. An event of another conversation costs a few microseconds more. */
 const MOST_DECODED = 2_000;
 
@@ -79,39 +74,46 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
 class FoldTask implements Task {
   readonly #partition: number;
   readonly #options: FoldTaskOptions;
+  readonly #changelog: OwnChangelog;
   readonly #states: PackedStates;
   readonly #fold: ReturnType<typeof createPartitionFold>;
   readonly #limit: ReturnType<typeof createDeadLetterLimit>;
   readonly #spans: ReturnType<typeof createFoldSpans> | undefined;
   readonly #marks: ReturnType<typeof schemaMarks>;
   readonly #budget = createBudget();
+  readonly #restore: Restore;
   #greatestReceivedAt: number | null = null;
-  #checkpoint: FoldCheckpoint | null = null;
   #topicMarks: readonly TopicMark[] = [];
   /** The mark of the last folded record. */
   #last: RecordMark | null = null;
   #tally = newTally();
   /** Numbers the outputs of a record, also if the work due before it takes several transactions. */
   #numbered = { offset: -1, next: 0 };
-  /** While restoring: the changelog's last checkpoint, and one value of each writer schema. */
-  #written: LogRecord | null = null;
-  readonly #samples = new Map<number, Buffer>();
 
   constructor(partition: number, options: FoldTaskOptions) {
     const { topics, tracing, events, rows, changelog } = options;
     this.#partition = partition;
     this.#options = options;
+    const own = new OwnChangelog(topics.changelog, partition, changelog);
+    this.#changelog = own;
     this.#states = createPackedStates(
-      {
-        encode: (state) => changelog.encode({ state, checkpoint: null }),
-        decode: (id, bytes) => this.#decode(id, bytes),
-      },
+      { encode: (state) => own.encode(state), decode: (id, bytes) => own.decode(id, bytes) },
       MOST_DECODED,
     );
     this.#fold = createPartitionFold(options.settings, this.#states);
     this.#limit = createDeadLetterLimit(options.deadLetterLimits);
     this.#spans = tracing && createFoldSpans(tracing, { topic: topics.events, partition, group: topics.foldGroup });
     this.#marks = schemaMarks([events, rows, changelog]);
+    this.#restore = new Restore({
+      schemas: options.schemas,
+      topic: topics.changelog,
+      changelog: own,
+      states: this.#states,
+      onState: (id, bytes, head) => {
+        this.#budget.written(id, bytes);
+        this.#fold.restoreKept(id, head);
+      },
+    });
   }
 
   // -------------------------------------------------------------------------------------------------- the beginning
@@ -120,71 +122,15 @@ class FoldTask implements Task {
     return this.#options.events.prepare(valuesOf(records));
   }
 
-  /** Keeps only the last record of each key, and decodes nothing before the changelog is read to its end. */
   restore(record: LogRecord): void {
-    if (record.key === null) return;
-    const key = record.key.toString();
-    if (record.value !== null) this.#sample(record.value);
-    if (key === CHECKPOINT_KEY) this.#written = detached(record);
-    else if (record.value === null) this.#states.delete(key);
-    else this.#states.load(key, record.value);
-  }
-
-  /** One value of each writer schema is enough to prepare the codec, and the changelog may hold a million values. */
-  #sample(value: Buffer): void {
-    const writer = writerOf(value);
-    if (writer !== null && !this.#samples.has(writer)) this.#samples.set(writer, Buffer.from(value));
+    this.#restore.take(record);
   }
 
   async restored(): Promise<FoldCheckpoint | null> {
-    const { schemas, topics, changelog, metrics } = this.#options;
-    const written = this.#written;
-    this.#written = null;
-    if (written !== null) await checkSchemaMarks(written.headers, schemas, topics.changelog);
-    await changelog.prepare(this.#samples.values());
-    this.#samples.clear();
-    if (written !== null) this.#restoreCheckpoint(written);
-    let restored = 0;
-    for (const id of this.#states.ids()) {
-      this.#restoreState(id);
-      // Hundreds of thousands take seconds. Without a pause this process would send no heartbeats meanwhile.
-      if (++restored % RESTORED_AT_ONCE === 0) await turn();
-    }
-    metrics.liveConversations.set({ partition: this.#partition }, this.#fold.live);
-    return this.#checkpoint;
-  }
-
-  #restoreCheckpoint({ offset, value }: LogRecord): void {
-    if (value === null) return;
-    const decoded = this.#options.changelog.decode(value);
-    if (!decoded.ok) throw this.#cannotRead(`@${offset}`, decoded.message);
-    const { checkpoint } = decoded.value;
-    if (checkpoint === null) throw this.#cannotRead(`@${offset}`, 'a conversation under the key of the checkpoint');
-    this.#checkpoint = checkpoint;
-    this.#greatestReceivedAt = checkpoint.receivedAt;
-  }
-
-  #restoreState(id: string): void {
-    const bytes = this.#states.bytesOf(id);
-    if (bytes === null) return;
-    const head = this.#options.changelog.headOf(bytes);
-    if (!head.ok) throw this.#cannotRead(`, key ${id}`, head.message);
-    this.#budget.written(id, bytes);
-    this.#fold.restoreKept(id, head.value);
-  }
-
-  #decode(id: string, bytes: Buffer): ConversationState {
-    const decoded = this.#options.changelog.decode(bytes);
-    if (!decoded.ok) throw this.#cannotRead(`, key ${id}`, decoded.message);
-    if (decoded.value.state === null)
-      throw this.#cannotRead(`, key ${id}`, 'a checkpoint under the key of a conversation');
-    return decoded.value.state;
-  }
-
-  #cannotRead(where: string, why: string): OperatorError {
-    return new OperatorError(
-      `${this.#options.topics.changelog}[${this.#partition}]${where}: cannot read the fold's own state (${why}). Did a newer version of queuefold write it?`,
-    );
+    const checkpoint = await this.#restore.end();
+    if (checkpoint !== null) this.#greatestReceivedAt = checkpoint.receivedAt;
+    this.#options.metrics.liveConversations.set({ partition: this.#partition }, this.#fold.live);
+    return checkpoint;
   }
 
   begin({ topics, last }: Parameters<Task['begin']>[0]): void {
@@ -378,8 +324,7 @@ class FoldTask implements Task {
       topics: this.#topicMarks,
       last: this.#last,
     };
-    const value = this.#options.changelog.encode({ state: null, checkpoint });
-    return { key: CHECKPOINT_KEY, value, headers: this.#marks };
+    return { key: CHECKPOINT_KEY, value: this.#changelog.encodeCheckpoint(checkpoint), headers: this.#marks };
   }
 
   committed(): void {
@@ -398,12 +343,6 @@ class FoldTask implements Task {
 
 /** The outcomes with which a conversation's state may have changed. */
 const CHANGING: ReadonlySet<FoldOutcome> = new Set<FoldOutcome>(['folded', 'after-the-end']);
-
-/** A record keeps everything in memory that was fetched with it, which is megabytes in a restore. */
-function detached({ topic, partition, offset, timestamp, key, value, headers }: LogRecord): LogRecord {
-  const [ownKey, ownValue] = [key && Buffer.from(key), value && Buffer.from(value)];
-  return { topic, partition, offset, timestamp, key: ownKey, value: ownValue, headers: { ...headers } };
-}
 
 /** Computes the value on the first call. */
 function once<T>(compute: () => T): () => T {
