@@ -21,6 +21,7 @@ import {
   createFoldSpans,
   digestOf,
   type FoldCheckpoint,
+  headerOf,
   type LogRecord,
   recordBytes,
   type RecordMark,
@@ -197,7 +198,7 @@ class FoldTask implements Task {
       this.#spans?.processed(record, 'dead-letter', read.reason);
       return true;
     }
-    const trace = once(() => continueTrace(record.headers['traceparent'], this.#partition, record.offset));
+    const trace = once(() => continueTrace(headerOf(record, 'traceparent'), this.#partition, record.offset));
     const nextId = this.#idsOf(record.offset);
     const onDone: OnDone = (id, due) => {
       this.#budget.change(id, 0);
@@ -223,7 +224,7 @@ class FoldTask implements Task {
   #count(record: LogRecord, { conversationId, receivedAt: at }: ConversationEvent, outcome: FoldOutcome): void {
     const tally = this.#tally;
     tally.outcomes[outcome] = (tally.outcomes[outcome] ?? 0) + 1;
-    tally.received.push({ at, traceparent: record.headers['traceparent'] });
+    tally.received.push({ at, traceparent: headerOf(record, 'traceparent') });
     this.#spans?.processed(record, outcome);
     if (CHANGING.has(outcome)) this.#budget.change(conversationId, record.value?.length ?? 0);
   }

@@ -65,6 +65,7 @@ export {
   continueTrace,
   ERASED_TYPE,
   ERASED_VISIT_TYPE,
+  headerOf,
   saysErased,
 } from './records/headers';
 export { createFoldSpans, reportSent, reportStored } from './records/spans';

@@ -68,6 +68,8 @@ export interface LogRecord {
   /** Epoch milliseconds. */
   readonly timestamp: number;
   readonly headers: Headers;
+  /** One header, for logs that can read it without the others. See `headerOf`. */
+  header?(name: string): string | undefined;
 }
 
 export interface OutRecord {

@@ -1,14 +1,19 @@
-import type { Type } from 'avsc';
+import type { Schema, Type } from 'avsc';
+import { compileReader, compileWriter, type ReadAvro } from './avro/compile';
+import { AvroOutput } from './avro/output';
+import { RECURRING_FIELDS } from './recurring-fields';
 import type { SchemaSource } from './schema-source';
 import { typeOf, type AvroSchema } from './schemas';
 
 /**
- * Values in Confluent's wire format: a zero byte, the schema's id (4 bytes, big-endian), Avro. The projecting reader of
- * each writer schema is compiled once, and no value needs a promise.
+ * Values in Confluent's wire format: a zero byte, the schema's id (4 bytes, big-endian), Avro. The reader of each writer
+ * schema is made once, and no value needs a promise. Values of this version's own schema have a compiled reader; avsc
+ * reads those of other versions.
  */
 export interface ValueCodec<T> extends ValueReader<T> {
   /** The schema of `encode`: its id in the registry and its fingerprint (hex). */
   readonly writer: { readonly id: number; readonly fingerprint: string };
+  /** @throws TypeError if the value does not fit the schema */
   encode(value: T): Buffer;
   /** The size of the value as Avro, in bytes. */
   sizeOf(value: T): number;
@@ -32,81 +37,77 @@ export type Decoded<T> =
 
 export type UnreadableReason = 'not-avro' | 'unknown-schema';
 
-export interface ValueCodecOptions<T> {
-  readonly schemas: SchemaSource;
-  readonly subject: string;
+export interface ValueReaderOptions<T> {
+  readonly schemas: Pick<SchemaSource, 'writerOf'>;
   readonly schema: AvroSchema;
   /** The fields to decode, a part of `schema`; absent: all. */
-  readonly reader?: Type;
-  readonly toAvro: (value: T) => object;
+  readonly part?: Schema;
   readonly fromAvro: (decoded: object) => T;
+}
+
+export interface ValueCodecOptions<T> extends ValueReaderOptions<T> {
+  readonly schemas: SchemaSource;
+  readonly subject: string;
+  readonly toAvro: (value: T) => object;
 }
 
 const HEADER_BYTES = 5;
 /** No registry has more schemas that do not fit. A garbage record may name any id. */
 const MOST_UNKNOWN = 1_000;
 
+/** Every codec's: none waits while it writes. */
+const output = new AvroOutput();
+
 export async function createValueCodec<T>(options: ValueCodecOptions<T>): Promise<ValueCodec<T>> {
-  const { schemas, toAvro, fromAvro } = options;
+  const { schemas, toAvro } = options;
   const type = typeOf(options.schema.text);
+  const write = compileWriter(type);
   const id = await schemas.idOf(options.subject, options.schema);
-  const { learn, decode, prepare, ownAvroAt } = createValueReader({
-    schemas,
-    reader: options.reader ?? type,
-    fromAvro,
-  });
-  let scratch = Buffer.allocUnsafe(64 * 1024);
+  const { learn, decode, prepare, ownAvroAt } = createValueReader(options);
   await learn(id);
 
-  const encodeIntoScratch = (value: T): number => {
-    const avro = toAvro(value);
-    let end = type.encode(avro, scratch, HEADER_BYTES);
-    if (end < 0) {
-      scratch = Buffer.allocUnsafe(2 * (scratch.length - end));
-      end = type.encode(avro, scratch, HEADER_BYTES);
-    }
-    return end;
+  const writeAfterHeader = (value: T): void => {
+    output.begin(HEADER_BYTES);
+    write(output, toAvro(value));
   };
 
   return {
     writer: { id, fingerprint: type.fingerprint().toString('hex') },
     encode: (value) => {
-      const end = encodeIntoScratch(value);
-      scratch[0] = 0;
-      scratch.writeInt32BE(id, 1);
-      return Buffer.from(scratch.subarray(0, end));
+      writeAfterHeader(value);
+      const bytes = output.copy();
+      bytes[0] = 0;
+      bytes.writeInt32BE(id, 1);
+      return bytes;
     },
-    sizeOf: (value) => encodeIntoScratch(value) - HEADER_BYTES,
+    sizeOf: (value) => {
+      writeAfterHeader(value);
+      return output.size - HEADER_BYTES;
+    },
     decode,
     prepare,
     ownAvroAt,
   };
 }
 
-export interface ValueReaderOptions<T> {
-  readonly schemas: Pick<SchemaSource, 'writerOf'>;
-  readonly reader: Type;
-  readonly fromAvro: (decoded: object) => T;
-}
-
 /**
  * Reads values of any version of the writer, as long as its schema fits the reader's. It needs no schema of its own in
  * the registry, only those that the values name.
  */
-export function createValueReader<T>({ schemas, reader, fromAvro }: ValueReaderOptions<T>) {
-  const readers = new Map<number, ReturnType<Type['createResolver']> | null>();
-  /** The ids of the reader's own schema. */
+export function createValueReader<T>({ schemas, schema, part, fromAvro }: ValueReaderOptions<T>) {
+  const readerOf = createReaders(schema, part);
+  const readers = new Map<number, ReadAvro | null>();
+  /** The ids of the reader's own schema, if it decodes all of it. */
   const own = new Set<number>();
-  const fingerprint = reader.fingerprint();
   const learning = new Map<number, Promise<void>>();
   /** Ids that the registry does not know, oldest first: other writers' records may name any number of them. */
   const unknown = new Set<number>();
 
   const remember = (writerId: number, writer: Type | null): void => {
-    const resolver = writer === null ? null : resolverTo(reader, writer);
-    readers.set(writerId, resolver);
-    if (writer?.fingerprint().equals(fingerprint) === true) own.add(writerId);
-    if (resolver !== null) return;
+    const { read, isOwn } = writer === null ? { read: null, isOwn: false } : readerOf(writer);
+    readers.set(writerId, read);
+    if (isOwn && part === undefined) own.add(writerId);
+    if (read !== null) return;
     unknown.add(writerId);
     const [oldest] = unknown;
     if (unknown.size <= MOST_UNKNOWN || oldest === undefined) return;
@@ -127,16 +128,14 @@ export function createValueReader<T>({ schemas, reader, fromAvro }: ValueReaderO
   const decode = (bytes: Buffer): Decoded<T> => {
     const writerId = writerOf(bytes);
     if (writerId === null) return unreadable('not-avro', 'not Avro in Confluent’s wire format');
-    const resolver = readers.get(writerId);
+    const read = readers.get(writerId);
     // It was forgotten already, because very many ids are unknown.
-    const isForgotten = resolver === undefined && unknown.size === MOST_UNKNOWN;
-    if (resolver === undefined && !isForgotten) throw new Error(`decode before prepare: schema id ${writerId}`);
-    if (resolver === undefined || resolver === null)
+    const isForgotten = read === undefined && unknown.size === MOST_UNKNOWN;
+    if (read === undefined && !isForgotten) throw new Error(`decode before prepare: schema id ${writerId}`);
+    if (read === undefined || read === null)
       return unreadable('unknown-schema', `the registry has no fitting schema with id ${writerId}`);
     try {
-      const decoded: { value: unknown; offset: number } = reader.decode(bytes, HEADER_BYTES, resolver);
-      if (decoded.offset !== bytes.length) return unreadable('not-avro', `bytes do not match schema id ${writerId}`);
-      return { ok: true, value: fromAvro(decoded.value as object) };
+      return { ok: true, value: fromAvro(read(bytes, HEADER_BYTES)) };
     } catch {
       return unreadable('not-avro', `bytes do not match schema id ${writerId}`);
     }
@@ -159,13 +158,31 @@ export function writerOf(bytes: Buffer): number | null {
   return bytes.length < HEADER_BYTES || bytes[0] !== 0 ? null : bytes.readInt32BE(1);
 }
 
+/** Makes the reader of a writer schema: compiled if it is our own schema. */
+function createReaders({ text }: AvroSchema, part: Schema | undefined) {
+  const whole = typeOf(text);
+  const wanted = part === undefined ? whole : typeOf(part);
+  const fingerprint = whole.fingerprint();
+  const readOwn = compileReader(whole, wanted, RECURRING_FIELDS);
+  return (writer: Type): { readonly read: ReadAvro | null; readonly isOwn: boolean } => {
+    const isOwn = writer.fingerprint().equals(fingerprint);
+    return { read: isOwn ? readOwn : resolved(wanted, writer), isOwn };
+  };
+}
+
 /** Null: our schema cannot read the writer's. */
-function resolverTo(reader: Type, writer: Type): ReturnType<Type['createResolver']> | null {
+function resolved(reader: Type, writer: Type): ReadAvro | null {
+  let resolver: ReturnType<Type['createResolver']>;
   try {
-    return reader.createResolver(writer);
+    resolver = reader.createResolver(writer);
   } catch {
     return null;
   }
+  return (bytes, at) => {
+    const decoded: { value: unknown; offset: number } = reader.decode(bytes, at, resolver);
+    if (decoded.offset !== bytes.length) throw new Error('the bytes are not one value');
+    return decoded.value as object;
+  };
 }
 
 function unreadable<T>(reason: UnreadableReason, message: string): Decoded<T> {

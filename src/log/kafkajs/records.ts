@@ -1,7 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { Headers, LogRecord, OutRecord } from '../port';
 import { recordBytes } from '../record-size';
-import { headerTextsOf } from './repairs/r11-record-decoding';
+import { headerTextOf, headerTextsOf } from './repairs/r11-record-decoding';
 
 /**
  * A record read from Kafka. A class, unlike the rest of this project: every record needs one, and only a getter on the
@@ -20,6 +20,10 @@ class KafkaRecord implements LogRecord {
 
   get headers(): Headers {
     return headerTextsOf(this.message);
+  }
+
+  header(name: string): string | undefined {
+    return headerTextOf(this.message, name);
   }
 }
 

@@ -160,6 +160,22 @@ describe('the fold as a task', () => {
     await expect(broken.restored()).rejects.toThrow(OperatorError);
   });
 
+  test('a position of more than 32 bits makes a dead letter, not a state that nobody can write', async () => {
+    const run = createRun();
+    const read = readLine(Buffer.from(aConversation('a').called().queued().at(5)), 0);
+    if (read?.kind !== 'event' || read.event.gone) throw new Error('no event');
+    const [first, ...others] = read.event.participants;
+    if (first === undefined) throw new Error('no participant');
+    const hex = codec
+      .encode({ ...read.event, participants: [{ ...first, position: 0x7654321 }, ...others] })
+      .toString('hex');
+    // The position as Avro, and 2^40.
+    expect(hex.split('c28caa76')).toHaveLength(2);
+    const value = Buffer.from(hex.replace('c28caa76', '808080808040'), 'hex');
+    run.feed(await run.open(), [record(0, Buffer.from('a'), value)]);
+    expect(run.outputs.map(({ topic }) => topic)).toEqual([topics.deadLetters]);
+  });
+
   test('a state of which only the head can be read ends the task with its key when an event asks for it', async () => {
     const run = createRun();
     const input = inputOf([aConversation('a').called().queued().at(5), aConversation('b').called().queued().at(6)]);

@@ -32,6 +32,12 @@ interface DecodedRecord {
   readonly isControlRecord: boolean;
 }
 
+/** A record as the repair decodes it. */
+interface Headed {
+  headerTexts(): Record<string, string>;
+  headerText(name: string): string | undefined;
+}
+
 /** Every batch as a Produce request's bytes. */
 async function encodeAll(variant: Variant): Promise<readonly Buffer[]> {
   const request = openKafkajs(variant).module('protocol/requests/produce/v3/request') as (data: object) => {
@@ -155,6 +161,24 @@ describe('R10 and R11, the fast encoding and decoding of records', () => {
     };
     expect(await areDecoded('stock')).toBe(true);
     expect(await areDecoded('repaired')).toBe(false);
+  });
+
+  it('read one header alone, of a name in any place, as among all', async () => {
+    const encoded = await encodeAll('stock');
+    const { module } = openKafkajs('repaired');
+    const Decoder = module('protocol/decoder') as new (buffer: Buffer) => object;
+    const decode = module('protocol/recordBatch/v0/decoder') as DecodeRecordBatch;
+    let found = 0;
+    for (const [i, request] of encoded.entries()) {
+      const { records } = await decode(new Decoder(request.subarray(batchStart(i))));
+      for (const record of records as unknown as readonly Headed[]) {
+        const all = record.headerTexts();
+        const names = Object.keys(all).filter((name) => /^[\x20-\x7e]*$/.test(name));
+        for (const name of [...names, 'no such name']) expect(record.headerText(name)).toBe(all[name]);
+        found += names.length;
+      }
+    }
+    expect(found).toBeGreaterThan(100);
   });
 
   it('variable-length integers are read as they were written', () => {

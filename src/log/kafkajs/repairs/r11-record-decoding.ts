@@ -82,6 +82,17 @@ class DecodedRecord {
     return Object.fromEntries(entries);
   }
 
+  /** One header as text, without a string or a buffer for the others; undefined: none of this name has a text. */
+  headerText(name: string): string | undefined {
+    const reader = this.headerReader();
+    let text: string | undefined;
+    for (let left = readVarint(reader); left > 0 && reader.offset < reader.buffer.length; left--) {
+      if (readIs(reader, name)) text = readText(reader) ?? text;
+      else skipBytes(reader);
+    }
+    return text;
+  }
+
   private headerReader(): VarintReader {
     const { buffer, offset } = this.rest;
     return { buffer, offset };
@@ -91,6 +102,27 @@ class DecodedRecord {
 /** A message's headers as texts; none if the message was not decoded here (an old format). */
 export function headerTextsOf(message: object): Record<string, string> {
   return message instanceof DecodedRecord ? message.headerTexts() : {};
+}
+
+/** @see DecodedRecord.headerText */
+export function headerTextOf(message: object, name: string): string | undefined {
+  return message instanceof DecodedRecord ? message.headerText(name) : undefined;
+}
+
+/** Reads a name, and answers whether it is this one, which must be ASCII. */
+function readIs(reader: VarintReader, name: string): boolean {
+  const { buffer } = reader;
+  const length = Math.max(0, readVarint(reader));
+  const from = reader.offset;
+  reader.offset = from + length;
+  if (length !== name.length) return false;
+  for (let i = 0; i < length; i++) if (buffer[from + i] !== name.charCodeAt(i)) return false;
+  return true;
+}
+
+function skipBytes(reader: VarintReader): void {
+  const length = readVarint(reader);
+  if (length > 0) reader.offset += length;
 }
 
 function readText(reader: VarintReader): string | null {

@@ -1,0 +1,192 @@
+import { type Type, types } from 'avsc';
+import { AvroInput } from './input';
+import type { AvroOutput } from './output';
+
+/**
+ * Readers and writers of Avro, compiled for one schema each. avsc walks a tree of types for every value; here a schema
+ * becomes straight code, as a person would write it for these fields. They read and write what avsc does, except that
+ * they refuse ints of more than 32 bits. Only for our own schemas: records, arrays, unions with null, and the primitive
+ * types.
+ */
+
+/** @throws Error if the bytes from `at` on are not exactly one value */
+export type ReadAvro = (bytes: Buffer, at: number) => object;
+/** @throws TypeError if the value does not fit the schema; then the output is of no use */
+export type WriteAvro = (output: AvroOutput, value: object) => void;
+
+const input = new AvroInput();
+
+/**
+ * @param written the schema of the bytes
+ * @param wanted the same schema, or one that lacks some of its fields: they are skipped
+ * @param recurring the names of fields, in any record, whose texts recur: see words.ts
+ */
+export function compileReader(written: Type, wanted: Type, recurring: ReadonlySet<string>): ReadAvro {
+  const code = new ReaderCode(recurring);
+  const value = code.read(written, wanted, false);
+  const read = code.compile('i', value) as (from: AvroInput) => object;
+  return (bytes, at) => {
+    input.begin(bytes, at);
+    let isAll = false;
+    let result;
+    try {
+      result = read(input);
+    } finally {
+      isAll = input.end();
+    }
+    if (!isAll) throw new Error('there are more bytes than the value has');
+    return result;
+  };
+}
+
+export function compileWriter(type: Type): WriteAvro {
+  const code = new WriterCode();
+  const statement = code.write(type, 'v');
+  return code.compile('o, v', `{ ${statement} }`) as WriteAvro;
+}
+
+/** Functions of one schema, each for one record or array. */
+class Code {
+  readonly #functions: string[] = [];
+  readonly #constants: unknown[] = [];
+
+  /** Answers the function's name. */
+  protected define(parameters: string, body: string): string {
+    const name = `f${this.#functions.length}`;
+    this.#functions.push(`function ${name}(${parameters}) {\n${body}\n}`);
+    return name;
+  }
+
+  /** Answers the constant's name. */
+  protected constant(value: unknown): string {
+    return `c${this.#constants.push(value) - 1}`;
+  }
+
+  /** Answers a function of these parameters. */
+  compile(parameters: string, body: string): unknown {
+    const text = `'use strict';\n${this.#functions.join('\n')}\nreturn (${parameters}) => ${body};`;
+    const names = this.#constants.map((_, index) => `c${index}`);
+    // The text comes from our own schemas alone. avsc does the same.
+    // eslint-disable-next-line @typescript-eslint/no-implied-eval
+    const made = new Function(...names, text) as (...constants: readonly unknown[]) => unknown;
+    return made(...this.#constants);
+  }
+}
+
+class ReaderCode extends Code {
+  readonly #recurring: ReadonlySet<string>;
+
+  constructor(recurring: ReadonlySet<string>) {
+    super();
+    this.#recurring = recurring;
+  }
+
+  /** An expression that reads a value from the input `i`. */
+  read(written: Type, wanted: Type, isWord: boolean): string {
+    if (written instanceof types.RecordType && wanted instanceof types.RecordType)
+      return `${this.define('i', this.#record(written, wanted))}(i)`;
+    if (written instanceof types.ArrayType && wanted instanceof types.ArrayType) {
+      const item = this.read(written.itemsType, wanted.itemsType, isWord);
+      return `${this.define('i', `const a = [];\n${forEachItem(`a.push(${item});`)}\nreturn a;`)}(i)`;
+    }
+    const [branch, wantedBranch] = [branchOf(written), branchOf(wanted)];
+    if (branch !== null && wantedBranch !== null)
+      return `(i.isPresent() ? ${this.read(branch, wantedBranch, isWord)} : null)`;
+    if (written.typeName !== wanted.typeName) throw unknownType(wanted);
+    if (written instanceof types.FixedType) return `i.fixed(${written.size})`;
+    if (written.typeName === 'string') return isWord ? 'i.word()' : 'i.text()';
+    return `i.${primitive(written)}()`;
+  }
+
+  #record(written: types.RecordType, wanted: types.RecordType): string {
+    const steps = written.fields.map((field) => {
+      const own = wanted.fields.find(({ name }) => name === field.name);
+      if (own === undefined) return this.#skip(field.type);
+      return `const _${field.name} = ${this.read(field.type, own.type, this.#recurring.has(field.name))};`;
+    });
+    for (const { name } of wanted.fields)
+      if (!written.fields.some((field) => field.name === name)) throw new Error(`${name} was never written`);
+    return `${steps.join('\n')}\nreturn { ${wanted.fields.map(({ name }) => `${name}: _${name}`).join(', ')} };`;
+  }
+
+  /** A statement that skips a value. */
+  #skip(type: Type): string {
+    if (type instanceof types.RecordType)
+      return `${this.define('i', type.fields.map((field) => this.#skip(field.type)).join('\n'))}(i);`;
+    if (type instanceof types.ArrayType) return `${this.define('i', forEachItem(this.#skip(type.itemsType)))}(i);`;
+    const branch = branchOf(type);
+    if (branch !== null) return `if (i.isPresent()) { ${this.#skip(branch)} }`;
+    if (type instanceof types.FixedType) return `i.skipFixed(${type.size});`;
+    switch (primitive(type)) {
+      case 'boolean':
+        return 'i.skipBoolean();';
+      case 'int':
+      case 'long':
+        return 'i.skipInt();';
+      case 'bytes':
+      case 'text':
+        return 'i.skipSized();';
+    }
+  }
+}
+
+function forEachItem(statement: string): string {
+  return `for (let n = i.count(); n > 0; n = i.count()) for (; n > 0; n--) { ${statement} }`;
+}
+
+class WriterCode extends Code {
+  /** A statement that writes the value of this expression to the output `o`. */
+  write(type: Type, value: string): string {
+    if (type instanceof types.RecordType) return `${this.define('o, v', this.#record(type))}(o, ${value});`;
+    if (type instanceof types.ArrayType) {
+      const item = this.write(type.itemsType, 'v[k]');
+      const body = `const n = o.items(v);\nfor (let k = 0; k < n; k++) { ${item} }\no.absent();`;
+      return `${this.define('o, v', body)}(o, ${value});`;
+    }
+    const branch = branchOf(type);
+    if (branch !== null) {
+      const body = `if (v === null) o.absent(); else { o.present(); ${this.write(branch, 'v')} }`;
+      return `${this.define('o, v', body)}(o, ${value});`;
+    }
+    if (type instanceof types.FixedType) return `o.fixed(${value}, ${type.size});`;
+    return `o.${primitive(type)}(${value});`;
+  }
+
+  #record({ fields }: types.RecordType): string {
+    return fields
+      .map(({ name, type, defaultValue }) => {
+        const standard: unknown = defaultValue();
+        if (standard === undefined) return this.write(type, `v.${name}`);
+        const constant = this.constant(standard);
+        return `{ const x = v.${name}; ${this.write(type, `x === undefined ? ${constant} : x`)} }`;
+      })
+      .join('\n');
+  }
+}
+
+/** The other branch of a union of null and something else; null: the type is no union. */
+function branchOf(type: Type): Type | null {
+  if (!(type instanceof types.UnwrappedUnionType)) return null;
+  const [first, branch] = type.types;
+  if (first?.typeName !== 'null' || branch === undefined || type.types.length > 2) throw unknownType(type);
+  return branch;
+}
+
+/** The name of the methods of `AvroInput` and `AvroOutput`. */
+function primitive(type: Type): 'boolean' | 'int' | 'long' | 'bytes' | 'text' {
+  switch (type.typeName) {
+    case 'string':
+      return 'text';
+    case 'boolean':
+    case 'int':
+    case 'long':
+    case 'bytes':
+      return type.typeName;
+    default:
+      throw unknownType(type);
+  }
+}
+
+function unknownType(type: Type): Error {
+  return new Error(`no code for the Avro type ${type.toString()}`);
+}
