@@ -71,7 +71,7 @@ function unknownKey(path: string, name: string): string {
   if (PROXY_VARIABLES.includes(name)) {
     return `${JSON.stringify(name)}: a variable of the process, not a setting (config file ${path}). Set it in the environment`;
   }
-  const former = FORMER_SETTINGS[name];
+  const former = FORMER_SETTINGS.get(name);
   if (former !== undefined) return `${name}: no longer a setting (config file ${path}); ${former}`;
   const meant = closest(name, KNOWN_KEYS);
   const hint = meant === null ? '`queuefold config` lists the settings' : `did you mean ${meant}?`;

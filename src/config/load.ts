@@ -22,7 +22,7 @@ export function loadConfig({ env, file }: ConfigSources): Config {
 }
 
 function formerSettings(env: ConfigSources['env']): readonly string[] {
-  return Object.entries(FORMER_SETTINGS).flatMap(([name, remedy]) =>
+  return [...FORMER_SETTINGS].flatMap(([name, remedy]) =>
     env[name] ? [`${name}: no longer a setting (environment ${name}); ${remedy}`] : [],
   );
 }

@@ -96,6 +96,13 @@ function fromSecretFile(variable: string, path: RawValue, problems: string[]): F
     problems.push(`${variable}: a list, where one value belongs; allowed: the path of a file`);
     return null;
   }
+  // The message does not show it: it may be the secret itself.
+  if (!isPath(path)) {
+    problems.push(
+      `${variable}: not a path, but a text of ${path.length} characters; allowed: the path of a file that holds the value`,
+    );
+    return null;
+  }
   try {
     const raw = readSecretFile(path);
     if (raw !== '') return { raw, origin: { kind: 'secret-file', variable, path } };
@@ -106,6 +113,14 @@ function fromSecretFile(variable: string, path: RawValue, problems: string[]): F
     );
   }
   return null;
+}
+
+/** The most bytes of a path and of each of its names, in Linux. */
+const LONGEST = { path: 4_096, name: 255 };
+
+function isPath(text: string): boolean {
+  if (/[\r\n\0]/.test(text) || Buffer.byteLength(text) >= LONGEST.path) return false;
+  return text.split(/[\\/]/).every((name) => Buffer.byteLength(name) <= LONGEST.name);
 }
 
 function parseSetting(key: SettingKey, found: Found | null, problems: string[]): Resolved<unknown> {

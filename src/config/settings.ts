@@ -277,9 +277,9 @@ export const SETTINGS = {
  * Names of settings that no longer exist, with the remedy. A process that finds one ends, because the setting would
  * have no effect.
  */
-export const FORMER_SETTINGS: Readonly<Record<string, string>> = {
-  SHARDS: 'SHARD says both, for instance SHARD=2/3 for the second of three',
-};
+export const FORMER_SETTINGS: ReadonlyMap<string, string> = new Map([
+  ['SHARDS', 'SHARD says both, for instance SHARD=2/3 for the second of three'],
+]);
 
 export type SettingKey = keyof typeof SETTINGS;
 

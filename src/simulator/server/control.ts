@@ -17,18 +17,20 @@ export interface ControlOptions {
 
 /** Routes that watch and control the organization, without a token. */
 export function controlRoutes({ organisation, access, breaches, player, sockets }: ControlOptions): readonly Route[] {
-  const controls: Readonly<Record<string, () => void>> = {
-    pause: () => player().pause(),
-    resume: () => player().resume(),
-    'drop-sockets': () => sockets().drop(),
-    'close-sockets': () => sockets().announceClosing(1_000),
-    'mute-sockets': () => sockets().mute(),
-    'revoke-tokens': () => access.revokeTokens(),
-  };
+  const controls: ReadonlyMap<string, () => void> = new Map(
+    Object.entries({
+      pause: () => player().pause(),
+      resume: () => player().resume(),
+      'drop-sockets': () => sockets().drop(),
+      'close-sockets': () => sockets().announceClosing(1_000),
+      'mute-sockets': () => sockets().mute(),
+      'revoke-tokens': () => access.revokeTokens(),
+    }),
+  );
 
   function control(name: string): Answer {
-    const action = controls[name];
-    if (!action) return { status: 404, body: { allowed: Object.keys(controls) } };
+    const action = controls.get(name);
+    if (!action) return { status: 404, body: { allowed: [...controls.keys()] } };
     action();
     return { status: 200, body: { events: organisation.truth().events, paused: player().isPaused } };
   }

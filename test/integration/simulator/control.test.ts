@@ -28,9 +28,12 @@ test('the simulator is watched and steered over HTTP: truth, pause, resume, drop
   await until(() => states.length === 3);
   expect(states).toEqual(['ready', 'degraded', 'ready']);
 
-  const unknown = await control('explode');
-  expect(unknown.status).toBe(404);
-  expect(await unknown.json()).toMatchObject({ allowed: expect.arrayContaining(['pause', 'resume', 'drop-sockets']) });
+  for (const name of ['explode', 'constructor']) {
+    const unknown = await control(name);
+    expect(unknown.status).toBe(404);
+    const allowed: unknown = expect.arrayContaining(['pause', 'resume', 'drop-sockets']);
+    expect(await unknown.json()).toMatchObject({ allowed });
+  }
 });
 
 test('no web page gets at it: not at what needs no token, not at the API, not at the socket', async () => {

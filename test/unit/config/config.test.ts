@@ -26,6 +26,12 @@ function aFile(name: string, content: string): string {
 /** More than 32 bytes. */
 const KEY = 'the key of the tests, a long text';
 
+/** Settings that take certain words or units only. */
+const WORDS = [
+  ...['GENESYS_REGION', 'CLOSE_AFTER', 'KAFKA_SSL', 'KAFKA_COMPRESSION', 'KAFKA_SASL_MECHANISM', 'NAMES_OF'],
+  ...['PRIVACY_MASK', 'VISITS', 'FOLD_STANDBY', 'BOARD_SHOW', 'BRIDGE_PENDING_BYTES', 'ACW_TIMEOUT', 'SHARD'],
+];
+
 const fromEnv = (env: Record<string, string>) => loadConfig({ env });
 
 function problemOf(sources: ConfigSources): string {
@@ -146,6 +152,26 @@ describe('values', () => {
     });
     expect(fromEnv({ GENESYS_REGION: 'new1.pure.cloud' }).genesys.region).toBe('new1.pure.cloud');
     expect(problemIn({ GENESYS_REGION: 'mypurecloud.i' })).toContain('did you mean mypurecloud.ie?');
+  });
+
+  test.each(['constructor', '__proto__', 'toString', 'hasOwnProperty'])(
+    'what every object has is no value and no setting: %s',
+    (name) => {
+      for (const key of WORDS) expect(problemIn({ [key]: name })).toContain(`${key}: `);
+      const path = join(folder, 'names.yaml');
+      writeFileSync(path, `${name}: 1\n`);
+      expect(() => loadConfig({ env: {}, file: path })).toThrow(`"${name}": no such setting`);
+    },
+  );
+
+  test.each([
+    '-----BEGIN PRIVATE KEY-----\nMIIsecret\n-----END PRIVATE KEY-----',
+    `secret${'x'.repeat(300)}`,
+    'secret/'.repeat(1_000),
+  ])('a secret in the place of the path of its file is not shown', (secret) => {
+    const problem = problemIn({ KAFKA_SSL_KEY_FILE: secret });
+    expect(problem).toContain(`KAFKA_SSL_KEY_FILE: not a path, but a text of ${secret.length} characters`);
+    expect(problem).not.toContain('secret');
   });
 
   test('URLs of a simulated organisation win over the region', () => {
