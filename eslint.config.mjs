@@ -49,6 +49,8 @@ const insiders = [
   { files: 'test/support/clickhouse/released-schemas.ts', modules: ['store'] },
   // Other brokers, made of the embedded one's parts; kafkajs with the repairs and without.
   { files: 'test/support/kafka/**', modules: ['embedded', 'log'] },
+  // Brokers with flags that the product does not give them, for the jars as they were fetched.
+  { files: 'test/support/services/class-archive.ts', modules: ['embedded'] },
   // Ports and processes as the embedded services look at them.
   { files: 'test/support/network/free-ports.ts', modules: ['embedded'] },
   { files: 'test/support/processes/process-identity.ts', modules: ['embedded'] },

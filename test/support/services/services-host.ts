@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../../../src/common';
 import { provideKafka, provideRegistry } from '../../../src/embedded';
+import { openClassArchive } from './class-archive';
 
 /** The variable with the host's address, for the tests of this run. */
 export const SERVICES_URL = 'QUEUEFOLD_TEST_SERVICES';
@@ -15,12 +16,24 @@ export const SHORT_LIVED_JVM = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '
 /** globalSetup stores a function under this name on jest's global object, and globalTeardown calls it. */
 export const STOP_SERVICES = 'stopQueuefoldServices';
 
+export interface ServicesHost {
+  readonly url: string;
+  /** The value of JAVA_TOOL_OPTIONS for the run's processes. */
+  readonly jvmOptions: string;
+  stop(): Promise<void>;
+}
+
 /**
  * Starts Kafka and the registry for a run of jest, each at the first request and only once, and answers their
  * addresses: `GET /kafka` → brokers, `GET /registry` → url. The run's processes end with it.
  */
-export async function startServicesHost(): Promise<{ url: string; stop(): Promise<void> }> {
+export async function startServicesHost(): Promise<ServicesHost> {
   const dataDir = await mkdtemp(join(tmpdir(), 'queuefold-test-'));
+  const archive = await openClassArchive(SHORT_LIVED_JVM, dataDir);
+  // Also for the JVMs that the command line starts in a test.
+  const jvmOptions = [process.env['JAVA_TOOL_OPTIONS'] ?? '', ...SHORT_LIVED_JVM, archive.flag].join(' ').trim();
+  const stopping = new AbortController();
+  let archived = Promise.resolve();
   const provided: { stop(): Promise<void> }[] = [];
   const onProgress = (text: string) => process.stderr.write(`${text}\n`);
   const common = { dataDir, onProgress, data: 'forget' } as const;
@@ -32,9 +45,12 @@ export async function startServicesHost(): Promise<{ url: string; stop(): Promis
         return service;
       }));
   };
-  const kafka = onlyOnce(() =>
-    provideKafka({ ...common, configured: process.env['KAFKA_BROKERS'], jvmFlags: SHORT_LIVED_JVM }),
-  );
+  const kafka = onlyOnce(async () => {
+    const configured = process.env['KAFKA_BROKERS'];
+    const provided = await provideKafka({ ...common, configured, jvmFlags: SHORT_LIVED_JVM });
+    archived = archive.make(stopping.signal);
+    return provided;
+  });
   const registry = onlyOnce(() => provideRegistry({ ...common, configured: process.env['SCHEMA_REGISTRY_URL'] }));
   const answers: Readonly<Record<string, () => Promise<string>>> = {
     '/kafka': async () => (await kafka()).brokers.join(','),
@@ -52,8 +68,9 @@ export async function startServicesHost(): Promise<{ url: string; stop(): Promis
   const stop = async () => {
     server.closeAllConnections();
     server.close();
-    await Promise.all(provided.map((service) => service.stop()));
+    stopping.abort();
+    await Promise.all([archived, ...provided.map((service) => service.stop())]);
     await rm(dataDir, { recursive: true, force: true });
   };
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, stop };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, jvmOptions, stop };
 }

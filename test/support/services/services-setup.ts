@@ -1,4 +1,4 @@
-import { SERVICES_URL, SHORT_LIVED_JVM, STOP_SERVICES, startServicesHost } from './services-host';
+import { SERVICES_URL, STOP_SERVICES, startServicesHost } from './services-host';
 
 /**
  * jest's globalSetup of the projects that need services. It starts none yet. jest ignores its result, hence the global.
@@ -10,9 +10,8 @@ async function setup(): Promise<void> {
       ? 'Store tests: on the embedded ClickHouse alone; CLICKHOUSE_URL names no server.\n'
       : `Store tests: on the ClickHouse server ${new URL(server).origin}.\n`,
   );
-  // Also for the JVMs that the command line starts in a test.
-  process.env['JAVA_TOOL_OPTIONS'] = [process.env['JAVA_TOOL_OPTIONS'] ?? '', ...SHORT_LIVED_JVM].join(' ').trim();
   const host = await startServicesHost();
+  process.env['JAVA_TOOL_OPTIONS'] = host.jvmOptions;
   process.env[SERVICES_URL] = host.url;
   Object.assign(globalThis, { [STOP_SERVICES]: host.stop });
 }
