@@ -24,7 +24,7 @@ let truth: Truth;
 beforeAll(() => {
   const stream = generateEvents({
     seed: 5,
-    conversations: 300,
+    conversations: 150,
     conversationsPerSecond: 1,
     startAt: START,
     heartbeatMs: 0,
@@ -32,7 +32,7 @@ beforeAll(() => {
   const taken: { at: number; text: string }[] = [];
   for (const { at, frame } of stream) {
     taken.push({ at, text: envelope(at, frame.eventBody) });
-    if (taken.length === 3_000) break;
+    if (taken.length === 1_200) break;
   }
   envelopes = taken;
   truth = stream.truth();

@@ -61,11 +61,11 @@ function toldBy({ participants }: Details, visits: readonly QueueVisit[]): Reado
 }
 
 describe('the metrics in the sessions of simulated analytics', () => {
-  test('of 3,000 conversations are the durations of the visits that the fold makes', () => {
+  test('of 1,000 conversations are the durations of the visits that the fold makes', () => {
     const startAt = Date.UTC(2026, 2, 2, 9);
     // Longer than the story, so that each conversation can be asked for once more when everything is over.
     const forgetAfterMs = 365 * 24 * 3_600_000;
-    const options = { seed: 43, conversations: 3_000, agents: 50, personalData: false, startAt, forgetAfterMs };
+    const options = { seed: 43, conversations: 1_000, agents: 50, personalData: false, startAt, forgetAfterMs };
     const organisation = createOrganisation(options);
     const states = new Map<string, ConversationState | null>();
     const visitsOf = new Map<string, Map<string, QueueVisit>>();
