@@ -15,7 +15,8 @@ import {
 } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import type { Simulator } from '../../../src/simulator';
-import { createStage, quietLogger, until } from './support';
+import { until as untilSeldomChecked } from '../../support/processes/until';
+import { createStage, PATIENCE_MS, quietLogger, until } from './support';
 
 const COLUMNS = STATE_COLUMNS.filter((column) => !column.startsWith('db_'));
 const FAST: Partial<ReconciliationTimings> = {
@@ -95,7 +96,8 @@ function withoutWritten(visit: PrintedVisit): PrintedVisit {
 
 async function untilTrue(pipeline: Awaited<ReturnType<typeof aPipeline>>, simulator: Simulator): Promise<void> {
   const isTrue = (): boolean => isDeepStrictEqual(pipeline.rows(), simulator.truth().conversations);
-  await until(isTrue).catch(() => expect(pipeline.rows()).toEqual(simulator.truth().conversations));
+  // Each check prints all rows, so there are few.
+  await untilSeldomChecked('the rows to be the truth', PATIENCE_MS, isTrue).catch(() => expect(pipeline.rows()).toEqual(simulator.truth().conversations));
 }
 
 /** Lets the organisation go on until so many notifications more have been sent, to whoever listens. */

@@ -4,7 +4,7 @@ import { startGenesysFeed } from '../../../src/genesys';
 import { createLogging, createMetrics, type Metrics } from '../../../src/ops';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../../src/simulator';
 
-const PATIENCE_MS = 120_000;
+export const PATIENCE_MS = 120_000;
 
 /** Waits until the condition holds; what never does, ends here and not with the process. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {

@@ -2,6 +2,7 @@ import { createMemoryCluster, type Log, type LogRecord, type MemoryCluster } fro
 import { createMetrics } from '../../../src/ops';
 import type { DecodedRecord, SinkOptions } from '../../../src/sink/options';
 import { createSink, type RunningSink } from '../../../src/sink/sink';
+import { pauseAfter } from '../processes/until';
 import type { TestStore } from './store';
 import { QUIET, aRow } from './store-rows';
 
@@ -112,9 +113,9 @@ export async function tableOf(tests: TestStore): Promise<Record<string, unknown>
 }
 
 export async function until<T>(ask: () => Promise<T> | T, wanted: (value: T) => boolean): Promise<T> {
-  for (;;) {
+  for (let checks = 0; ; checks++) {
     const value = await ask();
     if (wanted(value)) return value;
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await pauseAfter(checks);
   }
 }

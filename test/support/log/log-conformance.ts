@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe } from '@jest/globals';
 import type { Log, LogRecord, Task, TaskHooks, Topology } from '../../../src/log';
+import { pauseAfter } from '../processes/until';
 import { describeLosses } from './losses';
 import { describeReading } from './reading';
 import { describeStandbys } from './standbys';
@@ -145,7 +146,7 @@ async function readAll(log: Log, topic: string): Promise<readonly LogRecord[]> {
 
 /** Waits for a condition. If it never holds, the test's own timeout ends the wait. */
 export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let checks = 0; !(await condition()); checks++) await pauseAfter(checks);
 }
 
 /** A hook that blocks everybody until it is released. */

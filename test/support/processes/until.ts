@@ -3,6 +3,14 @@ import { messageOf } from '../../../src/common';
 
 const POLL_MS = 100;
 
+/**
+ * How long a test waits between two checks, if a check itself asks a broker or a database: short at first, and longer
+ * if the condition takes its time.
+ */
+export async function pauseAfter(checks: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, Math.min(10 * 1.3 ** checks, 100)));
+}
+
 /** Waits for a condition. If it cannot be checked yet (a broker is away), checks again. */
 export async function until(what: string, limitMs: number, ask: () => Promise<boolean> | boolean): Promise<void> {
   const end = Date.now() + limitMs;
