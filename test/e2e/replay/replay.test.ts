@@ -16,7 +16,7 @@ let truth: Truth;
 /** The broker of this run; a Kafka of its own, which takes a replay a dozen seconds more, is asked for once. */
 let kafka: Readonly<Record<string, string>>;
 
-/** 400 conversations, stopped some conversations before the end, so that these are still in their queues. */
+/** Stopped in the middle of 400 conversations, so that many are still in their queues. */
 beforeAll(async () => {
   const [{ brokers }, { url }] = await Promise.all([kafkaForTests(), registryForTests()]);
   kafka = { KAFKA_BROKERS: brokers.join(), SCHEMA_REGISTRY_URL: url, REPLICATION_FACTOR: '1' };
@@ -26,7 +26,7 @@ beforeAll(async () => {
   for (const { at, frame } of stream) {
     writeSync(file, `${JSON.stringify({ receivedAt: new Date(at).toISOString(), event: frame })}\n`);
     lines += 1;
-    if (lines === 4_800) break;
+    if (lines === 2_000) break;
   }
   closeSync(file);
   truth = stream.truth();
@@ -122,7 +122,7 @@ describe('queuefold replay', () => {
 
   test('--print visits prints the same of a day in memory and on a real Kafka, and is refused with VISITS=off', async () => {
     const day = join(folder, 'day.ndjson');
-    writeFileSync(day, readFileSync(recording, 'utf8').split('\n').slice(0, 3_000).join('\n'));
+    writeFileSync(day, readFileSync(recording, 'utf8').split('\n').slice(0, 1_200).join('\n'));
     const inMemory = await replay(day, '--print', 'visits');
     expect(inMemory.length).toBeGreaterThan(150);
     expect(await replayWith(kafka, day, '--print', 'visits', '--log', 'kafka')).toEqual(inMemory);
@@ -135,7 +135,7 @@ describe('queuefold replay', () => {
   test('gives the same records, a key at a time, in memory and on a Kafka that it starts itself', async () => {
     const inMemory = await replay<Printed>(recording, '--print', 'records');
     const onKafka = await replay<Printed>(recording, '--print', 'records', '--log', 'embedded');
-    expect(inMemory.length).toBeGreaterThan(2_400);
+    expect(inMemory.length).toBeGreaterThan(1_000);
     expect(byKey(onKafka)).toEqual(byKey(inMemory));
   });
 
@@ -148,7 +148,7 @@ describe('queuefold replay', () => {
       Object.fromEntries(columns.map((column) => [column, (row as unknown as Record<string, unknown>)[column]])),
     );
     const folded = rows.map((row) => Object.fromEntries(columns.map((column) => [column, row[column]])));
-    expect(folded.length).toBeGreaterThan(10);
+    expect(folded.length).toBeGreaterThan(100);
     const sorted = (list: readonly Record<string, unknown>[]) =>
       [...list].sort((a, b) => (String(a['conversation_id']) < String(b['conversation_id']) ? -1 : 1));
     expect(sorted(folded)).toEqual(sorted(known));

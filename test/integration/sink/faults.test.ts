@@ -9,7 +9,7 @@ import { FAULTS, startFaultyProxy, type Fault, type FaultyProxy } from '../../su
 import { createRandom } from '../../support/processes/random';
 
 /** `STORE_FAULTS=500 STORE_SEED=7` for more of them. */
-const FAULTS_WANTED = Number(process.env['STORE_FAULTS'] ?? 60);
+const FAULTS_WANTED = Number(process.env['STORE_FAULTS'] ?? 40);
 const SEED = Number(process.env['STORE_SEED'] ?? 1);
 const FAULT_EVERY = 5;
 const PARTITIONS = 4;
@@ -118,7 +118,7 @@ test('whatever happens to requests, nothing is lost, doubled or stale, and nothi
         lastSeen.set(id, version);
       }
       for (const id of lastSeen.keys()) if (!now.has(id)) gone.add(id);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
   };
   const looking = look();
