@@ -97,7 +97,9 @@ function withoutWritten(visit: PrintedVisit): PrintedVisit {
 async function untilTrue(pipeline: Awaited<ReturnType<typeof aPipeline>>, simulator: Simulator): Promise<void> {
   const isTrue = (): boolean => isDeepStrictEqual(pipeline.rows(), simulator.truth().conversations);
   // Each check prints all rows, so there are few.
-  await untilSeldomChecked('the rows to be the truth', PATIENCE_MS, isTrue).catch(() => expect(pipeline.rows()).toEqual(simulator.truth().conversations));
+  await untilSeldomChecked('the rows to be the truth', PATIENCE_MS, isTrue).catch(() =>
+    expect(pipeline.rows()).toEqual(simulator.truth().conversations),
+  );
 }
 
 /** Lets the organisation go on until so many notifications more have been sent, to whoever listens. */
