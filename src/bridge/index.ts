@@ -1,5 +1,5 @@
 /**
- * The bridge: it brings events into the events topic. They come from Genesys's notifications and REST answers, from
+ * The bridge: it writes events to the events topic. They come from Genesys's notifications and REST answers, from
  * `POST /events` (EventBridge and others) or from files. It sends each record until Kafka has acknowledged it.
  */
 export type { IntakeCounts } from './intake';

@@ -12,7 +12,7 @@ export async function runSimulate(context: Context, flags: SimulationFlags): Pro
   await write(io.stdout, settingsFor(simulator));
   if (!quiet) {
     io.stderr.write(
-      `${simulator.queues.length} queues. ${simulator.apiUrl}/truth says what should be in them. Ctrl-C ends it.\n`,
+      `${simulator.queues.length} queues. ${simulator.apiUrl}/truth shows the table that a client without errors has. Ctrl-C ends it.\n`,
     );
   }
   await shutdown.until();

@@ -26,7 +26,7 @@ export { createLocalSchemas, type SchemaSource } from './codec/schema-source';
 export { type AvroSchema, loadSchema } from './codec/schemas';
 export { type ValueCodec, type ValueReader, writerOf } from './codec/value-codec';
 export { discard } from './discard';
-export { type FollowedTable, followTable, type Picture } from './follow-table';
+export { type FollowedTable, followTable, type Picture } from './table/follow-table';
 export { createKafkaAdmin, type KafkaAdmin } from './kafkajs/admin';
 export type { KafkaConnection } from './kafkajs/client';
 export { checkKafka } from './kafkajs/doctor';
@@ -74,7 +74,7 @@ export { readVisitKey, readVisitRecord, visitKey } from './records/visit-records
 export type { TaskHooks } from './runtime/backend';
 export { createDeferred } from './runtime/signal';
 export { digestOf } from './runtime/digest';
-export type { TableListener, UnreadableRecord } from './table-rows';
+export type { TableListener, UnreadableRecord } from './table/table-rows';
 export {
   LARGEST_RECORD_BYTES,
   NAMES_PARTITIONS,

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { messageOf } from '../common';
-import type { ValueReader } from './codec/value-codec';
+import { messageOf } from '../../common';
+import type { ValueReader } from '../codec/value-codec';
+import type { Log, LogRecord, Reading } from '../port';
+import { createDeferred } from '../runtime/signal';
+import { TOMBSTONE_RETENTION_MS } from '../topics';
 import { InOrder } from './in-order';
-import type { Log, LogRecord, Reading } from './port';
-import { createDeferred } from './runtime/signal';
 import { type Loaded, type TableListener, TableRows } from './table-rows';
-import { TOMBSTONE_RETENTION_MS } from './topics';
 
 /** The age of the table. */
 export interface Picture {

@@ -1,5 +1,5 @@
-import type { UnreadableReason, ValueReader } from './codec/value-codec';
-import type { LogRecord } from './port';
+import type { UnreadableReason, ValueReader } from '../codec/value-codec';
+import type { LogRecord } from '../port';
 
 /** Called for every step of the table, in order. Must not throw. */
 export interface TableListener<T> {

@@ -1,5 +1,5 @@
-import type { ValueReader } from './codec/value-codec';
-import type { LogRecord } from './port';
+import type { ValueReader } from '../codec/value-codec';
+import type { LogRecord } from '../port';
 
 export interface OrderListener {
   take(record: LogRecord): void;
