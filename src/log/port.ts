@@ -193,7 +193,7 @@ export interface Task {
   close(): void;
 }
 
-/** One transaction: all of it becomes visible together with the input's next offset, or nothing does. */
+/** One transaction: all of it becomes visible, or nothing does. The group's offset of the input may follow later. */
 export interface TaskOutput {
   /** To `Topology.changelog`; includes a checkpoint from which `restored()` can name the next offset. */
   readonly changelog: readonly Omit<OutRecord, 'topic' | 'partition'>[];

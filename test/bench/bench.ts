@@ -9,6 +9,7 @@ import { measureCompression, type CompressionFigures } from './compression';
 import { measureConsume } from './consume';
 import { measureFold, startEagerFold } from './fold';
 import { type IntervalFigures, measureIntervals } from './intervals';
+import { type Latencies, measureLatencies } from './latencies';
 import { measureLatency } from './latency';
 import { loadEvents, type Loaded } from './load';
 import { measureMillion, type MillionFigures } from './million';
@@ -33,6 +34,7 @@ const PARTS = {
   sink: 'rows into ClickHouse, against a raw insert',
   store: 'the clean-up, and queries at an instant',
   streams: 'the fold against a Kafka Streams program (JDK 17, Maven and Linux)',
+  latency: 'from send to read committed, against Kafka Streams, and where the time goes',
   million: 'a fold with 1,000, 100,000 and 1,000,000 live conversations (3 GB of memory)',
   takeover: 'how long a fold takes over from a killed one, with and without a standby copy',
   compression: 'the codecs of Kafka',
@@ -147,6 +149,7 @@ type Part =
   | SinkFigures
   | StoreFigures
   | StreamsFigures
+  | Latencies
   | MillionFigures
   | readonly CompressionFigures[]
   | readonly Takeover[];
@@ -164,6 +167,7 @@ async function measureOnly(cluster: BenchCluster, only: PartName): Promise<Part>
   if (only === 'bridge') return measureBridge(cluster, topics, profile);
   const loaded = await load(cluster, topics);
   if (only === 'streams') return measureStreams(cluster, topics, loaded, flags.restore, say);
+  if (only === 'latency') return measureLatencies(cluster, loaded.first, say);
   await measureFold(cluster, topics, 1, null);
   return measureSink(cluster, topics, profile);
 }

@@ -10,6 +10,21 @@ export interface LatencyResult {
   readonly records: number;
 }
 
+/** One measured event and its row. */
+export interface Sample {
+  /** `partition-offset` */
+  readonly event: string;
+  /** Epoch ms, as the next. */
+  readonly sentAt: number;
+  readonly seenAt: number;
+}
+
+export interface LatencyWatch {
+  /** The next event counts. */
+  onBegin(): void;
+  onSample(sample: Sample): void;
+}
+
 const PER_SECOND = 1_000;
 const TICK_MS = 10;
 /**
@@ -28,6 +43,7 @@ export async function measureLatency(
   topics: TopicNames,
   events: readonly OutRecord[],
   start: () => Pick<Program, 'ready' | 'end'>,
+  watch: LatencyWatch | null = null,
 ): Promise<LatencyResult> {
   const fold = start();
   const log = createKafkaLog(cluster.connection);
@@ -41,8 +57,13 @@ export async function measureLatency(
       onRecord: ({ headers }) => {
         // The id names the record's event: partition-offset-number.
         const [partition, offset] = (headers['ce_id'] ?? '').split('-');
-        const sent = sentAt.get(`${partition ?? ''}-${offset ?? ''}`);
-        if (sent !== undefined) latencies.push(performance.now() - sent);
+        const event = `${partition ?? ''}-${offset ?? ''}`;
+        const sent = sentAt.get(event);
+        if (sent === undefined) return;
+        const seen = performance.now();
+        latencies.push(seen - sent);
+        const { timeOrigin } = performance;
+        watch?.onSample({ event, sentAt: timeOrigin + sent, seenAt: timeOrigin + seen });
       },
     });
     const producer = await log.createProducer();
@@ -52,6 +73,7 @@ export async function measureLatency(
       const due = Math.min(events.length, Math.floor(((performance.now() - started) / 1000) * PER_SECOND));
       const records = events.slice(index, due).map((record) => ({ ...record, topic: topics.events }));
       const now = performance.now();
+      if (index < WARM_UP_EVENTS && due >= WARM_UP_EVENTS) watch?.onBegin();
       for (const [at, { key }] of records.entries()) {
         const partition = partitionOf(key ?? '', PARTITIONS);
         const offset = nextOffsets.get(partition) ?? 0;

@@ -14,9 +14,26 @@ export interface Program {
 }
 
 export function startFoldThreads(brokers: readonly string[], topics: TopicNames, threads: number): Program {
-  const args: FoldThreadsArgs = { brokers, topics, partitions: PARTITIONS, threads };
+  return startThreads({ brokers, topics, partitions: PARTITIONS, threads });
+}
+
+/** The same program, which records its transactions from `begin` on. */
+export function startTracedFold(brokers: readonly string[], topics: TopicNames, threads: number) {
+  const child = startThreads({ brokers, topics, partitions: PARTITIONS, threads, trace: true });
+  return {
+    ...child,
+    begin: () => child.tell('begin'),
+    result: () => {
+      const traces = child.next('trace');
+      child.tell('result');
+      return traces;
+    },
+  };
+}
+
+function startThreads(args: FoldThreadsArgs) {
   const child = startChild<FoldThreadsReports>(join(__dirname, 'fold-threads-process.js'), args, null);
-  return { pid: child.pid, ready: child.next('ready'), end: () => child.end() };
+  return { ...child, ready: child.next('ready') };
 }
 
 const TICKS_A_SECOND = 100;

@@ -7,6 +7,7 @@ import { transactionalIdOf } from '../runtime/transactional-id';
 import { answerOf, gravest } from './answers';
 import { compressionOf, createClient, PATIENT, type KafkaConnection } from './client';
 import type { Service } from './cluster';
+import { createOffsetPace } from './offset-pace';
 import { boundsOf, readPositions, type ReadPosition } from './reader';
 import { createRounds, toMessage } from './records';
 
@@ -48,27 +49,34 @@ export async function openFencedProducer(
     throw fencedOf(transactionalId, error) ?? fatalOf(transactionalId, error) ?? error;
   }
 
-  const write = async (transaction: Transaction, output: TaskOutput, nextOffset: number): Promise<void> => {
+  const pace = createOffsetPace();
+  const sendOffset = (transaction: Transaction, nextOffset: number): Promise<void> => {
+    const topics = [{ topic: input, partitions: [{ partition, offset: String(nextOffset) }] }];
+    return transaction.sendOffsets({ consumerGroupId: group, topics });
+  };
+  const send = async (transaction: Transaction, output: TaskOutput): Promise<void> => {
     const { rounds, add } = createRounds();
     for (const record of output.changelog) add(changelog, toMessage(record, undefined));
     for (const record of output.outputs) add(record.topic, toMessage(record, undefined));
-    const topics = [{ topic: input, partitions: [{ partition, offset: String(nextOffset) }] }];
     const until = Date.now() + SEND_WITHIN_MS;
-    const sends = async (): Promise<void> => {
-      for (const [round, topicMessages] of rounds.entries()) {
-        if (Date.now() > until) {
-          throw new Error(`${transactionalId}: ${round} of ${rounds.length} requests took ${SEND_WITHIN_MS} ms`);
-        }
-        await transaction.sendBatch({ topicMessages, acks: -1, compression } satisfies ProducerBatch);
+    for (const [round, topicMessages] of rounds.entries()) {
+      if (Date.now() > until) {
+        throw new Error(`${transactionalId}: ${round} of ${rounds.length} requests took ${SEND_WITHIN_MS} ms`);
       }
-    };
-    // Both requests run at the same time. allSettled: no part of a failed transaction may still run when this function
+      await transaction.sendBatch({ topicMessages, acks: -1, compression } satisfies ProducerBatch);
+    }
+  };
+  const write = async (transaction: Transaction, output: TaskOutput, nextOffset: number): Promise<void> => {
+    const withOffset = pace.isDue(nextOffset, output.changelog.length + output.outputs.length);
+    const offset = withOffset ? [sendOffset(transaction, nextOffset)] : [];
+    // All requests run at the same time. allSettled: no part of a failed transaction may still run when this function
     // ends.
-    const results = await Promise.allSettled([transaction.sendOffsets({ consumerGroupId: group, topics }), sends()]);
+    const results = await Promise.allSettled([...offset, send(transaction, output)]);
     const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
     if (failures.length > 0) throw gravest(failures);
     await hooks.beforeCommit?.(partition);
     await transaction.commit();
+    pace.committed(nextOffset, withOffset ? 'with-offset' : 'without');
   };
 
   return {
@@ -77,6 +85,19 @@ export async function openFencedProducer(
     async commit(output, nextOffset) {
       try {
         await write(await producer.transaction(), output, nextOffset);
+      } catch (error) {
+        throw told(transactionalId, error);
+      }
+    },
+    offsetDueAt: () => pace.owed()?.at ?? null,
+    async commitOffset() {
+      const owed = pace.owed();
+      if (owed === null) return;
+      try {
+        const transaction = await producer.transaction();
+        await sendOffset(transaction, owed.offset);
+        await transaction.commit();
+        pace.committed(owed.offset, 'with-offset');
       } catch (error) {
         throw told(transactionalId, error);
       }

@@ -45,6 +45,8 @@ export interface MemoryCluster {
   fence(transactionalId: string): void;
   /** Like Kafka after `offsets.retention.minutes`. For tests. */
   expireOffsets(group: string): void;
+  /** Null: none. For tests. */
+  committedOffset(group: string, topic: string, partition: number): number | null;
 }
 
 const NO_HEADERS: Headers = Object.freeze({});
@@ -135,6 +137,7 @@ export function createMemoryCluster(options: MemoryLogOptions): MemoryCluster {
     },
     fence: (transactionalId) => void store.openEpoch(transactionalId),
     expireOffsets: groups.expire,
+    committedOffset: (group, name, partition) => groups.committed(group, name, partition)?.offset ?? null,
   };
 }
 

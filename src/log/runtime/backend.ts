@@ -98,11 +98,15 @@ export interface FencedProducer {
    */
   restore(onRecord: (record: LogRecord) => void, until: () => boolean, from?: number): Promise<void>;
   /**
-   * Writes one transaction. Rejects with `FencedError` if a newer owner exists, with `RefusedError` if the log will
-   * never take it, and with `OperatorError` if nothing can be written before somebody acts. After any other error the
-   * outcome is unknown.
+   * Writes one transaction. The group's offset may follow in a later one (`offsetDueAt`). Rejects with `FencedError` if
+   * a newer owner exists, with `RefusedError` if the log will never take it, and with `OperatorError` if nothing can be
+   * written before somebody acts. After any other error the outcome is unknown.
    */
   commit(output: TaskOutput, nextOffset: number): Promise<void>;
+  /** When to call `commitOffset`, epoch ms; null: the group has the offset of the last transaction. */
+  offsetDueAt(): number | null;
+  /** Commits the offset of the last transaction for the group, in a transaction of its own. Rejects as `commit` does. */
+  commitOffset(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -4,8 +4,9 @@ import { RefusedError } from '../refused';
 import type { Backend, FencedProducer, TaskHooks } from './backend';
 import { SLOW_MS, type Attempt, type BatchSize } from './batch-size';
 import type { Inbox } from './inbox';
+import { createRest } from './rest';
 import type { RuntimeMetrics } from './runtime-metrics';
-import type { Signal } from './signal';
+import { atMost, type Signal } from './signal';
 import { attemptOf, ofTask, refusedError, TaskFailure, TopicsChanged, waitForTask } from './task-errors';
 
 export interface TaskLoopOptions {
@@ -30,6 +31,8 @@ export interface TaskLoopOptions {
 
 /** How soon to try a timer again that fails (the end offset is not available) or makes no progress. */
 const TIMER_RETRY_MS = 250;
+/** How long the end of a task waits for the group's offset: everything else is committed by then. */
+const LAST_OFFSET_MS = 1_000;
 
 /** The phase between the restore and the next error: everything that one fenced producer may do. */
 export class TaskLoop {
@@ -37,6 +40,7 @@ export class TaskLoop {
   #position: number;
   #timer: { readonly at: number; readonly end: number } | null = null;
   #noTimerBefore = 0;
+  readonly #rest = createRest();
 
   constructor(options: TaskLoopOptions, from: number) {
     this.#options = options;
@@ -50,10 +54,29 @@ export class TaskLoop {
       const reason = changed();
       if (reason !== null) throw new TopicsChanged(reason);
       const worked = inbox.paused ? false : await this.#takeBatch();
-      if (isClosing()) return;
+      if (isClosing()) break;
       if (topology.timers && !inbox.paused) await this.#runTimer();
-      if (!worked) await signal.wait(inbox.paused ? undefined : this.#patience());
+      if (worked) await this.#waitForMore();
+      else if (!(await this.#bringOffset())) await signal.wait(this.#patience());
     }
+    await atMost(LAST_OFFSET_MS, this.#options.producer.commitOffset());
+  }
+
+  async #waitForMore(): Promise<void> {
+    const { inbox, signal, isClosing, changed } = this.#options;
+    for (;;) {
+      const left = this.#rest.leftMs(inbox.size());
+      if (left === 0 || isClosing() || changed() !== null) return;
+      await signal.wait(left);
+    }
+  }
+
+  async #bringOffset(): Promise<boolean> {
+    const { producer } = this.#options;
+    const dueAt = producer.offsetDueAt();
+    if (dueAt === null || dueAt > Date.now()) return false;
+    await producer.commitOffset();
+    return true;
   }
 
   #moveTo(nextOffset: number): void {
@@ -108,6 +131,7 @@ export class TaskLoop {
     }
     this.#moveTo(nextOffset);
     const tookMs = performance.now() - started;
+    this.#rest.after(tookMs);
     metrics.onTransaction(tookMs);
     if (tookMs > SLOW_MS) size.failed(attemptOf(output, nextOffset, taken));
     else size.committed(nextOffset);
@@ -153,9 +177,12 @@ export class TaskLoop {
 
   /** How long the loop may sleep; undefined: until records come. */
   #patience(): number | undefined {
-    const { topology, task } = this.#options;
-    const due = topology.timers ? ofTask(() => task.nextTimer()) : null;
-    if (due === null || this.#timer !== null) return undefined;
-    return Math.max(0, Math.max(due, this.#noTimerBefore) - Date.now());
+    const { topology, task, producer, inbox } = this.#options;
+    const due = topology.timers && !inbox.paused ? ofTask(() => task.nextTimer()) : null;
+    const wakes: number[] = [];
+    if (due !== null && this.#timer === null) wakes.push(Math.max(due, this.#noTimerBefore));
+    const offsetDueAt = producer.offsetDueAt();
+    if (offsetDueAt !== null) wakes.push(offsetDueAt);
+    return wakes.length === 0 ? undefined : Math.max(0, Math.min(...wakes) - Date.now());
   }
 }

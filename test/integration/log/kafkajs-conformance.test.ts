@@ -20,6 +20,11 @@ describeLog('on Kafka', async () => {
       }),
     fence: admin.fence,
     expireOffsets: admin.deleteGroup,
+    async committedOffset(groupId, topic, partition) {
+      const [found] = await admin.admin.fetchOffsets({ groupId, topics: [topic] });
+      const offset = Number(found?.partitions.find((one) => one.partition === partition)?.offset ?? -1);
+      return offset < 0 ? null : offset;
+    },
     deleteTopic: admin.deleteTopic,
     async deleteRecords(topic, partition, offset) {
       // Kafka deletes no records of a topic that is only compacted.

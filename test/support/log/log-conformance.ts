@@ -18,6 +18,8 @@ export interface LogHarness {
   fence(transactionalId: string): Promise<void>;
   /** Forgets the offsets of a group without members. */
   expireOffsets(group: string): Promise<void>;
+  /** The offset that the group has committed; null: none. */
+  committedOffset(group: string, topic: string, partition: number): Promise<number | null>;
   deleteTopic(name: string): Promise<void>;
   /** Deletes the records below the offset. */
   deleteRecords(topic: string, partition: number, offset: number): Promise<void>;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { OperatorError } from '../../../src/common';
-import type { RunningTasks } from '../../../src/log';
+import type { RunningTasks, Task } from '../../../src/log';
 import { createGate, eventually, type OpenScene } from './log-conformance';
 
 const partitionsOf = (tasks: RunningTasks): readonly number[] => tasks.status().map(({ partition }) => partition);
@@ -85,6 +85,38 @@ export function describeTasks(open: OpenScene): void {
       });
       await eventually(() => subscription.ready() && committed.length > 0);
       expect(committed).toEqual([1]);
+    });
+
+    it('bring the offset of their group after them, also if nothing comes any more, and before they end', async () => {
+      const { run, produce, harness, topology } = await open(1);
+      const committed = () => harness.committedOffset(topology.group, topology.input, 0);
+      const ahead: unknown[] = [];
+      const wrap = (task: Task): Task => ({
+        ...task,
+        // One record in each transaction, and some of the transactions soon after another.
+        process: (records, nextOffset) => ({
+          ...task.process(records.slice(0, 1), records[1]?.offset ?? nextOffset),
+          ...(records.length > 1 ? { taken: 1 } : {}),
+        }),
+      });
+      let done = 0;
+      const hooks = {
+        afterCommit: () => void (done += 1),
+        beforeCommit: async () => {
+          const offset = await committed();
+          if ((offset ?? 0) > done) ahead.push(offset);
+        },
+      };
+      const tasks = await run({ wrap, hooks });
+      await produce(...Array.from({ length: 20 }, (_, n) => [`k${n}`, '1'] as const));
+      await eventually(async () => (await committed()) === 20);
+      expect(tasks.status()[0]?.nextOffset).toBe(20);
+      await produce(['a', '1'], ['a', '2'], ['a', '3']);
+      await eventually(() => tasks.status()[0]?.nextOffset === 23);
+      await tasks.stop();
+      // The broker shows it once it has written the transaction's markers.
+      await eventually(async () => (await committed()) === 23);
+      expect(ahead).toEqual([]);
     });
 
     it('continue at the checkpoint when the offsets of the group have expired', async () => {

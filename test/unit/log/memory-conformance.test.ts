@@ -18,6 +18,7 @@ describeLog('in memory', () => {
       cluster.expireOffsets(group);
       return done;
     },
+    committedOffset: (group, topic, partition) => Promise.resolve(cluster.committedOffset(group, topic, partition)),
     deleteTopic(name) {
       cluster.deleteTopic(name);
       return done;

@@ -1,0 +1,57 @@
+import { describe, expect, test } from '@jest/globals';
+import { createOffsetPace } from '../../../src/log/kafkajs/offset-pace';
+
+describe('the offset of the group', () => {
+  test('goes along with the first transaction, and then every 100 ms', () => {
+    const clock = { now: 5_000 };
+    const pace = createOffsetPace(() => clock.now);
+    expect(pace.owed()).toBeNull();
+    const took: number[] = [];
+    for (let offset = 1; offset <= 30; offset++) {
+      const isDue = pace.isDue(offset, 3);
+      if (isDue) took.push(offset);
+      pace.committed(offset, isDue ? 'with-offset' : 'without');
+      clock.now += 20;
+    }
+    expect(took).toEqual([1, 6, 11, 16, 21, 26]);
+  });
+
+  test('is owed, with the time, until it was sent', () => {
+    const clock = { now: 5_000 };
+    const pace = createOffsetPace(() => clock.now);
+    pace.committed(7, 'with-offset');
+    expect(pace.owed()).toBeNull();
+    clock.now += 10;
+    pace.committed(8, 'without');
+    pace.committed(9, 'without');
+    expect(pace.owed()).toEqual({ offset: 9, at: 5_100 });
+    pace.committed(9, 'with-offset');
+    expect(pace.owed()).toBeNull();
+  });
+
+  test('goes along with every large transaction', () => {
+    const pace = createOffsetPace(() => 5_000);
+    pace.committed(1, 'with-offset');
+    expect(pace.isDue(2, 99)).toBe(false);
+    expect(pace.isDue(2, 100)).toBe(true);
+  });
+
+  test('does not go along a second time: transactions that write rows again stay where they are', () => {
+    const clock = { now: 5_000 };
+    const pace = createOffsetPace(() => clock.now);
+    pace.committed(4, 'with-offset');
+    clock.now += 1_000;
+    expect(pace.isDue(4, 1_000)).toBe(false);
+    pace.committed(4, 'without');
+    expect(pace.owed()).toBeNull();
+  });
+
+  test('may go back: an input that was adopted is folded from its beginning', () => {
+    const clock = { now: 5_000 };
+    const pace = createOffsetPace(() => clock.now);
+    pace.committed(40, 'with-offset');
+    clock.now += 1;
+    pace.committed(2, 'without');
+    expect(pace.owed()).toEqual({ offset: 2, at: 5_100 });
+  });
+});
