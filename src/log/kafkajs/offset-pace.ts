@@ -1,5 +1,7 @@
-/** The group's offset is this far behind the last transaction at most, ms, while its task runs. */
-const BEHIND_MS = 100;
+/** While transactions follow each other, one of them takes the group's offset along this often, ms. */
+const EVERY_MS = 500;
+/** When nothing comes, the offset follows after this time, ms. */
+const QUIET_MS = 100;
 /** Beside this many records, the two requests and the marker of the offset cost little. */
 const MANY_RECORDS = 100;
 
@@ -16,16 +18,16 @@ export interface OffsetPace {
 export function createOffsetPace(now: () => number = Date.now): OffsetPace {
   let sent: number | null = null;
   let dueAt = 0;
-  let owedOffset: number | null = null;
+  let owed: { readonly offset: number; readonly at: number } | null = null;
   return {
     isDue: (nextOffset, records) => nextOffset !== sent && (records >= MANY_RECORDS || now() >= dueAt),
     committed(nextOffset, tookOffset) {
       if (tookOffset === 'with-offset') {
         sent = nextOffset;
-        dueAt = now() + BEHIND_MS;
+        dueAt = now() + EVERY_MS;
       }
-      owedOffset = nextOffset === sent ? null : nextOffset;
+      owed = nextOffset === sent ? null : { offset: nextOffset, at: Math.min(dueAt, now() + QUIET_MS) };
     },
-    owed: () => (owedOffset === null ? null : { offset: owedOffset, at: dueAt }),
+    owed: () => owed,
   };
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createOffsetPace } from '../../../src/log/kafkajs/offset-pace';
 
 describe('the offset of the group', () => {
-  test('goes along with the first transaction, and then every 100 ms', () => {
+  test('goes along with the first transaction, and then every 500 ms', () => {
     const clock = { now: 5_000 };
     const pace = createOffsetPace(() => clock.now);
     expect(pace.owed()).toBeNull();
@@ -11,7 +11,7 @@ describe('the offset of the group', () => {
       const isDue = pace.isDue(offset, 3);
       if (isDue) took.push(offset);
       pace.committed(offset, isDue ? 'with-offset' : 'without');
-      clock.now += 20;
+      clock.now += 100;
     }
     expect(took).toEqual([1, 6, 11, 16, 21, 26]);
   });
@@ -24,9 +24,12 @@ describe('the offset of the group', () => {
     clock.now += 10;
     pace.committed(8, 'without');
     pace.committed(9, 'without');
-    expect(pace.owed()).toEqual({ offset: 9, at: 5_100 });
+    expect(pace.owed()).toEqual({ offset: 9, at: 5_110 });
     pace.committed(9, 'with-offset');
     expect(pace.owed()).toBeNull();
+    clock.now += 450;
+    pace.committed(10, 'without');
+    expect(pace.owed()).toEqual({ offset: 10, at: 5_510 });
   });
 
   test('goes along with every large transaction', () => {
@@ -52,6 +55,6 @@ describe('the offset of the group', () => {
     pace.committed(40, 'with-offset');
     clock.now += 1;
     pace.committed(2, 'without');
-    expect(pace.owed()).toEqual({ offset: 2, at: 5_100 });
+    expect(pace.owed()).toEqual({ offset: 2, at: 5_101 });
   });
 });
