@@ -15,7 +15,7 @@ export interface Cluster {
   /** Refreshes metadata that is at least a minute old. */
   refreshMetadataIfNecessary(): Promise<void>;
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
-  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
+  findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[];
   findBroker(node: { readonly nodeId: number }): Promise<FetchBroker & RequestBroker>;
   /** Known once metadata is loaded. */
   findControllerBroker(): Promise<RequestBroker>;
@@ -30,6 +30,13 @@ export interface Cluster {
       readonly fromTimestamp?: number;
     }[],
   ): Promise<readonly { readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }[]>;
+}
+
+interface PartitionMetadata {
+  readonly partitionId: number;
+  readonly leader: number;
+  readonly isr: readonly number[];
+  readonly replicas: readonly number[];
 }
 
 interface FetchBroker {

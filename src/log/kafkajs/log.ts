@@ -173,6 +173,14 @@ function createBackend(connection: KafkaConnection, service: Service): Backend {
       return new Map(await Promise.all(facts));
     },
     bounds: (topic, partition) => partitionBounds(service, topic, partition),
+    inSync: (names, partition) =>
+      service.ask(names, async (cluster) => {
+        await cluster.refreshMetadata();
+        return names.every((topic) => {
+          const found = cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition);
+          return found !== undefined && found.isr.length === found.replicas.length;
+        });
+      }),
     cleanupPolicy: async (topic) => {
       try {
         const policy = await service.ask([topic], (cluster) => settingOf(cluster, topic, 'cleanup.policy'));

@@ -51,6 +51,7 @@ export function createMemoryBackend(store: MemoryStore): Backend {
       const log = logOf(topic, partition);
       return Promise.resolve({ beginning: log.beginning(), end: log.end() });
     },
+    inSync: () => Promise.resolve(true),
     cleanupPolicy: () => Promise.resolve(null),
     // A compacted topic of this log keeps no tombstones.
     tombstoneRetentionMs: (topic) => Promise.resolve(store.compacts(topic) ? 0 : Infinity),

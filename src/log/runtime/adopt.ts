@@ -32,6 +32,13 @@ async function adoptPartition(options: AdoptOptions, partition: number): Promise
     const found = await lookAround(backend, topology, partition, checkpoint);
     const { losses, rewrite } = judge(found);
     if (losses.length === 0) return null;
+    const isApparent = losses.some(({ certainty }) => certainty === 'apparent');
+    if (isApparent && !(await backend.inSync([topology.input, topology.changelog], partition))) {
+      throw new OperatorError(
+        `${topology.input}/${partition}: not all replicas of it and of ${topology.changelog} are in sync, so Kafka may show ` +
+          'fewer records than it has. Start the missing brokers and try again.',
+      );
+    }
     const final = losses.filter(({ kind }) => kind === 'neither');
     if (final.length > 0) throw refusalOf(final);
     const from = newBeginning(found, losses);

@@ -21,6 +21,11 @@ export interface Backend {
   topics(names: readonly string[]): Promise<ReadonlyMap<string, TopicFacts>>;
   /** The bounds of one partition now (`end`: the LSO). */
   bounds(topic: string, partition: number): Promise<{ readonly beginning: number; readonly end: number }>;
+  /**
+   * Whether all replicas of a partition of these topics are in sync now. While they are not, the partition may show too
+   * early an end: a new leader knows how far its records count only when enough replicas follow it (KIP-966).
+   */
+  inSync(topics: readonly string[], partition: number): Promise<boolean>;
   /** `cleanup.policy` of the topic; null: not known. */
   cleanupPolicy(topic: string): Promise<string | null>;
   /**

@@ -27,8 +27,10 @@ export interface PreparationOptions {
   readonly metrics: RuntimeMetrics;
 }
 
-/** An apparent loss disappears within this time. */
+/** An apparent loss disappears within this time if all replicas are in sync. */
 const APPARENT_MS = 3_000;
+/** A loss that has lasted this long is real, although a replica is away. */
+const LONGEST_APPARENT_MS = 120_000;
 
 /**
  * Everything between the fence and the first event: restores a task, looks for losses, and writes the records again
@@ -117,23 +119,30 @@ export class Preparation {
     if (this.#isClosing()) return null;
     const { topics, committed } = found;
     const { losses, from, rewrite } = judge(found);
-    this.#refuse(losses);
+    await this.#refuse(losses);
     ofTask(() => task.begin({ topics, last: checkpoint?.last ?? null }));
     if (rewrite.size > 0 && !(await this.#rewrite(task, producer, rewrite, from))) return null;
     this.#logger.debug({ nextOffset: from, checkpoint: checkpoint?.nextOffset, committed }, 'task begins');
     return { task, from, topics };
   }
 
-  /** An apparent loss may disappear in a moment. */
-  #refuse(losses: readonly Loss[]): void {
+  /** @throws LossFound, or OperatorError if it is real */
+  async #refuse(losses: readonly Loss[]): Promise<void> {
     if (losses.length === 0) {
       this.#lossSince = null;
       return;
     }
     this.#lossSince ??= performance.now();
+    const lastedMs = performance.now() - this.#lossSince;
     const isCertain = losses.some(({ certainty }) => certainty === 'certain');
-    if (isCertain || performance.now() - this.#lossSince >= APPARENT_MS) throw refusalOf(losses);
+    if (isCertain || lastedMs >= LONGEST_APPARENT_MS) throw refusalOf(losses);
+    if (lastedMs >= APPARENT_MS && (await this.#isInSync())) throw refusalOf(losses);
     throw new LossFound(losses);
+  }
+
+  async #isInSync(): Promise<boolean> {
+    const { backend, topology, partition } = this.#options;
+    return backend.inSync([topology.input, topology.changelog], partition).catch(() => false);
   }
 
   /** False: the runner closes. */

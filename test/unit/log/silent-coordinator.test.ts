@@ -33,8 +33,8 @@ function clusterOf(coordinator: Coordinator, disconnect: () => Promise<void>): C
     refreshMetadataIfNecessary: () => Promise.resolve(),
     addMultipleTargetTopics: () => Promise.resolve(),
     findTopicPartitionMetadata: () => [
-      { partitionId: 0, leader: 1 },
-      { partitionId: 1, leader: 1 },
+      { partitionId: 0, leader: 1, isr: [], replicas: [] },
+      { partitionId: 1, leader: 1, isr: [], replicas: [] },
     ],
     findBroker: never,
     findControllerBroker: never,
