@@ -156,6 +156,12 @@ describe('the wanted keys of the wire', () => {
     const seen = new Set<string>();
     for (const { frame } of generateEvents({ seed: 5, conversations: 60, personalData: true }))
       isSame(JSON.stringify(frame), seen);
+    const ofTheOtherShapes = [
+      '{"result":"200","message":"pong"}',
+      '{"id":"c","participants":[]}',
+      '{"id":"x","detail":{"topicName":"v2.users.U.conversations","eventBody":{},"timestamp":"2026-03-02T09:00:00Z"}}',
+    ];
+    for (const line of ofTheOtherShapes) isSame(line, seen);
     const folder = join(__dirname, '..', '..', 'fixtures', 'cases');
     for (const name of readdirSync(folder).filter((one) => one.endsWith('.input.ndjson'))) {
       for (const line of readFileSync(join(folder, name), 'utf8').split('\n')) if (line !== '') isSame(line, seen);
