@@ -65,7 +65,7 @@ const flags = script(
   .option('--history <n>', 'store: conversations in the history, for queries at an instant', numberFlag, 1_000_000)
   .option('--days <n>', 'intervals: days of half a million visits each', numberFlag, 90)
   .option('--profile <folder>', 'writes CPU profiles of board, bridge, fold and sink into this folder')
-  .option('--json', 'prints the whole result as JSON, too')
+  .option('--json', 'prints JSON instead of text')
   .addHelpText(
     'after',
     `\nParts:\n${Object.entries(PARTS)
