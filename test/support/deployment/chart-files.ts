@@ -100,10 +100,11 @@ export function chartReadme(): string {
   const rows = rowsOf(values, []).map(({ path, fallback, help }) => `| \`${path}\` | ${fallback} | ${help} |`);
   return `# queuefold on Kubernetes
 
-The chart runs \`bridge\`, \`fold\`, \`sink\` and, if enabled, \`board\` as one Deployment each. A bridge with several shards is a
-StatefulSet. A job runs \`queuefold setup\` before every installation and upgrade.
-How to install, upgrade and size it: [Deploy on Kubernetes with the chart](../../docs/how-to/deploy-with-the-chart.md). \`npm run chart\`
-writes this page from values.yaml.
+The chart runs \`bridge\`, \`fold\`, \`sink\` and, if enabled, \`board\` as one Deployment each. A bridge with several shards
+is a StatefulSet. A job runs \`queuefold setup\` before every installation and upgrade. [Deploy on Kubernetes with the
+chart](../../docs/how-to/deploy-with-the-chart.md) says how to install, upgrade and size it.
+
+This page lists every value. \`npm run chart\` writes it from values.yaml.
 
 | value | default | what |
 |---|---|---|
