@@ -15,7 +15,7 @@ import {
 } from './lifecycle';
 import { mergeParticipants } from './merge';
 import { project } from './project';
-import { STATE_COLUMNS, type QueueConversation } from './row';
+import { sameRow } from './row';
 import { isEnded, type ConversationState, type EndedConversation, type OpenConversation, type RowFacts } from './state';
 import type { QueueVisit } from './visit';
 import { giveSameVisits } from './visit-inputs';
@@ -120,10 +120,6 @@ function withRow(
     timestamp: event.receivedAt,
   };
   return { state: { ...open, row }, records: [record], outcome: 'folded' };
-}
-
-function sameRow(a: QueueConversation, b: QueueConversation): boolean {
-  return STATE_COLUMNS.every((column) => column === 'db_last_updated' || a[column] === b[column]);
 }
 
 /** The row that the state topic should hold now; null: none. */

@@ -15,6 +15,8 @@ export interface Slabs {
   delete(id: string): void;
   /** In the order of arrival. */
   ids(): Iterable<string>;
+  /** The number of ids. */
+  readonly size: number;
   /** The size of the buffers. */
   readonly bytes: number;
   /** How many values the closing of gaps has looked at since the beginning. */
@@ -112,6 +114,10 @@ class PackedSlabs implements Slabs {
 
   ids(): Iterable<string> {
     return this.#places.keys();
+  }
+
+  get size(): number {
+    return this.#places.size;
   }
 
   get bytes(): number {

@@ -39,7 +39,11 @@ export interface StateCodec {
   decode(id: string, bytes: Buffer): ConversationState;
 }
 
-/** Keeps states as the bytes of the changelog: for a million. A state that events touch stays decoded for a while. */
+/**
+ * Keeps states as the bytes of the changelog: for a million. If there are few, those that events touch stay decoded. If
+ * there are many, only those do that events touch twice within a while: of a million most are touched once, and keeping
+ * these costs more than it saves, because the garbage collector copies them before they go.
+ */
 export interface PackedStates extends States {
   /** Takes a state as bytes, and copies them. */
   load(id: string, bytes: Buffer): void;
@@ -56,11 +60,11 @@ export interface PackedStates extends States {
 export function createPackedStates(codec: StateCodec, most: number): PackedStates {
   const slabs = createSlabs();
   const changed = new Map<string, Known>();
-  /** Two generations: states that nobody asks for go without a search. */
-  let current = new Map<string, Known>();
-  let previous = new Map<string, Known>();
+  /** Two generations: states that nobody asks for go without a search. Null: it was asked for once, and is not kept. */
+  let current = new Map<string, Known | null>();
+  let previous = new Map<string, Known | null>();
 
-  const remember = (id: string, known: Known): void => {
+  const remember = (id: string, known: Known | null): void => {
     if (current.size >= most / 2 && !current.has(id)) {
       previous = current;
       current = new Map();
@@ -68,6 +72,12 @@ export function createPackedStates(codec: StateCodec, most: number): PackedState
     current.set(id, known);
     previous.delete(id);
   };
+  /** Undefined: nobody has asked for it lately. */
+  const lately = (id: string): Known | null | undefined => {
+    const known = current.get(id);
+    return known === undefined ? previous.get(id) : known;
+  };
+  const fitsAll = (): boolean => slabs.size <= most / 2;
   const forget = (id: string): void => {
     changed.delete(id);
     current.delete(id);
@@ -82,19 +92,20 @@ export function createPackedStates(codec: StateCodec, most: number): PackedState
     has: (id) => slabs.has(id),
     get: (id) => {
       const near = changed.get(id) ?? current.get(id);
-      if (near !== undefined) return near;
-      let known = previous.get(id) ?? null;
-      if (known === null) {
-        const state = decode(id);
-        if (state === null) return null;
-        known = { state, shown: null };
+      if (near !== undefined && near !== null) return near;
+      const before = near === null ? null : previous.get(id);
+      if (before !== undefined && before !== null) {
+        remember(id, before);
+        return before;
       }
-      remember(id, known);
+      const state = decode(id);
+      if (state === null) return null;
+      const known = { state, shown: null };
+      remember(id, before === undefined && !fitsAll() ? null : known);
       return known;
     },
     put: (id, known) => {
       slabs.reserve(id);
-      forget(id);
       changed.set(id, known);
     },
     delete: (id) => {
@@ -103,7 +114,7 @@ export function createPackedStates(codec: StateCodec, most: number): PackedState
     },
     *entries() {
       for (const id of slabs.ids()) {
-        const state = (changed.get(id) ?? current.get(id) ?? previous.get(id))?.state ?? decode(id);
+        const state = (changed.get(id) ?? lately(id))?.state ?? decode(id);
         if (state !== null) yield [id, state];
       }
     },
@@ -118,12 +129,13 @@ export function createPackedStates(codec: StateCodec, most: number): PackedState
       const bytes = codec.encode(known.state);
       slabs.set(id, bytes);
       changed.delete(id);
-      remember(id, known);
+      remember(id, lately(id) === null && !fitsAll() ? null : known);
       return bytes;
     },
     ids: () => slabs.ids(),
     get decoded() {
-      return changed.size + current.size + previous.size;
+      const kept = [...current.values(), ...previous.values()].filter((known) => known !== null);
+      return changed.size + kept.length;
     },
   };
 }

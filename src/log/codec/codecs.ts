@@ -106,12 +106,16 @@ export interface ChangelogCodec extends ValueCodec<ChangelogValue> {
   headOf(bytes: Buffer): Decoded<StateHead>;
 }
 
+/** Nearly all bytes of a state: a restore reads the head of each, and the rest of few. */
+const SKIPPED_FOR_HEADS: ReadonlySet<string> = new Set(['participants', 'recent']);
+
 export async function createChangelogCodec(schemas: SchemaSource, topics: TopicNames): Promise<ChangelogCodec> {
   const schema = loadSchema('fold-state');
   const codec = await createValueCodec<ChangelogValue>({
     schemas,
     subject: valueSubject(topics.changelog),
     schema,
+    sized: SKIPPED_FOR_HEADS,
     toAvro: ({ state, checkpoint }) => ({
       open: state?.kind === 'open' ? state : null,
       ended: state?.kind === 'ended' ? state : null,

@@ -49,9 +49,12 @@ export interface ValueCodecOptions<T> extends ValueReaderOptions<T> {
   readonly schemas: SchemaSource;
   readonly subject: string;
   readonly toAvro: (value: T) => object;
+  /** The fields, in any record, whose arrays get their size in front, so that a reader can skip them. Default: none. */
+  readonly sized?: ReadonlySet<string>;
 }
 
 const HEADER_BYTES = 5;
+const NONE: ReadonlySet<string> = new Set();
 /** No registry has more schemas that do not fit. A garbage record may name any id. */
 const MOST_UNKNOWN = 1_000;
 
@@ -61,7 +64,7 @@ const output = new AvroOutput();
 export async function createValueCodec<T>(options: ValueCodecOptions<T>): Promise<ValueCodec<T>> {
   const { schemas, toAvro } = options;
   const type = typeOf(options.schema.text);
-  const write = compileWriter(type);
+  const write = compileWriter(type, options.sized ?? NONE);
   const id = await schemas.idOf(options.subject, options.schema);
   const { learn, decode, prepare, ownAvroAt } = createValueReader(options);
   await learn(id);
@@ -163,7 +166,7 @@ function createReaders({ text }: AvroSchema, part: Schema | undefined) {
   const whole = typeOf(text);
   const wanted = part === undefined ? whole : typeOf(part);
   const fingerprint = whole.fingerprint();
-  const readOwn = compileReader(whole, wanted, RECURRING_FIELDS);
+  const readOwn = compileReader(whole, wanted, { recurring: RECURRING_FIELDS, skip: 'by size' });
   return (writer: Type): { readonly read: ReadAvro | null; readonly isOwn: boolean } => {
     const isOwn = writer.fingerprint().equals(fingerprint);
     return { read: isOwn ? readOwn : resolved(wanted, writer), isOwn };

@@ -23,14 +23,42 @@ function packed(most: number) {
 }
 
 describe('packed states', () => {
-  test('a state is decoded once while it is asked for, and again when others have driven it out', () => {
+  test('a state that is asked for twice stays decoded, until others have driven it out', () => {
     const { states, decodes } = packed(4);
     for (let id = 0; id < 10; id++) states.load(String(id), Buffer.from(JSON.stringify(ended(id))));
+    expect([states.get('3'), states.decoded]).toEqual([known(3), 0]);
+    expect([states.get('3'), states.decoded]).toEqual([known(3), 1]);
     expect([states.get('3'), states.get('3')]).toEqual([known(3), known(3)]);
-    expect(decodes).toEqual(['3']);
+    expect(decodes).toEqual(['3', '3']);
     for (let id = 4; id < 10; id++) states.get(String(id));
-    expect(states.get('3')).toEqual(known(3));
-    expect(decodes.filter((id) => id === '3')).toHaveLength(2);
+    expect([states.get('3'), states.decoded]).toEqual([known(3), 0]);
+    expect(decodes.filter((id) => id === '3')).toHaveLength(3);
+  });
+
+  test('a change of a state that was asked for once leaves it packed; that of a new one, or of a second event, does not', () => {
+    const { states } = packed(8);
+    for (const id of ['old', 'a', 'b', 'c', 'd']) states.load(id, Buffer.from(JSON.stringify(ended(1))));
+    const change = (id: string, endedAt: number): number => {
+      states.get(id);
+      states.put(id, known(endedAt));
+      expect(states.get(id)).toEqual(known(endedAt));
+      states.pack(id);
+      return states.decoded;
+    };
+    expect(change('old', 2)).toBe(0);
+    expect(change('old', 3)).toBe(1);
+    expect(change('old', 4)).toBe(1);
+    expect(change('new', 5)).toBe(2);
+    expect([states.get('old'), states.get('new')]).toEqual([known(4), known(5)]);
+    states.delete('old');
+    expect([states.get('old'), states.decoded]).toEqual([null, 1]);
+  });
+
+  test('if half of the bound holds all states, each stays decoded from its first event on', () => {
+    const { states, decodes } = packed(8);
+    for (const id of ['a', 'b', 'c', 'd']) states.load(id, Buffer.from(JSON.stringify(ended(1))));
+    for (let turn = 0; turn < 3; turn++) for (const id of ['a', 'b', 'c', 'd']) states.get(id);
+    expect(decodes).toEqual(['a', 'b', 'c', 'd']);
   });
 
   test('no more are decoded than the bound, however many are asked for, but for what has changed', () => {

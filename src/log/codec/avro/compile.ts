@@ -14,16 +14,25 @@ export type ReadAvro = (bytes: Buffer, at: number) => object;
 /** @throws TypeError if the value does not fit the schema; then the output is of no use */
 export type WriteAvro = (output: AvroOutput, value: object) => void;
 
+export interface ReaderChoices {
+  /** The names of fields, in any record, whose texts recur: see words.ts. */
+  readonly recurring: ReadonlySet<string>;
+  /**
+   * How to skip an array: `item by item`, as avsc does; or `by size`, where a block has a size in front. Of bytes that
+   * are damaged there, the two may read different values, if they refuse none.
+   */
+  readonly skip: 'item by item' | 'by size';
+}
+
 const input = new AvroInput();
 
 /**
  * @param written the schema of the bytes
  * @param wanted the same schema, or one that lacks some of its fields: they are skipped
- * @param recurring the names of fields, in any record, whose texts recur: see words.ts
  */
-export function compileReader(written: Type, wanted: Type, recurring: ReadonlySet<string>): ReadAvro {
-  const code = new ReaderCode(recurring);
-  const value = code.read(written, wanted, false);
+export function compileReader(written: Type, wanted: Type, choices: ReaderChoices): ReadAvro {
+  const code = new ReaderCode(choices);
+  const value = code.read(written, wanted, 'text');
   const read = code.compile('i', value) as (from: AvroInput) => object;
   return (bytes, at) => {
     input.begin(bytes, at);
@@ -39,8 +48,9 @@ export function compileReader(written: Type, wanted: Type, recurring: ReadonlySe
   };
 }
 
-export function compileWriter(type: Type): WriteAvro {
-  const code = new WriterCode();
+/** @param sized the names of fields, in any record, whose arrays get a size in front, so that readers can skip them */
+export function compileWriter(type: Type, sized: ReadonlySet<string>): WriteAvro {
+  const code = new WriterCode(sized);
   const statement = code.write(type, 'v');
   return code.compile('o, v', `{ ${statement} }`) as WriteAvro;
 }
@@ -74,27 +84,27 @@ class Code {
 }
 
 class ReaderCode extends Code {
-  readonly #recurring: ReadonlySet<string>;
+  readonly #choices: ReaderChoices;
 
-  constructor(recurring: ReadonlySet<string>) {
+  constructor(choices: ReaderChoices) {
     super();
-    this.#recurring = recurring;
+    this.#choices = choices;
   }
 
   /** An expression that reads a value from the input `i`. */
-  read(written: Type, wanted: Type, isWord: boolean): string {
+  read(written: Type, wanted: Type, texts: 'text' | 'word'): string {
     if (written instanceof types.RecordType && wanted instanceof types.RecordType)
       return `${this.define('i', this.#record(written, wanted))}(i)`;
     if (written instanceof types.ArrayType && wanted instanceof types.ArrayType) {
-      const item = this.read(written.itemsType, wanted.itemsType, isWord);
+      const item = this.read(written.itemsType, wanted.itemsType, texts);
       return `${this.define('i', `const a = [];\n${forEachItem(`a.push(${item});`)}\nreturn a;`)}(i)`;
     }
     const [branch, wantedBranch] = [branchOf(written), branchOf(wanted)];
     if (branch !== null && wantedBranch !== null)
-      return `(i.isPresent() ? ${this.read(branch, wantedBranch, isWord)} : null)`;
+      return `(i.isPresent() ? ${this.read(branch, wantedBranch, texts)} : null)`;
     if (written.typeName !== wanted.typeName) throw unknownType(wanted);
     if (written instanceof types.FixedType) return `i.fixed(${written.size})`;
-    if (written.typeName === 'string') return isWord ? 'i.word()' : 'i.text()';
+    if (written.typeName === 'string') return `i.${texts}()`;
     return `i.${primitive(written)}()`;
   }
 
@@ -102,7 +112,7 @@ class ReaderCode extends Code {
     const steps = written.fields.map((field) => {
       const own = wanted.fields.find(({ name }) => name === field.name);
       if (own === undefined) return this.#skip(field.type);
-      return `const _${field.name} = ${this.read(field.type, own.type, this.#recurring.has(field.name))};`;
+      return `const _${field.name} = ${this.read(field.type, own.type, this.#choices.recurring.has(field.name) ? 'word' : 'text')};`;
     });
     for (const { name } of wanted.fields)
       if (!written.fields.some((field) => field.name === name)) throw new Error(`${name} was never written`);
@@ -113,7 +123,10 @@ class ReaderCode extends Code {
   #skip(type: Type): string {
     if (type instanceof types.RecordType)
       return `${this.define('i', type.fields.map((field) => this.#skip(field.type)).join('\n'))}(i);`;
-    if (type instanceof types.ArrayType) return `${this.define('i', forEachItem(this.#skip(type.itemsType)))}(i);`;
+    if (type instanceof types.ArrayType) {
+      const count = this.#choices.skip === 'by size' ? 'countUnskipped' : 'count';
+      return `${this.define('i', forEachItem(this.#skip(type.itemsType), count))}(i);`;
+    }
     const branch = branchOf(type);
     if (branch !== null) return `if (i.isPresent()) { ${this.#skip(branch)} }`;
     if (type instanceof types.FixedType) return `i.skipFixed(${type.size});`;
@@ -130,17 +143,27 @@ class ReaderCode extends Code {
   }
 }
 
-function forEachItem(statement: string): string {
-  return `for (let n = i.count(); n > 0; n = i.count()) for (; n > 0; n--) { ${statement} }`;
+function forEachItem(statement: string, count = 'count'): string {
+  return `for (let n = i.${count}(); n > 0; n = i.${count}()) for (; n > 0; n--) { ${statement} }`;
 }
 
 class WriterCode extends Code {
+  readonly #sized: ReadonlySet<string>;
+
+  constructor(sized: ReadonlySet<string>) {
+    super();
+    this.#sized = sized;
+  }
+
   /** A statement that writes the value of this expression to the output `o`. */
-  write(type: Type, value: string): string {
+  write(type: Type, value: string, arrays: 'plain' | 'sized' = 'plain'): string {
     if (type instanceof types.RecordType) return `${this.define('o, v', this.#record(type))}(o, ${value});`;
     if (type instanceof types.ArrayType) {
-      const item = this.write(type.itemsType, 'v[k]');
-      const body = `const n = o.items(v);\nfor (let k = 0; k < n; k++) { ${item} }\no.absent();`;
+      const items = `for (let k = 0; k < n; k++) { ${this.write(type.itemsType, 'v[k]')} }`;
+      const body =
+        arrays === 'sized'
+          ? `const n = o.openBlock(v);\nconst from = o.size;\n${items}\nif (n > 0) o.closeBlock(from);\no.absent();`
+          : `const n = o.items(v);\n${items}\no.absent();`;
       return `${this.define('o, v', body)}(o, ${value});`;
     }
     const branch = branchOf(type);
@@ -155,10 +178,11 @@ class WriterCode extends Code {
   #record({ fields }: types.RecordType): string {
     return fields
       .map(({ name, type, defaultValue }) => {
+        const arrays = this.#sized.has(name) ? 'sized' : 'plain';
         const standard: unknown = defaultValue();
-        if (standard === undefined) return this.write(type, `v.${name}`);
+        if (standard === undefined) return this.write(type, `v.${name}`, arrays);
         const constant = this.constant(standard);
-        return `{ const x = v.${name}; ${this.write(type, `x === undefined ? ${constant} : x`)} }`;
+        return `{ const x = v.${name}; ${this.write(type, `x === undefined ? ${constant} : x`, arrays)} }`;
       })
       .join('\n');
   }

@@ -1,3 +1,4 @@
+import { utf8Of } from './utf8';
 import { wordOf } from './words';
 
 /** Avro's primitive values, read one after the other from bytes. Each method throws if the bytes end before its value. */
@@ -62,7 +63,7 @@ export class AvroInput {
   text(): string {
     const size = this.#number();
     const from = this.#skip(size);
-    return size === 0 ? '' : this.#bytes.toString('utf8', from, from + size);
+    return size === 0 ? '' : utf8Of(this.#bytes, from, from + size);
   }
 
   /** A text that probably recurs, see words.ts. */
@@ -81,6 +82,18 @@ export class AvroInput {
     }
     if (!(count <= this.#bytes.length - this.#at)) throw new Error(`${count} items in fewer bytes`);
     return count;
+  }
+
+  /** The same for a reader that skips the items. It skips blocks that have their size in front, and counts no items of them. */
+  countUnskipped(): number {
+    for (;;) {
+      const count = this.#number();
+      if (count >= 0) {
+        if (!(count <= this.#bytes.length - this.#at)) throw new Error(`${count} items in fewer bytes`);
+        return count;
+      }
+      this.skipSized();
+    }
   }
 
   skipInt(): void {

@@ -86,6 +86,39 @@ export class AvroOutput {
     return length;
   }
 
+  /**
+   * The same for an array in a block with its size in bytes, so that a reader can skip it without a look at its items.
+   * After the items comes `closeBlock`, unless there are none.
+   */
+  openBlock(value: readonly unknown[]): number {
+    if (!Array.isArray(value)) throw invalid('array', value);
+    const { length } = value;
+    if (length > 0) {
+      this.#number(-length);
+      this.#reserve(SIZE_BYTES);
+      this.#at += SIZE_BYTES;
+    }
+    return length;
+  }
+
+  /** @param from the output's size when the block was opened */
+  closeBlock(from: number): void {
+    const end = this.#at;
+    const size = end - from;
+    const start = from - SIZE_BYTES;
+    if (size >= 2 ** 6 && size < 2 ** 13) {
+      this.#bytes[start] = ((size << 1) & 0x7f) | 0x80;
+      this.#bytes[start + 1] = size >> 6;
+      return;
+    }
+    // The size takes more or fewer bytes: written behind the items, it shows how many.
+    this.#number(size);
+    const number = Buffer.from(this.#bytes.subarray(end, this.#at));
+    this.#bytes.copyWithin(start + number.length, from, end);
+    number.copy(this.#bytes, start);
+    this.#at = start + number.length + size;
+  }
+
   #longText(value: string): void {
     const size = Buffer.byteLength(value);
     this.#number(size);
@@ -136,6 +169,8 @@ export class AvroOutput {
 /** As in avsc. */
 const LARGEST = 2 ** 53 - 2;
 const LONGEST_NUMBER = 8;
+/** Of most blocks: from 64 bytes to 8 KiB. */
+const SIZE_BYTES = 2;
 /** The length of a text of ASCII below this takes one byte. */
 const SHORT = 64;
 

@@ -1,3 +1,5 @@
+import { utf8Of } from './utf8';
+
 /**
  * Texts that recur in millions of values (states, purposes, ids of queues and users): a table from their bytes to one
  * string each. A string out of the table costs a fraction of one that is decoded, takes no memory, and compares equal
@@ -15,13 +17,13 @@ const bytesOf = new Uint8Array(SLOTS * LONGEST_WORD);
 
 /** The text of these bytes of UTF-8. The caller has checked the bounds. */
 export function wordOf(bytes: Buffer, from: number, size: number): string {
-  if (size > LONGEST_WORD) return bytes.toString('utf8', from, from + size);
+  if (size > LONGEST_WORD) return utf8Of(bytes, from, from + size);
   const slot = slotOf(bytes, from, size);
   const at = slot * LONGEST_WORD;
   let same = sizes[slot] === size;
   for (let i = 0; same && i < size; i++) same = bytesOf[at + i] === bytes[from + i];
   if (same) return texts[slot] as string;
-  const text = bytes.toString('utf8', from, from + size);
+  const text = utf8Of(bytes, from, from + size);
   texts[slot] = text;
   sizes[slot] = size;
   for (let i = 0; i < size; i++) bytesOf[at + i] = bytes[from + i] as number;

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
+import { sameRow, STATE_COLUMNS } from '../../../src/conversation/row';
 import { type QueueVisit, sameVisit, VISIT_COLUMNS } from '../../../src/conversation/visit';
-import { aVisit } from '../../support/clickhouse/store-rows';
+import { aRow, aVisit } from '../../support/clickhouse/store-rows';
 
 const NO_NEW_RECORD: readonly (keyof QueueVisit)[] = ['conversation_id', 'participant_id', 'db_last_updated'];
 
@@ -11,3 +12,8 @@ test.each(VISIT_COLUMNS.filter((column) => !NO_NEW_RECORD.includes(column)))(
     expect(sameVisit(aVisit(), { ...aVisit(), [column]: 'other' })).toBe(false);
   },
 );
+
+test.each(STATE_COLUMNS)('a row that differs in %s alone is a new record, unless that is its time', (column) => {
+  expect(sameRow(aRow(), aRow())).toBe(true);
+  expect(sameRow(aRow(), { ...aRow(), [column]: 'other' })).toBe(column === 'db_last_updated');
+});
