@@ -9,7 +9,7 @@ import { FAULTS, startFaultyProxy, type Fault, type FaultyProxy } from '../../su
 import { createRandom } from '../../support/processes/random';
 
 /** `STORE_FAULTS=500 STORE_SEED=7` for more of them. */
-const FAULTS_WANTED = Number(process.env['STORE_FAULTS'] ?? 40);
+const FAULTS_WANTED = Number(process.env['STORE_FAULTS'] ?? 60);
 const SEED = Number(process.env['STORE_SEED'] ?? 1);
 const FAULT_EVERY = 5;
 const PARTITIONS = 4;
