@@ -36,7 +36,7 @@ async function queuefold(args: readonly string[], env: Environment) {
 
 beforeAll(async () => {
   services = await servicesForProcesses();
-  simulator = await startSimulator({ seed: 1, clientSecret: SECRETS.GENESYS_CLIENT_SECRET });
+  simulator = await startSimulator({ seed: 1, clientSecret: SECRETS.GENESYS_CLIENT_SECRET, startPaused: true });
   proxy = await startConnectProxy({ credentials: `me:${SECRETS.PROXY_PASSWORD}` });
   all = {
     ...services.env,
