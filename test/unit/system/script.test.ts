@@ -35,7 +35,7 @@ describe('a script of npm run', () => {
     const { code, printed } = outcomeOf('--help');
     expect(code).toBe(0);
     expect(printed).toMatch(/^Usage: npm run tool -- .*Does something\..*--count <n> +how many \(default: 7\)/s);
-    expect(printed).toMatch(/--part <part> .*choices: "left", "right".*--seed <n> .*another one each time/s);
+    expect(printed).toMatch(/--part <part> .*choices: "left", "right".*--seed <n> .*another one each\s+time/s);
   });
 
   test.each([
