@@ -186,8 +186,8 @@ describe('a reader’s statement', () => {
   });
 
   test('that takes long holds up neither others nor what the program itself reads', async () => {
-    // It has a seventh of a reader's time, because it occupies a core until its end.
-    const briefly = await serveClickHouseHttp(engine, { ...READERS, readSeconds: 4, admits: bearing(TOKEN) });
+    // It has a fifth of a reader's time, because it occupies a core until its end.
+    const briefly = await serveClickHouseHttp(engine, { ...READERS, readSeconds: 6, admits: bearing(TOKEN) });
     const long = post('SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))', {}, briefly);
     let isOver = false;
     void long.then(() => (isOver = true));
