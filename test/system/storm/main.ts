@@ -6,6 +6,8 @@ import { runStorm } from './storm';
 export interface StormFlags {
   readonly seed: number;
   readonly seconds: number;
+  /** @see StormStageOptions */
+  readonly standby: 'on' | 'off';
   /** Of the bounds: 1 on a machine of its own. */
   readonly factor: number;
   /** Gets the time line as text and as SVG. */

@@ -29,6 +29,8 @@ export interface StormStageOptions {
   /** @see ChaosOptions */
   readonly conversationsPerSecond: number;
   readonly speed: number;
+  /** FOLD_STANDBY of the folds. Default: off. */
+  readonly standby?: 'on' | 'off';
 }
 
 export async function setStormStage(options: StormStageOptions): Promise<StormStage> {
@@ -59,7 +61,7 @@ export async function setStormStage(options: StormStageOptions): Promise<StormSt
     };
     const bridge = role('bridge', 'bridge');
     const folds = Array.from({ length: MEMBERS }, (_, index) =>
-      role(`fold-${index + 1}`, 'fold', { LOG_LEVEL: 'debug' }),
+      role(`fold-${index + 1}`, 'fold', { LOG_LEVEL: 'debug', FOLD_STANDBY: options.standby ?? 'off' }),
     );
     const sink = role('sink', 'sink');
     return { env, kafka, simulator, bridge, folds, sink, events, dispose };

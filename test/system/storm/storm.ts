@@ -41,6 +41,8 @@ export interface StormResult extends Comparison {
   /** Of all partitions so many moved at least in every window of five seconds. */
   readonly fewestMoving: number;
   readonly partitions: number;
+  /** How often a task began with a standby copy. */
+  readonly warm: number;
   /** Empty: no task was restored that had its partition before and after a rebalance. */
   readonly needless: readonly TraceEvent[];
   /** The time line. */
@@ -57,6 +59,8 @@ const SETTLE_MS = 4_000;
 /** A lone fault is looked at for so long at least: a frozen member comes back after nine seconds. */
 const LOOK_MS = 12_000;
 const WINDOW_MS = 5_000;
+/** What a task logs that takes over with its copy. */
+const WARM = 'a standby copy takes over: it has read the rest of the changelog';
 
 /** Lone faults first, then one every four seconds, whatever is still under way; then quiet; then everything is compared. */
 export async function runStorm(options: StormOptions): Promise<StormResult> {
@@ -118,8 +122,11 @@ async function play(options: StormOptions, stage: StormStage): Promise<StormResu
   const histories = await historiesOf(stage.env);
   const waits = new Map(histories.map((history) => [history.partition, waitsOf(history)]));
   const all = [...waits.values()].flat();
-  const traced = [...events, ...firstCommits(events, new Map(histories.map((one) => [one.partition, one.commits])))];
-  const drawing = { from, to, members: folds.map(({ name }) => name), events: traced, waits };
+  const members = folds.map(({ name }) => name);
+  // The sink has the same partitions of another topic.
+  const ofFolds = events.filter(({ member }) => members.includes(member));
+  const traced = [...events, ...firstCommits(ofFolds, new Map(histories.map((one) => [one.partition, one.commits])))];
+  const drawing = { from, to, members, events: traced, waits };
   const longest = longestWait(all, storm.from, storm.to);
   return {
     ...compared,
@@ -129,7 +136,8 @@ async function play(options: StormOptions, stage: StormStage): Promise<StormResu
     longestMs: Math.round(longest.to - longest.from),
     fewestMoving: fewestMoving(waits, storm.from, storm.to, WINDOW_MS).moving,
     partitions: waits.size,
-    needless: needlessFences(events),
+    warm: folds.reduce((sum, fold) => sum + fold.said(WARM), 0),
+    needless: needlessFences(ofFolds),
     text: drawText(drawing),
     svg: drawSvg(drawing),
   };
