@@ -110,7 +110,7 @@ export function describeTasks(open: OpenScene): void {
       const tasks = await run({ wrap, hooks });
       await produce(...Array.from({ length: 20 }, (_, n) => [`k${n}`, '1'] as const));
       await eventually(async () => (await committed()) === 20);
-      expect(tasks.status()[0]?.nextOffset).toBe(20);
+      await eventually(() => tasks.status()[0]?.nextOffset === 20);
       await produce(['a', '1'], ['a', '2'], ['a', '3']);
       await eventually(() => tasks.status()[0]?.nextOffset === 23);
       await tasks.stop();
