@@ -35,16 +35,23 @@ type Name = keyof typeof ANSWERS & keyof typeof QUESTIONS;
 type Query<K extends Name> = z.output<(typeof QUESTIONS)[K]>;
 type Answer<K extends Name> = z.output<(typeof ANSWERS)[K]>;
 
+interface Asked {
+  readonly path: { readonly id: string };
+  readonly signal: AbortSignal;
+}
+
 interface Operation<K extends Name> {
   readonly path: string;
   readonly summary: string;
   /** Refusals other than wrong parameters and failed authentication. */
   readonly refusals?: Readonly<Record<number, string>>;
   readonly params?: z.ZodType;
-  answer(query: Query<K>, path: { readonly id: string }): Promise<Answer<K>>;
+  /** @param asked its signal aborts if the client goes away */
+  answer(query: Query<K>, asked: Asked): Promise<Answer<K>>;
 }
 
 const NO_STORE = 'The board has no ClickHouse, or ClickHouse does not have this';
+const BUSY = 'Too many questions about the past at once. Ask again after `Retry-After` seconds';
 const AWAY = 'ClickHouse does not answer';
 
 /** `/api/…`, and its OpenAPI document as `/api/openapi.json`. */
@@ -96,7 +103,7 @@ function add<K extends Name>(app: FastifyInstance, name: K, operation: Operation
       },
     },
     // fastify has checked both against their schemas.
-    async ({ query, params: path }) => answer(query as Query<K>, path as { readonly id: string }),
+    async ({ query, params: path, signal }) => answer(query as Query<K>, { path: path as Asked['path'], signal }),
   );
 }
 
@@ -138,16 +145,16 @@ function addLive(app: FastifyInstance, { viewers, headers }: ApiOptions): void {
   );
 }
 
-function historyOf({ history }: ApiOptions): History {
-  if (history !== null) return history;
+function historyOf({ history }: ApiOptions, { signal }: Asked): History {
+  if (history !== null) return history.askedUntil(signal);
   throw new Refusal(404, 'This board has no ClickHouse, so it shows the present only. Set CLICKHOUSE_URL.');
 }
 
 /**
  * The history for an instant that ClickHouse covers. For an earlier one, ClickHouse would answer that nobody was there.
  */
-async function pastOf(options: ApiOptions, at: number): Promise<History> {
-  const history = historyOf(options);
+async function pastOf(options: ApiOptions, at: number, asked: Asked): Promise<History> {
+  const history = historyOf(options, asked);
   const oldest = await history.oldest();
   if (oldest !== null && at >= oldest) return history;
   const begins = oldest === null ? 'nothing is stored yet' : `the history begins at ${new Date(oldest).toISOString()}`;
@@ -157,16 +164,16 @@ async function pastOf(options: ApiOptions, at: number): Promise<History> {
 /** The topics' data now, and ClickHouse's data for an instant. */
 function addPresent(app: FastifyInstance, options: ApiOptions): void {
   const { picture, present, history, rule, dayStart } = options;
-  const refusals = { 404: NO_STORE, 503: AWAY };
+  const refusals = { 404: NO_STORE, 429: BUSY, 503: AWAY };
 
   add(app, 'about', {
     path: '/api/about',
     summary: 'What this board is and can',
-    refusals: { 503: AWAY },
-    answer: async () => ({
+    refusals: { 429: BUSY, 503: AWAY },
+    answer: async (_query, { signal }) => ({
       version: options.version,
       history: history !== null,
-      oldest: (await history?.oldest()) ?? null,
+      oldest: (await history?.askedUntil(signal).oldest()) ?? null,
       rule,
       timeZone: options.timeZone,
     }),
@@ -176,9 +183,9 @@ function addPresent(app: FastifyInstance, options: ApiOptions): void {
     path: '/api/queues',
     summary: 'Every queue and medium, now or at an instant',
     refusals,
-    async answer({ at }) {
+    async answer({ at }, asked) {
       if (at === undefined) return { at: Date.now(), lines: picture.lines(0).map(present.line) };
-      const past = await pastOf(options, at);
+      const past = await pastOf(options, at, asked);
       const [rows, days] = await Promise.all([past.rowsAt(at, null), past.dayAt(dayStart(at), at, rule)]);
       return { at, lines: linesOf(rows, days).map(present.line) };
     },
@@ -188,16 +195,21 @@ function addPresent(app: FastifyInstance, options: ApiOptions): void {
     path: '/api/conversations',
     summary: 'The conversations of a queue, now or at an instant',
     refusals,
-    async answer({ queue, at }) {
-      const rows = at === undefined ? picture.queue(queue, 0).rows : await answeredRows(options, queue, at);
+    async answer({ queue, at }, asked) {
+      const rows = at === undefined ? picture.queue(queue, 0).rows : await answeredRows(options, queue, at, asked);
       return { at: at ?? Date.now(), conversations: rows.map(present.conversation) };
     },
   });
 }
 
 /** One queue's rows at an instant, with their answers. */
-async function answeredRows(options: ApiOptions, queueId: string, at: number): Promise<readonly AnsweredRow[]> {
-  const past = await pastOf(options, at);
+async function answeredRows(
+  options: ApiOptions,
+  queueId: string,
+  at: number,
+  asked: Asked,
+): Promise<readonly AnsweredRow[]> {
+  const past = await pastOf(options, at, asked);
   const [rows, answers] = await Promise.all([past.rowsAt(at, queueId), past.answersAt(queueId, at)]);
   return rows.map((row) => ({ ...row, answered_time: answers.get(row.conversation_id) ?? null }));
 }
@@ -205,15 +217,16 @@ async function answeredRows(options: ApiOptions, queueId: string, at: number): P
 /** The operations that only ClickHouse can answer. */
 function addPast(app: FastifyInstance, options: ApiOptions): void {
   const { present, rule } = options;
-  const refusals = { 404: NO_STORE, 503: AWAY };
+  const refusals = { 404: NO_STORE, 429: BUSY, 503: AWAY };
 
   add(app, 'conversation', {
     path: '/api/conversations/:id',
     summary: 'The history of a conversation: the versions of its row, and its visits',
     refusals,
     params: PATHS.conversation,
-    async answer(_query, { id }) {
-      const past = historyOf(options);
+    async answer(_query, asked) {
+      const { id } = asked.path;
+      const past = historyOf(options, asked);
       const [versions, visits] = await Promise.all([past.versions(id), past.visitsOf(id)]);
       if (versions.length === 0 && visits.length === 0) throw new Refusal(404, `No conversation ${id} is known.`);
       return { id, versions: versions.map(present.version), visits: visits.map(present.visit) };
@@ -224,9 +237,15 @@ function addPast(app: FastifyInstance, options: ApiOptions): void {
     path: '/api/intervals',
     summary: 'Arrivals and service level by interval',
     refusals,
-    async answer({ queue, from, to, minutes }) {
+    async answer({ queue, from, to, minutes }, asked) {
       checkPeriod(from, to, (to - from) / (minutes * 60_000), MOST_INTERVALS);
-      const intervals = await historyOf(options).intervals({ queueId: queue ?? null, from, to, minutes, ...rule });
+      const intervals = await historyOf(options, asked).intervals({
+        queueId: queue ?? null,
+        from,
+        to,
+        minutes,
+        ...rule,
+      });
       return { from, to, minutes, intervals: [...intervals] };
     },
   });
@@ -235,10 +254,10 @@ function addPast(app: FastifyInstance, options: ApiOptions): void {
     path: '/api/series',
     summary: 'How many waited and talked in a queue, over at most seven days',
     refusals,
-    async answer({ queue, from, to }) {
+    async answer({ queue, from, to }, asked) {
       checkPeriod(from, to, (to - from) / (7 * DAY_MS), 1);
       const stepMs = Math.max(1_000, Math.ceil((to - from) / SERIES_POINTS));
-      return { from, to, points: [...(await historyOf(options).series({ queueId: queue, from, to, stepMs }))] };
+      return { from, to, points: [...(await historyOf(options, asked).series({ queueId: queue, from, to, stepMs }))] };
     },
   });
 }

@@ -9,11 +9,25 @@ import {
 import { identifier, type Store } from '../store';
 import type { DayCounts, ServiceLevelRule } from './counts';
 import type { DayLine, History, Interval, IntervalsRequest, SeriesPoint, SeriesRequest, Version } from './history';
+import { Turns } from './turns';
 
 /** A viewer's question is given up if it takes longer, because others wait behind it. Milliseconds. */
 const MOST_MS = 20_000;
+/**
+ * A question of a viewer takes one to three statements. More statements at once would not be faster, and other users of
+ * ClickHouse need it too.
+ */
+const AT_ONCE = 8;
+/** With statements of 0.1 s the last of them waits about a second. */
+const MOST_WAITING = 100;
+const MOST_WAIT_MS = 5_000;
 const LONGEST_TALK_MS = 86_400_000;
-const SETTINGS = { output_format_json_quote_64bit_integers: 0, max_execution_time: MOST_MS / 1_000 } as const;
+const SETTINGS = {
+  output_format_json_quote_64bit_integers: 0,
+  max_execution_time: MOST_MS / 1_000,
+  // A viewer who plays the past leaves most questions before they are answered.
+  cancel_http_readonly_queries_on_client_close: 1,
+} as const;
 
 const ms = (column: string): string => `toUnixTimestamp64Milli(${column})`;
 /**
@@ -26,15 +40,27 @@ const inMs = (columns: readonly string[], times: ReadonlySet<string>): string =>
 const iso = (at: number): string => new Date(at).toISOString();
 
 /** The past, from ClickHouse's tables and views. */
-export const createHistory = (store: Store): History => new ClickHouseHistory(store);
+export function createHistory(store: Store): History {
+  const turns = new Turns({ atOnce: AT_ONCE, waiting: MOST_WAITING, waitMs: MOST_WAIT_MS });
+  return new ClickHouseHistory(store, turns, new AbortController().signal);
+}
 
 class ClickHouseHistory implements History {
   readonly #store: Store;
   readonly #database: string;
+  /** Shared by all questions of the board. */
+  readonly #turns: Turns;
+  readonly #signal: AbortSignal;
 
-  constructor(store: Store) {
+  constructor(store: Store, turns: Turns, signal: AbortSignal) {
     this.#store = store;
     this.#database = identifier(store.database);
+    this.#turns = turns;
+    this.#signal = signal;
+  }
+
+  askedUntil(signal: AbortSignal): History {
+    return new ClickHouseHistory(this.#store, this.#turns, signal);
   }
 
   async rowsAt(at: number, queueId: string | null): Promise<readonly QueueConversation[]> {
@@ -171,15 +197,18 @@ class ClickHouseHistory implements History {
     return row === undefined || row.rows === 0 ? null : row.at;
   }
 
-  async #ask<T>(query: string, params: Readonly<Record<string, unknown>>): Promise<readonly T[]> {
-    const answer = await this.#store.client.query({
-      query,
-      query_params: { ...params },
-      format: 'JSONEachRow',
-      clickhouse_settings: SETTINGS,
-      abort_signal: AbortSignal.timeout(MOST_MS),
+  #ask<T>(query: string, params: Readonly<Record<string, unknown>>): Promise<readonly T[]> {
+    return this.#turns.take(async () => {
+      this.#signal.throwIfAborted();
+      const answer = await this.#store.client.query({
+        query,
+        query_params: { ...params },
+        format: 'JSONEachRow',
+        clickhouse_settings: SETTINGS,
+        abort_signal: AbortSignal.any([this.#signal, AbortSignal.timeout(MOST_MS)]),
+      });
+      return answer.json<T>();
     });
-    return answer.json<T>();
   }
 }
 

@@ -3,6 +3,8 @@ import type { DayCounts, ServiceLevelRule } from './counts';
 
 /** The past, from ClickHouse. Instants are epoch ms. Every method rejects if ClickHouse is away. */
 export interface History {
+  /** The same, for one viewer's question: if the signal aborts, statements of the question end, and others do not begin. */
+  askedUntil(signal: AbortSignal): History;
   /** The rows as they were at an instant. @param queueId only this queue; null: all */
   rowsAt(at: number, queueId: string | null): Promise<readonly QueueConversation[]>;
   /** The state, at `at`, of visits that began in `[from, at]`. */

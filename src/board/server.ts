@@ -104,7 +104,12 @@ function guard(app: FastifyInstance, { host, access }: BoardServerOptions): void
 function answerErrors(app: FastifyInstance, logger: Logger): void {
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const { statusCode: status = 500 } = error;
+    if (error instanceof Refusal && error.retryAfterSeconds !== null) {
+      void reply.header('retry-after', String(error.retryAfterSeconds));
+    }
     if (error instanceof Refusal || status < 500) return reply.code(status).send({ message: error.message });
+    // Nobody waits for this answer, and the error may be the end of a statement that nobody waits for.
+    if (request.signal.aborted) return reply.code(503).send({ message: 'The client has gone.' });
     logger.error({ err: error, path: request.url.split('?', 1)[0] }, 'a request of the board failed');
     return reply.code(503).send({ message: 'ClickHouse does not answer. The live picture continues.' });
   });

@@ -232,7 +232,15 @@ async function learnAbout(): Promise<void> {
   }
 }
 
-export class Refused extends Error {}
+export class Refused extends Error {
+  /** The server wants to be asked again no earlier than after this time, ms. */
+  readonly againMs: number;
+
+  constructor(message: string, againMs = 0) {
+    super(message);
+    this.againMs = againMs;
+  }
+}
 
 /** @throws Refused with the server's message, or if it does not answer */
 export async function ask<T>(path: string, signalToStop?: AbortSignal): Promise<T> {
@@ -241,7 +249,10 @@ export async function ask<T>(path: string, signalToStop?: AbortSignal): Promise<
     throw signalToStop?.aborted === true ? error : new Refused('The board’s server does not answer.');
   });
   const body = (await response.json()) as T & { readonly message?: string };
-  if (!response.ok) throw new Refused(body.message ?? `The board’s server answered ${response.status}.`);
+  if (!response.ok) {
+    const againMs = 1_000 * Number(response.headers.get('retry-after') ?? 0);
+    throw new Refused(body.message ?? `The board’s server answered ${response.status}.`, againMs);
+  }
   return body;
 }
 

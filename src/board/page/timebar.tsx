@@ -1,4 +1,4 @@
-import { instant, localInput } from './format';
+import { instant, instantOf, localInput } from './format';
 import { about, now } from './live';
 import { goLive, goTo, play, problem, speed, SPEEDS, step, travelTo } from './travel';
 
@@ -19,7 +19,7 @@ export function TimeBar() {
         step={1}
         value={localInput(at ?? now.value)}
         onChange={(event) => {
-          const wanted = new Date(event.currentTarget.value).getTime();
+          const wanted = instantOf(event.currentTarget.value, at ?? now.value);
           if (Number.isFinite(wanted)) goTo(wanted);
         }}
       />

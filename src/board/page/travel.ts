@@ -1,5 +1,5 @@
 import { batch, computed, effect, signal } from '@preact/signals';
-import { about, ask, conversations, inNextTask, lines, messageOf, now, openQueue, part, stale } from './live';
+import { about, ask, conversations, inNextTask, lines, messageOf, now, openQueue, part, Refused, stale } from './live';
 import type { Conversation, Line } from './model';
 import { byQueue } from './queues';
 
@@ -67,9 +67,11 @@ export function goLive(): void {
 const AGAIN_MS = 2_000;
 
 let asking = false;
+/** After an error the page asks again at this time, and no earlier, however often the instant changes. */
+let again: ReturnType<typeof setTimeout> | null = null;
 async function askOnce(): Promise<void> {
   // One question at a time: when its answer arrives, the next one asks for the newest instant.
-  if (asking) return;
+  if (asking || again !== null) return;
   asking = true;
   try {
     for (;;) {
@@ -94,7 +96,11 @@ async function askOnce(): Promise<void> {
   } catch (error) {
     if (target.peek() === null) return;
     problem.value = messageOf(error);
-    setTimeout(() => void askOnce(), AGAIN_MS);
+    const waitMs = Math.max(AGAIN_MS, error instanceof Refused ? error.againMs : 0);
+    again = setTimeout(() => {
+      again = null;
+      void askOnce();
+    }, waitMs);
   } finally {
     asking = false;
   }

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
 import { BoardBrowser, DESKTOP, eventually, goTo, PHONE, serious, shown, total } from '../../support/board/browser';
-import { startMadeUpBoard, type MadeUpBoard } from '../../support/board/made-up-board';
+import { startMadeUpBoard, tooBusy, type MadeUpBoard } from '../../support/board/made-up-board';
 
 /** Every view of the page, as different people and machines have it. */
 let board: MadeUpBoard;
@@ -75,6 +75,78 @@ test('numbers and times are the reader’s: language and time zone of the browse
     expect(offered).toBeGreaterThan(999);
     expect(await total(page, 'Offered today')).toBe(new Intl.NumberFormat('de-DE').format(offered));
   });
+});
+
+test('the past crosses both changes of the clock: no hour is lost, and of two equal ones the page says which', async () => {
+  const summer = await startMadeUpBoard({
+    ...{ queues: 3, conversations: 30, changesPerSecond: 0, seed: 3, oldest: Date.UTC(2024, 2, 1) },
+  });
+  const of = await BoardBrowser.start(summer.url);
+  try {
+    const page = await of.visit('', { timezoneId: 'Europe/Berlin' });
+    await page.locator('#slider').waitFor();
+    const field = page.locator('#instant');
+    const shows = async (at: number, text: string, local: string): Promise<void> => {
+      await page
+        .locator('.freshness.past', { hasText: new RegExp(`^As it was on ${text.replaceAll(' ', '\\s')}$`) })
+        .waitFor();
+      expect([await page.locator('#slider').inputValue(), await field.inputValue()]).toEqual([String(at), local]);
+    };
+    const change = Date.UTC(2024, 2, 31, 1);
+    await field.fill('2024-03-31T01:59:30');
+    await shows(change - 30_000, 'Mar 31, 2024, 1:59:30 AM', '2024-03-31T01:59:30');
+    await page.getByRole('button', { name: '+1 min' }).click();
+    await shows(change + 30_000, 'Mar 31, 2024, 3:00:30 AM', '2024-03-31T03:00:30');
+    await page.getByRole('button', { name: '−1 min' }).click();
+    await shows(change - 30_000, 'Mar 31, 2024, 1:59:30 AM', '2024-03-31T01:59:30');
+    // Nobody's clock showed this time.
+    await field.fill('2024-03-31T02:30:10');
+    await shows(change + 1_810_000, 'Mar 31, 2024, 3:30:10 AM', '2024-03-31T03:30:10');
+
+    const first = Date.UTC(2024, 9, 27, 0, 30, 10);
+    await field.fill('2024-10-27T02:30:10');
+    await shows(first, 'Oct 27, 2024, 2:30:10 AM GMT\\+2', '2024-10-27T02:30:10');
+    await page.locator('#slider').focus();
+    await page.keyboard.press('}');
+    await shows(first + 3_600_000, 'Oct 27, 2024, 2:30:10 AM GMT\\+1', '2024-10-27T02:30:10');
+    // Whoever corrects the minutes stays in that hour.
+    await field.fill('2024-10-27T02:45:10');
+    await shows(first + 4_500_000, 'Oct 27, 2024, 2:45:10 AM GMT\\+1', '2024-10-27T02:45:10');
+    expect(await of.settle()).toEqual([]);
+  } finally {
+    await of.close();
+    await summer.stop();
+  }
+});
+
+test('a board that is asked too much about the past is asked again only when it wants to be', async () => {
+  let isBusy = true;
+  const asked: number[] = [];
+  const rowsAt = (): Promise<[]> => {
+    asked.push(performance.now());
+    if (isBusy) throw tooBusy('Many others look into the past.', 3);
+    return Promise.resolve([]);
+  };
+  const busy = await startMadeUpBoard({
+    ...{ queues: 3, conversations: 30, changesPerSecond: 0, seed: 4, history: { rowsAt } },
+  });
+  const of = await BoardBrowser.start(busy.url);
+  try {
+    const page = await of.visit();
+    await page.locator('#slider').waitFor();
+    // Each step of the playing past would ask.
+    await page.getByRole('button', { name: 'Play 1×' }).click();
+    await page.getByRole('alert').filter({ hasText: 'Many others look into the past.' }).waitFor();
+    await eventually(() => expect(asked.length).toBeGreaterThan(2));
+    isBusy = false;
+    await page.locator('.freshness.past', { hasText: /^As it was on/ }).waitFor();
+    await eventually(async () => expect(await page.getByRole('alert').count()).toBe(0));
+    const waits = asked.slice(1, 4).map((at, index) => at - (asked[index] ?? 0));
+    expect(Math.min(...waits.slice(0, 2))).toBeGreaterThan(2_900);
+  } finally {
+    await of.close();
+    await busy.stop();
+  }
 });
 
 test('who wants less motion gets none', async () => {

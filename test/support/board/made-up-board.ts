@@ -4,6 +4,7 @@ import { addDay, dayOf, NO_DAY } from '../../../src/board/counts';
 import type { DayLine, History, Version } from '../../../src/board/history';
 import { Picture } from '../../../src/board/picture';
 import { createPresenter, type BoardNames } from '../../../src/board/present';
+import { Refusal } from '../../../src/board/refusal';
 import { startBoardServer } from '../../../src/board/server';
 import { Viewers } from '../../../src/board/viewers';
 import { packageRoot } from '../../../src/common';
@@ -19,6 +20,10 @@ export interface MadeUpOptions {
   readonly seed: number;
   /** Replaces the made-up names. */
   readonly names?: BoardNames;
+  /** The oldest instant of the past, epoch ms. Default: nine days ago. */
+  readonly oldest?: number;
+  /** Answers questions about the past instead of the curves, where it has a method. */
+  readonly history?: Partial<History>;
 }
 
 export interface MadeUpBoard {
@@ -57,10 +62,11 @@ export async function startMadeUpBoard(options: MadeUpOptions): Promise<MadeUpBo
     ...{ picture, epoch: 'made-up', freshness: () => ({ ageMs: 80, problem: null }) },
     ...{ present: present.conversation, presentLine: present.line },
   });
+  const history: History = { ...organization.history(), ...options.history, askedUntil: () => history };
   const server = await startBoardServer({
     ...{ host: '127.0.0.1', port: 0, access: { password: undefined, proxyHeader: undefined } },
     ...{ picture, viewers, present, rule, dayStart, timeZone: 'Europe/Berlin', version: '0.0.0' },
-    history: organization.history(),
+    history,
     page: join(packageRoot(), 'dist', 'board', 'page'),
     logger: pino({ level: 'silent' }),
   });
@@ -76,6 +82,11 @@ export async function startMadeUpBoard(options: MadeUpOptions): Promise<MadeUpBo
       await server.stop();
     },
   };
+}
+
+/** The error of a history that is asked too much. */
+export function tooBusy(message: string, retryAfterSeconds: number): Error {
+  return new Refusal(429, message, { retryAfterSeconds });
 }
 
 function nameOf(kind: 'queue' | 'user' | 'skill', id: string): string | null {
@@ -238,7 +249,7 @@ class Organization {
   }
 
   /** The past consists of curves. */
-  history(): History {
+  history(): Omit<History, 'askedUntil'> {
     const wave = (at: number, minutes: number): number => Math.sin(at / (minutes * MINUTE));
     const level = (at: number): number => Math.min(1, 0.86 + 0.1 * wave(at, 37) + 0.05 * wave(at, 11));
     const load = (at: number): number => 14 + 7 * wave(at, 70) + 3 * wave(at, 13);
@@ -289,7 +300,7 @@ class Organization {
         });
         return Promise.resolve(shown);
       },
-      oldest: () => Promise.resolve(Date.now() - 9 * 24 * HOUR),
+      oldest: () => Promise.resolve(this.options.oldest ?? Date.now() - 9 * 24 * HOUR),
     };
   }
 }

@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createHistory } from '../../../src/board/clickhouse-history';
 import { UsageError } from '../../../src/common';
 import { createDeferred } from '../../../src/log';
+import type { Store } from '../../../src/store';
 import { boardForTests, type BoardForTests, type BoardForTestsOptions } from '../../support/board/board';
 import { until } from '../../support/processes/until';
 
@@ -176,6 +178,53 @@ describe('what one client can take', () => {
     expect((await get(board, '/api/queues')).status).toBe(200);
   });
 
+  test('ClickHouse gets only so many questions at once, and who asks too many is told when to ask again', async () => {
+    let running = 0;
+    let most = 0;
+    const gate = createDeferred<undefined>();
+    const query = async () => {
+      most = Math.max(most, (running += 1));
+      await gate.promise;
+      running -= 1;
+      return { json: () => Promise.resolve([]) };
+    };
+    const store = { client: { query }, database: 'qf' } as unknown as Store;
+    const board = await start({ history: createHistory(store) });
+    const answers = Array.from({ length: 200 }, () => get(board, '/api/conversations/unknown'));
+    const refused = await Promise.any(answers.map(async (each) => ((await each).status === 429 ? each : never())));
+    expect(refused.headers['retry-after']).toBe('5');
+    expect(JSON.parse(refused.text)).toEqual({ message: expect.stringContaining('Try again in a few seconds') });
+    // What needs no ClickHouse is not held up.
+    expect((await get(board, '/api/queues')).status).toBe(200);
+    gate.resolve(undefined);
+    const statuses = new Set((await Promise.all(answers)).map(({ status }) => status));
+    expect([most, statuses]).toEqual([8, new Set([404, 429])]);
+  });
+
+  test('a question whose client goes away ends in ClickHouse, and leaves the queue', async () => {
+    const signals: AbortSignal[] = [];
+    const query = ({ abort_signal: signal }: { readonly abort_signal: AbortSignal }) => {
+      signals.push(signal);
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('The user aborted a request.')));
+      });
+    };
+    const store = { client: { query }, database: 'qf' } as unknown as Store;
+    const board = await start({ history: createHistory(store) });
+    const leaving = new AbortController();
+    // Four take all turns, with two statements each; the others wait.
+    const asked = Array.from({ length: 20 }, () =>
+      fetch(`${board.server.url}/api/conversations/unknown`, { signal: leaving.signal }).catch(() => null),
+    );
+    await until('all turns to be taken', 30_000, () => signals.length === 8);
+    leaving.abort();
+    await Promise.all(asked);
+    await until('the statements to end', 30_000, () => signals.every(({ aborted }) => aborted));
+    // The end of the board ends this one.
+    void get(board, '/api/conversations/unknown').catch(() => null);
+    await until('the next question to be asked', 30_000, () => signals.some(({ aborted }) => !aborted));
+  });
+
   test('viewers that have gone are forgotten', async () => {
     const board = open;
     // A thousand browsers that come again and again, many at once.
@@ -193,6 +242,10 @@ describe('what one client can take', () => {
     await once(socket, 'close');
   });
 });
+
+function never(): Promise<never> {
+  return Promise.reject(new Error('answered otherwise'));
+}
 
 function nobody(): Parameters<BoardForTests['viewers']['add']>[0] {
   const stream = { writableLength: 0, write: () => true, on: () => stream, end: () => stream };
