@@ -18,7 +18,8 @@ export interface SumTaskOptions {
   readonly onCall?: (call: keyof Task, records?: readonly LogRecord[]) => void;
 }
 
-const CHECKPOINT = '\0checkpoint';
+/** The key of its checkpoints, whose values are JSON with `nextOffset`. */
+export const CHECKPOINT = '\0checkpoint';
 
 export function createSumTask(options: SumTaskOptions): Task {
   const totals = new Map<string, number>();
