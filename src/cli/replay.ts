@@ -173,10 +173,14 @@ function clearLine({ io }: Context): string {
 function summaryText(summary: ReplaySummary, liveRows: number): string {
   const { lines, events, skipped, invalid, upserts, tombstones, elapsedMs } = summary;
   return (
-    `${lines} lines: ${events} events, ${skipped} skipped, ${invalid} invalid; ` +
-    `${upserts + tombstones} records (${upserts} upserts, ${tombstones} tombstones); ` +
-    `${liveRows} live rows; ${rate(events, elapsedMs)} events/s`
+    `${counted(lines, 'line')}: ${counted(events, 'event')}, ${skipped} skipped, ${invalid} invalid; ` +
+    `${counted(upserts + tombstones, 'record')} (${counted(upserts, 'upsert')}, ${counted(tombstones, 'tombstone')}); ` +
+    `${counted(liveRows, 'live row')}; ${rate(events, elapsedMs)} events/s`
   );
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function rate(events: number, elapsedMs: number): number {

@@ -27,7 +27,7 @@ async function replay(args: readonly string[], dataDir: string) {
 
 test('a recording on stdin goes into the embedded ClickHouse, which does not take it for data of its own', async () => {
   const fromStdin = await replay(['-', '--store', 'embedded'], join(root, 'a'));
-  expect(fromStdin).toMatchObject({ code: 0, stderr: expect.stringMatching(/^1 lines: 1 events/m) });
+  expect(fromStdin).toMatchObject({ code: 0, stderr: expect.stringMatching(/^1 line: 1 event, /m) });
   const fromFile = await replay([CASE, '--store', 'embedded'], join(root, 'a'));
   expect(fromFile).toMatchObject({ code: 0, stdout: fromStdin.stdout });
   expect(JSON.parse(fromFile.stdout)).toHaveProperty('conversation_id');
