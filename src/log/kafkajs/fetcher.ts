@@ -141,6 +141,8 @@ export class Fetcher {
     }
     // In the same turn as the last check: a wake-up in between would be lost.
     this.#loops.delete(nodeId);
+    // Its last partition may have another leader, and only this loop would notice it.
+    this.#wake();
   }
 
   /** Hands over the held answers, then lists the flows to read from a broker. */

@@ -129,6 +129,122 @@ describe('R8, the greatest timestamp of a batch', () => {
   });
 });
 
+describe('R15, a leader that moves while records are sent', () => {
+  type Sent = { readonly topicData: readonly { readonly partitions: readonly { readonly partition: number }[] }[] };
+  const errorOf = (name: string): Error =>
+    Object.assign(new Error(name), { name: 'KafkaJSProtocolError', type: name, retriable: true });
+  const never = (): never => {
+    throw new Error('not expected');
+  };
+
+  /** Two partitions, led by one broker each until `move`, and what `sendMessages` writes to the brokers. */
+  function twoBrokers(variant: (typeof variants)[number][0]) {
+    const leaders = ['a', 'b'];
+    const taken: string[] = [];
+    const sequences = [0, 0];
+    const produce = new Map<string, (partitions: readonly number[]) => Promise<void>>();
+    const brokers = new Map(
+      ['a', 'b'].map((name) => {
+        const broker = {
+          nodeId: name,
+          produce: async ({ topicData }: Sent) => {
+            const partitions = topicData.flatMap((one) => one.partitions.map(({ partition }) => partition));
+            await produce.get(name)?.(partitions);
+            taken.push(...partitions.map((partition) => `${partition} by ${name}`));
+            const answers = partitions.map((partition) => ({ partition, errorCode: 0, baseOffset: '0' }));
+            return { topics: [{ topicName: 't', partitions: answers }] };
+          },
+        };
+        return [name, broker] as const;
+      }),
+    );
+    const metadata = () => leaders.map((leader, partitionId) => ({ partitionId, leader }));
+    const cluster = {
+      targetTopics: new Set(['t']),
+      addMultipleTargetTopics: () => Promise.resolve(),
+      refreshMetadataIfNecessary: () => Promise.resolve(),
+      refreshMetadata: () => Promise.resolve(),
+      findTopicPartitionMetadata: metadata,
+      findLeaderForPartitions: (_: string, partitions: readonly string[]) => {
+        const found: Record<string, number[]> = {};
+        for (const partition of partitions.map(Number)) (found[leaders[partition] ?? ''] ??= []).push(partition);
+        return found;
+      },
+      findBroker: ({ nodeId }: { nodeId: string }) => Promise.resolve(brokers.get(nodeId)),
+      removeBroker: never,
+      isConnected: () => true,
+      connect: never,
+    };
+    const eosManager = {
+      acquireBrokerLock: () => Promise.resolve(),
+      releaseBrokerLock: () => Promise.resolve(),
+      isTransactional: () => false,
+      getTransactionalId: never,
+      getProducerId: () => 1,
+      getProducerEpoch: () => 1,
+      getSequence: (_: string, partition: number) => sequences[partition] ?? 0,
+      updateSequence: (_: string, partition: number, by: number) => {
+        sequences[partition] = (sequences[partition] ?? 0) + by;
+      },
+    };
+    const retrier = async (act: (bail: (error: Error) => void, count: number) => Promise<unknown>) => {
+      for (let count = 0; count < 10; count++) {
+        try {
+          return await act(never, count);
+        } catch {
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      }
+      return never();
+    };
+    const create = openKafkajs(variant).module('producer/sendMessages') as (
+      parts: object,
+    ) => (request: object) => Promise<readonly object[]>;
+    const logger = { debug: () => undefined, error: () => undefined };
+    const partitioner = ({ message }: { message: { partition: number } }) => message.partition;
+    const send = create({ logger, cluster, partitioner, eosManager, retrier });
+    const messages = [{ partition: 0 }, { partition: 1 }];
+    return {
+      leaders,
+      taken,
+      produce,
+      sequences,
+      send: () => send({ acks: -1, timeout: 1, compression: 0, topicMessages: [{ topic: 't', messages }] }),
+    };
+  }
+
+  it.each(variants)('%s: a partition moves to a broker that has answered already', async (variant) => {
+    const { leaders, taken, produce, sequences, send } = twoBrokers(variant);
+    produce.set('b', () => {
+      leaders[1] = 'a';
+      return Promise.reject(errorOf('NOT_LEADER_FOR_PARTITION'));
+    });
+    // kafkajs asks the broker that has nothing any more for nothing.
+    const answers = await send()
+      .finally(() => produce.clear())
+      .catch(never);
+    expect(taken).toEqual(variant === 'stock' ? ['0 by a'] : ['0 by a', '1 by a']);
+    expect(answers).toHaveLength(variant === 'stock' ? 1 : 2);
+    expect(sequences).toEqual(variant === 'stock' ? [1, 0] : [1, 1]);
+  });
+
+  it.each(variants)('%s: a request is still under way when another one fails', async (variant) => {
+    const { taken, produce, send } = twoBrokers(variant);
+    produce.set('a', async () => {
+      produce.delete('a');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    });
+    produce.set('b', () => {
+      produce.delete('b');
+      return Promise.reject(errorOf('NOT_ENOUGH_REPLICAS'));
+    });
+    await send();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const twice = ['0 by a', '1 by b', '0 by a'];
+    expect(taken).toEqual(variant === 'stock' ? twice : ['0 by a', '1 by b']);
+  });
+});
+
 describe('the installed kafkajs', () => {
   it('is refused when its version is not the one that the repairs were made for', () => {
     jest.resetModules();

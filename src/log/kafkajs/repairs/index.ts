@@ -4,6 +4,7 @@ import { repairRecordDecoding } from './r11-record-decoding';
 import { repairChecksum } from './r12-checksum';
 import { repairCompression } from './r13-compression';
 import { repairIpv6Brokers } from './r14-ipv6-brokers';
+import { repairMovedLeaders } from './r15-moved-leaders';
 import { repairQuadraticGrouping } from './r2-quadratic-grouping';
 import { repairEmptyBatches } from './r3-empty-batches';
 import { repairInterleavedAborts } from './r4-interleaved-aborts';
@@ -23,6 +24,7 @@ export function applyRepairs(): void {
   repairMaxTimestamp();
   repairRecordEncoding();
   repairQuadraticGrouping();
+  repairMovedLeaders();
   repairInterleavedAborts();
   repairIpv6Brokers();
   repairIdleBusyLoop();
