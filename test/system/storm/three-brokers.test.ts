@@ -85,19 +85,30 @@ async function valuesByKey(log: Log, topic: string): Promise<ReadonlyMap<string,
   return found;
 }
 
-/** Sends records until told to end. What it could not send for sure is of no matter: the topic says what there is. */
-function feed(log: Log): { end(): Promise<void> } {
+/** Counts of sends; each holds a record of every key. */
+interface Sends {
+  readonly attempted: number;
+  /** Kafka has said that it has them. */
+  readonly acknowledged: number;
+}
+
+/** Sends records until told to end. It does not repeat a send that failed. */
+function feed(log: Log): { end(): Promise<Sends> } {
   let isFeeding = true;
+  let attempted = 0;
+  let acknowledged = 0;
   const isOn = (): boolean => isFeeding;
   const feeding = (async () => {
     while (isOn()) {
       const producer = await log.createProducer().catch(() => null);
       while (isOn() && producer !== null) {
+        attempted += 1;
         const sent = await producer.send(KEYS.map((key) => ({ topic: 'in', key, value: Buffer.from('1') }))).then(
           () => true,
           () => false,
         );
         if (!sent) break;
+        acknowledged += 1;
         await sleep(20);
       }
       await producer?.close();
@@ -105,9 +116,10 @@ function feed(log: Log): { end(): Promise<void> } {
     }
   })();
   return {
-    end: () => {
+    end: async () => {
       isFeeding = false;
-      return feeding;
+      await feeding;
+      return { attempted, acknowledged };
     },
   };
 }
@@ -171,10 +183,15 @@ test(
     await Promise.all([two?.start(), three?.start()]);
     await cluster.whole();
     await moves('with three brokers again');
-    await fed.end();
+    const { attempted, acknowledged } = await fed.end();
 
     const log = connect();
     const events = await valuesByKey(log, 'in');
+    // What a producer was told is there is there, and nothing is there twice.
+    for (const key of KEYS) {
+      expect(events.get(key)?.length).toBeGreaterThanOrEqual(acknowledged);
+      expect(events.get(key)?.length).toBeLessThanOrEqual(attempted);
+    }
     const count = [...events.values()].flat().length;
     const folded = async (): Promise<number> => [...(await valuesByKey(log, 'state')).values()].flat().length;
     await until('everything to be folded', SOON_MS, async () => (await folded()) >= count).catch(
