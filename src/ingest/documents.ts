@@ -9,7 +9,7 @@ export interface PlacedDocument {
 }
 
 export interface DocumentLimits {
-  /** Of a line: a longer one is skipped to its end, and only its length is told. Bytes. */
+  /** The largest line, bytes. The reader skips the rest of a longer line and reports only its length. */
   readonly line: number;
   /** So much is kept at once of what goes on over several lines, or of lines that hold many documents. Bytes. */
   readonly kept: number;

@@ -17,8 +17,8 @@ export interface Reading {
   /** The receive time where nothing else tells one, epoch ms. */
   readonly now: number;
   /**
-   * `anybody`: who sends it need not be who recorded it, and is told what is not understood. A *gone* is refused then, and
-   * so is what has an id and nothing else of a conversation.
+   * `anybody`: the sender may be somebody else than the recorder, and gets a message about what nobody understands. A
+   * *gone* is refused then, and so is an object that has only the id of a conversation.
    */
   readonly from: 'owner' | 'anybody';
   readonly onHandshake?: (handshake: Extract<Unwrapped, { kind: 'handshake' }>) => void;

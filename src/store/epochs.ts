@@ -27,8 +27,9 @@ const POLL_MS = 50;
 /**
  * The epoch of a topic in this database: the one that it was given before, else the next. Several sinks at once get the
  * same answer. An epoch is claimed by an INSERT whose deduplication token is the epoch: ClickHouse (or its Keeper) takes
- * the first and drops every other, and who has got it is read back. Epochs are claimed one after the other, without a
- * gap, so whoever reaches epoch n has seen that all before it belong to others: no topic gets two, unless it went back.
+ * the first and drops every other, and a sink reads back who has got it. Sinks claim epochs one after the other, without
+ * a gap. A sink that reaches epoch n has seen that all before it belong to other topics. So no topic gets two epochs,
+ * unless it went back.
  */
 export async function claimEpoch(store: Store, { topic, id }: TopicIdentity): Promise<number> {
   const known = await readEpochs(store);

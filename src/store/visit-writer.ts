@@ -12,7 +12,7 @@ const VISITS_A_STATEMENT = 1_000;
  * Of the visits. The table is ordered by the time at which a visit entered, and a later version may say another time. So
  * after each INSERT the visits of it are looked up in `queue_visit_times`: at each time that a visit has left it gets a
  * row with _deleted = 1 and the version of the later one. Of two INSERTs at once, by two sinks say, the one that ends last
- * sees both; and whoever is stopped between the two steps has committed nothing, and does both again.
+ * sees both. A sink that is stopped between the two steps has committed nothing, and does both again.
  */
 export function createVisitWriter({ epoch = 0, ...options }: WriterOptions): Writer<VisitRow> {
   const { store } = options;

@@ -3,7 +3,7 @@ export class AvroOutput {
   #bytes = Buffer.allocUnsafe(64 * 1024);
   #at = 0;
 
-  /** Begins anew behind a header of this size. */
+  /** Drops what was written, and leaves room for a header of this size. */
   begin(headerBytes: number): void {
     this.#at = headerBytes;
   }
