@@ -122,7 +122,7 @@ describe('while conversations continue', () => {
     });
   });
 
-  test('a queue shows its conversations, those who wait first, and no number of a caller', async () => {
+  test('a queue shows its conversations, waiting customers first, and no number of a caller', async () => {
     const page = await overview();
     await page.locator('tbody tr[data-queue] a').first().click();
     await shown(page, 'queue');

@@ -130,7 +130,7 @@ test.each([-1, 1])(
   },
 );
 
-test('a stream that is held back on its way is no current picture, also while old beats arrive', async () => {
+test('the page does not take a delayed stream for current, also while old beats arrive', async () => {
   const page = await browser.visit();
   await live(page);
   proxy.hold();

@@ -77,7 +77,7 @@ test('numbers and times are the reader’s: language and time zone of the browse
   });
 });
 
-test('the past crosses both changes of the clock: no hour is lost, and of two equal ones the page says which', async () => {
+test('across both changes of the clock no hour of the past is lost, and the page tells two equal hours apart', async () => {
   const summer = await startMadeUpBoard({
     ...{ queues: 3, conversations: 30, changesPerSecond: 0, seed: 3, oldest: Date.UTC(2024, 2, 1) },
   });
@@ -119,7 +119,7 @@ test('the past crosses both changes of the clock: no hour is lost, and of two eq
   }
 });
 
-test('a board that is asked too much about the past is asked again only when it wants to be', async () => {
+test('the page asks a busy board about the past again only after the time that the board names', async () => {
   let isBusy = true;
   const asked: number[] = [];
   const rowsAt = (): Promise<[]> => {
@@ -159,7 +159,7 @@ test('who wants less motion gets none', async () => {
   expect(await page.evaluate(moving)).toBe(0);
 });
 
-test('of 5,000 queues the page holds those in sight, and finds every one', async () => {
+test('of 5,000 queues the page holds only those in sight, and finds every one', async () => {
   large = await startMadeUpBoard({ queues: 5_000, conversations: 5_000, changesPerSecond: 50, seed: 1 });
   const of = await BoardBrowser.start(large.url);
   try {
@@ -196,7 +196,7 @@ test('of 5,000 queues the page holds those in sight, and finds every one', async
   }
 });
 
-test('of a queue with 5,000 who wait the page holds those in sight, and shows every one', async () => {
+test('of 5,000 waiting customers the page holds only those in sight, and shows every one', async () => {
   const crowded = await startMadeUpBoard({ queues: 2, conversations: 1, changesPerSecond: 0, seed: 1 });
   const of = await BoardBrowser.start(crowded.url);
   try {

@@ -88,7 +88,7 @@ async function post(bridge: QueuefoldProcess, body: string, secret = SECRET) {
 }
 
 describe('POST /events of a bridge without Genesys', () => {
-  test('is 2xx when Kafka has the events, 503 while Kafka is down, and nothing is lost', async () => {
+  test('the answer is 2xx when Kafka has the events and 503 while Kafka is down, and no event is lost', async () => {
     const bridge = start(['bridge'], { EVENTS_SECRET: SECRET });
     await bridge.ready();
     expect(await post(bridge, envelope('h1'))).toMatchObject({ status: 200 });

@@ -66,7 +66,7 @@ const changeQueues = (body: object) =>
   fetch(`${simulator.apiUrl}/control/queues`, { method: 'POST', body: JSON.stringify(body) });
 
 test(
-  'names of the organization stand beside the ids, follow it, and go when they are no longer wanted',
+  'names stand beside the ids, follow the organization, and go when nobody wants them any longer',
   async () => {
     await start('setup').done();
     const [fold, sink] = [start('fold'), start('sink')];

@@ -60,7 +60,7 @@ afterAll(async () => {
   for (const dispose of disposers.reverse()) await dispose();
 });
 
-test('of two sinks one is killed while requests go wrong: the other takes over, and the table is the topic', async () => {
+test('of two sinks one is killed while requests fail: the other takes over, and the table equals the topic', async () => {
   const random = createRandom(6);
   // What hangs until the client gives up takes 2 minutes at these settings; the test of all faults has it.
   const quick = FAULTS.filter((fault) => !fault.startsWith('no answer'));

@@ -156,7 +156,7 @@ describe('the OpenAPI document', () => {
     expect(openApiErrors(document)).toBe('');
   });
 
-  test('has every route of the API and nothing else, and each is asked here', () => {
+  test('the OpenAPI document has every route of the API and nothing else, and this test requests each', () => {
     const served = board.server.routes
       .filter((route) => route.startsWith('GET /api/'))
       .map((route) => route.replace('GET ', '').replace(':id', '{id}'));
@@ -227,7 +227,7 @@ describe('addresses and subjects', () => {
     return answers.join('\n') + JSON.stringify(streams);
   };
 
-  test('never leave the board, in no answer and in no event', async () => {
+  test('addresses and subjects leave the board in no answer and in no event', async () => {
     expect(await everything(await start())).not.toContain(CANARY);
   });
 

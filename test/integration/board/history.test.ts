@@ -33,7 +33,7 @@ const talks = ({ purpose, state }: QueueConversation): boolean =>
 
 const waitOf = ({ entered_time, left_time }: QueueVisit): number => (left_time ?? entered_time) - entered_time;
 
-test.each(INSTANTS)('the rows at %d are those of the table then', async (at) => {
+test.each(INSTANTS)('the rows at %d are the rows that the table had then', async (at) => {
   const expected = byId(tableAt(records, at).values());
   expect(byId(await history.rowsAt(at, null))).toEqual(expected);
   const queueId = expected[0]?.queue_id ?? '';
@@ -46,7 +46,7 @@ test('the table is never empty at these instants, and never the same', () => {
   expect(new Set(sizes).size).toBeGreaterThan(3);
 });
 
-test('how many waited and talked in a queue, instant for instant', async () => {
+test('the board knows for every instant how many waited and talked in a queue', async () => {
   const [queueId = ''] = records.flatMap(({ row }) => row?.queue_id ?? []);
   const stepMs = 20_000;
   const from = began + 30_000;
@@ -72,7 +72,7 @@ describe('visits', () => {
   // Half of them count.
   const rule = { targetMs: middleWait('answered'), shortAbandonMs: middleWait('abandoned') };
 
-  test.each(INSTANTS.slice(3))('had come to at %d what their times say', async (at) => {
+  test.each(INSTANTS.slice(3))('the numbers of the day at %d follow from the times of the visits', async (at) => {
     const expected = new Map<string, DayCounts>();
     for (const visit of last.values()) {
       if (visit.entered_time < began || visit.entered_time > at) continue;

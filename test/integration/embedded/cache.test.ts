@@ -84,7 +84,7 @@ describe('a damaged cache is repaired', () => {
     ['a file is shorter', (jar: string) => truncate(jar, 1000)],
     ['a file is gone', (jar: string) => rm(jar)],
     ['a file has other bytes of the same length', flipByte],
-    ['a file has other bytes, and the same length and time', flipByteUnseen],
+    ['a file has other bytes, but the same length and time', flipByteUnseen],
     ['a jar that no checksum names lies beside the others', (jar: string) => cp(jar, join(jar, '..', 'more.jar'))],
     ['another file lies there', (jar: string) => writeFile(join(jar, '..', 'complete.json'), '{}')],
     ['a file is a link to what it should be', linkElsewhere],

@@ -116,7 +116,7 @@ describe('a reader’s statement', () => {
     `SELECT * FROM (SELECT 1 SETTINGS max_execution_time = 0)`,
   ];
 
-  test('reaches no file, no environment and no server, however it is written', async () => {
+  test('a reader’s statement reaches no file, no environment and no server, however it is written', async () => {
     for (const sql of attempts()) {
       const { status, text } = await post(sql);
       expect({ sql, refused: status >= 400, seen: text.includes(SECRET) }).toEqual({ sql, refused: true, seen: false });
@@ -185,7 +185,7 @@ describe('a reader’s statement', () => {
     expect(text).toMatch(/MEMORY_LIMIT_EXCEEDED/);
   });
 
-  test('that takes long holds up neither others nor what the program itself reads', async () => {
+  test('a reader’s long statement delays neither other readers nor the program itself', async () => {
     // It has a fifth of a reader's time, because it occupies a core until its end.
     const briefly = await serveClickHouseHttp(engine, { ...READERS, readSeconds: 6, admits: bearing(TOKEN) });
     const long = post('SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))', {}, briefly);
@@ -210,7 +210,7 @@ describe('the list of what readers may use', () => {
   const REFUSED_FUNCTIONS =
     /^(?:file|ai[A-Z]\w*|AI[A-Z]\w*|dict[GHI]\w+|region\w+|joinGet\w*|catboostEvaluate|evalMLMethod|naiveBayes\w+|__\w+|filesystem\w+|addressTo\w+|transaction\w+|formatRow\w*|structureTo\w+|running(?:Accumulate|Concurrency)|sleep\w*|get(?:ClientHTTPHeader|Macro|MaxTableNameLengthForDatabase|MergeTreeSetting|OSKernelVersion|ServerPort|ServerSetting|TypeSerializationStreams)|aggThrow|buildId|chdb|demangle|finalizeAggregation|flameGraph|FQDN|fullHostName|fuzzQuery|generateSerialID|globalVariable|hasColumnInTable|hasThreadFuzzer|host[nN]ame|isMergeTreePartCoveredBy|logTrace|mergeTreePartInfo|nested|serverUUID|showCertificate|tcpPort|tid|validateNestedArraySizes|zookeeperSessionUptime)$/;
 
-  test('knows each function of the engine, or it is one that was looked at and refused', async () => {
+  test('every function of the engine is on the list, or somebody reviewed and refused it', async () => {
     const allowed = allowedInStatements();
     const names = await listed('functions');
     const unknown = names.filter((name) => !allowed.isFunction(name));

@@ -245,7 +245,7 @@ describe('erasing, on the log in memory', () => {
     expect(await ids()).toEqual(['b', 'c']);
   });
 
-  test('visits of a conversation that has ended are found in their topic, told of, and erased', async () => {
+  test('the visits of a conversation that has ended are found in their topic, and erased', async () => {
     await start('fold', 'sink');
     const [a, b] = [calling('a/1', `tel:+${PERSON}`), calling('b', 'tel:+1')];
     await send(configOf(), a.at(1), a.hungUp(2).at(3), b.at(1), b.hungUp(2).at(3));
@@ -264,7 +264,7 @@ describe('erasing, on the log in memory', () => {
     expect(again.conversations.map((one) => one.in.includes(topics.visits))).toEqual([false, true]);
   });
 
-  test('visits that the request came too early to name, and too late for the fold to know, are erased by a second one', async () => {
+  test('a second request erases visits that the first could not name and the fold no longer knew', async () => {
     await start('fold', 'sink');
     const a = calling('a', 'tel:+1');
     let requests = 0;

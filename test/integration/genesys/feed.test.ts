@@ -156,7 +156,7 @@ describe('queues that come, go and change their names', () => {
     await until(() => frames.some((frame) => topicOf(frame).includes(added)));
   });
 
-  test('a refused queue is tried again until it is permitted', async () => {
+  test('the bridge tries a refused queue again until Genesys permits it', async () => {
     let isPermitted = false;
     const simulator = await stage.simulate({
       queues: 2,

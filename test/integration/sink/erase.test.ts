@@ -83,7 +83,7 @@ test('an erased conversation leaves history, lives and state; all others stay', 
   expect(noted).toEqual([{ conversation_id: 'a' }, { conversation_id: 'c' }]);
 });
 
-test('it leaves the disk, too: its parts are rewritten without it', async () => {
+test('an erased conversation leaves the disk, too: ClickHouse rewrites its parts without it', async () => {
   await put(['a', '1'], ['b', '1']);
   const sink = await sinkOf();
   await isRead(sink);
@@ -100,7 +100,7 @@ test('it leaves the disk, too: its parts are rewritten without it', async () => 
   expect(await counts('b')).toMatchObject({ queue_conversation_history: 1 });
 });
 
-test('it stays erased when the topic, which still has its rows, is read again into emptied tables', async () => {
+test('a conversation stays erased when a sink reads the topic, which still has its rows, into emptied tables', async () => {
   await put(['a', '1'], ['b', '1'], ['a', '2'], ['a', 'erased']);
   await isRead(await sinkOf());
   await tests.clear();
@@ -109,7 +109,7 @@ test('it stays erased when the topic, which still has its rows, is read again in
   expect(await counts('a')).toEqual(ERASED);
 });
 
-test('a row of it that comes in late, of a sink that was paused say, goes with the next clean-up', async () => {
+test('the next clean-up deletes a row that comes in late, for instance from a sink that was paused', async () => {
   await put(['a', '1'], ['b', '1'], ['a', 'erased']);
   await isRead(await sinkOf(cluster.connect(), { cleanup: { intervalMs: 100, graceMs: 60_000 } }));
   await tests.store.client.command({
@@ -126,7 +126,7 @@ test('a row of it that comes in late, of a sink that was paused say, goes with t
   expect(await tableOf(tests)).toEqual({ b: '1' });
 });
 
-test('what ClickHouse does not delete now is deleted with the next clean-up, and holds nothing up', async () => {
+test('the next clean-up deletes rows that ClickHouse could not delete at once, and nothing waits for them', async () => {
   let refusals = 2;
   const { client } = tests.store;
   const refusing = Object.create(client) as typeof client;

@@ -54,7 +54,7 @@ const liveVersions = async () =>
     ).map(({ id, version }) => [id, Number(version)]),
   );
 
-test('whatever happens to requests, nothing is lost, doubled or stale, and nothing that ended is seen again', async () => {
+test('whatever happens to requests, no row is lost, doubled or stale, and no ended conversation shows again', async () => {
   /** The same faults with the same seed, as far as the order of requests allows. */
   const random = createRandom(SEED);
   const topic = aStateTopic(PARTITIONS);

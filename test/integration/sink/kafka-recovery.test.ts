@@ -84,7 +84,7 @@ test('the whole topic read again, twice and in other batches, leaves the tables 
 });
 
 describe('a topic of which the sink has stored something', () => {
-  test('shows other records to a running sink than it has stored: it ends', async () => {
+  test('a running sink ends if its topic shows other records than the sink has stored', async () => {
     const { log, newTopic, put, startOn, hasStored, endsWith } = scene;
     const topic = await newTopic(1);
     await put(topic, ['a', '1'], ['b', '1']);
@@ -103,7 +103,7 @@ describe('a topic of which the sink has stored something', () => {
     }
   });
 
-  test('is recreated: a running sink ends, although nothing comes', async () => {
+  test('a running sink ends if its topic is recreated, although no record comes', async () => {
     const { tests, admin, newTopic, put, startOn, hasStored, endsWith } = scene;
     const topic = await newTopic(1);
     await put(topic, ['a', '1']);

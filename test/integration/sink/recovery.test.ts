@@ -62,7 +62,7 @@ describe('a sink that was down', () => {
     return topic;
   };
 
-  test('for longer than tombstones are kept reads everything again, and what ended unseen is gone', async () => {
+  test('a sink that was down for longer than tombstones are kept reads everything again, and rows that ended meanwhile are gone', async () => {
     const { cluster } = await storedAndLeft();
     await awaySince(20 * HOUR_MS, 2);
     const again = await start(withoutB(cluster.connect()), { tombstoneRetentionMs: DAY_MS });
@@ -90,7 +90,7 @@ describe('a sink that was down', () => {
     expect(await rereads(again)).toEqual(['unknown']);
   });
 
-  test('stores each tombstone once: before the rows', async () => {
+  test('a sink that reads again stores each tombstone once, before the rows', async () => {
     const topic = aStateTopic();
     await topic.put(['a', '1'], ['a', null], ['b', '1'], ['b', null], ['c', '1']);
     const started = await start(topic.cluster.connect());
@@ -102,7 +102,7 @@ describe('a sink that was down', () => {
     expect(rows).toEqual([6]);
   });
 
-  test('within a running process ends instead of going on', async () => {
+  test('a running sink that is behind for too long ends instead of continuing', async () => {
     const topic = aStateTopic();
     const { sink } = await start(topic.cluster.connect(), { tombstoneRetentionMs: 1 });
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -158,15 +158,18 @@ describe('a sink that runs while ClickHouse loses what it had', () => {
       },
       /held state\/0 up to offset 3, and holds it up to 0 now/,
     ],
-  ])('ends where %s, and the next one reads all again, although rows were stored since', async (_, lose, message) => {
-    const { topic, started } = await running();
-    await lose();
-    await topic.put(['a', '2']);
-    await expect(started.sink.done).rejects.toThrow(message);
-    await isRepaired(topic, started);
-  });
+  ])(
+    'a sink ends if %s, and the next one reads everything again, although rows were stored since',
+    async (_, lose, message) => {
+      const { topic, started } = await running();
+      await lose();
+      await topic.put(['a', '2']);
+      await expect(started.sink.done).rejects.toThrow(message);
+      await isRepaired(topic, started);
+    },
+  );
 
-  test('ends where the tables came back from a backup, and the next one continues where the backup was', async () => {
+  test('a sink ends if the tables came back from a backup, and the next one continues at the position of the backup', async () => {
     const { topic, started } = await running();
     for (const name of tables) await query(`CREATE TABLE ${name}_saved ENGINE = Memory AS SELECT * FROM ${name}`);
     await topic.put(['a', '2'], ['d', '1']);
@@ -182,7 +185,7 @@ describe('a sink that runs while ClickHouse loses what it had', () => {
     expect(await until(table, (rows) => 'd' in rows)).toEqual({ a: '2', b: '1', c: '1', d: '1' });
   });
 
-  test('ends where the tombstones that it stored first are gone before any row came', async () => {
+  test('a sink ends if the tombstones that it stored first are gone before any row came', async () => {
     const topic = aStateTopic();
     await topic.put(['a', '1'], ['a', null]);
     const epoch = await claimEpoch(tests.store, identity);
@@ -206,7 +209,7 @@ describe('a sink that runs while ClickHouse loses what it had', () => {
     expect(await table()).toEqual({});
   });
 
-  test('and is stopped before it is sure makes the next one read all again', async () => {
+  test('a sink that stops before it is sure of a loss makes the next one read everything again', async () => {
     const { topic, started } = await running({ noting: { everyMs: 50, confirmMs: HOUR_MS } });
     await emptyTables();
     await topic.put(['a', '2']);
@@ -214,7 +217,7 @@ describe('a sink that runs while ClickHouse loses what it had', () => {
     await isRepaired(topic, started);
   });
 
-  test('ends where the visits were emptied, and the next one reads them all again', async () => {
+  test('a sink ends if somebody emptied the visits, and the next one reads all of them again', async () => {
     const options: Parameters<typeof start>[1] = {
       about: 'visits',
       decode: ({ key }) => ({ kind: 'visit', visit: aVisit({ conversation_id: String(key) }) }),
@@ -229,7 +232,7 @@ describe('a sink that runs while ClickHouse loses what it had', () => {
     expect(await until(visits, (rows) => rows.length === 4)).toHaveLength(4);
   });
 
-  test('continues while rows change, end, are cleaned up and erased', async () => {
+  test('a sink continues while rows change, end, are cleaned up and erased', async () => {
     const { topic, started } = await running();
     for (let round = 0; round < 4; round++) {
       await topic.put([`e${round}`, '1'], [`e${round}`, null], ['a', `${round}`]);
@@ -262,7 +265,7 @@ describe('a sink at a slow ClickHouse', () => {
     return { ...tests.store, client: late };
   };
 
-  test('does not take notes that were written during a look for lost ones, nor when it stops', async () => {
+  test('a sink does not take notes that were written during a look for lost ones, also when it stops', async () => {
     const warnings: string[] = [];
     const topic = aStateTopic();
     for (let round = 0; round < 5; round++) {
@@ -280,7 +283,7 @@ describe('a sink at a slow ClickHouse', () => {
     expect((await progress.read()).get(0)?.offset).toBe(50);
   });
 
-  test('whose topic got another epoch finds the note that replaced its own', async () => {
+  test('a sink whose topic got another epoch finds the note that replaced its own', async () => {
     const note = { offset: 3, asOfMs: Date.now() };
     const old = createProgress(tests.store, STATE_TOPIC, 0);
     await old.write(new Map([[0, note]]));
@@ -292,7 +295,7 @@ describe('a sink at a slow ClickHouse', () => {
 });
 
 describe('a topic that was recreated', () => {
-  test('wins with its low offsets, and what it lacks is gone once it was read', async () => {
+  test('a recreated topic wins with its low offsets, and rows that it lacks are gone once the sink has read it', async () => {
     await writerInto(tests.store).put(
       ...['a', 'b', 'c'].map((key, i) => upsert(1_000 + i, { conversation_id: key, state: 'old' }, i)),
     );
@@ -310,7 +313,7 @@ describe('a topic that was recreated', () => {
     expect(await until(table, (rows) => Object.keys(rows).length === 0)).toEqual({});
   });
 
-  test('while the sink runs ends it, and none of its records is taken for one of the old topic', async () => {
+  test('a topic that is recreated while the sink runs ends the sink, and no new record counts as one of the old topic', async () => {
     const topic = aStateTopic();
     let id = 'old';
     const log: Log = { ...topic.cluster.connect(), topicId: () => Promise.resolve(id) };
@@ -349,7 +352,7 @@ describe('the clean-up', () => {
     expect(await physical()).toEqual([{ conversation_id: 'live', _deleted: 0 }]);
   });
 
-  test('leaves a tombstone that still hides something, because the merge did not take it', async () => {
+  test('the clean-up leaves a tombstone that still hides a row, because the merge left that row out', async () => {
     const writer = writerInto(tests.store);
     await writer.put(upsert(1));
     await writer.put(tombstone(2));
@@ -372,7 +375,7 @@ describe('the clean-up', () => {
     expect(await until(physical, (rows) => rows.length === 1)).toEqual([{ conversation_id: 'b', _deleted: 0 }]);
   });
 
-  test('is not undone by a replay: an ended conversation is not seen again, not for a moment', async () => {
+  test('a second reading does not undo the clean-up: an ended conversation does not show again, not for a moment', async () => {
     const topic = aStateTopic();
     await topic.put(['a', '1'], ['b', '1'], ['a', '2'], ['b', null], ['a', null], ['c', '1']);
     const first = await start(topic.cluster.connect());
@@ -399,7 +402,7 @@ describe('the clean-up', () => {
     expect([...seen]).toEqual(['c']);
   });
 
-  test('is not undone by a sink that could store nothing for long: it ends, and drops what it held', async () => {
+  test('a sink that could store nothing for long ends and drops its rows, so it does not undo the clean-up', async () => {
     const topic = aStateTopic();
     let isAway = true;
     const client = Object.create(tests.store.client) as Store['client'];

@@ -165,7 +165,7 @@ async function storeWithLostCommit(cluster: MemoryCluster): Promise<void> {
   await sink.stop();
 }
 
-test('after a lost commit it starts at what the store has, not at what was committed', async () => {
+test('after a lost commit the sink starts at the position of the store, not at the committed one', async () => {
   const cluster = createMemoryCluster({ partitions: 1 });
   await storeWithLostCommit(cluster);
   const { log, read } = counting(cluster);
@@ -187,7 +187,7 @@ test('how far it is gets noted although nothing more comes', async () => {
   expect(await until(noted, (rows) => rows.length > 0)).toEqual([{ version: '1' }]);
 });
 
-test('with emptied tables all is read again, whatever was committed and noted', async () => {
+test('a sink with emptied tables reads everything again, whatever was committed and noted', async () => {
   const cluster = createMemoryCluster({ partitions: 1 });
   await storeWithLostCommit(cluster);
   for (const name of ['history', 'state']) {
@@ -274,7 +274,7 @@ test('records that cannot be read, or that ClickHouse refuses, are handed over; 
   expect(await committed(cluster)).toEqual(new Map([[0, 4]]));
 });
 
-test('so many bad records end it: then something else is wrong, and the topic is not drained into the dead letters', async () => {
+test('too many bad records end the sink, before it sends the whole topic to the dead letters', async () => {
   const cluster = createMemoryCluster({ partitions: 1 });
   const { sink, invalid } = await start(cluster.connect(), { deadLetterLimits: { maxConsecutive: 3, maxRatio: 0 } });
   const bad = (key: string) => [key, { connected_time: 'never' }] as const;
@@ -299,7 +299,7 @@ test('when a record cannot even be handed over, the sink ends with that error an
   expect(await committed(cluster)).toEqual(new Map([[0, null]]));
 });
 
-test('a partition that was taken away is forgotten: nothing of it is committed by the old owner', async () => {
+test('a sink forgets a partition that was taken away, and commits nothing more of it', async () => {
   const commits: { partition: number; offset: number }[] = [];
   const holder: { subscription?: Subscription } = {};
   const log: Log = {

@@ -136,7 +136,7 @@ describe('queue_visit is the topic of visits', () => {
     expect(await table()).toEqual(lastOf(all));
   });
 
-  test('and what a topic that was recreated lacks stays: the table is kept longer than the topic', async () => {
+  test('visits that a recreated topic lacks stay, because the table keeps them longer than the topic', async () => {
     const [old, kept] = [aVisit({ conversation_id: 'c1' }), aVisit({ conversation_id: 'c2' })];
     await send(old, kept, aVisit({ conversation_id: 'c1', offers: 7 }));
     const before = await aSink();

@@ -114,7 +114,7 @@ describe('queue_conversation_at', () => {
     expect(await at('2030-01-01')).toEqual(now);
   });
 
-  test('is what the rule makes of the records of random streams, at random instants, whatever way they were inserted', async () => {
+  test('the view follows the rule for random streams at random instants, in whatever way the records were inserted', async () => {
     await fc.assert(
       fc.asyncProperty(
         stream(14),
@@ -197,7 +197,7 @@ describe('queue_conversation_changes', () => {
     expect(await changes('nobody')).toEqual([]);
   });
 
-  test('each step is in the table for as long as it says, whatever the times', async () => {
+  test('each step is in the table for as long as the step says, whatever the times', async () => {
     const any = fc.record({ second: fc.integer({ min: 0, max: 9 }), state: fc.constantFrom('a', 'b', null) });
     await fc.assert(
       fc.asyncProperty(fc.array(any, { minLength: 1, maxLength: 8 }), async (all) => {

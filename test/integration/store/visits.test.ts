@@ -69,7 +69,7 @@ describe('queue_visit', () => {
     expect(await inTable('queue_visit')).toMatchObject([{ queue_id: 'new' }]);
   });
 
-  test('the last version of the log wins, whatever is sent again, late, by several at once, whichever time it says', async () => {
+  test('the last version in the log wins, also if versions come again, late, or from several sinks, with whatever times', async () => {
     const change = fc.record({
       visit: fc.constantFrom('a', 'b', 'c'),
       // A millisecond apart, and around a midnight at which a month ends, too.

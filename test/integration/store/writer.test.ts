@@ -195,7 +195,7 @@ describe('refusals on the way to ClickHouse, as of requests that were cut', () =
     return { ...tests.store, client };
   };
 
-  test('a good row is not given up for some of them in a row', async () => {
+  test('some refusals in a row do not make a good row a dead letter', async () => {
     const writer = writerInto(refusing(4));
     await writer.put(upsert(1));
     expect(writer.refused).toEqual([]);

@@ -252,7 +252,7 @@ describe.each([
   ['an in-memory log', inMemory],
   ['a Kafka and a registry', onKafka],
 ] as const)('on %s', (_, open) => {
-  test('conversations that are live at the upgrade have their visits from their next change on, and new ones all of theirs', async () => {
+  test('after the upgrade, live conversations have their visits from their next change on, and new conversations have all of theirs', async () => {
     const ground = await open();
     const { schemas, connect } = ground;
     await ground.setUp('without visits');

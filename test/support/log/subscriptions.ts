@@ -69,7 +69,7 @@ export function describeSubscriptions(open: OpenScene): void {
       expect(subscription.status()).toEqual([{ partition: 0, nextOffset: 3, lag: 0 }]);
     });
 
-    it('take along the partitions that a topic gets while they run', async () => {
+    it('a running reader also reads the partitions that its topic gets', async () => {
       const { log, harness, input, produce } = await open(1);
       await produce(['a', '1']);
       const { seen } = await subscribe(log, `${input}-sub`, input);

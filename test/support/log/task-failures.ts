@@ -5,7 +5,7 @@ import { createSumTask } from './sum-task';
 
 export function describeTaskFailures(open: OpenScene): void {
   describe('tasks in trouble', () => {
-    it('leave nothing to readers of a transaction that failed before its commit, and fold it again', async () => {
+    it('readers see nothing of a transaction that failed before its commit, and the task folds it again', async () => {
       const { run, produce, all, rows, state } = await open(1);
       let failures = 2;
       const calls: string[] = [];
@@ -27,7 +27,7 @@ export function describeTaskFailures(open: OpenScene): void {
       await eventually(() => calls.filter((call) => call === 'committed').length === 2);
     });
 
-    it('do not fold again what was committed although its answer was lost', async () => {
+    it('a task does not fold events again whose commit succeeded although its answer was lost', async () => {
       const { run, produce, rows } = await open(1);
       let failures = 1;
       await run({
@@ -124,7 +124,7 @@ export function describeTaskFailures(open: OpenScene): void {
       },
     );
 
-    it('find the record whose outputs the log refuses, say so, and fold all others', async () => {
+    it('tasks find the record whose outputs the log refuses, say so, and fold all others', async () => {
       const { run, produce, rows, harness, connect, topology } = await open(1);
       const small = `${topology.input}-small`;
       await harness.createTopic(small, 1, 1_000);
@@ -142,7 +142,7 @@ export function describeTaskFailures(open: OpenScene): void {
       await run();
     });
 
-    it('that have no way to refuse a record end with a message that names it', async () => {
+    it('tasks that have no way to refuse a record end with a message that names it', async () => {
       const { produce, rows, harness, connect, topology } = await open(1);
       const small = `${topology.input}-small`;
       await harness.createTopic(small, 1, 1_000);

@@ -18,7 +18,7 @@ export function describeTasks(open: OpenScene): void {
       await eventually(() => a.ready() && partitionsOf(a).length === 4);
     });
 
-    it('keep the tasks that stay with a member through a rebalance', async () => {
+    it('a task that stays with its member continues through a rebalance', async () => {
       const { run } = await open(4);
       const calls: string[] = [];
       const a = await run({ task: { onCall: (call) => calls.push(call) } });
@@ -29,7 +29,7 @@ export function describeTasks(open: OpenScene): void {
       expect(calls.filter((call) => call === 'restored')).toHaveLength(4);
     });
 
-    it('fold what was produced before and after they started, and restore their state from the changelog', async () => {
+    it('tasks fold records from before and after their start, and restore their state from the changelog', async () => {
       const { run, produce, rows, changelog } = await open();
       await produce(['a', '1'], ['b', '10', 1]);
       const first = await run();
@@ -59,7 +59,7 @@ export function describeTasks(open: OpenScene): void {
       expect(records[1]?.value).toBeNull();
     });
 
-    it('show outputs, changelog and offset together or not at all', async () => {
+    it('readers see outputs, changelog and offset together or not at all', async () => {
       const { run, produce, rows, changelog, connect, topology } = await open(1);
       const gate = createGate();
       const tasks = await run({ hooks: { beforeCommit: gate.pass } });
@@ -87,7 +87,7 @@ export function describeTasks(open: OpenScene): void {
       expect(committed).toEqual([1]);
     });
 
-    it('bring the offset of their group after them, also if nothing comes any more, and before they end', async () => {
+    it('the offset of the group follows the tasks, also if no more records come, and before they end', async () => {
       const { run, produce, harness, topology } = await open(1);
       const committed = () => harness.committedOffset(topology.group, topology.input, 0);
       const ahead: unknown[] = [];
@@ -119,7 +119,7 @@ export function describeTasks(open: OpenScene): void {
       expect(ahead).toEqual([]);
     });
 
-    it('continue at the checkpoint when the offsets of the group have expired', async () => {
+    it('tasks continue at the checkpoint when the offsets of the group have expired', async () => {
       const { run, produce, rows, harness, topology } = await open(1);
       await produce(['a', '1'], ['a', 'end']);
       const first = await run();
@@ -177,7 +177,7 @@ export function describeTasks(open: OpenScene): void {
       expect(most).toBeGreaterThan(0);
     });
 
-    it('call a timer only after reading everything that was there when it was due', async () => {
+    it('a timer runs only after the task has read everything that was there when the timer was due', async () => {
       const { run, produce, all, state } = await open(1);
       await produce(['a', '1'], ['a', '2'], ['a', '3']);
       const due = Date.now();
@@ -209,7 +209,7 @@ export function describeTasks(open: OpenScene): void {
       expect(calls).not.toContain('onTimer');
     });
 
-    it('refuse topics whose partition counts differ, naming them and the remedy', async () => {
+    it('tasks refuse topics whose partition counts differ, and name them and the remedy', async () => {
       const { harness, topology, log } = await open(2);
       const other = `${topology.input}-other`;
       await harness.createTopic(other, 3);

@@ -5,7 +5,7 @@ const SEED = 20260302;
 const LIMIT_MS = 1_200_000;
 
 test(
-  'whatever is killed, stopped and woken, both topics are what an undisturbed fold makes of the events, and both tables what the topics say',
+  'whatever is killed, stopped and woken, both topics hold what an undisturbed fold makes, and both tables hold what the topics say',
   async () => {
     const said: string[] = [];
     const say = (text: string) => void said.push(text);

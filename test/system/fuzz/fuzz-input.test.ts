@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { runInputFuzz } from './input';
 
 /** The long run is `npm run fuzz -- --input`. */
-test('whatever comes in, nothing crashes, what is invalid is dead-lettered and a good conversation passes behind it', async () => {
+test('whatever comes in, nothing crashes, invalid input becomes dead letters, and a good conversation behind it passes', async () => {
   const report = await runInputFuzz({ count: 5_000, seed: 7 });
   expect(report.inputs).toBeGreaterThanOrEqual(5_000);
   expect(report.lines.event).toBeGreaterThan(500);

@@ -133,7 +133,7 @@ test.each(CODECS.filter((codec) => codec !== 'zstd' || 'zstdCompressSync' in pro
   },
 );
 
-test('a batch that is much larger than any of ours ends fold and sink with its offset and a remedy, not with the memory', async () => {
+test('a batch that is far too large ends fold and sink with its offset and a remedy, before it fills the memory', async () => {
   const env = await environment('hostile');
   const { events, state } = topicNames(env['TOPIC_PREFIX'] ?? '');
   const producer = admin.kafka.producer();

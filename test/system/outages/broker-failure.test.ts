@@ -38,7 +38,7 @@ describe('a broker that dies', () => {
     await kafka?.dispose();
   });
 
-  it('within transactions, with records under way: all is folded exactly once when it is back', async () => {
+  it('a broker dies within transactions: when it is back, every record is folded exactly once', async () => {
     const admin = await createStockAdmin(here().brokers);
     for (const topic of ['in', 'state']) await admin.createTopic(topic, 2);
     await admin.createTopic('changelog', 2, { 'cleanup.policy': 'compact' });

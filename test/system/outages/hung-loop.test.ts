@@ -54,7 +54,7 @@ describe('the loop of a consumer', () => {
     expect(watch.live()).toEqual({ ok: true });
   });
 
-  test('turns while the broker is down, and after it', async () => {
+  test('a consumer’s loop makes progress while the broker is down, and afterwards', async () => {
     await kafka.kill9();
     await turnsSoon(3);
     expect(watch.live()).toEqual({ ok: true });
@@ -64,7 +64,7 @@ describe('the loop of a consumer', () => {
     expect(watch.live()).toEqual({ ok: true });
   });
 
-  test('hangs when a fetch never ends although the broker answers: not live', async () => {
+  test('a consumer’s loop hangs, and its role is not live, when a fetch never ends although the broker answers', async () => {
     const broker = jest.requireActual<{ prototype: { fetch: () => Promise<unknown> } }>('kafkajs/src/broker');
     const { fetch } = broker.prototype;
     broker.prototype.fetch = () => new Promise(() => undefined);

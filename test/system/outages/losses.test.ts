@@ -183,7 +183,7 @@ async function remake({ topics }: Scene, topic: keyof TopicNames): Promise<void>
 const ids = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, i) => `c${String(from + i).padStart(3, '0')}`);
 
-test('rows of a fold whose changelog was deleted end all the same, once its rows are adopted', async () => {
+test('rows still end after their changelog was deleted, once they are adopted', async () => {
   const scene = await newScene();
   await wait(scene, 'a', 'b');
   await foldAll(scene);
@@ -246,7 +246,7 @@ async function rowsOf({ topics, rows }: Scene): Promise<readonly QueueConversati
   return found;
 }
 
-test('a state topic that was recreated has all live conversations at once, without any change of theirs', async () => {
+test('a state topic that was recreated has all live conversations at once, although none of them changes', async () => {
   const scene = await newScene();
   await wait(scene, ...ids(0, 50));
   await hangUp(scene, ...ids(0, 10));
@@ -323,7 +323,7 @@ test('a fold whose group was deleted continues at its checkpoint', async () => {
   expect(await rowsOf(scene)).toHaveLength(2);
 });
 
-test('a registry that means other schemas by the ids is refused, and named', async () => {
+test('a fold refuses a registry in which the ids mean other schemas, and names it', async () => {
   const scene = await newScene();
   await wait(scene, 'a');
   await foldAll(scene);

@@ -30,7 +30,7 @@ describe('a topic of which the sink has stored something', () => {
     await kafka.restart();
   };
 
-  test('goes back to an older copy: a running sink ends, and the next one takes what the topic has', async () => {
+  test('a running sink ends if its topic goes back to an older copy, and the next one takes what the topic has', async () => {
     const { tests, newTopic, put, startOn, hasStored, endsWith } = scene;
     const topic = await newTopic(1);
     await put(topic, ['a', '1'], ['b', '1']);
@@ -48,7 +48,7 @@ describe('a topic of which the sink has stored something', () => {
     await again.stop();
   });
 
-  test('went back and has grown since: a sink that starts ends, and the next one takes what the topic has', async () => {
+  test('a starting sink ends if its topic went back and has grown since, and the next one takes what the topic has', async () => {
     const { tests, newTopic, put, startOn, hasStored, endsWith } = scene;
     const topic = await newTopic(1);
     await put(topic, ['a', '1'], ['b', '1']);

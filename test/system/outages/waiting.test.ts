@@ -139,7 +139,7 @@ describe('start', () => {
     disposers.push(() => rm(dataDir, { recursive: true }));
   });
 
-  test('waits for a configured part that is down, and SIGTERM ends it with 0', async () => {
+  test('start waits for a configured part that is down, and SIGTERM ends it with 0', async () => {
     const CLICKHOUSE_URL = 'http://127.0.0.1:1';
     const running = start('start', { CLICKHOUSE_URL, DATA_DIR: dataDir });
     const what = /CLICKHOUSE_URL: cannot reach ClickHouse at http:\/\/127\.0\.0\.1:1/;

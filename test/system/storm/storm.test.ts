@@ -9,7 +9,7 @@ const LIMIT_MS = 600_000;
 const factor = (): number => 4 * Math.max(1, Math.max(...loadavg()) / availableParallelism());
 
 test(
-  'in a storm of faults no partition stands still for long, those that are not hit go on, and no record differs',
+  'in a storm of faults no partition pauses for long, partitions without a fault continue, and no record differs',
   async () => {
     const said: string[] = [];
     const result = await runStorm({

@@ -125,7 +125,7 @@ function feed(log: Log): { end(): Promise<Sends> } {
 }
 
 test(
-  'leaders and coordinators move, one broker is away, then two: folds and sinks go on, stand, and go on, exactly once',
+  'leaders and coordinators move, one broker is away, then two: folds and sinks continue, wait, and continue, exactly once',
   async () => {
     const [first, second] = [connect(), connect()];
     const members = [

@@ -178,7 +178,7 @@ describe('what one client can take', () => {
     expect((await get(board, '/api/queues')).status).toBe(200);
   });
 
-  test('ClickHouse gets only so many questions at once, and who asks too many is told when to ask again', async () => {
+  test('the board limits its statements at ClickHouse, and tells viewers beyond the limit when to try again', async () => {
     let running = 0;
     let most = 0;
     const gate = createDeferred<undefined>();
@@ -201,7 +201,7 @@ describe('what one client can take', () => {
     expect([most, statuses]).toEqual([8, new Set([404, 429])]);
   });
 
-  test('a question whose client goes away ends in ClickHouse, and leaves the queue', async () => {
+  test('the statements of a client that goes away end in ClickHouse and leave the queue', async () => {
     const signals: AbortSignal[] = [];
     const query = ({ abort_signal: signal }: { readonly abort_signal: AbortSignal }) => {
       signals.push(signal);

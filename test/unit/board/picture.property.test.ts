@@ -122,7 +122,7 @@ const withoutConsults = (lines: Record<string, unknown>): Record<string, unknown
     }),
   );
 
-test('a viewer that applies what has changed has the tables, whenever it asks', () => {
+test('a viewer that applies all changes has the tables, whenever it asks', () => {
   fc.assert(
     fc.property(
       fc.array(step, { maxLength: 60 }),

@@ -84,7 +84,7 @@ describe('a viewer', () => {
     expect(browser.events('picture')).toHaveLength(2);
   });
 
-  test('gets a large picture in several events, and has it with the last one', () => {
+  test('a viewer gets a large picture in several events, and has it with the last one', () => {
     for (let index = 0; index < 500; index += 1) comes(`c${index}`, `q${index}`);
     for (let index = 0; index < 500; index += 1)
       picture.upsertRow(aRow({ conversation_id: `e${index}`, queue_id: `q${index}`, media_type: 'Email' }));
@@ -108,7 +108,7 @@ describe('a viewer', () => {
     expect(browser.text.indexOf('\nid: ')).toBeGreaterThan(browser.text.lastIndexOf('"more":true'));
   });
 
-  test('gets a queue with many conversations in several events, and has it with the last one', () => {
+  test('a viewer gets a queue with many conversations in several events, and has it with the last one', () => {
     for (let index = 0; index < 300; index += 1) comes(`other${index}`, `other${index}`);
     for (let index = 0; index < 1_000; index += 1) comes(`c${index}`);
     picture.turn(Date.now());
@@ -173,7 +173,7 @@ describe('a viewer', () => {
     }
   });
 
-  test('that is slow costs nothing more, gets the newest when it is ready, and is given up after a minute', () => {
+  test('a slow viewer costs nothing more, gets the newest picture when it is ready, and loses its connection after a minute', () => {
     const browser = new Browser();
     viewers.add(browser.stream(), 'q1', undefined);
     browser.isSlow = true;

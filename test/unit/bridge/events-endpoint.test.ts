@@ -108,7 +108,7 @@ describe('POST /events, the body', () => {
     expect(second).toBeGreaterThanOrEqual(before);
   });
 
-  test('of which nothing is understood is a 400 that says why, and a dead letter: who sends it keeps it', async () => {
+  test('a body without any valid event gets a 400 with the reason, so that its sender keeps it, and becomes a dead letter', async () => {
     const { post, taken } = await serve();
     const broken = {
       ...envelope('c1'),

@@ -81,7 +81,7 @@ describe('the table, read back', () => {
     expect(topic.lines.join()).toMatch(/"topic":"live\.queue-conversation\.v1","partition":\d,"offset":\d/);
   });
 
-  test('a reading that ends begins again; meanwhile the owner knows it, and keeps the table as it was', async () => {
+  test('a reading that ends begins again; meanwhile its owner knows that, and the table stays as it was', async () => {
     const topic = await aTopic();
     await topic.row(aRow({ conversation_id: 'a' }));
     const enders: ((error: Error) => void)[] = [];

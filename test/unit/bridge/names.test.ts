@@ -78,7 +78,7 @@ describe('the topic of names', () => {
     expect(await changes()).toEqual({ 'queue new': 2, 'user new': 1, 'queue renamed': 1 });
   });
 
-  test('is read back: another bridge, or the same after a restart, writes nothing again', async () => {
+  test('a bridge reads the names back, so another one, or the same one after a restart, writes nothing again', async () => {
     await aKeeper().keep({ queue: [SALES, SUPPORT] });
     const { keep, changes } = aKeeper();
     await keep({ queue: [SALES, SUPPORT] });
@@ -108,7 +108,7 @@ describe('the topic of names', () => {
     expect((await written()).slice(2)).toEqual([queue('q1', 'Sales', now), queue('q2', 'Support', now)]);
   });
 
-  test('forgets what was gone for longer than the history reaches', async () => {
+  test('the bridge forgets a name that has been gone for longer than the history reaches', async () => {
     const { keep, changes } = aKeeper({ keepGoneMs: 30 * DAY_MS });
     await keep({ queue: [SALES, SUPPORT] });
     await keep({ queue: [SALES] });

@@ -141,7 +141,7 @@ describe('the table is the same whatever is merged while it waits', () => {
       ['the fold', folded],
       ['the naive model', naivelyFolded],
     ] as const;
-    test.each(models)('as %s sees it', (_, fold) => {
+    test.each(models)('merging changes neither rows nor ends, as %s sees them', (_, fold) => {
       fc.assert(
         fc.property(histories(24), pace, (lines, how) => {
           const events = eventsOf(lines);

@@ -76,7 +76,7 @@ function aReader(table: LiveTable<Row>) {
 }
 
 describe('changes of a table', () => {
-  test('whatever happens, and however slowly they are read: who has read them all has the table', async () => {
+  test('whatever happens, and however slowly a reader takes them: a reader of all changes has the table', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
         const table = new LiveTable<Row>();

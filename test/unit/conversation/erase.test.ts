@@ -52,7 +52,7 @@ describe('an erased conversation', () => {
   const tombstone = { conversationId: 'c1', row: null, timestamp: ms(20), erased: true };
   const nothing = { kind: 'ended', endedAt: ms(20), communicationIds: [], erased: true };
 
-  test('loses row and knowledge by one tombstone that says so; no closing row repeats them', () => {
+  test('the fold forgets the conversation and writes one tombstone that says so, and no closing row', () => {
     const { records, states, live } = play([event(talk.at(11)), eraseAt(20)]);
     expect(records.map(({ row }) => row?.conversation_id ?? null)).toEqual(['c1', null]);
     expect(records.at(-1)).toEqual(tombstone);

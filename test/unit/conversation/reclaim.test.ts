@@ -38,7 +38,7 @@ test('a state that was made of a row gives that row', () => {
   );
 });
 
-test('the next snapshot gives the row that a fold has which forgot nothing', () => {
+test('the next snapshot gives the same row as in a fold that forgot nothing', () => {
   const before = aConversation().called().queued().alerting('Ann');
   const after = before.answeredBy('Ann', 20);
   const [remembered] = [...foldOf([before.at(10)]).rows()];

@@ -61,7 +61,7 @@ describe('packed states', () => {
     expect(decodes).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  test('no more are decoded than the bound, however many are asked for, but for what has changed', () => {
+  test('beside the changed states, no more states stay decoded than the bound, however many are requested', () => {
     const { states } = packed(10);
     for (let id = 0; id < 1_000; id++) {
       states.put(String(id), known(id));
@@ -132,7 +132,7 @@ describe('slabs', () => {
     expect(rounds).toBeGreaterThan(10);
   });
 
-  test('no change moves more than a few values, however many there are, and gaps close nevertheless', () => {
+  test('a change moves only a few values, however many there are, and gaps close nevertheless', () => {
     const slabs = createSlabs();
     const count = 20_000;
     let looked = 0;

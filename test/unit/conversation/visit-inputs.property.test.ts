@@ -46,7 +46,7 @@ describe('what visits are made of', () => {
     return alike;
   };
 
-  test('is never the same after an event that changes a visit, of random streams', () => {
+  test('in random streams, the inputs of visits differ after every event that changes a visit', () => {
     fc.assert(
       fc.property(streams, (lines) => void expectSound(knowledge(lines.map(eventOf)))),
       { numRuns: 500 },

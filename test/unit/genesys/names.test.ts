@@ -122,7 +122,7 @@ describe('the names of an organisation', () => {
     ]);
   });
 
-  test('of which a page fails are missing in that look: a list that is not complete would take names for gone', async () => {
+  test('the bridge ignores a list of which a page fails, because the missing names would seem to be gone', async () => {
     const { kept, outcomes } = await looks(
       { pages: (_, look) => [people(0, 500), look === 1 ? refusal(503) : people(500, 501)] },
       2,

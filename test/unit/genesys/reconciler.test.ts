@@ -143,7 +143,7 @@ describe('after a gap', () => {
     expect(world.asked).toEqual(['own']);
   });
 
-  test('what has been heard of since needs no request', async () => {
+  test('a conversation whose notification came after the gap needs no request', async () => {
     const world = aWorld();
     world.aRow('a');
     world.aRow('b');
@@ -157,7 +157,7 @@ describe('after a gap', () => {
 });
 
 describe('what ended while nobody listened', () => {
-  test('is found with one request for many, and the others are asked for as a whole', async () => {
+  test('the bridge looks up many ends with one request, and then requests each conversation as a whole', async () => {
     const world = aWorld();
     for (const id of ['a', 'b', 'c']) world.aRow(id);
     world.ended.add('a').add('b');
@@ -167,7 +167,7 @@ describe('what ended while nobody listened', () => {
     expect(world.outcomes).toEqual(['snapshot a', 'snapshot b', 'snapshot c']);
   });
 
-  test('is gone if Genesys knows it no more', async () => {
+  test('a conversation that Genesys no longer knows is gone', async () => {
     const world = aWorld();
     for (const id of ['kept', 'forgotten']) world.aRow(id);
     world.ended.add('kept').add('forgotten');
@@ -177,7 +177,7 @@ describe('what ended while nobody listened', () => {
     expect(world.outcomes).toEqual(['snapshot kept', 'gone forgotten']);
   });
 
-  test('is gone at the second look, if its last snapshot did not end its row', async () => {
+  test('a row that its last snapshot did not end is gone at the second look', async () => {
     const world = aWorld();
     world.aRow('a', { updatedAt: Date.now() - 10_000 });
     world.ended.add('a');
@@ -187,7 +187,7 @@ describe('what ended while nobody listened', () => {
     expect(world.asked).toEqual(['a']);
   });
 
-  test('is gone at once where more ended than the request budget has snapshots for', async () => {
+  test('conversations are gone at once if more ended than the request budget allows snapshots for', async () => {
     const world = aWorld();
     for (let n = 0; n < 1_100; n += 1) {
       world.aRow(`c${n}`);
@@ -212,7 +212,7 @@ describe('what ended while nobody listened', () => {
     expect(world.outcomes).toEqual(['gone a', 'snapshot b']);
   });
 
-  test('is no end when the question for ends fails', async () => {
+  test('a look-up that fails ends no row', async () => {
     const world = aWorld();
     world.aRow('a');
     let tries = 0;
@@ -252,7 +252,7 @@ describe('what ended while nobody listened', () => {
   });
 });
 
-test('what was in the log before a gap and only then comes into the table is looked at a second time, at once', async () => {
+test('the bridge soon compares again, because a record from before the gap may reach the table late', async () => {
   const world = aWorld();
   world.ended.add('ended');
   world.isActive('asked');
@@ -291,7 +291,7 @@ test('what began in a gap and neither waits nor has an agent is found by its int
 });
 
 describe('an end', () => {
-  test('is a 404 of Genesys', async () => {
+  test('a 404 of Genesys ends the row', async () => {
     const world = aWorld();
     world.aRow('a');
     world.answers(() => refusal(404, 'not.found'));
@@ -301,11 +301,11 @@ describe('an end', () => {
   });
 
   test.each([
-    ['no answer', refusal(null, null)],
+    ['a missing answer', refusal(null, null)],
     ['a 500', refusal(500, 'internal.error')],
     ['a 403', refusal(403, 'missing.any.permissions')],
     ['the 404 of something between', refusal(404, null)],
-  ])('is not %s', async (_, error) => {
+  ])('%s ends no row', async (_, error) => {
     const world = aWorld();
     world.aRow('a');
     world.answers(() => error);
@@ -330,7 +330,7 @@ describe('an end', () => {
 
 describe('an answer that is overtaken is dropped and asked for again', () => {
   test.each(['snapshot', 'gone'] as const)(
-    'by a notification that came after the request was sent: %s',
+    'the bridge drops an answer that a notification overtook: %s',
     async (kind) => {
       const world = aWorld();
       world.aRow('a');
@@ -350,24 +350,27 @@ describe('an answer that is overtaken is dropped and asked for again', () => {
     },
   );
 
-  test.each(['snapshot', 'gone'] as const)('by what another bridge has brought into the table: %s', async (kind) => {
-    const world = aWorld();
-    world.aRow('a');
-    world.answers(async (id) => {
-      if (world.asked.length === 1) {
-        await soon();
-        world.aRow('a', { updatedAt: Date.now() });
-      }
-      return kind === 'gone' ? refusal(404, 'not.found') : { id };
-    });
-    world.start().gap([QUEUE], null);
-    await until(() => world.outcomes.length > 0);
-    expect(world.asked).toEqual(['a', 'a']);
-    expect(world.outcomes).toEqual([`${kind} a`]);
-  });
+  test.each(['snapshot', 'gone'] as const)(
+    'the bridge drops an answer that another bridge’s row overtook: %s',
+    async (kind) => {
+      const world = aWorld();
+      world.aRow('a');
+      world.answers(async (id) => {
+        if (world.asked.length === 1) {
+          await soon();
+          world.aRow('a', { updatedAt: Date.now() });
+        }
+        return kind === 'gone' ? refusal(404, 'not.found') : { id };
+      });
+      world.start().gap([QUEUE], null);
+      await until(() => world.outcomes.length > 0);
+      expect(world.asked).toEqual(['a', 'a']);
+      expect(world.outcomes).toEqual([`${kind} a`]);
+    },
+  );
 });
 
-test('an answer that another bridge’s notification outran on its way into the table is asked for again', async () => {
+test('the bridge repeats a request whose answer another bridge’s notification overtook on its way into the table', async () => {
   const world = aWorld();
   world.aRow('a');
   world.isActive('a');
@@ -447,7 +450,7 @@ describe('from time to time, without a gap', () => {
 describe('a row that went back to what it was before', () => {
   const now = (): number => Date.now();
 
-  test('is asked for, first by who heard of it: another bridge on its queue asks if the row stays as it is', async () => {
+  test('the bridge that heard of the conversation requests it first; another one does if the row stays as it is', async () => {
     const world = aWorld();
     for (const id of ['both', 'orphan']) world.aRow(id, { isBack: true });
     // The answer turns the row forward again.
@@ -546,7 +549,7 @@ describe('the clocks of others', () => {
   });
 });
 
-test('an erased conversation that is still live at Genesys is asked for once, not at each comparison', async () => {
+test('the bridge requests an erased conversation that is still live at Genesys once, not at each comparison', async () => {
   const world = aWorld();
   world.aRow('erased');
   world.isActive('erased');

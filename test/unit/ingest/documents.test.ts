@@ -37,7 +37,7 @@ describe('one document a line', () => {
     expect(await read(['abc\nabcdefgh', 'ij\nxyz'], { line: 5, kept: 5 })).toEqual(['abc', 10, 'xyz']);
   });
 
-  test('a line that was cut off stands alone, and those behind it are read', () => {
+  test('a line that was cut off stands alone, and the lines behind it are read', () => {
     for (const cutOff of ['{"a":', '{"a":[1,', '[', '{', '{"a":{"b":1}', '[{"x":1},']) {
       expect(placed(`${cutOff}\n{"b":1}\n{"c":2}\n`)).toEqual([['1', cutOff], ['2', '{"b":1}'], ['3', '{"c":2}']]); // prettier-ignore
     }

@@ -148,7 +148,7 @@ describe('what only the bridge itself can know', () => {
     expect(said(read(sns(JSON.stringify(gone))))).toEqual(['invalid gone-not-taken']);
   });
 
-  test('a receive time in the future is now, and counted; a little ahead is a clock like others', () => {
+  test('a receive time in the future becomes the present time and is counted, but one that is only a little ahead stays', () => {
     const before = Date.now();
     const at = (ms: number): object => ({ receivedAt: new Date(ms).toISOString(), event: event('a') });
     const [ahead] = times(read(at(before + 6 * 3_600_000)));

@@ -30,7 +30,7 @@ function foldAll(size: BatchSize, end: number, bad: ReadonlySet<number>) {
 }
 
 describe('the size of a transaction', () => {
-  test('is halved with every failure, down to one record, and never stays as it was', () => {
+  test('the size of a transaction halves with every failure, down to one record, and never stays', () => {
     const size = createBatchSize();
     const tried: number[] = [];
     for (let failures = 0; failures < 12; failures++) {
@@ -54,7 +54,7 @@ describe('the size of a transaction', () => {
     expect(size.limit()).toEqual(MOST);
   });
 
-  test('finds every record that the log refuses, and no other', () => {
+  test('halving finds every record that the log refuses, and no other', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.nat(4_999), { maxLength: 8 }), (bad) => {
         const { refused, attempts } = foldAll(createBatchSize(), 5_000, new Set(bad));

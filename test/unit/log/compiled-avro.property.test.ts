@@ -137,7 +137,7 @@ describe.each(NAMES)('%s, compiled', (name) => {
     else expect(plain(found)).toEqual(plain(expected));
   };
 
-  test('writes the bytes that avsc writes, and reads the value from them', () => {
+  test('compiled code writes the bytes that avsc writes, and reads the value from them', () => {
     const read = compileReader(type, type, CHOICES);
     fc.assert(
       fc.property(values, (value) => {
@@ -149,7 +149,7 @@ describe.each(NAMES)('%s, compiled', (name) => {
     );
   });
 
-  test('of damaged bytes it reads what avsc reads, or refuses them as avsc does', () => {
+  test('compiled code reads damaged bytes as avsc does, or refuses them as avsc does', () => {
     const read = compileReader(type, type, CHOICES);
     fc.assert(
       fc.property(
@@ -200,7 +200,7 @@ describe('an array with its size in front', () => {
     return output.copy();
   };
 
-  test('is read by avsc, too, and skipped by its size', () => {
+  test('avsc reads an array with its size in front, too, and skips it by its size', () => {
     fc.assert(
       fc.property(values, (value) => {
         const bytes = written(value);

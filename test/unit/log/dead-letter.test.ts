@@ -31,7 +31,7 @@ describe('a dead letter', () => {
     });
   });
 
-  test('is bounded, whatever the length of its key, message, origin and body', () => {
+  test('a dead letter is bounded, however long its key, message, origin and body are', () => {
     fc.assert(
       fc.property(long, long, long, fc.boolean(), (key, text, name, isTopic) => {
         const origin = isTopic ? { topic: name, partition: 1, offset: 2 } : { source: name };

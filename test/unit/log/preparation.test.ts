@@ -60,7 +60,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-test('a loss that may be only apparent is none while replicas are not in sync', async () => {
+test('an apparent loss does not count while replicas are not in sync', async () => {
   const { kafka, prepare } = createScene();
   for (let seconds = 0; seconds < 60; seconds += 5) {
     await expect(prepare()).rejects.toThrow(LossFound);
@@ -84,7 +84,7 @@ test('it is real after three seconds if all replicas are in sync, and after two 
   await expect(prepare()).rejects.toThrow(/the fold needs offset 5, but the topic ends at 3/);
 });
 
-test('a loss that may be only apparent is not adopted', async () => {
+test('setup adopts no loss that may be only apparent', async () => {
   const { kafka, adopt } = createScene();
   await expect(adopt()).rejects.toThrow(/in\/0: not all replicas .* Start the missing brokers and try again/);
   kafka.shows = 5;

@@ -74,7 +74,7 @@ describe('a standby copy', () => {
     close();
   });
 
-  test('does not take over when it was behind for so long that a tombstone is gone', async () => {
+  test('a standby copy does not take over when it was behind for so long that a tombstone is gone', async () => {
     const { changelog, follow, takeOver, close } = createScene();
     changelog.commit([['gone', 1]]);
     changelog.commit([['last', 2]]);
@@ -103,10 +103,13 @@ describe('a standby copy', () => {
       'does not take over when the changelog was recreated and has grown as long',
       (changelog) => changelog.recreate(50),
     ],
-    ['does not take over when the changelog lost its first records', (changelog) => changelog.deleteRecords(3)],
+    [
+      'a standby copy does not take over when the changelog lost its first records',
+      (changelog) => changelog.deleteRecords(3),
+    ],
     ['does not take over when the changelog lost its last records', (changelog) => changelog.truncate(2)],
     [
-      'does not take over when the changelog lost its last records and got others',
+      'a standby copy does not take over when the changelog lost its last records and got others',
       (changelog) => {
         changelog.truncate(2);
         for (let n = 0; n < 9; n++) changelog.commit([['z', n]]);
@@ -121,7 +124,7 @@ describe('a standby copy', () => {
     close();
   });
 
-  test('begins again where the changelog is another one, and is warm again', async () => {
+  test('a standby copy of a changelog that was recreated begins again, and becomes warm again', async () => {
     const { changelog, standbys, follow, takeOver, close } = createScene();
     changelog.commit([['a', 1]]);
     await follow();
@@ -134,7 +137,7 @@ describe('a standby copy', () => {
     close();
   });
 
-  test('is not kept where the log tells no ids of topics, or no retention of tombstones', async () => {
+  test('a member keeps no standby copy if the log gives no topic ids, or no retention of tombstones', async () => {
     const { changelog, standbys, follow, close } = createScene();
     changelog.commit([['a', 1]]);
     changelog.id = null;
@@ -147,7 +150,7 @@ describe('a standby copy', () => {
     close();
   });
 
-  test('reads a tombstone that took the place of aborted records', async () => {
+  test('a standby copy reads a tombstone that took the place of aborted records', async () => {
     const { changelog, follow, takeOver, close } = createScene();
     changelog.commit([['gone', 1]]);
     changelog.commit([['last', 2]]);
@@ -173,7 +176,7 @@ describe('a standby copy', () => {
     close();
   });
 
-  test('is not warm while brokers show less than it has read, and is kept meanwhile', async () => {
+  test('a standby copy stays, but is not warm, while brokers show fewer records than it has read', async () => {
     const { changelog, standbys, follow, takeOver, close } = createScene();
     for (let n = 0; n < 10; n++) changelog.commit([[`k${n}`, n]]);
     await follow();
@@ -238,7 +241,7 @@ describe('a standby copy', () => {
     close();
   });
 
-  test('that fails each time begins again ever more rarely, and is warm soon after the cause has gone', async () => {
+  test('a standby copy that fails each time begins again more and more rarely, and is warm soon after the cause has gone', async () => {
     const { changelog, standbys, follow, close } = createScene();
     changelog.commit([['a', FAILING]]);
     await follow();

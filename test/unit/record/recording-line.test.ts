@@ -53,7 +53,7 @@ function framesOf(lines: readonly string[]): Frame[] {
 }
 
 describe('a minimised recording', () => {
-  test('gives exactly the records of the raw one', () => {
+  test('a minimized recording gives exactly the records of the raw one', () => {
     let records = 0;
     const settings = { closeAfter: 'acw', acwTimeoutMs: ACW_TIMEOUT_MS, endedRetentionMs: RETENTION_MS } as const;
     fc.assert(

@@ -106,7 +106,7 @@ describe("the simulator's truth", () => {
     played = playVisits();
   });
 
-  test('of visits is what the fold makes of 3,000 conversations, column by column, after each event', () => {
+  test('the true visits are what the fold makes of 3,000 conversations, column by column, after each event', () => {
     const { different, outcomes, counts } = played;
     expect(different.slice(0, 1)).toEqual([]);
     expect([...outcomes.keys()].sort()).toEqual(['abandoned', 'answered', 'flowed_out', 'waiting']);

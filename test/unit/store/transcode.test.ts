@@ -65,7 +65,7 @@ describe.each(Object.entries(tables))(
       );
     });
 
-    it('makes the same of any other, or leaves it to the decoder', async () => {
+    it('the transcoder makes the same of any other row, or leaves it to the decoder', async () => {
       const codec = await createCodec();
       const transcode = createTranscoder(columns);
       fc.assert(
