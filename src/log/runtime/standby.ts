@@ -23,7 +23,7 @@ export interface Changelog {
 
 /**
  * A task that is restored while another member owns its partition. It becomes this member's task if the changelog is
- * certainly the one that it has read, and once it has read the rest behind the fence (docs/explanation/exactly-once.md,
+ * certainly the one that it has read, and once it has read the rest behind the fence (docs/explanation/failover.md,
  * "Standby copies").
  */
 export class StandbyCopy {

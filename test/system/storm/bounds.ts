@@ -1,6 +1,6 @@
 import type { StormResult } from './storm';
 
-/** What docs/explanation/exactly-once.md promises, on a machine that keeps up, ms. */
+/** What docs/explanation/failover.md promises, on a machine that keeps up, ms. */
 export const BOUNDS = { backMs: 10_000, othersMs: 1_000, standstillMs: 20_000, movingShare: 0.5 } as const;
 
 /** Where a storm cost more than it may, in words. @param factor of the times; a busy machine needs more */
