@@ -1,5 +1,7 @@
 import {
+  type Applied,
   type ConversationEvent,
+  type FoldOutcome,
   type QueueConversation,
   type QueueVisit,
   type StateRecord,
@@ -12,105 +14,126 @@ import {
   deadLetterRecord,
   ERASED_TYPE,
   ERASED_VISIT_TYPE,
+  headerOf,
+  type Headers,
   type LogRecord,
   type OutRecord,
   type TopicNames,
   type ValueCodec,
   visitKey,
 } from '../log';
-import type { FoldDeadLetterReason } from '../ops';
-import type { Tally } from './tally';
+import { type FoldDeadLetterReason, type Metrics, observeLatency } from '../ops';
+import { countTally, newTally } from './tally';
 
 export type Output = Omit<OutRecord, 'partition'>;
 
-/** The records that the task of one partition writes. Each counts in the tally of its transaction. */
-export interface TaskRecords {
+export interface TaskRecordsOptions {
+  readonly partition: number;
   readonly topics: TopicNames;
   readonly rows: ValueCodec<QueueConversation>;
+  /** Null: the fold writes no visits. */
+  readonly visits: ValueCodec<QueueVisit> | null;
 }
 
-/** @param id of the CloudEvent */
-export function stateOutput(
-  { topics, rows }: TaskRecords,
-  tally: Tally,
-  record: StateRecord,
-  id: string,
-  traceparent: string | null,
-): Output {
-  tally.records[record.row === null ? 'tombstone' : 'upsert']++;
-  if (record.row !== null) for (const column of unlistedColumns(record.row)) tally.unlisted.push(column);
-  return {
-    topic: topics.state,
-    key: record.conversationId,
-    value: record.row === null ? null : rows.encode(record.row),
-    timestamp: record.timestamp,
-    headers: cloudEventHeaders({
-      id,
-      source: 'queuefold/fold',
-      type: typeOf(record),
-      time: record.timestamp,
-      traceparent,
-    }),
-  };
+/** Makes the records that the task of one partition writes. Counts them, and their events, once they are committed. */
+export class TaskRecords {
+  readonly #options: TaskRecordsOptions;
+  #tally = newTally();
+  /** Numbers the records of an event, also if the work due before it takes several transactions. */
+  #numbered = { offset: -1, next: 0 };
+
+  constructor(options: TaskRecordsOptions) {
+    this.#options = options;
+  }
+
+  /** For the CloudEvent of the next record that the event at this offset causes. */
+  nextId(offset: number): string {
+    if (this.#numbered.offset !== offset) this.#numbered = { offset, next: 0 };
+    return `${this.#options.partition}-${offset}-${this.#numbered.next++}`;
+  }
+
+  /** @param id of the CloudEvent */
+  state(record: StateRecord, id: string, traceparent: string | null): Output {
+    const { topics, rows } = this.#options;
+    const { conversationId: key, row, timestamp } = record;
+    this.#tally.records[row === null ? 'tombstone' : 'upsert']++;
+    if (row !== null) for (const column of unlistedColumns(row)) this.#tally.unlisted.push(column);
+    const headers = cloudEvent(id, typeOf(record), timestamp, traceparent);
+    return { topic: topics.state, key, value: row === null ? null : rows.encode(row), timestamp, headers };
+  }
+
+  /** The records of the visits that the event at this offset changed or erased. */
+  visitsOf(
+    { visits, erasedVisits }: Pick<Applied, 'visits' | 'erasedVisits'>,
+    event: ConversationEvent,
+    offset: number,
+    trace: () => string | null,
+  ): readonly Output[] {
+    const { visits: codec, partition } = this.#options;
+    if (codec === null || visits.length + erasedVisits.length === 0) return [];
+    const idOf = (index: number): string => `${partition}-${offset}-v${index}`;
+    const traceparent = trace();
+    return [
+      ...visits.map((each, index) => this.#visit(codec, each, idOf(index), traceparent)),
+      ...erasedVisits.map((participant, index) => this.#erasedVisit(event, participant, idOf(index), traceparent)),
+    ];
+  }
+
+  /** @param id of the CloudEvent. @returns null: the fold writes no visits */
+  visit(record: VisitRecord, id: string): Output | null {
+    const { visits: codec } = this.#options;
+    return codec === null ? null : this.#visit(codec, record, id, null);
+  }
+
+  #visit(codec: ValueCodec<QueueVisit>, { visit, timestamp }: VisitRecord, id: string, trace: string | null): Output {
+    this.#tally.visits[visit.outcome] = (this.#tally.visits[visit.outcome] ?? 0) + 1;
+    return {
+      topic: this.#options.topics.visits,
+      key: visitKey(visit),
+      value: codec.encode(visit),
+      timestamp,
+      headers: cloudEvent(id, 'queuefold.queue-visit', timestamp, trace),
+    };
+  }
+
+  #erasedVisit(event: ConversationEvent, participant: string, id: string, trace: string | null): Output {
+    const { conversationId, receivedAt: timestamp } = event;
+    return {
+      topic: this.#options.topics.visits,
+      key: visitKey({ conversation_id: conversationId, participant_id: participant }),
+      value: null,
+      timestamp,
+      headers: cloudEvent(id, ERASED_VISIT_TYPE, timestamp, trace),
+    };
+  }
+
+  deadLetter(
+    { topic, partition, offset, key }: LogRecord,
+    letter: { readonly reason: FoldDeadLetterReason; readonly message: string; readonly body: unknown },
+  ): Output {
+    this.#tally.deadLetters.push(letter.reason);
+    const origin = { topic, partition, offset };
+    return deadLetterRecord(this.#options.topics.deadLetters, { stage: 'fold', ...letter, key, origin });
+  }
+
+  /** An event was folded, with this outcome. */
+  count(record: LogRecord, { receivedAt: at }: ConversationEvent, outcome: FoldOutcome): void {
+    this.#tally.outcomes[outcome] = (this.#tally.outcomes[outcome] ?? 0) + 1;
+    this.#tally.received.push({ at, traceparent: headerOf(record, 'traceparent') });
+  }
+
+  committed(metrics: Metrics): void {
+    countTally(this.#tally, metrics);
+    observeLatency(metrics, 'state', this.#tally.received);
+    this.#tally = newTally();
+  }
+}
+
+function cloudEvent(id: string, type: CloudEvent['type'], time: number, traceparent: string | null): Headers {
+  return cloudEventHeaders({ id, source: 'queuefold/fold', type, time, traceparent });
 }
 
 function typeOf({ row, erased }: StateRecord): CloudEvent['type'] {
   if (row !== null) return 'queuefold.queue-conversation.row';
   return erased === true ? ERASED_TYPE : 'queuefold.queue-conversation.tombstone';
-}
-
-/** @param id of the CloudEvent */
-export function visitOutput(
-  topic: string,
-  codec: ValueCodec<QueueVisit>,
-  tally: Tally,
-  { visit, timestamp }: VisitRecord,
-  id: string,
-  traceparent: string | null,
-): Output {
-  tally.visits[visit.outcome] = (tally.visits[visit.outcome] ?? 0) + 1;
-  return {
-    topic,
-    key: visitKey(visit),
-    value: codec.encode(visit),
-    timestamp,
-    headers: cloudEventHeaders({
-      id,
-      source: 'queuefold/fold',
-      type: 'queuefold.queue-visit',
-      time: timestamp,
-      traceparent,
-    }),
-  };
-}
-
-/** @param participants whose visits must all go */
-export function visitTombstones(
-  topic: string,
-  { conversationId, receivedAt: timestamp }: ConversationEvent,
-  participants: readonly string[],
-  id: string,
-  traceparent: string | null,
-): readonly Output[] {
-  return participants.map((participant, index) => {
-    const key = visitKey({ conversation_id: conversationId, participant_id: participant });
-    const headers = cloudEventHeaders({
-      id: `${id}-v${index}`,
-      source: 'queuefold/fold',
-      type: ERASED_VISIT_TYPE,
-      time: timestamp,
-      traceparent,
-    });
-    return { topic, key, value: null, timestamp, headers };
-  });
-}
-
-export function deadLetterOutput(
-  topics: TopicNames,
-  tally: Tally,
-  { topic, partition, offset, key }: LogRecord,
-  letter: { readonly reason: FoldDeadLetterReason; readonly message: string; readonly body: unknown },
-): Output {
-  tally.deadLetters.push(letter.reason);
-  return deadLetterRecord(topics.deadLetters, { stage: 'fold', ...letter, key, origin: { topic, partition, offset } });
 }

@@ -16,31 +16,27 @@ import {
 } from '../conversation';
 import {
   type ChangelogCodec,
-  CHECKPOINT_KEY,
   continueTrace,
   createFoldSpans,
-  digestOf,
   type FoldCheckpoint,
   headerOf,
   type LogRecord,
   recordBytes,
-  type RecordMark,
   schemaMarks,
   type SchemaSource,
   type Task,
   type TaskOutput,
-  type TopicMark,
   type TopicNames,
   unreadable,
   type ValueCodec,
 } from '../log';
-import { type Metrics, observeLatency, type Tracing } from '../ops';
+import type { Metrics, Tracing } from '../ops';
 import { createBudget } from './budget';
+import { NextCheckpoint } from './next-checkpoint';
 import { OwnChangelog } from './own-changelog';
 import { type Problem, readEvent } from './read-event';
 import { Restore } from './restore';
-import { countTally, newTally } from './tally';
-import { deadLetterOutput, type Output, stateOutput, visitOutput, visitTombstones } from './task-records';
+import { type Output, TaskRecords } from './task-records';
 import { inTransactions, type Written } from './transactions';
 
 export interface FoldTaskOptions {
@@ -75,28 +71,22 @@ export function createFoldTask(partition: number, options: FoldTaskOptions): Tas
 class FoldTask implements Task {
   readonly #partition: number;
   readonly #options: FoldTaskOptions;
-  readonly #changelog: OwnChangelog;
+  readonly #records: TaskRecords;
+  readonly #checkpoint: NextCheckpoint;
   readonly #states: PackedStates;
   readonly #fold: ReturnType<typeof createPartitionFold>;
   readonly #limit: ReturnType<typeof createDeadLetterLimit>;
   readonly #spans: ReturnType<typeof createFoldSpans> | undefined;
-  readonly #marks: ReturnType<typeof schemaMarks>;
   readonly #budget = createBudget();
   readonly #restore: Restore;
-  #greatestReceivedAt: number | null = null;
-  #topicMarks: readonly TopicMark[] = [];
-  /** The mark of the last folded record. */
-  #last: RecordMark | null = null;
-  #tally = newTally();
-  /** Numbers the outputs of a record, also if the work due before it takes several transactions. */
-  #numbered = { offset: -1, next: 0 };
 
   constructor(partition: number, options: FoldTaskOptions) {
     const { topics, tracing, events, rows, changelog } = options;
     this.#partition = partition;
     this.#options = options;
     const own = new OwnChangelog(topics.changelog, partition, changelog);
-    this.#changelog = own;
+    this.#records = new TaskRecords({ partition, topics, rows, visits: options.visits });
+    this.#checkpoint = new NextCheckpoint(own, schemaMarks([events, rows, changelog]));
     this.#states = createPackedStates(
       { encode: (state) => own.encode(state), decode: (id, bytes) => own.decode(id, bytes) },
       MOST_DECODED,
@@ -104,7 +94,6 @@ class FoldTask implements Task {
     this.#fold = createPartitionFold(options.settings, this.#states);
     this.#limit = createDeadLetterLimit(options.deadLetterLimits);
     this.#spans = tracing && createFoldSpans(tracing, { topic: topics.events, partition, group: topics.foldGroup });
-    this.#marks = schemaMarks([events, rows, changelog]);
     this.#restore = new Restore({
       schemas: options.schemas,
       topic: topics.changelog,
@@ -129,14 +118,13 @@ class FoldTask implements Task {
 
   async restored(): Promise<FoldCheckpoint | null> {
     const checkpoint = await this.#restore.end();
-    if (checkpoint !== null) this.#greatestReceivedAt = checkpoint.receivedAt;
+    if (checkpoint !== null) this.#checkpoint.restored(checkpoint);
     this.#options.metrics.liveConversations.set({ partition: this.#partition }, this.#fold.live);
     return checkpoint;
   }
 
-  begin({ topics, last }: Parameters<Task['begin']>[0]): void {
-    this.#topicMarks = topics;
-    this.#last = last;
+  begin(marks: Parameters<Task['begin']>[0]): void {
+    this.#checkpoint.begin(marks);
   }
 
   *rewrite(lost: ReadonlySet<string>, nextOffset: number): Generator<TaskOutput> {
@@ -147,17 +135,18 @@ class FoldTask implements Task {
   /** All records that the given outputs should hold, and all that were reclaimed. */
   *#everything(lost: ReadonlySet<string>, nextOffset: number): Generator<Written> {
     for (const record of this.#changes()) yield { to: 'changelog', record };
-    const { topics, visits } = this.#options;
+    const { topics } = this.#options;
     let index = 0;
     const nextId = (): string => `${this.#partition}-${nextOffset}-again-${index++}`;
     if (lost.has(topics.state)) {
       for (const each of this.#fold.rows()) {
-        yield { to: 'output', record: stateOutput(this.#options, this.#tally, each, nextId(), null) };
+        yield { to: 'output', record: this.#records.state(each, nextId(), null) };
       }
     }
-    if (!lost.has(topics.visits) || visits === null) return;
+    if (!lost.has(topics.visits)) return;
     for (const each of this.#fold.visits()) {
-      yield { to: 'output', record: visitOutput(topics.visits, visits, this.#tally, each, nextId(), null) };
+      const record = this.#records.visit(each, nextId());
+      if (record !== null) yield { to: 'output', record };
     }
   }
 
@@ -179,15 +168,18 @@ class FoldTask implements Task {
   process(records: readonly LogRecord[], nextOffset: number, mostBytes = Infinity): TaskOutput {
     const outputs: Output[] = [];
     const isFull = this.#budget.begin(mostBytes);
-    for (const [index, record] of records.entries()) {
+    let taken = 0;
+    for (const record of records) {
       // Folds at least one record, unless the work due before it fills the transaction.
-      if ((index > 0 && isFull()) || !this.#take(record, outputs, isFull)) {
-        this.#remember(records[index - 1]);
-        return { ...this.#finish(outputs, record.offset), taken: index };
-      }
+      if ((taken > 0 && isFull()) || !this.#take(record, outputs, isFull)) break;
+      taken += 1;
     }
-    this.#remember(records.at(-1));
-    return this.#finish(outputs, nextOffset);
+    const last = records[taken - 1];
+    if (last !== undefined) this.#checkpoint.folded(last);
+    const next = records[taken];
+    return next === undefined
+      ? this.#finish(outputs, nextOffset)
+      : { ...this.#finish(outputs, next.offset), taken };
   }
 
   /** False: the work due before the record does not all fit, so the record waits. */
@@ -199,55 +191,35 @@ class FoldTask implements Task {
       return true;
     }
     const trace = once(() => continueTrace(headerOf(record, 'traceparent'), this.#partition, record.offset));
-    const nextId = this.#idsOf(record.offset);
     const onDone: OnDone = (id, due) => {
       this.#budget.change(id, 0);
-      // If the deadline closed the row before this event, the event did not close it.
-      for (const each of due) this.#emit(outputs, each, nextId(), id === read.conversationId ? trace() : null);
+      for (const each of due) {
+        // If the deadline closed the row before this event, the event did not close it.
+        const traceparent = id === read.conversationId ? trace() : null;
+        this.#push(outputs, this.#records.state(each, this.#records.nextId(record.offset), traceparent));
+      }
     };
     if (!this.#fold.advance(read.receivedAt, onDone, isFull)) return false;
     this.#limit.readable();
-    this.#greatestReceivedAt = Math.max(this.#greatestReceivedAt ?? -Infinity, read.receivedAt);
+    this.#checkpoint.received(read.receivedAt);
     const applied = this.#fold.apply(read);
     this.#count(record, read, applied.outcome);
-    for (const each of applied.records) this.#emit(outputs, each, nextId(), trace());
-    if (applied.visits.length + applied.erasedVisits.length > 0)
-      this.#emitVisits(outputs, record, read, applied, trace);
+    for (const each of applied.records) {
+      this.#push(outputs, this.#records.state(each, this.#records.nextId(record.offset), trace()));
+    }
+    for (const each of this.#records.visitsOf(applied, read, record.offset, trace)) this.#push(outputs, each);
     if (applied.outcome === 'too-large') {
       const message = `conversation ${read.conversationId}: its state or its row would exceed the limits`;
       const body = withoutPersonalData({ id: read.conversationId });
-      outputs.push(this.#deadLetter(record, { reason: 'too-large', message, body }));
+      outputs.push(this.#records.deadLetter(record, { reason: 'too-large', message, body }));
     }
     return true;
   }
 
-  #count(record: LogRecord, { conversationId, receivedAt: at }: ConversationEvent, outcome: FoldOutcome): void {
-    const tally = this.#tally;
-    tally.outcomes[outcome] = (tally.outcomes[outcome] ?? 0) + 1;
-    tally.received.push({ at, traceparent: headerOf(record, 'traceparent') });
+  #count(record: LogRecord, event: ConversationEvent, outcome: FoldOutcome): void {
+    this.#records.count(record, event, outcome);
     this.#spans?.processed(record, outcome);
-    if (CHANGING.has(outcome)) this.#budget.change(conversationId, record.value?.length ?? 0);
-  }
-
-  #emit(outputs: Output[], record: StateRecord, id: string, traceparent: string | null): void {
-    this.#push(outputs, stateOutput(this.#options, this.#tally, record, id, traceparent));
-  }
-
-  #emitVisits(
-    outputs: Output[],
-    { offset }: LogRecord,
-    event: ConversationEvent,
-    { visits, erasedVisits }: Pick<Applied, 'visits' | 'erasedVisits'>,
-    trace: () => string | null,
-  ): void {
-    const { topics, visits: codec } = this.#options;
-    if (codec === null || (visits.length === 0 && erasedVisits.length === 0)) return;
-    const id = `${this.#partition}-${offset}`;
-    const traceparent = trace();
-    for (const [index, each] of visits.entries()) {
-      this.#push(outputs, visitOutput(topics.visits, codec, this.#tally, each, `${id}-v${index}`, traceparent));
-    }
-    for (const each of visitTombstones(topics.visits, event, erasedVisits, id, traceparent)) this.#push(outputs, each);
+    if (CHANGING.has(outcome)) this.#budget.change(event.conversationId, record.value?.length ?? 0);
   }
 
   #push(outputs: Output[], output: Output): void {
@@ -255,19 +227,10 @@ class FoldTask implements Task {
     outputs.push(output);
   }
 
-  #idsOf(offset: number): () => string {
-    if (this.#numbered.offset !== offset) this.#numbered = { offset, next: 0 };
-    return () => `${this.#partition}-${offset}-${this.#numbered.next++}`;
-  }
-
   #refuseUnreadable(record: LogRecord, problem: Problem): Output {
     const stop = this.#limit.unreadable(record.offset);
     if (stop !== null) throw tooManyDeadLetters(record, stop, { ...problem, cannot: 'be read' });
-    return this.#deadLetter(record, { ...problem, body: unreadable(record.value) });
-  }
-
-  #deadLetter(record: LogRecord, letter: Parameters<typeof deadLetterOutput>[3]): Output {
-    return deadLetterOutput(this.#options.topics, this.#tally, record, letter);
+    return this.#records.deadLetter(record, { ...problem, body: unreadable(record.value) });
   }
 
   refuse(record: LogRecord, nextOffset: number, answer: string): TaskOutput {
@@ -276,8 +239,9 @@ class FoldTask implements Task {
     const message = `Kafka refuses what the fold makes of it (${answer})`;
     if (stop !== null) throw tooManyDeadLetters(record, stop, { reason, message, cannot: 'be written' });
     this.#spans?.processed(record, 'dead-letter', reason);
-    this.#remember(record);
-    return this.#finish([this.#deadLetter(record, { reason, message, body: unreadable(record.value) })], nextOffset);
+    this.#checkpoint.folded(record);
+    const letter = this.#records.deadLetter(record, { reason, message, body: unreadable(record.value) });
+    return this.#finish([letter], nextOffset);
   }
 
   // ---------------------------------------------------------------------------------------------------------- timers
@@ -293,7 +257,7 @@ class FoldTask implements Task {
       this.#budget.change(id, 0);
       for (const each of records) {
         const eventId = `${this.#partition}-${nextOffset}-timer-${each.timestamp}-${outputs.length}`;
-        this.#emit(outputs, each, eventId, null);
+        this.#push(outputs, this.#records.state(each, eventId, null));
       }
     };
     this.#fold.closeOverdue(at - TIMER_GRACE_MS + 1, onDone, this.#budget.begin(mostBytes));
@@ -303,7 +267,7 @@ class FoldTask implements Task {
   // ------------------------------------------------------------------------------------------------ the transaction
 
   #finish(outputs: readonly Output[], nextOffset: number): TaskOutput {
-    return { outputs, changelog: [...this.#changes(), this.#checkpointRecord(nextOffset)] };
+    return { outputs, changelog: [...this.#changes(), this.#checkpoint.record(nextOffset)] };
   }
 
   *#changes(): Generator<TaskOutput['changelog'][number]> {
@@ -314,26 +278,10 @@ class FoldTask implements Task {
     }
   }
 
-  #remember(record: LogRecord | undefined): void {
-    if (record !== undefined) this.#last = { offset: record.offset, digest: digestOf(record) };
-  }
-
-  #checkpointRecord(nextOffset: number): TaskOutput['changelog'][number] {
-    const checkpoint: FoldCheckpoint = {
-      nextOffset,
-      receivedAt: this.#greatestReceivedAt,
-      topics: this.#topicMarks,
-      last: this.#last,
-    };
-    return { key: CHECKPOINT_KEY, value: this.#changelog.encodeCheckpoint(checkpoint), headers: this.#marks };
-  }
-
   committed(): void {
     const { metrics } = this.#options;
-    countTally(this.#tally, metrics);
-    observeLatency(metrics, 'state', this.#tally.received);
+    this.#records.committed(metrics);
     metrics.liveConversations.set({ partition: this.#partition }, this.#fold.live);
-    this.#tally = newTally();
     this.#spans?.committed();
   }
 
