@@ -1,8 +1,8 @@
-import { readErrorAnswer, type ErrorAnswer } from '../error-answer';
+import { readErrorAnswer, type ErrorAnswer } from '../rest/error-answer';
 import { GenesysError } from '../errors';
-import { createHttp, type HttpAnswer, type HttpRequest } from '../http';
-import { createTokens, type Credentials } from '../oauth';
-import type { GenesysUrls, Rest } from '../rest';
+import { createHttp, type HttpAnswer, type HttpRequest } from '../rest/http';
+import { createTokens, type Credentials } from '../rest/oauth';
+import type { GenesysUrls, Rest } from '../rest/rest';
 
 /** Sends each request once: the doctor reports the errors after which a bridge would wait and retry. */
 export interface Asker {

@@ -11,12 +11,12 @@ import {
   warning,
 } from '../../common';
 import { GenesysError } from '../errors';
-import type { Credentials } from '../oauth';
-import { listQueues, selectQueues } from '../queues';
-import type { GenesysUrls } from '../rest';
+import type { Credentials } from '../rest/oauth';
+import { listQueues, selectQueues } from '../queues/queues';
+import type { GenesysUrls } from '../rest/rest';
 import { isInShard, type Shard } from '../shards';
-import { TOPICS_PER_CHANNEL } from '../subscriptions';
-import { queueTopicOffer } from '../topics';
+import { TOPICS_PER_CHANNEL } from '../channels/subscriptions';
+import { queueTopicOffer } from '../channels/topics';
 import { createAsker, type Asker } from './asker';
 import { checkNotifications } from './notifications';
 import {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { failed, type Finding, type Findings, messageOf, ok, skipped, warning } from '../../common';
-import { openConnection } from '../connection';
-import { createChannel, queueTopic, subscribe } from '../subscriptions';
+import { openConnection } from '../channels/connection';
+import { createChannel, queueTopic, subscribe } from '../channels/subscriptions';
 import { DEFAULT_TIMINGS } from '../timings';
 import type { Asker } from './asker';
 import { grant } from './permissions';

@@ -1,6 +1,6 @@
 import { messageOf } from '../../../src/common';
-import { openConnection } from '../../../src/genesys/connection';
-import { createHttp } from '../../../src/genesys/http';
+import { openConnection } from '../../../src/genesys/channels/connection';
+import { createHttp } from '../../../src/genesys/rest/http';
 import { DEFAULT_TIMINGS } from '../../../src/genesys/timings';
 
 /** Requests `https://…` and opens `wss://…` of one host, and prints the results as a line of JSON. */

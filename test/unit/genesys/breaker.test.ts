@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { createBreaker } from '../../../src/genesys/breaker';
+import { createBreaker } from '../../../src/genesys/rest/breaker';
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { createBudget } from '../../../src/genesys/budget';
+import { createBudget } from '../../../src/genesys/rest/budget';
 import { retryAfterMs } from '../../../src/genesys/waits';
 import { useFakeClock } from '../../support/jest/fake-clock';
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { NAME_KINDS, type Named, type NameKind } from '../../../src/common';
 import { GenesysError } from '../../../src/genesys/errors';
-import { NAME_LISTS, pollNames, type NameLists } from '../../../src/genesys/name-lists';
-import type { Rest, RestRequest } from '../../../src/genesys/rest';
+import { NAME_LISTS, pollNames, type NameLists } from '../../../src/genesys/queues/name-lists';
+import type { Rest, RestRequest } from '../../../src/genesys/rest/rest';
 import { createLogging, createMetrics } from '../../../src/ops';
 
 const people = (from: number, to: number): Named[] =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { pack, type Packing } from '../../../src/genesys/packing';
+import { pack, type Packing } from '../../../src/genesys/channels/packing';
 import { isInShard, shardOf } from '../../../src/genesys/shards';
 
 const ROOM = { channels: 3, topics: 4 };

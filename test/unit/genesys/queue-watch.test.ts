@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { watchQueues } from '../../../src/genesys/queue-watch';
+import { watchQueues } from '../../../src/genesys/queues/queue-watch';
 import { shardOf, WHOLE } from '../../../src/genesys/shards';
 
 const SALES = { id: 'a1', name: 'Sales' };

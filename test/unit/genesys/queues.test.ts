@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { controlFrame } from '../../../src/genesys/control-frames';
-import { listQueues, selectQueues } from '../../../src/genesys/queues';
-import type { Rest, RestRequest } from '../../../src/genesys/rest';
+import { controlFrame } from '../../../src/genesys/channels/control-frames';
+import { listQueues, selectQueues } from '../../../src/genesys/queues/queues';
+import type { Rest, RestRequest } from '../../../src/genesys/rest/rest';
 
 const QUEUES = [
   { id: 'a1', name: 'Sales' },

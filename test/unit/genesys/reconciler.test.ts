@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { pino } from 'pino';
-import type { LiveRow } from '../../../src/genesys/comparison';
+import type { LiveRow } from '../../../src/genesys/reconciliation/comparison';
 import { GenesysError } from '../../../src/genesys/errors';
-import { startReconciler, type Reconciler } from '../../../src/genesys/reconciler';
-import { DEFAULT_RECONCILIATION } from '../../../src/genesys/reconciliation-options';
-import type { Rest, RestRequest } from '../../../src/genesys/rest';
+import { startReconciler, type Reconciler } from '../../../src/genesys/reconciliation/reconciler';
+import { DEFAULT_RECONCILIATION } from '../../../src/genesys/reconciliation/reconciliation-options';
+import type { Rest, RestRequest } from '../../../src/genesys/rest/rest';
 import { createMetrics } from '../../../src/ops';
 import { untilOnFakeClock, useFakeClock } from '../../support/jest/fake-clock';
 

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { createRest, type Rest } from '../../../src/genesys/rest';
+import { createRest, type Rest } from '../../../src/genesys/rest/rest';
 import { DEFAULT_TIMINGS } from '../../../src/genesys/timings';
 import { createLogging, createMetrics } from '../../../src/ops';
 

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
-import { messageOf } from '../common';
-import type { Logger, Metrics } from '../ops';
+import { messageOf } from '../../common';
+import type { Logger, Metrics } from '../../ops';
 import { createBreaker, type Breaker } from './breaker';
 import { createBudget, type Budget, type RateLimit, type Urgency } from './budget';
 import { readErrorAnswer } from './error-answer';
-import { GenesysError, isTransient } from './errors';
+import { GenesysError, isTransient } from '../errors';
 import { createHttp, type Http, type HttpAnswer, type HttpRequest } from './http';
 import type { Credentials, Tokens } from './oauth';
 import { createTokens } from './oauth';
-import { backoffMs, type Timings } from './timings';
-import { retryAfterMs } from './waits';
+import { backoffMs, type Timings } from '../timings';
+import { retryAfterMs } from '../waits';
 
 /** Where an organisation is found. */
 export interface GenesysUrls {

@@ -1,8 +1,8 @@
 import { request as plainRequest } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import type { Socket } from 'node:net';
-import { messageOf, type Proxy, proxyAuthorization, UsageError } from '../common';
-import { ProxyError } from './errors';
+import { messageOf, type Proxy, proxyAuthorization, UsageError } from '../../common';
+import { ProxyError } from '../errors';
 
 const PROXY_AUTHENTICATION_REQUIRED = 407;
 

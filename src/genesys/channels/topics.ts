@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Rest } from './rest';
+import type { Rest } from '../rest/rest';
 
 /** What Genesys says of the topic of a queue's conversations. */
 export interface TopicOffer {

@@ -1,6 +1,6 @@
 import { Agent, buildConnector, request } from 'undici';
-import { messageOf, type Proxies, readProxies, UsageError } from '../common';
-import { GenesysError, ProxyError } from './errors';
+import { messageOf, type Proxies, readProxies, UsageError } from '../../common';
+import { GenesysError, ProxyError } from '../errors';
 import { authorityOf, openTunnel } from './tunnel';
 
 export interface HttpRequest {

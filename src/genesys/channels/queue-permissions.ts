@@ -1,4 +1,4 @@
-import type { Logger, Metrics } from '../ops';
+import type { Logger, Metrics } from '../../ops';
 import type { Subscribed } from './live-channel';
 import type { Packing } from './packing';
 import { queueTopic, type Rejection } from './subscriptions';

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../common';
-import type { Logger } from '../ops';
+import { messageOf } from '../../common';
+import type { Logger } from '../../ops';
 import type { Connection, ConnectionEnd } from './connection';
-import { GenesysError } from './errors';
+import { GenesysError } from '../errors';
 import { ChannelOpener, type LiveChannel, type OpenerOptions } from './live-channel';
 import { SubscriptionSync } from './subscription-sync';
 import type { NotificationChannel } from './subscriptions';
-import { backoffMs, type Timings } from './timings';
-import { startTimer } from './waits';
+import { backoffMs, type Timings } from '../timings';
+import { startTimer } from '../waits';
 
 /**
  * The states of a channel and what may follow each:

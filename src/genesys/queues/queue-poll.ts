@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../common';
-import type { Logger, Metrics } from '../ops';
-import type { ChannelSet } from './channel-set';
+import { messageOf } from '../../common';
+import type { Logger, Metrics } from '../../ops';
+import type { ChannelSet } from '../channels/channel-set';
 import type { QueueChanges, QueueWatch } from './queue-watch';
 import { listQueues } from './queues';
-import type { Reconciler } from './reconciler';
-import type { Rest } from './rest';
-import type { Timings } from './timings';
+import type { Reconciler } from '../reconciliation/reconciler';
+import type { Rest } from '../rest/rest';
+import type { Timings } from '../timings';
 
 export interface Polling {
   readonly rest: Rest;

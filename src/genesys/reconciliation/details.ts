@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Rest } from './rest';
+import type { Rest } from '../rest/rest';
 
 /** Conversations from analytics (permission analytics:conversationDetail:view). */
 const ROUTE = '/api/v2/analytics/conversations/details';

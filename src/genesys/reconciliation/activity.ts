@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Rest } from './rest';
+import type { Rest } from '../rest/rest';
 
 /** What a conversation does in a queue: it waits, is alerted, or is handled. */
 export const PHASES = ['waiting', 'alerting', 'interacting'] as const;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Named } from '../common';
+import type { Named } from '../../common';
 import type { Urgency } from './budget';
 import type { Rest } from './rest';
 

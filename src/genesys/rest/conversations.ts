@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { GenesysError } from './errors';
+import { GenesysError } from '../errors';
 import type { Rest } from './rest';
 
 export type ConversationAnswer =

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { isAskable } from './conversations';
-import type { Rest } from './rest';
+import { isAskable } from '../rest/conversations';
+import type { Rest } from '../rest/rest';
 
 /** A notification channel as Genesys gives it out: where to connect, and until when. */
 export interface NotificationChannel {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf, type Named, type NameKind } from '../common';
-import type { Logger, Metrics } from '../ops';
-import { GenesysError } from './errors';
-import { listAll } from './listing';
-import type { Rest } from './rest';
+import { messageOf, type Named, type NameKind } from '../../common';
+import type { Logger, Metrics } from '../../ops';
+import { GenesysError } from '../errors';
+import { listAll } from '../rest/listing';
+import type { Rest } from '../rest/rest';
 
 /** The complete lists of one look. A kind is missing if its list could not be read. */
 export type NameLists = ReadonlyMap<NameKind, readonly Named[]>;
