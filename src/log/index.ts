@@ -27,7 +27,7 @@ export { type AvroSchema, loadSchema } from './codec/schemas';
 export { type ValueCodec, type ValueReader, writerOf } from './codec/value-codec';
 export { discard } from './discard';
 export { type FollowedTable, followTable, type Picture } from './table/follow-table';
-export { createKafkaAdmin, type KafkaAdmin } from './kafkajs/admin';
+export { createKafkaAdmin, type KafkaAdmin } from './kafkajs/admin/admin';
 export type { KafkaConnection } from './kafkajs/client';
 export { checkKafka } from './kafkajs/doctor';
 export { createKafkaLog, type KafkaLogOptions } from './kafkajs/log';

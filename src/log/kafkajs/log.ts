@@ -12,7 +12,7 @@ import type { KafkaConnection } from './client';
 import { createService, isUnknownTopic, type Service } from './cluster';
 import { openFencedProducer, partitionBounds, readRange } from './fenced-producer';
 import { protocolTypes } from './internals';
-import { createKafkaMember } from './member';
+import { createKafkaMember } from './group/member';
 import { createKafkaProducer } from './producer';
 import { boundsOf, writtenOffsetsOf } from './reader';
 import { readKafka } from './reading';

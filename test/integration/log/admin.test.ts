@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { OperatorError } from '../../../src/common';
-import { createKafkaAdmin, type KafkaAdmin } from '../../../src/log/kafkajs/admin';
+import { createKafkaAdmin, type KafkaAdmin } from '../../../src/log/kafkajs/admin/admin';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import { topicDefinitions, topicNames } from '../../../src/log/topics';
 import { eventually } from '../../support/log/log-conformance';

@@ -7,7 +7,7 @@ import type { Findings } from '../../../src/common';
 import { registerSchema, type RegistryOptions } from '../../../src/log/codec/registry';
 import { checkRegistry } from '../../../src/log/codec/registry-doctor';
 import { loadSchema, type AvroSchema } from '../../../src/log/codec/schemas';
-import { createKafkaAdmin } from '../../../src/log/kafkajs/admin';
+import { createKafkaAdmin } from '../../../src/log/kafkajs/admin/admin';
 import { kafkajs } from '../../../src/log/kafkajs/client';
 import { checkKafka } from '../../../src/log/kafkajs/doctor';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { createKafkaAdmin, type KafkaAdmin } from '../../../src/log/kafkajs/admin';
+import { createKafkaAdmin, type KafkaAdmin } from '../../../src/log/kafkajs/admin/admin';
 import { kafkajs } from '../../../src/log/kafkajs/client';
 import { checkKafka } from '../../../src/log/kafkajs/doctor';
 import { topicDefinitions, topicNames, type TopicDefinition } from '../../../src/log/topics';

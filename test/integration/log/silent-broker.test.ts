@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { pino } from 'pino';
-import type { createKafkaAdmin, KafkaAdmin } from '../../../src/log/kafkajs/admin';
+import type { createKafkaAdmin, KafkaAdmin } from '../../../src/log/kafkajs/admin/admin';
 import type { checkKafka } from '../../../src/log/kafkajs/doctor';
 import { topicDefinitions, topicNames } from '../../../src/log/topics';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
@@ -10,13 +10,13 @@ import { kafkaForTests } from '../../support/services/services';
  * A managed Kafka that takes a setting without a word and keeps its own. No Kafka of ours does so: here the requests that
  * change settings never leave, and count as taken. All else is a real broker's answer.
  */
-jest.mock('../../../src/log/kafkajs/topic-requests', () => ({
-  ...jest.requireActual<object>('../../../src/log/kafkajs/topic-requests'),
+jest.mock('../../../src/log/kafkajs/admin/topic-requests', () => ({
+  ...jest.requireActual<object>('../../../src/log/kafkajs/admin/topic-requests'),
   askToAlter: () => Promise.resolve(null),
 }));
 
 /** Loaded behind the mock: an import would be before it. */
-const kafkaAdmin = jest.requireActual<{ createKafkaAdmin: typeof createKafkaAdmin }>('../../../src/log/kafkajs/admin');
+const kafkaAdmin = jest.requireActual<{ createKafkaAdmin: typeof createKafkaAdmin }>('../../../src/log/kafkajs/admin/admin');
 const doctor = jest.requireActual<{ checkKafka: typeof checkKafka }>('../../../src/log/kafkajs/doctor');
 
 const logger = pino({ enabled: false });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { encodeClaim, readAssignment, shareOut } from '../../../src/log/kafkajs/claims';
+import { encodeClaim, readAssignment, shareOut } from '../../../src/log/kafkajs/group/claims';
 import { kafkajs } from '../../../src/log/kafkajs/client';
 
 const TOPIC = 'events';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { Cluster } from '../../../src/log/kafkajs/cluster';
-import { Fetcher } from '../../../src/log/kafkajs/fetcher';
+import { Fetcher } from '../../../src/log/kafkajs/group/fetcher';
 import { until } from '../../support/processes/until';
 
 const SOON_MS = 10_000;

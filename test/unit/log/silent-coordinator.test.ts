@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import type { Cluster, Coordinator } from '../../../src/log/kafkajs/cluster';
-import { Membership } from '../../../src/log/kafkajs/membership';
+import { Membership } from '../../../src/log/kafkajs/group/membership';
 import { createDeferred } from '../../../src/log/runtime/signal';
 
 const never = (): Promise<never> => new Promise(() => undefined);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { changeText, createdText, planTopic, type ExistingTopic } from '../../../src/log/kafkajs/topic-plan';
+import { changeText, createdText, planTopic, type ExistingTopic } from '../../../src/log/kafkajs/admin/topic-plan';
 
 const sizes = { partitions: 8, replicationFactor: 3 };
 const definition = {

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Member, MemberRequest } from '../runtime/backend';
-import { jittered } from '../runtime/signal';
-import { createClient, IMPATIENT, type KafkaConnection } from './client';
-import { createCluster, type Cluster, type Coordinator } from './cluster';
+import type { Member, MemberRequest } from '../../runtime/backend';
+import { jittered } from '../../runtime/signal';
+import { createClient, IMPATIENT, type KafkaConnection } from '../client';
+import { createCluster, type Cluster, type Coordinator } from '../cluster';
 import { Fetcher } from './fetcher';
-import { protocolTypes } from './internals';
+import { protocolTypes } from '../internals';
 import { Membership } from './membership';
-import { isPassing } from './unreachable';
+import { isPassing } from '../unreachable';
 
 const LEAVE_WITHIN_MS = 3_000;
 /** About five seconds in all. */

@@ -1,5 +1,5 @@
-import type { RequestBroker } from './cluster';
-import { requireInternal } from './internals';
+import type { RequestBroker } from '../cluster';
+import { requireInternal } from '../internals';
 
 /**
  * Requests that create and change topics. kafkajs has them too, but it drops the broker's reason, and its only way to

@@ -1,5 +1,5 @@
-import { assignStandbys, assignSticky, type StandbyClaim } from '../runtime/assign';
-import { kafkajs } from './client';
+import { assignStandbys, assignSticky, type StandbyClaim } from '../../runtime/assign';
+import { kafkajs } from '../client';
 
 /** The claim of a member that joins. */
 export interface Claim {

@@ -1,4 +1,4 @@
-import type { TopicDefinition } from '../topics';
+import type { TopicDefinition } from '../../topics';
 import type { NewTopic } from './topic-requests';
 
 export interface ExistingTopic {

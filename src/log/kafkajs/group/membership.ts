@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { messageOf } from '../../common';
-import type { StandbyClaim } from '../runtime/assign';
-import { createDeferred, createSignal, jittered } from '../runtime/signal';
+import { messageOf } from '../../../common';
+import type { StandbyClaim } from '../../runtime/assign';
+import { createDeferred, createSignal, jittered } from '../../runtime/signal';
 import { type Assigned, encodeClaim, PROTOCOL, readAssignment, shareOut } from './claims';
-import type { Cluster, Coordinator } from './cluster';
-import { protocolTypes } from './internals';
-import { isPassing } from './unreachable';
+import type { Cluster, Coordinator } from '../cluster';
+import { protocolTypes } from '../internals';
+import { isPassing } from '../unreachable';
 
 export interface MembershipOptions {
   /** Makes a connection for this membership alone. */

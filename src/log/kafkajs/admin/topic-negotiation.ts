@@ -1,4 +1,4 @@
-import type { Cluster } from './cluster';
+import type { Cluster } from '../cluster';
 import type { SettingChange } from './topic-plan';
 import { askToAlter, askToCreate, type Mode, type NewTopic, type Refusal } from './topic-requests';
 

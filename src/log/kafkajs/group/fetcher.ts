@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LogRecord } from '../port';
-import { jittered } from '../runtime/signal';
-import { batchClass, READ_COMMITTED, type Cluster } from './cluster';
-import { protocolTypes, type KafkajsError } from './internals';
-import { toRecords } from './records';
-import { unreadableIn } from './repairs/r13-compression';
-import { isPassing } from './unreachable';
+import type { LogRecord } from '../../port';
+import { jittered } from '../../runtime/signal';
+import { batchClass, READ_COMMITTED, type Cluster } from '../cluster';
+import { protocolTypes, type KafkajsError } from '../internals';
+import { toRecords } from '../records';
+import { unreadableIn } from '../repairs/r13-compression';
+import { isPassing } from '../unreachable';
 
 export interface FetcherOptions {
   readonly cluster: Cluster;
