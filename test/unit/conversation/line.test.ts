@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { readLine } from '../../../src/conversation/line';
+import { readLine } from '../../../src/conversation/wire/line';
 import { aConversation, at, ms, notification } from '../../support/conversation/conversation-builders';
 
 const NOW = ms(500);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { CommunicationSnapshot, ParticipantSnapshot } from '../../../src/conversation/event';
-import { readWire } from '../../../src/conversation/wire';
+import { readWire } from '../../../src/conversation/wire/wire';
 import {
   at,
   call,

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { normaliseAddress } from '../../../src/conversation/address';
 import type { CommunicationSnapshot, ConversationEvent } from '../../../src/conversation/event';
 import { maskAddress, maskEvent, type MaskedColumn } from '../../../src/conversation/privacy';
-import { withoutPersonalData } from '../../../src/conversation/scrub';
-import { readWire } from '../../../src/conversation/wire';
+import { withoutPersonalData } from '../../../src/conversation/wire/scrub';
+import { readWire } from '../../../src/conversation/wire/wire';
 import {
   at,
   call,

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/folded';
-import { readLine } from '../../../src/conversation/line';
+import { readLine } from '../../../src/conversation/wire/line';
 import { createPartitionFold } from '../../../src/conversation/partition';
 import { printableVisit } from '../../../src/conversation/visit';
 

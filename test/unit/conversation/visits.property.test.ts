@@ -4,7 +4,7 @@ import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation';
 import type { ConversationEvent } from '../../../src/conversation/event';
 import { fold } from '../../../src/conversation/fold';
 import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
-import { normaliseConversation } from '../../../src/conversation/normalise';
+import { normaliseConversation } from '../../../src/conversation/wire/normalise';
 import type { ConversationState } from '../../../src/conversation/state';
 import { generateEvents } from '../../../src/simulator';
 

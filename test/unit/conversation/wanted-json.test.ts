@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { parseLine } from '../../../src/conversation/line';
-import { createWantedReader } from '../../../src/conversation/wanted-json';
-import { readWire } from '../../../src/conversation/wire';
-import { WIRE_KEYS } from '../../../src/conversation/wire-keys';
+import { parseLine } from '../../../src/conversation/wire/line';
+import { createWantedReader } from '../../../src/conversation/wire/wanted-json';
+import { readWire } from '../../../src/conversation/wire/wire';
+import { WIRE_KEYS } from '../../../src/conversation/wire/wire-keys';
 import { generateEvents } from '../../../src/simulator';
 import { stream } from '../../support/conversation/conversation-arbitraries';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ConversationEvent } from '../../../src/conversation/event';
-import type { Outcome } from '../../../src/conversation/outcome';
-import { readWire } from '../../../src/conversation/wire';
+import type { Outcome } from '../../../src/conversation/wire/outcome';
+import { readWire } from '../../../src/conversation/wire/wire';
 import { aConversation, at, ms, notification, type Wire } from '../../support/conversation/conversation-builders';
 
 const NOW = ms(500);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { DEFAULT_FOLD_SETTINGS, type FoldSettings } from '../../../src/conversation/folded';
-import { readLine } from '../../../src/conversation/line';
+import { readLine } from '../../../src/conversation/wire/line';
 import { createPartitionFold } from '../../../src/conversation/partition';
 import { printableRow, STATE_COLUMNS } from '../../../src/conversation/row';
 

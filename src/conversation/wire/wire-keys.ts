@@ -1,4 +1,4 @@
-import { MEDIA } from './media';
+import { MEDIA } from '../media';
 
 /** Every key that `readWire` looks at, on any level. A test holds the two together. */
 export const WIRE_KEYS: readonly string[] = [

@@ -1,4 +1,4 @@
-import type { ConversationEvent } from './event';
+import type { ConversationEvent } from '../event';
 
 /** The outcome of one input: expected outcomes are values, not exceptions. */
 export type Outcome = Accepted | Skipped | Invalid;

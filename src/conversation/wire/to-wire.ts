@@ -1,6 +1,6 @@
-import type { CommunicationSnapshot, ParticipantSnapshot, SnapshotEvent } from './event';
-import { MEDIA } from './media';
-import type { JsonObject } from './values';
+import type { CommunicationSnapshot, ParticipantSnapshot, SnapshotEvent } from '../event';
+import { MEDIA } from '../media';
+import type { JsonObject } from '../values';
 
 /**
  * Domain → wire: a conversation as Genesys would send it if it knew only what the table uses. Normalizing it gives the

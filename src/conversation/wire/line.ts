@@ -1,5 +1,5 @@
 import { visit } from 'jsonc-parser';
-import type { Limits } from './limits';
+import type { Limits } from '../limits';
 import { invalid, type Invalid, type Outcome } from './outcome';
 import { readWire } from './wire';
 

@@ -1,5 +1,5 @@
-import { MEDIA } from './media';
-import { isObject, time } from './values';
+import { MEDIA } from '../media';
+import { isObject, time } from '../values';
 
 /**
  * The shape of the inputs of the specification's section 2, for dead letters. `word`: an id or a value of an open list.
