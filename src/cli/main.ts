@@ -4,7 +4,7 @@ import { createProgram } from './program';
 
 const WRONG_USAGE = 2;
 
-// Before anything uses libuv's pool: the embedded ClickHouse wants POOL_THREADS (src/embedded/clickhouse.ts).
+// Before anything uses libuv's pool: the embedded ClickHouse wants POOL_THREADS (src/embedded/clickhouse/clickhouse.ts).
 process.env['UV_THREADPOOL_SIZE'] ??= '16';
 
 async function main(): Promise<number> {

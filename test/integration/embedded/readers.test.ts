@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bearing } from '../../../src/embedded';
-import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../../src/embedded/clickhouse';
-import { allowedInStatements } from '../../../src/embedded/clickhouse-allowed';
-import { serveClickHouseHttp, type ClickHouseHttp } from '../../../src/embedded/clickhouse-http';
+import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../../src/embedded/clickhouse/clickhouse';
+import { allowedInStatements } from '../../../src/embedded/clickhouse/allowed-names';
+import { serveClickHouseHttp, type ClickHouseHttp } from '../../../src/embedded/clickhouse/engine-http';
 import { connectStore, migrate, type Store } from '../../../src/store';
 
 const TOKEN = 'a-token';

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
-import { insertLines } from '../../../src/embedded/clickhouse-insert';
+import { insertLines } from '../../../src/embedded/clickhouse/insert-lines';
 import { codeOf, type Store, type StoreRow } from '../../../src/store';
 import { upsert, writerInto } from '../../support/clickhouse/store-rows';
 

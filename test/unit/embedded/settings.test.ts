@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { OperatorError } from '../../../src/common';
-import { loadEngine } from '../../../src/embedded/clickhouse-engine';
+import { loadEngine } from '../../../src/embedded/clickhouse/engine';
 import { containerEngineAnswers } from '../../../src/embedded/containers';
 import { kafkaProperties, kafkaSettings } from '../../../src/embedded/kafka-settings';
 import { cacheDir, parseChecksums, readPart } from '../../../src/embedded/parts';

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { createClient } from '@clickhouse/client';
 import type { Session } from 'chdb';
 import type { ChdbConnection } from 'chdb/connection';
-import { messageOf, OperatorError } from '../common';
+import { messageOf, OperatorError } from '../../common';
 
 /** The connection that the official client takes instead of HTTP. */
 export type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { secretCheck } from '../ops';
+import { secretCheck } from '../../ops';
 
 /**
  * Whether a request has the token, in one of the ways that clients offer: `Authorization: Bearer …`, `X-ClickHouse-Key:

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../common';
+import { packageRoot } from '../../common';
 
 /** The names that a reader's statement may use, from `embedded/sql-allowed.txt`. */
 export interface Allowed {

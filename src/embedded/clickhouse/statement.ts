@@ -1,6 +1,6 @@
 import type { Session } from 'chdb';
-import { messageOf } from '../common';
-import { assertReads, quoted } from './clickhouse-read-only';
+import { messageOf } from '../../common';
+import { assertReads, quoted } from './read-only';
 
 export interface Statement {
   readonly sql: string;

@@ -1,5 +1,5 @@
-import { allowedInStatements, type Allowed } from './clickhouse-allowed';
-import { NAME, parseSyntaxTree, type SyntaxNode } from './clickhouse-syntax-tree';
+import { allowedInStatements, type Allowed } from './allowed-names';
+import { NAME, parseSyntaxTree, type SyntaxNode } from './syntax-tree';
 
 /** Quotes a literal (`'`) or an identifier (`` ` ``). */
 export function quoted(quote: "'" | '`', text: string): string {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { messageOf } from '../common';
-import { foreignRequest } from '../ops';
+import { messageOf } from '../../common';
+import { foreignRequest } from '../../ops';
 import type { EmbeddedClickHouse } from './clickhouse';
-import { HttpError, readBody } from './clickhouse-http-body';
-import { StatementError } from './clickhouse-statement';
+import { HttpError, readBody } from './engine-http-body';
+import { StatementError } from './statement';
 
 export interface ServeOptions {
   /** 0: a free one. */

@@ -1,6 +1,6 @@
 import { parseError } from '@clickhouse/client';
-import { messageOf } from '../common';
-import type { Connection, EngineConnection } from './clickhouse-engine';
+import { messageOf } from '../../common';
+import type { Connection, EngineConnection } from './engine';
 
 type Executed = Parameters<Connection['exec']>[0];
 

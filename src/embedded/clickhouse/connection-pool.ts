@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { Connection, Engine, EngineConnection } from './clickhouse-engine';
-import { insertLines } from './clickhouse-insert';
-import type { Lane } from './clickhouse-lane';
+import type { Connection, Engine, EngineConnection } from './engine';
+import { insertLines } from './insert-lines';
+import type { Lane } from './lane';
 
 /** The part that a server would send with an empty answer. */
 const ANSWERED = { response_headers: {}, http_status_code: 200 };
