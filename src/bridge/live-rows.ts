@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { createDeferred } from '../common';
 import { type QueueConversation, STATE_COLUMNS } from '../conversation';
-import { createDeferred, followTable, type Log, type UnreadableRecord, type ValueReader } from '../log';
+import { followTable, type Log, type UnreadableRecord, type ValueReader } from '../log';
 import type { Logger, Metrics } from '../ops';
 
 /** The table of the compacted topic, kept up to date in memory. */

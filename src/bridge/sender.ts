@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { messageOf, OperatorError } from '../common';
+import { backoffMs, messageOf, OperatorError } from '../common';
 import type { ConversationEvent, Limits } from '../conversation';
 import { RefusedRecordsError, type LogProducer, type OutRecord, type ValueCodec } from '../log';
 import { createWaiting, type Entry, type Waiting } from './waiting';
@@ -63,7 +63,7 @@ interface Flush {
 const BATCH = { records: 500, bytes: 1024 * 1024 };
 /** In normal operation the sender merges nothing: every state of a conversation reaches the history. */
 const MERGE_ABOVE_RECORDS = 2_000;
-const FIRST_RETRY_MS = 200;
+const FIRST_RETRY_MS = 400;
 const LAST_RETRY_MS = 5_000;
 const STOP_WITHIN_MS = 3_000;
 
@@ -173,7 +173,7 @@ class RecordSender implements Sender {
           { error: this.#problem, pending: this.#waiting.records() },
           'Kafka takes no records: the bridge tries again',
         );
-        await sleep(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures));
+        await sleep(backoffMs(failures, FIRST_RETRY_MS, LAST_RETRY_MS));
       }
     }
   }

@@ -1,8 +1,18 @@
 /**
- * Helpers without a domain, which every module may use: errors for people, findings of the doctor, text, streams, TLS,
- * proxies and watermarks. Nothing here knows of Kafka topics, Genesys or ClickHouse tables.
+ * Helpers without a domain, which every module may use: errors for people, findings of the doctor, waiting, text,
+ * streams, TLS, proxies and watermarks. Nothing here knows of Kafka topics, Genesys or ClickHouse tables.
  */
 export { type Age, createAge } from './age';
+export {
+  atMost,
+  backoffMs,
+  createDeferred,
+  createSignal,
+  type Deferred,
+  jittered,
+  LONGEST_TIMER_MS,
+  type Signal,
+} from './async';
 export {
   createDeadLetterLimit,
   type DeadLetterLimit,

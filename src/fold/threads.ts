@@ -1,5 +1,5 @@
-import { OperatorError } from '../common';
-import { createDeferred, type Log, type TopicNames } from '../log';
+import { createDeferred, OperatorError } from '../common';
+import { type Log, type TopicNames } from '../log';
 import type { CheckResult, Logger, MetricValues } from '../ops';
 import { logAnswers, type RunningRole } from '../wiring';
 import { processId } from './process-id';

@@ -1,3 +1,5 @@
+import { backoffMs } from '../common';
+
 /** How long things may take, in milliseconds. Tests shorten them. */
 export interface Timings {
   /** One REST request, from sending to the end of its answer. */
@@ -54,6 +56,6 @@ export const DEFAULT_TIMINGS: Timings = {
 };
 
 /** Full jitter: anything from 0 to the bound, so that many clients do not come back at once. */
-export function backoffMs(attempt: number, baseMs: number, capMs: number): number {
-  return Math.random() * Math.min(capMs, baseMs * 2 ** Math.min(attempt, 20));
+export function retryMs(attempt: number, baseMs: number, capMs: number): number {
+  return Math.random() * backoffMs(attempt + 1, baseMs, capMs);
 }

@@ -1,3 +1,5 @@
+import { LONGEST_TIMER_MS } from '../common';
+
 /**
  * Bounds for waiting times that Genesys, or a proxy in its place, asks for. A timer beyond 2^31 − 1 ms is due at once,
  * and a wait that ends at once makes a busy loop.
@@ -5,8 +7,6 @@
 
 /** Genesys counts requests by the minute, and asks clients to wait for the rest of it. */
 const LONGEST_WAIT_MS = 5 * 60_000;
-/** 2^31 − 1: more is due at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * `Retry-After` (RFC 9110, 10.2.3): seconds, or a date.

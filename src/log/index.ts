@@ -72,7 +72,6 @@ export { createFoldSpans, reportSent, reportStored } from './records/spans';
 export { printableRecord, readStateRecord } from './records/state-records';
 export { readVisitKey, readVisitRecord, visitKey } from './records/visit-records';
 export type { TaskHooks } from './runtime/backend';
-export { createDeferred } from './runtime/signal';
 export { digestOf } from './runtime/digest';
 export type { TableListener, UnreadableRecord } from './table/table-rows';
 export {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DeadLetterLimits } from '../common';
+import { type DeadLetterLimits, LONGEST_TIMER_MS } from '../common';
 import type { FoldChoices, InputLimits, Limits, PrivacyMask, QueueVisit, StateRecord } from '../conversation';
 import { startFold } from '../fold';
 import { createIngest, type Ingest, type OriginatedLine, readInput } from '../ingest';
@@ -61,7 +61,6 @@ const SEND_AT_RECORDS = 500;
 const SEND_AT_BYTES = 512 * 1024;
 const PROGRESS_MS = 500;
 const POLL_MS = 10;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Folds recorded events on the given log: the same ingest, topology and codecs as in a live system, timers off. */
 export async function replay(options: ReplayOptions): Promise<ReplaySummary> {

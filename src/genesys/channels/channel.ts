@@ -6,7 +6,7 @@ import { GenesysError } from '../errors';
 import { ChannelOpener, type LiveChannel, type OpenerOptions } from './live-channel';
 import { SubscriptionSync } from './subscription-sync';
 import type { NotificationChannel } from './subscriptions';
-import { backoffMs, type Timings } from '../timings';
+import { retryMs, type Timings } from '../timings';
 import { startTimer } from '../waits';
 
 /**
@@ -102,7 +102,7 @@ class SteadyChannel implements Channel {
       // A socket that opens and is lost at once is a failure too.
       failures = openMs >= timings.deadAfterMs ? 0 : failures + 1;
       this.#enter('waiting');
-      const waitMs = backoffMs(failures, timings.reconnectBaseMs, timings.reconnectCapMs);
+      const waitMs = retryMs(failures, timings.reconnectBaseMs, timings.reconnectCapMs);
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);
       if (!this.#isStopping()) this.#enter('connecting');
     }
@@ -170,7 +170,7 @@ class SteadyChannel implements Channel {
         if (!this.#isStopping())
           this.#logFailure('the bridge could not replace a channel of Genesys and tries again', error);
       }
-      const pause = startTimer(backoffMs(failures, timings.reconnectBaseMs, timings.reconnectCapMs));
+      const pause = startTimer(retryMs(failures, timings.reconnectBaseMs, timings.reconnectCapMs));
       const occasion = await Promise.race([old.ended, pause.due]);
       pause.cancel();
       if (typeof occasion === 'object') return occasion;

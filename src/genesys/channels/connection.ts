@@ -1,7 +1,7 @@
 import { isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { WebSocket, type RawData } from 'ws';
-import { createAge, messageOf, type Proxies, readProxies } from '../../common';
+import { createAge, createDeferred, messageOf, type Proxies, readProxies } from '../../common';
 import { controlFrame, type ControlFrame } from './control-frames';
 import { GenesysError } from '../errors';
 import type { Timings } from '../timings';
@@ -163,14 +163,6 @@ function follow(socket: WebSocket, { timings, signal, onFrame, onAny }: Connecti
 
 const watchEvery = ({ pingAfterMs, deadAfterMs }: Timings): number =>
   Math.max(5, Math.min(1_000, (deadAfterMs - pingAfterMs) / 4));
-
-function createDeferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => undefined;
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve: (value) => resolve(value) };
-}
 
 function bytesOf(data: RawData): Buffer {
   if (Array.isArray(data)) return Buffer.concat(data);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { subscribeTo, type LiveChannel, type SubscriberOptions } from './live-channel';
-import { backoffMs, type Timings } from '../timings';
+import { retryMs, type Timings } from '../timings';
 import { startTimer } from '../waits';
 
 export interface SubscriptionSyncOptions extends SubscriberOptions {
@@ -67,14 +67,14 @@ export class SubscriptionSync {
         failures = 0;
         if (topics !== this.#wanted || live !== this.#live) continue;
         if (topics.every((topic) => live.topics.has(topic))) return;
-        const pause = startTimer(backoffMs((refusals += 1), timings.reconnectBaseMs, timings.refusedCapMs));
+        const pause = startTimer(retryMs((refusals += 1), timings.reconnectBaseMs, timings.refusedCapMs));
         await Promise.race([pause.due, live.connection.ended, new Promise<void>((resolve) => (this.#wake = resolve))]);
         pause.cancel();
       } catch (error) {
         if (this.#isStopping()) return;
         onFailure(error);
         failures += 1;
-        await sleep(backoffMs(failures, timings.reconnectBaseMs, timings.reconnectCapMs), undefined, { signal }).catch(
+        await sleep(retryMs(failures, timings.reconnectBaseMs, timings.reconnectCapMs), undefined, { signal }).catch(
           () => undefined,
         );
       }

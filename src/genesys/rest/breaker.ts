@@ -1,3 +1,5 @@
+import { backoffMs } from '../../common';
+
 /**
  * Protects a service that does not answer:
  *
@@ -27,8 +29,8 @@ export function createBreaker({ failures, baseMs, capMs, onChange }: BreakerOpti
   let probing = false;
 
   function open(): void {
-    openUntil = performance.now() + Math.min(capMs, baseMs * 2 ** Math.min(openings, 20));
     openings += 1;
+    openUntil = performance.now() + backoffMs(openings, baseMs, capMs);
     probing = false;
     if (openings === 1) onChange('open');
   }

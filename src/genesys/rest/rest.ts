@@ -9,7 +9,7 @@ import { GenesysError, isTransient } from '../errors';
 import { createHttp, type Http, type HttpAnswer, type HttpRequest } from './http';
 import type { Credentials, Tokens } from './oauth';
 import { createTokens } from './oauth';
-import { backoffMs, type Timings } from '../timings';
+import { retryMs, type Timings } from '../timings';
 import { retryAfterMs } from '../waits';
 
 /** Where an organisation is found. */
@@ -177,7 +177,7 @@ class RestClient implements Rest {
 
   #pauseBefore(tries: number, error: unknown): number {
     const { timings } = this.#options;
-    const jitter = backoffMs(tries, timings.retryBaseMs, timings.retryCapMs);
+    const jitter = retryMs(tries, timings.retryBaseMs, timings.retryCapMs);
     const asked = error instanceof GenesysError ? error.facts.retryAfterMs : null;
     return asked === null ? jitter : asked + Math.random() * timings.retryBaseMs;
   }

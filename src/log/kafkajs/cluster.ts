@@ -1,5 +1,5 @@
 import type { Kafka, KafkaMessage } from 'kafkajs';
-import { atMost, jittered } from '../runtime/signal';
+import { atMost, jittered } from '../../common';
 import { createClient, IMPATIENT, PATIENT, type KafkaConnection } from './client';
 import { protocolTypes, requireInternal } from './internals';
 import { unreachableError } from './unreachable';

@@ -1,11 +1,10 @@
-import { messageOf, MissingError, UsageError } from '../../common';
+import { atMost, messageOf, MissingError, UsageError } from '../../common';
 import type { Metrics } from '../../ops';
 import type { Log, LogProducer, Topology } from '../port';
 import { adoptPartitions } from '../runtime/adopt';
 import type { Backend, TaskHooks } from '../runtime/backend';
 import { Closers } from '../runtime/closers';
 import { checkCoPartitioned, topicsOf } from '../runtime/co-partitioned';
-import { atMost } from '../runtime/signal';
 import { startSubscription } from '../runtime/subscription';
 import { startTasks } from '../runtime/tasks';
 import type { KafkaConnection } from './client';

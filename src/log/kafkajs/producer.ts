@@ -1,8 +1,8 @@
 import type { CompressionTypes, Producer } from 'kafkajs';
+import { atMost, createDeferred, type Deferred } from '../../common';
 import { partitionOf } from '../partitioner';
 import type { LogProducer, OutRecord } from '../port';
 import { RefusedRecordsError } from '../refused';
-import { atMost, createDeferred, type Deferred } from '../runtime/signal';
 import { answerOf } from './answers';
 import { compressionOf, createClient, VERY_PATIENT, type KafkaConnection } from './client';
 import { createRounds, toMessage, type OutMessage } from './records';

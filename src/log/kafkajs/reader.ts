@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffMs, jittered } from '../../common';
 import type { LogRecord, ReadRequest } from '../port';
-import { jittered } from '../runtime/signal';
 import { batchClass, READ_COMMITTED, READ_UNCOMMITTED, type Cluster, type FetchedBatch } from './cluster';
 import { protocolTypes, type KafkajsError } from './internals';
 import { toRecords } from './records';
@@ -40,7 +41,7 @@ export interface ReadRound {
 const MAX_BYTES = 32 * 1024 * 1024;
 const PARTITION_BYTES = 8 * 1024 * 1024;
 const MAX_WAIT_MS = 100;
-const RETRY_MS = 100;
+const RETRY_MS = 200;
 const LAST_RETRY_MS = 2_000;
 
 /** Reads until every position has reached its end, or until stopped. Committed records only. */
@@ -70,8 +71,7 @@ export async function readPositions(options: ReaderOptions): Promise<void> {
         if (options.onGap === 'end') throw error;
         await backToBeginning(cluster, open);
       }
-      const wait = jittered(Math.min(LAST_RETRY_MS, RETRY_MS * 2 ** Math.min(failures, 8)));
-      await new Promise((resolve) => setTimeout(resolve, wait));
+      await sleep(jittered(backoffMs(failures, RETRY_MS, LAST_RETRY_MS)));
       await cluster.refreshMetadata().catch(() => undefined);
     }
     // Outside of the try: an error of the receiver is not one of the log, and must not lead to a retry.

@@ -1,6 +1,5 @@
-import { messageOf } from '../../common';
+import { atMost, createDeferred, jittered, messageOf } from '../../common';
 import type { Reading, ReadProgress, ReadRequest } from '../port';
-import { atMost, createDeferred, jittered } from '../runtime/signal';
 import { createClient, PATIENT, type KafkaConnection } from './client';
 import { createCluster, isUnknownTopic } from './cluster';
 import { boundsOf, readPositions, type ReadPosition } from './reader';

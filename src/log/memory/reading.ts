@@ -1,5 +1,5 @@
+import { createDeferred } from '../../common';
 import type { LogRecord, Reading, ReadRequest } from '../port';
-import { createDeferred } from '../runtime/signal';
 import { createCursor, type Cursor } from './cursor';
 import type { MemoryStore } from './store';
 

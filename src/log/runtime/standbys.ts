@@ -1,10 +1,9 @@
 import type { Logger } from 'pino';
-import { createAge, messageOf } from '../../common';
+import { backoffMs, createAge, jittered, messageOf } from '../../common';
 import type { Task, Topology } from '../port';
 import type { StandbyClaim } from './assign';
 import type { Backend } from './backend';
 import type { RuntimeMetrics } from './runtime-metrics';
-import { jittered } from './signal';
 import { type Changelog, lookAt, StandbyCopy, UnusableCopy } from './standby';
 import { TaskFailure } from './task-errors';
 
@@ -145,10 +144,10 @@ export class Standbys {
 
   #throwAway(partition: number, kept: Kept, reason: string): void {
     const { metrics, logger } = this.#options;
-    const waitMs = jittered(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** kept.failures));
     kept.copy?.close();
     kept.copy = null;
     kept.failures += 1;
+    const waitMs = jittered(backoffMs(kept.failures, FIRST_RETRY_MS, LAST_RETRY_MS));
     kept.beginsAt = performance.now() + waitMs;
     metrics.onStandbyLag(partition, null);
     const level = kept.failures < 3 ? 'info' : kept.failures === 3 ? 'warn' : 'debug';

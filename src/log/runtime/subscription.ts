@@ -1,10 +1,9 @@
 import type { Logger } from 'pino';
-import { OperatorError } from '../../common';
+import { createDeferred, jittered, OperatorError } from '../../common';
 import type { Metrics } from '../../ops';
 import type { RunningSubscription, Subscription } from '../port';
 import type { Backend, Member, PartitionOffsets } from './backend';
 import { createRuntimeMetrics, type RuntimeMetrics } from './runtime-metrics';
-import { createDeferred, jittered } from './signal';
 
 export interface SubscriptionOptions {
   readonly backend: Backend;

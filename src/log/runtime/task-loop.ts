@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { atMost, type Signal } from '../../common';
 import type { LogRecord, Task, TaskOutput, Topology } from '../port';
 import { RefusedError } from '../refused';
 import type { Backend, FencedProducer, TaskHooks } from './backend';
@@ -6,7 +7,6 @@ import { SLOW_MS, type Attempt, type BatchSize } from './batch-size';
 import type { Inbox } from './inbox';
 import { createRest } from './rest';
 import type { RuntimeMetrics } from './runtime-metrics';
-import { atMost, type Signal } from './signal';
 import { attemptOf, ofTask, refusedError, TaskFailure, TopicsChanged, waitForTask } from './task-errors';
 
 export interface TaskLoopOptions {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { OperatorError } from '../../common';
+import { backoffMs, createSignal, jittered, OperatorError } from '../../common';
 import type { LogRecord, Task, TaskState, TaskStatus, TopicMark } from '../port';
 import { RefusedError } from '../refused';
 import { FencedError, type Member, type FencedProducer, type TaskHooks, type TopicFacts } from './backend';
@@ -7,7 +7,6 @@ import type { BatchSize } from './batch-size';
 import { Inbox } from './inbox';
 import { deletes } from './losses';
 import { Preparation, type PreparationOptions, type Prepared } from './preparation';
-import { createSignal, jittered } from './signal';
 import { UnusableCopy } from './standby';
 import { LossFound, TaskFailure, TopicsChanged } from './task-errors';
 import { TaskLoop } from './task-loop';
@@ -202,7 +201,7 @@ class Runner implements TaskRunner {
       return null;
     }
     this.#failures += 1;
-    const waitMs = jittered(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(this.#failures - 1, 10)));
+    const waitMs = jittered(backoffMs(this.#failures, FIRST_RETRY_MS, LAST_RETRY_MS));
     this.#logger.warn(
       { err: error, waitMs },
       'a transaction has an unknown outcome: the task begins again from what Kafka has',

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
+import { createDeferred, jittered } from '../../common';
 import type { Metrics } from '../../ops';
 import type { RunningTasks, Task, TaskStatus, Topology } from '../port';
 import type { Backend, TaskHooks } from './backend';
 import { createBatchSize, type BatchSize } from './batch-size';
 import { topicsOf } from './co-partitioned';
 import { createRuntimeMetrics } from './runtime-metrics';
-import { createDeferred, jittered } from './signal';
 import { Standbys } from './standbys';
 import { createTaskRunner, type TaskRunner, type TaskRunnerOptions } from './task-runner';
 

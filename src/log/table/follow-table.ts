@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { messageOf } from '../../common';
+import { createDeferred, messageOf } from '../../common';
 import type { ValueReader } from '../codec/value-codec';
 import type { Log, LogRecord, Reading } from '../port';
-import { createDeferred } from '../runtime/signal';
 import { TOMBSTONE_RETENTION_MS } from '../topics';
 import { InOrder } from './in-order';
 import { type Loaded, type TableListener, TableRows } from './table-rows';

@@ -1,5 +1,5 @@
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
-import { newTraceparent, sampled, traceIdOf, UsageError } from '../../common';
+import { atMost, newTraceparent, sampled, traceIdOf, UsageError } from '../../common';
 import type { Logger } from '../logging';
 import type { Metrics } from '../metrics';
 import type { Role, Tracing } from './port';
@@ -75,13 +75,8 @@ export async function startTracing(options: TracingOptions): Promise<Tracing | n
       queued++;
       processor.onEnd(readableSpan(span, { api, resource: resourcesByRole[span.role], version }));
     },
-    stop: async () => {
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, STOP_WITHIN_MS)));
-      // What failed was told when it did.
-      await Promise.race([processor.shutdown().catch(() => undefined), late]);
-      clearTimeout(timer);
-    },
+    // What failed was told when it did.
+    stop: () => atMost(STOP_WITHIN_MS, processor.shutdown()),
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { OperatorError } from '../../../src/common';
-import { type AssignedPartition, createDeferred, type Log, type Subscription } from '../../../src/log';
+import { createDeferred, OperatorError } from '../../../src/common';
+import { type AssignedPartition, type Log, type Subscription } from '../../../src/log';
 import { eventually, type OpenScene } from './log-conformance';
 
 /** A subscriber that remembers its calls. */

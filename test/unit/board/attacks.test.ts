@@ -3,8 +3,8 @@ import { request, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createHistory } from '../../../src/board/clickhouse-history';
-import { UsageError } from '../../../src/common';
-import { createDeferred } from '../../../src/log';
+import { createDeferred, UsageError } from '../../../src/common';
+
 import type { Store } from '../../../src/store';
 import { boardForTests, type BoardForTests, type BoardForTestsOptions } from '../../support/board/board';
 import { until } from '../../support/processes/until';

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import type { Cluster, Coordinator } from '../../../src/log/kafkajs/cluster';
 import { Membership } from '../../../src/log/kafkajs/group/membership';
-import { createDeferred } from '../../../src/log/runtime/signal';
+import { createDeferred } from '../../../src/common';
 
 const never = (): Promise<never> => new Promise(() => undefined);
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import type { LogRecord } from '../../../src/log';
 import { createRuntimeMetrics } from '../../../src/log/runtime/runtime-metrics';
-import { createDeferred } from '../../../src/log/runtime/signal';
+import { createDeferred } from '../../../src/common';
 import { type StandbyCopy, UnusableCopy } from '../../../src/log/runtime/standby';
 import { Standbys } from '../../../src/log/runtime/standbys';
 import { createMetrics } from '../../../src/ops';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffMs, jittered } from '../../../common';
 import type { LogRecord } from '../../port';
-import { jittered } from '../../runtime/signal';
 import { batchClass, READ_COMMITTED, type Cluster } from '../cluster';
 import { protocolTypes, type KafkajsError } from '../internals';
 import { toRecords } from '../records';
@@ -228,9 +228,7 @@ export class Fetcher {
     if (name === 'KafkaJSConnectionClosedError' && host !== undefined && port !== undefined) {
       cluster.removeBroker({ host, port });
     }
-    await sleep(jittered(Math.min(LAST_RETRY_MS, RETRY_MS * 2 ** Math.min(failures - 1, 8))), undefined, {
-      ref: false,
-    });
+    await sleep(jittered(backoffMs(failures, RETRY_MS, LAST_RETRY_MS)), undefined, { ref: false });
     await this.#refresh();
     // A partition may have another leader now.
     this.#wake();

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { jittered } from '../../../common';
 import type { Member, MemberRequest } from '../../runtime/backend';
-import { jittered } from '../../runtime/signal';
 import { createClient, IMPATIENT, type KafkaConnection } from '../client';
 import { createCluster, type Cluster, type Coordinator } from '../cluster';
 import { Fetcher } from './fetcher';

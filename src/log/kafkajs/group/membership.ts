@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { messageOf } from '../../../common';
+import { backoffMs, createDeferred, createSignal, jittered, messageOf } from '../../../common';
 import type { StandbyClaim } from '../../runtime/assign';
-import { createDeferred, createSignal, jittered } from '../../runtime/signal';
 import { type Assigned, encodeClaim, PROTOCOL, readAssignment, shareOut } from './claims';
 import type { Cluster, Coordinator } from '../cluster';
 import { protocolTypes } from '../internals';
@@ -248,6 +247,6 @@ export class Membership {
     if (failures === 3)
       logger.warn({ group, error: messageOf(error) }, 'the member could not join its group and tries again');
     else logger.debug({ group, error: messageOf(error) }, 'the member could not join its group and tries again');
-    return jittered(Math.min(LAST_RETRY_MS, RETRY_MS * 2 ** Math.min(failures - 1, 8)));
+    return jittered(backoffMs(failures, RETRY_MS, LAST_RETRY_MS));
   }
 }

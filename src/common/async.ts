@@ -1,12 +1,12 @@
+/** With a longer delay, `setTimeout` fires at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** A level-triggered wake-up for one waiting loop: notifications before the next wait count as one. */
 export interface Signal {
   notify(): void;
   /** Resolves at the next notification, or after `timeoutMs`. */
   wait(timeoutMs?: number): Promise<void>;
 }
-
-/** With a longer delay, setTimeout fires at once. */
-const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 export function createSignal(): Signal {
   let raised = false;
@@ -21,7 +21,7 @@ export function createSignal(): Signal {
         let timer: NodeJS.Timeout | undefined;
         await new Promise<void>((resolve) => {
           wake = resolve;
-          if (timeoutMs !== undefined) timer = setTimeout(resolve, Math.min(timeoutMs, LONGEST_TIMEOUT_MS));
+          if (timeoutMs !== undefined) timer = setTimeout(resolve, Math.min(timeoutMs, LONGEST_TIMER_MS));
         });
         clearTimeout(timer);
         wake = null;
@@ -40,6 +40,11 @@ export async function atMost(ms: number, work: Promise<unknown> | null | undefin
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
   await Promise.race([work?.catch(() => undefined), late]);
   clearTimeout(timer);
+}
+
+/** The pause after so many failures in a row: `firstMs`, then twice as long each time, `lastMs` at most. */
+export function backoffMs(failures: number, firstMs: number, lastMs: number): number {
+  return Math.min(lastMs, firstMs * 2 ** (failures - 1));
 }
 
 /** Between half of `ms` and all of it, so that processes that failed together do not try again together. */
