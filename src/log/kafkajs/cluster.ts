@@ -1,8 +1,5 @@
 import type { Kafka, KafkaMessage } from 'kafkajs';
-import { atMost, jittered } from '../../common';
-import { createClient, IMPATIENT, PATIENT, type KafkaConnection } from './client';
 import { protocolTypes, requireInternal } from './internals';
-import { unreachableError } from './unreachable';
 
 /**
  * kafkajs's own cluster object: metadata, offsets and fetches without a group. Its public consumer can read only as a
@@ -173,72 +170,6 @@ export function createCluster(kafka: Kafka): Cluster {
 
 export function batchClass(): BatchClass {
   return requireInternal('consumer/batch') as BatchClass;
-}
-
-/** A connection for questions, shared by the process; the first question opens it. */
-export interface Service {
-  /** Asks a question. If it fails, asks again a few times, on fresh metadata. The cluster learns the topics first. */
-  ask<T>(topics: readonly string[], question: (cluster: Cluster) => Promise<T>): Promise<T>;
-  /** @throws AwayError if no broker answers; UsageError if a setting is wrong */
-  checkReachable(): Promise<void>;
-  close(): Promise<void>;
-}
-
-const ATTEMPTS = 5;
-const RETRY_MS = 200;
-/** `close` does not wait longer for a connection that is still being opened. */
-const CLOSE_WITHIN_MS = 1_000;
-
-export function createService(connection: KafkaConnection): Service {
-  let opened: Promise<Cluster> | null = null;
-  let isClosed = false;
-
-  const open = (): Promise<Cluster> => {
-    // Nobody would close a connection that a question opens after the end.
-    if (isClosed) return Promise.reject(new Error('the connection to Kafka is closed'));
-    opened ??= (async () => {
-      const cluster = createCluster(createClient(connection, PATIENT));
-      await cluster.connect();
-      return cluster;
-    })();
-    opened.catch(() => (opened = null));
-    return opened;
-  };
-
-  return {
-    async ask(topics, question) {
-      for (let attempt = 1; ; attempt++) {
-        const cluster = await open();
-        try {
-          await cluster.addMultipleTargetTopics(topics);
-          // kafkajs looks again only after an error, but a topic may have got more partitions.
-          await cluster.refreshMetadataIfNecessary();
-          return await question(cluster);
-        } catch (error) {
-          if (attempt >= ATTEMPTS || isUnknownTopic(error)) throw error;
-          await new Promise((resolve) => setTimeout(resolve, jittered(RETRY_MS * attempt)));
-          await cluster.refreshMetadata().catch(() => undefined);
-        }
-      }
-    },
-    async checkReachable() {
-      const cluster = createCluster(createClient(connection, IMPATIENT));
-      try {
-        await cluster.connect();
-        await cluster.refreshMetadata();
-      } catch (error) {
-        throw await unreachableError(connection, error);
-      } finally {
-        await cluster.disconnect().catch(() => undefined);
-      }
-    },
-    async close() {
-      isClosed = true;
-      const closing = opened?.then((cluster) => cluster.disconnect());
-      opened = null;
-      await atMost(CLOSE_WITHIN_MS, closing);
-    },
-  };
 }
 
 export function isUnknownTopic(error: unknown): boolean {

@@ -6,10 +6,10 @@ import { FencedError, type Range, type FencedProducer, type TaskHooks } from '..
 import { transactionalIdOf } from '../runtime/transactional-id';
 import { answerOf, gravest } from './answers';
 import { compressionOf, createClient, PATIENT, type KafkaConnection } from './client';
-import type { Service } from './cluster';
 import { createOffsetPace } from './offset-pace';
 import { boundsOf, readPositions, type ReadPosition } from './reader';
 import { createRounds, toMessage } from './records';
+import type { Service } from './service';
 
 /** How long the coordinator lets a transaction stay open if nobody fences its owner (readers wait as long). */
 const TRANSACTION_TIMEOUT_MS = 15_000;

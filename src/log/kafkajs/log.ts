@@ -8,13 +8,14 @@ import { checkCoPartitioned, topicsOf } from '../runtime/co-partitioned';
 import { startSubscription } from '../runtime/subscription';
 import { startTasks } from '../runtime/tasks';
 import type { KafkaConnection } from './client';
-import { createService, isUnknownTopic, type Service } from './cluster';
+import { isUnknownTopic } from './cluster';
 import { openFencedProducer, partitionBounds, readRange } from './fenced-producer';
 import { protocolTypes } from './internals';
-import { createKafkaMember } from './group/member';
+import { KafkaMember } from './group/member';
 import { createKafkaProducer } from './producer';
 import { boundsOf, writtenOffsetsOf } from './reader';
 import { readKafka } from './reading';
+import { createService, type Service } from './service';
 import { settingOf, topicNumber } from './topic-config';
 import { askTopic, topicIdOf } from './topic-id';
 import { explainUnreachable, isPassing } from './unreachable';
@@ -136,7 +137,7 @@ function createBackend(connection: KafkaConnection, service: Service): Backend {
   /** Topics whose cleanup.policy the broker did not tell at the last attempt. */
   const untold = new Set<string>();
   return {
-    member: (request) => createKafkaMember(connection, request),
+    member: (request) => new KafkaMember(connection, request),
     openFencedProducer: (topology, partition, hooks) =>
       openFencedProducer(connection, service, topology, partition, hooks),
     groupOffsets: (group, topic, partitions) =>

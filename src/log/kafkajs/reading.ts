@@ -1,8 +1,9 @@
-import { atMost, createDeferred, jittered, messageOf } from '../../common';
-import type { Reading, ReadProgress, ReadRequest } from '../port';
-import { createClient, PATIENT, type KafkaConnection } from './client';
-import { createCluster, isUnknownTopic } from './cluster';
+import { atMost, createDeferred, messageOf } from '../../common';
+import type { LogRecord, Reading, ReadProgress, ReadRequest } from '../port';
+import { createClient, type KafkaConnection, PATIENT } from './client';
+import { type Cluster, createCluster } from './cluster';
 import { boundsOf, readPositions, type ReadPosition } from './reader';
+import { askPatiently } from './service';
 
 /**
  * A reader that does not follow gives up after this many failures in a row, about 20 s. One that follows never does.
@@ -15,100 +16,123 @@ const STOP_WITHIN_MS = 1_000;
 /** @see Log.read */
 export async function readKafka(connection: KafkaConnection, request: ReadRequest): Promise<Reading> {
   const cluster = createCluster(createClient(connection, PATIENT));
-  const caughtUp = createDeferred<undefined>();
-  const done = createDeferred<undefined>();
-  let isStopped = false;
-  let progress: ReadProgress = { asOf: null, answeredAt: Date.now(), problem: null };
   try {
     await cluster.connect();
     await cluster.addMultipleTargetTopics(request.topics);
+    const found = await askPatiently(
+      () => Promise.resolve(cluster),
+      { attempts: ATTEMPTS, retryMs: RETRY_MS },
+      () => findPartitions(cluster, request),
+    );
+    return new KafkaReading(cluster, request, found);
   } catch (error) {
     await cluster.disconnect().catch(() => undefined);
     throw error;
   }
-  const { ends, positions } = await whenLeadersAreKnown(findPositions);
-  if (ends.size === 0) caughtUp.resolve(undefined);
-  readPositions({
-    cluster,
-    positions,
-    isStopped: () => isStopped,
-    attempts: request.follow ? Infinity : ATTEMPTS,
-    onGap: request.onGap,
-    onRound({ askedAt, isAtEnd }) {
-      progress = { asOf: isAtEnd ? askedAt : progress.asOf, answeredAt: Date.now(), problem: null };
-    },
-    onFailure: (error) => (progress = { ...progress, problem: messageOf(error) }),
-    onBatch(one, records) {
-      for (const record of records) if (!isStopped) request.onRecord(record);
-      if (one.position >= (ends.get(one) ?? Infinity)) {
-        ends.delete(one);
-        if (ends.size === 0) caughtUp.resolve(undefined);
-      }
-    },
-  }).then(
-    () => {
-      caughtUp.resolve(undefined);
-      done.resolve(undefined);
-    },
-    (error: unknown) => {
-      if (isStopped) {
-        done.resolve(undefined);
-        return;
-      }
-      caughtUp.reject(error);
-      done.reject(error);
-      void cluster.disconnect().catch(() => undefined);
-    },
-  );
+}
 
-  /** Right after a topic was created, or a leader has changed, brokers and metadata may disagree for a moment. */
-  async function whenLeadersAreKnown<T>(ask: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await ask();
-      } catch (error) {
-        if (attempt >= ATTEMPTS || isUnknownTopic(error)) {
-          await cluster.disconnect().catch(() => undefined);
-          throw error;
-        }
-        await new Promise((resolve) => setTimeout(resolve, jittered(RETRY_MS * attempt)));
-        await cluster.refreshMetadata().catch(() => undefined);
-      }
-    }
+/** A partition to be read, and its end when the reading began. */
+interface FoundPartition {
+  readonly position: ReadPosition;
+  readonly end: number;
+}
+
+class KafkaReading implements Reading {
+  readonly caughtUp: Promise<void>;
+  readonly done: Promise<void>;
+  readonly #cluster: Cluster;
+  readonly #request: ReadRequest;
+  readonly #caughtUp = createDeferred<undefined>();
+  readonly #done = createDeferred<undefined>();
+  /** The ends that are not reached yet. */
+  readonly #ends: Map<ReadPosition, number>;
+  #progress: ReadProgress = { asOf: null, answeredAt: Date.now(), problem: null };
+  #isStopped = false;
+
+  constructor(cluster: Cluster, request: ReadRequest, found: readonly FoundPartition[]) {
+    this.caughtUp = this.#caughtUp.promise;
+    this.done = this.#done.promise;
+    this.#cluster = cluster;
+    this.#request = request;
+    const behind = found.filter(({ position, end }) => position.position < end);
+    this.#ends = new Map(behind.map(({ position, end }) => [position, end]));
+    this.#noteEnd();
+    this.#read(found.map(({ position }) => position)).then(
+      () => this.#ended(),
+      (error: unknown) => this.#failed(error),
+    );
   }
 
-  async function findPositions() {
-    const found: ReadPosition[] = [];
-    const all = new Map<ReadPosition, number>();
-    for (const topic of request.topics) {
-      const { from, since } = request;
-      const partitions = cluster
-        .findTopicPartitionMetadata(topic)
-        .map(({ partitionId }) => partitionId)
-        .filter((partition) => from === undefined || from.has(partition));
-      const first = await boundsOf(cluster, topic, partitions, since === undefined ? 'beginning' : { since });
-      const last = await boundsOf(cluster, topic, partitions, 'end');
-      for (const partition of partitions) {
-        const end = last.get(partition) ?? 0;
-        const begin = first.get(partition) ?? 0;
-        const position = Math.max(begin < 0 ? end : begin, from?.get(partition) ?? 0);
-        const one = { topic, partition, position, until: request.follow ? null : end };
-        found.push(one);
-        if (one.position < end) all.set(one, end);
-      }
-    }
-    return { ends: all, positions: found };
+  progress(): ReadProgress {
+    return this.#progress;
   }
 
-  return {
-    caughtUp: caughtUp.promise,
-    done: done.promise,
-    progress: () => progress,
-    async stop() {
-      isStopped = true;
-      caughtUp.resolve(undefined);
-      await atMost(STOP_WITHIN_MS, done.promise);
-      await atMost(STOP_WITHIN_MS, cluster.disconnect());
-    },
-  };
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#caughtUp.resolve(undefined);
+    await atMost(STOP_WITHIN_MS, this.done);
+    await atMost(STOP_WITHIN_MS, this.#cluster.disconnect());
+  }
+
+  #read(positions: readonly ReadPosition[]): Promise<void> {
+    const { follow, onGap } = this.#request;
+    return readPositions({
+      cluster: this.#cluster,
+      positions,
+      isStopped: () => this.#isStopped,
+      attempts: follow ? Infinity : ATTEMPTS,
+      onGap,
+      onRound: ({ askedAt, isAtEnd }) => {
+        this.#progress = { asOf: isAtEnd ? askedAt : this.#progress.asOf, answeredAt: Date.now(), problem: null };
+      },
+      onFailure: (error) => (this.#progress = { ...this.#progress, problem: messageOf(error) }),
+      onBatch: (position, records) => this.#deliver(position, records),
+    });
+  }
+
+  #deliver(one: ReadPosition, records: readonly LogRecord[]): void {
+    for (const record of records) if (!this.#isStopped) this.#request.onRecord(record);
+    if (one.position < (this.#ends.get(one) ?? Infinity)) return;
+    this.#ends.delete(one);
+    this.#noteEnd();
+  }
+
+  #noteEnd(): void {
+    if (this.#ends.size === 0) this.#caughtUp.resolve(undefined);
+  }
+
+  #ended(): void {
+    this.#caughtUp.resolve(undefined);
+    this.#done.resolve(undefined);
+  }
+
+  #failed(error: unknown): void {
+    if (this.#isStopped) {
+      this.#done.resolve(undefined);
+      return;
+    }
+    this.#caughtUp.reject(error);
+    this.#done.reject(error);
+    void this.#cluster.disconnect().catch(() => undefined);
+  }
+}
+
+async function findPartitions(cluster: Cluster, request: ReadRequest): Promise<readonly FoundPartition[]> {
+  const { from, since, follow } = request;
+  const found: FoundPartition[] = [];
+  for (const topic of request.topics) {
+    const partitions = cluster
+      .findTopicPartitionMetadata(topic)
+      .map(({ partitionId }) => partitionId)
+      .filter((partition) => from === undefined || from.has(partition));
+    const first = await boundsOf(cluster, topic, partitions, since === undefined ? 'beginning' : { since });
+    const last = await boundsOf(cluster, topic, partitions, 'end');
+    for (const partition of partitions) {
+      const end = last.get(partition) ?? 0;
+      const begin = first.get(partition) ?? 0;
+      const position = Math.max(begin < 0 ? end : begin, from?.get(partition) ?? 0);
+      found.push({ position: { topic, partition, position, until: follow ? null : end }, end });
+    }
+  }
+  return found;
 }

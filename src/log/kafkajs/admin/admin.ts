@@ -2,7 +2,7 @@ import type { Admin } from 'kafkajs';
 import { OperatorError } from '../../../common';
 import type { TopicDefinition } from '../../topics';
 import { createClient, IMPATIENT, kafkajs, type KafkaConnection } from '../client';
-import { createService, type Service } from '../cluster';
+import { createService, type Service } from '../service';
 import { alterTopic, createTopic, negotiateAlter, negotiateCreate, type Negotiated } from './topic-negotiation';
 import {
   changeText,

@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { atMost, jittered } from '../../common';
+import { createClient, IMPATIENT, type KafkaConnection, PATIENT } from './client';
+import { type Cluster, createCluster, isUnknownTopic } from './cluster';
+import { unreachableError } from './unreachable';
+
+/** A connection for questions, shared by the process; the first question opens it. */
+export interface Service {
+  /** Asks a question. If it fails, asks again a few times, on fresh metadata. The cluster learns the topics first. */
+  ask<T>(topics: readonly string[], question: (cluster: Cluster) => Promise<T>): Promise<T>;
+  /** @throws AwayError if no broker answers; UsageError if a setting is wrong */
+  checkReachable(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const ATTEMPTS = 5;
+const RETRY_MS = 200;
+/** `close` does not wait longer for a connection that is still being opened. */
+const CLOSE_WITHIN_MS = 1_000;
+
+export function createService(connection: KafkaConnection): Service {
+  let opened: Promise<Cluster> | null = null;
+  let isClosed = false;
+
+  const open = (): Promise<Cluster> => {
+    // Nobody would close a connection that a question opens after the end.
+    if (isClosed) return Promise.reject(new Error('the connection to Kafka is closed'));
+    opened ??= (async () => {
+      const cluster = createCluster(createClient(connection, PATIENT));
+      await cluster.connect();
+      return cluster;
+    })();
+    opened.catch(() => (opened = null));
+    return opened;
+  };
+
+  return {
+    ask: (topics, question) =>
+      askPatiently(open, { attempts: ATTEMPTS, retryMs: RETRY_MS }, async (cluster) => {
+        await cluster.addMultipleTargetTopics(topics);
+        // kafkajs looks again only after an error, but a topic may have got more partitions.
+        await cluster.refreshMetadataIfNecessary();
+        return question(cluster);
+      }),
+    async checkReachable() {
+      const cluster = createCluster(createClient(connection, IMPATIENT));
+      try {
+        await cluster.connect();
+        await cluster.refreshMetadata();
+      } catch (error) {
+        throw await unreachableError(connection, error);
+      } finally {
+        await cluster.disconnect().catch(() => undefined);
+      }
+    },
+    async close() {
+      isClosed = true;
+      const closing = opened?.then((cluster) => cluster.disconnect());
+      opened = null;
+      await atMost(CLOSE_WITHIN_MS, closing);
+    },
+  };
+}
+
+export interface Patience {
+  readonly attempts: number;
+  /** The first pause; each later one is longer by as much, with jitter. */
+  readonly retryMs: number;
+}
+
+/**
+ * Asks a cluster a question, and asks again on fresh metadata if it fails: right after a topic was created, or a leader
+ * has changed, brokers and metadata may disagree for a moment. That a topic is unknown is an answer.
+ * @param open called for each attempt
+ */
+export async function askPatiently<T>(
+  open: () => Promise<Cluster>,
+  { attempts, retryMs }: Patience,
+  question: (cluster: Cluster) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const cluster = await open();
+    try {
+      return await question(cluster);
+    } catch (error) {
+      if (attempt >= attempts || isUnknownTopic(error)) throw error;
+      await sleep(jittered(retryMs * attempt));
+      await cluster.refreshMetadata().catch(() => undefined);
+    }
+  }
+}
