@@ -25,7 +25,7 @@ export async function startFoldRole({
     standby: config.fold.standby,
   });
   const watch = watchTasks({ log, tasks, group: topics.foldGroup, topic: topics.events, metrics, logger });
-  const loop = watchLoop({ log, topic: topics.events, turns: tasks.turns, logger });
+  const loop = watchLoop({ log, topic: topics.events, turns: () => tasks.turns(), logger });
   return {
     name: 'fold',
     live: loop.live,

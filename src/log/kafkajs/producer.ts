@@ -24,18 +24,90 @@ const DISCONNECT_WITHIN_MS = 1_000;
  * flight could take over the numbers of a stored one, and the broker would drop it as a duplicate. For the same reason
  * a failed producer is never used again: its numbers may no longer be the broker's.
  */
-export function createKafkaProducer(connection: KafkaConnection): LogProducer {
-  let producer: Promise<Producer> | null = null;
-  const compression = compressionOf(connection);
-  const queue: Waiting[] = [];
-  let sending: Promise<void> | null = null;
-  let underWay: readonly Waiting[] = [];
-  let isClosed = false;
+export class KafkaProducer implements LogProducer {
+  readonly #connection: KafkaConnection;
+  readonly #compression: CompressionTypes;
+  #producer: Promise<Producer> | null = null;
+  readonly #queue: Waiting[] = [];
+  #sending: Promise<void> | null = null;
+  #underWay: readonly Waiting[] = [];
+  #isClosed = false;
   /** Starts nothing more; later results of kafkajs are ignored. */
-  let isAbandoned = false;
+  #isAbandoned = false;
 
-  const open = async (): Promise<Producer> => {
-    const opened = createClient(connection, VERY_PATIENT).producer({
+  constructor(connection: KafkaConnection) {
+    this.#connection = connection;
+    this.#compression = compressionOf(connection);
+  }
+
+  send(records: readonly OutRecord[]): Promise<void> {
+    if (this.#isClosed) return Promise.reject(new Error('the producer is closed'));
+    if (records.length === 0) return Promise.resolve();
+    const outcome = createDeferred<undefined>();
+    this.#queue.push({ records, outcome });
+    this.#sending ??= this.#sendAll();
+    return outcome.promise;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await atMost(CLOSE_WITHIN_MS, this.#sending);
+    this.#isAbandoned = true;
+    const error = closedError();
+    for (const { outcome } of [...this.#underWay, ...this.#queue.splice(0)]) outcome.reject(error);
+    // A producer that is still being opened is closed by then; kafkajs would try that for minutes, too.
+    await atMost(DISCONNECT_WITHIN_MS, this.#discard());
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#queue.length > 0 && !this.#isAbandoned) {
+      const calls = this.#takeCalls();
+      this.#underWay = calls;
+      try {
+        const refused = await this.#deliver(calls.flatMap(({ records }) => records));
+        for (const call of calls) settle(call, refused);
+      } catch (error) {
+        await this.#discard();
+        // Waiting records must not overtake failed ones.
+        for (const { outcome } of [...calls, ...this.#queue.splice(0)]) outcome.reject(error);
+      }
+    }
+    // In the same turn as the last check of the queue: a call in between would wait forever.
+    this.#sending = null;
+  }
+
+  #takeCalls(): readonly Waiting[] {
+    let records = 0;
+    let count = 0;
+    for (const call of this.#queue) {
+      if (count > 0 && records + call.records.length > REQUEST_RECORDS) break;
+      records += call.records.length;
+      count += 1;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  /** Answers the refused records, each sent alone, with the log's answer; the log has stored the others. */
+  async #deliver(records: readonly OutRecord[]): Promise<Refusals> {
+    if (this.#isAbandoned) throw closedError();
+    try {
+      this.#producer ??= this.#open();
+      await sendRecords(await this.#producer, records, this.#compression);
+      return NONE;
+    } catch (error) {
+      const answer = answerOf(error);
+      if (answer?.verdict !== 'refused') throw error;
+      await this.#discard();
+      const [only] = records;
+      if (only !== undefined && records.length === 1) return new Map([[only, `${answer.name}: ${answer.means}`]]);
+      const middle = records.length >> 1;
+      const first = await this.#deliver(records.slice(0, middle));
+      return new Map([...first, ...(await this.#deliver(records.slice(middle)))]);
+    }
+  }
+
+  async #open(): Promise<Producer> {
+    const opened = createClient(this.#connection, VERY_PATIENT).producer({
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
@@ -43,78 +115,13 @@ export function createKafkaProducer(connection: KafkaConnection): LogProducer {
     });
     await opened.connect();
     return opened;
-  };
+  }
 
-  const discard = async (): Promise<void> => {
-    const old = producer;
-    producer = null;
+  async #discard(): Promise<void> {
+    const old = this.#producer;
+    this.#producer = null;
     await (await old?.catch(() => null))?.disconnect().catch(() => undefined);
-  };
-
-  const takeCalls = (): Waiting[] => {
-    let records = 0;
-    let count = 0;
-    for (const call of queue) {
-      if (count > 0 && records + call.records.length > REQUEST_RECORDS) break;
-      records += call.records.length;
-      count += 1;
-    }
-    return queue.splice(0, count);
-  };
-
-  /** Answers the refused records, each sent alone, with the log's answer; the log has stored the others. */
-  const deliver = async (records: readonly OutRecord[]): Promise<Refusals> => {
-    if (isAbandoned) throw closedError();
-    try {
-      await sendRecords(await (producer ??= open()), records, compression);
-      return NONE;
-    } catch (error) {
-      const answer = answerOf(error);
-      if (answer?.verdict !== 'refused') throw error;
-      await discard();
-      const [only] = records;
-      if (only !== undefined && records.length === 1) return new Map([[only, `${answer.name}: ${answer.means}`]]);
-      const middle = records.length >> 1;
-      return new Map([...(await deliver(records.slice(0, middle))), ...(await deliver(records.slice(middle)))]);
-    }
-  };
-
-  const sendAll = async (): Promise<void> => {
-    while (queue.length > 0 && !isAbandoned) {
-      const calls = takeCalls();
-      underWay = calls;
-      try {
-        const refused = await deliver(calls.flatMap(({ records }) => records));
-        for (const call of calls) settle(call, refused);
-      } catch (error) {
-        await discard();
-        // Waiting records must not overtake failed ones.
-        for (const { outcome } of [...calls, ...queue.splice(0)]) outcome.reject(error);
-      }
-    }
-    // In the same turn as the last check of the queue: a call in between would wait forever.
-    sending = null;
-  };
-
-  return {
-    send(records) {
-      if (isClosed) return Promise.reject(new Error('the producer is closed'));
-      if (records.length === 0) return Promise.resolve();
-      const outcome = createDeferred<undefined>();
-      queue.push({ records, outcome });
-      sending ??= sendAll();
-      return outcome.promise;
-    },
-    async close() {
-      isClosed = true;
-      await atMost(CLOSE_WITHIN_MS, sending);
-      isAbandoned = true;
-      const error = closedError();
-      for (const { outcome } of [...underWay, ...queue.splice(0)]) outcome.reject(error);
-      // A producer that is still being opened is closed by then; kafkajs would try that for minutes, too.
-      await atMost(DISCONNECT_WITHIN_MS, discard());
-    },
-  };
+  }
 }
 
 type Refusals = ReadonlyMap<OutRecord, string>;

@@ -2,12 +2,12 @@ import type { Logger } from 'pino';
 import { createDeferred, jittered } from '../../common';
 import type { Metrics } from '../../ops';
 import type { RunningTasks, Task, TaskStatus, Topology } from '../port';
-import type { Backend, TaskHooks } from './backend';
-import { createBatchSize, type BatchSize } from './batch-size';
+import type { Backend, Member, TaskHooks } from './backend';
 import { topicsOf } from './co-partitioned';
-import { createRuntimeMetrics } from './runtime-metrics';
+import { createRuntimeMetrics, type RuntimeMetrics } from './runtime-metrics';
 import { Standbys } from './standbys';
-import { createTaskRunner, type TaskRunner, type TaskRunnerOptions } from './task-runner';
+import { createTaskRunner, type TaskRunner } from './task-runner';
+import { type Place, TaskRunners } from './task-runners';
 
 export interface TasksOptions {
   readonly backend: Backend;
@@ -32,173 +32,156 @@ const COMPARE_EVERY_MS = 5_000;
 
 /** Runs one member of a group: one runner per assigned partition. See docs/explanation/exactly-once.md. */
 export async function startTasks(options: TasksOptions): Promise<RunningTasks> {
-  const { backend, topology } = options;
-  const logger = options.logger.child({ group: topology.group, topic: topology.input });
-  const metrics = createRuntimeMetrics(options.metrics, topology.group);
-  const end = createDeferred<undefined>();
-  let paused = false;
-  let stopping: Promise<void> | null = null;
-  let rejoinTimer: NodeJS.Timeout | null = null;
+  const tasks = new GroupTasks(options);
+  await tasks.join();
+  return tasks;
+}
 
-  const rejoinSoon = (): void => {
-    rejoinTimer ??= setTimeout(() => {
-      rejoinTimer = null;
-      const lost = runners.fenced();
-      if (stopping !== null || lost.length === 0) return;
-      logger.warn(
+class GroupTasks implements RunningTasks {
+  readonly done: Promise<void>;
+  readonly #options: TasksOptions;
+  readonly #logger: Logger;
+  readonly #metrics: RuntimeMetrics;
+  readonly #member: Member;
+  readonly #standbys: Standbys;
+  readonly #runners: TaskRunners;
+  readonly #end = createDeferred<undefined>();
+  #paused = false;
+  #stopping: Promise<void> | null = null;
+  #comparing: NodeJS.Timeout | null = null;
+  #rejoining: NodeJS.Timeout | null = null;
+
+  constructor(options: TasksOptions) {
+    const { backend, topology, createTask } = options;
+    this.done = this.#end.promise;
+    this.#options = options;
+    this.#logger = options.logger.child({ group: topology.group, topic: topology.input });
+    this.#metrics = createRuntimeMetrics(options.metrics, topology.group);
+    const [metrics, logger] = [this.#metrics, this.#logger];
+    this.#member = backend.member({
+      group: topology.group,
+      topic: topology.input,
+      standby: () => this.#standbys.claim(),
+      listener: {
+        onAssignment: (partitions, standby) => this.#assign(partitions, standby),
+        onRecords: (partition, records, nextOffset, endOffset) =>
+          this.#runners.get(partition)?.deliver(records, nextOffset, endOffset),
+        onOutOfRange: (partition, offset) => this.#runners.get(partition)?.outOfRange(offset),
+        onFailed: (error) => this.#fail(error),
+      },
+    });
+    this.#standbys = new Standbys({ backend, topology, createTask, metrics, logger });
+    this.#runners = new TaskRunners((partition, place) => this.#createRunner(partition, place));
+  }
+
+  /** Rejects if the log cannot be reached. */
+  async join(): Promise<void> {
+    this.#comparing = setInterval(() => void this.#compareTopics(), COMPARE_EVERY_MS);
+    this.#comparing.unref();
+    try {
+      await this.#member.join();
+    } catch (error) {
+      clearInterval(this.#comparing);
+      throw error;
+    }
+  }
+
+  status(): readonly TaskStatus[] {
+    return this.#runners.status();
+  }
+
+  ready(): boolean {
+    return this.#stopping === null && this.#member.joined() && this.#runners.areRunning();
+  }
+
+  turns(): number | null {
+    return this.#member.turns();
+  }
+
+  pause(): void {
+    this.#paused = true;
+    for (const runner of this.#runners.all()) runner.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    for (const runner of this.#runners.all()) runner.resume();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopping === null) {
+      this.#stopping = this.#shutDown();
+      this.#stopping.then(() => this.#end.resolve(undefined), this.#end.reject);
+    }
+    await this.#stopping;
+  }
+
+  // ------------------------------------------------------------------------------------------------- the assignment
+
+  #assign(partitions: readonly number[], standby: readonly number[]): void {
+    if (this.#stopping !== null) return;
+    this.#metrics.onAssignment();
+    this.#logger.info(standby.length === 0 ? { partitions } : { partitions, standby }, 'partitions assigned');
+    this.#runners.assign(partitions);
+    this.#standbys.follow(standby);
+  }
+
+  #createRunner(partition: number, place: Place): TaskRunner {
+    const { backend, topology, createTask, hooks } = this.#options;
+    return createTaskRunner({
+      ...{ topology, partition, backend, createTask, hooks },
+      ...place,
+      member: this.#member,
+      logger: this.#logger,
+      metrics: this.#metrics,
+      paused: this.#paused,
+      copy: this.#standbys.give(partition),
+      onFenced: () => this.#rejoinSoon(),
+      onFatal: (error) => this.#fail(error),
+    });
+  }
+
+  #rejoinSoon(): void {
+    this.#rejoining ??= setTimeout(() => {
+      this.#rejoining = null;
+      const lost = this.#runners.fenced();
+      if (this.#stopping !== null || lost.length === 0) return;
+      this.#logger.warn(
         { partitions: lost },
         'another process took over assigned partitions: the fold joins its group again',
       );
-      member.rejoin(lost);
+      this.#member.rejoin(lost);
     }, jittered(FENCED_PATIENCE_MS));
-  };
+  }
 
-  const shutDown = async (): Promise<void> => {
-    clearInterval(comparing);
-    if (rejoinTimer !== null) clearTimeout(rejoinTimer);
-    standbys.stop();
-    await runners.close();
-    await member.leave();
-  };
+  async #compareTopics(): Promise<void> {
+    const { backend, topology } = this.#options;
+    try {
+      const now = await backend.topics(topicsOf(topology));
+      const changelogPolicy = await backend.cleanupPolicy(topology.changelog);
+      for (const runner of this.#runners.all()) runner.compare(now, changelogPolicy);
+    } catch (error) {
+      this.#logger.debug({ err: error }, 'the fold cannot look at its topics');
+    }
+  }
 
-  function fail(error: unknown): void {
-    if (stopping !== null) return;
-    logger.error({ err: error }, 'the fold ends its tasks after an error');
-    stopping = shutDown().catch((later: unknown) =>
-      logger.warn({ err: later }, 'the fold could not stop cleanly after an error'),
+  // --------------------------------------------------------------------------------------------------------- the end
+
+  #fail(error: unknown): void {
+    if (this.#stopping !== null) return;
+    this.#logger.error({ err: error }, 'the fold ends its tasks after an error');
+    const stopping = this.#shutDown().catch((later: unknown) =>
+      this.#logger.warn({ err: later }, 'the fold could not stop cleanly after an error'),
     );
-    void stopping.then(() => end.reject(error));
+    this.#stopping = stopping;
+    void stopping.then(() => this.#end.reject(error));
   }
 
-  const member = backend.member({
-    group: topology.group,
-    topic: topology.input,
-    standby: () => standbys.claim(),
-    listener: {
-      onAssignment: (partitions, standby) => {
-        if (stopping !== null) return;
-        metrics.onAssignment();
-        logger.info(standby.length === 0 ? { partitions } : { partitions, standby }, 'partitions assigned');
-        runners.assign(partitions);
-        standbys.follow(standby);
-      },
-      onRecords: (partition, records, nextOffset, endOffset) =>
-        runners.get(partition)?.deliver(records, nextOffset, endOffset),
-      onOutOfRange: (partition, offset) => runners.get(partition)?.outOfRange(offset),
-      onFailed: fail,
-    },
-  });
-  const { createTask, hooks } = options;
-  const standbys = new Standbys({ backend, topology, createTask, metrics, logger });
-  const runners = new TaskRunners((partition, place) =>
-    createTaskRunner({
-      ...{ topology, partition, backend, member, createTask, hooks, logger, metrics, paused },
-      ...place,
-      copy: standbys.give(partition),
-      onFenced: rejoinSoon,
-      onFatal: fail,
-    }),
-  );
-  const comparing = setInterval(() => void compareTopics(options, runners, logger), COMPARE_EVERY_MS);
-  comparing.unref();
-  try {
-    await member.join();
-  } catch (error) {
-    clearInterval(comparing);
-    throw error;
-  }
-
-  return {
-    done: end.promise,
-    status: () => runners.status(),
-    ready: () => stopping === null && member.joined() && runners.areRunning(),
-    turns: member.turns,
-    pause() {
-      paused = true;
-      for (const runner of runners.all()) runner.pause();
-    },
-    resume() {
-      paused = false;
-      for (const runner of runners.all()) runner.resume();
-    },
-    async stop() {
-      if (stopping === null) {
-        stopping = shutDown();
-        stopping.then(() => end.resolve(undefined), end.reject);
-      }
-      await stopping;
-    },
-  };
-}
-
-async function compareTopics({ backend, topology }: TasksOptions, runners: TaskRunners, logger: Logger): Promise<void> {
-  try {
-    const now = await backend.topics(topicsOf(topology));
-    const changelogPolicy = await backend.cleanupPolicy(topology.changelog);
-    for (const runner of runners.all()) runner.compare(now, changelogPolicy);
-  } catch (error) {
-    logger.debug({ err: error }, 'the fold cannot look at its topics');
-  }
-}
-
-/** The things that a runner takes over from the partition's earlier runner. */
-type Place = Pick<TaskRunnerOptions, 'after' | 'size'>;
-
-/** A runner for each assigned partition. */
-class TaskRunners {
-  readonly #runners = new Map<number, TaskRunner>();
-  readonly #leaving = new Map<number, Promise<void>>();
-  readonly #sizes = new Map<number, BatchSize>();
-
-  constructor(private readonly create: (partition: number, place: Place) => TaskRunner) {}
-
-  all(): readonly TaskRunner[] {
-    return [...this.#runners.values()];
-  }
-
-  get(partition: number): TaskRunner | undefined {
-    return this.#runners.get(partition);
-  }
-
-  /** In the order of the partitions. */
-  status(): readonly TaskStatus[] {
-    return this.all()
-      .map((runner) => runner.status())
-      .sort((a, b) => a.partition - b.partition);
-  }
-
-  areRunning(): boolean {
-    return this.all().every((runner) => runner.state() === 'RUNNING');
-  }
-
-  /** The partitions that are assigned although their tasks are fenced. */
-  fenced(): readonly number[] {
-    return [...this.#runners].filter(([, runner]) => runner.isFenced()).map(([partition]) => partition);
-  }
-
-  assign(partitions: readonly number[]): void {
-    for (const [partition, runner] of this.#runners) {
-      // A fenced task may fence again only under a new assignment, and this is one.
-      if (!partitions.includes(partition) || runner.isFenced()) this.#drop(partition, runner);
-    }
-    for (const partition of partitions) {
-      if (this.#runners.has(partition)) continue;
-      const size = this.#sizes.get(partition) ?? createBatchSize();
-      this.#sizes.set(partition, size);
-      const after = this.#leaving.get(partition) ?? Promise.resolve();
-      this.#runners.set(partition, this.create(partition, { after, size }));
-    }
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([...this.all().map((runner) => runner.close()), ...this.#leaving.values()]);
-  }
-
-  #drop(partition: number, runner: TaskRunner): void {
-    this.#runners.delete(partition);
-    const gone = runner.close().then(() => {
-      if (this.#leaving.get(partition) === gone) this.#leaving.delete(partition);
-    });
-    this.#leaving.set(partition, gone);
+  async #shutDown(): Promise<void> {
+    if (this.#comparing !== null) clearInterval(this.#comparing);
+    if (this.#rejoining !== null) clearTimeout(this.#rejoining);
+    this.#standbys.stop();
+    await this.#runners.close();
+    await this.#member.leave();
   }
 }
