@@ -17,16 +17,6 @@ export interface BatchLoopOptions {
   readonly metrics: Metrics;
 }
 
-/** From the buffer, in batches, into the tables. */
-export interface BatchLoop {
-  /** To call when there may be a reason to begin a batch: records, time, or a lost partition. */
-  pump(): void;
-  /** From now on every record is a reason to begin a batch. Resolves when nothing is left. */
-  drain(): Promise<void>;
-  /** Begins no more batches. */
-  end(): void;
-}
-
 /**
  * Inserts under way at once: while ClickHouse works on one, the next is decoded and written as text. Their order does
  * not matter to the tables (versions), and offsets are committed in the order of the batches. Fewer and greater ones are
@@ -36,98 +26,115 @@ const CONCURRENCY = 3;
 /** Reading pauses when this many full batches wait, and continues at half of it. */
 const BUFFERED_BATCHES = 4;
 
-export function createBatchLoop(options: BatchLoopOptions): BatchLoop {
-  const { buffer, flush, metrics } = options;
-  let phase: 'running' | 'draining' | 'ended' = 'running';
-  let underWay = 0;
-  let rowsUnderWay = 0;
-  let toldRows = 0;
-  let paused = false;
-  let timer: NodeJS.Timeout | undefined;
+/** From the buffer, in batches, into the tables. */
+export class BatchLoop {
+  readonly #options: BatchLoopOptions;
+  #phase: 'running' | 'draining' | 'ended' = 'running';
+  #underWay = 0;
+  #rowsUnderWay = 0;
+  #toldRows = 0;
+  #paused = false;
+  #timer: NodeJS.Timeout | undefined;
   /** The end of every batch that was begun: stored and committed, one after the other. */
-  let tail: Promise<void> = Promise.resolve();
+  #tail: Promise<void> = Promise.resolve();
 
-  /** The only place that begins batches. */
-  const pump = (): void => {
-    if (phase === 'ended') return;
-    while (underWay < CONCURRENCY) {
-      const trigger = triggerOf();
+  constructor(options: BatchLoopOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * To call when there may be a reason to begin a batch: records, time, or a lost partition. The only place that begins
+   * batches.
+   */
+  pump(): void {
+    if (this.#phase === 'ended') return;
+    const { buffer, flush, metrics } = this.#options;
+    while (this.#underWay < CONCURRENCY) {
+      const trigger = this.#trigger();
       const batch = trigger === null ? null : buffer.take(flush.rows);
       if (trigger === null || batch === null) break;
       metrics.sinkBatches.inc({ trigger });
-      begin(batch);
+      this.#begin(batch);
     }
-    tell();
-    throttle();
-    arm();
-  };
+    this.#tell();
+    this.#throttle();
+    this.#arm();
+  }
 
-  /** Of all loops of the process together. */
-  const tell = (): void => {
-    const rows = buffer.rows() + rowsUnderWay;
-    metrics.sinkBufferRows.inc(rows - toldRows);
-    toldRows = rows;
-  };
+  /** From now on every record is a reason to begin a batch. Resolves when nothing is left. */
+  async drain(): Promise<void> {
+    if (this.#phase === 'running') this.#phase = 'draining';
+    this.pump();
+    // Each batch that ends begins the next one.
+    while (this.#underWay > 0) await this.#tail;
+  }
 
-  const begin = (batch: Batch): void => {
-    underWay += 1;
-    rowsUnderWay += batch.records.length;
-    const storing = options.store(batch);
-    storing.catch(() => undefined); // `tail` reports it in its turn
-    tail = tail
-      .then(() => storing)
-      .then(() => options.commit(batch))
-      .then(() => {
-        underWay -= 1;
-        rowsUnderWay -= batch.records.length;
-      });
-    tail.then(pump, (error: unknown) => {
-      if (phase === 'running') options.onError(error);
-    });
-  };
+  /** Begins no more batches. */
+  end(): void {
+    this.#phase = 'ended';
+    clearTimeout(this.#timer);
+    this.#options.metrics.sinkBufferRows.dec(this.#toldRows);
+    this.#toldRows = 0;
+  }
 
-  const triggerOf = (): 'rows' | 'bytes' | 'time' | 'stop' | null => {
+  #trigger(): 'rows' | 'bytes' | 'time' | 'stop' | null {
+    const { buffer, flush } = this.#options;
     const waitedMs = buffer.waitedMs();
     if (waitedMs === null) return null;
     if (buffer.rows() >= flush.rows) return 'rows';
     if (buffer.bytes() >= flush.bytes) return 'bytes';
     if (waitedMs >= flush.ms) return 'time';
-    return phase === 'draining' ? 'stop' : null;
-  };
+    return this.#phase === 'draining' ? 'stop' : null;
+  }
 
-  const arm = (): void => {
-    clearTimeout(timer);
-    const waitedMs = buffer.waitedMs();
-    if (waitedMs !== null && underWay < CONCURRENCY) {
-      timer = setTimeout(pump, Math.max(1, flush.ms - waitedMs));
-    }
-  };
+  #begin(batch: Batch): void {
+    const { store, commit, onError } = this.#options;
+    this.#underWay += 1;
+    this.#rowsUnderWay += batch.records.length;
+    const storing = store(batch);
+    storing.catch(() => undefined); // the tail reports it in its turn
+    this.#tail = this.#tail
+      .then(() => storing)
+      .then(() => commit(batch))
+      .then(() => {
+        this.#underWay -= 1;
+        this.#rowsUnderWay -= batch.records.length;
+      });
+    this.#tail.then(
+      () => this.pump(),
+      (error: unknown) => {
+        if (this.#phase === 'running') onError(error);
+      },
+    );
+  }
+
+  /** Of all loops of the process together. */
+  #tell(): void {
+    const { buffer, metrics } = this.#options;
+    const rows = buffer.rows() + this.#rowsUnderWay;
+    metrics.sinkBufferRows.inc(rows - this.#toldRows);
+    this.#toldRows = rows;
+  }
 
   /** A slow ClickHouse slows the reading, not the memory; heartbeats go on. */
-  const throttle = (): void => {
+  #throttle(): void {
+    const { buffer, flush, pause, resume } = this.#options;
     const fill = Math.max(buffer.rows() / flush.rows, buffer.bytes() / flush.bytes);
-    if (!paused && fill >= BUFFERED_BATCHES) {
-      paused = true;
-      options.pause();
-    } else if (paused && fill <= BUFFERED_BATCHES / 2 && phase === 'running') {
-      paused = false;
-      options.resume();
+    if (!this.#paused && fill >= BUFFERED_BATCHES) {
+      this.#paused = true;
+      pause();
+    } else if (this.#paused && fill <= BUFFERED_BATCHES / 2 && this.#phase === 'running') {
+      this.#paused = false;
+      resume();
     }
-  };
+  }
 
-  return {
-    pump,
-    drain: async () => {
-      if (phase === 'running') phase = 'draining';
-      pump();
-      // Each batch that ends begins the next one.
-      while (underWay > 0) await tail;
-    },
-    end: () => {
-      phase = 'ended';
-      clearTimeout(timer);
-      metrics.sinkBufferRows.dec(toldRows);
-      toldRows = 0;
-    },
-  };
+  #arm(): void {
+    const { buffer, flush } = this.#options;
+    clearTimeout(this.#timer);
+    const waitedMs = buffer.waitedMs();
+    if (waitedMs !== null && this.#underWay < CONCURRENCY) {
+      this.#timer = setTimeout(() => this.pump(), Math.max(1, flush.ms - waitedMs));
+    }
+  }
 }

@@ -1,7 +1,7 @@
 import { messageOf, OperatorError } from '../common';
 import type { RunningSubscription } from '../log';
 import { type Anchor, describeStoreError, type Progress, type WriterState } from '../store';
-import { type BatchLoop, createBatchLoop } from './batch-loop';
+import { BatchLoop } from './batch-loop';
 import { createBatchStore, type StoredBatch } from './batch-store';
 import { createSinkBuffer, type Batch } from './buffer';
 import { createCleanup } from './cleanup';
@@ -10,7 +10,7 @@ import { createEraser } from './eraser';
 import { createNotes, type Notes } from './notes';
 import { createOnce } from './once';
 import { NOTING, type SinkOptions } from './options';
-import { createSinkPartitions, type SinkPartitions } from './partitions';
+import { SinkPartitions } from './partitions';
 import { createTopicCheck, type TopicCheck } from './topic-check';
 import { createTopicGuard } from './topic-guard';
 
@@ -99,7 +99,7 @@ class Sink<R> implements RunningSink {
       ? createCleanup({ store, eraser: this.#eraser, metrics, logger, ...options.cleanup })
       : null;
     this.#check = createTopicCheck(options);
-    this.#partitions = createSinkPartitions({
+    this.#partitions = new SinkPartitions({
       ...options,
       ...destination,
       check: this.#check,
@@ -176,10 +176,10 @@ class Sink<R> implements RunningSink {
       ...this.#options,
       destination: this.#destination,
       assertSameTopic: createTopicGuard(this.#options),
-      isReread: this.#partitions.isReread,
-      isStored: this.#partitions.isStored,
+      isReread: (record) => this.#partitions.isReread(record),
+      isStored: (record) => this.#partitions.isStored(record),
     });
-    return createBatchLoop({
+    return new BatchLoop({
       buffer: this.#buffer,
       flush,
       metrics,

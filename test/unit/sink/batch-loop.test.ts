@@ -1,6 +1,6 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { createMetrics } from '../../../src/ops';
-import { createBatchLoop } from '../../../src/sink/batch-loop';
+import { BatchLoop } from '../../../src/sink/batch-loop';
 import { createSinkBuffer } from '../../../src/sink/buffer';
 
 const ROWS = 10;
@@ -14,7 +14,7 @@ function aLoop(flushMs = 3_600_000) {
   const answers: (() => void)[] = [];
   let offset = 0;
   buffer.assign(0);
-  const loop = createBatchLoop({
+  const loop = new BatchLoop({
     buffer,
     flush: { rows: ROWS, bytes: 1024 * 1024, ms: flushMs },
     store: ({ records }) => {
