@@ -13,7 +13,7 @@ export interface ApiOptions {
   readonly access: Access;
   readonly channels: Channels;
   /** E.g. `ws://127.0.0.1:1234`; the real one uses wss. */
-  readonly streamingUrl: () => string;
+  readonly streamingUrl: string;
   readonly meddling: Meddling;
   /** How far the clock in answers is wrong. */
   readonly skewMs: () => number;
@@ -25,7 +25,7 @@ export interface ApiOptions {
 export function apiRoutes(options: ApiOptions): readonly Route[] {
   const { organisation, access, channels, streamingUrl, meddling, skewMs, aheadMs } = options;
   const channelBody = ({ id, expiresAt }: Channel) => ({
-    connectUri: `${streamingUrl()}/channels/${id}`,
+    connectUri: `${streamingUrl}/channels/${id}`,
     id,
     expires: new Date(expiresAt + skewMs()).toISOString(),
   });

@@ -10,20 +10,19 @@ export interface ControlOptions {
   readonly organisation: Organisation;
   readonly access: Access;
   readonly breaches: Breaches;
-  /** The player exists once the port is open. */
-  readonly player: () => Player;
-  readonly sockets: () => Sockets;
+  readonly player: Player;
+  readonly sockets: Sockets;
 }
 
 /** Routes that watch and control the organization, without a token. */
 export function controlRoutes({ organisation, access, breaches, player, sockets }: ControlOptions): readonly Route[] {
   const controls: ReadonlyMap<string, () => void> = new Map(
     Object.entries({
-      pause: () => player().pause(),
-      resume: () => player().resume(),
-      'drop-sockets': () => sockets().drop(),
-      'close-sockets': () => sockets().announceClosing(1_000),
-      'mute-sockets': () => sockets().mute(),
+      pause: () => player.pause(),
+      resume: () => player.resume(),
+      'drop-sockets': () => sockets.drop(),
+      'close-sockets': () => sockets.announceClosing(1_000),
+      'mute-sockets': () => sockets.mute(),
       'revoke-tokens': () => access.revokeTokens(),
     }),
   );
@@ -32,7 +31,7 @@ export function controlRoutes({ organisation, access, breaches, player, sockets 
     const action = controls.get(name);
     if (!action) return { status: 404, body: { allowed: [...controls.keys()] } };
     action();
-    return { status: 200, body: { events: organisation.truth().events, paused: player().isPaused } };
+    return { status: 200, body: { events: organisation.truth().events, paused: player.isPaused } };
   }
 
   const truth = (): unknown => ({

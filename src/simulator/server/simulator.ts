@@ -2,7 +2,6 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { BehaviourCounts } from '../behaviours';
 import { faultRoutes } from '../faults/control';
-import type { Levers } from '../faults/fault';
 import { runFaultPlansForEver } from '../faults/plan';
 import { createFaults, type Faults } from '../faults/running';
 import type { AfterRemoval, OrganisationOptions } from '../organisation';
@@ -92,11 +91,22 @@ const DUPLICATE_WINDOW_MS = 12_000;
  * /control/{pause,resume,drop-sockets,close-sockets,mute-sockets,revoke-tokens}`, which need no token.
  */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
-  const { host = '127.0.0.1', acceleration = 1, clock = Date.now } = options;
-  const { speed = acceleration } = options;
+  const { host = '127.0.0.1' } = options;
+  const parts = createParts(options);
+  const server = createServer();
+  const address = await listen(server, host, options.port ?? 0);
+  // In the turn in which the port opened, so that no request comes before its handler.
+  return serve(parts, { server, host, address }, options);
+}
+
+/** The parts that need no port. */
+type Parts = ReturnType<typeof createParts>;
+
+function createParts(options: SimulatorOptions) {
+  const { acceleration = 1, clock = Date.now } = options;
+  const { speed = acceleration, clientId = 'simulated-client', clientSecret = 'simulated-secret' } = options;
   const times = timeLimits(acceleration);
   const breaches = noBreaches();
-  const { clientId = 'simulated-client', clientSecret = 'simulated-secret' } = options;
   const startAt = clock();
   const organisation = createOrganisation({ ...options, startAt, parkAtLeastMs: DUPLICATE_WINDOW_MS * speed });
   const access = createAccess({
@@ -115,42 +125,45 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     now: clock,
     objection: topics.objection,
   });
+  return { clientId, clientSecret, time: { speed, clock, startAt }, times, breaches, organisation, access, topics, channels };
+}
+
+interface OpenPort {
+  readonly server: Server;
+  readonly host: string;
+  /** Host and port, as in URLs. */
+  readonly address: string;
+}
+
+function serve(parts: Parts, { server, host, address }: OpenPort, options: SimulatorOptions): Simulator {
+  const { times, breaches, organisation, access, topics, channels } = parts;
+  const sockets = serveSockets({ server, host, channels, heartbeatMs: options.heartbeatMs ?? times.heartbeatMs });
+  const delivery = createDelivery((topic, text) => channels.publish(topic, text));
+  const player = play(organisation, parts.time, delivery.send);
+  if (options.startPaused === true) player.pause();
 
   const meddling = createMeddling();
   let skewMs = 0;
-  const delivery = createDelivery((topic, text) => channels.publish(topic, text));
-  const levers: Levers = {
-    organisation,
-    channels,
-    access,
-    delivery,
+  const faults = createFaults({
+    ...{ organisation, channels, access, delivery, sockets },
     requests: meddling,
     object: topics.object,
     skewClock: (byMs) => void (skewMs = byMs),
     closingNoticeMs: times.closingNoticeMs,
-    get sockets() {
-      return sockets;
-    },
-  };
-  const faults = createFaults(levers);
+  });
   const faultControl = faultRoutes(faults);
   const routes: readonly Route[] = [
     { method: 'POST', path: '/oauth/token', handle: meddling.around(access.token) },
     ...apiRoutes({
       ...{ organisation, access, channels, meddling },
-      streamingUrl: () => `ws://${address}`,
+      streamingUrl: `ws://${address}`,
       skewMs: () => skewMs,
-      aheadMs: () => player.aheadMs(),
+      aheadMs: player.aheadMs,
     }),
     ...faultControl.routes,
-    ...controlRoutes({ organisation, access, breaches, player: () => player, sockets: () => sockets }),
+    ...controlRoutes({ organisation, access, breaches, player, sockets }),
   ];
-
-  const server = createServer(createRequestListener(host, routes));
-  const address = await listen(server, host, options.port ?? 0);
-  const sockets = serveSockets({ server, host, channels, heartbeatMs: options.heartbeatMs ?? times.heartbeatMs });
-  const player = play(organisation, { speed, clock, startAt }, delivery.send);
-  if (options.startPaused === true) player.pause();
+  server.on('request', createRequestListener(host, routes));
   const endPlans =
     options.faultsSeed === undefined
       ? () => undefined
@@ -159,8 +172,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   return {
     loginUrl: `http://${address}`,
     apiUrl: `http://${address}`,
-    clientId,
-    clientSecret,
+    clientId: parts.clientId,
+    clientSecret: parts.clientSecret,
     queues: organisation.queues,
     addQueue: organisation.addQueue,
     renameQueue: organisation.renameQueue,
