@@ -8,7 +8,13 @@ export { type EmbeddedClickHouse, openEmbeddedClickHouse } from './clickhouse/cl
 export { loadEngine } from './clickhouse/engine';
 export { type EmbeddedKafka, type KafkaOptions, startKafka } from './kafka';
 export { acquireDataDir } from './lock';
-export { curlOptions, findRunningClickHouse, newToken, rememberClickHouse, tokenFile } from './clickhouse/running-clickhouse';
+export {
+  curlOptions,
+  findRunningClickHouse,
+  newToken,
+  rememberClickHouse,
+  tokenFile,
+} from './clickhouse/running-clickhouse';
 export { keepPrivate } from './private';
 export { type EmbeddedRegistry, type RegistryOptions, startRegistry } from './registry';
 export { namingPath } from './remedy';

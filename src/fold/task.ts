@@ -1,6 +1,5 @@
 import { createDeadLetterLimit, type DeadLetterLimits, tooManyDeadLetters } from '../common';
 import {
-  type Applied,
   type ConversationEvent,
   createPackedStates,
   createPartitionFold,
@@ -11,7 +10,6 @@ import {
   type QueueConversation,
   type QueueVisit,
   stateOfRow,
-  type StateRecord,
   withoutPersonalData,
 } from '../conversation';
 import {
@@ -177,9 +175,7 @@ class FoldTask implements Task {
     const last = records[taken - 1];
     if (last !== undefined) this.#checkpoint.folded(last);
     const next = records[taken];
-    return next === undefined
-      ? this.#finish(outputs, nextOffset)
-      : { ...this.#finish(outputs, next.offset), taken };
+    return next === undefined ? this.#finish(outputs, nextOffset) : { ...this.#finish(outputs, next.offset), taken };
   }
 
   /** False: the work due before the record does not all fit, so the record waits. */

@@ -3,20 +3,24 @@ import type { Logger, Metrics } from '../ops';
 import { createChannelSet, type ChannelSetState } from './channels/channel-set';
 import type { Frame } from './channels/connection';
 import type { ControlFrame } from './channels/control-frames';
+import type { QueueSubscription } from './channels/queue-permissions';
+import { MOST_CHANNELS, TOPICS_PER_CHANNEL } from './channels/subscriptions';
+import { queueTopicOffer } from './channels/topics';
 import { GenesysError } from './errors';
 import { pollNames, type NamesWanted } from './queues/name-lists';
-import type { Credentials } from './rest/oauth';
-import type { QueueSubscription } from './channels/queue-permissions';
 import { pollQueues } from './queues/queue-poll';
 import { watchQueues, type QueueWatch } from './queues/queue-watch';
 import { listQueues, type GenesysQueue } from './queues/queues';
 import { startReconciler, type Reconciler, type WentBack } from './reconciliation/reconciler';
-import { DEFAULT_RECONCILIATION, type ReconciliationPorts, type ReconciliationTimings } from './reconciliation/reconciliation-options';
+import {
+  DEFAULT_RECONCILIATION,
+  type ReconciliationPorts,
+  type ReconciliationTimings,
+} from './reconciliation/reconciliation-options';
+import type { Credentials } from './rest/oauth';
 import { createRest, type GenesysUrls, type Rest } from './rest/rest';
 import { isInShard, WHOLE, type Shard } from './shards';
-import { MOST_CHANNELS, TOPICS_PER_CHANNEL } from './channels/subscriptions';
 import { DEFAULT_TIMINGS, type Timings } from './timings';
-import { queueTopicOffer } from './channels/topics';
 
 export type FeedState = ChannelSetState;
 

@@ -1,8 +1,8 @@
 import type { CommunicationSnapshot, MessageSnapshot, ParticipantSnapshot, SnapshotEvent } from '../event';
 import type { Limits } from '../limits';
 import { MEDIA } from '../media';
-import { invalid, skip, type Outcome } from './outcome';
 import { address, array, isObject, reference, text, time, type JsonObject } from '../values';
+import { invalid, skip, type Outcome } from './outcome';
 
 /**
  * Wire → domain (specification, section 2): keeps only the fields that the table uses, so that names, attributes, notes

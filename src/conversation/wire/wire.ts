@@ -1,8 +1,8 @@
 import type { EventSource } from '../event';
 import { DEFAULT_LIMITS, type Limits } from '../limits';
+import { isObject, text, time, type JsonObject } from '../values';
 import { normaliseConversation } from './normalise';
 import { invalid, skip, type Outcome } from './outcome';
-import { isObject, text, time, type JsonObject } from '../values';
 
 /** The topics with events. Every other topic (`channel.metadata`, `….conversations.calls`, …) is skipped. */
 const EVENT_TOPIC = /^v2\.(?:routing\.queues|users)\.[^.]+\.conversations$/;

@@ -1,13 +1,13 @@
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { messageOf, OperatorError } from '../../common';
+import { identify } from '../identity';
+import { keepPrivate } from '../private';
+import { namingPath } from '../remedy';
 import { pooledConnection } from './connection-pool';
 import { loadEngine, type Connection } from './engine';
 import { createLane } from './lane';
 import { runStatement, StatementError, type Statement, type StatementResult } from './statement';
-import { identify } from '../identity';
-import { keepPrivate } from '../private';
-import { namingPath } from '../remedy';
 
 export interface EmbeddedOptions {
   /** `DATA_DIR`; the tables are in its folder `clickhouse`. */

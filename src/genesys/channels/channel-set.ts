@@ -1,11 +1,11 @@
 import type { Logger, Metrics } from '../../ops';
+import type { Rest } from '../rest/rest';
+import type { Timings } from '../timings';
 import { CHANNEL_STATES, startChannel, type Channel, type ChannelOptions, type ChannelState } from './channel';
 import type { Subscribed } from './live-channel';
 import { pack, type Packing } from './packing';
 import { QueuePermissions, type QueueSubscription } from './queue-permissions';
-import type { Rest } from '../rest/rest';
 import { queueTopic } from './subscriptions';
-import type { Timings } from '../timings';
 
 export interface ChannelSetOptions {
   readonly rest: Rest;

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../common';
 import type { Logger } from '../../ops';
-import type { Connection, ConnectionEnd } from './connection';
 import { GenesysError } from '../errors';
+import { retryMs, type Timings } from '../timings';
+import { startTimer } from '../waits';
+import type { Connection, ConnectionEnd } from './connection';
 import { ChannelOpener, type LiveChannel, type OpenerOptions } from './live-channel';
 import { SubscriptionSync } from './subscription-sync';
 import type { NotificationChannel } from './subscriptions';
-import { retryMs, type Timings } from '../timings';
-import { startTimer } from '../waits';
 
 /**
  * The states of a channel and what may follow each:

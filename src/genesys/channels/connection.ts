@@ -2,10 +2,10 @@ import { isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { WebSocket, type RawData } from 'ws';
 import { createAge, createDeferred, messageOf, type Proxies, readProxies } from '../../common';
-import { controlFrame, type ControlFrame } from './control-frames';
 import { GenesysError } from '../errors';
-import type { Timings } from '../timings';
 import { authorityOf, openTunnel } from '../rest/tunnel';
+import type { Timings } from '../timings';
+import { controlFrame, type ControlFrame } from './control-frames';
 
 /** A frame of the websocket as it came. */
 export interface Frame {

@@ -1,8 +1,8 @@
-import { openConnection, type Connection, type ConnectionOptions } from './connection';
 import { isTransient } from '../errors';
 import type { Rest } from '../rest/rest';
-import { createChannel, subscribe, type NotificationChannel, type Rejection } from './subscriptions';
 import type { Timings } from '../timings';
+import { openConnection, type Connection, type ConnectionOptions } from './connection';
+import { createChannel, subscribe, type NotificationChannel, type Rejection } from './subscriptions';
 
 /** A notification channel with its socket. */
 export interface LiveChannel {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { subscribeTo, type LiveChannel, type SubscriberOptions } from './live-channel';
 import { retryMs, type Timings } from '../timings';
 import { startTimer } from '../waits';
+import { subscribeTo, type LiveChannel, type SubscriberOptions } from './live-channel';
 
 export interface SubscriptionSyncOptions extends SubscriberOptions {
   readonly timings: Timings;

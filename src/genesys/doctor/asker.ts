@@ -1,5 +1,5 @@
-import { readErrorAnswer, type ErrorAnswer } from '../rest/error-answer';
 import { GenesysError } from '../errors';
+import { readErrorAnswer, type ErrorAnswer } from '../rest/error-answer';
 import { createHttp, type HttpAnswer, type HttpRequest } from '../rest/http';
 import { createTokens, type Credentials } from '../rest/oauth';
 import type { GenesysUrls, Rest } from '../rest/rest';

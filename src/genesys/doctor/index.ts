@@ -10,13 +10,13 @@ import {
   skipped,
   warning,
 } from '../../common';
-import { GenesysError } from '../errors';
-import type { Credentials } from '../rest/oauth';
-import { listQueues, selectQueues } from '../queues/queues';
-import type { GenesysUrls } from '../rest/rest';
-import { isInShard, type Shard } from '../shards';
 import { TOPICS_PER_CHANNEL } from '../channels/subscriptions';
 import { queueTopicOffer } from '../channels/topics';
+import { GenesysError } from '../errors';
+import { listQueues, selectQueues } from '../queues/queues';
+import type { Credentials } from '../rest/oauth';
+import type { GenesysUrls } from '../rest/rest';
+import { isInShard, type Shard } from '../shards';
 import { createAsker, type Asker } from './asker';
 import { checkNotifications } from './notifications';
 import {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { failed, type Finding, type NameKind, ok, warning } from '../../common';
-import type { HttpRequest } from '../rest/http';
 import { NAME_LISTS } from '../queues/name-lists';
+import type { HttpRequest } from '../rest/http';
 import { told, type Asker, type Reply } from './asker';
 
 /** A permission, what it is for, and a request that needs it and changes nothing. */

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../common';
 import type { Logger, Metrics } from '../../ops';
 import type { ChannelSet } from '../channels/channel-set';
-import type { QueueChanges, QueueWatch } from './queue-watch';
-import { listQueues } from './queues';
 import type { Reconciler } from '../reconciliation/reconciler';
 import type { Rest } from '../rest/rest';
 import type { Timings } from '../timings';
+import type { QueueChanges, QueueWatch } from './queue-watch';
+import { listQueues } from './queues';
 
 export interface Polling {
   readonly rest: Rest;

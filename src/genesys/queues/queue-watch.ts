@@ -1,5 +1,5 @@
-import { matching, selectQueues, type GenesysQueue } from './queues';
 import { isInShard, type Shard } from '../shards';
+import { matching, selectQueues, type GenesysQueue } from './queues';
 
 /** What has changed since the last look at the list of queues. */
 export interface QueueChanges {

@@ -1,8 +1,8 @@
 import { type Named, UsageError } from '../../common';
 import type { Urgency } from '../rest/budget';
 import { listAll } from '../rest/listing';
-import { NAME_LISTS } from './name-lists';
 import type { Rest } from '../rest/rest';
+import { NAME_LISTS } from './name-lists';
 
 export type GenesysQueue = Named;
 

@@ -1,9 +1,9 @@
 import { messageOf } from '../../common';
 import type { ReconciliationOutcome } from '../../ops';
-import { activityWord } from './comparison';
-import { getConversation, isAskable } from '../rest/conversations';
-import { askEnded } from './details';
 import { GenesysError } from '../errors';
+import { getConversation, isAskable } from '../rest/conversations';
+import { activityWord } from './comparison';
+import { askEnded } from './details';
 import type { ReconciliationMemory } from './reconciliation-memory';
 import type { ReconcilerOptions } from './reconciliation-options';
 import type { Work, WorkList } from './reconciliation-work';

@@ -1,6 +1,6 @@
 import type { Logger, Metrics } from '../../ops';
-import type { ComparisonTimings, LiveRow } from './comparison';
 import type { Rest } from '../rest/rest';
+import type { ComparisonTimings, LiveRow } from './comparison';
 
 /** Where the bridge reads the table back, and where the answers of Genesys go. */
 export interface ReconciliationPorts {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HttpAnswer } from './http';
 import { retryAfterMs, waitMs } from '../waits';
+import type { HttpAnswer } from './http';
 
 /** `background` requests leave a part of each minute to urgent ones: logins, channels, subscriptions. */
 export type Urgency = 'now' | 'background';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { type Age, createAge, UsageError } from '../../common';
 import { GenesysError } from '../errors';
-import type { Http, HttpAnswer } from './http';
 import { retryAfterMs } from '../waits';
+import type { Http, HttpAnswer } from './http';
 
 export interface Credentials {
   readonly clientId: string;

@@ -2,15 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import { messageOf } from '../../common';
 import type { Logger, Metrics } from '../../ops';
+import { GenesysError, isTransient } from '../errors';
+import { retryMs, type Timings } from '../timings';
+import { retryAfterMs } from '../waits';
 import { createBreaker, type Breaker } from './breaker';
 import { createBudget, type Budget, type RateLimit, type Urgency } from './budget';
 import { readErrorAnswer } from './error-answer';
-import { GenesysError, isTransient } from '../errors';
 import { createHttp, type Http, type HttpAnswer, type HttpRequest } from './http';
 import type { Credentials, Tokens } from './oauth';
 import { createTokens } from './oauth';
-import { retryMs, type Timings } from '../timings';
-import { retryAfterMs } from '../waits';
 
 /** Where an organisation is found. */
 export interface GenesysUrls {

@@ -125,7 +125,17 @@ function createParts(options: SimulatorOptions) {
     now: clock,
     objection: topics.objection,
   });
-  return { clientId, clientSecret, time: { speed, clock, startAt }, times, breaches, organisation, access, topics, channels };
+  return {
+    clientId,
+    clientSecret,
+    time: { speed, clock, startAt },
+    times,
+    breaches,
+    organisation,
+    access,
+    topics,
+    channels,
+  };
 }
 
 interface OpenPort {

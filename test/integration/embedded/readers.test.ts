@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bearing } from '../../../src/embedded';
-import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../../src/embedded/clickhouse/clickhouse';
 import { allowedInStatements } from '../../../src/embedded/clickhouse/allowed-names';
+import { openEmbeddedClickHouse, type EmbeddedClickHouse } from '../../../src/embedded/clickhouse/clickhouse';
 import { serveClickHouseHttp, type ClickHouseHttp } from '../../../src/embedded/clickhouse/engine-http';
 import { connectStore, migrate, type Store } from '../../../src/store';
 

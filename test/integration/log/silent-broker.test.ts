@@ -16,7 +16,9 @@ jest.mock('../../../src/log/kafkajs/admin/topic-requests', () => ({
 }));
 
 /** Loaded behind the mock: an import would be before it. */
-const kafkaAdmin = jest.requireActual<{ createKafkaAdmin: typeof createKafkaAdmin }>('../../../src/log/kafkajs/admin/admin');
+const kafkaAdmin = jest.requireActual<{ createKafkaAdmin: typeof createKafkaAdmin }>(
+  '../../../src/log/kafkajs/admin/admin',
+);
 const doctor = jest.requireActual<{ checkKafka: typeof checkKafka }>('../../../src/log/kafkajs/doctor');
 
 const logger = pino({ enabled: false });

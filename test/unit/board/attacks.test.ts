@@ -4,7 +4,6 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createHistory } from '../../../src/board/clickhouse-history';
 import { createDeferred, UsageError } from '../../../src/common';
-
 import type { Store } from '../../../src/store';
 import { boardForTests, type BoardForTests, type BoardForTestsOptions } from '../../support/board/board';
 import { until } from '../../support/processes/until';

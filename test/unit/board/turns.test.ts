@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { createDeferred } from '../../../src/common';
 import { Refusal } from '../../../src/board/refusal';
 import { Turns } from '../../../src/board/turns';
-
+import { createDeferred } from '../../../src/common';
 
 beforeEach(() => {
   jest.useFakeTimers();

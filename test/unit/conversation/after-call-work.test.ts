@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { DEFAULT_FOLD_SETTINGS, type StateRecord } from '../../../src/conversation/folded';
-import { readLine } from '../../../src/conversation/wire/line';
 import { createPartitionFold, type PartitionFold } from '../../../src/conversation/partition';
+import { readLine } from '../../../src/conversation/wire/line';
 import {
   aConversation,
   agent,

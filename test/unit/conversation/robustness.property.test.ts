@@ -2,11 +2,11 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { fold } from '../../../src/conversation/fold';
 import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/folded';
+import { createPartitionFold, type PartitionFold } from '../../../src/conversation/partition';
+import type { ConversationState } from '../../../src/conversation/state';
 import { readLine } from '../../../src/conversation/wire/line';
 import type { Outcome } from '../../../src/conversation/wire/outcome';
-import { createPartitionFold, type PartitionFold } from '../../../src/conversation/partition';
 import { withoutPersonalData } from '../../../src/conversation/wire/scrub';
-import type { ConversationState } from '../../../src/conversation/state';
 import { readWire } from '../../../src/conversation/wire/wire';
 import { RETENTION_MS, stream } from '../../support/conversation/conversation-arbitraries';
 import {

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/folded';
-import { readLine } from '../../../src/conversation/wire/line';
 import { createPartitionFold } from '../../../src/conversation/partition';
 import { printableVisit } from '../../../src/conversation/visit';
+import { readLine } from '../../../src/conversation/wire/line';
 
 /** Recorded from real organisations, published by others. */
 const directory = join(__dirname, '../../fixtures/samples');

@@ -4,8 +4,8 @@ import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation';
 import type { ConversationEvent } from '../../../src/conversation/event';
 import { fold } from '../../../src/conversation/fold';
 import { DEFAULT_LIMITS } from '../../../src/conversation/limits';
-import { normaliseConversation } from '../../../src/conversation/wire/normalise';
 import type { ConversationState } from '../../../src/conversation/state';
+import { normaliseConversation } from '../../../src/conversation/wire/normalise';
 import { generateEvents } from '../../../src/simulator';
 
 /** Whole lives of simulated conversations: their snapshots up to the one that ends them. */

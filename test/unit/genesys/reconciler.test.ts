@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { pino } from 'pino';
-import type { LiveRow } from '../../../src/genesys/reconciliation/comparison';
 import { GenesysError } from '../../../src/genesys/errors';
+import type { LiveRow } from '../../../src/genesys/reconciliation/comparison';
 import { startReconciler, type Reconciler } from '../../../src/genesys/reconciliation/reconciler';
 import { DEFAULT_RECONCILIATION } from '../../../src/genesys/reconciliation/reconciliation-options';
 import type { Rest, RestRequest } from '../../../src/genesys/rest/rest';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Rest, RestRequest } from '../../../src/genesys/rest/rest';
 import { queueTopicOffer } from '../../../src/genesys/channels/topics';
+import type { Rest, RestRequest } from '../../../src/genesys/rest/rest';
 
 function answering(entities: readonly unknown[]) {
   const asked: string[] = [];

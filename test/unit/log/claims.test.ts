@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { encodeClaim, readAssignment, shareOut } from '../../../src/log/kafkajs/group/claims';
 import { kafkajs } from '../../../src/log/kafkajs/client';
+import { encodeClaim, readAssignment, shareOut } from '../../../src/log/kafkajs/group/claims';
 
 const TOPIC = 'events';
 const ALL = [0, 1, 2, 3];

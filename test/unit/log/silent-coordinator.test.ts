@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
+import { createDeferred } from '../../../src/common';
 import type { Cluster, Coordinator } from '../../../src/log/kafkajs/cluster';
 import { Membership } from '../../../src/log/kafkajs/group/membership';
-import { createDeferred } from '../../../src/common';
 
 const never = (): Promise<never> => new Promise(() => undefined);
 

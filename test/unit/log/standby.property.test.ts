@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { pino } from 'pino';
+import { createDeferred } from '../../../src/common';
 import type { LogRecord } from '../../../src/log';
 import { createRuntimeMetrics } from '../../../src/log/runtime/runtime-metrics';
-import { createDeferred } from '../../../src/common';
 import { type StandbyCopy, UnusableCopy } from '../../../src/log/runtime/standby';
 import { Standbys } from '../../../src/log/runtime/standbys';
 import { createMetrics } from '../../../src/ops';

@@ -2,10 +2,10 @@ import { check, failed, type Finding, type Findings, ok, skipped, warning } from
 import { aclsOf, mergedAcls, type Acl, type AclRole } from '../../acls';
 import type { TopicDefinition, TopicNames } from '../../topics';
 import { createKafkaAdmin, type InspectedTopic } from '../admin/admin';
-import type { KafkaConnection } from '../client';
 import { changeText, partitionsText } from '../admin/topic-plan';
 import { leftOutTexts, reason, refusedCreate } from '../admin/topic-refusals';
 import type { Refusal } from '../admin/topic-requests';
+import type { KafkaConnection } from '../client';
 import { explainUnreachable } from '../unreachable';
 import { checkGroup, checkTransactions, deniedOnTopic, remedyOf, type DeniedOperations } from './permissions';
 import { apiKey, openProbe, reach, spokenVersions, type AdvertisedBroker, type ApiVersions, type Probe } from './probe';

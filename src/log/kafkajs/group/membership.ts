@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { backoffMs, createDeferred, createSignal, jittered, messageOf } from '../../../common';
 import type { StandbyClaim } from '../../runtime/assign';
-import { type Assigned, encodeClaim, PROTOCOL, readAssignment, shareOut } from './claims';
 import type { Cluster, Coordinator } from '../cluster';
 import { protocolTypes } from '../internals';
 import { isPassing } from '../unreachable';
+import { type Assigned, encodeClaim, PROTOCOL, readAssignment, shareOut } from './claims';
 
 export interface MembershipOptions {
   /** Makes a connection for this membership alone. */
