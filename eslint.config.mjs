@@ -32,6 +32,13 @@ const zones = layers.flatMap((modules, layer) =>
   }),
 );
 
+/** The log's other folders know its port, and neither adapter. */
+const adapterZones = ['kafkajs', 'memory'].map((adapter) => ({
+  target: `./src/log/!(${adapter})/**/*`,
+  from: `./src/log/${adapter}`,
+  message: `src/log/${adapter}/ is an adapter: the rest of src/log/ knows only the port (port.ts, runtime/backend.ts).`,
+}));
+
 /**
  * The files of test/ that import inner files of a module without being its own tests, each with its reason. Anything
  * else that needs an inner file is a test of that module, and belongs into its folder.
@@ -84,7 +91,7 @@ export default tseslint.config(
     languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['*.mjs', 'bin/*.js'] } } },
     settings: { 'import-x/resolver-next': [importX.createNodeResolver({ extensions: ['.ts', '.js', '.json'] })] },
     rules: {
-      'import-x/no-restricted-paths': ['error', { zones: [...zones, ...testZones] }],
+      'import-x/no-restricted-paths': ['error', { zones: [...zones, ...adapterZones, ...testZones] }],
       'import-x/no-cycle': 'error',
       'import-x/no-default-export': 'error',
       'import-x/order': ['error', { alphabetize: { order: 'asc' }, 'newlines-between': 'never' }],

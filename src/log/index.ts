@@ -27,12 +27,16 @@ export { type AvroSchema, loadSchema } from './codec/schemas';
 export { type ValueCodec, type ValueReader, writerOf } from './codec/value-codec';
 export { discard } from './discard';
 export { type FollowedTable, followTable, type Picture } from './table/follow-table';
-export { createKafkaAdmin, type KafkaAdmin } from './kafkajs/admin/admin';
-export type { KafkaConnection } from './kafkajs/client';
-export { checkKafka } from './kafkajs/doctor';
-export { createKafkaLog, type KafkaLogOptions } from './kafkajs/log';
-export { createMemoryCluster, createMemoryLog, type MemoryCluster } from './memory/cluster';
-export { createMskTokenProvider } from './kafkajs/msk-iam';
+export {
+  checkKafka,
+  createKafkaAdmin,
+  createKafkaLog,
+  createMskTokenProvider,
+  type KafkaAdmin,
+  type KafkaConnection,
+  type KafkaLogOptions,
+} from './kafkajs';
+export { createMemoryCluster, createMemoryLog, type MemoryCluster } from './memory';
 export { createTokenProvider } from './oauth';
 export { partitionOf } from './partitioner';
 export type {

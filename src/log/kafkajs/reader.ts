@@ -4,7 +4,7 @@ import type { LogRecord, ReadRequest } from '../port';
 import { batchClass, READ_COMMITTED, READ_UNCOMMITTED, type Cluster, type FetchedBatch } from './cluster';
 import { protocolTypes, type KafkajsError } from './internals';
 import { toRecords } from './records';
-import { unreadableIn } from './repairs/r13-compression';
+import { unreadableIn } from './repairs';
 
 /** One partition that is read without a group. */
 export interface ReadPosition {

@@ -1,11 +1,11 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { Headers, LogRecord, OutRecord } from '../port';
 import { recordBytes } from '../record-size';
-import { headerTextOf, headerTextsOf } from './repairs/r11-record-decoding';
+import { headerTextOf, headerTextsOf } from './repairs';
 
 /**
- * A record read from Kafka. A class, unlike the rest of this project: every record needs one, and only a getter on the
- * prototype decodes headers on demand without a closure for each record.
+ * A record read from Kafka. Every record needs one, and only the getter of a class decodes headers on demand without a
+ * closure for each record.
  */
 class KafkaRecord implements LogRecord {
   constructor(

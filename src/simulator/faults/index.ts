@@ -1,21 +1,5 @@
-import type { Fault } from './fault';
-import { LIST_FAULTS } from './lists';
-import { NOTIFICATION_FAULTS } from './notifications';
-import { ORGANISATION_FAULTS } from './organisation';
-import { REQUEST_FAULTS } from './requests';
-import { SOCKET_FAULTS } from './sockets';
-
-/** All faults. */
-export const FAULTS = {
-  ...SOCKET_FAULTS,
-  ...NOTIFICATION_FAULTS,
-  ...REQUEST_FAULTS,
-  ...LIST_FAULTS,
-  ...ORGANISATION_FAULTS,
-} as const satisfies Readonly<Record<string, Fault>>;
-
-export type FaultKind = keyof typeof FAULTS;
-
-export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[];
-
-export const isFaultKind = (kind: string): kind is FaultKind => Object.hasOwn(FAULTS, kind);
+/** What can go wrong at the simulated organization: on request, by a plan, or both. */
+export { FAULT_KINDS, type FaultKind } from './all-faults';
+export { faultRoutes } from './control';
+export { createFaultPlan, type PlannedFault, runFaultPlan, runFaultPlansForEver } from './plan';
+export { createFaults, type Faults, type FaultStatus } from './running';

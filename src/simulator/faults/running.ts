@@ -1,6 +1,6 @@
 import { createRandom } from '../random';
 import type { End, Levers } from './fault';
-import { FAULT_KINDS, FAULTS, type FaultKind } from './index';
+import { FAULT_KINDS, FAULTS, type FaultKind } from './all-faults';
 
 export interface FaultRequest {
   readonly kind: FaultKind;

@@ -67,3 +67,57 @@ test('src/ has no circle of imports, not even of types', () => {
   expect(graph.size).toBeGreaterThan(300);
   expect(circlesIn(graph)).toEqual([]);
 });
+
+const folderOf = (file: string): string => posix.dirname(file);
+const isIn = (folder: string, file: string): boolean => file.startsWith(`${folder}/`);
+
+/** Of each folder that has an index.ts: the imports from outside of it that name another file of it. */
+function pastAnIndex(graph: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  const faces = [...graph.keys()].filter((file) => posix.basename(file) === 'index.ts').map(folderOf);
+  return faces.flatMap((folder) =>
+    [...graph].flatMap(([file, imported]) =>
+      imported
+        .filter((to) => !isIn(folder, file) && isIn(folder, to) && to !== `${folder}/index.ts`)
+        .map((to) => `${file} -> ${to}`),
+    ),
+  );
+}
+
+/** The circles of folders with a common parent. Files in the parent itself do not count: they tie its folders together. */
+function circlesOfFolders(graph: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
+  const parents = new Set([...graph.keys()].map((file) => posix.dirname(folderOf(file))));
+  return [...parents].flatMap((parent) => {
+    const childOf = (file: string): string | null => {
+      const [child, more] = isIn(parent, file) ? file.slice(parent.length + 1).split('/') : [];
+      return child === undefined || more === undefined ? null : `${parent}/${child}`;
+    };
+    const folders = new Map<string, string[]>();
+    for (const [file, imported] of graph) {
+      const from = childOf(file);
+      if (from === null) continue;
+      const to = imported.flatMap((each) => childOf(each) ?? []).filter((each) => each !== from);
+      folders.set(from, [...(folders.get(from) ?? []), ...to]);
+    }
+    return circlesIn(folders);
+  });
+}
+
+test('finds imports past an index.ts, and circles of folders', () => {
+  const graph = new Map([
+    ['src/a/index.ts', ['src/a/one/x.ts']],
+    ['src/a/one/x.ts', ['src/a/two/y.ts']],
+    ['src/a/one/z.ts', []],
+    ['src/a/two/index.ts', ['src/a/two/y.ts']],
+    ['src/a/two/y.ts', ['src/a/one/z.ts']],
+  ]);
+  expect(pastAnIndex(graph)).toEqual(['src/a/one/x.ts -> src/a/two/y.ts']);
+  expect(circlesOfFolders(graph)).toEqual([['src/a/one', 'src/a/two']]);
+});
+
+test('inside of a module, too, a folder with an index.ts is imported through it', () => {
+  expect(pastAnIndex(importsOf('src'))).toEqual([]);
+});
+
+test('inside of a module, too, no folders form a circle', () => {
+  expect(circlesOfFolders(importsOf('src'))).toEqual([]);
+});

@@ -24,6 +24,12 @@ const PAST_AN_INDEX: readonly Import[] = [
   ['src/cli/replay.ts', '../replay/replay'],
   ['src/log/runtime/tasks.ts', '../../common/errors'],
 ];
+const TO_AN_ADAPTER: readonly Import[] = [
+  ['src/log/runtime/tasks.ts', '../kafkajs'],
+  ['src/log/table/follow-table.ts', '../memory'],
+  ['src/log/memory/backend.ts', '../kafkajs'],
+  ['src/log/kafkajs/log.ts', '../memory'],
+];
 const FROM_ANOTHERS_TEST: readonly Import[] = [
   ['test/unit/fold/fold-task.test.ts', '../../../src/log/port'],
   ['test/integration/store/writer.test.ts', '../../../src/sink/sink'],
@@ -37,6 +43,8 @@ const FROM_ANOTHERS_TEST: readonly Import[] = [
 const ALLOWED: readonly Import[] = [
   ['src/log/runtime/tasks.ts', '../../common'],
   ['src/log/runtime/tasks.ts', '../port'],
+  ['src/log/index.ts', './kafkajs'],
+  ['src/log/kafkajs/log.ts', '../runtime/tasks'],
   ['src/fold/start.ts', '../conversation'],
   ['src/bridge/role.ts', '../genesys'],
   ['src/replay/replay.ts', '../fold'],
@@ -69,12 +77,17 @@ const SCRIPT = `
 
 test('the linter refuses an import against the layers and one past an index.ts, from tests too, and no other', async () => {
   const cwd = join(__dirname, '..', '..', '..');
-  const args = ['-e', SCRIPT, JSON.stringify([...TO_THE_RIGHT, ...PAST_AN_INDEX, ...FROM_ANOTHERS_TEST, ...ALLOWED])];
+  const args = [
+    '-e',
+    SCRIPT,
+    JSON.stringify([...TO_THE_RIGHT, ...PAST_AN_INDEX, ...TO_AN_ADAPTER, ...FROM_ANOTHERS_TEST, ...ALLOWED]),
+  ];
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd });
   const complaints = JSON.parse(stdout) as string[][];
   expect(complaints).toEqual([
     ...TO_THE_RIGHT.map(([file]) => [expect.stringContaining(`${file.split('/', 2).join('/')}/ may import only`)]),
     ...PAST_AN_INDEX.map(() => [expect.stringContaining('is its index.ts')]),
+    ...TO_AN_ADAPTER.map(() => [expect.stringContaining('is an adapter')]),
     ...FROM_ANOTHERS_TEST.map(() => [expect.stringContaining('reach behind its index.ts')]),
     ...ALLOWED.map(() => []),
   ]);

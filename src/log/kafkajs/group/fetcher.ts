@@ -4,7 +4,7 @@ import type { LogRecord } from '../../port';
 import { batchClass, READ_COMMITTED, type Cluster } from '../cluster';
 import { protocolTypes, type KafkajsError } from '../internals';
 import { toRecords } from '../records';
-import { unreadableIn } from '../repairs/r13-compression';
+import { unreadableIn } from '../repairs';
 import { isPassing } from '../unreachable';
 
 export interface FetcherOptions {

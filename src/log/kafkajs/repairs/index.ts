@@ -12,6 +12,9 @@ import { repairConcurrentTransactions } from './r5-concurrent-transactions';
 import { repairCoordinatorLookups } from './r6-coordinator-lookups';
 import { repairMaxTimestamp } from './r8-max-timestamp';
 
+export { headerTextOf, headerTextsOf } from './r11-record-decoding';
+export { unreadableIn } from './r13-compression';
+
 /**
  * All repairs. Some replace functions that other modules capture when they load, so these come first. Among them a
  * captured function comes before its captor: checksum and record before the batch.
