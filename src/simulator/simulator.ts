@@ -5,7 +5,6 @@ import { createFaults, faultRoutes, type Faults, runFaultPlansForEver } from './
 import type { AfterRemoval, OrganisationOptions } from './organisation';
 import { createOrganisation } from './organisation';
 import type { Queue } from './roster';
-import type { Truth } from './truth';
 import { createAccess } from './server/access';
 import { apiRoutes } from './server/api';
 import { type Channel, Channels } from './server/channels';
@@ -19,6 +18,7 @@ import { createMeddling } from './server/meddling';
 import { play } from './server/play';
 import { serveSockets } from './server/sockets';
 import { createTopics } from './server/topics';
+import type { Truth } from './truth';
 
 export interface SimulatorOptions extends Omit<OrganisationOptions, 'startAt' | 'parkAtLeastMs'> {
   readonly host?: string | undefined;

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { parseJson } from '../server/details';
 import type { Answer, Route } from '../server/http';
+import { FAULT_KINDS, FAULTS, isFaultKind } from './all-faults';
 import { createFaultPlan, runFaultPlan, type PlannedFault } from './plan';
 import type { Faults } from './running';
-import { FAULT_KINDS, FAULTS, isFaultKind } from './all-faults';
 
 const Begin = z.looseObject({
   kind: z.enum(FAULT_KINDS),

@@ -1,6 +1,6 @@
 import { createRandom } from '../random';
-import type { Faults } from './running';
 import { FAULT_KINDS, type FaultKind } from './all-faults';
+import type { Faults } from './running';
 
 export interface PlanOptions {
   readonly seed: number;

@@ -1,6 +1,6 @@
 import { createRandom } from '../random';
-import type { End, Levers } from './fault';
 import { FAULT_KINDS, FAULTS, type FaultKind } from './all-faults';
+import type { End, Levers } from './fault';
 
 export interface FaultRequest {
   readonly kind: FaultKind;
