@@ -50,10 +50,13 @@ export function report(kind: string, data: object): void {
 /** Within a child: waits for a word of the parent. If the parent has gone, the child ends. */
 export function heard(word: string): Promise<void> {
   return new Promise((resolve) => {
-    process.on('message', (message) => {
-      if (message === word) resolve();
-    });
-    process.once('disconnect', () => process.exit(1));
+    const exit = (): void => process.exit(1);
+    const take = (message: unknown): void => {
+      if (message !== word) return;
+      process.off('message', take).off('disconnect', exit);
+      resolve();
+    };
+    process.on('message', take).once('disconnect', exit);
   });
 }
 

@@ -44,7 +44,7 @@ export function formatResult(result: BenchResult): string {
     [
       `bridge, frames of ${whole(bridge.meanFrameBytes)} bytes → Kafka`,
       rate(bridge.notificationsPerSecond, 'frames'),
-      ratio(bridge.notificationsPerSecond, bridge.rawPerSecond),
+      bridge.ratio.toFixed(2),
       '≥ 0.25',
     ],
     ['  of them merged while they waited', whole(bridge.coalesced), ''],
