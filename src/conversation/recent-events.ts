@@ -24,7 +24,7 @@ interface Recent {
 }
 
 interface Window {
-  events: readonly Recent[];
+  readonly events: Recent[];
   latest: number;
   /** The conversation has ended, and may have been re-opened, so the start of the fold's window is not known here. */
   ended: boolean;
@@ -64,13 +64,17 @@ export function createRecentEvents(): RecentEvents {
       const window = windowOf(event.conversationId, receivedAt);
       window.ended ||= saysAllEnded(event);
       const digest = (event.fingerprint ?? fingerprint(event)).toString('latin1');
-      const isSame = (other: Recent): boolean =>
-        other.digest === digest && Math.abs(other.receivedAt - receivedAt) <= DUPLICATE_WITHIN_MS;
-      if (!window.ended && window.events.slice(-DUPLICATE_WINDOW).some((other) => isSame(other) && !other.doubtful)) {
-        return 'duplicate';
+      const { events } = window;
+      const judged = window.ended ? events.length : events.length - DUPLICATE_WINDOW;
+      let doubtful = false;
+      for (let at = events.length - 1; at >= 0; at--) {
+        const other = events[at] as Recent;
+        if (other.digest !== digest || Math.abs(other.receivedAt - receivedAt) > DUPLICATE_WITHIN_MS) continue;
+        if (at >= judged && !other.doubtful) return 'duplicate';
+        doubtful = true;
       }
-      const doubtful = window.events.some(isSame);
-      window.events = [...window.events, { digest, receivedAt, doubtful }].slice(-KEEP_EVENTS);
+      events.push({ digest, receivedAt, doubtful });
+      if (events.length > KEEP_EVENTS) events.shift();
       return doubtful ? 'doubtful' : 'new';
     },
     gone: (conversationId) => {

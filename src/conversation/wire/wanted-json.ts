@@ -55,6 +55,16 @@ const RARE = new Error('JSON that JSON.parse has to read');
 /** Bytes that are not UTF-8 become U+FFFD, as in `parseLine`. */
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
+/** Node.js's own method behind `toString('latin1', from, to)`, without its checks, if it is there. */
+interface Slicing {
+  latin1Slice?(from: number, to: number): string;
+}
+
+const latin1Of: (bytes: Buffer, from: number, to: number) => string =
+  typeof (Buffer.prototype as Slicing).latin1Slice === 'function'
+    ? (bytes, from, to) => (bytes as Buffer & Required<Slicing>).latin1Slice(from, to)
+    : (bytes, from, to) => bytes.toString('latin1', from, to);
+
 interface WantedKey {
   readonly key: string;
   readonly bytes: Buffer;
@@ -263,7 +273,7 @@ class Reader implements WantedReader {
     while (CLASSES[bytes[end] as number] === PLAIN) end++;
     if (bytes[end] === QUOTE) {
       this.#at = end + 1;
-      return bytes.toString('latin1', from, end);
+      return latin1Of(bytes, from, end);
     }
     end = this.#endOfText(end);
     this.#at = end + 1;
