@@ -50,7 +50,9 @@ async function main({ brokers, topics, records }: RawProduceArgs): Promise<void>
     for (let isFirst = true; ; isFirst = false) {
       const going = heard('go');
       if (isFirst) {
-        report('ready', { meanValueBytes: kept.reduce((sum, { value }) => sum + (value?.length ?? 0), 0) / kept.length });
+        report('ready', {
+          meanValueBytes: kept.reduce((sum, { value }) => sum + (value?.length ?? 0), 0) / kept.length,
+        });
       }
       await going;
       const measured = beginThroughput();
