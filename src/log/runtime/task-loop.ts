@@ -5,7 +5,7 @@ import { RefusedError } from '../refused';
 import type { Backend, FencedProducer, TaskHooks } from './backend';
 import { SLOW_MS, type Attempt, type BatchSize } from './batch-size';
 import type { Inbox } from './inbox';
-import { createRest } from './rest';
+import { createLinger } from './linger';
 import type { RuntimeMetrics } from './runtime-metrics';
 import { attemptOf, ofTask, refusedError, TaskFailure, TopicsChanged, waitForTask } from './task-errors';
 
@@ -40,7 +40,7 @@ export class TaskLoop {
   #position: number;
   #timer: { readonly at: number; readonly end: number } | null = null;
   #noTimerBefore = 0;
-  readonly #rest = createRest();
+  readonly #linger = createLinger();
 
   constructor(options: TaskLoopOptions, from: number) {
     this.#options = options;
@@ -65,7 +65,7 @@ export class TaskLoop {
   async #waitForMore(): Promise<void> {
     const { inbox, signal, isClosing, changed } = this.#options;
     for (;;) {
-      const left = this.#rest.leftMs(inbox.size());
+      const left = this.#linger.leftMs(inbox.size());
       if (left === 0 || isClosing() || changed() !== null) return;
       await signal.wait(left);
     }
@@ -131,7 +131,7 @@ export class TaskLoop {
     }
     this.#moveTo(nextOffset);
     const tookMs = performance.now() - started;
-    this.#rest.after(tookMs);
+    this.#linger.after(tookMs);
     metrics.onTransaction(tookMs);
     if (tookMs > SLOW_MS) size.failed(attemptOf(output, nextOffset, taken));
     else size.committed(nextOffset);
