@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Rest } from '../rest/rest';
 
 /** What a conversation does in a queue: it waits, is alerted, or is handled. */
-export const PHASES = ['waiting', 'alerting', 'interacting'] as const;
+const PHASES = ['waiting', 'alerting', 'interacting'] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** A conversation that waits, is alerted or is handled now. */

@@ -5,7 +5,6 @@ import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { startBridgeRole } from '../../../src/bridge';
 import { loadConfig } from '../../../src/config';
-import { readLine } from '../../../src/conversation';
 import { startFoldRole } from '../../../src/fold';
 import { createEventCodec, createRowCodec, type LogRecord, readStateRecord } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
@@ -21,6 +20,7 @@ import {
 } from '../../support/processes/pipeline-processes';
 import { until } from '../../support/processes/until';
 import { kafkaForTests, registryForTests } from '../../support/services/services';
+import { readLine } from '../../support/conversation/read-line';
 
 /** A bridge and a fold on a real Kafka, and what others put in their way. */
 const LIMIT_MS = 120_000;

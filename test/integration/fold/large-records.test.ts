@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { DEFAULT_FOLD_SETTINGS, type QueueConversation, readLine, DEFAULT_LIMITS } from '../../../src/conversation';
+import { DEFAULT_FOLD_SETTINGS, type QueueConversation, DEFAULT_LIMITS } from '../../../src/conversation';
 import { startFold } from '../../../src/fold';
 import {
   createEventCodec,
@@ -21,6 +21,7 @@ import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { lastingTopics } from '../../support/kafka/lasting-topics';
 import { eventually } from '../../support/log/log-conformance';
 import { kafkaForTests } from '../../support/services/services';
+import { readLine } from '../../support/conversation/read-line';
 
 /** Kafka's own default of `max.message.bytes`. */
 const DEFAULT_LARGEST = 1_048_588;

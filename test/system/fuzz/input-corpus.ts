@@ -1,6 +1,7 @@
-import { readLine, wireConversation } from '../../../src/conversation';
+import { wireConversation } from '../../../src/conversation';
 import { generateEvents } from '../../../src/simulator';
 import type { Random } from '../../support/processes/random';
+import { readLine } from '../../support/conversation/read-line';
 
 /** What Genesys sends on a socket. */
 export interface Frame {

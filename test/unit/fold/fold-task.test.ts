@@ -1,15 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { OperatorError } from '../../../src/common';
-import {
-  type ConversationEvent,
-  DEFAULT_FOLD_SETTINGS,
-  readLine,
-  type SnapshotEvent,
-  type StateRecord,
-  type VisitRecord,
-  DEFAULT_LIMITS,
-} from '../../../src/conversation';
+import { type ConversationEvent, DEFAULT_FOLD_SETTINGS, type SnapshotEvent, type StateRecord, type VisitRecord, DEFAULT_LIMITS } from '../../../src/conversation';
 import { fitsInto } from '../../../src/fold/record-limit';
 import { createFoldTask, type FoldTaskOptions } from '../../../src/fold/task';
 import {
@@ -32,6 +24,7 @@ import {
 import { createMetrics } from '../../../src/ops';
 import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation/conversation-arbitraries';
 import { aConversation, ms } from '../../support/conversation/conversation-builders';
+import { readLine } from '../../support/conversation/read-line';
 
 const topics = topicNames('test');
 const schemas = createLocalSchemas();

@@ -1,14 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  type ConversationEvent,
-  maskEvent,
-  type PrivacyMask,
-  readLine,
-  DEFAULT_INPUT_LIMITS,
-  DEFAULT_LIMITS,
-} from '../../../src/conversation';
+import { type ConversationEvent, maskEvent, type PrivacyMask, DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
 import { createIngest, type IngestOptions } from '../../../src/ingest';
 import { createEventCodec, createLocalSchemas, topicNames, type ValueCodec } from '../../../src/log';
 import { recordMinimised, recordRaw, type RecordFrame } from '../../../src/record/recording-line';
@@ -17,6 +10,7 @@ import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation
 import { aConversation, notification } from '../../support/conversation/conversation-builders';
 import { foldedRecords } from '../../support/conversation/conversation-fold';
 import { broken, marksEverywhere, MOST_BYTES, skipped, type Json } from '../../support/genesys/personal-frames';
+import { readLine } from '../../support/conversation/read-line';
 
 const AT = Date.parse('2026-03-02T09:00:00.123Z');
 
