@@ -38,105 +38,111 @@ export async function* documentsOf(
   stream: AsyncIterable<Buffer>,
   limits: DocumentLimits = DOCUMENT_LIMITS,
 ): AsyncGenerator<PlacedDocument> {
-  const splitter = createSplitter(limits);
+  const splitter = new Splitter(limits);
   for await (const chunk of stream) yield* splitter.push(chunk);
   yield* splitter.end();
 }
 
 /** The same of bytes that are there as a whole. */
 export function documentsIn(bytes: Buffer, limits: DocumentLimits = DOCUMENT_LIMITS): readonly PlacedDocument[] {
-  const splitter = createSplitter(limits);
+  const splitter = new Splitter(limits);
   return [...splitter.push(bytes), ...splitter.end()];
 }
 
-interface Splitter {
-  push(chunk: Buffer): Generator<PlacedDocument>;
-  end(): Generator<PlacedDocument>;
-}
+class Splitter {
+  readonly #limits: DocumentLimits;
+  /** The line that has not ended. If it is too long, only its length is kept. */
+  #parts: Buffer[] = [];
+  #length = 0;
+  #number = 1;
+  /** Of that line: how many documents were taken, and whether looking for more is in vain. */
+  #begun = 0;
+  #isTried = false;
+  #open: OpenDocuments | null = null;
 
-function createSplitter(limits: DocumentLimits): Splitter {
-  let parts: Buffer[] = [];
-  let length = 0;
-  let number = 1;
-  let open: OpenDocuments | null = null;
-  /** Of the line that has not ended: how many documents were taken, and whether looking for more is in vain. */
-  let begun = 0;
-  let isTried = false;
+  constructor(limits: DocumentLimits) {
+    this.#limits = limits;
+  }
 
-  const add = (part: Buffer): void => {
-    length += part.length;
-    if (length <= limits.line) parts.push(part);
-    else parts = [];
-  };
+  *push(chunk: Buffer): Generator<PlacedDocument> {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      this.#add(chunk.subarray(start, end));
+      yield* this.#endLine();
+      start = end + 1;
+    }
+    if (start < chunk.length) this.#add(chunk.subarray(start));
+    const { kept, line } = this.#limits;
+    const isLong = this.#length > kept && this.#length <= line;
+    if (isLong && this.#open === null && !this.#isTried) yield* this.#takeBegun();
+  }
+
+  *end(): Generator<PlacedDocument> {
+    if (this.#length > 0) yield* this.#endLine();
+    yield* this.#giveUp();
+  }
+
+  #add(part: Buffer): void {
+    this.#length += part.length;
+    if (this.#length <= this.#limits.line) this.#parts.push(part);
+    else this.#parts = [];
+  }
+
   /** A line without an end, such as objects that follow one another: what is complete of it need not wait. */
-  function* takeBegun(): Generator<PlacedDocument> {
-    const bytes = Buffer.concat(parts);
+  *#takeBegun(): Generator<PlacedDocument> {
+    const bytes = Buffer.concat(this.#parts);
     const found = wholeDocuments(bytes);
-    isTried = found === null;
+    this.#isTried = found === null;
     if (found === null) return;
     for (const { from, to } of found) {
-      begun += 1;
-      yield { line: bytes.subarray(from, to), place: `${number}, event ${begun}` };
+      this.#begun += 1;
+      yield { line: bytes.subarray(from, to), place: `${this.#number}, event ${this.#begun}` };
     }
-    parts = [Buffer.from(bytes.subarray(found.at(-1)?.to ?? 0))];
-    length = parts[0]?.length ?? 0;
+    const rest = Buffer.from(bytes.subarray(found.at(-1)?.to ?? 0));
+    this.#parts = [rest];
+    this.#length = rest.length;
   }
-  function* endLine(): Generator<PlacedDocument> {
-    const bytes = parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
-    const line = { bytes, number, looks: 0 };
-    const tooLong = length > limits.line ? length : null;
-    parts = [];
-    length = begun = 0;
-    isTried = false;
-    number += 1;
-    if (tooLong === null) yield* take([line]);
+
+  *#endLine(): Generator<PlacedDocument> {
+    const [only] = this.#parts;
+    const bytes = this.#parts.length === 1 && only ? only : Buffer.concat(this.#parts);
+    const line = { bytes, number: this.#number, looks: 0 };
+    const tooLong = this.#length > this.#limits.line ? this.#length : null;
+    this.#parts = [];
+    this.#length = this.#begun = 0;
+    this.#isTried = false;
+    this.#number += 1;
+    if (tooLong === null) yield* this.#take([line]);
     else {
-      yield* giveUp();
+      yield* this.#giveUp();
       yield { line: { tooLong }, place: String(line.number) };
     }
   }
 
   /** Lines one after the other; those of something that does not go on are looked at once more, but for the first. */
-  function* take(lines: readonly PhysicalLine[]): Generator<PlacedDocument> {
+  *#take(lines: readonly PhysicalLine[]): Generator<PlacedDocument> {
     const waiting = [...lines].reverse();
     for (let line = waiting.pop(); line !== undefined; line = waiting.pop()) {
-      if (open === null && isOneDocument(line.bytes)) {
+      if (this.#open === null && isOneDocument(line.bytes)) {
         yield alone(line);
         continue;
       }
-      open ??= openDocuments(line, limits.kept);
-      const { isOver, documents, left } = open.add(line);
-      if (isOver) open = null;
+      this.#open ??= openDocuments(line, this.#limits.kept);
+      const { isOver, documents, left } = this.#open.add(line);
+      if (isOver) this.#open = null;
       yield* documents;
       for (const again of [...left].reverse()) waiting.push(again);
     }
   }
 
-  function* giveUp(): Generator<PlacedDocument> {
-    while (open !== null) {
-      const { documents, left } = open.giveUp();
-      open = null;
+  *#giveUp(): Generator<PlacedDocument> {
+    while (this.#open !== null) {
+      const { documents, left } = this.#open.giveUp();
+      this.#open = null;
       yield* documents;
-      yield* take(left);
+      yield* this.#take(left);
     }
   }
-
-  return {
-    *push(chunk) {
-      let start = 0;
-      for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-        add(chunk.subarray(start, end));
-        yield* endLine();
-        start = end + 1;
-      }
-      if (start < chunk.length) add(chunk.subarray(start));
-      if (open === null && !isTried && length > limits.kept && length <= limits.line) yield* takeBegun();
-    },
-    *end() {
-      if (length > 0) yield* endLine();
-      yield* giveUp();
-    },
-  };
 }
 
 const alone = ({ bytes, number }: PhysicalLine): PlacedDocument => ({ line: bytes, place: String(number) });

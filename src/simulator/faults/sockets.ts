@@ -18,7 +18,7 @@ export const SOCKET_FAULTS = {
   'heartbeats-stopped': fault('no heartbeats; all else goes on, pings are answered', {}, ({ levers, hit }) => {
     levers.sockets.stopHeartbeats();
     hit(levers.sockets.count);
-    return levers.sockets.startHeartbeats;
+    return () => levers.sockets.startHeartbeats();
   }),
   'sockets-closing': fault(
     'v2.system.socket_closing, and after the notice the sockets are closed',

@@ -1,7 +1,14 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { OperatorError } from '../../../src/common';
-import { type ConversationEvent, DEFAULT_FOLD_SETTINGS, type SnapshotEvent, type StateRecord, type VisitRecord, DEFAULT_LIMITS } from '../../../src/conversation';
+import {
+  type ConversationEvent,
+  DEFAULT_FOLD_SETTINGS,
+  type SnapshotEvent,
+  type StateRecord,
+  type VisitRecord,
+  DEFAULT_LIMITS,
+} from '../../../src/conversation';
 import { fitsInto } from '../../../src/fold/record-limit';
 import { createFoldTask, type FoldTaskOptions } from '../../../src/fold/task';
 import {

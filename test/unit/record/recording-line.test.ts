@@ -1,7 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type ConversationEvent, maskEvent, type PrivacyMask, DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
+import {
+  type ConversationEvent,
+  maskEvent,
+  type PrivacyMask,
+  DEFAULT_INPUT_LIMITS,
+  DEFAULT_LIMITS,
+} from '../../../src/conversation';
 import { createIngest, type IngestOptions } from '../../../src/ingest';
 import { createEventCodec, createLocalSchemas, topicNames, type ValueCodec } from '../../../src/log';
 import { recordMinimised, recordRaw, type RecordFrame } from '../../../src/record/recording-line';
