@@ -1,6 +1,5 @@
 import type { Log } from '../port';
 import { type ClientOptions, createMemoryClient } from './client';
-
 import { type MemoryLogOptions, type MemoryTopicOptions, TopicStore } from './topic-store';
 
 /** The "brokers": topics, groups and fencing that several clients (`connect`) share, in one process. */

@@ -11,6 +11,7 @@ import { createMetrics } from '../../../src/ops';
 import { startSimulator, type Simulator } from '../../../src/simulator';
 import { connectKafka } from '../../../src/wiring';
 import { aConversation } from '../../support/conversation/conversation-builders';
+import { readLine } from '../../support/conversation/read-line';
 import { startGenesysFront } from '../../support/genesys/genesys-front';
 import {
   type Gateway,
@@ -20,7 +21,6 @@ import {
 } from '../../support/processes/pipeline-processes';
 import { until } from '../../support/processes/until';
 import { kafkaForTests, registryForTests } from '../../support/services/services';
-import { readLine } from '../../support/conversation/read-line';
 
 /** A bridge and a fold on a real Kafka, and what others put in their way. */
 const LIMIT_MS = 120_000;

@@ -17,11 +17,11 @@ import {
 import { createMetrics } from '../../../src/ops';
 import { QUIET } from '../../support/clickhouse/store-rows';
 import { acd, at, call, connected, email } from '../../support/conversation/conversation-builders';
+import { readLine } from '../../support/conversation/read-line';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { lastingTopics } from '../../support/kafka/lasting-topics';
 import { eventually } from '../../support/log/log-conformance';
 import { kafkaForTests } from '../../support/services/services';
-import { readLine } from '../../support/conversation/read-line';
 
 /** Kafka's own default of `max.message.bytes`. */
 const DEFAULT_LARGEST = 1_048_588;

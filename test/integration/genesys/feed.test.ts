@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { DEFAULT_FOLD_SETTINGS, fold } from '../../../src/conversation';
-import { createStage, topicOf, until } from './support';
 import { readLine } from '../../support/conversation/read-line';
+import { createStage, topicOf, until } from './support';
 
 const stage = createStage();
 afterEach(stage.stopAll);

@@ -1,7 +1,7 @@
 import { wireConversation } from '../../../src/conversation';
 import { generateEvents } from '../../../src/simulator';
-import type { Random } from '../../support/processes/random';
 import { readLine } from '../../support/conversation/read-line';
+import type { Random } from '../../support/processes/random';
 
 /** What Genesys sends on a socket. */
 export interface Frame {

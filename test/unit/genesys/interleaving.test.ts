@@ -7,8 +7,8 @@ import { startReconciler } from '../../../src/genesys/reconciliation/reconciler'
 import { DEFAULT_RECONCILIATION } from '../../../src/genesys/reconciliation/reconciliation-options';
 import type { Rest, RestRequest } from '../../../src/genesys/rest/rest';
 import { createMetrics } from '../../../src/ops';
-import { untilOnFakeClock, useFakeClock } from '../../support/jest/fake-clock';
 import { readLine } from '../../support/conversation/read-line';
+import { untilOnFakeClock, useFakeClock } from '../../support/jest/fake-clock';
 
 useFakeClock();
 
