@@ -5,7 +5,7 @@
  */
 export interface LowWatermarks {
   /** From here on the partition is kept. */
-  begin(partition: number, start: { readonly asOfMs: number; readonly storedTo: number }): void;
+  begin(partition: number, start: { readonly watermark: number; readonly storedTo: number }): void;
   forget(partition: number): void;
   /** The topic's ends as they were at `at`. */
   sample(ends: ReadonlyMap<number, number>, at: number): void;
@@ -16,7 +16,7 @@ export interface LowWatermarks {
 }
 
 interface Kept {
-  asOfMs: number;
+  watermark: number;
   storedTo: number;
   /** Ends not yet reached, in their order. */
   samples: { readonly end: number; readonly at: number }[];
@@ -31,7 +31,7 @@ export function createLowWatermarks(): LowWatermarks {
   const settle = (kept: Kept): void => {
     let next = kept.samples[0];
     while (next !== undefined && next.end <= kept.storedTo) {
-      kept.asOfMs = Math.max(kept.asOfMs, next.at);
+      kept.watermark = Math.max(kept.watermark, next.at);
       kept.samples.shift();
       next = kept.samples[0];
     }
@@ -55,6 +55,6 @@ export function createLowWatermarks(): LowWatermarks {
       kept.storedTo = Math.max(kept.storedTo, offset);
       settle(kept);
     },
-    of: (partition) => partitions.get(partition)?.asOfMs ?? null,
+    of: (partition) => partitions.get(partition)?.watermark ?? null,
   };
 }

@@ -34,8 +34,8 @@ export interface RecoveryOptions {
 /** How the sink begins a partition. */
 export interface Beginning {
   readonly offset: number;
-  readonly asOfMs: number;
-  /** Records below it may have been stored before. Their tombstones were stored at `asOfTombstonesMs`. */
+  readonly watermark: number;
+  /** Records below it may have been stored before. Their tombstones were stored at `tombstonesAtMs`. */
   readonly knownEnd: number;
   readonly tombstonesAtMs: number;
   /** The note at which it continues. Null: the sink reads the partition from its beginning. */
@@ -119,11 +119,11 @@ async function attempt(
   for (const one of partitions) {
     const { partition } = one;
     const note = notes.get(partition);
-    const isCurrent = note !== undefined && now - note.asOfMs <= options.staleAfterMs;
+    const isCurrent = note !== undefined && now - note.watermark <= options.staleAfterMs;
     if (!isCurrent) reread.push(one);
     beginnings.set(partition, {
       offset: isCurrent ? Math.max(note.offset, one.beginningOffset) : one.beginningOffset,
-      asOfMs: isCurrent ? note.asOfMs : now,
+      watermark: isCurrent ? note.watermark : now,
       knownEnd: endOf(partition),
       noted: isCurrent ? note.offset : null,
       isReread: !isCurrent,

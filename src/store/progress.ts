@@ -9,7 +9,7 @@ export interface Note {
   /** The offset after the last one that is known to be stored without a gap. */
   readonly offset: number;
   /** Every tombstone that was written before this time (epoch ms) is stored. */
-  readonly asOfMs: number;
+  readonly watermark: number;
 }
 
 /** A row that the table has, unless somebody empties or restores it. */
@@ -88,8 +88,8 @@ export function createProgress(store: Store, topic: string, epoch: number, store
   const insert = async (rows: ReadonlyMap<number, Note>): Promise<void> => {
     const values = [...rows]
       .filter(([, { offset }]) => offset > 0)
-      .map(([partition, { offset, asOfMs }]) => {
-        return `(${literal(topic)}, ${partition}, ${versionOf(epoch, offset - 1)}, fromUnixTimestamp64Milli(${asOfMs}, 'UTC'))`;
+      .map(([partition, { offset, watermark }]) => {
+        return `(${literal(topic)}, ${partition}, ${versionOf(epoch, offset - 1)}, fromUnixTimestamp64Milli(${watermark}, 'UTC'))`;
       });
     if (values.length === 0) return;
     await store.client.command({
@@ -146,7 +146,7 @@ export function createProgress(store: Store, topic: string, epoch: number, store
       return new Map(
         rows.flatMap(({ partition, version, as_of }) => {
           const offset = offsetOf(epoch, version);
-          return offset === null ? [] : [[partition, { offset: offset + 1, asOfMs: Number(as_of) }] as const];
+          return offset === null ? [] : [[partition, { offset: offset + 1, watermark: Number(as_of) }] as const];
         }),
       );
     },
@@ -168,6 +168,6 @@ export function createProgress(store: Store, topic: string, epoch: number, store
       });
     },
     revoke: (offsets) =>
-      insert(new Map([...offsets].map(([partition, offset]) => [partition, { offset, asOfMs: NEVER_MS }]))),
+      insert(new Map([...offsets].map(([partition, offset]) => [partition, { offset, watermark: NEVER_MS }]))),
   };
 }

@@ -63,7 +63,7 @@ export function readMemory(store: TopicStore, request: ReadRequest): Reading {
   return {
     caughtUp: caughtUp.promise,
     done: done.promise,
-    progress: () => ({ asOf: open > 0 ? null : Date.now(), answeredAt: Date.now(), problem: null }),
+    progress: () => ({ watermark: open > 0 ? null : Date.now(), answeredAt: Date.now(), problem: null }),
     stop() {
       end(() => {
         caughtUp.resolve(undefined);

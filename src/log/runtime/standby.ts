@@ -34,7 +34,7 @@ export class StandbyCopy {
   /** Only the latest read hands records over. */
   #reads = 0;
   /** It has read everything that was committed by then; before the first complete reading: its beginning. */
-  #asOf = createAge();
+  #age = createAge();
   #tombstonesKeptMs: number;
   /** It has read everything below this offset. */
   #position: number;
@@ -130,9 +130,9 @@ export class StandbyCopy {
     return records;
   }
 
-  /** The copy has read everything that was committed before `asOf`, when the changelog ended at `end`. */
-  completed(asOf: Age, end: number): void {
-    this.#asOf = asOf;
+  /** The copy has read everything that was committed when `age` began, when the changelog ended at `end`. */
+  completed(age: Age, end: number): void {
+    this.#age = age;
     this.#position = end;
     this.#isComplete = true;
   }
@@ -146,7 +146,7 @@ export class StandbyCopy {
    * Compaction keeps a tombstone this long after its writing. Half of that time is left for the rest of the reading.
    */
   #isFresh(): boolean {
-    return this.#asOf() < this.#tombstonesKeptMs / 2;
+    return this.#age() < this.#tombstonesKeptMs / 2;
   }
 
   #markOfLast(): RecordMark | null {

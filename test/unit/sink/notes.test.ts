@@ -48,7 +48,7 @@ function aSink(confirmMs = 3_600_000) {
   return { ...store, notes, warnings };
 }
 
-const upTo = (offset: number): ReadonlyMap<number, Note> => new Map([[0, { offset, asOfMs: 1 }]]);
+const upTo = (offset: number): ReadonlyMap<number, Note> => new Map([[0, { offset, watermark: 1 }]]);
 const anchor = (offset: number): Anchor => ({ conversationId: `c${offset}`, partition: 0, offset, enteredMs: null });
 
 test.each([1, 2, 3, 4])('a note that is written while a slow look is under way is no loss (%i)', async (turn) => {
