@@ -2,8 +2,7 @@ import { z } from 'zod';
 import type { Rest } from '../rest/rest';
 
 /** What a conversation does in a queue: it waits, is alerted, or is handled. */
-const PHASES = ['waiting', 'alerting', 'interacting'] as const;
-export type Phase = (typeof PHASES)[number];
+export type Phase = 'waiting' | 'alerting' | 'interacting';
 
 /** A conversation that waits, is alerted or is handled now. */
 export interface ActiveConversation {
