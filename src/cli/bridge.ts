@@ -5,6 +5,7 @@ import { exitCodeOf } from '../ops';
 import { checkRecordings, recordedLines } from '../replay';
 import type { Context } from './context';
 import { hostRole } from './role';
+import { counted } from './text';
 
 export interface BridgeFlags {
   readonly events?: readonly string[];
@@ -64,5 +65,8 @@ function genesysParts({ config }: Context): BridgeParts['genesys'] {
 
 function summaryText({ events, skipped, invalid }: IntakeCounts): string {
   const lines = events + skipped + invalid;
-  return `${lines} lines: ${events} events, ${skipped} skipped, ${invalid} invalid (in the dead letters); all acknowledged by Kafka`;
+  return (
+    `${counted(lines, 'line')}: ${counted(events, 'event')}, ${skipped} skipped, ${invalid} invalid (in the dead letters); ` +
+    'all acknowledged by Kafka'
+  );
 }

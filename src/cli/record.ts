@@ -16,6 +16,7 @@ import {
 } from '../record';
 import { limitsOf, maskOf } from '../wiring';
 import type { Context } from './context';
+import { counted } from './text';
 
 export interface RecordFlags {
   readonly out: string;
@@ -77,11 +78,14 @@ export async function runRecord(context: Context, flags: RecordFlags): Promise<v
   });
   feed = running;
   shutdown.onStop('Genesys', () => running.stop());
-  if (!quiet) io.stderr.write(`recording ${running.queues().length} queues to ${flags.out}; Ctrl-C ends it\n`);
+  if (!quiet)
+    io.stderr.write(`recording ${counted(running.queues().length, 'queue')} to ${flags.out}; Ctrl-C ends it\n`);
   await shutdown.until(writer.done);
   if (!quiet) {
     const { events, skipped, invalid } = counts;
-    io.stderr.write(`${events} frames recorded, ${skipped} skipped, ${invalid} invalid; ${placesOf(target)}\n`);
+    io.stderr.write(
+      `${counted(events, 'frame')} recorded, ${skipped} skipped, ${invalid} invalid; ${placesOf(target)}\n`,
+    );
   }
 }
 

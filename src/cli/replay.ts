@@ -15,6 +15,7 @@ import { checkRecordings, recordedLines, replay, type ReplaySummary } from '../r
 import { foldSettingsOf, limitsOf, maskOf } from '../wiring';
 import type { Context } from './context';
 import { openReplayLog, openReplayStore, startReplaySink, storedRows, type ReplayPlace } from './replay-parts';
+import { counted } from './text';
 
 export interface ReplayFlags {
   readonly log: 'memory' | 'embedded' | 'kafka';
@@ -177,10 +178,6 @@ function summaryText(summary: ReplaySummary, liveRows: number): string {
     `${counted(upserts + tombstones, 'record')} (${counted(upserts, 'upsert')}, ${counted(tombstones, 'tombstone')}); ` +
     `${counted(liveRows, 'live row')}; ${rate(events, elapsedMs)} events/s`
   );
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function rate(events: number, elapsedMs: number): number {

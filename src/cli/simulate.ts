@@ -3,6 +3,7 @@ import { type Simulator, type SimulatorOptions, startSimulator } from '../simula
 import type { Context } from './context';
 import { simulationOf } from './simulation';
 import type { SimulationFlags } from './simulation-flags';
+import { counted } from './text';
 
 /** `queuefold simulate`: runs until it is stopped. It prints on stdout the settings that a client needs. */
 export async function runSimulate(context: Context, flags: SimulationFlags): Promise<void> {
@@ -12,7 +13,7 @@ export async function runSimulate(context: Context, flags: SimulationFlags): Pro
   await write(io.stdout, settingsFor(simulator));
   if (!quiet) {
     io.stderr.write(
-      `${simulator.queues.length} queues. ${simulator.apiUrl}/truth shows the table that a client without errors has. Ctrl-C ends it.\n`,
+      `${counted(simulator.queues.length, 'queue')}. ${simulator.apiUrl}/truth shows the right table. Ctrl-C ends it.\n`,
     );
   }
   await shutdown.until();

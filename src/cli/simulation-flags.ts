@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 /** The simulated organization, as `simulate` and `start` let one choose it. Read by simulation.ts, which `--help` does not load. */
 export const SIMULATION_FLAGS = {
   seed: { flag: '--seed', fallback: '1', help: 'the same number gives the same conversations' },
-  rate: { flag: '--rate', fallback: '2', help: 'new conversations a second, times --acceleration' },
+  rate: { flag: '--rate', fallback: '2', help: 'new conversations each second, multiplied by --acceleration' },
   queues: { flag: '--queues', fallback: '8', help: 'number of queues' },
   agents: { flag: '--agents', fallback: '60', help: 'number of agents' },
   acceleration: {
@@ -16,7 +16,11 @@ export const SIMULATION_FLAGS = {
     fallback: null,
     help: 'makes one thing after another go wrong; the same number gives the same faults',
   },
-  simPort: { flag: '--sim-port', fallback: '9480', help: 'port on 127.0.0.1; 0: a free one, printed' },
+  simPort: {
+    flag: '--sim-port',
+    fallback: '9480',
+    help: 'port of the simulated organization on 127.0.0.1; 0: a free port, which it prints',
+  },
 } as const satisfies Record<string, { flag: string; fallback: string | null; help: string }>;
 
 export type SimulationFlag = keyof typeof SIMULATION_FLAGS;
