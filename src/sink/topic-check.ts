@@ -59,12 +59,12 @@ export function createTopicCheck(options: TopicCheckOptions): TopicCheck {
     reaches: async (offsets, signal) => {
       // The caller's offsets grow. One that was reached after the ends were asked for may lie behind them.
       const reached = [...offsets];
-      for (const from = Date.now(); ;) {
+      for (const from = performance.now(); ;) {
         const ends = await log.endOffsets(topic);
         const short = reached.find(([partition, offset]) => offset > (ends.get(partition) ?? 0));
         if (short === undefined) return ends;
         const [partition, offset] = short;
-        if (Date.now() - from >= confirmMs) {
+        if (performance.now() - from >= confirmMs) {
           const place = `${topic}/${partition} ends at offset ${ends.get(partition) ?? 0}`;
           await end(`${place}, but ClickHouse database ${store.database} holds it up to ${offset}`);
         }

@@ -69,13 +69,12 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
 
   /** @returns false: there is nothing to do now */
   async function step(): Promise<boolean> {
-    const now = Date.now();
-    if (search.isDue(now)) {
+    if (search.isDue()) {
       await search.compare();
       return true;
     }
-    asker.checkTold(now);
-    memory.forgetFrom(now);
+    asker.checkTold();
+    memory.forgetFrom(Date.now());
     const ends = work.ends(DETAILS_AT_ONCE);
     const heard = ends.filter(isHeard);
     for (const one of heard) asker.done(one, 'heard');

@@ -1,4 +1,4 @@
-import { messageOf } from '../../common';
+import { createAge, messageOf } from '../../common';
 import type { ReconciliationOutcome } from '../../ops';
 import { GenesysError } from '../errors';
 import { getConversation, isAskable } from '../rest/conversations';
@@ -41,7 +41,7 @@ export class ReconciliationAsker {
       if (this.#isOvertaken(one, sentAt)) return;
       if (answer.kind === 'snapshot') {
         options.onSnapshot(answer.body, sentAt);
-        memory.told.set(conversationId, { sentAt, at: Date.now() });
+        memory.told.set(conversationId, { sentAt, at: Date.now(), age: createAge() });
         if (memory.lastWanted.has(conversationId)) memory.lastTold.add(conversationId);
       } else options.onGone(conversationId, sentAt);
       this.done(one, answer.kind);
@@ -84,10 +84,10 @@ export class ReconciliationAsker {
    * table when it was looked at: then the answer took it back. The same from this bridge's own socket mends that, unless
    * the fold took it for a copy of what the other had sent: then the row is older than what was heard here.
    */
-  checkTold(now: number): void {
+  checkTold(): void {
     const { memory, options } = this;
-    for (const [conversationId, { sentAt, at }] of memory.told) {
-      if (now - at < options.timings.againAfterMs) return;
+    for (const [conversationId, { sentAt, at, age }] of memory.told) {
+      if (age() < options.timings.againAfterMs) return;
       memory.told.delete(conversationId);
       const updatedAt = options.row(conversationId)?.updatedAt ?? 0;
       const heardAt = memory.lastHeardAt(conversationId);

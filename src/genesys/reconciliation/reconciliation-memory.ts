@@ -1,3 +1,4 @@
+import type { Age } from '../../common';
 import type { Activity } from './activity';
 import type { ReconcilerOptions } from './reconciliation-options';
 
@@ -11,6 +12,8 @@ interface Asked {
 interface Told {
   readonly sentAt: number;
   readonly at: number;
+  /** Since then. */
+  readonly age: Age;
 }
 
 /** What reconciliation knows of single conversations, for as long as it is of use. */

@@ -21,6 +21,7 @@ export class ReconciliationSearch {
   readonly #gaps = new Map<string, Gap>();
   /** Gaps that were looked at once, until when they were: they are looked at again. */
   #lookedAt = new Map<string, number>();
+  // In the time of `performance.now()`: no comparison waits for as long as the clock of the machine was set back.
   #compareAt = Infinity;
   /** When gaps may be looked at: later after a failure. */
   #gapsAt = 0;
@@ -41,7 +42,8 @@ export class ReconciliationSearch {
     }
   }
 
-  isDue(now: number): boolean {
+  isDue(): boolean {
+    const now = performance.now();
     return (this.#gaps.size > 0 && now >= this.#gapsAt) || now >= this.#compareAt;
   }
 
@@ -49,7 +51,7 @@ export class ReconciliationSearch {
   async compare(): Promise<void> {
     const { options, memory, asker } = this;
     const { timings, live, row, metrics } = options;
-    const now = Date.now();
+    const now = performance.now();
     this.#compareAt = now + timings.compareEveryMs;
     const missed = new Map(this.#gaps);
     const again = this.#lookedAt;

@@ -1,5 +1,5 @@
 import type { ProducerBatch, Transaction } from 'kafkajs';
-import { OperatorError } from '../../common';
+import { createAge, OperatorError } from '../../common';
 import type { LogRecord, TaskOutput, Topology } from '../port';
 import { RefusedError } from '../refused';
 import { FencedError, type Range, type FencedProducer, type TaskHooks } from '../runtime/backend';
@@ -58,9 +58,9 @@ export async function openFencedProducer(
     const { rounds, add } = createRounds();
     for (const record of output.changelog) add(changelog, toMessage(record, undefined));
     for (const record of output.outputs) add(record.topic, toMessage(record, undefined));
-    const until = Date.now() + SEND_WITHIN_MS;
+    const age = createAge();
     for (const [round, topicMessages] of rounds.entries()) {
-      if (Date.now() > until) {
+      if (age() > SEND_WITHIN_MS) {
         throw new Error(`${transactionalId}: ${round} of ${rounds.length} requests took ${SEND_WITHIN_MS} ms`);
       }
       await transaction.sendBatch({ topicMessages, acks: -1, compression } satisfies ProducerBatch);
@@ -158,13 +158,13 @@ async function restore(
   isStopped: () => boolean,
 ): Promise<void> {
   const { beginning, end } = await partitionBounds(service, topic, partition);
-  let readAt = Date.now();
-  const stands = (): boolean => Date.now() - readAt > RESTORE_STANDS_MS;
+  let readAt = performance.now();
+  const stands = (): boolean => performance.now() - readAt > RESTORE_STANDS_MS;
   const position = await readUpTo(
     service,
     { topic, partition, from: from ?? beginning, to: Math.max(end, to) },
     (record) => {
-      readAt = Date.now();
+      readAt = performance.now();
       onRecord(record);
     },
     () => isStopped() || stands(),

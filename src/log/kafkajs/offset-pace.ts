@@ -11,11 +11,12 @@ export interface OffsetPace {
   isDue(nextOffset: number, records: number): boolean;
   /** A transaction was committed, with the group's offset or without. */
   committed(nextOffset: number, tookOffset: 'with-offset' | 'without'): void;
-  /** The offset that the group lacks, and when it must have it, epoch ms; null: it has the last one. */
+  /** The offset that the group lacks, and when it must have it, in the time of `now`; null: it has the last one. */
   owed(): { readonly offset: number; readonly at: number } | null;
 }
 
-export function createOffsetPace(now: () => number = Date.now): OffsetPace {
+/** @param now ms, of a clock that is never set */
+export function createOffsetPace(now: () => number = () => performance.now()): OffsetPace {
   let sent: number | null = null;
   let dueAt = 0;
   let owed: { readonly offset: number; readonly at: number } | null = null;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { createDeferred, messageOf } from '../../common';
+import { createAge, createDeferred, messageOf } from '../../common';
 import type { ValueReader } from '../codec/value-codec';
 import type { Log, LogRecord, Reading } from '../port';
 import { TOMBSTONE_RETENTION_MS } from '../topics';
@@ -128,7 +128,7 @@ class FollowedTopic<T> {
     const ending = new AbortController();
     const { signal } = ending;
     const rows = new Map<string, Loaded<T>>();
-    const begunAt = Date.now();
+    const age = createAge();
     let isLoading = true;
     const order = new InOrder(reader, {
       take: (record) => this.#table.take(record, isLoading ? rows : null),
@@ -154,7 +154,7 @@ class FollowedTopic<T> {
       await abortable(order.done(), signal);
       if ((await abortable(log.topicId(topic), signal)) !== topicId) throw new RecreatedError(topic);
       // A machine may have slept, for instance: Kafka may have removed a tombstone whose row had been read.
-      if (Date.now() - begunAt > keptMs) throw new SlowReadingError(topic, Date.now() - begunAt, keptMs);
+      if (age() > keptMs) throw new SlowReadingError(topic, age(), keptMs);
       isLoading = false;
       current.isLoaded = true;
       this.#table.replace(rows, topicId);

@@ -243,8 +243,8 @@ async function describeTopics(
 
 /** @param withinMs how long to wait; absent: forever */
 async function until(condition: () => Promise<boolean>, withinMs = Infinity): Promise<void> {
-  const startedAt = Date.now();
-  while (!(await condition()) && Date.now() - startedAt < withinMs) {
+  const startedAt = performance.now();
+  while (!(await condition()) && performance.now() - startedAt < withinMs) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
