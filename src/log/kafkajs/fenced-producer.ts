@@ -89,6 +89,7 @@ export async function openFencedProducer(
         throw told(transactionalId, error);
       }
     },
+    owes: (nextOffset) => pace.committed(nextOffset, 'without'),
     offsetDueAt: () => pace.owed()?.at ?? null,
     async commitOffset() {
       const owed = pace.owed();

@@ -158,7 +158,11 @@ function openFencedProducer(
       store.clean(changelogTopic, partition);
       for (const output of topology.outputs) store.clean(output, partition);
     },
-    // Every transaction takes it along.
+    // Every transaction takes it along, but the group may have lost it.
+    owes(nextOffset) {
+      check();
+      store.groups.commit(topology.group, topology.input, partition, { offset: nextOffset, metadata: null });
+    },
     offsetDueAt: () => null,
     commitOffset: () => Promise.resolve(),
     close: () => Promise.resolve(),
