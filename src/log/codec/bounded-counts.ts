@@ -28,10 +28,14 @@ interface MapReader {
  * process dies, or count for hours. Each item of our schemas takes at least one byte, so a count above the number of
  * bytes left is invalid, and so is an item without a byte. Resolvers take over `_read` from the type that they are made
  * of (`_update`), and with it this check. Our schemas have no maps, but another version's may.
+ *
+ * avsc also takes a size of hundreds of bytes, which is not a number, and then cuts all later bytes and fixed values of
+ * the process out of nowhere: they are empty.
  */
 export function boundCounts(): void {
   Object.assign(types.ArrayType.prototype, { _read: readArray, _skip: skipArray });
   Object.assign(types.MapType.prototype, { _read: readMap, _skip: skipMap });
+  Object.assign(types.BytesType.prototype, { _read: readBytes });
 }
 
 function readArray(this: ArrayReader, tap: Tap): unknown[] {
@@ -58,6 +62,17 @@ function skipMap(this: MapReader, tap: Tap): void {
     tap.skipString();
     this.valuesType._skip(tap);
   });
+}
+
+function readBytes(tap: Tap): Buffer {
+  const size = tap.readLong();
+  const from = tap.pos;
+  if (!(size >= 0 && size <= tap.buf.length - from)) {
+    invalidate(tap);
+    return Buffer.alloc(0);
+  }
+  tap.pos = from + size;
+  return Buffer.from(tap.buf.subarray(from, tap.pos));
 }
 
 function forEachItem(tap: Tap, pass: () => void): void {

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { type Schema, Type } from 'avsc';
-import { loadSchema } from '../../../src/log/codec/schemas';
+import { loadSchema, typeOf } from '../../../src/log/codec/schemas';
 import { createValueReader } from '../../../src/log/codec/value-codec';
 
 interface JsonRecord {
@@ -50,4 +50,13 @@ test.each([
 test('a list of items without bytes is not read: a megabyte of them could claim 10^11', async () => {
   const { read } = await laterVersion({ type: 'array', items: 'null' }, [null]);
   expect(read()).toMatchObject({ ok: false, reason: 'not-avro' });
+});
+
+test('bytes whose size is no number do not empty the bytes of later values', () => {
+  const type = typeOf({ type: 'record', name: 'R', fields: [{ name: 'a', type: 'bytes' }] });
+  const value = { a: Buffer.from('digest') };
+  const good = type.toBuffer(value);
+  const bad = Buffer.alloc(400, 0x80);
+  expect(() => type.fromBuffer(Buffer.concat([bad, Buffer.from([1]), good]))).toThrow();
+  expect(type.fromBuffer(good)).toEqual(value);
 });
