@@ -41,14 +41,14 @@ export interface Notes {
   stored(anchors: readonly Anchor[]): void;
   /**
    * Writes the notes. If the tables lack something, it writes none and returns false, and the caller calls again.
-   * @throws OperatorError when the loss has shown for `confirmMs`, and the notes are revoked; whatever the store answers
+   * @throws OperatorError when the loss has shown for `confirmMs`, and the notes are revoked; any error of the store
    */
   write(notes: ReadonlyMap<number, Note>): Promise<boolean>;
   /** Writes the last notes. If the tables lack something, it revokes the notes. */
   writeLast(notes: ReadonlyMap<number, Note>): Promise<void>;
 }
 
-/** Enough to tell a table that was emptied from one of which somebody deleted a row. */
+/** Enough rows to distinguish an emptied table from one of which somebody deleted a row. */
 export const ANCHORS_A_PARTITION = 3;
 /** Erasures are noted for a year. A row that is looked for must not outlive the note of its erasure. */
 const ERASURES_KEPT_MS = 365 * 86_400_000;

@@ -97,8 +97,8 @@ export class ChannelOpener {
 }
 
 /**
- * @param what `how`: `before` the socket opens; `added` to what is on the open socket, or `replaced` it
- * @returns the topics that are permitted
+ * @param what `how`: `before` the socket opens; `added` to the topics of the open socket, or `replaced` them
+ * @returns the topics that Genesys permits
  */
 export async function subscribeTo(
   { rest, onSubscribed }: SubscriberOptions,
@@ -115,7 +115,7 @@ export async function subscribeTo(
   return new Set(topics.filter((topic) => !rejected.has(topic)));
 }
 
-/** Subscribing began a new life of the same length. */
+/** The subscription began a new life of the same length. */
 function renewed(channel: NotificationChannel): NotificationChannel {
   const now = Date.now();
   return { ...channel, createdAt: now, expiresAt: now + channel.expiresAt - channel.createdAt };
