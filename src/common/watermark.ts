@@ -11,7 +11,7 @@ export interface LowWatermarks {
   sample(ends: ReadonlyMap<number, number>, at: number): void;
   /** Every record below `offset` is stored. */
   stored(partition: number, offset: number): void;
-  /** Null for a partition that is not kept. */
+  /** Null: the partition has no watermark here. */
   of(partition: number): number | null;
 }
 
@@ -22,7 +22,7 @@ interface Kept {
   samples: { readonly end: number; readonly at: number }[];
 }
 
-/** Beyond it every second one is dropped: fewer samples are only less exact. */
+/** With more samples, every second one is dropped. Fewer samples only make the watermark less exact. */
 const MOST_SAMPLES = 200;
 
 export function createLowWatermarks(): LowWatermarks {

@@ -1,17 +1,17 @@
 import { createJsonScanner, type Found, type JsonScanner } from './json-scanner';
 import type { Line } from './lines';
 
-/** A document of a stream, as bytes: what one line is in a recording, wherever its line ends may be. */
+/** A document of a stream, as bytes. In a recording it is a line. Elsewhere its line ends may be anywhere. */
 export interface PlacedDocument {
   readonly line: Line;
-  /** The line that it begins in, and which of several it is: `7` or `7, event 2`. */
+  /** The line in which it begins, and its number if several begin there: `7` or `7, event 2`. */
   readonly place: string;
 }
 
 export interface DocumentLimits {
   /** The largest line, bytes. The reader skips the rest of a longer line and reports only its length. */
   readonly line: number;
-  /** So much is kept at once of what goes on over several lines, or of lines that hold many documents. Bytes. */
+  /** How many bytes the reader keeps of documents that continue over several lines, or of lines with many documents. */
   readonly kept: number;
 }
 
@@ -20,7 +20,10 @@ const DOCUMENT_LIMITS: DocumentLimits = { line: 64 * 1024 * 1024, kept: 16 * 102
 const NEWLINE = 0x0a;
 const BOM = [0xef, 0xbb, 0xbf];
 const DEEPEST = 501;
-/** A line may begin what turns out not to go on; so often it is looked at again, and after that it stands alone. */
+/**
+ * A line may begin a document that turns out not to continue. The reader looks at a line again this often. After that
+ * the line stands alone.
+ */
 const MOST_LOOKS = 8;
 
 interface PhysicalLine {
@@ -30,9 +33,10 @@ interface PhysicalLine {
 }
 
 /**
- * The documents of a stream of bytes, one at a time. One a line is what they are as a rule, and such a stream gives exactly
- * its lines. Besides: objects and arrays over several lines, objects that follow one another in a line, and the elements
- * of arrays at the top. A line that is none of these stays a line, which its reader refuses: the ones behind it are read.
+ * The documents of a stream of bytes, one at a time. Mostly each line is a document, and such a stream gives exactly
+ * its lines. Other documents are objects and arrays over several lines, objects that follow one another in a line, and
+ * the elements of arrays at the top. A line that is none of these stays a line. Its reader refuses it, and reads the
+ * lines behind it.
  */
 export async function* documentsOf(
   stream: AsyncIterable<Buffer>,
@@ -43,7 +47,7 @@ export async function* documentsOf(
   yield* splitter.end();
 }
 
-/** The same of bytes that are there as a whole. */
+/** The same for bytes that are complete. */
 export function documentsIn(bytes: Buffer, limits: DocumentLimits = DOCUMENT_LIMITS): readonly PlacedDocument[] {
   const splitter = new Splitter(limits);
   return [...splitter.push(bytes), ...splitter.end()];
@@ -148,25 +152,25 @@ class Splitter {
 const alone = ({ bytes, number }: PhysicalLine): PlacedDocument => ({ line: bytes, place: String(number) });
 
 interface Step {
-  /** Nothing is open any more. */
+  /** Nothing is open anymore. */
   readonly isOver: boolean;
   readonly documents: readonly PlacedDocument[];
-  /** To be looked at once more. */
+  /** The lines to look at once more. */
   readonly left: readonly PhysicalLine[];
 }
 
 interface OpenDocuments {
   add(line: PhysicalLine): Step;
-  /** It does not go on. */
+  /** The document does not continue. */
   giveUp(): Step;
 }
 
-/** What begins in this line, until it ends, or turns out to be no JSON. */
+/** The documents that begin in this line, until the last one ends, or turns out to be no JSON. */
 function openDocuments(first: PhysicalLine, kept: number): OpenDocuments {
   const scanner: JsonScanner = createJsonScanner(DEEPEST);
   let lines: PhysicalLine[] = [];
   let bytes = 0;
-  /** Of what was handed over because it was too much to keep: then the rest stands for itself. */
+  /** How many bytes were handed over already, because they were too many to keep. */
   let dropped = 0;
   let count = 0;
 
@@ -182,7 +186,7 @@ function openDocuments(first: PhysicalLine, kept: number): OpenDocuments {
   const failed = (): Step => {
     const [cutOff, ...rest] = lines;
     if (cutOff === undefined) return { isOver: true, documents: [], left: [] };
-    // The parser says where it is no JSON.
+    // The parser of the first line reports the place of the error.
     const left = rest.map((line) => ({ ...line, looks: line.looks + 1 }));
     return { isOver: true, documents: [alone(cutOff)], left };
   };
@@ -222,18 +226,18 @@ function openDocuments(first: PhysicalLine, kept: number): OpenDocuments {
   };
 }
 
-/** Spaces, so that places stay what they are. */
+/** Puts spaces in the place of the BOM, so that all places stay the same. */
 function withoutBom(line: Buffer): Buffer {
   if (!BOM.every((byte, index) => line[index] === byte)) return line;
   return Buffer.concat([Buffer.from('   '), line.subarray(BOM.length)]);
 }
 
-/** Null: there is none, or it is no JSON. */
+/** Null: there is no document, or the bytes are no JSON. */
 function wholeDocuments(bytes: Buffer): readonly Found[] | null {
   const scanner = createJsonScanner(DEEPEST);
   scanner.feed(withoutBom(bytes));
   const found = scanner.take();
-  // Elements of an array need the array: the rest could not be read without it.
+  // Elements need their array: without it, nobody could read the rest.
   return scanner.state() === 'failed' || found.length === 0 || found.some(({ isElement }) => isElement) ? null : found;
 }
 
@@ -244,7 +248,10 @@ const OPENING = 0x7b;
 const CLOSING = 0x7d;
 const OPEN_ARRAY = 0x5b;
 
-/** Whether a line is to be read as it is: one object, or something that begins none. Looks at each byte once at most. */
+/**
+ * Whether the line is complete by itself: one object, or something that begins no document. Looks at each byte once at
+ * most.
+ */
 function isOneDocument(line: Buffer): boolean {
   let index = BOM.every((byte, at) => line[at] === byte) ? BOM.length : 0;
   let end = line.length;

@@ -61,15 +61,15 @@ const RETRY_MS = 500;
 /**
  * Where partitions continue, and what the tables must have before that:
  * 1. The sink reads a partition from the store's note. It reads the partition from its beginning if there is no note
- * (new or emptied tables, a new epoch), or if the note is so old that Kafka may have compacted a tombstone behind it
- * away.
+ *    (new or emptied tables, a new epoch), or if the note is so old that Kafka may have compacted a tombstone behind it
+ *    away.
  * 2. Tombstones first: before any row, the sink stores all tombstones from there to the end H. The clean-up may have
- * removed them from the table, and a row that is sent again before its tombstone would be live for a moment. The sink
- * does not send them again with the rows. `Notes` checks that they are still there before it notes an offset.
+ *    removed them from the table, and a row that is sent again before its tombstone would be live for a moment. The
+ *    sink does not send them again with the rows. `Notes` checks that they are still there before it notes an offset.
  * 3. If it reads from the beginning: a conversation that is live in the table and has no record in [0, H) has ended,
- * and its tombstone is gone. The sink gives it a tombstone of version H − 1. That is above all that the topic ever had
- * of it, and below all that is to come. Rows of an older epoch get a tombstone below every record of this epoch, so
- * that it can never hide one.
+ *    and its tombstone is gone. The sink gives it a tombstone of version H − 1. That is above all that the topic ever
+ *    had of it, and below all that is to come. Rows of an older epoch get a tombstone below every record of this epoch,
+ *    so that it can never hide one.
  * The sink may repeat all of it, and several sinks may do it at once: each writes the same true tombstones.
  */
 export async function recover(

@@ -23,7 +23,7 @@ export class ReconciliationSearch {
   #lookedAt = new Map<string, number>();
   // In the time of `performance.now()`: no comparison waits for as long as the clock of the machine was set back.
   #compareAt = Infinity;
-  /** When gaps may be looked at: later after a failure. */
+  /** When the next comparison of gaps is allowed: later after a failure. */
   #gapsAt = 0;
 
   constructor(
