@@ -53,7 +53,7 @@ export async function runBridge(context: Context, { events: files }: BridgeFlags
 
 function genesysParts({ config }: Context): BridgeParts['genesys'] {
   const { clientId, clientSecret, loginUrl, apiUrl } = requireGenesys(config);
-  // Looked at for each token: a secret of a file may change.
+  // The bridge reads it for each token, because a secret in a file may change.
   const credentials = {
     clientId,
     get clientSecret() {

@@ -23,7 +23,10 @@ export interface CommandKind {
 export type CommandBody = (context: Context) => Promise<number | undefined> | Promise<void>;
 export type RunCommand = (kind: CommandKind, globals: GlobalOptions, body: CommandBody) => Promise<void>;
 
-/** Written out here: their meaning (src/log/acls.ts) is loaded when the command runs. A replay has names of its own each time. */
+/**
+ * Written out here, because their meaning (src/log/acls.ts) is loaded only when the command runs. A replay has names of
+ * its own each time.
+ */
 const DOCTOR_ROLES = [
   'bridge',
   'fold',
@@ -45,8 +48,8 @@ interface Commands {
 }
 
 /**
- * The command line. Implementations are loaded when they run, so that `--help` stays fast. (`.js`: a dynamic import
- * is one of an ES module, even from CommonJS.)
+ * The command line. An implementation is loaded when it runs, so that `--help` stays fast. (`.js`, because a dynamic
+ * import is one of an ES module, even from CommonJS.)
  */
 export function createProgram(run: RunCommand): Command {
   const program = new Command('queuefold')

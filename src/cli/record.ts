@@ -26,7 +26,7 @@ export interface RecordFlags {
   readonly raw?: true;
 }
 
-/** Packed together, lines take a tenth of the room; so long they may be lost when the process is killed. */
+/** How long lines wait to be packed together, which takes a tenth of the room. A kill may lose them. */
 const GATHER_MS = 1_000;
 
 const RAW_WARNING =
@@ -89,7 +89,7 @@ export async function runRecord(context: Context, flags: RecordFlags): Promise<v
   }
 }
 
-/** The same that the bridge has before Kafka. */
+/** The ingest that the bridge has before Kafka. */
 async function ingestOf({ config }: Context): Promise<Ingest> {
   const topics = topicNames(config.topics.prefix);
   const events = await createEventCodec(createLocalSchemas(), topics);

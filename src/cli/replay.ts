@@ -92,7 +92,7 @@ export async function runReplay(command: Context, files: readonly string[], flag
   return flags.strict === true && summary.invalid > 0 ? 1 : 0;
 }
 
-/** That a replay has its partitions assigned is no news to anybody. */
+/** Nobody needs to know that a replay gets its partitions. */
 function withoutRoutine(context: Context): Context {
   const { logger } = context;
   return logger.isLevelEnabled('debug') ? context : { ...context, logger: logger.child({}, { level: 'warn' }) };
@@ -129,7 +129,7 @@ function speedOf(flag: string | undefined): number | null {
   throw new UsageError(`--speed: "${flag}" is not allowed. Give a number above 0, such as 10 for ten times as fast.`);
 }
 
-/** Lines are written in pieces of some size: a system call a line is slow. */
+/** Writes lines in larger pieces, because a system call for each line is slow. */
 function createOutput(print: (text: string) => Promise<void>): {
   line(text: string): Promise<void> | undefined;
   flush(): Promise<void>;
