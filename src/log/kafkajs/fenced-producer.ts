@@ -135,7 +135,7 @@ function fatalOf(transactionalId: string, error: unknown): OperatorError | null 
 
 /**
  * Writes a record after everything that older owners have written, in a transaction that is aborted, so that nobody
- * reads it. Answers the offset after it. A restore up to that offset has read everything that was committed. The end of
+ * reads it. Returns the offset after it. A restore up to that offset has read everything that was committed. The end of
  * the partition alone is not enough: a broker that no longer leads the partition, and does not know it yet, answers an
  * older end, and kafkajs cannot name the leader's epoch (KIP-320). Such a broker takes no record (acks=all).
  */
@@ -196,7 +196,7 @@ export async function readRange(
   await readUpTo(service, range, onRecord, isStopped);
 }
 
-/** Answers the offset that it reached. */
+/** Returns the offset that it reached. */
 async function readUpTo(
   service: Service,
   { topic, partition, from, to }: Range,

@@ -80,7 +80,7 @@ export class StandbyCopy {
 
   /**
    * Continues to read. The first record must be the copy's last one: a log that went back and has grown again has
-   * another record there. Answers the number of new records.
+   * another record there. Returns the number of new records.
    * @param read hands over the committed records from an offset on, until `until`
    * @throws UnusableCopy
    */
@@ -117,7 +117,7 @@ export class StandbyCopy {
   }
 
   /**
-   * Behind the fence: reads the rest of the changelog. Answers the number of new records. After an error that is not an
+   * Behind the fence: reads the rest of the changelog. Returns the number of new records. After an error that is not an
    * UnusableCopy the caller may try the copy again.
    * @throws UnusableCopy
    */

@@ -142,7 +142,7 @@ export class TaskLoop {
     ofTask(() => task.committed());
   }
 
-  /** Adapts the batch size to a failed transaction. Answers the error that ends this pass. */
+  /** Adapts the batch size to a failed transaction. Returns the error that ends this pass. */
   #onFailure(error: unknown, attempt: Attempt): unknown {
     const { topology, partition, size } = this.#options;
     if (!(error instanceof RefusedError)) {

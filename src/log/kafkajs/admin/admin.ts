@@ -26,7 +26,7 @@ export interface SetupRequest {
 
 export interface KafkaAdmin {
   /**
-   * Creates missing topics and changes settings that differ; idempotent. Answers one sentence for each change that was
+   * Creates missing topics and changes settings that differ; idempotent. Returns one sentence for each change that was
    * (or would be) made. A dry run makes a note of changes that are only wished for, because only a real change shows
    * whether the broker keeps it.
    * @throws OperatorError, before it changes anything, if partition counts differ, if a change would lose data, or if
