@@ -30,14 +30,14 @@ const TELL_EVERY_MS = 5_000;
 export async function begin<T>(options: Beginning<T>): Promise<T> {
   const { attempt, signal, onWaiting, logger, pauseMs = PAUSE_MS, tellEveryMs = TELL_EVERY_MS } = options;
   let waitingFor: string | null = null;
-  const tell = (): void => logger.warn({ waitingFor: waitingFor ?? 'an answer' }, 'not started yet: waiting');
+  const tell = (): void => logger.warn({ waitingFor: waitingFor ?? 'an answer' }, 'the start waits');
   // Also while an attempt takes long: some addresses swallow everything and refuse nothing.
   const telling = setInterval(tell, tellEveryMs).unref();
   try {
     for (;;) {
       try {
         const begun = await Promise.race([attempt(), told(signal)]);
-        if (waitingFor !== null) logger.info('the wait is over');
+        if (waitingFor !== null) logger.info('the start waits no longer');
         onWaiting(null);
         return begun;
       } catch (error) {

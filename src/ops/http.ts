@@ -149,7 +149,9 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
         `HTTP_HOST: ${host} is not an address of this machine (${error.code}). Set it to one, or to :: for all.`,
       );
     default:
-      return new OperatorError(`HTTP_HOST, HTTP_PORT: cannot listen on ${host}:${port} (${messageOf(error)}).`);
+      return new OperatorError(
+        `HTTP_HOST, HTTP_PORT: cannot listen on ${host}:${port} (${messageOf(error)}). Choose another address or port.`,
+      );
   }
 }
 

@@ -36,7 +36,9 @@ function inDirectory(directory: string, format: 'plain' | 'gzip'): FileNames {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new OperatorError(`--out: cannot create the directory ${directory} (${messageOf(error)})`);
+    throw new OperatorError(
+      `--out: cannot create the directory ${directory} (${messageOf(error)}). Name another directory.`,
+    );
   }
   const ending = format === 'gzip' ? '.ndjson.gz' : '.ndjson';
   return {
@@ -58,6 +60,6 @@ function statOf(path: string): Stats | null {
     return statSync(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw new OperatorError(`--out: cannot use ${path} (${messageOf(error)})`);
+    throw new OperatorError(`--out: cannot use ${path} (${messageOf(error)}). Name another file or directory.`);
   }
 }

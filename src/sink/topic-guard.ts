@@ -27,7 +27,7 @@ export function createTopicGuard({ log, topic, topicId, logger }: TopicGuardOpti
       try {
         found = await log.topicId(topic);
       } catch (error) {
-        logger.warn({ error: messageOf(error) }, 'Kafka does not say the id of the topic: the sink asks again');
+        logger.warn({ error: messageOf(error) }, 'Kafka does not give the id of the topic: the sink asks again');
         await sleep(RETRY_MS, undefined, { signal });
         continue;
       }

@@ -59,7 +59,7 @@ export function startBoard({ stdout, color, model, process: host, intervalMs = 1
     try {
       lines = renderBoard(model(), { columns, rows, color, notes });
     } catch (error) {
-      note(`the table cannot be shown: ${messageOf(error)}`);
+      note(`queuefold cannot show the table: ${messageOf(error)}`);
       return;
     }
     blocked = !stdout.write(`${BEGIN}${lines.map((line) => `${CLEAR_LINE}${line}`).join('\r\n')}${END}`);

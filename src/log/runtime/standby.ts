@@ -95,7 +95,7 @@ export class StandbyCopy {
     const onRecord = (record: LogRecord): void => {
       if (mine !== this.#reads) return;
       const isMark = mark !== null && previous < mark.offset;
-      if (isMark && !isSame(record, mark)) throw new UnusableCopy('its last record is not there any more');
+      if (isMark && !isSame(record, mark)) throw new UnusableCopy('its last record is no longer there');
       if (record.offset <= previous) throw new UnusableCopy(`offset ${record.offset} came after ${previous}`);
       previous = record.offset;
       if (isMark) return;
@@ -111,7 +111,7 @@ export class StandbyCopy {
       this.#markOfLast();
     }
     if (mark !== null && previous < mark.offset && !until()) {
-      throw new UnusableCopy('its last record is not there any more');
+      throw new UnusableCopy('its last record is no longer there');
     }
     return records;
   }
@@ -123,7 +123,7 @@ export class StandbyCopy {
    */
   async takeOver(place: Place, producer: Pick<FencedProducer, 'restore'>, until: () => boolean): Promise<number> {
     const changelog = await lookAt(place);
-    if (changelog === null) throw new UnusableCopy('the log does not tell the id of the changelog any more');
+    if (changelog === null) throw new UnusableCopy('the log no longer gives the id of the changelog');
     this.check(changelog);
     const records = await this.readOn((from, onRecord) => producer.restore(onRecord, until, from), until);
     if (!this.#isFresh()) throw new UnusableCopy('the rest took so long that tombstones may be gone');

@@ -127,10 +127,10 @@ describe('a damaged cache is repaired', () => {
     expect(await inspect(copy, part)).toBe('complete');
     const jar = join(copy, 'apicurio-registry-app-3.0.9-runner.jar');
     await cp(jar, join(copy, 'lib', 'more.jar'));
-    expect(await inspect(copy, part)).toEqual({ damaged: 'what was unpacked' });
+    expect(await inspect(copy, part)).toEqual({ damaged: 'the unpacked folder' });
     await rm(join(copy, 'lib', 'more.jar'));
     await flipByteUnseen(jar);
-    expect(await inspect(copy, part)).toEqual({ damaged: 'what was unpacked' });
+    expect(await inspect(copy, part)).toEqual({ damaged: 'the unpacked folder' });
   });
 
   test('a file that was only touched is read, not fetched', async () => {
