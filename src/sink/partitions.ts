@@ -30,7 +30,7 @@ export class SinkPartitions {
   readonly #assignments = new Map<number, object>();
   /** Up to which offset records may have been stored before, and until when their tombstones surely exist. */
   readonly #replays = new Map<number, Replay>();
-  /** As they were found last. */
+  /** The ends that were found last. */
   readonly #ends = new Map<number, number>();
   readonly #stored = new Map<number, number>();
   readonly #watermarks = createLowWatermarks();
@@ -41,8 +41,8 @@ export class SinkPartitions {
 
   /**
    * Prepares the tables for the partitions and returns their first offsets.
-   * @param onBegun of each that was not taken away in the meantime, with the note at which it goes on and the last
-   * tombstones that were stored
+   * @param onBegun called for each partition that was not taken away meanwhile, with the note at which it continues and
+   * the last tombstones that were stored
    */
   async assign(
     partitions: readonly AssignedPartition[],
@@ -53,7 +53,7 @@ export class SinkPartitions {
     for (const { partition } of partitions) this.#assignments.set(partition, assignment);
     const beginnings = await recover(this.#options, partitions, signal);
     for (const [partition, beginning] of beginnings) {
-      if (this.#assignments.get(partition) !== assignment) continue; // taken away in the meantime
+      if (this.#assignments.get(partition) !== assignment) continue; // The partition was taken away meanwhile.
       this.#begin(partition, beginning);
       onBegun(partition, beginning.noted, beginning.tombstones.anchors);
     }
@@ -75,7 +75,8 @@ export class SinkPartitions {
     this.#watermarks.begin(partition, { watermark, storedTo: offset });
     if (offset > 0) this.#stored.set(partition, offset);
     const notAfterMs = tombstonesAtMs + this.#options.graceMs / 2;
-    // The clean-up may remove one of a later record before the rows in front of it are sent: they have a later limit.
+    // The clean-up may remove the tombstone of a later record before the rows in front of it are sent, because they
+    // have a later limit.
     const tombstonesBelow = Math.min(tombstones.below, knownEnd);
     this.#replays.set(partition, { end: knownEnd, notAfterMs, isReread, tombstonesBelow });
     this.#ends.set(partition, knownEnd);

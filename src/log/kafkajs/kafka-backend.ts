@@ -123,7 +123,7 @@ export class KafkaBackend implements Backend {
       if (!this.#untold.has(topic)) {
         this.#connection.logger.warn(
           { topic, error: messageOf(error) },
-          'the broker does not tell cleanup.policy of the changelog. Is DescribeConfigs permitted?',
+          'the broker does not show cleanup.policy of the changelog. Is DescribeConfigs permitted?',
         );
       }
       this.#untold.add(topic);
