@@ -165,5 +165,5 @@ async function assertPolicy(client: ClickHouseClient, policy: string): Promise<v
 }
 
 function inDays(ms: number): string {
-  return ms === Infinity ? 'for ever' : `${Number((ms / 86_400_000).toFixed(2))} days`;
+  return ms === Infinity ? 'forever' : `${Number((ms / 86_400_000).toFixed(2))} days`;
 }

@@ -10,7 +10,7 @@ export interface ActiveConversation {
   readonly sessionIds: ReadonlySet<string>;
 }
 
-/** What Genesys says of its queues now. */
+/** The present activity of Genesys’s queues. */
 export interface Activity {
   readonly conversations: ReadonlyMap<string, ActiveConversation>;
   /** Queues whose list Genesys cut. A conversation that is missing from it may still be live. */

@@ -45,9 +45,9 @@ export interface RestRequest<T> {
 export interface Rest {
   /** GenesysError after the last attempt; UsageError when the credentials are refused. */
   send<T>(request: RestRequest<T>): Promise<T>;
-  /** How many requests are left in the current minute, by the last answer. Null: no answer has said it. */
+  /** How many requests are left in the current minute, by the last answer. Null: no answer contained it. */
   limit(): RateLimit | null;
-  /** How far the clock of Genesys is ahead of ours, in ms, exact to a second. 0: no answer has said it. */
+  /** How far the clock of Genesys is ahead of ours, in ms, exact to a second. 0: no answer contained it. */
   clockOffsetMs(): number;
   /** Aborts all requests that are under way. */
   stop(): Promise<void>;
