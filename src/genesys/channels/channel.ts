@@ -194,7 +194,7 @@ class SteadyChannel implements Channel {
   }
 }
 
-/** A random delay, so that channels that opened together are not replaced together. */
+/** A random moment, so that channels that opened together are not replaced together. */
 function renewalAt({ createdAt, expiresAt }: NotificationChannel, { renewAtFraction }: Timings): number {
   return createdAt + (expiresAt - createdAt) * (renewAtFraction - Math.random() * 0.05);
 }
