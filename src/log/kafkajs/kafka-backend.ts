@@ -45,7 +45,7 @@ export async function partitionsOf(service: Service, topic: string): Promise<rea
 export class KafkaBackend implements Backend {
   readonly #connection: KafkaConnection;
   readonly #service: Service;
-  /** Topics whose cleanup.policy the broker did not tell at the last attempt. */
+  /** Topics whose cleanup.policy the broker did not show at the last attempt. */
   readonly #untold = new Set<string>();
 
   constructor(connection: KafkaConnection, service: Service) {
