@@ -4,7 +4,7 @@
  * own timestamps would not do, because they are receive times, years old in a replay.
  */
 export interface LowWatermarks {
-  /** From here on the partition is kept. */
+  /** Keeps the watermark of the partition from here on. */
   begin(partition: number, start: { readonly watermark: number; readonly storedTo: number }): void;
   forget(partition: number): void;
   /** The topic's ends as they were at `at`. */

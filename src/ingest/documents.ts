@@ -59,7 +59,7 @@ class Splitter {
   #parts: Buffer[] = [];
   #length = 0;
   #number = 1;
-  /** Of that line: how many documents were taken, and whether looking for more is in vain. */
+  /** Of that line: how many documents were taken, and whether it is useless to look for more. */
   #begun = 0;
   #isTried = false;
   #open: OpenDocuments | null = null;
@@ -92,7 +92,7 @@ class Splitter {
     else this.#parts = [];
   }
 
-  /** A line without an end, such as objects that follow one another: what is complete of it need not wait. */
+  /** A line may have no end, such as objects that follow one another. Its complete documents need not wait for one. */
   *#takeBegun(): Generator<PlacedDocument> {
     const bytes = Buffer.concat(this.#parts);
     const found = wholeDocuments(bytes);
@@ -123,7 +123,7 @@ class Splitter {
     }
   }
 
-  /** Lines one after the other; those of something that does not go on are looked at once more, but for the first. */
+  /** Takes lines one after the other. If a document does not continue, it looks at the others again. */
   *#take(lines: readonly PhysicalLine[]): Generator<PlacedDocument> {
     const waiting = [...lines].reverse();
     for (let line = waiting.pop(); line !== undefined; line = waiting.pop()) {
