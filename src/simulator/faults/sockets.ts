@@ -15,11 +15,15 @@ export const SOCKET_FAULTS = {
     hit(levers.sockets.drop(() => random.chance(parameters.share)));
     return null;
   }),
-  'heartbeats-stopped': fault('no heartbeats; all else goes on, pings are answered', {}, ({ levers, hit }) => {
-    levers.sockets.stopHeartbeats();
-    hit(levers.sockets.count);
-    return () => levers.sockets.startHeartbeats();
-  }),
+  'heartbeats-stopped': fault(
+    'the server sends no heartbeats; everything else continues, and it answers pings',
+    {},
+    ({ levers, hit }) => {
+      levers.sockets.stopHeartbeats();
+      hit(levers.sockets.count);
+      return () => levers.sockets.startHeartbeats();
+    },
+  ),
   'sockets-closing': fault(
     'the server announces v2.system.socket_closing, and closes the sockets after the notice',
     { share, noticeMs: milliseconds.optional() },
