@@ -199,24 +199,16 @@ class ClickHouseHistory implements History {
 
   #ask<T>(query: string, params: Readonly<Record<string, unknown>>): Promise<readonly T[]> {
     return this.#turns.take(async () => {
-      const limit = AbortSignal.any([this.#signal, AbortSignal.timeout(MOST_MS)]);
+      this.#signal.throwIfAborted();
       const answer = await this.#store.client.query({
         query,
         query_params: { ...params },
         format: 'JSONEachRow',
         clickhouse_settings: SETTINGS,
-        abort_signal: limit,
+        abort_signal: AbortSignal.any([this.#signal, AbortSignal.timeout(MOST_MS)]),
       });
-      // The client follows the signal only until the answer begins. An answer that stops in between would keep its turn.
-      const end = (): void => answer.close();
-      limit.addEventListener('abort', end, { once: true });
-      try {
-        limit.throwIfAborted();
-        return await answer.json<T>();
-      } finally {
-        limit.removeEventListener('abort', end);
-      }
-    }, this.#signal);
+      return answer.json<T>();
+    });
   }
 }
 

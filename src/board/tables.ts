@@ -124,11 +124,11 @@ function thin(reader: ValueReader<QueueVisit>): ValueReader<BoardVisit> {
 }
 
 function freshnessOf(table: FollowedTable): Freshness {
-  const { watermark, answeredAt, problem } = table.picture();
+  const { asOf, answeredAt, problem } = table.picture();
   const now = Date.now();
   const isSilent = answeredAt !== null && now - answeredAt > SILENT_MS;
   return {
-    ageMs: watermark === null ? null : Math.max(0, now - watermark),
+    ageMs: asOf === null ? null : Math.max(0, now - asOf),
     problem: problem ?? (isSilent ? 'Kafka does not answer' : null),
   };
 }

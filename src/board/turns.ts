@@ -19,47 +19,32 @@ export class Turns {
     this.#options = options;
   }
 
-  /**
-   * @param signal its abort gives up a turn that has not come yet
-   * @throws Refusal 429 if too much work waits, or if the turn does not come in time; the signal's reason
-   */
-  async take<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    signal.throwIfAborted();
+  /** @throws Refusal 429 if too much work waits, or if the turn does not come in time */
+  async take<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running < this.#options.atOnce) this.#running += 1;
-    else await this.#turn(signal);
+    else await this.#turn();
     try {
-      signal.throwIfAborted();
       return await work();
     } finally {
       this.#pass();
     }
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
+  #turn(): Promise<void> {
     const { waiting, waitMs } = this.#options;
     const refusal = new Refusal(429, 'Many others look into the past at the moment. Try again in a few seconds.', {
       retryAfterSeconds: Math.ceil(waitMs / 1_000),
     });
     if (this.#waiting.size >= waiting) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', onAbort);
-        this.#waiting.delete(start);
-      };
       const start = (): void => {
-        leave();
+        clearTimeout(timer);
         resolve();
       };
-      const onAbort = (): void => {
-        leave();
-        reject(signal.reason as Error);
-      };
       const timer = setTimeout(() => {
-        leave();
+        this.#waiting.delete(start);
         reject(refusal);
       }, waitMs);
-      signal.addEventListener('abort', onAbort);
       this.#waiting.add(start);
     });
   }
@@ -68,6 +53,9 @@ export class Turns {
   #pass(): void {
     const [next] = this.#waiting;
     if (next === undefined) this.#running -= 1;
-    else next();
+    else {
+      this.#waiting.delete(next);
+      next();
+    }
   }
 }

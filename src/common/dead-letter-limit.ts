@@ -5,9 +5,9 @@ import { OperatorError } from './errors';
  * in Sentry's arroyo).
  */
 export interface DeadLetterLimits {
-  /** How many unreadable records in a row; 0: no limit. */
+  /** So many unreadable records in a row; 0: no limit. */
   readonly maxConsecutive: number;
-  /** Which part of the last 1,000 records; 0: no limit. */
+  /** This part of the last 1,000 records; 0: no limit. */
   readonly maxRatio: number;
 }
 
@@ -28,11 +28,11 @@ export interface DeadLetterLimit {
 
 export interface DeadLetterStop {
   readonly why: string;
-  /** The offset of the first such record. */
+  /** Of the first record concerned. */
   readonly firstOffset: number;
 }
 
-/** @param cannot completes "these records cannot", e.g. "be read" */
+/** @param cannot what these records cannot: "be read", say */
 export function tooManyDeadLetters(
   { topic, partition }: { readonly topic: string; readonly partition: number },
   { why, firstOffset }: DeadLetterStop,

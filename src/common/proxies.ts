@@ -3,8 +3,7 @@ import { UsageError } from './errors';
 
 /**
  * The proxies of the environment, as curl reads them: `https_proxy` or `HTTPS_PROXY` for https and wss, `http_proxy` or
- * `HTTP_PROXY` for http and ws. Lower case comes first, and an empty variable counts as unset. `NO_PROXY` excepts
- * hosts.
+ * `HTTP_PROXY` for http and ws (lower case first; an empty one is unset), `NO_PROXY` excepts hosts.
  */
 export interface Proxies {
   /** Null: no proxy on the way to this URL. */
@@ -12,7 +11,7 @@ export interface Proxies {
 }
 
 export interface Proxy {
-  /** The variable's name, e.g. `HTTPS_PROXY`. */
+  /** As it is set, e.g. `HTTPS_PROXY`. */
   readonly variable: string;
   readonly url: URL;
   /** Without user and password. */
@@ -27,7 +26,7 @@ export const PROXY_VARIABLES: readonly string[] = Object.values(VARIABLES).flatM
   name.toLowerCase(),
 ]);
 
-/** @throws UsageError for a variable whose value is not the address of a proxy; the message shows no credentials */
+/** @throws UsageError for a variable whose value is not the address of a proxy; it does not show credentials */
 export function readProxies(env: Environment): Proxies {
   const secure = readProxy(env, VARIABLES.secure);
   const plain = readProxy(env, VARIABLES.plain);
@@ -55,7 +54,7 @@ export function proxySecrets(env: Environment): readonly string[] {
   });
 }
 
-/** `Basic …`; null: the address has no user. */
+/** `Basic …`, or null where the address carries no user. */
 export function proxyAuthorization({ url }: Proxy): string | null {
   if (url.username === '' && url.password === '') return null;
   return `Basic ${Buffer.from(`${decoded(url.username)}:${decoded(url.password)}`).toString('base64')}`;
@@ -85,7 +84,7 @@ function find(env: Environment, name: string): { readonly variable: string; read
   return null;
 }
 
-/** As for curl, an address without a scheme is that of an http proxy. */
+/** As curl, an address without a scheme is one of an http proxy. */
 function parse(value: string): URL | null {
   const text = value.includes('://') ? value : `http://${value}`;
   return URL.canParse(text) ? new URL(text) : null;

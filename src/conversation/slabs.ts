@@ -93,7 +93,7 @@ class PackedSlabs implements Slabs {
 
   set(id: string, bytes: Buffer): void {
     const before = this.#places.get(id);
-    if (typeof before === 'number' && unitsOf(bytes.length) === unitsOf(this.#viewAt(before).length)) {
+    if (typeof before === 'number' && unitsOf(bytes.length) === this.#unitsAt(before)) {
       this.#write(before, bytes);
     } else {
       this.#giveUp(before);
@@ -161,7 +161,7 @@ class PackedSlabs implements Slabs {
     return place;
   }
 
-  /** Returns the slab's number. */
+  /** Answers the slab's number. */
   #openSlab(): number {
     const number = this.#freeNumbers.pop() ?? this.#slabs.length;
     this.#slabs[number] = {
@@ -180,7 +180,7 @@ class PackedSlabs implements Slabs {
   }
 
   #giveUp(place: Place | undefined): void {
-    if (typeof place === 'number') this.#release(place, unitsOf(this.#viewAt(place).length));
+    if (typeof place === 'number') this.#release(place, this.#unitsAt(place));
     else if (place instanceof Buffer) this.#large -= place.length;
   }
 
@@ -240,6 +240,10 @@ class PackedSlabs implements Slabs {
     const start = (place % this.#slabUnits) * UNIT;
     slab.writeUInt32LE(bytes.length, start);
     bytes.copy(slab, start + LENGTH);
+  }
+
+  #unitsAt(place: number): number {
+    return unitsOf(this.#slabAt(place).bytes.readUInt32LE((place % this.#slabUnits) * UNIT));
   }
 
   #viewAt(place: number): Buffer {

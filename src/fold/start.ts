@@ -17,6 +17,7 @@ import type { Logger, Metrics, Tracing } from '../ops';
 import { processId } from './process-id';
 import { fitsInto, largestRecordOf } from './record-limit';
 import { createFoldTask } from './task';
+import { keepObjectsYoung } from './young-objects';
 
 /**
  * The bridge checks receive times before Kafka, but another writer may send any. A receive time in the future would
@@ -52,6 +53,7 @@ export async function adoptFold(options: FoldOptions): Promise<readonly string[]
 }
 
 async function prepareFold(options: FoldOptions) {
+  keepObjectsYoung();
   const { log, schemas, topics, timers } = options;
   const writesVisits = options.settings.visits === 'on';
   const [events, rows, visits, changelog] = await Promise.all([

@@ -1,17 +1,17 @@
 import { createJsonScanner, type Found, type JsonScanner } from './json-scanner';
 import type { Line } from './lines';
 
-/** A document of a stream, as bytes. In a recording it is a line. Elsewhere its line ends may be anywhere. */
+/** A document of a stream, as bytes: what one line is in a recording, wherever its line ends may be. */
 export interface PlacedDocument {
   readonly line: Line;
-  /** The line in which it begins, and its number if several begin there: `7` or `7, event 2`. */
+  /** The line that it begins in, and which of several it is: `7` or `7, event 2`. */
   readonly place: string;
 }
 
 export interface DocumentLimits {
   /** The largest line, bytes. The reader skips the rest of a longer line and reports only its length. */
   readonly line: number;
-  /** How many bytes the reader keeps of documents that continue over several lines, or of lines with many documents. */
+  /** So much is kept at once of what goes on over several lines, or of lines that hold many documents. Bytes. */
   readonly kept: number;
 }
 
@@ -20,10 +20,7 @@ const DOCUMENT_LIMITS: DocumentLimits = { line: 64 * 1024 * 1024, kept: 16 * 102
 const NEWLINE = 0x0a;
 const BOM = [0xef, 0xbb, 0xbf];
 const DEEPEST = 501;
-/**
- * A line may begin a document that turns out not to continue. The reader looks at a line again this often. After that
- * the line stands alone.
- */
+/** A line may begin what turns out not to go on; so often it is looked at again, and after that it stands alone. */
 const MOST_LOOKS = 8;
 
 interface PhysicalLine {
@@ -33,144 +30,137 @@ interface PhysicalLine {
 }
 
 /**
- * The documents of a stream of bytes, one at a time. Mostly each line is a document, and such a stream gives exactly
- * its lines. Other documents are objects and arrays over several lines, objects that follow one another in a line, and
- * the elements of arrays at the top. A line that is none of these stays a line. Its reader refuses it, and reads the
- * lines behind it.
+ * The documents of a stream of bytes, one at a time. One a line is what they are as a rule, and such a stream gives exactly
+ * its lines. Besides: objects and arrays over several lines, objects that follow one another in a line, and the elements
+ * of arrays at the top. A line that is none of these stays a line, which its reader refuses: the ones behind it are read.
  */
 export async function* documentsOf(
   stream: AsyncIterable<Buffer>,
   limits: DocumentLimits = DOCUMENT_LIMITS,
 ): AsyncGenerator<PlacedDocument> {
-  const splitter = new Splitter(limits);
+  const splitter = createSplitter(limits);
   for await (const chunk of stream) yield* splitter.push(chunk);
   yield* splitter.end();
 }
 
-/** The same for bytes that are complete. */
+/** The same of bytes that are there as a whole. */
 export function documentsIn(bytes: Buffer, limits: DocumentLimits = DOCUMENT_LIMITS): readonly PlacedDocument[] {
-  const splitter = new Splitter(limits);
+  const splitter = createSplitter(limits);
   return [...splitter.push(bytes), ...splitter.end()];
 }
 
-class Splitter {
-  readonly #limits: DocumentLimits;
-  /** The line that has not ended. If it is too long, only its length is kept. */
-  #parts: Buffer[] = [];
-  #length = 0;
-  #number = 1;
-  /** Of that line: how many documents were taken, and whether it is useless to look for more. */
-  #begun = 0;
-  #isTried = false;
-  #open: OpenDocuments | null = null;
+interface Splitter {
+  push(chunk: Buffer): Generator<PlacedDocument>;
+  end(): Generator<PlacedDocument>;
+}
 
-  constructor(limits: DocumentLimits) {
-    this.#limits = limits;
-  }
+function createSplitter(limits: DocumentLimits): Splitter {
+  let parts: Buffer[] = [];
+  let length = 0;
+  let number = 1;
+  let open: OpenDocuments | null = null;
+  /** Of the line that has not ended: how many documents were taken, and whether looking for more is in vain. */
+  let begun = 0;
+  let isTried = false;
 
-  *push(chunk: Buffer): Generator<PlacedDocument> {
-    let start = 0;
-    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      this.#add(chunk.subarray(start, end));
-      yield* this.#endLine();
-      start = end + 1;
-    }
-    if (start < chunk.length) this.#add(chunk.subarray(start));
-    const { kept, line } = this.#limits;
-    const isLong = this.#length > kept && this.#length <= line;
-    if (isLong && this.#open === null && !this.#isTried) yield* this.#takeBegun();
-  }
-
-  *end(): Generator<PlacedDocument> {
-    if (this.#length > 0) yield* this.#endLine();
-    yield* this.#giveUp();
-  }
-
-  #add(part: Buffer): void {
-    this.#length += part.length;
-    if (this.#length <= this.#limits.line) this.#parts.push(part);
-    else this.#parts = [];
-  }
-
-  /** A line may have no end, such as objects that follow one another. Its complete documents need not wait for one. */
-  *#takeBegun(): Generator<PlacedDocument> {
-    const bytes = Buffer.concat(this.#parts);
+  const add = (part: Buffer): void => {
+    length += part.length;
+    if (length <= limits.line) parts.push(part);
+    else parts = [];
+  };
+  /** A line without an end, such as objects that follow one another: what is complete of it need not wait. */
+  function* takeBegun(): Generator<PlacedDocument> {
+    const bytes = Buffer.concat(parts);
     const found = wholeDocuments(bytes);
-    this.#isTried = found === null;
+    isTried = found === null;
     if (found === null) return;
     for (const { from, to } of found) {
-      this.#begun += 1;
-      yield { line: bytes.subarray(from, to), place: `${this.#number}, event ${this.#begun}` };
+      begun += 1;
+      yield { line: bytes.subarray(from, to), place: `${number}, event ${begun}` };
     }
-    const rest = Buffer.from(bytes.subarray(found.at(-1)?.to ?? 0));
-    this.#parts = [rest];
-    this.#length = rest.length;
+    parts = [Buffer.from(bytes.subarray(found.at(-1)?.to ?? 0))];
+    length = parts[0]?.length ?? 0;
   }
-
-  *#endLine(): Generator<PlacedDocument> {
-    const [only] = this.#parts;
-    const bytes = this.#parts.length === 1 && only ? only : Buffer.concat(this.#parts);
-    const line = { bytes, number: this.#number, looks: 0 };
-    const tooLong = this.#length > this.#limits.line ? this.#length : null;
-    this.#parts = [];
-    this.#length = this.#begun = 0;
-    this.#isTried = false;
-    this.#number += 1;
-    if (tooLong === null) yield* this.#take([line]);
+  function* endLine(): Generator<PlacedDocument> {
+    const bytes = parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
+    const line = { bytes, number, looks: 0 };
+    const tooLong = length > limits.line ? length : null;
+    parts = [];
+    length = begun = 0;
+    isTried = false;
+    number += 1;
+    if (tooLong === null) yield* take([line]);
     else {
-      yield* this.#giveUp();
+      yield* giveUp();
       yield { line: { tooLong }, place: String(line.number) };
     }
   }
 
-  /** Takes lines one after the other. If a document does not continue, it looks at the others again. */
-  *#take(lines: readonly PhysicalLine[]): Generator<PlacedDocument> {
+  /** Lines one after the other; those of something that does not go on are looked at once more, but for the first. */
+  function* take(lines: readonly PhysicalLine[]): Generator<PlacedDocument> {
     const waiting = [...lines].reverse();
     for (let line = waiting.pop(); line !== undefined; line = waiting.pop()) {
-      if (this.#open === null && isOneDocument(line.bytes)) {
+      if (open === null && isOneDocument(line.bytes)) {
         yield alone(line);
         continue;
       }
-      this.#open ??= openDocuments(line, this.#limits.kept);
-      const { isOver, documents, left } = this.#open.add(line);
-      if (isOver) this.#open = null;
+      open ??= openDocuments(line, limits.kept);
+      const { isOver, documents, left } = open.add(line);
+      if (isOver) open = null;
       yield* documents;
       for (const again of [...left].reverse()) waiting.push(again);
     }
   }
 
-  *#giveUp(): Generator<PlacedDocument> {
-    while (this.#open !== null) {
-      const { documents, left } = this.#open.giveUp();
-      this.#open = null;
+  function* giveUp(): Generator<PlacedDocument> {
+    while (open !== null) {
+      const { documents, left } = open.giveUp();
+      open = null;
       yield* documents;
-      yield* this.#take(left);
+      yield* take(left);
     }
   }
+
+  return {
+    *push(chunk) {
+      let start = 0;
+      for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+        add(chunk.subarray(start, end));
+        yield* endLine();
+        start = end + 1;
+      }
+      if (start < chunk.length) add(chunk.subarray(start));
+      if (open === null && !isTried && length > limits.kept && length <= limits.line) yield* takeBegun();
+    },
+    *end() {
+      if (length > 0) yield* endLine();
+      yield* giveUp();
+    },
+  };
 }
 
 const alone = ({ bytes, number }: PhysicalLine): PlacedDocument => ({ line: bytes, place: String(number) });
 
 interface Step {
-  /** Nothing is open anymore. */
+  /** Nothing is open any more. */
   readonly isOver: boolean;
   readonly documents: readonly PlacedDocument[];
-  /** The lines to look at once more. */
+  /** To be looked at once more. */
   readonly left: readonly PhysicalLine[];
 }
 
 interface OpenDocuments {
   add(line: PhysicalLine): Step;
-  /** The document does not continue. */
+  /** It does not go on. */
   giveUp(): Step;
 }
 
-/** The documents that begin in this line, until the last one ends, or turns out to be no JSON. */
+/** What begins in this line, until it ends, or turns out to be no JSON. */
 function openDocuments(first: PhysicalLine, kept: number): OpenDocuments {
   const scanner: JsonScanner = createJsonScanner(DEEPEST);
   let lines: PhysicalLine[] = [];
   let bytes = 0;
-  /** How many bytes were handed over already, because they were too many to keep. */
+  /** Of what was handed over because it was too much to keep: then the rest stands for itself. */
   let dropped = 0;
   let count = 0;
 
@@ -186,7 +176,7 @@ function openDocuments(first: PhysicalLine, kept: number): OpenDocuments {
   const failed = (): Step => {
     const [cutOff, ...rest] = lines;
     if (cutOff === undefined) return { isOver: true, documents: [], left: [] };
-    // The parser of the first line reports the place of the error.
+    // The parser says where it is no JSON.
     const left = rest.map((line) => ({ ...line, looks: line.looks + 1 }));
     return { isOver: true, documents: [alone(cutOff)], left };
   };
@@ -226,18 +216,18 @@ function openDocuments(first: PhysicalLine, kept: number): OpenDocuments {
   };
 }
 
-/** Puts spaces in the place of the BOM, so that all places stay the same. */
+/** Spaces, so that places stay what they are. */
 function withoutBom(line: Buffer): Buffer {
   if (!BOM.every((byte, index) => line[index] === byte)) return line;
   return Buffer.concat([Buffer.from('   '), line.subarray(BOM.length)]);
 }
 
-/** Null: there is no document, or the bytes are no JSON. */
+/** Null: there is none, or it is no JSON. */
 function wholeDocuments(bytes: Buffer): readonly Found[] | null {
   const scanner = createJsonScanner(DEEPEST);
   scanner.feed(withoutBom(bytes));
   const found = scanner.take();
-  // Elements need their array: without it, nobody could read the rest.
+  // Elements of an array need the array: the rest could not be read without it.
   return scanner.state() === 'failed' || found.length === 0 || found.some(({ isElement }) => isElement) ? null : found;
 }
 
@@ -248,10 +238,7 @@ const OPENING = 0x7b;
 const CLOSING = 0x7d;
 const OPEN_ARRAY = 0x5b;
 
-/**
- * Whether the line is complete by itself: one object, or something that begins no document. Looks at each byte once at
- * most.
- */
+/** Whether a line is to be read as it is: one object, or something that begins none. Looks at each byte once at most. */
 function isOneDocument(line: Buffer): boolean {
   let index = BOM.every((byte, at) => line[at] === byte) ? BOM.length : 0;
   let end = line.length;

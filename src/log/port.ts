@@ -322,7 +322,7 @@ export interface Reading {
 
 export interface ReadProgress {
   /** Everything that was committed by this time has been handed over, in every partition. Epoch ms. Null: not yet. */
-  readonly watermark: number | null;
+  readonly asOf: number | null;
   /** When the log last answered, epoch ms. */
   readonly answeredAt: number;
   /** Why the last attempt to read failed. Null: it did not fail. */

@@ -10,7 +10,7 @@ import { foreignRequest } from './loopback';
 
 export interface OpsHttpOptions {
   readonly host: string;
-  /** 0: a free port. */
+  /** 0: a free one. */
   readonly port: number;
   readonly registry: Registry;
   /** The metrics to serve, including those of other threads. Absent: those of this registry only. */
@@ -36,7 +36,7 @@ export interface Route {
 
 export interface OpsHttp {
   readonly port: number;
-  /** The address at which people and scrapers of this machine find it, e.g. `http://127.0.0.1:9464`. */
+  /** Where people and scrapers of this machine find it, e.g. `http://127.0.0.1:9464`. */
   readonly url: string;
   stop(): Promise<void>;
 }
@@ -51,10 +51,7 @@ export interface Answer {
 const CHECK_TIMEOUT_MS = 2_000;
 const TEXT = 'text/plain; charset=utf-8';
 
-/**
- * Serves `/metrics`, `/health/live`, `/health/ready` and the given routes.
- * @throws OperatorError if it cannot listen on the port
- */
+/** Serves `/metrics`, `/health/live`, `/health/ready` and what else is given. OperatorError where the port is not to be had. */
 export async function startOpsHttp(options: OpsHttpOptions): Promise<OpsHttp> {
   const { host, registry, ready, live = {}, requestTimeoutMs = 10_000, logger } = options;
   const { merged = (own: Registry) => Promise.resolve(own) } = options;
@@ -67,7 +64,7 @@ export async function startOpsHttp(options: OpsHttpOptions): Promise<OpsHttp> {
     '/health/ready': readOnly(() => health(ready)),
     ...options.routes,
   };
-  // By default Node.js checks only every 30 s for connections that have exceeded their time.
+  // Node.js looks for connections that are over time every 30 s unless told otherwise.
   const connectionsCheckingInterval = Math.min(2_000, requestTimeoutMs);
   const server = createServer({ connectionsCheckingInterval }, (request, response) => {
     void answerOf(request, routes, host)
@@ -77,7 +74,7 @@ export async function startOpsHttp(options: OpsHttpOptions): Promise<OpsHttp> {
       })
       .then((answer) => {
         send(response, answer);
-        // Throws away a body that no route reads.
+        // A body that no route reads is thrown away.
         request.resume();
       });
   });
@@ -149,16 +146,14 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
         `HTTP_HOST: ${host} is not an address of this machine (${error.code}). Set it to one, or to :: for all.`,
       );
     default:
-      return new OperatorError(
-        `HTTP_HOST, HTTP_PORT: cannot listen on ${host}:${port} (${messageOf(error)}). Choose another address or port.`,
-      );
+      return new OperatorError(`HTTP_HOST, HTTP_PORT: cannot listen on ${host}:${port} (${messageOf(error)}).`);
   }
 }
 
 function close(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
-    // Scrapers keep their connections open forever, so a stop has to close them.
+    // Scrapers keep their connections open for ever, so a stop has to close them.
     server.closeAllConnections();
   });
 }

@@ -5,14 +5,13 @@ import { messageOf, OperatorError, UsageError } from '../common';
 /** The paths of a recording's files. */
 export interface FileNames {
   next(): string;
-  /** Whether to skip a path that exists; else it is an error. */
+  /** Whether a path that is taken is passed over; else it is an error. */
   readonly skipTaken: boolean;
 }
 
 /**
- * Reads `--out`. An existing path keeps its kind. A new name with an extension is a file. Any other name is a
- * directory, which is created.
- * @throws UsageError if the file exists, or if its name does not fit the format
+ * `--out`: what exists is what it is; else a name with an extension is a file, and any other a directory, which is made.
+ * @throws UsageError where the file exists, or where its name says something else than its format
  */
 export function recordingNames(out: string, format: 'plain' | 'gzip'): FileNames {
   const found = statOf(out);
@@ -31,14 +30,12 @@ function hasExtension(path: string): boolean {
   return /[^/\\.][^/\\]*\.[A-Za-z]+$/.test(path);
 }
 
-/** Names files by the time at which each begins. */
+/** By the time at which each begins. */
 function inDirectory(directory: string, format: 'plain' | 'gzip'): FileNames {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new OperatorError(
-      `--out: cannot create the directory ${directory} (${messageOf(error)}). Name another directory.`,
-    );
+    throw new OperatorError(`--out: cannot create the directory ${directory} (${messageOf(error)})`);
   }
   const ending = format === 'gzip' ? '.ndjson.gz' : '.ndjson';
   return {
@@ -60,6 +57,6 @@ function statOf(path: string): Stats | null {
     return statSync(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw new OperatorError(`--out: cannot use ${path} (${messageOf(error)}). Name another file or directory.`);
+    throw new OperatorError(`--out: cannot use ${path} (${messageOf(error)})`);
   }
 }

@@ -30,7 +30,7 @@ interface PartitionBuffer {
   /** An object per assignment: only its identity counts. */
   readonly assignment: object;
   records: LogRecord[];
-  /** Up to which offset records were read, and when, in order. */
+  /** When what was read, one after the other. */
   arrivals: { readonly nextOffset: number; readonly at: number }[];
   nextOffset: number | null;
   takenOffset: number | null;

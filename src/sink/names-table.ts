@@ -151,7 +151,7 @@ function changesOf(
 }
 
 interface Ends {
-  /** The rows were read up to these offsets. */
+  /** Up to which the rows were read. */
   readonly ends: ReadonlyMap<number, number>;
   readonly epoch: number;
 }

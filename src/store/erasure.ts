@@ -1,7 +1,7 @@
 import { identifier, type Store } from './client';
 import { literal } from './literal';
 
-/** A conversation whose rows must go, up to the version. */
+/** A conversation that must lose everything up to the version. */
 export interface Erasure {
   readonly conversationId: string;
   /** `_version` of its tombstone. */
@@ -12,30 +12,29 @@ export interface Erasure {
 
 interface ErasableTable {
   readonly table: string;
-  /** An SQL condition: the rows of erased conversations that must go. */
+  /** In SQL, which rows of erased conversations go. */
   readonly goes: (limits: Limits) => string;
-  /** An SQL condition: the rows that tell something. A tombstone tells only the id and a time. */
+  /** In SQL, the rows that tell something: a tombstone has the id and a time. */
   readonly tells: string;
   /** Columns with an address. */
   readonly addresses: readonly string[];
 }
 
-/** SQL expressions for the erasure of a row's conversation. */
+/** In SQL, of the conversation of a row. */
 interface Limits {
   readonly version: string;
   readonly erasedAt: string;
 }
 
 /**
- * Visits have versions of another topic, so this table compares receive times. All clocks agree within a day, and the
- * fold takes nothing new of an erased conversation for 30 days.
+ * Visits have versions of another topic, so their receive times count. All clocks agree within a day, and the fold takes
+ * nothing new of an erased conversation for 30 days.
  */
 const byTime = ({ erasedAt }: Limits): string => `db_last_updated < ${erasedAt} + INTERVAL 1 DAY`;
 
 /**
- * THE list of the tables that know something of a conversation. A new table belongs here, and a new topic in
- * src/erase/erasable.ts. The tombstone stays in the state table until the clean-up, because it hides rows that may
- * still be on their way.
+ * THE list of the tables that know something of a conversation: a new one belongs here. Its topics: src/erase/erasable.ts.
+ * Of the state the tombstone stays until the clean-up: it hides rows that may still be on their way.
  */
 export const ERASABLE_TABLES: readonly ErasableTable[] = [
   {
@@ -61,7 +60,7 @@ export const ERASABLE_TABLES: readonly ErasableTable[] = [
 ];
 
 const ERASURES = 'queue_conversation_erasures';
-/** A statement with this many ids is well below ClickHouse's longest one. */
+/** A statement of so many ids is well below ClickHouse's longest. */
 const IDS_AT_ONCE = 500;
 /** The queries contain an id or an address, which must not stay in the query log of ClickHouse. */
 const UNLOGGED = 'log_queries = 0';
@@ -82,9 +81,9 @@ export async function noteErasures(store: Store, erasures: readonly Erasure[]): 
 }
 
 /**
- * Deletes the rows of erased conversations and returns how many. Nobody sees them from then on. They leave the disk
- * when ClickHouse has rewritten their parts, which also begins at once.
- * @param withinMs only erasures that were noted within this time
+ * Deletes the rows of erased conversations and returns how many. They are invisible at once. They leave the disk when
+ * ClickHouse has rewritten their parts, which also begins at once.
+ * @param withinMs only of erasures that were noted within so long
  */
 export async function sweepErasures(store: Store, withinMs: number): Promise<number> {
   const noted = await ask<Noted>(
@@ -134,7 +133,7 @@ async function deleteFrom(store: Store, { table, goes }: ErasableTable, erasures
   return rows;
 }
 
-/** Returns for each table how many rows of these conversations it has. Tables without any are left out. */
+/** How many rows each table has of these conversations. Tables without any are left out. */
 export async function countErasable(store: Store, ids: readonly string[]): Promise<Readonly<Record<string, number>>> {
   const counts: Record<string, number> = {};
   for (const some of chunked(ids)) {
@@ -152,9 +151,8 @@ export async function countErasable(store: Store, ids: readonly string[]): Promi
 }
 
 /**
- * Returns the conversations of which a row has an address that matches.
- * @param parts keeps the list of candidates short: a matching address contains one of these texts, once ` .-()` are
- * removed
+ * The conversations of which a row has an address that matches.
+ * @param parts texts of which a matching address has one, once ` .-()` are taken away: they keep the list of candidates short
  */
 export async function findByAddress(
   store: Store,

@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type ConversationEvent, DEFAULT_FOLD_SETTINGS } from '../../src/conversation';
 import { createFoldTask, type FoldTaskOptions } from '../../src/fold/task';
+import { keepObjectsYoung } from '../../src/fold/young-objects';
 import {
   CHECKPOINT_KEY,
   createChangelogCodec,
@@ -155,6 +156,7 @@ function recordOf(topic: string, offset: number, key: string, value: Buffer, tim
 }
 
 async function main({ live }: MillionProcessArgs): Promise<void> {
+  keepObjectsYoung();
   const schemas = createLocalSchemas();
   const million = new Million(live, {
     schemas,

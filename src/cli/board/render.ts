@@ -8,14 +8,11 @@ export interface BoardSize {
   readonly columns: number;
   readonly rows: number;
   readonly color: boolean;
-  /** The latest lines of the log; the newest last. */
+  /** What the log said lately; the newest last. */
   readonly notes?: readonly string[];
 }
 
-/**
- * Codes of our own, because `util.styleText` of newer Node.js versions looks at this process's stdout, and the caller
- * knows better.
- */
+/** Own codes: `util.styleText` of newer Node looks at this process's stdout, and the caller knows better. */
 const SGR = { bold: 1, dim: 2, underline: 4, red: 31, yellow: 33 } as const;
 
 const FOOTER = 'Ctrl-C ends everything';
@@ -46,7 +43,7 @@ export function renderBoard(model: BoardModel, size: BoardSize): readonly string
 
 type Style = (format: keyof typeof SGR, text: string) => string;
 
-/** Totals first. Then the addresses, on as many lines as they need: nobody finds a port that was cut off. */
+/** Totals first; then what runs where, on as many lines as it takes: nobody finds a port that was cut off. */
 function header({ totals, where, now }: BoardModel, columns: number): readonly string[] {
   const oldest = totals.oldestWaitingSince;
   const counts = [
@@ -72,7 +69,7 @@ function wrap(parts: readonly string[], columns: number): readonly string[] {
   return lines;
 }
 
-/** How many lines of each table fit. The newest conversations keep a few, and the queues get the rest. */
+/** How many lines of each table fit; the newest conversations keep a few, the queues get what is left. */
 function share(left: number, queues: number, newest: number): { readonly queues: number; readonly newest: number } {
   const lines = left - 2 * SECTION_EXTRA;
   if (lines < 2) return { queues: Math.max(0, Math.min(queues, left - SECTION_EXTRA)), newest: 0 };
@@ -81,7 +78,7 @@ function share(left: number, queues: number, newest: number): { readonly queues:
   return { queues: shown, newest: Math.min(newest, lines - shown) };
 }
 
-/** If not all queues fit, it shows those in which people wait longest, in the usual order. */
+/** Where not all fit: those in which people wait longest, in their usual order. */
 function mostUrgent(queues: readonly QueueLine[], places: number): readonly QueueLine[] {
   if (queues.length <= places) return queues;
   const since = ({ oldestWaitingSince }: QueueLine) => oldestWaitingSince ?? Infinity;
@@ -119,7 +116,7 @@ function patience(since: number | null, now: number): 'yellow' | 'red' | null {
 const oldestOf = ({ oldestWaitingSince }: Counts, now: number) =>
   oldestWaitingSince === null ? '' : elapsed(oldestWaitingSince, now);
 
-/** `keep`: columns with a greater number stay longer when the window gets narrow. */
+/** `keep`: the greater, the longer a column stays when the window gets narrow. */
 const QUEUE_COLUMNS: readonly BoardColumn<QueueLine>[] = [
   { head: ['QUEUE'], min: 8, max: 48, keep: 9, align: 'left', text: labelOf },
   { head: ['WAITING', 'WAIT'], min: 4, max: 7, keep: 8, align: 'right', text: ({ waiting }) => String(waiting) },

@@ -1,4 +1,3 @@
-import { type Age, createAge } from '../../common';
 import { isTransient } from '../errors';
 import type { Rest } from '../rest/rest';
 import type { Timings } from '../timings';
@@ -37,7 +36,7 @@ const TRIES_PER_CHANNEL = 3;
 /** Opens channels with their sockets, and pauses and resumes all sockets that it has opened. */
 export class ChannelOpener {
   readonly #connections = new Set<Connection>();
-  #pause: Age | null = null;
+  #pausedAt: number | null = null;
   /**
    * Keeps a channel without a socket for the next opening: channels are few, and this one still has its subscriptions.
    */
@@ -66,7 +65,7 @@ export class ChannelOpener {
       });
       this.#connections.add(connection);
       void connection.ended.then(() => this.#connections.delete(connection));
-      if (this.#pause !== null) connection.pause();
+      if (this.#pausedAt !== null) connection.pause();
       this.#spare = null;
       return { channel: renewed(channel), connection, topics: permitted };
     } catch (error) {
@@ -81,13 +80,13 @@ export class ChannelOpener {
   }
 
   pause(): void {
-    this.#pause ??= createAge();
+    this.#pausedAt ??= Date.now();
     for (const connection of this.#connections) connection.pause();
   }
 
   resume(): void {
-    const pausedMs = this.#pause?.() ?? 0;
-    this.#pause = null;
+    const pausedMs = this.#pausedAt === null ? 0 : Date.now() - this.#pausedAt;
+    this.#pausedAt = null;
     for (const connection of this.#connections) {
       connection.resume();
       // Genesys may not have kept that much for us. So a new socket counts as a gap, which reconciliation closes.
@@ -97,8 +96,8 @@ export class ChannelOpener {
 }
 
 /**
- * @param what `how`: `before` the socket opens; `added` to the topics of the open socket, or `replaced` them
- * @returns the topics that Genesys permits
+ * @param what `how`: `before` the socket opens; `added` to what is on the open socket, or `replaced` it
+ * @returns the topics that are permitted
  */
 export async function subscribeTo(
   { rest, onSubscribed }: SubscriberOptions,
@@ -115,7 +114,7 @@ export async function subscribeTo(
   return new Set(topics.filter((topic) => !rejected.has(topic)));
 }
 
-/** The subscription began a new life of the same length. */
+/** Subscribing began a new life of the same length. */
 function renewed(channel: NotificationChannel): NotificationChannel {
   const now = Date.now();
   return { ...channel, createdAt: now, expiresAt: now + channel.expiresAt - channel.createdAt };

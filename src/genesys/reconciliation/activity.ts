@@ -2,7 +2,8 @@ import { z } from 'zod';
 import type { Rest } from '../rest/rest';
 
 /** What a conversation does in a queue: it waits, is alerted, or is handled. */
-export type Phase = 'waiting' | 'alerting' | 'interacting';
+export const PHASES = ['waiting', 'alerting', 'interacting'] as const;
+export type Phase = (typeof PHASES)[number];
 
 /** A conversation that waits, is alerted or is handled now. */
 export interface ActiveConversation {
@@ -10,7 +11,7 @@ export interface ActiveConversation {
   readonly sessionIds: ReadonlySet<string>;
 }
 
-/** The present activity of Genesys’s queues. */
+/** What Genesys says of its queues now. */
 export interface Activity {
   readonly conversations: ReadonlyMap<string, ActiveConversation>;
   /** Queues whose list Genesys cut. A conversation that is missing from it may still be live. */

@@ -1,4 +1,3 @@
-import type { Age } from '../../common';
 import type { Activity } from './activity';
 import type { ReconcilerOptions } from './reconciliation-options';
 
@@ -12,21 +11,19 @@ interface Asked {
 interface Told {
   readonly sentAt: number;
   readonly at: number;
-  /** Since then. */
-  readonly age: Age;
 }
 
-/** What reconciliation remembers of single conversations, as long as it is useful. */
+/** What reconciliation knows of single conversations, for as long as it is of use. */
 export class ReconciliationMemory {
   readonly heardAt = new Map<string, number>();
   readonly asked = new Map<string, Asked>();
-  /** Answers that became events, until it is certain that the log has nothing newer before them. */
+  /** Answers that became events, until it is known that nothing newer was before them in the log. */
   readonly told = new Map<string, Told>();
-  /** Ended conversations whose last snapshot the bridge still has to request. */
+  /** Ended conversations whose last snapshot is still to be asked for. */
   readonly lastWanted = new Set<string>();
-  /** Ended conversations whose last snapshot came. If the table still has a row, the next comparison ends it. */
+  /** Ended conversations whose last snapshot came: if the table has a row all the same, the next look ends it. */
   readonly lastTold = new Set<string>();
-  /** The last activity of the queues; null: Genesys did not give it. */
+  /** What Genesys said of its queues last; null: it could not be asked. */
   activity: Activity | null = null;
   #forgetAt = 0;
 
@@ -46,7 +43,7 @@ export class ReconciliationMemory {
     return new Set([...this.heardAt.keys(), ...this.asked.keys(), ...this.told.keys()]).size;
   }
 
-  /** A conversation without a row is forgotten soon, whatever Genesys answers meanwhile. */
+  /** Of what has no row any more nothing needs to be remembered for long, whatever Genesys answers meanwhile. */
   forgetFrom(now: number): void {
     if (now < this.#forgetAt) return;
     const { timings, row } = this.options;

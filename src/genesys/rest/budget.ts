@@ -12,11 +12,11 @@ export interface RateLimit {
   readonly resetsAt: number;
 }
 
-/** Limits requests to what Genesys allows a token. Genesys's answers contain the limit. */
+/** The requests that Genesys allows a token, by what its answers say. */
 export interface Budget {
   /** Resolves when a request may be sent. @throws AbortError when `signal` aborts before */
   turn(urgency: Urgency): Promise<void>;
-  /** Call it with an answer's statement about the limit. */
+  /** To call with what an answer says about the limit. */
   told(answer: Pick<HttpAnswer, 'status' | 'header'>): void;
   /** Null: Genesys has not said. */
   limit(): RateLimit | null;
@@ -62,7 +62,7 @@ export function createBudget({ signal, backgroundEveryMs }: BudgetOptions): Budg
   return {
     turn(urgency) {
       if (urgency === 'now') return wait(urgency);
-      // One request after the other, so that requests that wait for the same moment are not all sent at once.
+      // One after the other, so that requests that wait for the same moment do not all go at once.
       const mine = behind.then(() => wait(urgency));
       behind = mine.catch(() => undefined);
       return mine;

@@ -6,18 +6,15 @@ import { GIANTS } from './giants';
  * then not know are `stale` (`Delivery.stale`).
  */
 export const NOTIFICATION_FAULTS = {
-  'notifications-lost': fault(
-    'some notifications never come, without a gap',
-    { share },
-    ({ levers, random, hit }, parameters) =>
-      levers.delivery.add((delays) => {
-        if (delays.length === 0 || !random.chance(parameters.share)) return delays;
-        hit();
-        return [];
-      }),
+  'notifications-lost': fault('never sent, without a gap', { share }, ({ levers, random, hit }, parameters) =>
+    levers.delivery.add((delays) => {
+      if (delays.length === 0 || !random.chance(parameters.share)) return delays;
+      hit();
+      return [];
+    }),
   ),
   'notifications-doubled': fault(
-    'some notifications come twice, at once or a little later',
+    'sent again, at once or a little later',
     { share, withinMs: milliseconds.default(1_000) },
     ({ levers, random, hit }, { share: part, withinMs }) =>
       levers.delivery.add((delays) => {
@@ -27,7 +24,7 @@ export const NOTIFICATION_FAULTS = {
       }),
   ),
   'notifications-reordered': fault(
-    'later notifications overtake earlier ones, also of the same conversation',
+    'later ones overtake, also of the same conversation',
     { share, withinMs: milliseconds.default(500) },
     ({ levers, random, hit }, { share: part, withinMs }) =>
       levers.delivery.add((delays) => {
@@ -37,7 +34,7 @@ export const NOTIFICATION_FAULTS = {
       }),
   ),
   'notifications-delayed': fault(
-    'all notifications come late, in their order',
+    'all come late, in their order',
     { byMs: milliseconds.default(2_000) },
     ({ levers, hit }, { byMs }) =>
       levers.delivery.add((delays) => {
@@ -46,7 +43,7 @@ export const NOTIFICATION_FAULTS = {
       }),
   ),
   'giant-frames': fault(
-    'frames of 16 MB, 10,000 participants or deep nesting come, each of a conversation of its own that is over',
+    '16 MB, 10,000 participants and deep nesting, of conversations of their own that are over at once',
     { count: times.default(1) },
     ({ levers, random, hit }, { count }) => {
       for (let sent = 0; sent < count; sent += 1) {

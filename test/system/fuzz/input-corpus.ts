@@ -1,6 +1,5 @@
-import { wireConversation } from '../../../src/conversation';
+import { readLine, wireConversation } from '../../../src/conversation';
 import { generateEvents } from '../../../src/simulator';
-import { readLine } from '../../support/conversation/read-line';
 import type { Random } from '../../support/processes/random';
 
 /** What Genesys sends on a socket. */

@@ -13,7 +13,7 @@ export class AvroInput {
     this.#at = at;
   }
 
-  /** Forgets the bytes, so that they need not stay in memory. Returns whether all of them were read. */
+  /** Forgets the bytes, so that they need not stay in memory. Answers whether all of them were read. */
   end(): boolean {
     const isAll = this.#at === this.#bytes.length;
     this.#bytes = EMPTY;
@@ -46,10 +46,10 @@ export class AvroInput {
     return value;
   }
 
-  /** The bytes' own copy. */
+  /** The bytes' own copy: on V8's heap if it is small, where a piece of Node's pool would keep 8 KiB in memory. */
   fixed(size: number): Buffer {
     const from = this.#skip(size);
-    const copy = Buffer.allocUnsafe(size);
+    const copy = Buffer.alloc(size);
     for (let i = 0; i < size; i++) copy[i] = this.#bytes[from + i] as number;
     return copy;
   }
@@ -149,7 +149,7 @@ export class AvroInput {
     return this.#bytes[at] as number;
   }
 
-  /** Returns where the skipped bytes begin. */
+  /** Answers where the skipped bytes begin. */
   #skip(size: number): number {
     const from = this.#at;
     if (!(size >= 0 && size <= this.#bytes.length - from)) throw new Error(`${size} bytes are not there`);
