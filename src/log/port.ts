@@ -262,6 +262,8 @@ export interface AssignedPartition {
   readonly committedMetadata: string | null;
   /** The first offset the partition still has. */
   readonly beginningOffset: number;
+  /** The end of its committed records when it was assigned. The first offset must not be greater. */
+  readonly endOffset: number;
 }
 
 export interface RunningSubscription {

@@ -26,6 +26,11 @@ const CONCURRENCY = 3;
 /** Reading pauses when this many full batches wait, and continues at half of it. */
 const BUFFERED_BATCHES = 4;
 
+/** Reading pauses with more than this. */
+export function mostBuffered({ rows, bytes }: FlushLimits): Pick<FlushLimits, 'rows' | 'bytes'> {
+  return { rows: BUFFERED_BATCHES * rows, bytes: BUFFERED_BATCHES * bytes };
+}
+
 /** From the buffer, in batches, into the tables. */
 export class BatchLoop {
   readonly #options: BatchLoopOptions;

@@ -1,6 +1,6 @@
 import { createLowWatermarks, OperatorError } from '../common';
 import type { AssignedPartition, LogRecord } from '../log';
-import type { Anchor, Note } from '../store';
+import type { Note } from '../store';
 import type { Batch } from './buffer';
 import { recover, type Beginning, type RecoveryOptions } from './recovery';
 
@@ -40,13 +40,12 @@ export class SinkPartitions {
   }
 
   /**
-   * Prepares the tables for the partitions and returns their first offsets.
-   * @param onBegun of each that was not taken away in the meantime, with the note at which it goes on and the last
-   * tombstones that were stored
+   * Prepares the tables for the partitions and returns the offsets at which to go on reading.
+   * @param onBegun of each that was not taken away in the meantime
    */
   async assign(
     partitions: readonly AssignedPartition[],
-    onBegun: (partition: number, noted: number | null, tombstones: readonly Anchor[]) => void,
+    onBegun: (partition: number, beginning: Beginning) => void,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<number, number>> {
     const assignment = {};
@@ -55,9 +54,11 @@ export class SinkPartitions {
     for (const [partition, beginning] of beginnings) {
       if (this.#assignments.get(partition) !== assignment) continue; // taken away in the meantime
       this.#begin(partition, beginning);
-      onBegun(partition, beginning.noted, beginning.tombstones.anchors);
+      onBegun(partition, beginning);
     }
-    return new Map([...beginnings].map(([partition, { offset }]) => [partition, offset]));
+    return new Map(
+      [...beginnings].map(([partition, { offset, tombstones }]) => [partition, tombstones.keptTo ?? offset]),
+    );
   }
 
   revoke(partition: number): void {

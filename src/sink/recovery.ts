@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { OperatorError } from '../common';
-import { type AssignedPartition, type Log, partitionOf } from '../log';
+import { type AssignedPartition, type Log, type LogRecord, partitionOf } from '../log';
 import type { Metrics } from '../ops';
 import {
   type Anchor,
@@ -27,6 +27,8 @@ export interface RecoveryOptions {
   readonly tombstones: Pick<Writer, 'insert'> | null;
   /** A note that is older may have missed a tombstone, ms. */
   readonly staleAfterMs: number;
+  /** So many records of the reading for tombstones, of all partitions, need not be read again. */
+  readonly keep: { readonly rows: number; readonly bytes: number };
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -51,9 +53,13 @@ export interface StoredTombstones {
   readonly below: number;
   /** The last of them. */
   readonly anchors: readonly Anchor[];
+  /** What was read from the beginning's offset on, as much of it as is kept. */
+  readonly kept: readonly LogRecord[];
+  /** The offset after it; null: nothing is kept. */
+  readonly keptTo: number | null;
 }
 
-const NONE_STORED: StoredTombstones = { below: 0, anchors: [] };
+const NONE_STORED: StoredTombstones = { below: 0, anchors: [], kept: [], keptTo: null };
 
 const TOMBSTONES_A_BATCH = 10_000;
 const RETRY_MS = 500;
@@ -65,6 +71,7 @@ const RETRY_MS = 500;
  * 2. Tombstones first: all tombstones from there to the end H are stored before any row is. The clean-up may have
  *    removed them from the table, and a row that is sent again before its tombstone would be live for a moment. The
  *    sink does not send them again with the rows: `Notes` looks whether they are still there before it notes an offset.
+ *    It keeps what it reads here, up to a limit, and reads only the rest again.
  * 3. From the beginning, also: what is live in the table and has no record in [0, H) has ended, its tombstone is gone;
  *    it gets one of version H − 1. That is above all that the topic ever had of it and below all that is to come. Rows
  *    of an older epoch get one below every record of this epoch, so that it can never hide one.
@@ -146,13 +153,14 @@ async function attempt(
     );
   if (writer === null) return at(now, new Map());
   const live = reread.length === 0 ? null : await liveOf(options, reread, ends);
-  const from = new Map(
-    [...beginnings].flatMap(([partition, { offset, knownEnd }]) =>
-      offset < knownEnd ? [[partition, offset] as const] : [],
-    ),
+  const ranges = new Map(
+    partitions.flatMap(({ partition, endOffset }) => {
+      const { offset = 0, knownEnd = 0 } = beginnings.get(partition) ?? {};
+      return offset < knownEnd ? [[partition, { offset, keepBelow: Math.min(knownEnd, endOffset) }] as const] : [];
+    }),
   );
   const tombstonesAtMs = Date.now();
-  const stored = await storeTombstones({ ...options, writer }, from, live, signal);
+  const stored = await storeTombstones({ ...options, writer }, ranges, live, signal);
   await sweep({ ...options, writer }, live?.tombstones(ends, now) ?? [], signal);
   return at(tombstonesAtMs, stored);
 }
@@ -170,16 +178,50 @@ async function sweep(
   logger.info({ rows: swept.length }, 'the sink removed conversations from the table that ended while it did not read');
 }
 
-/** Reads the ranges only for their keys. Answers for each partition what it stored. */
+/** Where the reading for tombstones begins, and below which offset its records may be kept. */
+interface ReadRange {
+  readonly offset: number;
+  readonly keepBelow: number;
+}
+
+/** A partition's part of the reading. */
+class RangeReading {
+  readonly kept: LogRecord[] = [];
+  below = 0;
+  anchors: readonly Anchor[] = [];
+  /** The first record that is not kept. */
+  #missed: number | null = null;
+
+  constructor(private readonly keepBelow: number) {}
+
+  /** Answers whether it keeps the record. */
+  add(record: LogRecord, isRoom: boolean): boolean {
+    this.below = record.offset + 1;
+    if (this.#missed === null && isRoom && record.offset < this.keepBelow) {
+      this.kept.push(record);
+      return true;
+    }
+    this.#missed ??= record.offset;
+    return false;
+  }
+
+  stored(): StoredTombstones {
+    const { below, anchors, kept } = this;
+    return { below, anchors, kept, keptTo: kept.length === 0 ? null : (this.#missed ?? below) };
+  }
+}
+
+/** Reads the ranges. Answers for each partition what it stored. */
 async function storeTombstones(
-  { log, topic, writer }: RecoveryOptions & { readonly writer: Pick<Writer, 'insert'> },
-  from: ReadonlyMap<number, number>,
+  { log, topic, writer, keep }: RecoveryOptions & { readonly writer: Pick<Writer, 'insert'> },
+  ranges: ReadonlyMap<number, ReadRange>,
   live: LiveKeys | null,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<number, StoredTombstones>> {
-  const stored = new Map<number, { below: number; anchors: readonly Anchor[] }>();
-  if (from.size === 0) return stored;
+  const readings = new Map([...ranges].map(([partition, { keepBelow }]) => [partition, new RangeReading(keepBelow)]));
+  if (ranges.size === 0) return new Map();
   const sought = live !== null && live.size() > 0 ? live : null;
+  const room = { ...keep };
   let waiting: StoreRow[] = [];
   let storing = Promise.resolve();
   const flush = (): void => {
@@ -190,12 +232,16 @@ async function storeTombstones(
   };
   const reading = await log.read({
     topics: [topic],
-    from,
+    from: new Map([...ranges].map(([partition, { offset }]) => [partition, offset])),
     follow: false,
-    onRecord: ({ key, value, partition, offset, timestamp }) => {
-      let known = stored.get(partition);
-      if (known === undefined) stored.set(partition, (known = { below: 0, anchors: [] }));
-      known.below = offset + 1;
+    onRecord: (record) => {
+      const { key, value, partition, offset, timestamp } = record;
+      const known = readings.get(partition);
+      if (known === undefined) return;
+      if (known.add(record, room.rows > 0 && room.bytes > 0)) {
+        room.rows -= 1;
+        room.bytes -= (key?.length ?? 0) + (value?.length ?? 0);
+      }
       if (key === null || (value !== null && sought === null)) return;
       const conversationId = key.toString();
       sought?.seen(conversationId, partition);
@@ -218,7 +264,7 @@ async function storeTombstones(
   signal.throwIfAborted();
   flush();
   await storing;
-  return stored;
+  return new Map([...readings].map(([partition, known]) => [partition, known.stored()]));
 }
 
 function liveOf(

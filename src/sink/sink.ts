@@ -1,7 +1,7 @@
 import { messageOf, OperatorError } from '../common';
 import type { RunningSubscription } from '../log';
-import { type Anchor, describeStoreError, type Progress, type WriterState } from '../store';
-import { BatchLoop } from './batch-loop';
+import { describeStoreError, type Progress, type WriterState } from '../store';
+import { BatchLoop, mostBuffered } from './batch-loop';
 import { createBatchStore, type StoredBatch } from './batch-store';
 import { createSinkBuffer, type Batch } from './buffer';
 import { createCleanup } from './cleanup';
@@ -11,6 +11,7 @@ import { createNotes, type Notes } from './notes';
 import { createOnce } from './once';
 import { NOTING, type SinkOptions } from './options';
 import { SinkPartitions } from './partitions';
+import type { Beginning } from './recovery';
 import { createTopicCheck, type TopicCheck } from './topic-check';
 import { createTopicGuard } from './topic-guard';
 
@@ -103,6 +104,7 @@ class Sink<R> implements RunningSink {
       ...options,
       ...destination,
       check: this.#check,
+      keep: mostBuffered(options.flush),
       progress: options.begin === 'beginning' ? NOTHING_NOTED : destination.progress,
     });
     this.#cancelled = new Promise<never>((_, reject) => {
@@ -193,12 +195,15 @@ class Sink<R> implements RunningSink {
     });
   }
 
-  #begun(partition: number, noted: number | null, tombstones: readonly Anchor[]): void {
+  #begun(partition: number, { noted, tombstones: { anchors, kept, keptTo } }: Beginning): void {
     if (this.#phase !== 'running') return;
     this.#notes.begin(partition, noted);
-    this.#notes.stored(tombstones);
+    this.#notes.stored(anchors);
     if (partition === CLEANER) this.#cleanup?.start();
     this.#buffer.assign(partition);
+    if (keptTo === null) return;
+    this.#buffer.add(partition, kept, keptTo);
+    this.#loop.pump();
   }
 
   #revoked(partitions: readonly number[]): void {

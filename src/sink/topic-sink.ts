@@ -4,6 +4,7 @@ import {
   createRowCodec,
   createVisitCodec,
   deadLetterRecord,
+  headerOf,
   type LogProducer,
   type LogRecord,
   readVisitKey,
@@ -137,8 +138,9 @@ function deadLettersInto(producer: LogProducer, { topics, metrics, logger }: Par
 }
 
 /** The state topic's time is the receive time. A row that a deadline closed belongs to no event, and so to no trace. */
-export function receivedOf({ timestamp, headers: { traceparent } }: LogRecord): readonly Received[] {
-  return traceparent === undefined ? [] : [{ at: timestamp, traceparent }];
+export function receivedOf(record: LogRecord): readonly Received[] {
+  const traceparent = headerOf(record, 'traceparent');
+  return traceparent === undefined ? [] : [{ at: record.timestamp, traceparent }];
 }
 
 /** The retention by the broker, or the one that `setup` sets if this user may not ask. */

@@ -5,7 +5,7 @@ import { connectStore, identifier, migrate, type Store } from '../../src/store';
 import { heard, peakMemory, report } from './child';
 import { connectionTo } from './cluster';
 import { measureRawInsert, readRows } from './raw-insert';
-import { runSink } from './sink-round';
+import { readOffsets, runSink } from './sink-round';
 import type { Throughput } from './throughput';
 
 export interface SinkProcessArgs {
@@ -40,12 +40,13 @@ async function main({ brokers, topics, store: place, what }: SinkProcessArgs): P
   const log = createKafkaLog(connection);
   const engine = 'folder' in place ? await openEmbeddedClickHouse({ dataDir: place.folder }) : null;
   const reader = await rowReader({ schemas: createLocalSchemas(), topics });
+  const offsets = what === 'sink' ? await readOffsets(log, topics.state) : new Map<number, readonly number[]>();
   const rows = what === 'raw' ? await readRows(log, topics.state, reader.decode) : [];
 
   const runRound = async (store: Store, group: string): Promise<Omit<Round, 'peakBytes'>> =>
     what === 'raw'
       ? { rows: rows.length, tombstonesFirstSeconds: 0, ...(await measureRawInsert(store, rows, FLUSH.rows)) }
-      : runSink({ store, log, topics, group, reader, flush: FLUSH, logger: connection.logger });
+      : runSink({ store, log, topics, offsets, group, reader, flush: FLUSH, logger: connection.logger });
 
   const runRounds = async (): Promise<void> => {
     for (let number = 0; ; number += 1) {

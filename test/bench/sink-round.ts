@@ -12,6 +12,8 @@ export interface SinkRoundOptions {
   readonly store: Store;
   readonly log: Log;
   readonly topics: TopicNames;
+  /** The offsets of the state topic's records, by partition. */
+  readonly offsets: ReadonlyMap<number, readonly number[]>;
   /** A group that has committed nothing. */
   readonly group: string;
   readonly reader: Awaited<ReturnType<typeof rowReader>>;
@@ -32,18 +34,34 @@ const UNDISTURBED = {
   cleanup: { intervalMs: 86_400_000, graceMs: 86_400_000 },
 };
 
+/** The offsets of a topic's records, by partition. */
+export async function readOffsets(log: Log, topic: string): Promise<ReadonlyMap<number, readonly number[]>> {
+  const offsets = new Map<number, number[]>();
+  const reading = await log.read({
+    topics: [topic],
+    follow: false,
+    onRecord: ({ partition, offset }) => {
+      const known = offsets.get(partition);
+      if (known === undefined) offsets.set(partition, [offset]);
+      else known.push(offset);
+    },
+  });
+  await reading.caughtUp;
+  await reading.stop();
+  return offsets;
+}
+
 /** Writes the state topic, up to its present end, into empty tables. */
 export async function runSink(options: SinkRoundOptions): Promise<SinkRound> {
-  const { store, log, topics, group, reader, flush, logger } = options;
+  const { store, log, topics, offsets: all, group, reader, flush, logger } = options;
   const left = new Map([...(await log.endOffsets(topics.state))].filter(([, end]) => end > 0));
   const topicId = await log.topicId(topics.state);
-  /** Records that are read and not committed yet, by partition. */
-  const waiting = new Map<number, number[]>();
+  const rows = [...all.values()].reduce((sum, { length }) => sum + length, 0);
+  /** By partition, how many records are committed. */
+  const committed = new Map<number, number>();
   const commits: { readonly rows: number; readonly measured: Throughput }[] = [];
-  let rows = 0;
-  let committed = 0;
   let begunAt = NaN;
-  let firstArrival = NaN;
+  let assignedAt = NaN;
   let measured = beginThroughput();
   let finish: () => void = () => undefined;
   const finished = new Promise<void>((resolve) => (finish = resolve));
@@ -58,27 +76,25 @@ export async function runSink(options: SinkRoundOptions): Promise<SinkRound> {
     subscribe: (subscription) =>
       log.subscribe({
         ...subscription,
-        onRecords: (partition, records, nextOffset) => {
-          if (rows === 0) firstArrival = performance.now();
-          rows += records.length;
-          const offsets = waiting.get(partition) ?? [];
-          for (const { offset } of records) offsets.push(offset);
-          waiting.set(partition, offsets);
-          subscription.onRecords(partition, records, nextOffset);
+        onAssigned: async (partitions) => {
+          const from = await subscription.onAssigned(partitions);
+          assignedAt = performance.now();
+          return from;
         },
       }),
   };
   const source = logWithCommit(counted, (commit) => async (offsets) => {
     await commit(offsets);
     for (const { partition, offset } of offsets) {
-      const before = waiting.get(partition) ?? [];
-      const after = before.filter((one) => one >= offset);
-      committed += before.length - after.length;
-      waiting.set(partition, after);
+      const records = all.get(partition) ?? [];
+      let count = committed.get(partition) ?? 0;
+      while ((records[count] ?? Infinity) < offset) count += 1;
+      committed.set(partition, count);
       // The last offset of a partition is a transaction's marker.
       if (offset >= (left.get(partition) ?? Infinity) - 1) left.delete(partition);
     }
-    commits.push({ rows: committed, measured: measured(committed) });
+    const sum = [...committed.values()].reduce((one, other) => one + other, 0);
+    commits.push({ rows: sum, measured: measured(sum) });
     if (left.size === 0) finish();
   });
   const sink = await createSink({
@@ -106,6 +122,6 @@ export async function runSink(options: SinkRoundOptions): Promise<SinkRound> {
     perSecond: NaN,
     cpuMicroseconds: NaN,
     ...last,
-    tombstonesFirstSeconds: (firstArrival - begunAt) / 1000,
+    tombstonesFirstSeconds: (assignedAt - begunAt) / 1000,
   };
 }

@@ -49,9 +49,7 @@ export interface Range {
   readonly to: number;
 }
 
-export interface PartitionOffsets extends AssignedPartition {
-  readonly endOffset: number;
-}
+export type PartitionOffsets = AssignedPartition;
 
 export interface MemberRequest {
   readonly group: string;

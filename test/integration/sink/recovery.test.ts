@@ -102,6 +102,31 @@ describe('a sink that was down', () => {
     expect(rows).toEqual([6]);
   });
 
+  test.each([
+    ['all that it may keep', 2, []],
+    ['the rest again', 1, [4, 5, 6]],
+  ])('a sink that looks for tombstones first reads %s', async (_, rows, again) => {
+    const topic = aStateTopic();
+    await topic.put(['a', '1'], ['b', '1'], ['b', '2'], ['a', null], ['c', '1'], ['b', null], ['d', '1']);
+    const log = topic.cluster.connect();
+    const offsets: number[] = [];
+    const watched: Log = {
+      ...log,
+      subscribe: (subscription) =>
+        log.subscribe({
+          ...subscription,
+          onRecords: (partition, records, nextOffset) => {
+            offsets.push(...records.map(({ offset }) => offset));
+            subscription.onRecords(partition, records, nextOffset);
+          },
+        }),
+    };
+    const started = await start(watched, { flush: { rows, bytes: 1e6, ms: 1 } });
+    await storedUpTo(started, 7);
+    expect(await table()).toEqual({ c: '1', d: '1' });
+    expect(offsets).toEqual(again);
+  });
+
   test('a running sink that is behind for too long ends instead of continuing', async () => {
     const topic = aStateTopic();
     const { sink } = await start(topic.cluster.connect(), { tombstoneRetentionMs: 1 });

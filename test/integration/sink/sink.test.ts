@@ -330,6 +330,7 @@ test('a sink forgets a partition that was taken away, and commits nothing more o
     committedOffset: 0,
     committedMetadata: null,
     beginningOffset: 0,
+    endOffset: 0,
   });
   const record = (partition: number, offset: number): LogRecord => ({
     ...{ topic: STATE_TOPIC, partition, offset, timestamp: 0, headers: {} },

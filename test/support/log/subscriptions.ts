@@ -36,7 +36,7 @@ export function describeSubscriptions(open: OpenScene): void {
       const first = await subscribe(log, `${input}-sub`, input);
       await eventually(() => first.seen.records.length === 3);
       expect(first.seen.assigned).toMatchObject([
-        { partition: 0, committedOffset: null, committedMetadata: null, beginningOffset: 0 },
+        { partition: 0, committedOffset: null, committedMetadata: null, beginningOffset: 0, endOffset: 3 },
       ]);
       expect(first.seen.nextOffsets.get(0)).toBe(3);
       await first.subscription.commit([{ partition: 0, offset: 2, metadata: 'rows up to 2' }]);
