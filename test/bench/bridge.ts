@@ -101,8 +101,10 @@ async function measureBurst(
   const from = await endOf();
   const before = await cpuOf(bridge);
   const bursting = frames.next('burst');
+  const sending = frames.next('sent');
   frames.tell('burst');
   const { startedAt } = await bursting;
+  await sending;
   let end = -1;
   let lastAt = Date.now();
   while (Date.now() - lastAt < IDLE_MS) {
