@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 
 const compiled = (syntax) => [
   '@swc/jest',
@@ -38,6 +38,6 @@ export default {
     withServices('system'),
   ],
   testSequencer: '<rootDir>/test/support/jest/sequencer.mjs',
-  // Most tests with services wait most of the time.
-  maxWorkers: availableParallelism() + 1,
+  // Most tests with services wait most of the time. A worker takes up to 1.5 GB with the processes that its tests start.
+  maxWorkers: Math.max(1, Math.min(availableParallelism() + 3, Math.floor(totalmem() / 1.7e9))),
 };

@@ -14,7 +14,11 @@ const ABOUT: Readonly<Record<Topic, { readonly what: string; readonly key: strin
     schema: 'queue-visit',
   },
   changelog: { what: "the fold's own state; only the fold reads it", key: 'conversation id', schema: 'fold-state' },
-  deadLetters: { what: 'what could not be read', key: 'that of the record, if it had one', schema: '' },
+  deadLetters: {
+    what: 'inputs and records that queuefold could not read or store',
+    key: 'the key of the record, if it had one',
+    schema: '',
+  },
   names: { what: 'names of queues, skills and users', key: 'kind and id', schema: 'name' },
 };
 

@@ -123,7 +123,7 @@ function addLive(app: FastifyInstance, { viewers, headers }: ApiOptions): void {
         querystring: jsonSchema(QUESTIONS.live, 'input'),
         response: {
           200: {
-            description: 'Events for ever. The schema is that of their data, by the name of the event',
+            description: 'Events without an end. The schema is that of their data, by the name of the event',
             content: { 'text/event-stream': { schema: { oneOf: data } } },
           },
           ...problems(full),

@@ -199,16 +199,24 @@ class ClickHouseHistory implements History {
 
   #ask<T>(query: string, params: Readonly<Record<string, unknown>>): Promise<readonly T[]> {
     return this.#turns.take(async () => {
-      this.#signal.throwIfAborted();
+      const limit = AbortSignal.any([this.#signal, AbortSignal.timeout(MOST_MS)]);
       const answer = await this.#store.client.query({
         query,
         query_params: { ...params },
         format: 'JSONEachRow',
         clickhouse_settings: SETTINGS,
-        abort_signal: AbortSignal.any([this.#signal, AbortSignal.timeout(MOST_MS)]),
+        abort_signal: limit,
       });
-      return answer.json<T>();
-    });
+      // The client follows the signal only until the answer begins. An answer that stops in between would keep its turn.
+      const end = (): void => answer.close();
+      limit.addEventListener('abort', end, { once: true });
+      try {
+        limit.throwIfAborted();
+        return await answer.json<T>();
+      } finally {
+        limit.removeEventListener('abort', end);
+      }
+    }, this.#signal);
   }
 }
 

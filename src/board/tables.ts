@@ -124,11 +124,11 @@ function thin(reader: ValueReader<QueueVisit>): ValueReader<BoardVisit> {
 }
 
 function freshnessOf(table: FollowedTable): Freshness {
-  const { asOf, answeredAt, problem } = table.picture();
+  const { watermark, answeredAt, problem } = table.picture();
   const now = Date.now();
   const isSilent = answeredAt !== null && now - answeredAt > SILENT_MS;
   return {
-    ageMs: asOf === null ? null : Math.max(0, now - asOf),
+    ageMs: watermark === null ? null : Math.max(0, now - watermark),
     problem: problem ?? (isSilent ? 'Kafka does not answer' : null),
   };
 }

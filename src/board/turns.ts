@@ -19,32 +19,47 @@ export class Turns {
     this.#options = options;
   }
 
-  /** @throws Refusal 429 if too much work waits, or if the turn does not come in time */
-  async take<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * @param signal its abort gives up a turn that has not come yet
+   * @throws Refusal 429 if too much work waits, or if the turn does not come in time; the signal's reason
+   */
+  async take<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    signal.throwIfAborted();
     if (this.#running < this.#options.atOnce) this.#running += 1;
-    else await this.#turn();
+    else await this.#turn(signal);
     try {
+      signal.throwIfAborted();
       return await work();
     } finally {
       this.#pass();
     }
   }
 
-  #turn(): Promise<void> {
+  #turn(signal: AbortSignal): Promise<void> {
     const { waiting, waitMs } = this.#options;
     const refusal = new Refusal(429, 'Many others look into the past at the moment. Try again in a few seconds.', {
       retryAfterSeconds: Math.ceil(waitMs / 1_000),
     });
     if (this.#waiting.size >= waiting) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
-      const start = (): void => {
+      const leave = (): void => {
         clearTimeout(timer);
+        signal.removeEventListener('abort', onAbort);
+        this.#waiting.delete(start);
+      };
+      const start = (): void => {
+        leave();
         resolve();
       };
+      const onAbort = (): void => {
+        leave();
+        reject(signal.reason as Error);
+      };
       const timer = setTimeout(() => {
-        this.#waiting.delete(start);
+        leave();
         reject(refusal);
       }, waitMs);
+      signal.addEventListener('abort', onAbort);
       this.#waiting.add(start);
     });
   }
@@ -53,9 +68,6 @@ export class Turns {
   #pass(): void {
     const [next] = this.#waiting;
     if (next === undefined) this.#running -= 1;
-    else {
-      this.#waiting.delete(next);
-      next();
-    }
+    else next();
   }
 }

@@ -25,7 +25,7 @@ export interface Sender {
   /** Null: all is well; else why the log does not take records, in the log's words. */
   problem(): string | null;
   /**
-   * Sends waiting records for at most 3 s, as long as the log takes them, and then stops. Answers how many are left.
+   * Sends waiting records for at most 3 s, as long as the log takes them, and then stops. Returns how many are left.
    */
   stop(): Promise<{ readonly unsent: number }>;
 }
@@ -43,7 +43,7 @@ export interface SenderOptions {
   readonly onRoom: () => void;
   readonly onSent: (entries: readonly Entry[]) => void;
   /**
-   * The log will never take this record. Answers the record to send in its place; null: none.
+   * The log will never take this record. Returns the record to send in its place; null: none.
    * @param answer the log's error, e.g. MESSAGE_TOO_LARGE
    */
   readonly onRefused: (record: OutRecord, answer: string) => OutRecord | null;

@@ -63,7 +63,7 @@ interface Conversation {
 /** The memory of a record beside its value: the objects, the key and the headers (measured: 1.1 KB). */
 const OVERHEAD_BYTES = 1_100;
 
-export function sizeOf(record: OutRecord): number {
+function sizeOf(record: OutRecord): number {
   return (record.value?.length ?? 0) + OVERHEAD_BYTES;
 }
 

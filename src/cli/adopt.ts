@@ -5,7 +5,8 @@ import { connectKafka, foldSettingsOf, kafkaConnection, withKafkaAdmin } from '.
 import type { Context } from './context';
 
 /**
- * After a loss that the fold refuses: a state of what is left, and where to go on. Answers what was done, a line each.
+ * After a loss that the fold refuses: makes a state from what is left, and sets where to continue. Returns what it did,
+ * a line each.
  * @throws OperatorError while a fold runs
  */
 export async function adoptLosses({ config, logger, metrics, shutdown }: Context): Promise<readonly string[]> {

@@ -3,14 +3,17 @@ import { AwayError, messageOf, MissingError } from '../common';
 import type { Logger } from '../ops';
 
 export interface Beginning<T> {
-  /** Begins again each time: what a failed attempt had begun, it has ended. AwayError, MissingError: another one may succeed. */
+  /**
+   * Makes one attempt. A failed attempt ends everything that it began. After AwayError and MissingError another attempt
+   * may succeed.
+   */
   attempt(): Promise<T>;
-  /** Told to stop: whatever is under way is left to the end of the process. */
+  /** Aborts when the process has to stop. Work under way is left to the end of the process. */
   readonly signal: AbortSignal;
-  /** What is waited for, in a sentence; null: nothing any more. */
+  /** Gets what the start waits for, in a sentence; null: nothing any longer. */
   readonly onWaiting: (message: string | null) => void;
   readonly logger: Logger;
-  /** Between two attempts, and between two lines of the log. Default 3,000 and 5,000. */
+  /** The pause between two attempts, and between two lines of the log. Default 3,000 and 5,000. */
   readonly pauseMs?: number;
   readonly tellEveryMs?: number;
 }
@@ -19,22 +22,22 @@ const PAUSE_MS = 3_000;
 const TELL_EVERY_MS = 5_000;
 
 /**
- * Starts what needs other services. It waits without a limit for services that do not answer, and for topics, schemas and
- * tables that `setup` has not created yet. If the process ended instead, an orchestrator would soon wait minutes between
- * two starts. An error that waiting cannot mend is thrown at once.
- * @throws AbortError when the process is stopped before that
+ * Starts something that needs other services. It waits without a limit for services that do not answer, and for topics,
+ * schemas and tables that `setup` has not created yet. If the process ended instead, an orchestrator would soon wait
+ * minutes between two starts. It throws an error at once if waiting does not help.
+ * @throws AbortError if the process has to stop before that
  */
 export async function begin<T>(options: Beginning<T>): Promise<T> {
   const { attempt, signal, onWaiting, logger, pauseMs = PAUSE_MS, tellEveryMs = TELL_EVERY_MS } = options;
   let waitingFor: string | null = null;
-  const tell = (): void => logger.warn({ waitingFor: waitingFor ?? 'an answer' }, 'not started yet: waiting');
-  // Also while an attempt takes long: an address that swallows everything refuses nothing.
+  const tell = (): void => logger.warn({ waitingFor: waitingFor ?? 'an answer' }, 'the start waits');
+  // Also while an attempt takes long: some addresses swallow everything and refuse nothing.
   const telling = setInterval(tell, tellEveryMs).unref();
   try {
     for (;;) {
       try {
         const begun = await Promise.race([attempt(), told(signal)]);
-        if (waitingFor !== null) logger.info('the wait is over');
+        if (waitingFor !== null) logger.info('the start waits no longer');
         onWaiting(null);
         return begun;
       } catch (error) {

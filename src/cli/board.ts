@@ -12,8 +12,8 @@ export interface LiveView {
 }
 
 /**
- * Shows the live table on a terminal, with the log's lines below it; without a terminal one line a minute on stderr
- * (none with `--quiet`). The caller stops it before it prints anything itself.
+ * Shows the live table on a terminal, with the lines of the log below it. Without a terminal it writes one line a
+ * minute to stderr (none with `--quiet`). The caller stops it before it prints anything itself.
  */
 export function startLiveView({ io, quiet, redirectLogs }: Context, model: () => BoardModel): LiveView {
   if (io.stdout.isTTY === true) {

@@ -5,6 +5,7 @@ import { exitCodeOf } from '../ops';
 import { checkRecordings, recordedLines } from '../replay';
 import type { Context } from './context';
 import { hostRole } from './role';
+import { counted } from './text';
 
 export interface BridgeFlags {
   readonly events?: readonly string[];
@@ -52,7 +53,7 @@ export async function runBridge(context: Context, { events: files }: BridgeFlags
 
 function genesysParts({ config }: Context): BridgeParts['genesys'] {
   const { clientId, clientSecret, loginUrl, apiUrl } = requireGenesys(config);
-  // Looked at for each token: a secret of a file may change.
+  // The bridge reads it for each token, because a secret in a file may change.
   const credentials = {
     clientId,
     get clientSecret() {
@@ -64,5 +65,8 @@ function genesysParts({ config }: Context): BridgeParts['genesys'] {
 
 function summaryText({ events, skipped, invalid }: IntakeCounts): string {
   const lines = events + skipped + invalid;
-  return `${lines} lines: ${events} events, ${skipped} skipped, ${invalid} invalid (in the dead letters); all acknowledged by Kafka`;
+  return (
+    `${counted(lines, 'line')}: ${counted(events, 'event')}, ${skipped} skipped, ${invalid} invalid (in the dead letters); ` +
+    'all acknowledged by Kafka'
+  );
 }

@@ -7,7 +7,7 @@ export interface ConfigOptions {
   readonly json?: true;
 }
 
-/** `queuefold config`: every setting in force, and who said so. Secrets are masked. */
+/** `queuefold config`: prints every setting in force and its origin. Secrets are masked. */
 export async function runConfig({ config, io }: Context, { json }: ConfigOptions): Promise<void> {
   const settings = describeConfig(config);
   if (json === true) {
@@ -22,7 +22,7 @@ export async function runConfig({ config, io }: Context, { json }: ConfigOptions
   await write(io.stdout, `${lines.join('\n')}\n`);
 }
 
-/** One line, whatever the value; certificates are shortened. */
+/** One line, whatever the value. Certificates are shortened. */
 function shown(value: string | null): string {
   if (value === null) return '-';
   const [first = '', ...others] = value.trim().split('\n');

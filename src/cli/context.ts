@@ -20,7 +20,7 @@ export interface GlobalOptions {
   readonly debug?: true;
 }
 
-/** What every command gets. */
+/** The parts that every command gets. */
 export interface Context {
   readonly config: Config;
   readonly logger: Logger;
@@ -30,12 +30,12 @@ export interface Context {
   readonly io: Io;
   /** Show no progress and no hints (`--quiet`). */
   readonly quiet: boolean;
-  /** As they were given, for other threads of the command. */
+  /** The options as the user gave them, for other threads of the command. */
   readonly globals: GlobalOptions;
   readonly shutdown: Shutdown;
 }
 
-/** Given to each thread of `queuefold fold` (fold-thread.ts) by the one that begins it (role.ts). */
+/** The data that role.ts gives to each thread of `queuefold fold` (fold-thread.ts). */
 export interface FoldThreadData {
   readonly index: number;
   readonly globals: GlobalOptions;
@@ -70,7 +70,7 @@ export function versionedMetrics(): Metrics {
   return metrics;
 }
 
-/** Tracing as the settings say. The shutdown exports what is left. Undefined: no tracing. */
+/** Starts tracing as the settings say. The shutdown exports the rest. Undefined: no tracing. */
 export async function tracingOf({ config, logger, metrics, shutdown }: Context): Promise<Tracing | undefined> {
   const { endpoint, headers, ratio } = config.tracing;
   const options = { endpoint, headers: headers?.reveal(), ratio, version: packageVersion(), metrics, logger };

@@ -16,13 +16,15 @@ export interface DoctorFlags {
 }
 
 const SECTION_LIMIT_MS = 60_000;
-/** Longer ones (topics) push their line. */
+/** A longer name (a topic) pushes the rest of its line. */
 const WIDEST_NAME = 43;
 const STORE_TIMEOUT_MS = 10_000;
 
-/** `queuefold doctor`: runs the checks of everything that is configured, side by side. Exit code 1: a check failed. */
+/**
+ * `queuefold doctor`: runs the checks of everything that is configured, at the same time. Exit code 1: a check failed.
+ */
 export async function runDoctor({ config, io, logger }: Context, { json, role }: DoctorFlags): Promise<number> {
-  // Wrong or incomplete settings are a configuration error (exit code 2), here as for every role, not a finding.
+  // Wrong or incomplete settings are no finding. As for every role, they end the command with exit code 2.
   readProxies(process.env);
   if (config.genesys.clientId !== undefined) requireGenesys(config);
   const here = [...checkVariables(config, process.env), ...checkCertificates(config), ...checkProcess(processFacts())];
@@ -84,7 +86,7 @@ async function kafkaFindings(config: Config, logger: Context['logger'], role: Ac
   const names = topicNames(config.topics.prefix);
   const { partitions, replicationFactor } = config.topics;
   return checkKafka({
-    // What kafkajs warns of on the way is what the lines tell.
+    // The findings say what kafkajs would warn of.
     connection: kafkaConnection(config, config.kafka.brokers, logger.isLevelEnabled('debug') ? logger : silent()),
     names,
     definitions: topicDefinitions(names, minInsyncReplicas(config)),

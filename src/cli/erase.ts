@@ -5,6 +5,7 @@ import { checkStore, type Store } from '../store';
 import { connectKafka } from '../wiring';
 import type { Context } from './context';
 import { configuredStore } from './role';
+import { counted } from './text';
 
 export interface EraseFlags {
   readonly conversation?: readonly string[];
@@ -45,14 +46,15 @@ export async function runErase(context: Context, flags: EraseFlags): Promise<num
   }
   if (result.visits > 0) {
     io.stderr.write(
-      `${result.visits} visits still have records in the visits topic, because the fold runs with VISITS=off or is of an older ` +
-        'version. Kafka deletes them 7 days after they were written. Run the same command again when a fold writes visits.\n',
+      `The visits topic still has ${counted(result.visits, 'visit')}, because the fold runs with VISITS=off or is of an ` +
+        'older version. Kafka deletes visits 7 days after they were written. Run the same command again when a fold ' +
+        'writes visits.\n',
     );
   }
   const left = Object.entries(result.remaining ?? {});
   for (const [table, rows] of left) {
     io.stderr.write(
-      `${table} still has ${rows} of their rows, or has them again. The next clean-up of the sink deletes them.\n`,
+      `${table} still has ${counted(rows, 'row')} of them. The next clean-up of the sink deletes what is left.\n`,
     );
   }
   tell(REMAINS);
@@ -64,8 +66,7 @@ const REMAINS =
   'topics keep theirs until Kafka compacts them. docs/how-to/erase.md says what remains where, and for how long.';
 
 function dryRunText(count: number): string {
-  const what = count === 1 ? '1 conversation' : `${count} conversations`;
-  return `Nothing was changed. With --yes, queuefold would erase ${what} from the tables, the state of the fold and the compacted topics. ${REMAINS}`;
+  return `Nothing was changed. With --yes, queuefold would erase ${counted(count, 'conversation')} from the tables, the state of the fold and the compacted topics. ${REMAINS}`;
 }
 
 function targetOf({ conversation, address }: EraseFlags): EraseTarget {

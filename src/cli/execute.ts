@@ -13,7 +13,7 @@ import type { CommandBody, CommandKind } from './program';
 
 const STOP_DEADLINE_MS = 10_000;
 
-/** Runs one command from its configuration to its exit code. Errors are printed, never thrown. */
+/** Runs one command from its configuration to its exit code. It prints errors and never throws them. */
 export async function execute(kind: CommandKind, globals: GlobalOptions, body: CommandBody, io: Io): Promise<number> {
   let config: Config;
   try {
@@ -41,7 +41,7 @@ export async function execute(kind: CommandKind, globals: GlobalOptions, body: C
       logger.warn(`${name} is not a setting of queuefold, so it has no effect. Did you mean ${meant}?`);
     }
   }
-  /** A clean end by a signal is a success of what runs for ever, and of nothing else. */
+  /** A clean end by a signal is a success only of a command that runs forever. */
   const endedBySignal = (cause: ShutdownCause) => (kind.longRunning ? 0 : exitCodeOf(cause));
   let code: number;
   try {
@@ -60,7 +60,7 @@ export async function execute(kind: CommandKind, globals: GlobalOptions, body: C
   return code;
 }
 
-/** `queuefold … | head`: the reader has seen enough, which is no error. */
+/** `queuefold … | head`: a reader that has seen enough is no error. */
 function endQuietlyWithItsReader({ io, shutdown }: Context): void {
   io.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -69,18 +69,18 @@ function endQuietlyWithItsReader({ io, shutdown }: Context): void {
   io.stderr.on('error', () => undefined);
 }
 
-/** Nobody can say when the next line of a pipe comes: who waits for it is woken, with an AbortError. */
+/** Nobody knows when the next line of a pipe comes. So a stop wakes the reader of stdin with an AbortError. */
 function stopReadingWhenTold({ io, shutdown }: Context): void {
   const wake = () => {
     const reason = Object.assign(new Error('asked to stop'), { name: 'AbortError' });
-    // Without a reader, nobody else would take the error.
+    // Without a listener, the error would end the process.
     io.stdin.on('error', () => undefined);
     io.stdin.destroy(reason);
   };
   shutdown.signal.addEventListener('abort', wake, { once: true });
 }
 
-/** What a command throws because it was told to stop, or because nobody reads any more. */
+/** Whether a command threw the error because it had to stop, or because nobody reads its output any longer. */
 function isConsequenceOf(error: unknown): boolean {
   return error instanceof Error && (error.name === 'AbortError' || (error as NodeJS.ErrnoException).code === 'EPIPE');
 }

@@ -10,7 +10,10 @@ import { attemptConnected } from './role';
 
 const LAST_WORDS_MS = 100;
 
-/** One thread of `queuefold fold`: the whole role but for HTTP, which the main thread serves for all. */
+/**
+ * One thread of `queuefold fold`. It does the work of the whole role, except HTTP, which the main thread serves for
+ * all.
+ */
 async function runFoldThread(context: Context, index: number): Promise<void> {
   const { config, metrics, shutdown } = context;
   const port = parentPort;
@@ -41,6 +44,6 @@ async function runFoldThread(context: Context, index: number): Promise<void> {
 
 const { index, globals } = workerData as FoldThreadData;
 void execute({ longRunning: true }, globals, (context) => runFoldThread(context, index), processIo()).then((code) =>
-  // The main thread writes what this one says, and needs a moment for it.
+  // The main thread writes the lines of this one, and needs a moment for them.
   setTimeout(() => process.exit(code), LAST_WORDS_MS),
 );

@@ -6,7 +6,7 @@ import type { Context } from './context';
 import { configuredStore, hostRole } from './role';
 import { packageVersion } from './version';
 
-/** As people wrote them. */
+/** The flags as people write them. */
 export interface BoardFlags {
   readonly host: string;
   readonly port: string;
@@ -23,11 +23,11 @@ export const BOARD_DEFAULTS = {
   shortAbandonSeconds: '5',
 } as const;
 
-/** `queuefold board`: the live board as a web page; any number of them may run. */
+/** `queuefold board`: the live board as a web page. Any number of boards may run. */
 export async function runBoard(context: Context, flags: BoardFlags): Promise<void> {
   const { config, shutdown, logger } = context;
   const options = boardOptions(flags);
-  // Before anything is waited for: no waiting mends it.
+  // Before the command waits for anything, because waiting does not help against a wrong flag.
   checkAccess(options.host, { password: config.board.password?.reveal(), proxyHeader: options.proxyHeader });
   const store = config.clickhouse.url === undefined ? null : configuredStore({ config, shutdown });
   if (store === null) logger.warn('CLICKHOUSE_URL is not set, so the board shows the present only');

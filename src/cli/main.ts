@@ -9,7 +9,7 @@ process.env['UV_THREADPOOL_SIZE'] ??= '16';
 
 async function main(): Promise<number> {
   const io = processIo();
-  // `queuefold --help | head`: commander writes whether somebody reads or not.
+  // `queuefold --help | head`: commander writes whether or not somebody reads.
   io.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
   });
@@ -27,10 +27,10 @@ async function main(): Promise<number> {
   return code;
 }
 
-// Whatever empties the event loop before the command has ended is a failure.
+// If the event loop gets empty before the command has ended, that is a failure.
 process.exitCode = 1;
 void main().then((code) => {
   process.exitCode = code;
-  // Not waiting for the loop to empty: an idle connection of some client must not keep the process.
+  // Without waiting for the loop to get empty, because an idle connection of some client must not keep the process.
   process.stdout.write('', () => process.exit());
 });

@@ -23,7 +23,10 @@ export interface CommandKind {
 export type CommandBody = (context: Context) => Promise<number | undefined> | Promise<void>;
 export type RunCommand = (kind: CommandKind, globals: GlobalOptions, body: CommandBody) => Promise<void>;
 
-/** Written out here: their meaning (src/log/acls.ts) is loaded when the command runs. A replay has names of its own each time. */
+/**
+ * Written out here, because their meaning (src/log/acls.ts) is loaded only when the command runs. A replay has names of
+ * its own each time.
+ */
 const DOCTOR_ROLES = [
   'bridge',
   'fold',
@@ -45,14 +48,20 @@ interface Commands {
 }
 
 /**
- * The command line. Implementations are loaded when they run, so that `--help` stays fast. (`.js`: a dynamic import
- * is one of an ES module, even from CommonJS.)
+ * The command line. An implementation is loaded when it runs, so that `--help` stays fast. (`.js`, because a dynamic
+ * import is one of an ES module, even from CommonJS.)
  */
 export function createProgram(run: RunCommand): Command {
   const program = new Command('queuefold')
-    .description('Genesys Cloud queue conversations as a compacted Kafka topic and a ClickHouse table, exactly once.')
-    .version(packageVersion())
-    .option('--config <file>', 'reads settings from a YAML file, like QUEUEFOLD_CONFIG; environment variables win')
+    .description(
+      'Keeps a live table of the conversations in the queues of Genesys Cloud, as a compacted Kafka topic and in ClickHouse.',
+    )
+    .version(packageVersion(), '-V, --version', 'prints the version')
+    .helpOption('-h, --help', 'prints this help')
+    .option(
+      '--config <file>',
+      'reads settings from this YAML file, as QUEUEFOLD_CONFIG does; environment variables win',
+    )
     .option('--quiet', 'prints no progress, and logs only warnings and errors')
     .option('--debug', 'logs everything, and prints stacks of errors')
     .helpCommand('help [command]', 'prints the help of a command')
@@ -95,7 +104,8 @@ function addRoles({ command, start }: Commands): void {
     ).addOption(
       new Option(
         '--log <log>',
-        'kafka: uses KAFKA_BROKERS if set, else a container, else Java; memory: uses no Kafka, and starts empty each time',
+        'kafka: KAFKA_BROKERS if it is set, otherwise Kafka in a container, otherwise in Java; memory: no Kafka, and an ' +
+          'empty log at each start',
       )
         .choices(['kafka', 'memory'])
         .default('kafka'),
@@ -105,22 +115,22 @@ function addRoles({ command, start }: Commands): void {
     start(RUNS, async (context) => (await import('./start.js')).runStart(context, flags)),
   );
 
-  command('bridge', 'writes events to the events topic: notifications of Genesys, POST /events, and files', [
+  command('bridge', 'writes events from Genesys, from POST /events and from files to the events topic', [
     'queuefold bridge --config queuefold.yaml',
     'queuefold bridge --events eventbridge.ndjson.gz',
     'EVENTS_SECRET_FILE=secret queuefold bridge',
   ])
     .option(
       '--events <file...>',
-      'reads files of EventBridge events, or of any lines that replay reads; - is stdin. If neither GENESYS_CLIENT_ID ' +
-        'nor EVENTS_SECRET is set, the bridge ends when Kafka has acknowledged all events',
+      'reads events from files in any format that replay reads, such as EventBridge events; - is stdin. If neither ' +
+        'GENESYS_CLIENT_ID nor EVENTS_SECRET is set, the bridge ends when Kafka has acknowledged all events',
     )
     .action((flags: BridgeFlags) =>
       start(RUNS, async (context) => (await import('./bridge.js')).runBridge(context, flags)),
     );
 
   const roles = [
-    ['fold', 'turns events into the compacted state topic, exactly once'],
+    ['fold', 'turns events into rows of the state topic and into visits, exactly once'],
     ['sink', 'writes rows and visits from their topics to ClickHouse'],
   ] as const;
   for (const [role, description] of roles) {
@@ -131,7 +141,7 @@ function addRoles({ command, start }: Commands): void {
 }
 
 function addBoard({ command, start }: Commands): void {
-  command('board', 'serves the live board, a web page made from the topics and, if configured, ClickHouse', [
+  command('board', 'serves the live board, a web page of the queues; shows the past if CLICKHOUSE_URL is set', [
     'queuefold board',
     'BOARD_PASSWORD_FILE=password queuefold board --host 0.0.0.0 --time-zone Europe/Berlin',
   ])
@@ -151,7 +161,10 @@ function addBoard({ command, start }: Commands): void {
       '--time-zone <name>',
       'the time zone in which a day begins, such as Europe/Berlin; without it, that of this machine',
     )
-    .option('--proxy-header <name>', 'trusts a proxy that sets this header for people it has authenticated')
+    .option(
+      '--proxy-header <name>',
+      'lets in every request with this header, which your proxy sets after it has authenticated somebody',
+    )
     .action((flags: BoardFlags) =>
       start(RUNS, async (context) => (await import('./live-board.js')).runBoard(context, flags)),
     );
@@ -185,8 +198,8 @@ function addUpkeep({ command, start }: Commands): void {
     .option('--conversation <id...>', 'names conversations by their ids')
     .option(
       '--address <address>',
-      'names all conversations with this address, masked or not: a number with its + and country code, in any ' +
-        'punctuation; anything else only as it is stored',
+      'names all conversations with this address, masked or plain. Write a phone number with its + and country code, in ' +
+        'any punctuation, and any other address as it is stored',
     )
     .option('--yes', 'erases what it finds; without it the command only shows it')
     .action((flags: EraseFlags) =>
@@ -221,18 +234,24 @@ function addLooks({ command, start }: Commands): void {
 }
 
 function addRecordings({ command, start }: Commands): void {
-  command('replay', 'folds recorded events and prints the result', [
+  command('replay', 'computes rows and visits from recordings, and prints them', [
     'queuefold replay recording.ndjson',
     'zcat recording.ndjson.gz | queuefold replay - --print records | jq .key',
   ])
-    .argument('<file...>', 'recordings with one event a line; - is stdin; .gz and .zst are unpacked')
+    .argument('<file...>', 'recordings; - is stdin; replay unpacks .gz and .zst')
     .addOption(
-      new Option('--log <log>', 'where to fold: in memory, on a Kafka started for it, or on KAFKA_BROKERS')
+      new Option(
+        '--log <log>',
+        'memory: no Kafka; embedded: a Kafka that replay starts and stops; kafka: new topics on KAFKA_BROKERS',
+      )
         .choices(['memory', 'embedded', 'kafka'])
         .default('memory'),
     )
     .addOption(
-      new Option('--store <store>', 'where the table goes: nowhere, to an embedded ClickHouse, or to CLICKHOUSE_URL')
+      new Option(
+        '--store <store>',
+        'none: no tables; embedded: a ClickHouse in this process; clickhouse: a new database on CLICKHOUSE_URL',
+      )
         .choices(['none', 'embedded', 'clickhouse'])
         .default('none'),
     )
@@ -243,9 +262,9 @@ function addRecordings({ command, start }: Commands): void {
     )
     .option('--strict', 'ends with exit code 1 if a line was invalid')
     .option('--speed <n>', 'replays this many times as fast as the events arrived; without it as fast as possible')
-    .option('--now <time>', 'sets the receive time of lines that have none (ISO-8601)')
-    .option('--prefix <prefix>', 'the prefix of the topics to write; without it replay makes up a new one')
-    .option('--database <database>', 'the ClickHouse database to write; without it replay makes up a new one')
+    .option('--now <time>', 'sets the receive time of events that have none (ISO-8601)')
+    .option('--prefix <prefix>', 'the prefix of the topics to write; without it, a new one')
+    .option('--database <database>', 'the ClickHouse database to write; without it, a new one')
     .option('--keep', 'keeps topics and tables at the end')
     .action((files: string[], flags: ReplayFlags) =>
       start(ENDS, async (context) => (await import('./replay.js')).runReplay(context, files, flags)),
@@ -282,7 +301,7 @@ function addSimulate({ command, start }: Commands): void {
 }
 
 function addQuery({ command, start }: Commands): void {
-  command('query', 'runs SQL on CLICKHOUSE_URL, else on the ClickHouse of start; without SQL prints the current rows', [
+  command('query', 'runs SQL on CLICKHOUSE_URL, or on the ClickHouse of start; without SQL prints the current rows', [
     'queuefold query --watch',
     "queuefold query 'SELECT * FROM queue_live' --format ndjson",
     "queuefold query 'SELECT * FROM queue_conversation WHERE queue_id = {q:String}' --param_q=…",

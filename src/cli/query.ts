@@ -25,15 +25,15 @@ const FORMATS: Readonly<Record<string, string>> = {
   csv: 'CSVWithNames',
 };
 const WATCH_MS = 1_000;
-/** A table, or the database: UNKNOWN_TABLE, UNKNOWN_DATABASE. */
+/** The codes of a missing table or database: UNKNOWN_TABLE, UNKNOWN_DATABASE. */
 const MISSING = /^Code: (?:60|81)\./;
 const withoutTables = (database: string): string =>
   `queuefold: CLICKHOUSE_DATABASE: ${database} lacks tables of queuefold. Is it the right database? \`queuefold setup\` ` +
   'creates the tables.\n';
 
 /**
- * `queuefold query [SQL]`: the exit code is 1 with ClickHouse's words on stderr when it refuses the statement.
- * @param words what the command line has beside its own flags: see `readWords`
+ * `queuefold query [SQL]`. If ClickHouse refuses the statement, the exit code is 1 and stderr has ClickHouse's words.
+ * @param words the words of the command line beside its own flags: see `readWords`
  */
 export async function runQuery(context: Context, words: readonly string[], flags: QueryFlags): Promise<number> {
   const { config, io, shutdown } = context;
@@ -50,7 +50,8 @@ export async function runQuery(context: Context, words: readonly string[], flags
     params,
     access: flags.write === true ? 'write' : 'read',
   };
-  // The embedded ClickHouse would take what is on stdin for data of an INSERT. A statement from there was read to its end.
+  // The embedded ClickHouse would take what is on stdin for data of an INSERT. A statement from stdin has been read to
+  // its end by now.
   if (sql !== '-' && config.clickhouse.url === undefined) io.detachStdin?.('unused');
   const target = await openTarget(config);
   shutdown.onStop('ClickHouse', () => target.close());
@@ -93,11 +94,11 @@ async function print({ io, shutdown }: Context, target: SqlTarget, request: SqlR
     await write(io.stdout, shown);
     return;
   }
-  // Bytes as they are: some formats are no text.
+  // As bytes, because some formats are no text.
   await pipeline(answer, io.stdout, { end: false });
 }
 
-/** Repeats each second until it is stopped: on a terminal in place, otherwise one result after another. */
+/** Repeats each second until somebody stops it: on a terminal in place, otherwise one result after another. */
 async function watch({ io, shutdown }: Context, target: SqlTarget, request: SqlRequest): Promise<void> {
   const { signal } = shutdown;
   const terminal = io.stdout.isTTY === true;

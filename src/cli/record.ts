@@ -16,6 +16,7 @@ import {
 } from '../record';
 import { limitsOf, maskOf } from '../wiring';
 import type { Context } from './context';
+import { counted } from './text';
 
 export interface RecordFlags {
   readonly out: string;
@@ -25,7 +26,7 @@ export interface RecordFlags {
   readonly raw?: true;
 }
 
-/** Packed together, lines take a tenth of the room; so long they may be lost when the process is killed. */
+/** How long lines wait to be packed together, which takes a tenth of the room. A kill may lose them. */
 const GATHER_MS = 1_000;
 
 const RAW_WARNING =
@@ -77,15 +78,18 @@ export async function runRecord(context: Context, flags: RecordFlags): Promise<v
   });
   feed = running;
   shutdown.onStop('Genesys', () => running.stop());
-  if (!quiet) io.stderr.write(`recording ${running.queues().length} queues to ${flags.out}; Ctrl-C ends it\n`);
+  if (!quiet)
+    io.stderr.write(`recording ${counted(running.queues().length, 'queue')} to ${flags.out}; Ctrl-C ends it\n`);
   await shutdown.until(writer.done);
   if (!quiet) {
     const { events, skipped, invalid } = counts;
-    io.stderr.write(`${events} frames recorded, ${skipped} skipped, ${invalid} invalid; ${placesOf(target)}\n`);
+    io.stderr.write(
+      `${counted(events, 'frame')} recorded, ${skipped} skipped, ${invalid} invalid; ${placesOf(target)}\n`,
+    );
   }
 }
 
-/** The same that the bridge has before Kafka. */
+/** The ingest that the bridge has before Kafka. */
 async function ingestOf({ config }: Context): Promise<Ingest> {
   const topics = topicNames(config.topics.prefix);
   const events = await createEventCodec(createLocalSchemas(), topics);

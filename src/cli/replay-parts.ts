@@ -21,14 +21,14 @@ import type { Context } from './context';
 import { configuredStore } from './role';
 import { progressOf, stoppedInTheEnd } from './start-parts';
 
-/** The topics and tables of a replay, which are never the live ones. */
+/** The topics and tables of a replay. They are never the live ones. */
 export interface ReplayPlace {
   readonly prefix: string;
   readonly database: string;
   readonly keep: boolean;
-  /** Whether the user wants its visits. */
+  /** Whether the user wants the visits of the replay. */
   readonly readsVisits: boolean;
-  /** What the command line named is not a place of the replay's own. */
+  /** Which places the command line named. The replay leaves these as they are. */
   readonly named: { readonly prefix: boolean; readonly database: boolean };
 }
 
@@ -47,7 +47,7 @@ export async function openReplayLog(
   }
 }
 
-/** One partition, so that the order of the records is that of the input; what is consumed is dropped. */
+/** One partition, so that the records keep the order of the input. Consumed records are dropped. */
 async function openMemory(
   { logger, metrics, shutdown }: Context,
   { prefix, readsVisits }: ReplayPlace,
@@ -70,7 +70,10 @@ async function openMemory(
   return { log, schemas: createLocalSchemas(), topics };
 }
 
-/** Below the data directory, which may be the only folder of a container that can be written to. Removed at the end, unless it is kept. */
+/**
+ * A folder below the data directory, which may be the only writable folder of a container. It is removed at the end,
+ * unless the user keeps it.
+ */
 async function ownFolder({ config, shutdown, io }: Context, place: ReplayPlace): Promise<string> {
   const parent = resolve(config.dataDir);
   keepPrivate();
@@ -81,7 +84,7 @@ async function ownFolder({ config, shutdown, io }: Context, place: ReplayPlace):
   shutdown.onStop(`the replay's ${folder}`, async () => {
     if (place.keep) io.stderr.write(`kept: ${folder}\n`);
     else await rm(folder, { recursive: true, force: true });
-    // Made for this, and empty again: gone again. Not where another one has come to use it.
+    // Removes the data directory if this replay made it and nobody else uses it by now.
     if (made !== undefined) await rmdir(parent).catch(() => undefined);
   });
   return folder;
@@ -96,7 +99,7 @@ async function openEmbedded(context: Context, place: ReplayPlace): Promise<Conne
     stoppedInTheEnd(shutdown, 'Kafka', provideKafka({ dataDir, onProgress, signal: shutdown.signal })),
     stoppedInTheEnd(shutdown, 'schema registry', provideRegistry({ dataDir, onProgress, signal: shutdown.signal })),
   ]);
-  // What is configured is somebody else's, credentials included: an embedded Kafka is asked for.
+  // A configured service belongs to somebody else, with its credentials. So the replay asks for an embedded one.
   const alone: Config = {
     ...config,
     kafka: { ...config.kafka, brokers: kafka.brokers, ssl: undefined, sasl: undefined },
@@ -139,7 +142,7 @@ async function connected(context: Context, config: Config, place: ReplayPlace): 
     mode: 'apply',
   };
   await setUp({ ...setup, use: 'replay' });
-  // What stays may be used from then on, and is compacted as every other.
+  // The user may use what stays from then on, so Kafka compacts it like any other topic.
   if (place.keep || place.named.prefix) shutdown.onStop('settings of the topics', () => setUp(setup));
   const connection = connectKafka(prefixed, logger, metrics);
   shutdown.onStop('Kafka clients', () => connection.log.close());
@@ -193,7 +196,7 @@ export async function startReplaySink(
   };
 }
 
-/** As far as their topic reaches now: with VISITS=off nobody stores any. */
+/** As far as their topic reaches now. With VISITS=off nobody stores any. */
 async function untilVisits(sink: RunningSinkRole, { log, topics }: Connected, signal: AbortSignal): Promise<void> {
   if (sink.visitsStored() === null) return;
   const ends = await log.endOffsets(topics.visits);
@@ -224,7 +227,7 @@ export async function storedRows(store: Store): Promise<readonly object[]> {
 
 const TIMES = ['db_last_updated', 'db_when_created', 'connected_time'] as const;
 
-/** ClickHouse says `2026-03-02 09:00:00.000`, in UTC. */
+/** ClickHouse writes `2026-03-02 09:00:00.000`, in UTC. */
 function isoTime(value: unknown): string {
   return `${String(value).replace(' ', 'T')}Z`;
 }

@@ -15,6 +15,7 @@ import { checkRecordings, recordedLines, replay, type ReplaySummary } from '../r
 import { foldSettingsOf, limitsOf, maskOf } from '../wiring';
 import type { Context } from './context';
 import { openReplayLog, openReplayStore, startReplaySink, storedRows, type ReplayPlace } from './replay-parts';
+import { counted } from './text';
 
 export interface ReplayFlags {
   readonly log: 'memory' | 'embedded' | 'kafka';
@@ -91,7 +92,7 @@ export async function runReplay(command: Context, files: readonly string[], flag
   return flags.strict === true && summary.invalid > 0 ? 1 : 0;
 }
 
-/** That a replay has its partitions assigned is no news to anybody. */
+/** Nobody needs to know that a replay gets its partitions. */
 function withoutRoutine(context: Context): Context {
   const { logger } = context;
   return logger.isLevelEnabled('debug') ? context : { ...context, logger: logger.child({}, { level: 'warn' }) };
@@ -128,7 +129,7 @@ function speedOf(flag: string | undefined): number | null {
   throw new UsageError(`--speed: "${flag}" is not allowed. Give a number above 0, such as 10 for ten times as fast.`);
 }
 
-/** Lines are written in pieces of some size: a system call a line is slow. */
+/** Writes lines in larger pieces, because a system call for each line is slow. */
 function createOutput(print: (text: string) => Promise<void>): {
   line(text: string): Promise<void> | undefined;
   flush(): Promise<void>;
@@ -177,10 +178,6 @@ function summaryText(summary: ReplaySummary, liveRows: number): string {
     `${counted(upserts + tombstones, 'record')} (${counted(upserts, 'upsert')}, ${counted(tombstones, 'tombstone')}); ` +
     `${counted(liveRows, 'live row')}; ${rate(events, elapsedMs)} events/s`
   );
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function rate(events: number, elapsedMs: number): number {

@@ -10,7 +10,7 @@ import { begin } from './begin';
 import { type Context, type FoldThreadData, tracingOf } from './context';
 import { eventsRoutes, serveRoles } from './serve-roles';
 
-/** `queuefold fold` or `sink`: one role, a process each, any number of them. */
+/** `queuefold fold` or `sink`: one role in one process. Any number of processes may run. */
 export async function runRole(context: Context, name: 'fold' | 'sink'): Promise<void> {
   const starts = {
     fold: (parts: RoleParts) => {
@@ -30,13 +30,13 @@ export async function runRole(context: Context, name: 'fold' | 'sink'): Promise<
 function foldInThreads({ globals }: Context, count: number, { log, topics, logger }: RoleParts): RunningRole {
   const startThread = (index: number): FoldThread => {
     const workerData: FoldThreadData = { index, globals };
-    // What the process was told to load, its threads do not need: they load queuefold alone.
+    // The threads do not need the modules that the process was told to load. They load queuefold alone.
     return new Worker(join(__dirname, 'fold-thread.js'), { workerData, execArgv: [] });
   };
   return startFoldThreads({ count, startThread, log, topics, logger });
 }
 
-/** ClickHouse may go away between the check and what comes after it, too. */
+/** ClickHouse may go away between the check and the next step, too. */
 export async function withStore<R>(store: Store, start: (store: Store) => Promise<R>): Promise<R> {
   await checkStore(store);
   try {
@@ -75,7 +75,7 @@ export async function hostRole<R extends RunningRole>(context: Context, hosted: 
   return running;
 }
 
-/** On connections of its own, which end with it. The first contact is one that explains itself. */
+/** Makes one attempt, on connections of its own, which close if it fails. An error of Kafka becomes an explanation. */
 export async function attemptConnected<R>(
   { config, logger, metrics, shutdown }: Context,
   start: (connected: Connected) => Promise<R>,
@@ -95,7 +95,7 @@ export async function attemptConnected<R>(
   }
 }
 
-/** Of the registry: it is waited for here. */
+/** One attempt at the registry, because the caller waits for it. */
 const ONE_TRY = 1;
 export function configuredStore({ config, shutdown }: Pick<Context, 'config' | 'shutdown'>): Store {
   const store = connectStore(storeOptions(config));
@@ -103,7 +103,7 @@ export function configuredStore({ config, shutdown }: Pick<Context, 'config' | '
   return store;
 }
 
-/** The ClickHouse server as the settings name it. */
+/** The ClickHouse server that the settings name. */
 export function storeOptions(config: Config): ServerOptions {
   const { url, username, password, database, tls } = requireGroups(config, ['clickhouse']).clickhouse;
   return {

@@ -18,19 +18,20 @@ type RoleName = RunningRole['name'];
 export interface ServedRoles extends Pick<OpsHttp, 'url'> {
   /** What the start waits for, in a sentence. Null: nothing. */
   waitsFor(message: string | null): void;
-  /** From now on this role answers itself. */
+  /** From now on this role answers by itself. */
   show(role: RunningRole): void;
 }
 
 export interface RolesToServe {
   readonly names: readonly RoleName[];
-  /** Methods of the paths that the role `from` serves; until it is there, the answer is 503. */
+  /** The methods of the paths that the role `from` serves. Until that role is there, the answer is 503. */
   readonly routes: { readonly from: RoleName; readonly methods: Readonly<Record<string, readonly string[]>> };
 }
 
 /**
- * Answers before anything else begins: live, and not ready until a role is there. The shutdown ends it.
- * @throws OperatorError where the port is not to be had
+ * Serves health before anything else begins. The process is live, and not ready until a role is there. The shutdown
+ * ends it.
+ * @throws OperatorError if it cannot listen on the port
  */
 export async function serveRoles(
   { config, logger, metrics, shutdown }: Pick<Context, 'config' | 'logger' | 'metrics' | 'shutdown'>,
@@ -61,7 +62,7 @@ export async function serveRoles(
 }
 
 const STARTING_ALIVE: CheckResult = { ok: true, detail: 'starting' };
-/** Below the time-out of the whole answer, so that the check that does not answer is named. */
+/** Less than the time limit of the whole answer, so that the answer names the check that does not respond. */
 const ROLE_CHECK_TIMEOUT_MS = 1_500;
 
 function readiness(role: () => RunningRole | null, starting: () => string): Checks[string] {
@@ -92,7 +93,7 @@ function servedBy(role: () => RunningRole | null, methods: Readonly<Record<strin
   );
 }
 
-/** Of the bridge: nothing without the secret. */
+/** The path of the bridge. Without the secret there is none. */
 export function eventsRoutes({ config }: Pick<Context, 'config'>): RolesToServe['routes'] {
   return { from: 'bridge', methods: config.events.secret === undefined ? {} : { '/events': ['POST', 'OPTIONS'] } };
 }

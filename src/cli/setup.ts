@@ -13,7 +13,7 @@ export interface SetupFlags {
   readonly adopt?: true;
 }
 
-/** `queuefold setup`: topics, schemas and, where CLICKHOUSE_URL is set, tables. */
+/** `queuefold setup`: creates topics and schemas, and tables if CLICKHOUSE_URL is set. */
 export async function runSetup(context: Context, { dryRun, allowDataLoss, adopt }: SetupFlags): Promise<void> {
   const { config, logger, io } = context;
   if (adopt === true && dryRun === true) {

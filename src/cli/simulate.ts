@@ -3,8 +3,9 @@ import { type Simulator, type SimulatorOptions, startSimulator } from '../simula
 import type { Context } from './context';
 import { simulationOf } from './simulation';
 import type { SimulationFlags } from './simulation-flags';
+import { counted } from './text';
 
-/** `queuefold simulate`: runs until it is stopped. It prints on stdout the settings that a client needs. */
+/** `queuefold simulate`: runs until somebody stops it. It prints on stdout the settings that a client needs. */
 export async function runSimulate(context: Context, flags: SimulationFlags): Promise<void> {
   const { io, quiet, shutdown } = context;
   const simulator = await startListening(simulationOf(flags));
@@ -12,7 +13,7 @@ export async function runSimulate(context: Context, flags: SimulationFlags): Pro
   await write(io.stdout, settingsFor(simulator));
   if (!quiet) {
     io.stderr.write(
-      `${simulator.queues.length} queues. ${simulator.apiUrl}/truth shows the table that a client without errors has. Ctrl-C ends it.\n`,
+      `${counted(simulator.queues.length, 'queue')}. ${simulator.apiUrl}/truth shows the right table. Ctrl-C ends it.\n`,
     );
   }
   await shutdown.until();
@@ -23,7 +24,7 @@ function settingsFor({ loginUrl, apiUrl, clientId, clientSecret }: Simulator): s
     GENESYS_LOGIN_URL: loginUrl,
     GENESYS_API_URL: apiUrl,
     GENESYS_CLIENT_ID: clientId,
-    // The simulator invented it and nothing else accepts it, so it may be printed.
+    // The simulator invented this secret and nothing else accepts it, so anybody may see it.
     GENESYS_CLIENT_SECRET: clientSecret,
   };
   return Object.entries(settings)
@@ -31,7 +32,7 @@ function settingsFor({ loginUrl, apiUrl, clientId, clientSecret }: Simulator): s
     .join('');
 }
 
-/** @throws OperatorError where the port is taken */
+/** @throws OperatorError if the port is taken */
 export async function startListening(simulation: SimulatorOptions): Promise<Simulator> {
   try {
     return await startSimulator(simulation);

@@ -17,8 +17,8 @@ const KINDS = {
 
 /**
  * The simulated organization that the flags ask for.
- * @param fallbacks defaults of this command that differ
- * @throws UsageError that names the flag, what was given and what is allowed
+ * @param fallbacks different defaults of this command
+ * @throws UsageError that names the flag, its value and what is allowed
  */
 export function simulationOf(
   flags: SimulationFlags,
@@ -37,7 +37,7 @@ export function simulationOf(
   };
 }
 
-/** @throws UsageError where flags ask for a simulated organization, and the settings for the real one */
+/** @throws UsageError if flags ask for the simulated organization, and the settings for the real one */
 export function refuseForRealGenesys({ genesys }: Config, flags: SimulationFlags): void {
   if (genesys.clientId === undefined) return;
   const given = Object.entries(SIMULATION_FLAGS).flatMap(([name, { flag }]) =>

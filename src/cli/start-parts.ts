@@ -32,7 +32,7 @@ export interface StorePart {
   readonly where: Where;
 }
 
-/** ClickHouse: the configured one, else one in this process whose tables others read over HTTP. */
+/** ClickHouse: the configured one, else one in this process, whose tables others read over HTTP. */
 export async function openStore({ config, shutdown }: Context, dataDir: string): Promise<StorePart> {
   const { url, database } = config.clickhouse;
   if (url !== undefined) {
@@ -60,13 +60,13 @@ export async function openStore({ config, shutdown }: Context, dataDir: string):
 
 export interface LogPart extends Connected {
   readonly where: Where;
-  /** Resolves with an error when a part ended by itself. */
+  /** Resolves with an error when a part has ended by itself. */
   readonly ended: Promise<OperatorError | undefined>;
 }
 
 interface KafkaWishes {
   readonly withUrls: (brokers: readonly string[], registry: string) => Config;
-  /** As of `begin`. */
+  /** See `Beginning.onWaiting`. */
   readonly onWaiting: (message: string | null) => void;
 }
 
@@ -93,7 +93,7 @@ export async function openKafka(
     store,
     mode: 'apply',
   } as const;
-  // What is configured may be away, as for the roles.
+  // A configured service may be away. The start waits for it, as roles do.
   await begin({ attempt: () => withStore(store, () => setUp(setup)), onWaiting, signal: shutdown.signal, logger });
   const connected = connectKafka(complete, logger, metrics);
   shutdown.onStop('Kafka clients', () => connected.log.close());
@@ -113,7 +113,7 @@ export async function openMemoryLog({ config, shutdown, logger, metrics }: Conte
   const topics = topicNames(config.topics.prefix);
   const log = createMemoryLog({
     partitions: config.topics.partitions,
-    // A new log: its rows begin a new epoch in the tables. The history of earlier starts stays.
+    // The log is new, so its rows begin a new epoch in the tables. The history of earlier starts stays.
     identity: randomUUID(),
     topics: {
       [topics.events]: { retention: 'consumed' },
@@ -137,7 +137,7 @@ export async function openMemoryLog({ config, shutdown, logger, metrics }: Conte
   };
 }
 
-/** The folder of the tables of `--log memory`: those of Kafka's topics stay apart. */
+/** The folder of the tables of `--log memory`. They are apart from those of Kafka's topics. */
 export function memoryDir(dataDir: string): string {
   return join(dataDir, 'memory');
 }
@@ -148,7 +148,7 @@ export interface GenesysPart {
   readonly where: Where;
 }
 
-/** The configured organisation, else a simulated one. */
+/** The configured organization, else a simulated one. */
 export async function openGenesys({ config, shutdown }: Context, simulation: SimulatorOptions): Promise<GenesysPart> {
   if (config.genesys.clientId !== undefined) {
     const { clientId, clientSecret, loginUrl, apiUrl } = requireGenesys(config);
@@ -158,7 +158,7 @@ export async function openGenesys({ config, shutdown }: Context, simulation: Sim
       where: [['Genesys', apiUrl]],
     };
   }
-  // What an earlier start has seen to its end does not begin again under the same id.
+  // Another day gives other ids, so that a conversation that ended in an earlier start does not begin again.
   const simulator = await startListening({ ...simulation, day: Date.now() });
   shutdown.onStop('simulated organization', () => simulator.stop());
   const { clientId, clientSecret, loginUrl, apiUrl } = simulator;
@@ -169,7 +169,7 @@ export async function openGenesys({ config, shutdown }: Context, simulation: Sim
   };
 }
 
-/** Of parts that are started side by side: each is stopped even if the other one cannot be started. */
+/** Two parts start at the same time. Each is stopped at the end, even if the other one cannot start. */
 export async function stoppedInTheEnd<P extends { stop(): Promise<void> }>(
   shutdown: Shutdown,
   name: string,

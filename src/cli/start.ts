@@ -27,7 +27,7 @@ export interface StartFlags extends SimulationFlags {
   readonly log: 'kafka' | 'memory';
 }
 
-/** `queuefold start`: everything on one machine; each configured part is used instead of its embedded one. */
+/** `queuefold start`: runs everything on one machine. A configured part replaces its embedded one. */
 export async function runStart(context: Context, flags: StartFlags): Promise<void> {
   const started = withStartDefaults(context);
   const { config, shutdown, io } = started;
@@ -38,10 +38,10 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
   }
   refuseForRealGenesys(config, flags);
   const simulation = simulationOf(flags, START_SIMULATION);
-  // Before anything is made: where it is not installed, that is what has to be said.
+  // Before anything is created: if the engine is not installed, the user has to know that first.
   if (config.clickhouse.url === undefined) loadEngine();
   keepPrivate();
-  // Nothing is read from it, and the embedded ClickHouse would take it for data of an INSERT.
+  // `start` reads nothing from stdin, and the embedded ClickHouse would take it for data of an INSERT.
   io.detachStdin?.('unused');
   const lock = await acquireDataDir(config.dataDir);
   shutdown.onStop('data directory', () => lock.release());
@@ -50,7 +50,7 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
     names: ['bridge', 'fold', 'sink', 'board'],
     routes: eventsRoutes(started),
   });
-  // The line of the progress gives way to lines of the log.
+  // Lines of the log replace the line of the progress.
   if (io.stderr.isTTY === true) started.redirectLogs((line) => void io.stderr.write(`\r\x1b[K${line}`));
   const { store, kafka } = await openStoreAndLog(started, flags, served);
   progressOf(started)('Genesys');
@@ -77,7 +77,7 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
     if (error !== undefined && !shutdown.signal.aborted) throw error;
     return new Promise<void>(() => undefined);
   });
-  // `until` waits for everything it is given to end; the parts that never end by themselves are only raced.
+  // `until` waits for the end of everything that it gets. Some parts never end by themselves, so they are only raced.
   const ended = Promise.race([lost, failed, ...Object.values(roles).map(({ done }) => done)]);
   await shutdown.until(ended);
 }
@@ -119,13 +119,13 @@ async function startRoles(context: Context, { store: { store }, kafka, genesys }
   shutdown.onStop('fold', () => fold.stop());
   const bridge = await startBridgeRole({ ...parts, genesys });
   shutdown.onStop('bridge', () => bridge.stop());
-  // A free port: somebody's own board may be on the usual one.
+  // A free port, because somebody's own board may have the usual one.
   const board = await startBoard(parts, store, boardOptions({ ...BOARD_DEFAULTS, port: '0' }));
   shutdown.onStop('board', () => board.stop());
   return { bridge, fold, sink, board };
 }
 
-/** Where to look: lines, or the live table with them beneath. */
+/** Shows the addresses: as lines, or below the live table. */
 function tellWhere(context: Context, bridge: Awaited<ReturnType<typeof startBridgeRole>>, where: Where): void {
   const { io, quiet, shutdown } = context;
   if (io.stderr.isTTY === true) {
@@ -141,7 +141,10 @@ function tellWhere(context: Context, bridge: Awaited<ReturnType<typeof startBrid
   shutdown.onStop('view', () => view.stop());
 }
 
-/** A single machine needs less of everything; what simulated conversations go to is never taken for real. */
+/**
+ * Other defaults for `start`: a single machine needs less of everything, and nobody should take simulated conversations
+ * for real ones.
+ */
 function withStartDefaults(context: Context): Context {
   const { config } = context;
   const simulated = config.genesys.clientId === undefined;
@@ -152,13 +155,13 @@ function withStartDefaults(context: Context): Context {
     SINK_FLUSH_MS: '250',
     ...(config.kafka.brokers === undefined ? { PARTITIONS: '4', REPLICATION_FACTOR: '1' } : {}),
     ...(simulated && anyConfigured ? { TOPIC_PREFIX: 'demo', CLICKHOUSE_DATABASE: 'queuefold_demo' } : {}),
-    // Invented people have no privacy.
+    // Invented people need no privacy.
     ...(simulated ? { NAMES_OF: 'queues,users,skills' } : {}),
   };
   return { ...context, config: withDefaults(config, 'start', defaults) };
 }
 
-/** The configuration with the addresses of what was started for it. */
+/** The configuration with the addresses of the started services. */
 function withUrls(config: Config, brokers: readonly string[], registry: string): Config {
   return withDefaults(config, 'start', { KAFKA_BROKERS: brokers.join(','), SCHEMA_REGISTRY_URL: registry });
 }

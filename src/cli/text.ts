@@ -1,3 +1,8 @@
+/** `1 line`, `2 lines` */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /**
  * Makes untrusted text safe for one line of a terminal: it replaces control characters, formatting characters and line
  * ends.

@@ -79,13 +79,13 @@ export class FollowedRows<Value, Row> implements Omit<Table<Row>, 'close'> {
   }
 
   freshness(): Freshness {
-    const { asOf, answeredAt, problem } = this.#table.picture();
+    const { watermark, answeredAt, problem } = this.#table.picture();
     const now = Date.now();
     const silentMs = answeredAt === null ? 0 : now - answeredAt;
     const silence = silentMs > SILENT_MS ? `Kafka has not answered for ${Math.round(silentMs / 1_000)} s` : null;
     const why = this.#isClosed ? 'the table is closed' : (problem ?? silence);
     return {
-      ageMs: asOf === null ? Infinity : Math.max(0, now - asOf),
+      ageMs: watermark === null ? Infinity : Math.max(0, now - watermark),
       isReading: why === null,
       problem: why,
       skippedRecords: this.#skipped,

@@ -5,9 +5,9 @@ import { OperatorError } from './errors';
  * in Sentry's arroyo).
  */
 export interface DeadLetterLimits {
-  /** So many unreadable records in a row; 0: no limit. */
+  /** How many unreadable records in a row; 0: no limit. */
   readonly maxConsecutive: number;
-  /** This part of the last 1,000 records; 0: no limit. */
+  /** Which part of the last 1,000 records; 0: no limit. */
   readonly maxRatio: number;
 }
 
@@ -28,11 +28,11 @@ export interface DeadLetterLimit {
 
 export interface DeadLetterStop {
   readonly why: string;
-  /** Of the first record concerned. */
+  /** The offset of the first such record. */
   readonly firstOffset: number;
 }
 
-/** @param cannot what these records cannot: "be read", say */
+/** @param cannot completes "these records cannot", e.g. "be read" */
 export function tooManyDeadLetters(
   { topic, partition }: { readonly topic: string; readonly partition: number },
   { why, firstOffset }: DeadLetterStop,

@@ -3,7 +3,7 @@ import type { TlsMaterial } from './tls';
 
 export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
-/** A `fetch` that trusts the given authorities and shows the given certificate. Null: Node's own. */
+/** A `fetch` that trusts the given authorities and shows the given certificate. Null: that of Node.js. */
 export function fetchWith(tls: TlsMaterial | null): Fetch {
   if (tls === null) return fetch;
   const { ca, cert, key } = tls;

@@ -11,11 +11,12 @@ export interface Io {
   readonly stderr: OutputStream;
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean; destroy(error?: Error): unknown };
   /**
-   * Of a process: what reads its descriptor 0 behind our back (the embedded ClickHouse takes it for data of an INSERT) finds
-   * nothing there from now on. With `relayed`, `stdin` goes on. To be called before anything has read from `stdin`.
+   * Puts an empty descriptor 0 in the place of stdin. The embedded ClickHouse reads that descriptor behind our back,
+   * and takes what it finds for data of an INSERT. With `relayed`, `stdin` continues. Call it before anything has read
+   * from `stdin`.
    */
   readonly detachStdin?: (use: 'unused' | 'relayed') => void;
-  /** Whether colours are wanted on a terminal (`NO_COLOR`, `TERM=dumb`). */
+  /** Whether a terminal gets colors (`NO_COLOR`, `TERM=dumb`). */
   readonly color: boolean;
 }
 
@@ -31,26 +32,29 @@ export function processIo(): Io {
   return {
     stdout,
     stderr,
-    // Not before somebody wants it: what has no stream yet can still be handed on.
+    // Only on demand: a descriptor without a stream can still be handed on.
     get stdin() {
       return relay ?? process.stdin;
     },
     color: (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
     detachStdin: (use) => {
-      // A terminal is no data.
+      // A terminal has no data.
       if (isatty(0)) return;
       if (use === 'relayed') relay = startRelay();
-      // The lowest free descriptor is the one that was closed.
+      // The system gives the lowest free descriptor, which is the one just closed.
       closeSync(0);
       openSync('/dev/null', 'r');
     },
   };
 }
 
-/** A process that inherits the descriptor and passes on what it reads: whatever kind it is, a pipe, a file or a socket. */
+/**
+ * Starts a process that inherits the descriptor and passes on what it reads, whether that is a pipe, a file or a
+ * socket.
+ */
 function startRelay(): Io['stdin'] {
   const child = spawn('cat', [], { stdio: ['inherit', 'pipe', 'ignore'] });
-  // Piped at once: of a child that has ended, Node.js throws away what nobody reads yet.
+  // At once, because Node.js throws away the unread output of a child that has ended.
   const relayed = child.stdout.pipe(new PassThrough());
   child.once('error', (error) => relayed.destroy(error));
   relayed.once('close', () => child.kill());
@@ -58,7 +62,7 @@ function startRelay(): Io['stdin'] {
   return relayed;
 }
 
-/** Writes and waits until the stream took it: long outputs do not pile up in memory. */
+/** Writes, and waits until the stream has taken it, so that long outputs do not pile up in memory. */
 export function write(stream: OutputStream, output: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(output, (error) => (error ? reject(error) : resolve()));

@@ -1,4 +1,4 @@
-/** What has a name at Genesys: the kinds of which the table has ids. */
+/** The kinds of things that have a name at Genesys, and of which the table has ids. */
 export const NAME_KINDS = ['queue', 'user', 'skill'] as const;
 
 export type NameKind = (typeof NAME_KINDS)[number];
@@ -21,7 +21,7 @@ export function nameKey({ kind, id }: Pick<Name, 'kind' | 'id'>): string {
   return `${kind}:${id}`;
 }
 
-/** Null: no key of a name. */
+/** Null: the key is not the key of a name. */
 export function readNameKey(key: string): Pick<Name, 'kind' | 'id'> | null {
   const [, kind, id] = /^([^:]+):([^]+)$/.exec(key) ?? [];
   return kind === undefined || id === undefined ? null : { kind, id };

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { connect, type DetailedPeerCertificate } from 'node:tls';
 
-/** Where somebody speaks TLS. */
+/** Where a server speaks TLS. */
 export interface Peer {
   readonly host: string;
   readonly port: number;
@@ -21,8 +21,8 @@ export function peerOf(url: string): Peer {
 }
 
 /**
- * For how long the certificates are valid that are shown there, the server's own first; empty where none is to be had.
- * They are only looked at, for a message: nothing is sent, and nothing that comes is believed.
+ * How long the certificates that a server shows are valid, the server's own first. Empty: it shows none. The result
+ * only goes into a message: nothing is sent, and no answer is trusted.
  */
 export function validitiesOf({ host, port }: Peer): Promise<readonly Validity[]> {
   return new Promise((resolve) => {
@@ -37,7 +37,7 @@ export function validitiesOf({ host, port }: Peer): Promise<readonly Validity[]>
   });
 }
 
-/** Where none was shown, Node answers an object without anything; a root is its own issuer. */
+/** Without a certificate, Node.js returns an empty object. A root is its own issuer. */
 function validitiesIn(first: Partial<DetailedPeerCertificate>): readonly Validity[] {
   const chain = new Map<object, Validity>();
   let next: Partial<DetailedPeerCertificate> | undefined = first;

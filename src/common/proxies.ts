@@ -3,7 +3,8 @@ import { UsageError } from './errors';
 
 /**
  * The proxies of the environment, as curl reads them: `https_proxy` or `HTTPS_PROXY` for https and wss, `http_proxy` or
- * `HTTP_PROXY` for http and ws (lower case first; an empty one is unset), `NO_PROXY` excepts hosts.
+ * `HTTP_PROXY` for http and ws. Lower case comes first, and an empty variable counts as unset. `NO_PROXY` excepts
+ * hosts.
  */
 export interface Proxies {
   /** Null: no proxy on the way to this URL. */
@@ -11,7 +12,7 @@ export interface Proxies {
 }
 
 export interface Proxy {
-  /** As it is set, e.g. `HTTPS_PROXY`. */
+  /** The variable's name, e.g. `HTTPS_PROXY`. */
   readonly variable: string;
   readonly url: URL;
   /** Without user and password. */
@@ -26,7 +27,7 @@ export const PROXY_VARIABLES: readonly string[] = Object.values(VARIABLES).flatM
   name.toLowerCase(),
 ]);
 
-/** @throws UsageError for a variable whose value is not the address of a proxy; it does not show credentials */
+/** @throws UsageError for a variable whose value is not the address of a proxy; the message shows no credentials */
 export function readProxies(env: Environment): Proxies {
   const secure = readProxy(env, VARIABLES.secure);
   const plain = readProxy(env, VARIABLES.plain);
@@ -54,7 +55,7 @@ export function proxySecrets(env: Environment): readonly string[] {
   });
 }
 
-/** `Basic …`, or null where the address carries no user. */
+/** `Basic …`; null: the address has no user. */
 export function proxyAuthorization({ url }: Proxy): string | null {
   if (url.username === '' && url.password === '') return null;
   return `Basic ${Buffer.from(`${decoded(url.username)}:${decoded(url.password)}`).toString('base64')}`;
@@ -84,7 +85,7 @@ function find(env: Environment, name: string): { readonly variable: string; read
   return null;
 }
 
-/** As curl, an address without a scheme is one of an http proxy. */
+/** As for curl, an address without a scheme is that of an http proxy. */
 function parse(value: string): URL | null {
   const text = value.includes('://') ? value : `http://${value}`;
   return URL.canParse(text) ? new URL(text) : null;

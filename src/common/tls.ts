@@ -1,8 +1,11 @@
 import { validitiesOf, type Peer } from './peer-certificate';
 
-/** What one end of a TLS connection brings; read again for each connection, as files may have been renewed. */
+/**
+ * The certificates of one end of a TLS connection. Each connection reads them again, because somebody may have renewed
+ * the files.
+ */
 export interface TlsMaterial {
-  /** Undefined: the authorities of Node, with those of `NODE_EXTRA_CA_CERTS`. */
+  /** Undefined: the authorities of Node.js, with those of `NODE_EXTRA_CA_CERTS`. */
   readonly ca: string | undefined;
   readonly cert: string | undefined;
   readonly key: string | undefined;
@@ -12,22 +15,24 @@ export interface TlsMaterial {
 export interface TlsSettings {
   /** Names the server, e.g. `KAFKA_BROKERS`. */
   readonly address: string;
-  /** The authorities that are trusted. */
+  /** The setting with the trusted authorities. */
   readonly ca: 'KAFKA_SSL_CA' | 'TLS_CA';
-  /** Our certificate and its key begin so: `KAFKA_SSL` for `KAFKA_SSL_CERT` and `KAFKA_SSL_KEY`. */
+  /**
+   * The prefix of the settings for our certificate and its key: `KAFKA_SSL` for `KAFKA_SSL_CERT` and `KAFKA_SSL_KEY`.
+   */
   readonly pair: 'KAFKA_SSL' | 'CLICKHOUSE_SSL';
-  /** False: none was shown, so one that is refused is one that is missing. */
+  /** False: this end has shown no certificate, so the server misses one if it refuses one. */
   readonly hasCertificate: boolean;
-  /** The server, to be asked for the dates of a certificate that is refused because of them; null: it is not known. */
+  /** The server, which tells the dates of a certificate that is refused because of them; null: it is not known. */
   readonly peer: Peer | null;
 }
 
 export interface TlsProblem {
-  /** What is wrong with whose certificate, with the code of Node or OpenSSL. */
+  /** What is wrong with which certificate, with the code of Node.js or OpenSSL. */
   readonly detail: string;
   /** A sentence that names the setting. */
   readonly remedy: string;
-  /** True where a setting of this process is wrong, or probably is: exit code 2. */
+  /** True: a setting of this process is wrong, or probably is (exit code 2). */
   readonly isConfiguration: boolean;
 }
 
@@ -64,7 +69,7 @@ const CLIENT_DATED: Explain = ({ pair }) => ({
   isConfiguration: true,
 });
 
-/** Node's code for it is that of any connection that was reset. */
+/** Node.js gives it the code of any connection that was reset. */
 const ENDED_WITHIN = 'ENDED_WITHIN_HANDSHAKE';
 const ENDED: Explain = ({ address }) => ({
   what: 'it ended the connection during the TLS handshake',
@@ -72,7 +77,7 @@ const ENDED: Explain = ({ address }) => ({
   isConfiguration: false,
 });
 
-/** By the codes of Node (`X509_V_ERR_…` without its beginning) and OpenSSL (alerts of the other side). */
+/** By the codes of Node.js (`X509_V_ERR_…` without its beginning) and OpenSSL (alerts of the other side). */
 const KNOWN: Readonly<Record<string, Explain>> = {
   [EXPIRED]: DATED,
   [NOT_YET_VALID]: (settings) => ({ ...DATED(settings), what: 'its certificate is not valid yet' }),
@@ -101,7 +106,7 @@ const KNOWN: Readonly<Record<string, Explain>> = {
   }),
   [ENDED_WITHIN]: ENDED,
 };
-/** One thing by two names. */
+/** Two names of one problem. */
 const NAMES: Readonly<Record<string, string>> = { ERR_SSL_PACKET_LENGTH_TOO_LONG: 'ERR_SSL_WRONG_VERSION_NUMBER' };
 
 /** Explains a failed TLS handshake to the operator. Null: the error is of another kind. */
@@ -133,7 +138,7 @@ function failureOf(
   return null;
 }
 
-/** The date for which a certificate is refused. Node's error does not contain it. */
+/** The date for which a certificate is refused. The error of Node.js does not contain it. */
 async function dateOf(code: string, peer: Peer | null): Promise<string | null> {
   if (peer === null || (code !== EXPIRED && code !== NOT_YET_VALID)) return null;
   const now = Date.now();

@@ -5,7 +5,7 @@ const TRACEPARENT = /^00-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
 const TRACE_ID_END = 3 + 32;
 const SPAN_ID_END = TRACE_ID_END + 1 + 16;
 
-/** A trace that begins here; not sampled: nobody reports spans of it. */
+/** A trace that begins here. It is not sampled: nobody reports its spans. */
 export function newTraceparent(): string {
   const random = randomHex(24);
   return `00-${random.slice(0, 32)}-${random.slice(32)}-00`;
@@ -13,7 +13,7 @@ export function newTraceparent(): string {
 
 /**
  * The same trace, in another span.
- * @param parent as it was received; absent or malformed: no trace
+ * @param parent the received traceparent; absent or malformed: no trace
  * @param spanId 16 hex digits, not all 0
  */
 export function inSpan(parent: string | undefined, spanId: string): string | null {
@@ -44,7 +44,7 @@ export function newSpanId(): string {
   return randomHex(8);
 }
 
-/** Random bytes are drawn for many ids at once: a call costs ten times what the bytes of one id do. */
+/** Draws random bytes for many ids at once, because a call costs ten times what the bytes of one id do. */
 const drawn = Buffer.alloc(4_096);
 let used = drawn.length;
 

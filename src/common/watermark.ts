@@ -4,25 +4,25 @@
  * own timestamps would not do, because they are receive times, years old in a replay.
  */
 export interface LowWatermarks {
-  /** From here on the partition is kept. */
-  begin(partition: number, start: { readonly asOfMs: number; readonly storedTo: number }): void;
+  /** Keeps the watermark of the partition from here on. */
+  begin(partition: number, start: { readonly watermark: number; readonly storedTo: number }): void;
   forget(partition: number): void;
   /** The topic's ends as they were at `at`. */
   sample(ends: ReadonlyMap<number, number>, at: number): void;
   /** Every record below `offset` is stored. */
   stored(partition: number, offset: number): void;
-  /** Null for a partition that is not kept. */
+  /** Null: the partition has no watermark here. */
   of(partition: number): number | null;
 }
 
 interface Kept {
-  asOfMs: number;
+  watermark: number;
   storedTo: number;
   /** Ends not yet reached, in their order. */
   samples: { readonly end: number; readonly at: number }[];
 }
 
-/** Beyond it every second one is dropped: fewer samples are only less exact. */
+/** With more samples, every second one is dropped. Fewer samples only make the watermark less exact. */
 const MOST_SAMPLES = 200;
 
 export function createLowWatermarks(): LowWatermarks {
@@ -31,7 +31,7 @@ export function createLowWatermarks(): LowWatermarks {
   const settle = (kept: Kept): void => {
     let next = kept.samples[0];
     while (next !== undefined && next.end <= kept.storedTo) {
-      kept.asOfMs = Math.max(kept.asOfMs, next.at);
+      kept.watermark = Math.max(kept.watermark, next.at);
       kept.samples.shift();
       next = kept.samples[0];
     }
@@ -55,6 +55,6 @@ export function createLowWatermarks(): LowWatermarks {
       kept.storedTo = Math.max(kept.storedTo, offset);
       settle(kept);
     },
-    of: (partition) => partitions.get(partition)?.asOfMs ?? null,
+    of: (partition) => partitions.get(partition)?.watermark ?? null,
   };
 }

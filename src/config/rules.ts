@@ -4,7 +4,7 @@ import { isChosen } from './origin';
 import type { ParsedSettings } from './resolve';
 import type { SettingKey } from './settings';
 
-/** Rules between settings. Answers every problem in words. A setting with a problem of its own counts as set. */
+/** Rules between settings. Returns every problem in words. A setting with a problem of its own counts as set. */
 export function crossProblems(settings: ParsedSettings): readonly string[] {
   const isSet = (key: SettingKey) => settings[key].value !== undefined || isChosen(settings[key].origin);
   const problems: string[] = [];

@@ -5,7 +5,7 @@ import type { RecentEvent } from './state';
 export const DUPLICATE_WITHIN_MS = 10_000;
 export const DUPLICATE_WINDOW = 8;
 
-/** The event's places in the window of duplicates: one, or for a merged event one for each of its parts. */
+/** The event's places in the window of duplicates: one place, or for a merged event one for each of its parts. */
 export function partsOf(event: SnapshotEvent): readonly RecentEvent[] {
   if (event.parts === undefined || event.parts.length === 0) {
     return [{ digest: event.fingerprint ?? fingerprint(event), receivedAt: event.receivedAt }];

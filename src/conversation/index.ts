@@ -19,7 +19,7 @@ export {
 } from './folded';
 export { type ListedColumn, unlistedColumns } from './known-values';
 export { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS, type InputLimits, isDeeperThan, type Limits } from './limits';
-export { parseLine, readLine } from './wire/line';
+export { parseLine } from './wire/line';
 export { countRows, isAlerting, isTalking, type LiveCounts, LiveCounter, NO_LIVE } from './live-counts';
 export { normaliseConversation } from './wire/normalise';
 export { invalid, type Invalid, type InvalidReason, type Outcome, type SkipReason } from './wire/outcome';

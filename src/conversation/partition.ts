@@ -21,7 +21,7 @@ export interface PartitionFold {
   /** The same for a state that `states` already has; call it once for each. It avoids decoding if it can. */
   restoreKept(conversationId: string, head: StateHead): void;
   /**
-   * Does the work that is due before an event received at `now`, epoch ms, until `isFull`. Answers whether nothing is
+   * Does the work that is due before an event received at `now`, epoch ms, until `isFull`. Returns whether nothing is
    * left. `apply` does it too, without a bound.
    */
   advance(now: number, onDone: OnDone, isFull: () => boolean): boolean;

@@ -9,7 +9,7 @@ export interface Schedule {
   add(id: string, at: number): void;
   /**
    * Calls `due` for each id that is due before `now`, in the order of the times, then of the ids. Before each call it
-   * asks `isFull` whether to stop. Answers whether nothing is left.
+   * asks `isFull` whether to stop. Returns whether nothing is left.
    */
   drain(now: number, due: (id: string) => void, isFull?: () => boolean): boolean;
   /** The earliest entry's time. */

@@ -161,7 +161,7 @@ class PackedSlabs implements Slabs {
     return place;
   }
 
-  /** Answers the slab's number. */
+  /** Returns the slab's number. */
   #openSlab(): number {
     const number = this.#freeNumbers.pop() ?? this.#slabs.length;
     this.#slabs[number] = {

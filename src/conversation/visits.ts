@@ -262,7 +262,7 @@ function offeredTo(offer: AgentLeg, drafts: readonly Draft[]): Draft | null {
   return draft.left !== null && time <= draft.left + grace ? draft : null;
 }
 
-/** It waits or its outcome is unknown: it has no time at which it left. */
+/** It waits, or its outcome is unknown, so it has no time at which it left. */
 function isOpen({ left }: Draft): boolean {
   return left === null;
 }

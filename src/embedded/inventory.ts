@@ -31,7 +31,8 @@ export async function inspect(folder: string, part: Part): Promise<Condition> {
     // The file is gone: somebody replaces the folder.
     found.set(name, await sha256(path).catch(() => ''));
   }
-  if (part.listing !== null) return listingHash(found) === part.listing ? 'complete' : { damaged: 'what was unpacked' };
+  if (part.listing !== null)
+    return listingHash(found) === part.listing ? 'complete' : { damaged: 'the unpacked folder' };
   const missing = [...part.files].find(([name, hash]) => found.get(name) !== hash)?.[0];
   const unknown = [...found.keys()].find((name) => !part.files.has(name));
   const damaged = missing ?? unknown;

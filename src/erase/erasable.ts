@@ -10,18 +10,19 @@ import {
   type ValueCodec,
 } from '../log';
 
-/** A topic that knows something of conversations; its keys are their ids. */
+/** A topic that knows something of conversations. Its keys are their ids. */
 interface ErasableTopic {
   readonly topic: string;
-  /** Resolves when the schemas of these values are known; null: they are. */
+  /** Resolves when the schemas of these values are known; null: they are known already. */
   prepare(values: Iterable<Buffer | null>): Promise<void> | null;
-  /** Every address in a value; of one that cannot be read none. */
+  /** Every address in a value; none of a value that cannot be read. */
   addressesOf(value: Buffer): Iterable<string | null>;
 }
 
 /**
- * THE list of the topics that know something of conversations: a new one belongs here. The tables: src/store/erasure.ts.
- * Visits have keys of their own: visits.ts. (Dead letters have an id at most, and nothing personal.)
+ * THE list of the topics that know something of conversations. A new topic belongs here, and a new table in
+ * src/store/erasure.ts. Visits have keys of their own: visits.ts. (A dead letter has an id at most, and nothing
+ * personal.)
  */
 async function erasableTopics(schemas: SchemaSource, topics: TopicNames): Promise<readonly ErasableTopic[]> {
   const [events, rows, changelog] = await Promise.all([
@@ -73,7 +74,7 @@ export interface SearchOptions {
 
 export type Wanted = { readonly ids: ReadonlySet<string> } | { readonly matches: (address: string) => boolean };
 
-/** Reads the topics to their ends. Answers where there is a record of each wanted conversation that is no tombstone. */
+/** Reads the topics to their ends. Returns where each wanted conversation has a record other than a tombstone. */
 export async function searchTopics(options: SearchOptions): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const { log, schemas, topics, wanted, onTopic } = options;
   const found = new Map<string, Set<string>>();
@@ -95,7 +96,7 @@ function hasMatch(addresses: Iterable<string | null>, matches: (address: string)
   return false;
 }
 
-/** Records whose schema has yet to be asked for wait; their order does not matter. */
+/** Records wait for a schema that the registry has yet to give. Their order does not matter. */
 async function readAll(
   log: Pick<Log, 'read'>,
   { topic, prepare }: ErasableTopic,

@@ -19,21 +19,21 @@ import { watchVisits } from './visits';
 export type EraseTarget = { readonly conversations: readonly string[] } | { readonly address: string };
 
 export interface EraseParts extends Pick<RoleParts, 'config' | 'log' | 'schemas' | 'topics'> {
-  /** Null: not configured. The sinks delete the rows when they read the tombstones, whether it is or not. */
+  /** Null: no ClickHouse is configured. The sinks delete the rows when they read the tombstones, with or without it. */
   readonly store: Store | null;
 }
 
 export interface Erasable {
   readonly conversations: readonly {
     readonly id: string;
-    /** Topics with a record of it that is no tombstone, and, of an address, `ClickHouse`. */
+    /** The topics that have a record of it other than a tombstone. For an address also `ClickHouse`. */
     readonly in: readonly string[];
   }[];
   /** Table → rows of them; null without a store. */
   readonly rows: Readonly<Record<string, number>> | null;
 }
 
-/** Finds what there is to erase, and changes nothing. The answer has every named conversation, wherever it is. */
+/** Finds what there is to erase, and changes nothing. It returns every named conversation, wherever it is. */
 export async function findErasable(
   { config, log, schemas, topics, store }: EraseParts,
   target: EraseTarget,
@@ -63,29 +63,29 @@ export async function findErasable(
 }
 
 export interface EraseResult {
-  /** The fold has erased them: their tombstones are in the state topic. */
+  /** The conversations that the fold has erased: their tombstones are in the state topic. */
   readonly erased: readonly string[];
-  /** No fold has erased them in time. It will when it runs. */
+  /** The conversations that no fold has erased in time. A fold erases them when it runs. */
   readonly pending: readonly string[];
-  /** How many visits of those that were erased still have a record: the fold writes no visits, or is an older one. */
+  /** How many visits of the erased conversations still have a record: the fold writes no visits, or is an older one. */
   readonly visits: number;
   /** Table → how many rows of erased conversations it still has. Null without a store. */
   readonly remaining: Readonly<Record<string, number>> | null;
 }
 
 const WAIT_MS = 60_000;
-/** What is committed with the tombstone may become visible a little later. */
+/** Records that are committed with the tombstone may become visible a little later. */
 const SETTLE_MS = 10_000;
 const POLL_MS = 50;
 const SWEEP_WITHIN_MS = 60 * 60_000;
 const SWEEP_EVERY_MS = 1_000;
-/** A sink may be a batch behind: it writes what it read before the tombstone after the first sweep. */
+/** A sink may be a batch behind. It then writes, after the first sweep, rows that it read before the tombstone. */
 const SWEEP_FOR_MS = 30_000;
 
 /**
- * Erases the conversations. An event for each tells the fold, and the fold's tombstone tells the sinks. Then their rows
- * are deleted from the tables.
- * @param wait how long for the fold, 60,000 ms by default
+ * Erases the conversations. It sends an event for each, and the fold answers with a tombstone, which tells the sinks.
+ * Then it deletes the rows from the tables.
+ * @param wait how long to wait for the fold, 60,000 ms by default
  */
 export async function erase(
   { log, schemas, topics, store }: Omit<EraseParts, 'config'>,
@@ -105,7 +105,9 @@ export async function erase(
   return { erased, pending, visits, remaining: await sweepUntilGone(store, erased, wait) };
 }
 
-/** Answers what the tables still have: after `SWEEP_FOR_MS`, or as long as the fold was waited for if that is less. */
+/**
+ * Returns the rows that the tables still have, after `SWEEP_FOR_MS`, or after the wait for the fold if that is less.
+ */
 async function sweepUntilGone(
   store: Store,
   ids: readonly string[],
@@ -126,7 +128,7 @@ interface Wait {
 }
 
 interface Asked {
-  /** Its tombstones, by conversation. */
+  /** The tombstones in the state topic, by conversation. */
   readonly tombstones: ReadonlyMap<string, { readonly offset: number; readonly timestamp: number }>;
   /** @see EraseResult.visits */
   readonly visits: number;
@@ -163,8 +165,8 @@ async function askFold(
     await ask(ids);
     await waitFor(() => tombstones.size === wanted.size, ms, signal);
     await settle();
-    // Visits that were written after the topic was read, of a conversation that had ended when the fold read the request.
-    // Of an erased conversation none are written any more.
+    // A conversation may have ended when the fold read the request, and its visits may have been written after the
+    // topic was read. The fold writes no visits of an erased conversation anymore.
     const late = ids.filter((id) => tombstones.has(id) && visits.of(id).some((one) => !asked.has(visitOf(id, one))));
     if (late.length > 0) {
       await ask(late);

@@ -5,7 +5,7 @@ import { cloudEventHeaders, type OutRecord, type ValueCodec } from '../log';
 
 /**
  * An event that asks the fold to erase a conversation, because only the fold may write to its topics.
- * @param visitsOf the participants of whose visits there are records
+ * @param visitsOf the participants whose visits have records
  */
 export function eraseRecord(
   topic: string,

@@ -2,12 +2,12 @@ import { type Log, readVisitKey } from '../log';
 
 /** Follows which visits of some conversations the visits topic has. */
 export interface VisitWatch {
-  /** The participants of a conversation of whose visits the last word is a record, no tombstone. */
+  /** The participants of a conversation whose visit's last record is no tombstone. */
   of(conversationId: string): readonly string[];
   stop(): Promise<void>;
 }
 
-/** Resolves when the topic has been read to its end. Whose visit it is, the key says; a visit has no address. */
+/** Resolves when the topic has been read to its end. The key names the conversation; a visit has no address. */
 export async function watchVisits(
   log: Pick<Log, 'read'>,
   topic: string,

@@ -55,7 +55,7 @@ export class Restore {
   }
 
   /**
-   * The changelog is read to its end. Answers its last checkpoint; null: it has none.
+   * The changelog is read to its end. Returns its last checkpoint; null: it has none.
    * @throws OperatorError if a state or the checkpoint cannot be read
    */
   async end(): Promise<FoldCheckpoint | null> {

@@ -54,7 +54,7 @@ export function watchTasks(options: TaskWatchOptions): TaskWatch {
       );
     for (const partition of watched) if (!running.some((one) => one.partition === partition)) forget(partition);
     for (const { partition, nextOffset } of running) {
-      if (!watched.has(partition)) watermarks.begin(partition, { asOfMs: at, storedTo: nextOffset });
+      if (!watched.has(partition)) watermarks.begin(partition, { watermark: at, storedTo: nextOffset });
       watched.add(partition);
       watermarks.stored(partition, nextOffset);
     }

@@ -57,7 +57,7 @@ export interface GenesysFeed {
   queues(): readonly WatchedQueue[];
   /** To call when a snapshot of a conversation came by socket. */
   heard(conversationId: string, receivedAt: number): void;
-  /** To call when its row has become again what it was before. */
+  /** Call it when the row of a conversation equals an earlier version of itself again. */
   wentBack(conversationId: string, back: WentBack): void;
   /** Conversations for which the bridge still has to ask Genesys. */
   toReconcile(): number;

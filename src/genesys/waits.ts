@@ -10,7 +10,7 @@ const LONGEST_WAIT_MS = 5 * 60_000;
 
 /**
  * `Retry-After` (RFC 9110, 10.2.3): seconds, or a date.
- * @returns how long to wait, ms, 5 minutes at most; null: nothing was said, or nothing that can be read
+ * @returns how long to wait, ms, 5 minutes at most; null: the header is missing or unreadable
  */
 export function retryAfterMs(header: string | null, now = Date.now()): number | null {
   if (header === null || header.trim() === '') return null;

@@ -1,17 +1,17 @@
 import { createJsonScanner, type Found, type JsonScanner } from './json-scanner';
 import type { Line } from './lines';
 
-/** A document of a stream, as bytes: what one line is in a recording, wherever its line ends may be. */
+/** A document of a stream, as bytes. In a recording it is a line. Elsewhere its line ends may be anywhere. */
 export interface PlacedDocument {
   readonly line: Line;
-  /** The line that it begins in, and which of several it is: `7` or `7, event 2`. */
+  /** The line in which it begins, and its number if several begin there: `7` or `7, event 2`. */
   readonly place: string;
 }
 
 export interface DocumentLimits {
   /** The largest line, bytes. The reader skips the rest of a longer line and reports only its length. */
   readonly line: number;
-  /** So much is kept at once of what goes on over several lines, or of lines that hold many documents. Bytes. */
+  /** How many bytes the reader keeps of documents that continue over several lines, or of lines with many documents. */
   readonly kept: number;
 }
 
@@ -20,7 +20,10 @@ const DOCUMENT_LIMITS: DocumentLimits = { line: 64 * 1024 * 1024, kept: 16 * 102
 const NEWLINE = 0x0a;
 const BOM = [0xef, 0xbb, 0xbf];
 const DEEPEST = 501;
-/** A line may begin what turns out not to go on; so often it is looked at again, and after that it stands alone. */
+/**
+ * A line may begin a document that turns out not to continue. The reader looks at a line again this often. After that
+ * the line stands alone.
+ */
 const MOST_LOOKS = 8;
 
 interface PhysicalLine {
@@ -30,137 +33,144 @@ interface PhysicalLine {
 }
 
 /**
- * The documents of a stream of bytes, one at a time. One a line is what they are as a rule, and such a stream gives exactly
- * its lines. Besides: objects and arrays over several lines, objects that follow one another in a line, and the elements
- * of arrays at the top. A line that is none of these stays a line, which its reader refuses: the ones behind it are read.
+ * The documents of a stream of bytes, one at a time. Mostly each line is a document, and such a stream gives exactly
+ * its lines. Other documents are objects and arrays over several lines, objects that follow one another in a line, and
+ * the elements of arrays at the top. A line that is none of these stays a line. Its reader refuses it, and reads the
+ * lines behind it.
  */
 export async function* documentsOf(
   stream: AsyncIterable<Buffer>,
   limits: DocumentLimits = DOCUMENT_LIMITS,
 ): AsyncGenerator<PlacedDocument> {
-  const splitter = createSplitter(limits);
+  const splitter = new Splitter(limits);
   for await (const chunk of stream) yield* splitter.push(chunk);
   yield* splitter.end();
 }
 
-/** The same of bytes that are there as a whole. */
+/** The same for bytes that are complete. */
 export function documentsIn(bytes: Buffer, limits: DocumentLimits = DOCUMENT_LIMITS): readonly PlacedDocument[] {
-  const splitter = createSplitter(limits);
+  const splitter = new Splitter(limits);
   return [...splitter.push(bytes), ...splitter.end()];
 }
 
-interface Splitter {
-  push(chunk: Buffer): Generator<PlacedDocument>;
-  end(): Generator<PlacedDocument>;
-}
+class Splitter {
+  readonly #limits: DocumentLimits;
+  /** The line that has not ended. If it is too long, only its length is kept. */
+  #parts: Buffer[] = [];
+  #length = 0;
+  #number = 1;
+  /** Of that line: how many documents were taken, and whether it is useless to look for more. */
+  #begun = 0;
+  #isTried = false;
+  #open: OpenDocuments | null = null;
 
-function createSplitter(limits: DocumentLimits): Splitter {
-  let parts: Buffer[] = [];
-  let length = 0;
-  let number = 1;
-  let open: OpenDocuments | null = null;
-  /** Of the line that has not ended: how many documents were taken, and whether looking for more is in vain. */
-  let begun = 0;
-  let isTried = false;
+  constructor(limits: DocumentLimits) {
+    this.#limits = limits;
+  }
 
-  const add = (part: Buffer): void => {
-    length += part.length;
-    if (length <= limits.line) parts.push(part);
-    else parts = [];
-  };
-  /** A line without an end, such as objects that follow one another: what is complete of it need not wait. */
-  function* takeBegun(): Generator<PlacedDocument> {
-    const bytes = Buffer.concat(parts);
+  *push(chunk: Buffer): Generator<PlacedDocument> {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      this.#add(chunk.subarray(start, end));
+      yield* this.#endLine();
+      start = end + 1;
+    }
+    if (start < chunk.length) this.#add(chunk.subarray(start));
+    const { kept, line } = this.#limits;
+    const isLong = this.#length > kept && this.#length <= line;
+    if (isLong && this.#open === null && !this.#isTried) yield* this.#takeBegun();
+  }
+
+  *end(): Generator<PlacedDocument> {
+    if (this.#length > 0) yield* this.#endLine();
+    yield* this.#giveUp();
+  }
+
+  #add(part: Buffer): void {
+    this.#length += part.length;
+    if (this.#length <= this.#limits.line) this.#parts.push(part);
+    else this.#parts = [];
+  }
+
+  /** A line may have no end, such as objects that follow one another. Its complete documents need not wait for one. */
+  *#takeBegun(): Generator<PlacedDocument> {
+    const bytes = Buffer.concat(this.#parts);
     const found = wholeDocuments(bytes);
-    isTried = found === null;
+    this.#isTried = found === null;
     if (found === null) return;
     for (const { from, to } of found) {
-      begun += 1;
-      yield { line: bytes.subarray(from, to), place: `${number}, event ${begun}` };
+      this.#begun += 1;
+      yield { line: bytes.subarray(from, to), place: `${this.#number}, event ${this.#begun}` };
     }
-    parts = [Buffer.from(bytes.subarray(found.at(-1)?.to ?? 0))];
-    length = parts[0]?.length ?? 0;
+    const rest = Buffer.from(bytes.subarray(found.at(-1)?.to ?? 0));
+    this.#parts = [rest];
+    this.#length = rest.length;
   }
-  function* endLine(): Generator<PlacedDocument> {
-    const bytes = parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
-    const line = { bytes, number, looks: 0 };
-    const tooLong = length > limits.line ? length : null;
-    parts = [];
-    length = begun = 0;
-    isTried = false;
-    number += 1;
-    if (tooLong === null) yield* take([line]);
+
+  *#endLine(): Generator<PlacedDocument> {
+    const [only] = this.#parts;
+    const bytes = this.#parts.length === 1 && only ? only : Buffer.concat(this.#parts);
+    const line = { bytes, number: this.#number, looks: 0 };
+    const tooLong = this.#length > this.#limits.line ? this.#length : null;
+    this.#parts = [];
+    this.#length = this.#begun = 0;
+    this.#isTried = false;
+    this.#number += 1;
+    if (tooLong === null) yield* this.#take([line]);
     else {
-      yield* giveUp();
+      yield* this.#giveUp();
       yield { line: { tooLong }, place: String(line.number) };
     }
   }
 
-  /** Lines one after the other; those of something that does not go on are looked at once more, but for the first. */
-  function* take(lines: readonly PhysicalLine[]): Generator<PlacedDocument> {
+  /** Takes lines one after the other. If a document does not continue, it looks at the others again. */
+  *#take(lines: readonly PhysicalLine[]): Generator<PlacedDocument> {
     const waiting = [...lines].reverse();
     for (let line = waiting.pop(); line !== undefined; line = waiting.pop()) {
-      if (open === null && isOneDocument(line.bytes)) {
+      if (this.#open === null && isOneDocument(line.bytes)) {
         yield alone(line);
         continue;
       }
-      open ??= openDocuments(line, limits.kept);
-      const { isOver, documents, left } = open.add(line);
-      if (isOver) open = null;
+      this.#open ??= openDocuments(line, this.#limits.kept);
+      const { isOver, documents, left } = this.#open.add(line);
+      if (isOver) this.#open = null;
       yield* documents;
       for (const again of [...left].reverse()) waiting.push(again);
     }
   }
 
-  function* giveUp(): Generator<PlacedDocument> {
-    while (open !== null) {
-      const { documents, left } = open.giveUp();
-      open = null;
+  *#giveUp(): Generator<PlacedDocument> {
+    while (this.#open !== null) {
+      const { documents, left } = this.#open.giveUp();
+      this.#open = null;
       yield* documents;
-      yield* take(left);
+      yield* this.#take(left);
     }
   }
-
-  return {
-    *push(chunk) {
-      let start = 0;
-      for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-        add(chunk.subarray(start, end));
-        yield* endLine();
-        start = end + 1;
-      }
-      if (start < chunk.length) add(chunk.subarray(start));
-      if (open === null && !isTried && length > limits.kept && length <= limits.line) yield* takeBegun();
-    },
-    *end() {
-      if (length > 0) yield* endLine();
-      yield* giveUp();
-    },
-  };
 }
 
 const alone = ({ bytes, number }: PhysicalLine): PlacedDocument => ({ line: bytes, place: String(number) });
 
 interface Step {
-  /** Nothing is open any more. */
+  /** Nothing is open anymore. */
   readonly isOver: boolean;
   readonly documents: readonly PlacedDocument[];
-  /** To be looked at once more. */
+  /** The lines to look at once more. */
   readonly left: readonly PhysicalLine[];
 }
 
 interface OpenDocuments {
   add(line: PhysicalLine): Step;
-  /** It does not go on. */
+  /** The document does not continue. */
   giveUp(): Step;
 }
 
-/** What begins in this line, until it ends, or turns out to be no JSON. */
+/** The documents that begin in this line, until the last one ends, or turns out to be no JSON. */
 function openDocuments(first: PhysicalLine, kept: number): OpenDocuments {
   const scanner: JsonScanner = createJsonScanner(DEEPEST);
   let lines: PhysicalLine[] = [];
   let bytes = 0;
-  /** Of what was handed over because it was too much to keep: then the rest stands for itself. */
+  /** How many bytes were handed over already, because they were too many to keep. */
   let dropped = 0;
   let count = 0;
 
@@ -176,7 +186,7 @@ function openDocuments(first: PhysicalLine, kept: number): OpenDocuments {
   const failed = (): Step => {
     const [cutOff, ...rest] = lines;
     if (cutOff === undefined) return { isOver: true, documents: [], left: [] };
-    // The parser says where it is no JSON.
+    // The parser of the first line reports the place of the error.
     const left = rest.map((line) => ({ ...line, looks: line.looks + 1 }));
     return { isOver: true, documents: [alone(cutOff)], left };
   };
@@ -216,18 +226,18 @@ function openDocuments(first: PhysicalLine, kept: number): OpenDocuments {
   };
 }
 
-/** Spaces, so that places stay what they are. */
+/** Puts spaces in the place of the BOM, so that all places stay the same. */
 function withoutBom(line: Buffer): Buffer {
   if (!BOM.every((byte, index) => line[index] === byte)) return line;
   return Buffer.concat([Buffer.from('   '), line.subarray(BOM.length)]);
 }
 
-/** Null: there is none, or it is no JSON. */
+/** Null: there is no document, or the bytes are no JSON. */
 function wholeDocuments(bytes: Buffer): readonly Found[] | null {
   const scanner = createJsonScanner(DEEPEST);
   scanner.feed(withoutBom(bytes));
   const found = scanner.take();
-  // Elements of an array need the array: the rest could not be read without it.
+  // Elements need their array: without it, nobody could read the rest.
   return scanner.state() === 'failed' || found.length === 0 || found.some(({ isElement }) => isElement) ? null : found;
 }
 
@@ -238,7 +248,10 @@ const OPENING = 0x7b;
 const CLOSING = 0x7d;
 const OPEN_ARRAY = 0x5b;
 
-/** Whether a line is to be read as it is: one object, or something that begins none. Looks at each byte once at most. */
+/**
+ * Whether the line is complete by itself: one object, or something that begins no document. Looks at each byte once at
+ * most.
+ */
 function isOneDocument(line: Buffer): boolean {
   let index = BOM.every((byte, at) => line[at] === byte) ? BOM.length : 0;
   let end = line.length;

@@ -1,23 +1,23 @@
 import { isObject, time } from '../conversation';
 
-/** What an envelope of a queue or a gateway holds; null: the value is none, and stands for itself. */
+/** The content of an envelope of a queue or a gateway; null: the value is no envelope, and stands for itself. */
 export type Unwrapped =
   | { readonly kind: 'payloads'; readonly payloads: readonly Payload[] }
-  /** Who sends it wants to know first whether it may. */
+  /** The sender first asks whether it may send. */
   | { readonly kind: 'handshake'; readonly code: string | null; readonly confirmAt: string | null };
 
 export interface Payload {
   /** JSON as text or bytes, or a value that is parsed already. */
   readonly content: Buffer | { readonly value: unknown };
-  /** When it was sent, where the envelope says so; epoch ms. */
+  /** When it was sent, if the envelope says so; epoch ms. */
   readonly at: number | null;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * The envelopes that events come in by the usual hops. None of them has the marks of an event itself (a topic, a `detail`
- * with one, participants), so nothing is taken for an envelope that is an event.
+ * Reads the envelopes in which events usually come. No envelope has the marks of an event itself (a topic, a `detail`
+ * with one, participants), so no event is taken for an envelope.
  * - SQS: `Records[].body` (Lambda), `Messages[].Body` (the API and the command line), one message with `Body`
  * - SNS: a notification with `Message`, `Records[].Sns` (Lambda), and the confirmation of a subscription
  * - Firehose, HTTP delivery: `records[].data`, base64, with a `requestId`
@@ -93,7 +93,7 @@ function eventGrid(value: Fields): Unwrapped | null {
   return isObject(data) ? payloads([{ content: { value: data }, at }]) : null;
 }
 
-/** Of a number of milliseconds, which some write as text. */
+/** Reads a number of milliseconds. Some senders write it as text. */
 function epochMs(value: unknown): number | null {
   const ms = typeof value === 'string' || typeof value === 'number' ? Number(value) : NaN;
   return Number.isSafeInteger(ms) && ms > 0 && ms < Date.UTC(2300, 0, 1) ? ms : null;

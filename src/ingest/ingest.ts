@@ -32,15 +32,17 @@ import {
 /** The way into Kafka, for bridge and replay. Personal data that the table does not use do not pass. */
 export interface Ingest {
   /**
-   * One frame or line, as bytes.
-   * @param now the receive time where the input carries none, epoch ms
+   * Reads one frame or line, as bytes.
+   * @param now the receive time if the input carries none, epoch ms
    * @param origin for dead letters: a file's line, a socket
-   * @returns null for a blank line, which is not counted
+   * @returns null for a blank line, which does not count
    */
   line(bytes: Uint8Array, now: number, origin: string): Ingested | null;
-  /** What `line` does first: null for a blank line; a value that `value` may take, or why it is none. */
+  /**
+   * The first step of `line`. Returns null for a blank line, a value for `value`, or the reason why there is no value.
+   */
   parse(bytes: Uint8Array, origin: string): { readonly kind: 'parsed'; readonly value: unknown } | Refused | null;
-  /** The same of what is parsed already. */
+  /** The second step: reads a value that is parsed already. */
   value(parsed: unknown, now: number, origin: string): Ingested;
   /** Genesys no longer has the conversation. */
   gone(
@@ -48,7 +50,7 @@ export interface Ingest {
     askedAt: number,
     table: 'has-row' | 'has-none',
   ): { readonly event: ConversationEvent; readonly record: OutRecord };
-  /** Something that never became a line, such as one of a size beyond all limits. */
+  /** Refuses an input that never became a line, such as one beyond all limits of size. */
   refuse(problem: Invalid, origin: string, body: unknown): Refused;
 }
 
@@ -66,15 +68,15 @@ export interface IngestOptions {
   readonly limits: Limits;
   readonly input: InputLimits;
   readonly mask: PrivacyMask | null;
-  /** The receive time of an event was in the future; now it is now. */
+  /** Called for an event whose receive time was in the future. It has become the present time. */
   readonly onFutureTime?: () => void;
-  /** The traceparent of an event, with which a trace begins. Default: of one that nobody reports. */
+  /** The traceparent of an event, which begins its trace. Default: a trace that nobody reports. */
   readonly beginTrace?: () => string;
 }
 
-/** How far a clock may be ahead of ours. */
+/** How far another clock may be ahead of ours. */
 const MOST_AHEAD_MS = 5 * 60_000;
-/** Confluent's wire format: the bytes in front of the Avro. */
+/** The bytes in front of the Avro, in Confluent's wire format. */
 const HEADER_BYTES = 5;
 
 export function createIngest(options: IngestOptions): Ingest {
@@ -124,7 +126,7 @@ export function createIngest(options: IngestOptions): Ingest {
     if (size > limits.bytes) {
       return refuse(invalid('too-large', `${size} bytes of Avro, but ${limits.bytes} are allowed`), origin, body());
     }
-    // No text can be longer than the record.
+    // No text is longer than the record.
     const longest = size > input.textBytes ? longestText(event) : 0;
     if (longest > input.textBytes) {
       const problem = `a text of ${longest} bytes, but ${input.textBytes} are allowed`;
@@ -175,20 +177,23 @@ function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** Of JSON that was read for its wanted keys: a dead letter shows the rest, too. */
+/**
+ * The reader has read only the wanted keys of this JSON. A dead letter also shows the rest, so the text is parsed
+ * again.
+ */
 function wholeOf(bytes: Uint8Array): unknown {
   const parsed = parseLine(bytes);
   return parsed === null || 'kind' in parsed ? null : parsed.value;
 }
 
-/** Null: it may be parsed. */
+/** Null: the input may be parsed. */
 function refusedUnparsed(bytes: Uint8Array, { bytes: most, depth }: InputLimits): Invalid | null {
   if (bytes.length > most) return invalid('too-large', `${bytes.length} bytes, but ${most} are allowed`);
   if (isDeeperThan(depth, bytes)) return invalid('too-deep', `nested more than ${depth} levels deep`);
   return null;
 }
 
-/** In bytes of UTF-8. */
+/** The longest text, in bytes of UTF-8. */
 function longestText(value: unknown): number {
   if (typeof value === 'string') return Buffer.byteLength(value);
   if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return 0;

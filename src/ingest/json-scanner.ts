@@ -1,15 +1,16 @@
 /**
- * Finds where JSON documents begin and end in bytes that come in pieces: objects that follow one another, and the elements
- * of arrays at the top. Looks at each byte once and keeps none. It knows the grammar as far as it takes to tell a document
- * that goes on from one that was cut off; what it calls a document may still be no JSON, which its parser says.
+ * Finds where JSON documents begin and end in bytes that come in pieces. Documents are objects that follow one another,
+ * and the elements of arrays at the top. The scanner looks at each byte once and keeps none. It knows enough of the
+ * grammar to distinguish a document that continues from one that was cut off. A document that it finds may still be
+ * invalid JSON. The parser finds that out.
  */
 export interface JsonScanner {
-  /** Looks at more bytes; stops behind the first error. `at` counts from the first byte that was ever fed. */
+  /** Looks at more bytes, and stops behind the first error. */
   feed(bytes: Uint8Array): void;
-  /** What has been found since the last call. */
+  /** What it has found since the last call. Places count from the first byte of all. */
   take(): readonly Found[];
   state(): ScanState;
-  /** Where the document that is open began; null: none is. */
+  /** Where the open document began; null: none is open. */
   openedAt(): number | null;
 }
 
@@ -22,8 +23,8 @@ export interface Found {
 }
 
 /**
- * `between`: a document may begin, and everything may end here; `open`: something has begun that may go on in the next
- * line; `in-text`: a string is open, which no line end may be in; `failed`: this is no JSON.
+ * `between`: a document may begin, and the input may end here; `open`: a document has begun that may continue in the
+ * next line; `in-text`: a string is open, which may contain no line end; `failed`: this is no JSON.
  */
 export type ScanState = 'between' | 'open' | 'in-text' | 'failed';
 
@@ -54,11 +55,11 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 
 const isSpace = (byte: number): boolean => byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09;
-/** Of numbers, `true`, `false` and `null`. */
+/** The bytes of numbers, `true`, `false` and `null`. */
 const isScalar = (byte: number): boolean =>
   (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x2d || byte === 0x2b || byte === 0x2e || byte === 0x45; // prettier-ignore
 
-/** @param deepest objects and arrays within one another; more is an error */
+/** @param deepest how deeply objects and arrays may be nested; more is an error */
 export function createJsonScanner(deepest: number): JsonScanner {
   return new Scanner(deepest);
 }
@@ -123,7 +124,7 @@ class Scanner implements JsonScanner {
   #begin(byte: number): void {
     switch (this.#expect) {
       case Expect.Top:
-        // Of texts and numbers nobody could tell where they end.
+        // A text or a number at the top would have no certain end.
         if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) this.#beginAny(byte);
         else this.#fail();
         return;
@@ -191,7 +192,7 @@ class Scanner implements JsonScanner {
   }
 
   #open(kind: number): void {
-    // An array at the top is none itself: its elements are.
+    // An array at the top is no document itself. Its elements are.
     if (this.#containers.length > 0 || kind === OBJECT) this.#beginValue();
     this.#containers.push(kind);
     if (this.#containers.length > this.deepest) this.#fail();

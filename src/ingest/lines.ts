@@ -1,2 +1,2 @@
-/** A line without its `\n`, or word of one that was too long to keep. */
+/** A line without its `\n`, or the length of a line that was too long to keep. */
 export type Line = Buffer | { readonly tooLong: number };

@@ -4,7 +4,7 @@ import { unwrap, type Payload, type Unwrapped } from './envelopes';
 import type { Ingest, Ingested } from './ingest';
 import type { Line } from './lines';
 
-/** A line, or a document over several lines, and where it comes from. */
+/** A line, or a document over several lines, with its origin. */
 export interface OriginatedLine {
   readonly line: Line;
   /** For dead letters, such as `events.ndjson:7`. */
@@ -14,25 +14,25 @@ export interface OriginatedLine {
 export interface Reading {
   readonly ingest: Ingest;
   readonly origin: string;
-  /** The receive time where nothing else tells one, epoch ms. */
+  /** The receive time if nothing else gives one, epoch ms. */
   readonly now: number;
   /**
-   * `anybody`: the sender may be somebody else than the recorder, and gets a message about what nobody understands. A
-   * *gone* is refused then, and so is an object that has only the id of a conversation.
+   * `anybody`: the sender may be another person than the recorder, and gets a message about unreadable input. The
+   * reader then refuses a *gone*, and an object that has only the id of a conversation.
    */
   readonly from: 'owner' | 'anybody';
   readonly onHandshake?: (handshake: Extract<Unwrapped, { kind: 'handshake' }>) => void;
 }
 
-/** Envelopes within one another: SNS in SQS in a Lambda's event, and one more. */
+/** How deeply envelopes may be nested: SNS in SQS in a Lambda's event, and one more. */
 const MOST_ENVELOPES = 4;
 
-/** A value that stands for itself, in the shapes of the specification; or what has become of what is none. */
+/** A value in the shapes of the specification, or the outcome of an input that is none. */
 export type Input =
   | { readonly kind: 'value'; readonly value: unknown; readonly now: number; readonly origin: string }
   | Exclude<Ingested, { kind: 'event' }>;
 
-/** What a line is, or all that the envelope in it holds. Empty for a blank line, which is not counted. */
+/** Reads a line, or everything in the envelope that the line holds. Empty for a blank line, which does not count. */
 export function readInput(line: Line, reading: Reading): readonly Ingested[] {
   return inputsOf(line, reading).map((input) =>
     input.kind === 'value' ? readOne(input.value, { ...reading, ...input }) : input,

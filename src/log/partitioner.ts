@@ -11,7 +11,7 @@ const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 
 /** `org.apache.kafka.common.utils.Utils.murmur2`. */
-export function murmur2(data: Buffer): number {
+function murmur2(data: Buffer): number {
   const length = data.length;
   let h = SEED ^ length;
   const words = length >> 2;

@@ -324,7 +324,7 @@ export interface Reading {
 
 export interface ReadProgress {
   /** Everything that was committed by this time has been handed over, in every partition. Epoch ms. Null: not yet. */
-  readonly asOf: number | null;
+  readonly watermark: number | null;
   /** When the log last answered, epoch ms. */
   readonly answeredAt: number;
   /** Why the last attempt to read failed. Null: it did not fail. */

@@ -6,7 +6,7 @@ export interface Exposition {
   readonly body: string;
 }
 
-/** Gauges whose names end in `_total`, which promtool rejects; `nodejs_active_*` without it say the same. */
+/** Gauges whose names end in `_total`, which promtool rejects. `nodejs_active_*` without it say the same. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 
 /** Adds the process's own metrics (CPU, memory, event loop, garbage collection) to a registry. */
@@ -29,8 +29,8 @@ function acceptsOpenMetrics(accept = ''): boolean {
 }
 
 /**
- * prom-client renders OpenMetrics only after cutting `_total` off the names of the metrics themselves, and the next
- * Prometheus scrape would miss it. So it gets stand-ins: whatever it assigns stays on them.
+ * prom-client renders OpenMetrics after it has cut `_total` off the names of the metrics themselves, and the next
+ * Prometheus scrape would miss it. So it gets stand-ins, which take whatever it assigns.
  */
 function asOpenMetrics(registry: Registry): Registry<OpenMetricsContentType> {
   const copy = new Registry<OpenMetricsContentType>();

@@ -1,6 +1,6 @@
 import { messageOf } from '../common';
 
-/** One thing that health depends on, as it is now. */
+/** The present state of one thing that health depends on. */
 export interface CheckResult {
   readonly ok: boolean;
   /** For people: what is missing. No personal data, no addresses with credentials. */
@@ -15,7 +15,7 @@ export interface Health {
   readonly checks: Readonly<Record<string, CheckResult>>;
 }
 
-/** All checks hold; a role without checks is well as long as it answers. */
+/** True if all checks hold. A role without checks is well as long as it answers. */
 export async function checkHealth(checks: Checks, timeoutMs: number): Promise<Health> {
   const results = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => [name, await checked(check, timeoutMs)] as const),
@@ -37,16 +37,16 @@ async function checked(check: Checks[string], timeoutMs: number): Promise<CheckR
   }
 }
 
-/** What a process is for. */
+/** The work that the process exists for. */
 export interface Living {
-  /** Settles when it has ended. */
+  /** Settles when the work has ended. */
   readonly done: Promise<unknown>;
   readonly live?: () => CheckResult;
 }
 
 /**
- * Live: a restart would not help. That the answer comes shows that the event loop turns; beyond that, what the process is
- * for must not have ended, nor hang (`live`). Never what it depends on.
+ * Live: a restart would not help. An answer alone shows that the event loop turns. Beyond that, the work of the process
+ * must not have ended, nor hang (`live`). Dependencies never count.
  */
 export function livenessOf({ done, live = () => ({ ok: true }) }: Living): () => CheckResult {
   let ended = false;

@@ -10,7 +10,7 @@ import { foreignRequest } from './loopback';
 
 export interface OpsHttpOptions {
   readonly host: string;
-  /** 0: a free one. */
+  /** 0: a free port. */
   readonly port: number;
   readonly registry: Registry;
   /** The metrics to serve, including those of other threads. Absent: those of this registry only. */
@@ -36,7 +36,7 @@ export interface Route {
 
 export interface OpsHttp {
   readonly port: number;
-  /** Where people and scrapers of this machine find it, e.g. `http://127.0.0.1:9464`. */
+  /** The address at which people and scrapers of this machine find it, e.g. `http://127.0.0.1:9464`. */
   readonly url: string;
   stop(): Promise<void>;
 }
@@ -51,7 +51,10 @@ export interface Answer {
 const CHECK_TIMEOUT_MS = 2_000;
 const TEXT = 'text/plain; charset=utf-8';
 
-/** Serves `/metrics`, `/health/live`, `/health/ready` and what else is given. OperatorError where the port is not to be had. */
+/**
+ * Serves `/metrics`, `/health/live`, `/health/ready` and the given routes.
+ * @throws OperatorError if it cannot listen on the port
+ */
 export async function startOpsHttp(options: OpsHttpOptions): Promise<OpsHttp> {
   const { host, registry, ready, live = {}, requestTimeoutMs = 10_000, logger } = options;
   const { merged = (own: Registry) => Promise.resolve(own) } = options;
@@ -64,7 +67,7 @@ export async function startOpsHttp(options: OpsHttpOptions): Promise<OpsHttp> {
     '/health/ready': readOnly(() => health(ready)),
     ...options.routes,
   };
-  // Node.js looks for connections that are over time every 30 s unless told otherwise.
+  // By default Node.js checks only every 30 s for connections that have exceeded their time.
   const connectionsCheckingInterval = Math.min(2_000, requestTimeoutMs);
   const server = createServer({ connectionsCheckingInterval }, (request, response) => {
     void answerOf(request, routes, host)
@@ -74,7 +77,7 @@ export async function startOpsHttp(options: OpsHttpOptions): Promise<OpsHttp> {
       })
       .then((answer) => {
         send(response, answer);
-        // A body that no route reads is thrown away.
+        // Throws away a body that no route reads.
         request.resume();
       });
   });
@@ -146,14 +149,16 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
         `HTTP_HOST: ${host} is not an address of this machine (${error.code}). Set it to one, or to :: for all.`,
       );
     default:
-      return new OperatorError(`HTTP_HOST, HTTP_PORT: cannot listen on ${host}:${port} (${messageOf(error)}).`);
+      return new OperatorError(
+        `HTTP_HOST, HTTP_PORT: cannot listen on ${host}:${port} (${messageOf(error)}). Choose another address or port.`,
+      );
   }
 }
 
 function close(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
-    // Scrapers keep their connections open for ever, so a stop has to close them.
+    // Scrapers keep their connections open forever, so a stop has to close them.
     server.closeAllConnections();
   });
 }

@@ -9,7 +9,8 @@ export interface Received {
 }
 
 /**
- * Records one observation for each event. The exemplar is the trace of the slowest, because that one deserves a look.
+ * Records one observation for each event. The exemplar is the trace of the slowest event, because that one deserves a
+ * look.
  */
 export function observeLatency(
   { endToEndLatency }: Pick<Metrics, 'endToEndLatency'>,
@@ -23,7 +24,7 @@ export function observeLatency(
   );
   for (const one of received) {
     const traceId = one === slowest ? traceIdOf(one) : null;
-    // Clocks differ. An event that seems to come from the future counts as having taken no time.
+    // Clocks differ. An event that seems to come from the future counts with 0 seconds.
     endToEndLatency.observe({ stage }, Math.max(0, now - one.at) / 1000, traceId);
   }
 }

@@ -2,16 +2,16 @@ import { isIPv6, type Server } from 'node:net';
 
 export interface Address {
   readonly host: string;
-  /** 0: a free one. */
+  /** 0: a free port. */
   readonly port: number;
 }
 
-/** What binding `::` answers where the kernel has no IPv6, or has it switched off. */
+/** The errors of binding `::` where the kernel has no IPv6, or has it switched off. */
 const WITHOUT_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL']);
 
 /**
- * Listens at an address: `::` is every address of both families, and every IPv4 address where the system has no IPv6.
- * Rejects with what Node.js says.
+ * Listens at an address. `::` is every address of both families, and every IPv4 address if the system has no IPv6.
+ * Rejects with the error of Node.js.
  */
 export async function listenAt(server: Server, { host, port }: Address): Promise<void> {
   try {
@@ -33,7 +33,10 @@ function listen(server: Server, address: Address): Promise<void> {
   });
 }
 
-/** Where people and scrapers of this machine find what listens there. An address that stands for all is reached over loopback. */
+/**
+ * The address at which people and scrapers of this machine find the listener. An address that stands for all is reached
+ * over loopback.
+ */
 export function localUrl({ host, port }: Address): string {
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return `http://${isIPv6(reachable) ? `[${reachable}]` : reachable}:${port}`;

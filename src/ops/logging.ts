@@ -7,21 +7,24 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 
 export interface LoggingOptions {
   readonly level: LogLevel;
-  /** Where lines go; called once a line, with its end. Must write at once: the last line before a crash counts. */
+  /** Writes one line, with its end. It must write at once, because the last line before a crash counts. */
   readonly write: (line: string) => void;
   /** `json` for machines; `pretty` and `colored` for a terminal. */
   readonly format: 'json' | 'pretty' | 'colored';
-  /** Values that must never be seen; a function: those of the moment. They should not get here: this is the second line of defence. */
+  /**
+   * Values that no line may show; a function gives those of the moment. They should not get here, so this is the second
+   * line of defense.
+   */
   readonly secrets: readonly string[] | (() => readonly string[]);
 }
 
 export interface Logging {
   readonly logger: Logger;
-  /** Sends lines elsewhere (while a full-screen table owns the terminal); null: back to `write`. */
+  /** Sends lines elsewhere, while a full-screen table owns the terminal; null: back to `write`. */
   redirect(write: ((line: string) => void) | null): void;
 }
 
-/** Fields that carry credentials wherever they come from, e.g. in the options of a client that an error quotes. */
+/** Fields with credentials, from whatever source: for instance the options of a client, which an error quotes. */
 const CREDENTIAL_FIELDS = ['password', 'secret', 'clientSecret', 'client_secret', 'authorization', 'Authorization'];
 const REDACTED = CREDENTIAL_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
 
@@ -49,6 +52,6 @@ export function createLogging({ level, write, format, secrets }: LoggingOptions)
 
 function prettyRenderer(scrub: Scrub, format: 'pretty' | 'colored'): (line: string) => string {
   const pretty = prettyFactory({ colorize: format === 'colored', translateTime: 'SYS:HH:MM:ss', singleLine: true });
-  // Texts of others may contain escape sequences, which JSON escapes and the pretty form would let through.
+  // Texts of others may contain escape sequences. JSON escapes them, and the pretty form would not.
   return (line) => pretty(scrub.object(line));
 }

@@ -1,10 +1,10 @@
 import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client';
 import type { Metrics } from './metrics';
 
-/** What a thread has measured, as it is sent to another. */
+/** The measurements of a thread, in the form in which it sends them to another. */
 export type MetricValues = readonly MetricObjectWithValues<MetricValue<string>>[];
 
-/** The metrics of queuefold that a thread has values of: not those of its process. */
+/** The metrics of queuefold of which a thread has values. The metrics of its process are left out. */
 export async function valuesOf({ registry, definitions }: Metrics): Promise<MetricValues> {
   const own = new Set(definitions.map(({ name }) => name));
   const all = await registry.getMetricsAsJSON();

@@ -8,7 +8,9 @@ export interface Bounded {
   readonly bounded: string;
 }
 
-/** The values of each label: all of them, or what bounds them. Nothing unbounded: no conversation, user, number, text. */
+/**
+ * The values of each label: all of them, or what bounds them. Nothing unbounded: no conversation, user, number or text.
+ */
 export type LabelSpec = Readonly<Record<string, readonly string[] | Bounded>>;
 
 /** The labels of one series. */
@@ -37,23 +39,23 @@ export interface TypedGauge<S extends LabelSpec> extends Readable<S> {
   set(...args: keyof S extends never ? [value: number] : [labels: LabelsOf<S>, value: number]): void;
   inc(...args: keyof S extends never ? [by?: number] : [labels: LabelsOf<S>, by?: number]): void;
   dec(...args: keyof S extends never ? [by?: number] : [labels: LabelsOf<S>, by?: number]): void;
-  /** The series ends: it is no longer served. */
+  /** Ends the series: nobody serves it any longer. */
   remove(...args: keyof S extends never ? [] : [labels: LabelsOf<S>]): void;
-  /** All series end; one without labels is 0. */
+  /** Ends all series. A gauge without labels becomes 0. */
   reset(): void;
-  /** Called before each scrape, to set what is known only then. */
+  /** Called before each scrape, to set values that are known only then. */
   onScrape(set: () => void): void;
 }
 
 export interface SingleGauge {
   set(value: number): void;
-  /** No longer served. */
+  /** Stops serving it. */
   remove(): void;
   get(): Promise<{ values: { value: number }[] }>;
 }
 
 export interface TypedHistogram<S extends LabelSpec> extends Readable<S> {
-  /** @param traceId of the one observed: an exemplar, in OpenMetrics; null: none */
+  /** @param traceId the trace of the observed event: an exemplar, in OpenMetrics; null: none */
   observe(labels: LabelsOf<S>, seconds: number, traceId?: string | null): void;
 }
 
@@ -62,7 +64,7 @@ export interface MetricBuilder {
   readonly definitions: readonly MetricDefinition[];
   counter<const S extends LabelSpec>(name: string, help: string, labels: S): TypedCounter<S>;
   gauge<const S extends LabelSpec>(name: string, help: string, labels: S): TypedGauge<S>;
-  /** A gauge without labels that is not served before it is set: 0 would be a lie (1970, or nothing left). */
+  /** A gauge without labels that is not served before somebody sets it. A 0 would be wrong (1970, or nothing left). */
   unsetGauge(name: string, help: string): SingleGauge;
   histogram<const S extends LabelSpec>(
     name: string,
@@ -76,7 +78,9 @@ export interface MetricBuilder {
 
 const PREFIX = 'queuefold_';
 
-/** Makes prom-client's metrics, and keeps what they are: each is defined once, with the values of its labels. */
+/**
+ * Makes prom-client's metrics and keeps their definitions. Each metric is defined once, with the values of its labels.
+ */
 export function createMetricBuilder(): MetricBuilder {
   const registry = new Registry();
   const definitions: MetricDefinition[] = [];
@@ -111,7 +115,7 @@ export function createMetricBuilder(): MetricBuilder {
           ...define('histogram', name, help, labels),
           buckets: [...buckets],
           enableExemplars: true,
-          // Metrics with exemplars are refused by a registry whose content type is Prometheus's at that moment.
+          // A registry refuses metrics with exemplars while its content type is that of Prometheus.
           registers: [],
         });
         registry.registerMetric(histogram);
@@ -129,7 +133,7 @@ export function createMetricBuilder(): MetricBuilder {
   return builderFor(['bridge', 'fold', 'sink', 'board']);
 }
 
-/** Every series that the lists of label values allow; null where they are too many or no lists. */
+/** Every series of the lists of label values; null: there are too many, or a label has no list. */
 export function allSeries(
   { labels }: MetricDefinition,
   most: number,

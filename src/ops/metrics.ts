@@ -6,7 +6,7 @@ import { sinkMetrics } from './metrics/sink';
 import { DEAD_LETTER_REASONS, DURATION_SECONDS, INVALID, PARTITION, UNREADABLE } from './metrics/values';
 
 /**
- * Every metric of queuefold: `npm run docs` makes docs/reference/metrics.md from them. Values are in base units. Each
+ * Every metric of queuefold. `npm run docs` makes docs/reference/metrics.md from them. Values are in base units. Each
  * label lists its values, or says what bounds them.
  */
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -14,10 +14,13 @@ export type Metrics = ReturnType<typeof createMetrics>;
 const TOPIC = { bounded: 'topics of queuefold' } as const;
 const GROUP = { bounded: 'consumer groups of queuefold' } as const;
 
-/** A counter with at most this many series serves all of them as zeros, because `increase` misses the first value of a new one. */
+/**
+ * A counter with at most this many series serves all of them as zeros, because `increase` misses the first value of a
+ * new series.
+ */
 const MOST_ZEROS = 20;
 
-/** A registry of its own for each process (and each test): nothing global. */
+/** Each process (and each test) has a registry of its own. Nothing is global. */
 export function createMetrics() {
   const all = createMetricBuilder();
   const { registry, definitions } = all;

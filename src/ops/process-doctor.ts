@@ -4,26 +4,26 @@ import { getHeapStatistics } from 'node:v8';
 import { failed, type Finding, type Findings, messageOf, ok, skipped, warning } from '../common';
 import { listenAt, localUrl, type Address } from './listen';
 
-/** What is read of this process and the machine around it. */
+/** Facts about this process and the machine around it. */
 export interface ProcessFacts {
   /** `process.versions.node` */
   readonly node: string;
-  /** What the container (cgroup v1 or v2) may use; null: no limit. */
+  /** How much memory the container (cgroup v1 or v2) may use; null: no limit. */
   readonly memoryLimitBytes: number | null;
-  /** Where V8's heap ends. */
+  /** The largest heap of V8. */
   readonly heapLimitBytes: number;
-  /** Soft limit of open files; null: not told, or none. */
+  /** The soft limit of open files; null: unknown, or none. */
   readonly openFiles: number | null;
 }
 
 const MIB = 1024 * 1024;
 const OLDEST_NODE = [20, 19] as const;
-/** A role with the default settings, with room for batches. */
+/** Enough for a role with the default settings, with room for batches. */
 const ENOUGH_MEMORY_BYTES = 512 * MIB;
 const ENOUGH_FILES = 1_024;
 
 export function processFacts(): ProcessFacts {
-  // Node reads the cgroups; without a limit it answers 0 or something larger than any machine.
+  // Node.js reads the cgroups. Without a limit it returns 0, or more than any machine has.
   const limit = process.constrainedMemory();
   return {
     node: process.versions.node,
@@ -77,7 +77,7 @@ function checkFiles(limit: number | null): Finding {
   return warning('open files', `up to ${limit}`, `Raise it to ${ENOUGH_FILES} (ulimit -n).`);
 }
 
-/** Whether a role could serve metrics and health there. One that does so already is no obstacle to see. */
+/** Whether a role could serve metrics and health there. A role that already does so is no obstacle. */
 export async function checkHttpPort({ host, port }: Address): Promise<Finding> {
   const name = 'http port';
   if (port === 0) return ok(name, 'HTTP_PORT is 0, so queuefold takes a free port');

@@ -1,8 +1,10 @@
-/** A limit for each second, which may be used at once. */
+/** A limit for each second. A burst may use all of it at once. */
 export interface RateLimit {
-  /** How long to wait until more is allowed, ms. 0: allowed now. */
+  /** How long to wait until more is allowed, ms. 0: it is allowed now. */
   waitMs(): number;
-  /** Counts what was let through. May exceed what is left, as the size is known only afterwards: then others wait. */
+  /**
+   * Counts what was let through. It may exceed the rest, because the size is known only afterwards. Others then wait.
+   */
   spend(amount: number): void;
 }
 

@@ -1,18 +1,18 @@
-/** Removes secrets from log lines. Lines are JSON, so a secret is looked for inside of texts and nowhere else. */
+/** Removes secrets from log lines. Lines are JSON, so it searches only inside of texts. */
 export interface Scrub {
-  /** A text for people, on its own: secrets and control characters replaced. */
+  /** A text for people, by itself: it masks secrets and replaces control characters. */
   text(text: string): string;
-  /** The line, without secrets. */
+  /** The line without secrets. */
   line(line: string): string;
   /** The line as an object, without secrets and with control characters in its texts replaced. */
   object(line: string): unknown;
 }
 
-/** Shorter ones occur by chance, and removing them would make logs unreadable. */
+/** Shorter secrets occur by chance, and masking them would make logs unreadable. */
 const SHORTEST_SECRET = 4;
 const MASK = '********';
 
-/** @param secrets a function: those of the moment, as files of secrets may change */
+/** @param secrets a function gives those of the moment, because files of secrets may change */
 export function createScrubber(secrets: readonly string[] | (() => readonly string[])): Scrub {
   const current = typeof secrets === 'function' ? secrets : () => secrets;
   let known: readonly string[] = [];
@@ -20,7 +20,7 @@ export function createScrubber(secrets: readonly string[] | (() => readonly stri
   let escaped: readonly string[] = [];
   const refresh = (): void => {
     const now = current();
-    // Secrets are added, never taken away.
+    // Secrets are added and never removed.
     if (now === known || (now.length > 0 && now.length === known.length)) return;
     known = now;
     wanted = now.filter((secret) => secret.length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length);

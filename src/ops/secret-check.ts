@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-/** Takes as long for every guess: hashes are compared, of equal length and in constant time. */
+/** Takes the same time for every guess: it compares hashes, of equal length and in constant time. */
 export function secretCheck(secret: string): (given: string) => boolean {
   const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
   const expected = hash(secret);

@@ -1,24 +1,24 @@
 import { OperatorError } from '../common';
 import type { Logger } from './logging';
 
-/** How a process ends: what asked for it, what has to stop, and in which order. */
+/** How a process ends: the cause, the steps, and their order. */
 export interface Shutdown {
-  /** Aborted when the process was asked to end; for everything that waits or loops. */
+  /** Aborts when somebody has asked the process to end. For everything that waits or loops. */
   readonly signal: AbortSignal;
-  /** What asked: a signal's name, `EPIPE`, or null while nothing did. */
+  /** The cause: a signal's name, or `EPIPE`; null: nobody has asked. */
   cause(): ShutdownCause | null;
   /** Asks for an orderly end, as a signal does. Later causes are ignored. */
   request(cause: ShutdownCause): void;
   /** Registers a step of the end. Steps run one by one, the last registered first; a step that fails is logged. */
   onStop(name: string, stop: () => unknown): void;
   /**
-   * Waits until the end is asked for or one of `running` settles, then runs all steps. Rejects with the error that
-   * ended the wait. What a role does: start everything, then `await shutdown.until(tasks.done)`.
+   * Waits until somebody asks for the end, or one of `running` settles. Then it runs all steps. Rejects with the error
+   * that ended the wait. A role starts everything, then calls `await shutdown.until(tasks.done)`.
    */
   until(...running: readonly Promise<unknown>[]): Promise<void>;
   /** Runs the steps that are registered and not yet run. */
   stop(): Promise<void>;
-  /** Takes the signal handlers away. */
+  /** Removes the signal handlers. */
   dispose(): void;
 }
 
@@ -28,18 +28,18 @@ export type ShutdownCause = (typeof SIGNALS)[number] | 'EPIPE';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const SIGNAL_NUMBER: Readonly<Record<ShutdownCause, number>> = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1, EPIPE: 0 };
 
-/** What a process ended by a cause reports where a clean end is no success: 130, 143; 0 for a closed pipe. */
+/** The exit code of a process that a cause ended, if a clean end is no success: 130, 143; 0 for a closed pipe. */
 export function exitCodeOf(cause: ShutdownCause): number {
   return cause === 'EPIPE' ? 0 : 128 + SIGNAL_NUMBER[cause];
 }
 
 export interface ShutdownOptions {
   readonly logger: Logger;
-  /** The process, as far as this needs it. */
+  /** The part of the process that is used here. */
   readonly process: Pick<NodeJS.EventEmitter, 'on' | 'off'> & { exit(code: number): void };
-  /** How loud a signal is logged. Default `info`: what runs for ever ends by nothing else. */
+  /** The log level of a signal. Default `info`, because only a signal ends a process that runs forever. */
   readonly level?: 'info' | 'debug';
-  /** Longest time from the first request to the end; after it the process exits with 1. */
+  /** The longest time from the first request to the end. After it the process exits with 1. */
   readonly deadlineMs: number;
 }
 
@@ -61,7 +61,7 @@ class ProcessShutdown implements Shutdown {
   #stopping: Promise<void> | null = null;
   #current = 'the command itself';
   #deadline: NodeJS.Timeout | undefined;
-  /** The error that ended the wait. It is printed at the end; the deadline must not prevent that. */
+  /** The error that ended the wait. The process prints it at the end; the deadline must not prevent that. */
   #failure: unknown = null;
 
   constructor(options: ShutdownOptions) {
@@ -100,13 +100,13 @@ class ProcessShutdown implements Shutdown {
     } finally {
       await this.stop();
     }
-    // What fails while stopping is still a failure.
+    // An error while stopping is still a failure.
     await Promise.all(running);
   }
 
   stop(): Promise<void> {
     this.#startDeadline();
-    // Steps registered while stopping (something was still starting) run too.
+    // Also runs steps that were registered while stopping, because something was still starting.
     this.#stopping = (this.#stopping ?? Promise.resolve()).then(() => this.#runSteps());
     return this.#stopping;
   }
@@ -117,7 +117,7 @@ class ProcessShutdown implements Shutdown {
   }
 
   #onSignal(signal: (typeof SIGNALS)[number]): void {
-    // Who presses Ctrl-C twice does not want to wait.
+    // A second Ctrl-C means that somebody does not want to wait.
     if (this.#asked !== null && signal === 'SIGINT') this.#options.process.exit(exitCodeOf('SIGINT'));
     else this.request(signal);
   }
@@ -156,8 +156,8 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /**
- * What nobody caught ends the process with 1. The log names the error and where it happened; its message only where
- * it is made for people or by the system: others quote input, which may be personal.
+ * An uncaught error ends the process with 1. The log names the error and its place. It contains the message only if the
+ * message was made for people, or by the system: others quote input, which may be personal.
  */
 export function exitOnUncaught({ logger, process: host }: Pick<ShutdownOptions, 'logger' | 'process'>): () => void {
   const handler = (error: unknown) => {

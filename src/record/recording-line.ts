@@ -1,23 +1,23 @@
 import { isObject, wireConversation } from '../conversation';
 import { documentsIn, type Ingest, type Ingested, inputsOf } from '../ingest';
 
-/** A frame as a line of a recording, which `replay` reads, or the reason why it is left out. */
+/** A frame as a line of a recording, which `replay` reads, or the reason for leaving it out. */
 export type RecordedFrame =
   { readonly kind: 'line'; readonly line: string } | { readonly kind: 'skip' | 'invalid'; readonly reason: string };
 
-/** One for each event of the frame. */
+/** One line for each event of the frame. */
 export type RecordFrame = (text: string, receivedAt: number) => readonly RecordedFrame[];
 
 /** The frame as it came, personal data included. */
 export const recordRaw: RecordFrame = (text, receivedAt) => {
-  // Between the tokens of JSON, which is where line ends can be, a space says the same.
+  // Line ends stand only between the tokens of JSON, where a space means the same.
   const oneLine = text.replace(/[\r\n]/g, ' ');
   return [{ kind: 'line', line: parse(text) === null ? oneLine : lineOf(receivedAt, oneLine) }];
 };
 
 /**
- * What Kafka would get of a frame, and no more: minimised, masked, within the limits. A replay of these lines writes the
- * records that one of the raw ones would; what Kafka would not get changes none of them, and is not recorded.
+ * The part of a frame that Kafka would get, and no more: minimized, masked, within the limits. A replay of these lines
+ * writes the same records as a replay of the raw ones. It leaves out frames that change no record.
  */
 export function recordMinimised(ingest: Ingest): RecordFrame {
   return (text, receivedAt) => {
@@ -29,7 +29,7 @@ export function recordMinimised(ingest: Ingest): RecordFrame {
 }
 
 function minimised(frame: unknown, receivedAt: number, ingest: Ingest): RecordedFrame {
-  // As a replay would read the raw line, for which this one stands.
+  // Reads the frame as a replay would read the raw line.
   const line = { receivedAt: new Date(receivedAt).toISOString(), event: frame };
   const ingested = ingest.value(line, receivedAt, 'a recording');
   if (ingested.kind !== 'event') return asFrame(ingested);
@@ -46,10 +46,10 @@ function lineOf(receivedAt: number, event: string): string {
   return `{"receivedAt":"${new Date(receivedAt).toISOString()}","event":${event}}`;
 }
 
-/** A topic of ids alone; in the place of an id there may be anything. */
+/** A topic that consists of ids. Anything may stand in the place of an id. */
 const PLAIN_TOPIC = /^v2\.[a-z.]+\.[\w-]+\.conversations$/;
 
-/** A notification stays one. */
+/** A notification stays a notification. */
 function inItsShape(conversation: object, frame: unknown): object {
   const topicName = isObject(frame) ? frame['topicName'] : undefined;
   if (typeof topicName !== 'string' || !PLAIN_TOPIC.test(topicName)) return conversation;

@@ -5,13 +5,14 @@ import { messageOf, OperatorError, UsageError } from '../common';
 /** The paths of a recording's files. */
 export interface FileNames {
   next(): string;
-  /** Whether a path that is taken is passed over; else it is an error. */
+  /** Whether to skip a path that exists; else it is an error. */
   readonly skipTaken: boolean;
 }
 
 /**
- * `--out`: what exists is what it is; else a name with an extension is a file, and any other a directory, which is made.
- * @throws UsageError where the file exists, or where its name says something else than its format
+ * Reads `--out`. An existing path keeps its kind. A new name with an extension is a file. Any other name is a
+ * directory, which is created.
+ * @throws UsageError if the file exists, or if its name does not fit the format
  */
 export function recordingNames(out: string, format: 'plain' | 'gzip'): FileNames {
   const found = statOf(out);
@@ -30,12 +31,14 @@ function hasExtension(path: string): boolean {
   return /[^/\\.][^/\\]*\.[A-Za-z]+$/.test(path);
 }
 
-/** By the time at which each begins. */
+/** Names files by the time at which each begins. */
 function inDirectory(directory: string, format: 'plain' | 'gzip'): FileNames {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new OperatorError(`--out: cannot create the directory ${directory} (${messageOf(error)})`);
+    throw new OperatorError(
+      `--out: cannot create the directory ${directory} (${messageOf(error)}). Name another directory.`,
+    );
   }
   const ending = format === 'gzip' ? '.ndjson.gz' : '.ndjson';
   return {
@@ -57,6 +60,6 @@ function statOf(path: string): Stats | null {
     return statSync(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw new OperatorError(`--out: cannot use ${path} (${messageOf(error)})`);
+    throw new OperatorError(`--out: cannot use ${path} (${messageOf(error)}). Name another file or directory.`);
   }
 }

@@ -16,14 +16,14 @@ export interface RecordingTarget {
 }
 
 export interface Rotation {
-  /** Of the lines, before packing; null: any size. */
+  /** The size of the lines before packing; null: any size. */
   readonly bytes: number | null;
   readonly afterMs: number | null;
 }
 
 const pack = promisify(gzip);
 
-/** Files one after the other, readable by their owner only. The first one is there when this resolves. */
+/** Writes files one after the other. Only their owner can read them. The first file exists when this resolves. */
 export async function openRecordingFiles(
   names: FileNames,
   format: 'plain' | 'gzip',
@@ -42,7 +42,7 @@ export async function openRecordingFiles(
     const ended = current;
     current = null;
     await ended?.handle.close();
-    // Nothing was recorded: it would only be in the way of the next attempt.
+    // An empty file would only block the next attempt.
     if (ended?.lineBytes === 0 && !ended.isSpecial) {
       await rm(ended.path, { force: true });
       files.pop();
@@ -51,12 +51,13 @@ export async function openRecordingFiles(
 
   const append = async (file: OpenFile, lines: readonly Buffer[]): Promise<void> => {
     const plain = Buffer.concat(lines);
-    // Members of their own, which together are one gzip file: what is written is whole, whatever happens later.
+    // Each write makes a gzip member of its own, and all members together are one gzip file. So everything that was
+    // written is complete, whatever happens later.
     const bytes = format === 'gzip' ? await pack(plain) : plain;
     try {
       await file.handle.writeFile(bytes);
     } catch (error) {
-      // A line that is half there would not be one.
+      // Cuts off half a line.
       await file.handle.truncate(file.written).catch(() => undefined);
       throw notWritten(file.path, error);
     }
@@ -109,11 +110,11 @@ interface Created {
 interface OpenFile extends Created {
   readonly openedAt: number;
   lineBytes: number;
-  /** Whole lines, as they are on the disk. */
+  /** Whole lines, in the form in which they are on the disk. */
   written: number;
 }
 
-/** At least one, however long. */
+/** At least one line, however long. */
 function countThatFits(lines: readonly Buffer[], room: number): number {
   let bytes = 0;
   const tooMuch = lines.findIndex((line) => (bytes += line.length) > room);
@@ -124,7 +125,7 @@ async function create(names: FileNames): Promise<Created> {
   for (;;) {
     const path = names.next();
     try {
-      // A pipe or a device is written as it is; a file of others is not.
+      // A pipe or a device is written as it is. A file of somebody else is not.
       const isSpecial = await stat(path).then(
         (found) => !found.isFile() && !found.isDirectory(),
         () => false,

@@ -4,7 +4,7 @@ import type { RecordingTarget } from './target';
 export interface RecordingWriter {
   /** A line without its end. */
   add(line: string): void;
-  /** Resolves when everything is written after `close`; rejects with what prevents writing. */
+  /** Resolves when everything is written after `close`. Rejects with the error that prevents writing. */
   readonly done: Promise<void>;
   close(): Promise<void>;
 }
@@ -20,7 +20,7 @@ export interface RecordingWriterOptions {
 
 const MIB = 1024 * 1024;
 const PIECE_BYTES = MIB;
-/** How often a file is looked at whose time may have come. */
+/** How often to check whether a file has reached its age. */
 const ROTATE_EVERY_MS = 1_000;
 
 export function startRecordingWriter(options: RecordingWriterOptions): RecordingWriter {

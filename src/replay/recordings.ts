@@ -56,7 +56,7 @@ function unpacked(raw: Readable, transform: NodeJS.ReadWriteStream & Readable): 
   return raw.pipe(transform);
 }
 
-/** Newer Node.js has it. */
+/** Only newer versions of Node.js have it. */
 function zstd(): (() => NodeJS.ReadWriteStream & Readable) | null {
   const create = (zlib as { createZstdDecompress?: () => NodeJS.ReadWriteStream & Readable }).createZstdDecompress;
   return create ?? null;

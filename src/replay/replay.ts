@@ -30,13 +30,13 @@ export interface ReplayOptions {
   readonly deadLetterLimits: DeadLetterLimits;
   readonly metrics: Metrics;
   readonly lines: AsyncIterable<OriginatedLine>;
-  /** The receive time where a line carries none, epoch ms. */
+  /** The receive time if a line carries none, epoch ms. */
   readonly now: number;
   /** How many times as fast as the events were received. Null: as fast as possible. */
   readonly speed: number | null;
   /** Every record of the state topic, in the order of the log. */
   readonly onRecord: (record: StateRecord) => Promise<void> | void;
-  /** Gets every version of every visit. Null: visits are not wanted. */
+  /** Gets every version of every visit. Null: nobody wants visits. */
   readonly onVisit: ((key: string, visit: QueueVisit) => void) | null;
   /** Called for a line that went to the dead letters. `message` contains nothing of its content. */
   readonly onInvalid: (origin: string, message: string) => void;
@@ -49,11 +49,11 @@ export interface ReplaySummary {
   readonly events: number;
   readonly skipped: number;
   readonly invalid: number;
-  /** Closing rows included. */
+  /** With closing rows. */
   readonly upserts: number;
   readonly tombstones: number;
   readonly elapsedMs: number;
-  /** Of the state topic: the last record of each partition that holds one. */
+  /** The last record of the state topic in each partition that has one. */
   readonly lastOffsets: ReadonlyMap<number, number>;
 }
 
@@ -62,7 +62,7 @@ const SEND_AT_BYTES = 512 * 1024;
 const PROGRESS_MS = 500;
 const POLL_MS = 10;
 
-/** Folds recorded events on the given log: the same ingest, topology and codecs as in a live system, timers off. */
+/** Folds recorded events on the given log. It uses the ingest, topology and codecs of a live system, and no timers. */
 export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
   const { log, schemas, topics, signal } = options;
   const started = Date.now();
@@ -131,7 +131,7 @@ export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
   }
 }
 
-/** Sends the events of all lines to the log, at the speed that was asked for, and counts them. */
+/** Sends the events of all lines to the log, at the requested speed, and counts them. */
 async function sendLines(
   options: ReplayOptions,
   ingest: Ingest,
@@ -193,7 +193,9 @@ function createBatch(producer: LogProducer): { add(record: OutRecord): Promise<v
   };
 }
 
-/** Waits until an event is due, `speed` times as fast as it was received; receive times that run back wait for nothing. */
+/**
+ * Waits until an event is due, `speed` times as fast as it was received. It does not wait when receive times run back.
+ */
 function createPace(speed: number | null, signal: AbortSignal): ((receivedAt: number) => Promise<void>) | null {
   if (speed === null) return null;
   let origin: { readonly wall: number; readonly received: number } | null = null;
@@ -207,7 +209,7 @@ function createPace(speed: number | null, signal: AbortSignal): ((receivedAt: nu
   };
 }
 
-/** Resolves when the tasks have committed all that the topic holds. */
+/** Resolves when the tasks have committed everything that the topic holds. */
 async function folded(log: Log, topic: string, tasks: RunningTasks, signal: AbortSignal): Promise<void> {
   const ends = await log.endOffsets(topic);
   const isFolded = (): boolean => {

@@ -3,9 +3,9 @@ import type { Log, LogRecord, RunningSubscription, ValueCodec } from '../log';
 /** Reads a topic from its beginning, with a group of its own, and waits until the caller has taken each record. */
 export interface TopicReader {
   readonly done: Promise<void>;
-  /** Resolves when everything up to these ends has been taken. */
+  /** Resolves when the caller has taken everything up to these ends. */
   reached(ends: ReadonlyMap<number, number>): Promise<void>;
-  /** The last record of each partition that holds one, as far as it is read. */
+  /** The last record of each partition that has one, as far as it is read. */
   lastOffsets(): ReadonlyMap<number, number>;
   stop(): Promise<void>;
 }
@@ -14,9 +14,9 @@ export interface TopicReaderOptions {
   readonly log: Log;
   readonly topic: string;
   readonly group: string;
-  /** Of its values: their schemas are there before `onRecord`. */
+  /** Prepares the schemas of the values before `onRecord` gets them. */
   readonly values: Pick<ValueCodec<object>, 'prepare'>;
-  /** In the order of each partition; the next comes when this has resolved. */
+  /** Called in the order of each partition. The next record comes when the call has resolved. */
   readonly onRecord: (record: LogRecord) => Promise<void> | void;
 }
 

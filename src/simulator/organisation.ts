@@ -38,7 +38,7 @@ export interface Organisation {
   forget(conversationId: string): void;
   /** When the next step is due, in virtual epoch milliseconds; null: there are no more steps. */
   nextAt(): number | null;
-  /** Takes the next step. Answers its notifications, one for each queue topic that carries the conversation. */
+  /** Takes the next step. Returns its notifications, one for each queue topic that carries the conversation. */
   step(): readonly Emission[];
   truth(): Truth;
   truthOf(conversationId: string): TruthRow | null;

@@ -16,7 +16,7 @@ import type { Breaches } from './server/limits';
 import { noBreaches, timeLimits } from './server/limits';
 import { createMeddling } from './server/meddling';
 import { play } from './server/play';
-import { serveSockets } from './server/sockets';
+import { Sockets } from './server/sockets';
 import { createTopics } from './server/topics';
 import type { Truth } from './truth';
 
@@ -145,7 +145,7 @@ interface OpenPort {
 
 function serve(parts: Parts, { server, host, address }: OpenPort, options: SimulatorOptions): Simulator {
   const { times, breaches, organisation, access, topics, channels } = parts;
-  const sockets = serveSockets({ server, host, channels, heartbeatMs: options.heartbeatMs ?? times.heartbeatMs });
+  const sockets = new Sockets({ server, host, channels, heartbeatMs: options.heartbeatMs ?? times.heartbeatMs });
   const delivery = createDelivery((topic, text) => channels.publish(topic, text));
   const player = play(organisation, parts.time, delivery.send);
   if (options.startPaused === true) player.pause();
@@ -192,9 +192,9 @@ function serve(parts: Parts, { server, host, address }: OpenPort, options: Simul
     limits: () => ({ ...breaches }),
     pause: player.pause,
     resume: player.resume,
-    dropSockets: sockets.drop,
-    announceClosing: (afterMs = times.closingNoticeMs) => sockets.announceClosing(afterMs),
-    muteSockets: sockets.mute,
+    dropSockets: () => void sockets.drop(),
+    announceClosing: (afterMs = times.closingNoticeMs) => void sockets.announceClosing(afterMs),
+    muteSockets: () => void sockets.mute(),
     revokeTokens: access.revokeTokens,
     faults,
     async stop() {

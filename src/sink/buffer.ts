@@ -30,7 +30,7 @@ interface PartitionBuffer {
   /** An object per assignment: only its identity counts. */
   readonly assignment: object;
   records: LogRecord[];
-  /** When what was read, one after the other. */
+  /** Up to which offset records were read, and when, in order. */
   arrivals: { readonly nextOffset: number; readonly at: number }[];
   nextOffset: number | null;
   takenOffset: number | null;

@@ -38,7 +38,9 @@ export function createCleanup(options: CleanupOptions & { readonly eraser: Pick<
     }
     if (isOn) arm();
   };
+  /** A round may end after the next one was armed: its partition was taken away meanwhile, and came back. */
   const arm = (): void => {
+    clearTimeout(timer);
     timer = setTimeout(() => void round(), intervalMs);
   };
 

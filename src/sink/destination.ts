@@ -25,7 +25,7 @@ export interface Destination<R> {
   readonly writer: Writer<R>;
   readonly progress: Progress;
   readonly storedOf: (decoded: ReadableRecord, record: LogRecord) => Stored<R>;
-  /** The row of a record that was transcoded; null: none is. */
+  /** The row of a record that was transcoded; null: the record has no row. */
   readonly transcodedOf: ((values: Uint8Array, record: LogRecord) => R) | null;
   /** @see RecoveryOptions.tombstones */
   readonly tombstones: Pick<Writer, 'insert'> | null;
@@ -33,7 +33,7 @@ export interface Destination<R> {
   readonly staleAfterMs: number;
   /** How long a tombstone stays, in ms (`CLEANUP_GRACE_MS`). Infinity: nothing is cleaned up. */
   readonly graceMs: number;
-  /** Of the low watermark. */
+  /** For the low watermark. */
   readonly stage: 'store' | 'visits';
 }
 
@@ -53,7 +53,7 @@ export function conversations(options: SinkOptions): Destination<StoreRow> {
     transcodedOf: (values, { partition, offset }) => ({ kind: 'values', values, partition, offset }),
     storedOf: (decoded, { partition, offset, timestamp }) => {
       if (decoded.kind === 'visit') return { row: null, erasure: null };
-      // Spread instead of written out, it took more than half as long as the decoding of the record.
+      // Written out, because a spread took more than half as long as the decoding of the record.
       if (decoded.kind === 'row') return { row: { kind: 'row', row: decoded.row, partition, offset }, erasure: null };
       const { conversationId } = decoded;
       const erasure = { conversationId, version: versionOf(epoch, offset), erasedAt: timestamp };
@@ -66,8 +66,8 @@ export function conversations(options: SinkOptions): Destination<StoreRow> {
 }
 
 /**
- * Visits: nothing but an erasure removes one. What the topic no longer has stays in the table, which is kept longer; so
- * neither a topic that was recreated nor a sink that was away for long makes it sweep.
+ * Visits. Only an erasure removes a visit. The table keeps visits longer than the topic, so visits that the topic no
+ * longer has stay. Neither a recreated topic nor a sink that was away for long makes the sink remove visits.
  */
 export function visits(options: SinkOptions): Destination<VisitRow> {
   const { store, topic, epoch } = options;
@@ -80,7 +80,7 @@ export function visits(options: SinkOptions): Destination<VisitRow> {
     storedOf: (decoded, { partition, offset, timestamp }) => {
       if (decoded.kind === 'visit') return { row: { visit: decoded.visit, partition, offset }, erasure: null };
       if (decoded.kind === 'row') return { row: null, erasure: null };
-      // Of rows nothing is known here, and no version of theirs is below 0.
+      // The versions of the rows of this conversation are unknown here. None is below 0.
       return { row: null, erasure: { conversationId: decoded.conversationId, version: '0', erasedAt: timestamp } };
     },
   };

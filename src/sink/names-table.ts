@@ -151,7 +151,7 @@ function changesOf(
 }
 
 interface Ends {
-  /** Up to which the rows were read. */
+  /** The rows were read up to these offsets. */
   readonly ends: ReadonlyMap<number, number>;
   readonly epoch: number;
 }

@@ -41,14 +41,14 @@ export interface Notes {
   stored(anchors: readonly Anchor[]): void;
   /**
    * Writes the notes. If the tables lack something, it writes none and returns false, and the caller calls again.
-   * @throws OperatorError when the loss has shown for `confirmMs`, and the notes are revoked; whatever the store answers
+   * @throws OperatorError when the loss has shown for `confirmMs`, and the notes are revoked; any error of the store
    */
   write(notes: ReadonlyMap<number, Note>): Promise<boolean>;
   /** Writes the last notes. If the tables lack something, it revokes the notes. */
   writeLast(notes: ReadonlyMap<number, Note>): Promise<void>;
 }
 
-/** Enough to tell a table that was emptied from one of which somebody deleted a row. */
+/** Enough rows to distinguish an emptied table from one of which somebody deleted a row. */
 export const ANCHORS_A_PARTITION = 3;
 /** Erasures are noted for a year. A row that is looked for must not outlive the note of its erasure. */
 const ERASURES_KEPT_MS = 365 * 86_400_000;
@@ -70,7 +70,8 @@ const ERASURES_KEPT_MS = 365 * 86_400_000;
  */
 export function createNotes({ progress, topic, database, confirmMs, keptMs, logger }: NotesOptions): Notes {
   const held = new Map<number, Held>();
-  let loss: { readonly what: string; readonly sinceMs: number } | null = null;
+  /** `since`: in the time of `performance.now()`, because a clock that is set forward would confirm the loss. */
+  let loss: { readonly what: string; readonly since: number } | null = null;
   let before: Promise<unknown> = Promise.resolve();
 
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -97,7 +98,7 @@ export function createNotes({ progress, topic, database, confirmMs, keptMs, logg
     }
     if (loss === null)
       logger.warn({ topic, database, what }, 'ClickHouse seems to have lost rows: the sink looks again');
-    loss ??= { what, sinceMs: now };
+    loss ??= { what, since: performance.now() };
   };
 
   const write = async (notes: ReadonlyMap<number, Note>): Promise<boolean> => {
@@ -129,7 +130,7 @@ export function createNotes({ progress, topic, database, confirmMs, keptMs, logg
     write: (notes) =>
       inTurn(async () => {
         if (await write(notes)) return true;
-        if (loss === null || Date.now() - loss.sinceMs < confirmMs) return false;
+        if (loss === null || performance.now() - loss.since < confirmMs) return false;
         await revoke(notes);
         throw new OperatorError(
           `ClickHouse database ${database} lost rows while the sink ran: ${loss.what}. Somebody emptied it or restored ` +

@@ -1,6 +1,6 @@
 export interface Once {
   arm(): void;
-  /** Forgets every `arm` before it. A call that is under way goes on. */
+  /** Forgets every earlier `arm`. A call that is under way continues. */
   clear(): void;
 }
 

@@ -78,7 +78,7 @@ export interface SinkOptions {
 export const NOTING = { everyMs: 5_000, confirmMs: 120_000 };
 
 export interface StoredRecords {
-  /** Not counting rows that were read again. */
+  /** Without rows that were read again. */
   readonly records: readonly LogRecord[];
   /** When the oldest of them was read, and when the INSERT began, epoch ms. */
   readonly readAt: number;

@@ -30,7 +30,7 @@ export class SinkPartitions {
   readonly #assignments = new Map<number, object>();
   /** Up to which offset records may have been stored before, and until when their tombstones surely exist. */
   readonly #replays = new Map<number, Replay>();
-  /** As they were found last. */
+  /** The ends that were found last. */
   readonly #ends = new Map<number, number>();
   readonly #stored = new Map<number, number>();
   readonly #watermarks = createLowWatermarks();
@@ -41,7 +41,7 @@ export class SinkPartitions {
 
   /**
    * Prepares the tables for the partitions and returns the offsets at which to go on reading.
-   * @param onBegun of each that was not taken away in the meantime
+   * @param onBegun called for each partition that was not taken away meanwhile, with its beginning
    */
   async assign(
     partitions: readonly AssignedPartition[],
@@ -52,7 +52,7 @@ export class SinkPartitions {
     for (const { partition } of partitions) this.#assignments.set(partition, assignment);
     const beginnings = await recover(this.#options, partitions, signal);
     for (const [partition, beginning] of beginnings) {
-      if (this.#assignments.get(partition) !== assignment) continue; // taken away in the meantime
+      if (this.#assignments.get(partition) !== assignment) continue; // The partition was taken away meanwhile.
       this.#begin(partition, beginning);
       onBegun(partition, beginning);
     }
@@ -72,11 +72,12 @@ export class SinkPartitions {
   }
 
   #begin(partition: number, beginning: Beginning): void {
-    const { offset, asOfMs, knownEnd, tombstonesAtMs, isReread, tombstones } = beginning;
-    this.#watermarks.begin(partition, { asOfMs, storedTo: offset });
+    const { offset, watermark, knownEnd, tombstonesAtMs, isReread, tombstones } = beginning;
+    this.#watermarks.begin(partition, { watermark, storedTo: offset });
     if (offset > 0) this.#stored.set(partition, offset);
     const notAfterMs = tombstonesAtMs + this.#options.graceMs / 2;
-    // The clean-up may remove one of a later record before the rows in front of it are sent: they have a later limit.
+    // The clean-up may remove the tombstone of a later record before the rows in front of it are sent, because they
+    // have a later limit.
     const tombstonesBelow = Math.min(tombstones.below, knownEnd);
     this.#replays.set(partition, { end: knownEnd, notAfterMs, isReread, tombstonesBelow });
     this.#ends.set(partition, knownEnd);
@@ -122,8 +123,8 @@ export class SinkPartitions {
   notes(): ReadonlyMap<number, Note> {
     return new Map(
       [...this.#stored].flatMap(([partition, offset]) => {
-        const asOfMs = this.#watermarks.of(partition);
-        return asOfMs === null ? [] : [[partition, { offset, asOfMs }] as const];
+        const watermark = this.#watermarks.of(partition);
+        return watermark === null ? [] : [[partition, { offset, watermark }] as const];
       }),
     );
   }
@@ -139,20 +140,20 @@ export class SinkPartitions {
 
   #report(partition: number): void {
     const { group, topic, stage, metrics } = this.#options;
-    const asOfMs = this.#watermarks.of(partition);
-    if (asOfMs === null) return;
+    const watermark = this.#watermarks.of(partition);
+    if (watermark === null) return;
     const lag = Math.max(0, (this.#ends.get(partition) ?? 0) - (this.#stored.get(partition) ?? 0));
     metrics.consumerLag.set({ group, topic, partition }, lag);
-    metrics.lowWatermark.set({ stage, partition }, asOfMs / 1000);
+    metrics.lowWatermark.set({ stage, partition }, watermark / 1000);
   }
 
   /** Throws an OperatorError for a partition that is so far behind that Kafka may have dropped tombstones. */
   assertCurrent(partition: number): void {
     const { topic, staleAfterMs } = this.#options;
-    const asOfMs = this.#watermarks.of(partition);
-    if (asOfMs === null || Date.now() - asOfMs <= staleAfterMs) return;
+    const watermark = this.#watermarks.of(partition);
+    if (watermark === null || Date.now() - watermark <= staleAfterMs) return;
     throw new OperatorError(
-      `${topic}/${partition}: the sink was behind for ${Math.round((Date.now() - asOfMs) / 1000)} s, and Kafka may have ` +
+      `${topic}/${partition}: the sink was behind for ${Math.round((Date.now() - watermark) / 1000)} s, and Kafka may have ` +
         'dropped tombstones meanwhile (delete.retention.ms). Start the sink again: it then reads the partition from its beginning.',
     );
   }

@@ -64,7 +64,7 @@ function sum(numbers: Iterable<number>): number {
   return total;
 }
 
-/** What the topic has said up to the ends. */
+/** The content of the topic up to the ends. */
 async function readCompacted(
   { log, schemas, topics, logger }: RoleParts,
   ends: ReadonlyMap<number, number>,

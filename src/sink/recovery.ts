@@ -36,8 +36,8 @@ export interface RecoveryOptions {
 /** How the sink begins a partition. */
 export interface Beginning {
   readonly offset: number;
-  readonly asOfMs: number;
-  /** Records below it may have been stored before. Their tombstones were stored at `asOfTombstonesMs`. */
+  readonly watermark: number;
+  /** Records below it may have been stored before. Their tombstones were stored at `tombstonesAtMs`. */
   readonly knownEnd: number;
   readonly tombstonesAtMs: number;
   /** The note at which it continues. Null: the sink reads the partition from its beginning. */
@@ -65,17 +65,19 @@ const TOMBSTONES_A_BATCH = 10_000;
 const RETRY_MS = 500;
 
 /**
- * Where to go on with partitions, and what must be in the tables before:
- * 1. The partition is read from the store's own note; from its beginning when there is none (new or emptied tables, a
- *    new epoch), or when the note is so old that a tombstone behind it may have been compacted away.
- * 2. Tombstones first: all tombstones from there to the end H are stored before any row is. The clean-up may have
+ * Where partitions continue, and what the tables must have before that:
+ * 1. The sink reads a partition from the store's note. It reads the partition from its beginning if there is no note
+ *    (new or emptied tables, a new epoch), or if the note is so old that Kafka may have compacted a tombstone behind it
+ *    away.
+ * 2. Tombstones first: before any row, the sink stores all tombstones from there to the end H. The clean-up may have
  *    removed them from the table, and a row that is sent again before its tombstone would be live for a moment. The
- *    sink does not send them again with the rows: `Notes` looks whether they are still there before it notes an offset.
+ *    sink does not send them again with the rows. `Notes` checks that they are still there before it notes an offset.
  *    It keeps what it reads here, up to a limit, and reads only the rest again.
- * 3. From the beginning, also: what is live in the table and has no record in [0, H) has ended, its tombstone is gone;
- *    it gets one of version H − 1. That is above all that the topic ever had of it and below all that is to come. Rows
- *    of an older epoch get one below every record of this epoch, so that it can never hide one.
- * All of it can be repeated, also by several sinks at once: each of them writes the same true tombstones.
+ * 3. If it reads from the beginning: a conversation that is live in the table and has no record in [0, H) has ended,
+ *    and its tombstone is gone. The sink gives it a tombstone of version H − 1. That is above all that the topic ever
+ *    had of it, and below all that is to come. Rows of an older epoch get a tombstone below every record of this epoch,
+ *    so that it can never hide one.
+ * The sink may repeat all of it, and several sinks may do it at once: each writes the same true tombstones.
  */
 export async function recover(
   options: RecoveryOptions,
@@ -115,7 +117,7 @@ async function attempt(
     }),
   );
   const anchors = await patiently(() => progress.anchorsBelow(noted));
-  // What follows begins again where it fails: a note that was current may be so no longer.
+  // After a failure all that follows begins again, because a note may no longer be current.
   const now = Date.now();
   const ends = await check.reaches(noted, signal);
   await check.hasSame(anchors, signal);
@@ -126,11 +128,11 @@ async function attempt(
   for (const one of partitions) {
     const { partition } = one;
     const note = notes.get(partition);
-    const isCurrent = note !== undefined && now - note.asOfMs <= options.staleAfterMs;
+    const isCurrent = note !== undefined && now - note.watermark <= options.staleAfterMs;
     if (!isCurrent) reread.push(one);
     beginnings.set(partition, {
       offset: isCurrent ? Math.max(note.offset, one.beginningOffset) : one.beginningOffset,
-      asOfMs: isCurrent ? note.asOfMs : now,
+      watermark: isCurrent ? note.watermark : now,
       knownEnd: endOf(partition),
       noted: isCurrent ? note.offset : null,
       isReread: !isCurrent,
@@ -211,7 +213,7 @@ class RangeReading {
   }
 }
 
-/** Reads the ranges. Answers for each partition what it stored. */
+/** Reads the ranges. Returns for each partition what it stored. */
 async function storeTombstones(
   { log, topic, writer, keep }: RecoveryOptions & { readonly writer: Pick<Writer, 'insert'> },
   ranges: ReadonlyMap<number, ReadRange>,

@@ -79,7 +79,8 @@ class Sink<R> implements RunningSink {
   readonly #aborted = new AbortController();
   readonly #cancelled: Promise<never>;
   #settle: { resolve(): void; reject(error: unknown): void } | null = null;
-  #comparedAt = Date.now();
+  /** In the time of `performance.now()`. */
+  #comparedAt = performance.now();
   #phase: 'running' | 'draining' | 'ended' = 'running';
   #subscribing: Promise<RunningSubscription> | null = null;
   /** Null until the group is joined for the first time. */
@@ -264,8 +265,8 @@ class Sink<R> implements RunningSink {
       const at = Date.now();
       this.#partitions.sample(await this.#check.reaches(this.stored(), signal), at);
       this.#armNoting();
-      if (at - this.#comparedAt < compareEveryMs) return;
-      this.#comparedAt = at;
+      if (performance.now() - this.#comparedAt < compareEveryMs) return;
+      this.#comparedAt = performance.now();
       await this.#check.hasSame(this.#notes.anchors(), signal);
       await this.#check.hasEpoch();
     } catch (error) {

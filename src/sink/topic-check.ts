@@ -20,15 +20,15 @@ export interface TopicCheckOptions extends Pick<
 export interface TopicCheck {
   /**
    * Checks that the topic does not end before these offsets, one for each partition. Returns where it ends.
-   * @throws OperatorError where it does not, for half a minute; whatever the log answers
+   * @throws OperatorError if it ends earlier for half a minute; any error of the log
    */
   reaches(offsets: ReadonlyMap<number, number>, signal: AbortSignal): Promise<ReadonlyMap<number, number>>;
   /**
-   * Where it has records at the places of these rows, they are of the same conversations.
-   * @throws OperatorError where they are not; whatever the log answers
+   * Checks that the topic has records of the same conversations at the places of these rows.
+   * @throws OperatorError if it has others; any error of the log
    */
   hasSame(rows: readonly Anchor[], signal: AbortSignal): Promise<void>;
-  /** @throws OperatorError where another sink has given it another epoch */
+  /** @throws OperatorError if another sink has given the topic another epoch */
   hasEpoch(): Promise<void>;
 }
 
@@ -59,12 +59,12 @@ export function createTopicCheck(options: TopicCheckOptions): TopicCheck {
     reaches: async (offsets, signal) => {
       // The caller's offsets grow. One that was reached after the ends were asked for may lie behind them.
       const reached = [...offsets];
-      for (const from = Date.now(); ;) {
+      for (const from = performance.now(); ;) {
         const ends = await log.endOffsets(topic);
         const short = reached.find(([partition, offset]) => offset > (ends.get(partition) ?? 0));
         if (short === undefined) return ends;
         const [partition, offset] = short;
-        if (Date.now() - from >= confirmMs) {
+        if (performance.now() - from >= confirmMs) {
           const place = `${topic}/${partition} ends at offset ${ends.get(partition) ?? 0}`;
           await end(`${place}, but ClickHouse database ${store.database} holds it up to ${offset}`);
         }

@@ -6,7 +6,7 @@ import type { Log } from '../log';
 export interface TopicGuardOptions {
   readonly log: Pick<Log, 'topicId'>;
   readonly topic: string;
-  /** Null: the log tells no ids, and nothing can be guarded. */
+  /** Null: the log gives no ids, so the guard cannot guard. */
   readonly topicId: string | null;
   readonly logger: Logger;
 }
@@ -14,9 +14,9 @@ export interface TopicGuardOptions {
 const RETRY_MS = 500;
 
 /**
- * Says of records that were read before the call that they are of the topic with the given id: it still has that id,
- * and ids do not come back. Asks until the log answers. The answer rejects with an OperatorError when the topic was
- * recreated, or with the signal's reason.
+ * Confirms that records that were read before the call come from the topic with this id: the topic still has the id,
+ * and no topic gets an id twice. Asks until the log answers. Rejects with an OperatorError if the topic was recreated,
+ * or with the signal's reason.
  */
 export function createTopicGuard({ log, topic, topicId, logger }: TopicGuardOptions) {
   return async (signal: AbortSignal): Promise<void> => {
@@ -27,7 +27,7 @@ export function createTopicGuard({ log, topic, topicId, logger }: TopicGuardOpti
       try {
         found = await log.topicId(topic);
       } catch (error) {
-        logger.warn({ error: messageOf(error) }, 'Kafka does not say the id of the topic: the sink asks again');
+        logger.warn({ error: messageOf(error) }, 'Kafka does not give the id of the topic: the sink asks again');
         await sleep(RETRY_MS, undefined, { signal });
         continue;
       }

@@ -55,7 +55,7 @@ export async function startTopicSink(parts: Parts, { about, group, begin }: Topi
   const reader = about === 'visits' ? await visitReader(parts) : await rowReader(parts);
   const id = await log.topicId(topic);
   if (id === null)
-    logger.info({ topic }, 'Kafka says no topic ids, so the sink does not notice if the topic is recreated');
+    logger.info({ topic }, 'Kafka has no topic ids, so the sink does not notice if the topic is recreated');
   const epoch = await claimEpoch(store, { topic, id });
   const producer = await log.createProducer();
   const place = { table: about === 'visits' ? VISIT_TABLE : HISTORY_TABLE, database: store.database };

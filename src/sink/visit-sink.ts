@@ -67,7 +67,7 @@ async function tryToStart(
   } catch (error) {
     logger.warn(
       { topic: topics.visits, reason: messageOf(error) },
-      'no visits reach ClickHouse, because the sink cannot read their topic. Run `queuefold setup`, or set VISITS=off. The sink goes on with rows',
+      'no visits reach ClickHouse, because the sink cannot read their topic. Run `queuefold setup`, or set VISITS=off. The sink continues with rows',
     );
     return null;
   }

@@ -9,32 +9,35 @@ export interface AttemptsOptions {
   readonly store: Store;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  /** Between attempts: from `firstMs`, doubled up to `maxMs`. Default 200 and 15,000. */
+  /** The pauses between attempts: `firstMs`, then twice as long each time, up to `maxMs`. Default 200 and 15,000. */
   readonly backOff?: { readonly firstMs: number; readonly maxMs: number };
 }
 
 export interface WriterState {
   readonly available: boolean;
-  /** Why it is not, in ClickHouse's words; of a refused certificate also what to do. */
+  /** Why ClickHouse is not available, in its own words. For a refused certificate it also names the remedy. */
   readonly error: string | null;
-  /** Since when, epoch ms. */
+  /** Since when this state holds, epoch ms. */
   readonly since: number;
 }
 
 export interface AttemptLimits {
   readonly signal: AbortSignal;
-  /** Epoch ms; nothing is begun later. */
+  /** Epoch ms; no attempt begins later. */
   readonly notAfterMs: number;
 }
 
 const BACK_OFF = { firstMs: 200, maxMs: 15_000 };
 
-/** Tries work at ClickHouse until it is done, however long ClickHouse is away, and tells whether it is. */
+/**
+ * Repeats work at ClickHouse until it is done, however long ClickHouse is away. Its state shows whether ClickHouse is
+ * available.
+ */
 export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #backOff: NonNullable<AttemptsOptions['backOff']>;
   #state: WriterState = { available: true, error: null, since: Date.now() };
-  /** The reason that was logged last of what goes on: a server that starts over, say, may come back with another one. */
+  /** The last reason that was logged. The reason may change during one outage, for instance while a server starts. */
   #told: string | null = null;
 
   constructor(options: AttemptsOptions) {
@@ -47,9 +50,9 @@ export class Attempts {
   }
 
   /**
-   * Answers the error of the data, null when the work is done. Rejects with the signal's reason, or with an
-   * OperatorError after `notAfterMs`.
-   * @param rows for the log: so many are concerned
+   * Returns the error of the data; null: the work is done. Rejects with the signal's reason, or with an OperatorError
+   * after `notAfterMs`.
+   * @param rows how many rows the work concerns, for the log
    */
   async untilAnswered(
     work: () => Promise<void>,
@@ -75,12 +78,12 @@ export class Attempts {
     return null;
   }
 
-  /** Without an end. */
+  /** The pauses never end. */
   *delays(): Generator<number> {
     for (let delayMs = this.#backOff.firstMs; ; delayMs = Math.min(2 * delayMs, this.#backOff.maxMs)) yield delayMs;
   }
 
-  /** Jitter: several sinks do not come back at the same moment. */
+  /** The jitter keeps several sinks from coming back at the same moment. */
   async pause(delayMs: number, signal: AbortSignal): Promise<void> {
     await sleep(delayMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => signal.throwIfAborted());
   }

@@ -17,7 +17,7 @@ const NOT_ENOUGH_PRIVILEGES = 497;
 const CLOCK_WARNING_MS = 2_000;
 const CLOCK_FAILED_MS = 10_000;
 
-/** ClickHouse: version, clock, rights and tables. Changes nothing. */
+/** Checks ClickHouse: version, clock, rights and tables. It changes nothing. */
 export async function checkClickHouse({ store, cluster }: StoreCheckOptions): Promise<Findings> {
   const name = 'clickhouse';
   let version = '';
@@ -59,7 +59,7 @@ async function checkClock({ client }: Store): Promise<Finding> {
   return offMs >= CLOCK_WARNING_MS ? warning(name, detail, remedy) : ok(name, detail);
 }
 
-/** What the sink does, and what setup does; each with the statement that a server can be asked with. */
+/** The rights of the sink and of setup, each in the form in which a server checks it. */
 async function checkGrants(store: Store): Promise<Findings> {
   const name = 'clickhouse grants';
   const [sink, setup] = await Promise.all([missingOf(store, SINK_GRANTS), missingOf(store, SETUP_GRANTS)]);
@@ -74,14 +74,14 @@ async function checkGrants(store: Store): Promise<Findings> {
   return [ok(name, `the sink and setup have all that they need on ${store.database}`)];
 }
 
-/** What this user lacks of them; null: the server does not know the question. */
+/** The rights that this user lacks; null: the server does not know the question. */
 async function missingOf({ client, database }: Store, grants: readonly Grant[]): Promise<readonly Grant[] | null> {
   const missing: Grant[] = [];
   for (const { table, privileges } of grants) {
     for (const privilege of privileges) {
       const one = { table, privileges: [privilege] };
       try {
-        // `query` would add a format, which this statement does not take.
+        // `client.query` would add a format, which this statement does not take.
         const { stream } = await client.exec({ query: grantText(one, database).replace('GRANT', 'CHECK GRANT') });
         if ((await text(stream)).trim() === '0') missing.push(one);
       } catch (error) {

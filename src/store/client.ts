@@ -5,38 +5,39 @@ import { AwayError, explainTls, messageOf, peerOf, type TlsMaterial, type TlsSet
 import { codeOf, describeStoreError, isRefusedLogin } from './errors';
 
 /**
- * The store's port is the official client's own interface: the embedded engine plugs into it. What holds for both:
- * - names are qualified (`identifier(database)`): the embedded engine ignores `database` and `session_id`;
- * - settings of the writer stand in its SQL, so one statement says all that it depends on;
- * - errors are told apart by `codeOf(error)`, never by `instanceof`.
+ * The port of the store is the official client's own interface. The embedded engine plugs into it. The same rules hold
+ * for server and engine:
+ * - names are qualified (`identifier(database)`), because the engine ignores `database` and `session_id`;
+ * - the writer puts its settings into its SQL, so one statement contains all that it depends on;
+ * - `codeOf(error)` distinguishes errors, never `instanceof`.
  */
 export interface Store {
   readonly client: ClickHouseClient;
   readonly database: string;
   /** The server's address without credentials, or the folder of the embedded engine. For messages. */
   readonly where: string;
-  /** To explain a refused certificate. */
+  /** Explains a refused certificate. */
   readonly tls: TlsSettings;
   close(): Promise<void>;
 }
 
-/** What the client takes instead of HTTP: the embedded engine's connection. */
+/** The connection that the client takes instead of HTTP: that of the embedded engine. */
 export type InjectedConnection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;
 
 export interface ServerOptions {
-  /** `http://…` or `https://…` (TLS), perhaps with a path, where a proxy is in front of the server. */
+  /** `http://…` or `https://…` (TLS). It has a path if a proxy is in front of the server. */
   readonly url: string;
   readonly username: string;
   readonly password: string;
   readonly database: string;
-  /** For `https://…`; absent: the authorities of Node, no client certificate. */
+  /** For `https://…`; absent: the authorities of Node.js, and no client certificate. */
   readonly tls?: TlsMaterial;
-  /** One request, from sending to its answer. Default 120,000. */
+  /** The time-out of one request, from sending to its answer. Default 120,000. */
   readonly requestTimeoutMs?: number;
 }
 
 export interface EmbeddedOptions {
-  /** Of `openEmbeddedClickHouse(…).connection()`. */
+  /** From `openEmbeddedClickHouse(…).connection()`. */
   readonly connection: InjectedConnection;
   readonly database: string;
   readonly where: string;
@@ -67,7 +68,7 @@ function embeddedClient({ connection }: EmbeddedOptions): ClickHouseClient {
 function serverClient(options: ServerOptions): ClickHouseClient {
   const { origin, pathname } = new URL(options.url);
   return createClient({
-    // Of one address the client would take a path for the database.
+    // The client would take a path in the address for the database.
     url: origin,
     ...(pathname === '/' ? {} : { pathname }),
     username: options.username,
@@ -75,20 +76,22 @@ function serverClient(options: ServerOptions): ClickHouseClient {
     request_timeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     application: 'queuefold',
     clickhouse_settings: {
-      // Before 25.11 what fails while rows are read is otherwise written as one more row, which the client takes for one.
+      // Before 25.11 a server writes an error that comes while rows are read as one more row. The client would take it
+      // for data.
       http_write_exception_in_output_format: 0,
-      // With it, the status 200 is sent before the statement has succeeded. A profile of the user may have switched it on.
+      // A user's profile may have switched this on. The server then sends the status 200 before the statement has
+      // succeeded.
       send_progress_in_http_headers: 0,
     },
     ...(options.tls === undefined ? {} : tlsOptions(options.tls, options.password)),
-    // The log of the client would print statements with their data. Errors reach the caller anyway.
+    // The client's log would print statements with their data. The caller gets the errors anyway.
     log: { level: ClickHouseLogLevel.OFF },
   });
 }
 
 /**
- * With a client certificate and no password the certificate says who we are (`IDENTIFIED WITH ssl_certificate`);
- * ClickHouse refuses both at once, so beside a password it only opens the connection.
+ * With a client certificate and no password, the certificate identifies the user (`IDENTIFIED WITH ssl_certificate`).
+ * ClickHouse refuses both at once. So beside a password the certificate only opens the connection.
  */
 function tlsOptions({ ca, cert, key }: TlsMaterial, password: string): Parameters<typeof createClient>[0] {
   const isMutual = cert !== undefined && key !== undefined;
@@ -102,12 +105,12 @@ function tlsOptions({ ca, cert, key }: TlsMaterial, password: string): Parameter
   return ca === undefined ? {} : { tls: { ca_cert: Buffer.from(ca) } };
 }
 
-/** Longer than any server needs that answers at all. */
+/** A server that answers at all answers within this time. */
 const CHECK_WITHIN_MS = 15_000;
 
 /**
  * Asks for the version.
- * @throws AwayError when ClickHouse does not answer as it should, UsageError where a setting is wrong; both say what to look at
+ * @throws AwayError if ClickHouse does not answer as it should, UsageError if a setting is wrong; both name the remedy
  */
 export async function checkStore(store: Store): Promise<string> {
   try {

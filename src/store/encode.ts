@@ -8,7 +8,7 @@ import {
 
 type Value = string | number | boolean | null;
 
-/** A record of the state topic, as the store takes it. */
+/** A record of the state topic, in the form that the store takes. */
 export type StoreRow =
   | {
       readonly kind: 'row';
@@ -26,14 +26,16 @@ export type StoreRow =
   | {
       readonly kind: 'tombstone';
       readonly conversationId: string;
-      /** The record's, epoch ms. */
+      /** The record's timestamp, epoch ms. */
       readonly timestamp: number;
       readonly partition: number;
-      /** −1, in every epoch but 0: older than all records of the epoch, newer than all of the one before. */
+      /**
+       * In all epochs except 0 it may be −1: older than all records of the epoch, newer than all of the epoch before.
+       */
       readonly offset: number;
     };
 
-/** A record of the topic of visits, as the store takes it. */
+/** A record of the topic of visits, in the form that the store takes. */
 export interface VisitRow {
   readonly visit: QueueVisit;
   readonly partition: number;
@@ -43,26 +45,26 @@ export interface VisitRow {
 /** The columns of an INSERT, in the order in which `encodeRow` writes them. */
 export const INSERT_COLUMNS = [...STATE_COLUMNS, '_version', '_deleted', '_partition'] as const;
 
-/** The same of `encodeVisit`. */
+/** The columns of an INSERT of visits, in the order in which `encodeVisit` writes them. */
 export const VISIT_INSERT_COLUMNS = [...VISIT_COLUMNS, '_version', '_partition'] as const;
 
 const OFFSET_BITS = 48n;
 export const MAX_EPOCH = 0xffff;
 
 /**
- * `_version` = epoch · 2^48 + offset, so that a topic that was re-created (its offsets begin again) wins over its old
- * rows with the next epoch. In decimal, because it does not fit a number.
+ * `_version` = epoch · 2^48 + offset. The offsets of a topic that was recreated begin again, and with the next epoch
+ * they win over its old rows. The version is a decimal text, because it does not fit into a number.
  */
 export function versionOf(epoch: number, offset: number): string {
   return epoch === 0 ? String(offset) : ((BigInt(epoch) << OFFSET_BITS) + BigInt(offset)).toString();
 }
 
-/** Of a version in its database's order of topics. */
+/** The epoch in `_version`. */
 export function epochOf(version: string): number {
   return Number(BigInt(version) >> OFFSET_BITS);
 }
 
-/** The offset in `_version`; null where the version is of another epoch. */
+/** The offset in `_version`; null: the version is of another epoch. */
 export function offsetOf(epoch: number, version: string): number | null {
   const parsed = BigInt(version);
   return parsed >> OFFSET_BITS === BigInt(epoch) ? Number(BigInt.asUintN(Number(OFFSET_BITS), parsed)) : null;
@@ -76,25 +78,25 @@ export interface EncodedRows {
 }
 
 const FIRST_BYTES = 1024 * 1024;
-/** Beyond the size of the rows before: theirs vary a little. */
+/** Added to the size of the last rows, because sizes vary a little. */
 const ROOM = 1.1;
 
 /**
- * Lines of a body, each written at once: joining 10,000 lines at the end costs six times the CPU, because all their
- * pieces live until then (measured: 25 ms against 150 ms; JSON.stringify for each row 31 ms).
+ * The lines of a body. Each is written at once. Joining 10,000 lines at the end costs six times the CPU, because all
+ * their pieces live until then (measured: 25 ms against 150 ms; JSON.stringify for each row 31 ms).
  */
 export class Lines {
   #bytes: Buffer;
   #at = 0;
   readonly #ends: number[] = [];
 
-  /** @param size bytes, as far as is known */
+  /** @param size the expected size, in bytes */
   constructor(size: number) {
     this.#bytes = Buffer.allocUnsafe(size);
   }
 
   text(text: string): void {
-    this.#reserve(3 * text.length); // UTF-8 of a UTF-16 unit is 3 bytes at most
+    this.#reserve(3 * text.length); // UTF-8 of a UTF-16 unit has at most 3 bytes.
     this.#at += this.#bytes.write(text, this.#at);
   }
 
@@ -104,7 +106,7 @@ export class Lines {
     this.#at += bytes.length;
   }
 
-  /** The line ends here. */
+  /** Ends the line. */
   end(): void {
     this.#ends.push(this.#at);
   }
@@ -122,7 +124,7 @@ export class Lines {
   }
 }
 
-/** Answers what encodes rows. It remembers the size of the last ones, so that the memory for the next need not grow. */
+/** Returns an encoder of rows. It remembers the size of the last rows, so that the next body need not grow. */
 export function createEncoder<R>() {
   let size = FIRST_BYTES;
   return (rows: Iterable<R>, write: (row: R, lines: Lines) => void): EncodedRows => {
@@ -165,7 +167,7 @@ export function encodeRow(record: Exclude<StoreRow, { kind: 'values' }>, epoch: 
 
 const EMPTY = { text: '""', 'text?': 'null', time: '0', flag: 'false' } as const;
 
-/** A tombstone's other columns: 1970 for times, nothing for texts. Nobody reads them; none may be null or "now". */
+/** The other columns of a tombstone: 1970 for times, empty texts. Nobody reads them. None may be null or "now". */
 const EMPTY_REST = STATE_COLUMNS.slice(2)
   .map((column) => EMPTY[QUEUE_CONVERSATION[column]])
   .join(',');
@@ -175,7 +177,9 @@ export function encodeVisit({ visit, partition, offset }: VisitRow, epoch: numbe
   return `[${values(visit, VISIT_COLUMNS)}"${versionOf(epoch, offset)}",${partition}]\n`;
 }
 
-/** With a comma after each. A row of 24 columns takes 1.7 µs; written out column by column, it took 1.4 µs. */
+/**
+ * Writes a value with a comma after it. A row of 24 columns takes 1.7 µs. Written out column by column, it took 1.4 µs.
+ */
 function values<Row extends Readonly<Record<keyof Row, Value>>>(row: Row, columns: readonly (keyof Row)[]): string {
   let line = '';
   for (const column of columns) {
@@ -185,7 +189,10 @@ function values<Row extends Readonly<Record<keyof Row, Value>>>(row: Row, column
   return line;
 }
 
-/** What JSON must escape, and surrogates: a lone one has no UTF-8, and ClickHouse refuses its escape (code 25). */
+/**
+ * The characters that JSON must escape, and surrogates: a lone one has no UTF-8, and ClickHouse refuses its escape
+ * (code 25).
+ */
 const NEEDS_ESCAPE = /[^ !#-[\]-\uD7FF\uE000-\uFFFF]/;
 
 /** A string of JSON. */

@@ -5,10 +5,10 @@ import { MAX_EPOCH } from './encode';
 import { UNKNOWN_TABLE, codeOf } from './errors';
 import { literal } from './literal';
 
-/** The state topic, or that of the names, as far as the store has to tell it from another one. */
+/** A topic, as far as the store must distinguish it from others: the state topic or the topic of names. */
 export interface TopicIdentity {
   readonly topic: string;
-  /** Null: the log tells none, so a recreated topic cannot be told from the one before. */
+  /** Null: the log gives no id, so the store cannot distinguish a recreated topic from the one before. */
   readonly id: string | null;
 }
 
@@ -20,16 +20,17 @@ interface Epoch extends TopicIdentity {
   readonly epoch: number;
 }
 
-/** A replica may hear of a row later than the one that took it. */
+/** Another replica may show a row later than the one that took it. */
 const VISIBLE_WITHIN_MS = 30_000;
 const POLL_MS = 50;
 
 /**
- * The epoch of a topic in this database: the one that it was given before, else the next. Several sinks at once get the
- * same answer. An epoch is claimed by an INSERT whose deduplication token is the epoch: ClickHouse (or its Keeper) takes
- * the first and drops every other, and a sink reads back who has got it. Sinks claim epochs one after the other, without
- * a gap. A sink that reaches epoch n has seen that all before it belong to other topics. So no topic gets two epochs,
- * unless it went back.
+ * Returns the epoch of a topic in this database: the one that it already has, else the next one. Several sinks at once
+ * get the same answer.
+ * A sink claims an epoch by an INSERT whose deduplication token is the epoch. ClickHouse (or its Keeper) takes the
+ * first INSERT and drops all others. Then every sink reads back who has the epoch. Sinks claim epochs one after the
+ * other, without a gap. A sink that reaches epoch n has seen that all epochs before it belong to other topics. So no
+ * topic gets two epochs, unless it went back.
  */
 export async function claimEpoch(store: Store, { topic, id }: TopicIdentity): Promise<number> {
   const known = await readEpochs(store);
@@ -40,21 +41,21 @@ export async function claimEpoch(store: Store, { topic, id }: TopicIdentity): Pr
   return claim(store, { topic, id }, known);
 }
 
-/** The epoch that the topic has now; null: none, or the log tells no ids. */
+/** Returns the epoch that the topic has now; null: it has none, or the log gives no ids. */
 export async function currentEpoch(store: Store, { topic, id }: TopicIdentity): Promise<number | null> {
   return id === null ? null : latestOf(await readEpochs(store), { topic, id });
 }
 
 /**
- * Gives a topic that went back to an older copy another epoch, in which its offsets count from their beginning. Several
- * sinks that saw it go back in the same epoch get the same answer; `claimEpoch` answers it from then on.
- * @param epoch that it had
+ * Gives another epoch to a topic that went back to an older copy. In it the topic's offsets count from their beginning.
+ * Several sinks that saw the topic go back in the same epoch get the same answer. `claimEpoch` returns it from then on.
+ * @param epoch the epoch that the topic had
  */
 export async function renewEpoch(store: Store, { topic, id }: KnownTopic, epoch: number): Promise<number> {
   return claim(store, { topic, id: `${id}${RENEWED}${epoch}` }, await readEpochs(store));
 }
 
-/** What follows the id of a topic that went back, before the epoch that it had. No id of a topic has it. */
+/** Stands between the id of a topic that went back and the epoch that the topic had. No topic's id contains it. */
 const RENEWED = ' after epoch ';
 
 function latestOf(known: readonly Epoch[], { topic, id }: KnownTopic): number | null {
@@ -62,7 +63,7 @@ function latestOf(known: readonly Epoch[], { topic, id }: KnownTopic): number | 
   return own.at(-1)?.epoch ?? null;
 }
 
-/** The first epoch that is nobody else's. */
+/** Returns the first epoch that nobody else has. */
 async function claim(store: Store, { topic, id }: KnownTopic, known: readonly Epoch[]): Promise<number> {
   for (let epoch = 0, epochs = known; ; epoch++) {
     if (epoch > MAX_EPOCH) {
@@ -81,7 +82,7 @@ async function claim(store: Store, { topic, id }: KnownTopic, known: readonly Ep
   }
 }
 
-/** Rows from before there were epochs, or whose epochs somebody has deleted, are of a topic that nobody knows. */
+/** Rows may be older than epochs, or somebody may have deleted their epochs. Nobody knows the topic of such rows. */
 async function reserveUnknown(store: Store): Promise<void> {
   const result = await store.client.query({
     query:

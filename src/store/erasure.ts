@@ -1,7 +1,7 @@
 import { identifier, type Store } from './client';
 import { literal } from './literal';
 
-/** A conversation that must lose everything up to the version. */
+/** A conversation whose rows must go, up to the version. */
 export interface Erasure {
   readonly conversationId: string;
   /** `_version` of its tombstone. */
@@ -12,29 +12,30 @@ export interface Erasure {
 
 interface ErasableTable {
   readonly table: string;
-  /** In SQL, which rows of erased conversations go. */
+  /** An SQL condition: the rows of erased conversations that must go. */
   readonly goes: (limits: Limits) => string;
-  /** In SQL, the rows that tell something: a tombstone has the id and a time. */
+  /** An SQL condition: the rows that tell something. A tombstone tells only the id and a time. */
   readonly tells: string;
   /** Columns with an address. */
   readonly addresses: readonly string[];
 }
 
-/** In SQL, of the conversation of a row. */
+/** SQL expressions for the erasure of a row's conversation. */
 interface Limits {
   readonly version: string;
   readonly erasedAt: string;
 }
 
 /**
- * Visits have versions of another topic, so their receive times count. All clocks agree within a day, and the fold takes
- * nothing new of an erased conversation for 30 days.
+ * Visits have versions of another topic, so this table compares receive times. All clocks agree within a day, and the
+ * fold takes nothing new of an erased conversation for 30 days.
  */
 const byTime = ({ erasedAt }: Limits): string => `db_last_updated < ${erasedAt} + INTERVAL 1 DAY`;
 
 /**
- * THE list of the tables that know something of a conversation: a new one belongs here. Its topics: src/erase/erasable.ts.
- * Of the state the tombstone stays until the clean-up: it hides rows that may still be on their way.
+ * THE list of the tables that know something of a conversation. A new table belongs here, and a new topic in
+ * src/erase/erasable.ts. The tombstone stays in the state table until the clean-up, because it hides rows that may
+ * still be on their way.
  */
 export const ERASABLE_TABLES: readonly ErasableTable[] = [
   {
@@ -60,7 +61,7 @@ export const ERASABLE_TABLES: readonly ErasableTable[] = [
 ];
 
 const ERASURES = 'queue_conversation_erasures';
-/** A statement of so many ids is well below ClickHouse's longest. */
+/** A statement with this many ids is well below ClickHouse's longest one. */
 const IDS_AT_ONCE = 500;
 /** The queries contain an id or an address, which must not stay in the query log of ClickHouse. */
 const UNLOGGED = 'log_queries = 0';
@@ -81,9 +82,9 @@ export async function noteErasures(store: Store, erasures: readonly Erasure[]): 
 }
 
 /**
- * Deletes the rows of erased conversations and returns how many. They are invisible at once. They leave the disk when
- * ClickHouse has rewritten their parts, which also begins at once.
- * @param withinMs only of erasures that were noted within so long
+ * Deletes the rows of erased conversations and returns how many. Nobody sees them from then on. They leave the disk
+ * when ClickHouse has rewritten their parts, which also begins at once.
+ * @param withinMs only erasures that were noted within this time
  */
 export async function sweepErasures(store: Store, withinMs: number): Promise<number> {
   const noted = await ask<Noted>(
@@ -133,7 +134,7 @@ async function deleteFrom(store: Store, { table, goes }: ErasableTable, erasures
   return rows;
 }
 
-/** How many rows each table has of these conversations. Tables without any are left out. */
+/** Returns for each table how many rows of these conversations it has. Tables without any are left out. */
 export async function countErasable(store: Store, ids: readonly string[]): Promise<Readonly<Record<string, number>>> {
   const counts: Record<string, number> = {};
   for (const some of chunked(ids)) {
@@ -151,8 +152,9 @@ export async function countErasable(store: Store, ids: readonly string[]): Promi
 }
 
 /**
- * The conversations of which a row has an address that matches.
- * @param parts texts of which a matching address has one, once ` .-()` are taken away: they keep the list of candidates short
+ * Returns the conversations of which a row has an address that matches.
+ * @param parts keeps the list of candidates short: a matching address contains one of these texts, once ` .-()` are
+ * removed
  */
 export async function findByAddress(
   store: Store,

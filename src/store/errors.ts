@@ -1,8 +1,8 @@
 import { messageOf, tlsCodeOf } from '../common';
 
 /**
- * The error code of ClickHouse, null for everything else (network, proxies). The embedded engine's errors are no
- * `instanceof ClickHouseError` of this package's client, so the code is what counts.
+ * The error code of ClickHouse; null for any other error (network, proxies). The embedded engine's errors are no
+ * `instanceof ClickHouseError` of this package's client, so the code counts.
  */
 export function codeOf(error: unknown): number | null {
   if (typeof error !== 'object' || error === null || !('code' in error)) return null;
@@ -13,14 +13,17 @@ export function codeOf(error: unknown): number | null {
 export const UNKNOWN_TABLE = 60;
 export const UNKNOWN_DATABASE = 81;
 
-/** UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED: waiting does not help. */
+/** UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED: another attempt would not help. */
 const LOGIN_ERRORS: ReadonlySet<number> = new Set([192, 193, 194, 516]);
 
 export function isRefusedLogin(error: unknown): boolean {
   return LOGIN_ERRORS.has(codeOf(error) ?? 0);
 }
 
-/** The name that ClickHouse gives its code (`UNKNOWN_TABLE`), or the kind of network or TLS error: bounded, for metrics. */
+/**
+ * The name of the error, for metrics: ClickHouse's name of its code (`UNKNOWN_TABLE`), or the kind of a network or TLS
+ * error. The number of names is bounded.
+ */
 export function reasonOf(error: unknown): string {
   if (codeOf(error) === null) {
     const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : null;
@@ -32,9 +35,9 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * What the data of a row can cause; bisecting finds the row. Everything else (network, memory, too many parts, a table
- * that is missing, a password that changed) is no reason to give a row up: it is tried again until it works.
- * Names from ClickHouse's src/Common/ErrorCodes.cpp.
+ * The errors that a row's data may cause. Bisecting finds the row. Any other error (network, memory, too many parts, a
+ * missing table, a changed password) says nothing about a row, and the sink tries again until it works. The names are
+ * those of ClickHouse's src/Common/ErrorCodes.cpp.
  */
 const DATA_ERRORS: ReadonlySet<number> = new Set([
   6, // CANNOT_PARSE_TEXT
@@ -62,7 +65,7 @@ export function isDataError(error: unknown): boolean {
   return code !== null && DATA_ERRORS.has(code);
 }
 
-/** Why a row was refused. Not in ClickHouse's words, which quote the row: it may be personal. */
+/** Why ClickHouse refused a row. It leaves out ClickHouse's words, which quote the row: it may be personal. */
 export function describeRefusal(error: unknown): string {
   return `ClickHouse refuses the row with code ${codeOf(error) ?? 0} (${reasonOf(error)})`;
 }

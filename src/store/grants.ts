@@ -10,10 +10,10 @@ export interface Grant {
 /** All rights that sink and rebuild need at ClickHouse once the tables exist, and no more. */
 export const SINK_GRANTS: readonly Grant[] = [
   { privileges: ['SELECT', 'INSERT'], table: null },
-  // For the clean-up of ended conversations and forgotten names.
+  // The clean-up deletes ended conversations and forgotten names.
   { privileges: ['OPTIMIZE', 'ALTER DELETE'], table: 'queue_conversation_state' },
   { privileges: ['OPTIMIZE'], table: 'names' },
-  // For erasures.
+  // An erasure deletes from these tables.
   { privileges: ['ALTER DELETE'], table: 'queue_conversation_history' },
   { privileges: ['ALTER DELETE'], table: 'queue_conversation_lives' },
   { privileges: ['ALTER DELETE'], table: 'queue_visit_state' },
@@ -22,7 +22,7 @@ export const SINK_GRANTS: readonly Grant[] = [
 
 export const SETUP_GRANTS: readonly Grant[] = [
   {
-    // A view is replaced by one of another name, which is then dropped as a table.
+    // To replace a view, ClickHouse makes one under another name, and drops the old one as a table.
     privileges: [
       'CREATE DATABASE',
       'CREATE TABLE',

@@ -6,24 +6,26 @@ export interface LiveKeys {
   seen(conversationId: string, partition: number): void;
   /** How many are left. */
   size(): number;
-  /** One for each that was not seen and is not newer than the ends up to which the topic was read. */
+  /**
+   * The conversations that the topic did not have, and whose row is not newer than the ends up to which it was read.
+   */
   tombstones(ends: ReadonlyMap<number, number>, timestamp: number): readonly StoreRow[];
 }
 
 export interface LiveKeysRequest {
   readonly epoch: number;
   readonly partitions: ReadonlySet<number>;
-  /** Where the topic has a key of which an older epoch has a row. */
+  /** The place of a conversation in the topic, for rows of an older epoch. */
   readonly partitionOf: (key: string) => number;
 }
 
 interface LiveKey {
   readonly partition: number;
-  /** Null: of an older epoch. */
+  /** Null: the row is of an older epoch. */
   readonly offset: number | null;
 }
 
-/** Reads the live conversations of the table now. All of them are in memory. */
+/** Reads the conversations that are live in the table now, and keeps them in memory. */
 export async function readLiveKeys(store: Store, request: LiveKeysRequest): Promise<LiveKeys> {
   const { epoch, partitions, partitionOf } = request;
   const result = await store.client.query({

@@ -11,15 +11,15 @@ export interface MigrateOptions extends Rendering {
   readonly dryRun: boolean;
   /** Absent: the files of the package. */
   readonly files?: readonly MigrationFile[];
-  /** Absent: as the files have it. */
+  /** Absent: the policy and retention of the files. */
   readonly history?: HistoryWishes;
 }
 
 export interface MigrationStep {
-  /** The file's name; `database` and `_migrations` for what comes before the files; in words what comes after them. */
+  /** The file's name. A step before the files is called `database` or `_migrations`; steps after them are sentences. */
   readonly name: string;
   readonly statement: string;
-  /** `superseded`: a later file puts another view in this one's place. */
+  /** `superseded`: a later file replaces this view. */
   readonly outcome: 'applied' | 'would apply' | 'unchanged' | 'superseded';
 }
 
@@ -37,9 +37,10 @@ COMMENT 'Migrations of queuefold that were applied'`;
 
 /**
  * Brings the database to this version's schema and reports each statement. Every statement is idempotent and is
- * recorded after it ran, so two runs at once or a killed run do no harm. Of several pending files that replace one view
- * only the last is run, so that a run that is behind another cannot put an older one back. Throws an OperatorError when
- * the server is too old, a right is missing, an applied file has changed or is unknown, or data would be lost.
+ * recorded after it ran, so two runs at once or a killed run do no harm. If several pending files replace one view,
+ * only the last one runs. So a run that is behind another cannot put an older view back.
+ * Throws an OperatorError if the server is too old, a right is missing, an applied file has changed or is unknown, or
+ * data would be lost.
  */
 export async function migrate(client: ClickHouseClient, options: MigrateOptions): Promise<readonly MigrationStep[]> {
   const { dryRun, files = readMigrations(), history, ...wanted } = options;
@@ -94,8 +95,8 @@ export async function dropDatabase(client: ClickHouseClient, wanted: Rendering):
 }
 
 /**
- * A database that replicates itself wants no ON CLUSTER, but engines that replicate their rows. One of ClickHouse Cloud
- * (`Shared`) wants neither: it makes the engines its own, and may refuse ON CLUSTER.
+ * A database that replicates itself needs engines that replicate rows, and no ON CLUSTER. A database of ClickHouse
+ * Cloud (`Shared`) needs neither: it chooses its own engines, and may refuse ON CLUSTER.
  */
 function renderingFor(engine: string | null, wanted: Rendering): Rendering {
   if (engine === 'Shared') return { database: wanted.database };

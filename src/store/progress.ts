@@ -4,35 +4,35 @@ import { literal } from './literal';
 import { VISIT_TABLE } from './visit-writer';
 import { HISTORY_TABLE } from './writer';
 
-/** How far the store has a partition. */
+/** How far a partition is stored. */
 export interface Note {
-  /** The offset after the last one that is known to be stored without a gap. */
+  /** Every record below this offset is stored. */
   readonly offset: number;
   /** Every tombstone that was written before this time (epoch ms) is stored. */
-  readonly asOfMs: number;
+  readonly watermark: number;
 }
 
-/** A row that the table has, unless somebody empties or restores it. */
+/** A row that stays in the table unless somebody empties or restores it. */
 export interface Anchor {
   readonly conversationId: string;
   readonly partition: number;
   readonly offset: number;
-  /** Of a visit, epoch ms; null: it is none. */
+  /** The time at which a visit entered, epoch ms; null: the row is no visit. */
   readonly enteredMs: number | null;
 }
 
 export interface Progress {
   /** The notes of all partitions that have rows in this epoch and no revoked note. */
   read(): Promise<ReadonlyMap<number, Note>>;
-  /** To call when every record below the offsets is stored. */
+  /** Call it when every record below the offsets is stored. */
   write(notes: ReadonlyMap<number, Note>): Promise<void>;
   /**
-   * For a person, what the tables lack of what they had; null: nothing.
-   * @param noted by partition, the offsets that were noted
-   * @param anchors rows that were stored; those of conversations that were erased since may be missing
+   * Returns what the tables have lost, as a sentence; null: nothing.
+   * @param noted the noted offset of each partition
+   * @param anchors stored rows; rows of conversations that were erased since may be missing
    */
   missing(noted: ReadonlyMap<number, number>, anchors: readonly Anchor[]): Promise<string | null>;
-  /** Rows, no tombstones, that were stored a little below these offsets, a few of each partition. */
+  /** A few stored rows of each partition, without tombstones, from just below these offsets. */
   anchorsBelow(offsets: ReadonlyMap<number, number>): Promise<readonly Anchor[]>;
   /**
    * Revokes the notes: the next sink reads these partitions from their beginning, unless there are notes beyond these
@@ -41,12 +41,12 @@ export interface Progress {
   revoke(offsets: ReadonlyMap<number, number>): Promise<void>;
 }
 
-/** Where the records of a topic are, each with its version. */
+/** The table of a topic's records. Each row has the version of its record. */
 export interface StoredIn {
   readonly table: string;
-  /** In SQL: the rows of records. */
+  /** An SQL condition: the rows that come from records. */
   readonly where: string;
-  /** In SQL, by the table's key: the row, or a later one in its place. */
+  /** An SQL condition on the table's key: the row, or a later one in its place. */
   readonly holds: (anchor: Anchor, version: string) => string;
 }
 
@@ -56,7 +56,7 @@ const CONVERSATIONS: StoredIn = {
   holds: ({ conversationId, partition }, version) =>
     `(conversation_id = ${literal(conversationId)} AND _partition = ${partition} AND _version = ${version})`,
 };
-/** But for the rows of days that a visit has left. */
+/** The rows of times that a visit has left do not count. */
 export const VISITS: StoredIn = {
   table: VISIT_TABLE,
   where: '_deleted = 0',
@@ -64,19 +64,20 @@ export const VISITS: StoredIn = {
     `(entered_time = fromUnixTimestamp64Milli(${enteredMs ?? 0}, 'UTC') AND ` +
     `conversation_id = ${literal(conversationId)} AND _version >= ${version})`,
 };
-/** What a query asks for is an id: it must not stay behind in ClickHouse's own log of queries. */
+/** The queries contain ids, which must not stay in the query log of ClickHouse. */
 const UNLOGGED = 'log_queries = 0';
-/** So many offsets below a note are looked at for rows. */
+/** The rows to look for are this close below a note, in offsets. */
 const BELOW = 50;
-/** A note with this time is a revoked one. */
+/** A revoked note has this time. */
 const NEVER_MS = 0;
 
 /**
- * How far the store is, told by the store itself: after a commit that was lost, what is there is not sent again, and
- * after its data were lost (emptied, an older backup), what is missing is. The greatest stored version alone would not
- * do: with two inserts under way, or half of one, a later record can be there and an earlier one missing. And the note
- * alone would not do either: somebody may have emptied the tables.
- * Two notes may be combined, the greatest of each: both say what is true of the same tables.
+ * Reads from the store itself how far it is. So after a lost commit the sink sends nothing again that is there. After a
+ * loss of data (emptied tables, an older backup) it sends what is missing.
+ * The greatest stored version alone would not be enough: with two inserts under way, or half of one, a later record may
+ * be there while an earlier one is missing. The note alone would not be enough either, because somebody may have
+ * emptied the tables.
+ * Of two notes the greater one counts, because both are true of the same tables.
  */
 export function createProgress(store: Store, topic: string, epoch: number, stored: StoredIn = CONVERSATIONS): Progress {
   const database = identifier(store.database);
@@ -88,8 +89,8 @@ export function createProgress(store: Store, topic: string, epoch: number, store
   const insert = async (rows: ReadonlyMap<number, Note>): Promise<void> => {
     const values = [...rows]
       .filter(([, { offset }]) => offset > 0)
-      .map(([partition, { offset, asOfMs }]) => {
-        return `(${literal(topic)}, ${partition}, ${versionOf(epoch, offset - 1)}, fromUnixTimestamp64Milli(${asOfMs}, 'UTC'))`;
+      .map(([partition, { offset, watermark }]) => {
+        return `(${literal(topic)}, ${partition}, ${versionOf(epoch, offset - 1)}, fromUnixTimestamp64Milli(${watermark}, 'UTC'))`;
       });
     if (values.length === 0) return;
     await store.client.command({
@@ -103,7 +104,7 @@ export function createProgress(store: Store, topic: string, epoch: number, store
       `SELECT partition, toString(max(version)) AS latest FROM ${notes} ` +
         'WHERE topic = {topic:String} AND bitShiftRight(version, 48) >= {epoch:UInt16} GROUP BY partition',
     );
-    // A merge keeps only the greatest note of a partition, so that of a later epoch replaces this one's.
+    // A merge keeps only the greatest note of a partition, so the note of a later epoch replaces this one's.
     const found = new Map(
       rows.map(({ partition, latest }) => [partition, (offsetOf(epoch, latest) ?? Number.POSITIVE_INFINITY) + 1]),
     );
@@ -146,7 +147,7 @@ export function createProgress(store: Store, topic: string, epoch: number, store
       return new Map(
         rows.flatMap(({ partition, version, as_of }) => {
           const offset = offsetOf(epoch, version);
-          return offset === null ? [] : [[partition, { offset: offset + 1, asOfMs: Number(as_of) }] as const];
+          return offset === null ? [] : [[partition, { offset: offset + 1, watermark: Number(as_of) }] as const];
         }),
       );
     },
@@ -168,6 +169,6 @@ export function createProgress(store: Store, topic: string, epoch: number, store
       });
     },
     revoke: (offsets) =>
-      insert(new Map([...offsets].map(([partition, offset]) => [partition, { offset, asOfMs: NEVER_MS }]))),
+      insert(new Map([...offsets].map(([partition, offset]) => [partition, { offset, watermark: NEVER_MS }]))),
   };
 }

@@ -4,8 +4,8 @@ import { codeOf, describeStoreError } from './errors';
 import { grantText, SETUP_GRANTS } from './grants';
 
 /**
- * The oldest release that has all that the schema uses (the last of it: minOrNull as a window function,
- * CTEs as sets in views with parameters). Tested on 26.7.
+ * The oldest release that has everything that the schema uses. The newest of these features are minOrNull as a window
+ * function, and CTEs as sets in views with parameters. Tested on 26.7.
  */
 const OLDEST: readonly [number, number] = [24, 8];
 
@@ -30,8 +30,8 @@ export async function assertNewEnough(client: ClickHouseClient): Promise<void> {
 const ACCESS_DENIED = 497;
 
 /**
- * What a migration's error means to who runs it: a right that is missing as the GRANT that gives it. Everything else is
- * ClickHouse's own words, with the file's name.
+ * Explains a migration's error to the operator. A missing right becomes the GRANT that gives it. Any other error keeps
+ * ClickHouse's own words, after the file's name.
  */
 export function migrationError(error: unknown, name: string, database: string): Error {
   if (codeOf(error) === null) return error instanceof Error ? error : new Error(messageOf(error));

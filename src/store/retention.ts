@@ -15,7 +15,10 @@ export interface HistoryWishes {
 
 const HISTORY = 'queue_conversation_history';
 const VISITS = 'queue_visit_state';
-/** Parts of a month go as a whole; what says where they begin and end stays longer (schemas/clickhouse/004_lives.sql). */
+/**
+ * ClickHouse deletes the parts of a month as a whole. The tables of lives and times outlive them by a month
+ * (schemas/clickhouse/004_lives.sql).
+ */
 const OUTLAST_MS = 31 * 86_400_000;
 /** The retention that the migrations set, for tables that do not exist yet. */
 const DEFAULT_RETENTION_MS = 90 * 86_400_000;
@@ -36,7 +39,7 @@ const KEPT: readonly KeptTable[] = [
 ];
 
 interface TableSettings {
-  /** All of `TTL …`, as ClickHouse writes it; empty: none. */
+  /** The table's whole `TTL …` clause, as ClickHouse writes it; empty: the table has none. */
   readonly ttl: string;
   readonly policy: string;
 }
@@ -104,7 +107,7 @@ async function settingsOf(client: ClickHouseClient, database: string, table: str
   return { ttl, policy: row.storage_policy };
 }
 
-/** The rule that deletes: one that moves parts to another volume says `TO`. */
+/** The rule that deletes. A rule that moves parts to another volume says `TO`. */
 const DELETES = /_ingested_at \+ toInterval(Second|Minute|Hour|Day|Week)\((\d+)\)(?!\s+(?:TO|RECOMPRESS|GROUP)\b)/;
 const UNIT_MS: Readonly<Record<string, number>> = {
   Second: 1_000,
@@ -114,7 +117,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   Week: 7 * 86_400_000,
 };
 
-/** Infinity: for ever. */
+/** Infinity: the table keeps its rows forever. */
 function keptMs(ttl: string): number {
   const [, unit = '', count] = DELETES.exec(ttl) ?? [];
   return count === undefined ? Infinity : Number(count) * (UNIT_MS[unit] ?? NaN);
@@ -162,5 +165,5 @@ async function assertPolicy(client: ClickHouseClient, policy: string): Promise<v
 }
 
 function inDays(ms: number): string {
-  return ms === Infinity ? 'for ever' : `${Number((ms / 86_400_000).toFixed(2))} days`;
+  return ms === Infinity ? 'forever' : `${Number((ms / 86_400_000).toFixed(2))} days`;
 }

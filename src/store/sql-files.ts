@@ -6,22 +6,22 @@ import { identifier } from './client';
 
 export interface MigrationFile {
   readonly name: string;
-  /** As it stands in the file, with placeholders. */
+  /** The text of the file, with placeholders. */
   readonly template: string;
-  /** SHA-256 of the template, so that it is the same for every database and every way to render it. */
+  /** SHA-256 of the text with its placeholders, so it is the same for every database and server. */
   readonly checksum: string;
 }
 
-/** What the placeholders become. */
+/** The values of the placeholders. */
 export interface Rendering {
   readonly database: string;
   /** For `ON CLUSTER`. Absent: a single server, ClickHouse Cloud, or a database that replicates itself. */
   readonly cluster?: string;
-  /** Default: `replicated` with a cluster, else `plain` (which ClickHouse Cloud makes its own). */
+  /** Default: `replicated` with a cluster, else `plain`. ClickHouse Cloud turns `plain` into its own engine. */
   readonly engines?: 'plain' | 'replicated';
 }
 
-/** One statement a file, in the order of their names. */
+/** The statements, one for each file, in the order of the file names. */
 export function readMigrations(folder = join(packageRoot(), 'schemas', 'clickhouse')): readonly MigrationFile[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith('.sql'))
@@ -32,14 +32,14 @@ export function readMigrations(folder = join(packageRoot(), 'schemas', 'clickhou
     });
 }
 
-/** The view that the statement puts in the place of an older one; null: it does something else. */
+/** The view that the statement replaces; null: it does something else. */
 export function replacedView({ template }: MigrationFile): string | null {
   return /^CREATE OR REPLACE VIEW \{\{database\}\}\.(\w+)/m.exec(template)?.[1] ?? null;
 }
 
 /**
- * Placeholders: `{{database}}` the quoted database (names are always qualified), `{{onCluster}}` and `{{replicated}}`
- * what a cluster needs and a single server does not.
+ * Fills in the placeholders. `{{database}}` is the quoted database, because names are always qualified. `{{onCluster}}`
+ * and `{{replicated}}` are empty for a single server.
  */
 export function renderSql(template: string, { database, cluster, engines }: Rendering): string {
   const replicated = (engines ?? (cluster === undefined ? 'plain' : 'replicated')) === 'replicated';

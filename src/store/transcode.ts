@@ -1,18 +1,19 @@
 import type { Columns } from '../conversation';
 
 /**
- * A record of a topic as the values of a line of JSON, straight from its Avro. No text and no object is made of it, so it
+ * Writes the values of a JSON line straight from the Avro of a record. It makes neither a text nor an object, so it
  * takes a third of the time of decoding and encoding, and leaves nothing to collect.
- * Null: it is not plain, or it is damaged. Then it must be decoded, which tells. Plain is what nearly all records are:
- * texts of printable ASCII that JSON does not escape, and numbers from 0 to 2^48.
- * @param from where the fields begin in `avro`: they are the columns in their order, and the last thing in it
+ * Null: the record is not plain, or it is damaged. The caller decodes it then, and decoding finds out which. Nearly all
+ * records are plain: their texts are printable ASCII that JSON does not escape, and their numbers lie between 0 and
+ * 2^48.
+ * @param from where the fields begin in `avro`. The fields are the columns in their order, and nothing follows them
  * @returns the values with a comma after each, as `encodeRow` would write them
  */
 export type Transcode = (avro: Uint8Array, from: number) => Uint8Array | null;
 
-/** Lines are written into memory of this size, bytes. They keep it as long as one of them is kept. */
+/** The memory into which lines are written, bytes. It stays as long as somebody keeps one of its lines. */
 const CHUNK = 64 * 1024;
-/** What a column may take beyond the bytes of its text: quotes and comma, or the digits of a number. */
+/** The most that a column takes beyond the bytes of its text: quotes and comma, or the digits of a number. */
 const COLUMN = 20;
 
 export function createTranscoder(columns: Columns): Transcode {
@@ -42,16 +43,16 @@ const ZERO = 0x30;
 const NULL = Buffer.from('null,');
 const TRUE = Buffer.from('true,');
 const FALSE = Buffer.from('false,');
-/** Avro's index of a branch, zigzag: null, and the value. */
+/** Avro's index of a union's branch, in zigzag: null, or the value. */
 const IS_NULL = 0;
 const IS_VALUE = 2;
 
-/** By byte: 1 for those that stand in a text of JSON as they are. */
+/** By byte: 1 if the byte stands unchanged in a JSON text. */
 const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x20 && byte < 0x7f && byte !== QUOTE && byte !== 0x5c ? 1 : 0,
 );
 
-/** From the source's bytes to the target's, column by column. Each step answers whether it could. */
+/** Copies from the source's bytes to the target's, column by column. Each step returns false if it could not. */
 class Transcription {
   #source: Uint8Array = NULL;
   #read = 0;
@@ -82,7 +83,7 @@ class Transcription {
     }
   }
 
-  /** Nothing is left, and nothing was read beyond the end. */
+  /** It has read all bytes, and none beyond the end. */
   isWhole(): boolean {
     return this.#read === this.#source.length;
   }
@@ -151,7 +152,7 @@ class Transcription {
     for (let at = 0; at < word.length; at++) this.#target[this.#write++] = word[at] as number;
   }
 
-  /** −1: it is negative, longer than seven bytes (48 bits), or cut off. */
+  /** −1: the number is negative, longer than seven bytes (48 bits), or cut off. */
   #long(): number {
     const source = this.#source;
     let value = 0;

@@ -5,14 +5,15 @@ import { literal } from './literal';
 import { TableWriter, type Writer, type WriterOptions } from './writer';
 
 export const VISIT_TABLE = 'queue_visit_state';
-/** Two ids each: a statement of so many is well below ClickHouse's longest. */
+/** Two ids for each visit. A statement with this many is well below ClickHouse's longest one. */
 const VISITS_A_STATEMENT = 1_000;
 
 /**
- * Of the visits. The table is ordered by the time at which a visit entered, and a later version may say another time. So
- * after each INSERT the visits of it are looked up in `queue_visit_times`: at each time that a visit has left it gets a
- * row with _deleted = 1 and the version of the later one. Of two INSERTs at once, by two sinks say, the one that ends last
- * sees both. A sink that is stopped between the two steps has committed nothing, and does both again.
+ * Writes visits. Their table is ordered by the time at which a visit entered, and a later version may have another
+ * time. So after each INSERT the writer looks up in `queue_visit_times` at which times these visits have rows. For each
+ * time that a visit has left, it writes a row with _deleted = 1 and the version of the later row. If two sinks insert
+ * at once, the one that ends last sees the rows of both. A sink that stops between the two steps has committed nothing,
+ * so the next one does both again.
  */
 export function createVisitWriter({ epoch = 0, ...options }: WriterOptions): Writer<VisitRow> {
   const { store } = options;
@@ -53,7 +54,7 @@ export function createVisitWriter({ epoch = 0, ...options }: WriterOptions): Wri
   };
 }
 
-/** Of these visits, as pairs of ids in SQL. */
+/** An SQL list of these visits, as pairs of ids. */
 function leftTimes({ database }: Store, visits: readonly string[]): string {
   const table = (name: string) => `${identifier(database)}.${name}`;
   return (

@@ -14,31 +14,32 @@ export interface TableWriterOptions<R> extends AttemptsOptions {
   /** Writes a row as a line of JSONCompactEachRow. */
   readonly write: (row: R, lines: Lines) => void;
   /**
-   * A row with nothing in it that ClickHouse could refuse, and that must not be given up: when it is refused, the way to
-   * ClickHouse is broken. It is sent until it is taken.
+   * Whether the row contains nothing that ClickHouse could refuse, and must not be lost. If ClickHouse refuses it all
+   * the same, the way to ClickHouse is broken, and the writer sends the row until ClickHouse takes it.
    */
   readonly isSound: (row: R) => boolean;
 }
 
 export interface WriterOptions extends AttemptsOptions {
-  /** Of the topic, see `versionOf`. Default 0. */
+  /** The epoch of the topic, see `versionOf`. Default 0. */
   readonly epoch?: number;
 }
 
-/** A row that ClickHouse refuses however often it is sent. */
+/** A row that ClickHouse refuses each time. */
 export interface Refusal {
-  /** Its place among the rows of the insert. */
+  /** The row's place in the insert. */
   readonly index: number;
   readonly error: unknown;
 }
 
 export interface Writer<R = StoreRow> {
   /**
-   * Resolves when every row is in ClickHouse, but for those that it answers. While ClickHouse is away it keeps trying;
-   * it rejects only with the signal's reason, or with an OperatorError after `notAfterMs`.
-   * Rows may be sent again: versions make it exact. They are taken one by one and not kept: what is made on the way need
-   * not live as long as the insert.
-   * @param notAfterMs epoch ms; nothing is sent later, because the tombstone of a row may be cleaned up then
+   * Resolves when every row is in ClickHouse, except for the refused rows, which it returns. While ClickHouse is away
+   * the writer keeps trying. It rejects only with the signal's reason, or with an OperatorError after `notAfterMs`.
+   * The writer may send rows again: versions make that exact. It takes the rows one by one and keeps none, so an object
+   * that is made for a row need not live as long as the insert.
+   * @param notAfterMs epoch ms; the writer sends nothing later, because a clean-up may then remove the tombstone of a
+   * row
    */
   insert(rows: Iterable<R>, signal: AbortSignal, notAfterMs?: number): Promise<readonly Refusal[]>;
   state(): WriterState;
@@ -46,10 +47,11 @@ export interface Writer<R = StoreRow> {
 
 /**
  * What one INSERT depends on:
- * - async_insert: on by default since 26.2, answers before the data is there or waits for others;
- * - insert_deduplicate: a replicated table would drop a retried block but may skip the view; versions do it better;
+ * - async_insert: on by default since 26.2; the server then answers before the data is there, or waits for other
+ * inserts;
+ * - insert_deduplicate: a replicated table would drop a repeated block but may skip the view; versions do it better;
  * - max_partitions_per_insert_block: an old recording may spread over more than 100 months;
- * - input_format_null_as_default: a null where none may be is an error, not 1970;
+ * - input_format_null_as_default: a null in a column without nulls is an error, not 1970;
  * - materialized_views_ignore_errors: the state must not miss what the history has.
  */
 const SETTINGS = [
@@ -60,15 +62,18 @@ const SETTINGS = [
   'materialized_views_ignore_errors = 0',
 ].join(', ');
 
-/** Everything else of a conversation follows from it. */
+/** The materialized views fill all other tables of conversations from it. */
 export const HISTORY_TABLE = 'queue_conversation_history';
 /**
- * Refusals one after the other, of a row that is sent alone, that make it a bad one: half a request that was cut on its
- * way looks like wrong data too, and a good row must not be given up for that. With the usual delays, 3 s.
+ * A row is bad if ClickHouse refuses it alone so many times in a row. One refusal is not enough, because half a request
+ * that was cut on its way looks like wrong data too. With the usual delays this takes 3 s.
  */
 const REFUSALS = 5;
 
-/** Of the history, which feeds the state. An end is never given up: its conversation would be live for ever. */
+/**
+ * Writes the history, which feeds the state. It never gives an end up, because the conversation would then stay live
+ * forever.
+ */
 export function createWriter({ epoch = 0, ...options }: WriterOptions): Writer {
   return new TableWriter<StoreRow>({
     ...options,
@@ -79,7 +84,7 @@ export function createWriter({ epoch = 0, ...options }: WriterOptions): Writer {
   });
 }
 
-/** Of an error in the answer, in characters: whatever answers may send anything. */
+/** How much of an answer counts as its error, in characters: a proxy may answer anything. */
 const MOST_OF_ERROR = 2_000;
 
 interface Suspect extends Refusal {
@@ -118,7 +123,7 @@ export class TableWriter<R> implements Writer<R> {
     return this.attempts.state();
   }
 
-  /** Stores the rows, and answers those that are refused alone. */
+  /** Stores the rows, and returns those that ClickHouse refuses alone. */
   async #bisect(encoded: EncodedRows, first: number, limits: AttemptLimits): Promise<readonly Suspect[]> {
     const error = await this.#sendUntilAnswered(encoded, limits);
     if (error === null) return [];
@@ -131,7 +136,7 @@ export class TableWriter<R> implements Writer<R> {
     ];
   }
 
-  /** Returns the bad rows among the suspects. All others are then stored. */
+  /** Returns the bad rows among the suspects, and stores all others. */
   async #badOnesOf(
     suspects: readonly Suspect[],
     isSound: (suspect: Suspect) => boolean,
@@ -168,7 +173,7 @@ export class TableWriter<R> implements Writer<R> {
     return left;
   }
 
-  /** Returns the error of the data, or null if all rows are stored. */
+  /** Returns the error of the data; null: all rows are stored. */
   #sendUntilAnswered(encoded: EncodedRows, limits: AttemptLimits): Promise<unknown> {
     return this.attempts.untilAnswered(() => this.#send(encoded), encoded.ends.length, limits);
   }
@@ -180,7 +185,7 @@ export class TableWriter<R> implements Writer<R> {
       query: this.#statement,
       values: Readable.from([bytes], { objectMode: false }),
     });
-    // A server that began to answer before an error occurred cannot change the status 200 any more.
+    // A server that has begun its answer can no longer change the status 200 when an error occurs.
     const answer = await textOf(stream);
     if (answer.trim() !== '') throw parseError(answer.slice(0, MOST_OF_ERROR));
     metrics.sinkInsertDuration.observe({}, Number(process.hrtime.bigint() - started) / 1e9);

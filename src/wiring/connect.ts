@@ -32,8 +32,8 @@ export interface Connected {
 }
 
 /**
- * Kafka and the registry as the settings name them; nothing is connected before it is needed.
- * @param registryTries how often the registry is asked at the start; a caller that repeats by itself asks once
+ * Kafka and the registry of the settings. Nothing connects before somebody needs it.
+ * @param registryTries how often to ask the registry at the start; a caller that repeats by itself asks once
  */
 export function connectKafka(config: Config, logger: Logger, metrics: Metrics, registryTries?: number): Connected {
   const { kafka, registry } = requireGroups(config, ['kafka', 'registry']);
@@ -57,7 +57,7 @@ export function kafkaConnection({ kafka }: Config, brokers: readonly string[], l
   };
 }
 
-/** kafkajs looks at its options for each connection: what files have now is what it gets. */
+/** kafkajs reads its options for each connection, so it gets the present content of the files. */
 export function tlsMaterial({ ca, cert, key }: TlsConfig): TlsMaterial {
   return {
     get ca() {
@@ -88,7 +88,10 @@ function saslOptions(sasl: KafkaSasl): SASLOptions {
   };
 }
 
-/** As AWS's own tools find it where the brokers' names do not tell it (a private link with names of one's own). */
+/**
+ * If the brokers' names do not contain the region (a private link with names of its own), it comes from where AWS's own
+ * tools find it.
+ */
 function regionOf({ region }: { readonly region: string | undefined }): string {
   const found = region ?? (process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION']);
   if (found !== undefined && found !== '') return found;
@@ -133,7 +136,7 @@ export function registryOptions({ registry }: Config, url: string, logger: Logge
   };
 }
 
-/** What stands in `Authorization`, as files and tokens are now; null: nothing. */
+/** The value of `Authorization`, from the present files and tokens; null: none. */
 function registryAuthorization({ username, password, token, oauth }: RegistryConfig): () => Promise<string | null> {
   if (oauth !== undefined) {
     const tokens = tokensOf(oauth, 'SCHEMA_REGISTRY');

@@ -1,6 +1,6 @@
 /**
- * What every role is built from: connections made from the settings, topics and tables made by `setup`, and the probes of
- * dependencies for health.
+ * The common parts of every role: connections made from the settings, topics and tables made by `setup`, and the probes
+ * of dependencies for health.
  */
 export { type Connected, connectKafka, kafkaConnection, registryOptions, tlsMaterial, withKafkaAdmin } from './connect';
 export { watchLoop } from './loop-watch';

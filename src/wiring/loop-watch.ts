@@ -4,7 +4,7 @@ import type { CheckResult, Logger } from '../ops';
 
 export interface LoopWatchOptions {
   readonly log: Pick<Log, 'endOffsets'>;
-  /** What the loop reads. */
+  /** The topic that the loop reads. */
   readonly topic: string;
   /** @see RunningTasks.turns */
   readonly turns: () => number | null;
@@ -16,18 +16,18 @@ export interface LoopWatchOptions {
 export interface LoopWatch {
   /** Not ok: the loop hangs, and only a restart helps. */
   live(): CheckResult;
-  /** One look; otherwise they come by themselves. */
+  /** Looks once. Other looks follow by themselves. */
   look(): Promise<void>;
   stop(): void;
 }
 
-/** In two minutes every wait of a consumer's has ended, a rebalance's and a time-out's included. */
+/** Within two minutes every wait of a consumer ends, also that of a rebalance or a time-out. */
 const HUNG_AFTER_LOOKS = 12;
 
 /**
- * Whether the loop that reads a topic still turns. What is counted are looks in a row at which the log answered us while
- * the loop did nothing: nothing is concluded while the log is away (a restart would not bring it back), nor from the time
- * for which this process or its machine stood still.
+ * Watches whether the loop that reads a topic still makes progress. It counts looks in a row at which the log answered
+ * us while the loop did nothing. It concludes nothing while the log is away, because a restart would not bring the log
+ * back. It also concludes nothing from the time for which this process or its machine stood still.
  */
 export function watchLoop({ log, topic, turns, logger, everyMs = 10_000 }: LoopWatchOptions): LoopWatch {
   let seen = turns();

@@ -23,7 +23,7 @@ export interface SetupOptions {
   readonly mode: 'apply' | 'dry-run';
   /** Default `live`. */
   readonly use?: TopicUse;
-  /** Whether a shorter HISTORY_RETENTION may delete versions that are there. Default `refuse`. */
+  /** Whether a shorter HISTORY_RETENTION may delete existing versions. Default `refuse`. */
   readonly loss?: 'refuse' | 'allow';
   /** Gets notes about optional settings that a broker refuses. */
   readonly onNote?: (sentence: string) => void;
@@ -59,7 +59,7 @@ interface TopicSchema {
   readonly schema: AvroSchema;
 }
 
-/** Which schema the values of which topic have. */
+/** The schemas of the topics' values. */
 export function topicSchemas(topics: TopicNames, use: TopicUse = 'live'): readonly TopicSchema[] {
   const live = [{ subject: valueSubject(topics.names), schema: loadSchema('name') }];
   return [

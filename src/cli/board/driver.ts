@@ -7,9 +7,9 @@ export interface BoardDriverOptions {
   /** A terminal. */
   readonly stdout: OutputStream & NodeJS.EventEmitter;
   readonly color: boolean;
-  /** What to show now; called once a second and on resize. */
+  /** Returns the screen to show now. Called once a second and on resize. */
   readonly model: () => BoardModel;
-  /** The process: its end, and being stopped and continued by the shell. */
+  /** The process, which may end, and which the shell may stop and continue. */
   readonly process: Pick<NodeJS.EventEmitter, 'on' | 'off'> & {
     readonly pid: number;
     kill(pid: number, signal: string): unknown;
@@ -20,23 +20,24 @@ export interface BoardDriverOptions {
 export interface Board {
   /** Shows a line of the log below the tables. */
   note(line: string): void;
-  /** Gives the terminal back as it was, and answers the last notes, so that they can be printed. */
+  /** Restores the terminal, and returns the last notes, so that the caller can print them. */
   stop(): readonly string[];
 }
 
-// The alternate screen keeps the scroll-back; without line wrapping no character of unexpected width breaks the layout.
+// The alternate screen keeps the scroll-back. Without line wrapping, no character of unexpected width breaks the
+// layout.
 const ENTER = '\u001B[?1049h\u001B[?25l\u001B[?7l';
 const LEAVE = '\u001B[?7h\u001B[?25h\u001B[?1049l';
-// One update, so that terminals which know it (DEC mode 2026) never show half of a screen.
+// Makes one update, so that terminals with DEC mode 2026 never show half of a screen.
 const BEGIN = '\u001B[?2026h\u001B[H';
 const END = '\u001B[?2026l';
-// Before the text: without wrapping the cursor stays on the last cell, which would be cleared too.
+// Before the text: without wrapping, the cursor stays on the last cell, which would be cleared, too.
 const CLEAR_LINE = '\u001B[K';
 
 const KEPT_NOTES = 20;
 const FALLBACK = { columns: 80, rows: 24 };
 
-/** Repaints each second and on resize until stopped; gives the terminal back however the process ends. */
+/** Repaints each second and on resize until stopped. It restores the terminal, however the process ends. */
 export function startBoard({ stdout, color, model, process: host, intervalMs = 1_000 }: BoardDriverOptions): Board {
   const notes: string[] = [];
   let shown = false;
@@ -50,7 +51,7 @@ export function startBoard({ stdout, color, model, process: host, intervalMs = 1
   };
 
   const paint = () => {
-    // A slow terminal gets the next screen when it has taken the last one, not a queue of them.
+    // A slow terminal gets the next screen when it has taken the last one, not a queue of screens.
     if (!shown || blocked) return;
     const columns = stdout.columns ?? FALLBACK.columns;
     const rows = stdout.rows ?? FALLBACK.rows;
@@ -58,7 +59,7 @@ export function startBoard({ stdout, color, model, process: host, intervalMs = 1
     try {
       lines = renderBoard(model(), { columns, rows, color, notes });
     } catch (error) {
-      note(`the table cannot be shown: ${messageOf(error)}`);
+      note(`queuefold cannot show the table: ${messageOf(error)}`);
       return;
     }
     blocked = !stdout.write(`${BEGIN}${lines.map((line) => `${CLEAR_LINE}${line}`).join('\r\n')}${END}`);

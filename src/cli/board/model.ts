@@ -1,17 +1,17 @@
 import { LiveCounter, type LiveCounts, type QueueConversation } from '../../conversation';
 
-/** What the live table shows. Times are epoch milliseconds. */
+/** The content of the live table. Times are epoch milliseconds. */
 export interface BoardModel {
   readonly now: number;
   readonly queues: readonly QueueLine[];
   /** The newest conversations, the newest first. */
   readonly newest: readonly QueueConversation[];
   readonly totals: Counts;
-  /** What runs where: label and address. */
+  /** Labels and addresses of what runs. */
   readonly where: readonly (readonly [label: string, value: string])[];
 }
 
-/** As the live board and the view `queue_live` count. */
+/** Counts as the live board and the view `queue_live` do. */
 export type Counts = LiveCounts;
 
 export interface QueueLine extends Counts {
@@ -21,7 +21,7 @@ export interface QueueLine extends Counts {
 
 export interface BoardExtras {
   readonly where?: BoardModel['where'];
-  /** Names of queues, where they are known. */
+  /** Names of queues, as far as they are known. */
   readonly names?: ReadonlyMap<string, string>;
 }
 
@@ -52,7 +52,7 @@ export function boardModel(rows: Iterable<QueueConversation>, now: number, extra
   };
 }
 
-/** What people call the queue. */
+/** The name that people use for the queue. */
 export function labelOf(queue: Pick<QueueLine, 'queueId' | 'name'>): string {
   return queue.name ?? queue.queueId;
 }
@@ -61,7 +61,7 @@ function byLabel(left: QueueLine, right: QueueLine): number {
   return labelOf(left).localeCompare(labelOf(right), 'en') || (left.queueId < right.queueId ? -1 : 1);
 }
 
-/** The newest rows of any number, without sorting them all. */
+/** The newest rows, without sorting all of them. */
 function createNewest() {
   let rows: QueueConversation[] = [];
   let oldest = -Infinity;
@@ -82,7 +82,7 @@ function createNewest() {
   };
 }
 
-/** `m:ss`, from an hour on `h:mm:ss`; what lies in the future is `0:00`. */
+/** `m:ss`; from one hour on `h:mm:ss`; a time in the future is `0:00`. */
 export function elapsed(since: number, now: number): string {
   const seconds = Math.max(0, Math.floor((now - since) / 1000));
   const two = (value: number) => String(value).padStart(2, '0');
@@ -90,7 +90,7 @@ export function elapsed(since: number, now: number): string {
   return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${rest}`;
 }
 
-/** The totals in one line, for where there is no terminal. */
+/** The totals in one line, for output without a terminal. */
 export function summaryLine({ totals, now }: Pick<BoardModel, 'totals' | 'now'>): string {
   const { conversations, waiting, oldestWaitingSince, alerting, talking, afterCallWork } = totals;
   const oldest = oldestWaitingSince === null ? '' : ` (oldest ${elapsed(oldestWaitingSince, now)})`;

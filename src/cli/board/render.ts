@@ -8,11 +8,14 @@ export interface BoardSize {
   readonly columns: number;
   readonly rows: number;
   readonly color: boolean;
-  /** What the log said lately; the newest last. */
+  /** The latest lines of the log; the newest last. */
   readonly notes?: readonly string[];
 }
 
-/** Own codes: `util.styleText` of newer Node looks at this process's stdout, and the caller knows better. */
+/**
+ * Codes of our own, because `util.styleText` of newer Node.js versions looks at this process's stdout, and the caller
+ * knows better.
+ */
 const SGR = { bold: 1, dim: 2, underline: 4, red: 31, yellow: 33 } as const;
 
 const FOOTER = 'Ctrl-C ends everything';
@@ -43,7 +46,7 @@ export function renderBoard(model: BoardModel, size: BoardSize): readonly string
 
 type Style = (format: keyof typeof SGR, text: string) => string;
 
-/** Totals first; then what runs where, on as many lines as it takes: nobody finds a port that was cut off. */
+/** Totals first. Then the addresses, on as many lines as they need: nobody finds a port that was cut off. */
 function header({ totals, where, now }: BoardModel, columns: number): readonly string[] {
   const oldest = totals.oldestWaitingSince;
   const counts = [
@@ -69,7 +72,7 @@ function wrap(parts: readonly string[], columns: number): readonly string[] {
   return lines;
 }
 
-/** How many lines of each table fit; the newest conversations keep a few, the queues get what is left. */
+/** How many lines of each table fit. The newest conversations keep a few, and the queues get the rest. */
 function share(left: number, queues: number, newest: number): { readonly queues: number; readonly newest: number } {
   const lines = left - 2 * SECTION_EXTRA;
   if (lines < 2) return { queues: Math.max(0, Math.min(queues, left - SECTION_EXTRA)), newest: 0 };
@@ -78,7 +81,7 @@ function share(left: number, queues: number, newest: number): { readonly queues:
   return { queues: shown, newest: Math.min(newest, lines - shown) };
 }
 
-/** Where not all fit: those in which people wait longest, in their usual order. */
+/** If not all queues fit, it shows those in which people wait longest, in the usual order. */
 function mostUrgent(queues: readonly QueueLine[], places: number): readonly QueueLine[] {
   if (queues.length <= places) return queues;
   const since = ({ oldestWaitingSince }: QueueLine) => oldestWaitingSince ?? Infinity;
@@ -116,7 +119,7 @@ function patience(since: number | null, now: number): 'yellow' | 'red' | null {
 const oldestOf = ({ oldestWaitingSince }: Counts, now: number) =>
   oldestWaitingSince === null ? '' : elapsed(oldestWaitingSince, now);
 
-/** `keep`: the greater, the longer a column stays when the window gets narrow. */
+/** `keep`: columns with a greater number stay longer when the window gets narrow. */
 const QUEUE_COLUMNS: readonly BoardColumn<QueueLine>[] = [
   { head: ['QUEUE'], min: 8, max: 48, keep: 9, align: 'left', text: labelOf },
   { head: ['WAITING', 'WAIT'], min: 4, max: 7, keep: 8, align: 'right', text: ({ waiting }) => String(waiting) },

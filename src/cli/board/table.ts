@@ -2,11 +2,11 @@ import { fit, widthOf } from './width';
 
 /** One column of a table that has to fit into a window. Widths are cells. */
 export interface Column<T, M> {
-  /** The heading, the shortest last: the longest that fits is taken. */
+  /** Headings, the shortest last. The table takes the longest one that fits. */
   readonly head: readonly [string, ...string[]];
   readonly min: number;
   readonly max: number;
-  /** The greater, the longer it stays when the window gets narrow. */
+  /** Columns with a greater number stay longer when the window gets narrow. */
   readonly keep: number;
   readonly align: 'left' | 'right';
   text(item: T, model: M): string;
@@ -14,13 +14,13 @@ export interface Column<T, M> {
 
 export interface Layout<T, M> {
   readonly heading: string;
-  /** A line; each cell goes through `dress` after it was cut and padded. */
+  /** A line. Each cell goes through `dress` after it was cut and padded. */
   cells(item: T, dress: (column: Column<T, M>, cell: string) => string): string;
 }
 
 const GAP = '  ';
 
-/** Leaves columns out until the others fit with their least width, then widens to what the contents need. */
+/** Leaves columns out until the others fit with their least width, and then widens these to what the contents need. */
 export function layOut<T, M>(
   columns: readonly Column<T, M>[],
   items: readonly T[],

@@ -6,10 +6,10 @@ const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 const WIDE =
   /[\u1100-\u115F\u2E80-\u303E\u3041-\u33FF\u3400-\u4DBF\u4E00-\u9FFF\uA000-\uA4CF\uA960-\uA97C\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF01-\uFF60\uFFE0-\uFFE6\u{1F300}-\u{1F64F}\u{1F680}-\u{1F6FF}\u{1F900}-\u{1F9FF}\u{1FA70}-\u{1FAFF}\u{20000}-\u{3FFFD}\uFE0F]|\p{Emoji_Presentation}/u;
 const INVISIBLE = /^[\p{Mn}\p{Me}\p{Cf}]+$/u;
-/** Longer ones are no writing but an attack on the layout (a letter with a tower of accents). */
+/** A longer cluster is no writing, but an attack on the layout (a letter with a tower of accents). */
 const LONGEST_GRAPHEME = 16;
 
-/** The cells that a text takes on a terminal. */
+/** How many cells a text takes on a terminal. */
 export function widthOf(text: string): number {
   let width = 0;
   for (const { segment } of graphemes.segment(text)) width += cellsOf(segment);
@@ -21,7 +21,10 @@ function cellsOf(grapheme: string): number {
   return WIDE.test(grapheme) ? 2 : 1;
 }
 
-/** Exactly `width` cells of an untrusted text: cut with an ellipsis, padded with blanks, control characters harmless. */
+/**
+ * Exactly `width` cells of an untrusted text: cut with an ellipsis, padded with blanks, with harmless control
+ * characters.
+ */
 export function fit(text: string, width: number, align: 'left' | 'right' = 'left'): string {
   const cut = truncate(printable(text), width);
   const blanks = ' '.repeat(Math.max(0, width - widthOf(cut)));
@@ -45,7 +48,7 @@ export function truncate(text: string, width: number): string {
   return kept;
 }
 
-/** A text as lines of at most `width` cells, nothing left out. */
+/** A text as lines of at most `width` cells. Nothing is left out. */
 export function broken(text: string, width: number): readonly string[] {
   const lines = [''];
   for (const { segment } of graphemes.segment(text)) {

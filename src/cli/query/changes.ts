@@ -1,9 +1,9 @@
 import type { IsChanged, ResultTable } from './table';
 
 /**
- * What is new in a result: cells that differ, and rows that were not there. Without a primary key, rows are the same
- * when their first columns are, as many of these as tell all rows apart in both results; a single row is always the same.
- * Null before: nothing is new.
+ * Finds what is new in a result: cells that differ, and rows that were not there. There is no primary key. So the first
+ * columns identify a row: as many as distinguish all rows in both results. A single row always stays the same row. Null
+ * before: nothing is new.
  */
 export function changesSince(before: ResultTable | null, now: ResultTable): IsChanged {
   if (before === null || before.names.join('\0') !== now.names.join('\0')) return () => false;
@@ -26,7 +26,7 @@ function isKey(rows: ResultTable['rows'], columns: number): boolean {
   return new Set(rows.map((row) => keyOf(row, columns))).size === rows.length;
 }
 
-/** Texts of ClickHouse may hold anything, so each one comes with its length. */
+/** Texts of ClickHouse may contain anything, so each one comes with its length. */
 function keyOf(row: readonly string[], columns: number): string {
   return row
     .slice(0, columns)

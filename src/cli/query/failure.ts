@@ -1,19 +1,18 @@
 import { SqlError } from './sql';
 
 const MARKER = '__exception__\r\n';
-/** The whole of what a server says of a failure, by its documentation; no more than that is held back. */
+/** The longest message of a failure, by the server's documentation. No more is held back. */
 const MOST_BYTES = 16 * 1024;
 
 /**
- * The body of an answer that began with 200, which a server may have said before the query failed. What failed is then
- * at its end (https://clickhouse.com/docs/interfaces/http#http_response_codes_caveats):
- * - since 25.11 `␍␊__exception__␍␊TAG␍␊message␊length TAG␍␊__exception__␍␊`, the tag being that of the header
+ * The body of an answer that began with 200. A server may send that status before the query fails. The message is then
+ * at the end of the body (https://clickhouse.com/docs/interfaces/http#http_response_codes_caveats):
+ * - since 25.11 `␍␊__exception__␍␊TAG␍␊message␊length TAG␍␊__exception__␍␊`, with the TAG of the header
  *   `X-ClickHouse-Exception-Tag`;
  * - before, `__exception__␍␊message␊`, after which the connection breaks.
- *
- * Yields the data without it, then throws the message as a SqlError.
+ * Yields the data without the message, then throws the message as a SqlError.
  * @param tag null: the answer has none
- * @param onBreak what to throw when the connection breaks without a word
+ * @param onBreak makes the error to throw if the connection breaks without a message
  */
 export async function* failing(
   body: AsyncIterable<Uint8Array>,
@@ -33,7 +32,7 @@ export async function* failing(
   } catch (error) {
     broken = error;
   }
-  // Without a tag data could look like it, so only where the connection broke as well.
+  // Without a tag, data could look like the marker. So it counts only if the connection broke as well.
   const marker = tag === null ? MARKER : `${MARKER}${tag}\r\n`;
   const at = tag !== null || broken !== null ? tail.indexOf(marker) : -1;
   if (at < 0) {

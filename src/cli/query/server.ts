@@ -6,10 +6,10 @@ export interface ServerOptions {
   /** For messages. */
   readonly name: string;
   readonly url: string;
-  /** Null: the server's own choice. */
+  /** Null: the server chooses. */
   readonly database: string | null;
   readonly ask: Fetch;
-  /** A token: of an embedded one, which knows no users and is read-only by itself. */
+  /** A token belongs to an embedded ClickHouse, which knows no users and is read-only by itself. */
   readonly user: User | { readonly token: string };
 }
 
@@ -22,11 +22,11 @@ interface User {
 type Settings = Readonly<Record<string, string>>;
 
 /**
- * Beside `readonly`, words of a failure belong where all formats have them: before 25.11 a server writes them as one
- * more row of JSON otherwise. 2, because 1 would forbid a statement's own SETTINGS, too.
+ * `readonly` is 2, because 1 would forbid a statement's own SETTINGS, too. The second setting keeps the message of a
+ * failure at the end of the body: before 25.11 a server would write it as one more row of JSON.
  */
 const READ_SETTINGS: Settings = { readonly: '2', http_write_exception_in_output_format: '0' };
-/** What a server says of a setting of ours where the user's profile is read-only, and of one of the statement's. */
+/** The server's refusal of a setting, ours or the statement's, if the user's profile is read-only. */
 const SETTING_REFUSED = /^Code: 164\. .*Cannot modify '\w+' setting in readonly mode/;
 
 /** ClickHouse's HTTP interface. */
@@ -39,7 +39,7 @@ export function serverTarget({ name, url, database, ask, user }: ServerOptions):
     const address = new URL(url);
     const query = address.searchParams;
     query.set('default_format', format);
-    // An answer is held back until the query is done, so one that fails is no answer, whatever came before.
+    // The server holds the answer back until the query is done. So a failed query gives no data before its error.
     query.set('wait_end_of_query', '1');
     if (database !== null) query.set('database', database);
     for (const [key, value] of Object.entries(access === 'read' ? settings : {})) query.set(key, value);
@@ -65,7 +65,7 @@ export function serverTarget({ name, url, database, ask, user }: ServerOptions):
     return new OperatorError(`${name}: cannot reach ClickHouse at ${url} (${causeOf(error)}).`);
   };
 
-  /** Of the user's own profile 1: nothing may be changed, and no setting may be set. */
+  /** Whether the user's own profile has readonly = 1, which forbids every change and every setting. */
   const isReadOnlyUser = async (signal: AbortSignal): Promise<boolean> => {
     const probe = { sql: "SELECT getSetting('readonly')", format: 'TSVRaw', params: {}, access: 'read' } as const;
     return (await (await send(probe, {}, signal)).text()).trim() === '1';
@@ -100,7 +100,7 @@ function headersOf({ name, password, hasCertificate }: User): Record<string, str
   return {
     'X-ClickHouse-User': name,
     'X-ClickHouse-Key': password,
-    // Beside a password the certificate only opens the connection: a server refuses both at once.
+    // Beside a password the certificate only opens the connection, because a server refuses both at once.
     ...(hasCertificate && password === '' ? { 'X-ClickHouse-SSL-Certificate-Auth': 'on' } : {}),
   };
 }

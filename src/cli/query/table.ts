@@ -6,7 +6,7 @@ export interface ResultTable {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** What `toTable` reads: every value as text, as ClickHouse writes it, with its column's type. */
+/** The format that `parseTable` reads: every value as ClickHouse's text, with its column's type. */
 export const TABLE_FORMAT = 'JSONCompactStringsEachRowWithNamesAndTypes';
 /** How that format writes a null. */
 const NULL_TEXT = 'ᴺᵁᴸᴸ';
@@ -29,29 +29,29 @@ function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
-/** Whether a cell, by its row and column, is not as it was. */
+/** Whether the cell in this row and column has changed. */
 export type IsChanged = (row: number, column: number) => boolean;
 
 export interface Window {
-  /** Cells; undefined: as wide as it gets (no terminal). */
+  /** How wide it may be, in cells; undefined: of any width (no terminal). */
   readonly width: number | undefined;
-  /** Lines that are seen at once; undefined: as many as it takes. */
+  /** How many lines the user sees at once; undefined: any number. */
   readonly height: number | undefined;
-  /** Rows that are not seen at once are counted instead of shown. */
+  /** Rows that do not fit are counted instead of shown. */
   readonly overflow?: 'counted';
-  /** Cells to be marked: in reverse video, or by a star behind them. Absent: none. */
+  /** The cells to mark, in reverse video or with a star behind them. Absent: none. */
   readonly marks?: { readonly isChanged: IsChanged; readonly by: 'reverse' | 'star' };
 }
 
 const GAP = '  ';
-/** Columns that are cut to less say nothing. */
+/** A narrower column says nothing. */
 const LEAST_CELLS = 12;
 const LEAST_VALUE_CELLS = 6;
 
 /**
- * Columns aligned, numbers to the right, cut to the terminal's width. Where they do not fit the rows are written one
- * below the other, or, when that would be more than is seen at once, the last columns are left out and named. Without a
- * terminal nothing is cut.
+ * Aligns the columns, numbers to the right, and cuts them to the terminal's width. If they do not fit, it writes the
+ * values of each row one below the other. If that needs more lines than the user sees at once, it leaves out the last
+ * columns and names them. Without a terminal it cuts nothing.
  */
 export function renderTable(table: ResultTable, window: Window): string {
   const widths = fittingWidths(table, window);
@@ -80,7 +80,7 @@ function horizontal(table: ResultTable, widths: readonly number[], window: Windo
       .join(GAP)
       .trimEnd();
   const columns = leftOut.length === 0 ? [] : [`… and ${leftOut.length} more columns: ${leftOut.join(', ')}`];
-  // Above it a time, below it the cursor.
+  // A line for the time above, and one for the cursor below.
   const others = 4 + columns.length;
   const room = height === undefined || overflow === undefined ? table.rows.length : Math.max(1, height - others);
   const shown = table.rows.length > room ? table.rows.slice(0, room - 1) : table.rows;
@@ -98,7 +98,7 @@ function horizontal(table: ResultTable, widths: readonly number[], window: Windo
   ].join('\n');
 }
 
-/** Marks a cell that was cut and padded; what is no row (a heading) gets the same room. */
+/** Marks a cell that was cut and padded. A heading gets the same room. */
 function markOf({ marks }: Window): (cell: string, row: number | null, column: number) => string {
   if (marks === undefined) return (cell) => cell;
   const { isChanged, by } = marks;
@@ -109,7 +109,7 @@ function markOf({ marks }: Window): (cell: string, row: number | null, column: n
   };
 }
 
-/** The widest give way first. Null: not even the least widths fit. */
+/** The widest columns give way first. Null: not even the least widths fit. */
 function fittingWidths({ names, rows }: ResultTable, { width, marks }: Window): readonly number[] | null {
   const natural = names.map((name, column) =>
     rows.reduce((widest, row) => Math.max(widest, widthOf(row[column] ?? '')), widthOf(name)),
@@ -125,7 +125,10 @@ function fittingWidths({ names, rows }: ResultTable, { width, marks }: Window): 
   return capped(cap);
 }
 
-/** As long as it is seen at once; what is shown again and again is to keep its shape while rows come and go. */
+/**
+ * Whether all of it fits into the window. A result that is shown again and again keeps its shape while rows come and
+ * go.
+ */
 function isForVertical({ names, rows }: ResultTable, { height = Infinity, overflow }: Window): boolean {
   const lines = rows.length * (names.length + 2);
   if (overflow === 'counted') return rows.length === 1 && lines < height - 1;

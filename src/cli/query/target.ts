@@ -7,7 +7,9 @@ import { tlsMaterial } from '../../wiring';
 import { serverTarget } from './server';
 import { SqlError, type SqlRequest, type SqlTarget } from './sql';
 
-/** `CLICKHOUSE_URL`, else the embedded one of a running `start`, else the data directory when nobody has it open. */
+/**
+ * `CLICKHOUSE_URL`, else the embedded ClickHouse of a running `start`, else the data directory if nobody has it open.
+ */
 export async function openTarget(config: Config): Promise<SqlTarget> {
   const { url, username, password, database, tls } = config.clickhouse;
   if (url !== undefined) {
@@ -19,7 +21,7 @@ export async function openTarget(config: Config): Promise<SqlTarget> {
       user: { name: username, password: password?.reveal() ?? '', hasCertificate: tls.cert !== undefined },
     });
   }
-  // A running one has its tables where its own settings say; it uses them for who names no database.
+  // A running `start` has its tables where its own settings say. It uses them for clients that name no database.
   const chosen = isSet(config, 'CLICKHOUSE_DATABASE') ? database : null;
   const running = await findRunningClickHouse(config.dataDir);
   if (running !== null) {

@@ -9,7 +9,7 @@ export interface Words {
 /** A statement may begin with two hyphens, too: `-- a comment`. */
 const FLAG = /^--?[A-Za-z][\w-]*(?:=|$)/;
 
-/** The statement, and `--param_x=value`, or `--param_x` and `value`, in any order. */
+/** Reads the statement, and `--param_x=value`, or `--param_x` and `value`, in any order. */
 export function readWords(words: readonly string[]): Words {
   const params: Record<string, string> = {};
   let sql: string | undefined;

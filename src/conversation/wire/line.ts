@@ -1,23 +1,10 @@
 import { visit } from 'jsonc-parser';
-import type { Limits } from '../limits';
-import { invalid, type Invalid, type Outcome } from './outcome';
-import { readWire } from './wire';
+import { invalid, type Invalid } from './outcome';
 
 /**
  * Bytes that are not UTF-8 become U+FFFD. `ignoreBOM` leaves the BOM, because we drop it at the start of every line.
  */
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
-/** Reads one line of a recording, without its `\n` (specification, section 2, "Text"). */
-export function readLine(
-  line: Uint8Array,
-  now: number,
-  limits?: Limits,
-): (Outcome & { readonly parsed?: unknown }) | null {
-  const parsed = parseLine(line);
-  if (parsed === null || 'kind' in parsed) return parsed;
-  return { ...readWire(parsed.value, now, limits), parsed: parsed.value };
-}
 
 /**
  * The JSON of a line, or of a document over several lines.

@@ -1,12 +1,12 @@
 /**
- * Reads JSON without the values of keys that nobody wants: they are checked and never become objects. A notification is
- * mostly such values, and `JSON.parse` spends its time on them.
+ * Reads JSON and leaves out the values of keys that nobody wants. It checks these values, but makes no objects of them.
+ * A notification consists mostly of such values, and `JSON.parse` spends its time on them.
  */
 export interface WantedReader {
   /**
-   * The value of `JSON.parse`, without members whose keys are not wanted, and with 0 for each number. Undefined for
-   * everything that is rare: text that is no JSON, no object, or nested too deeply, or that has a key with an escape.
-   * `JSON.parse` has to read it.
+   * Returns the value of `JSON.parse`, without the members whose keys are not wanted, and with 0 for each number.
+   * Undefined for rare inputs: text that is no JSON or no object, that is nested too deeply, or that has a key with an
+   * escape. `JSON.parse` has to read these.
    */
   read(bytes: Buffer): object | undefined;
 }
@@ -31,11 +31,11 @@ const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const SPACE = 0x20;
-/** For small letters and the signs of JSON: the bit of capital letters. */
+/** The bit that distinguishes small from capital letters, and `{` from `[`. */
 const SMALL = 0x20;
 const LETTER = { e: 0x65, f: 0x66, n: 0x6e, t: 0x74, u: 0x75 };
 
-/** Of a byte within a text. */
+/** The class of a byte within a text. */
 const PLAIN = 0;
 const FOREIGN = 1;
 const ENDS = 2;
@@ -71,7 +71,7 @@ interface WantedKey {
 }
 
 class Reader implements WantedReader {
-  /** By `slotOf`, the wanted keys there. */
+  /** The wanted keys, by `slotOf`. */
   readonly #wanted: readonly (readonly WantedKey[])[];
   readonly #mostDepth: number;
   #bytes: Buffer = NOTHING;
@@ -242,7 +242,7 @@ class Reader implements WantedReader {
     this.#at += 1;
   }
 
-  /** Null: nobody wants it. */
+  /** Null: nobody wants the key. */
   #key(): string | null {
     const bytes = this.#bytes;
     const from = this.#at + 1;
@@ -280,7 +280,7 @@ class Reader implements WantedReader {
     return JSON.parse(decoder.decode(bytes.subarray(from - 1, end + 1))) as string;
   }
 
-  /** Where its quote is. */
+  /** Returns the place of the closing quote. */
   #endOfText(from: number): number {
     const bytes = this.#bytes;
     let at = from;

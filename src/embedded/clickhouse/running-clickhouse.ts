@@ -17,6 +17,8 @@ const TOKEN = 'sql-token';
 /** The same for curl, so that no list of processes shows the token. */
 const CURL = 'sql.curl';
 const FILES = [ADDRESS, TOKEN, CURL];
+/** A busy process on a busy machine answers late. One that has ended refuses at once. */
+const ANSWER_WITHIN_MS = 10_000;
 
 /** Each start makes a new one. */
 export function newToken(): string {
@@ -58,7 +60,7 @@ export async function findRunningClickHouse(dataDir: string): Promise<RunningCli
   try {
     const { url, pid } = JSON.parse(await readFile(join(dataDir, ADDRESS), 'utf8')) as Omit<RunningClickHouse, 'token'>;
     const token = (await readFile(join(dataDir, TOKEN), 'utf8')).trim();
-    const answer = await fetch(new URL('/ping', url), { signal: AbortSignal.timeout(2_000) });
+    const answer = await fetch(new URL('/ping', url), { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
     return answer.ok ? { url, pid, token } : null;
   } catch {
     return null;

@@ -12,7 +12,7 @@ import type { NotificationChannel } from './subscriptions';
 /**
  * The states of a channel and what may follow each:
  *
- *     connecting ──▶ open ⇄ replacing          replacing: make before break, the old socket is still read
+ *     connecting ──▶ open ⇄ replacing          replacing: a new socket opens, the old one is still read
  *         ▲  │         │       │
  *         │  ▼         ▼       │
  *        waiting ◀─────────────┘               waiting: no socket, until the back-off is over
@@ -38,7 +38,7 @@ export interface ChannelOptions extends OpenerOptions {
 
 export interface Channel {
   readonly state: ChannelState;
-  /** Other topics, on the same socket; those that stay are not touched. */
+  /** Sets other topics, on the same socket. Topics that stay are not touched. */
   setTopics(topics: readonly string[]): void;
   pause(): void;
   resume(): void;
@@ -99,7 +99,7 @@ class SteadyChannel implements Channel {
     for (let failures = 0; !this.#isStopping();) {
       const openMs = await this.#openAndStay(failures);
       if (this.#isStopping()) break;
-      // A socket that opens and is lost at once is a failure too.
+      // A socket that ends at once counts as a failure, too.
       failures = openMs >= timings.deadAfterMs ? 0 : failures + 1;
       this.#enter('waiting');
       const waitMs = retryMs(failures, timings.reconnectBaseMs, timings.reconnectCapMs);
@@ -109,7 +109,7 @@ class SteadyChannel implements Channel {
     this.#enter('stopped');
   }
 
-  /** @returns when the socket was open, for how long; 0: it never was */
+  /** @returns for how long the socket was open; 0: it never was */
   async #openAndStay(failures: number): Promise<number> {
     try {
       const first = await this.#opener.open(() => this.#sync.wanted, failures);
@@ -131,7 +131,7 @@ class SteadyChannel implements Channel {
     }
   }
 
-  /** Stays open, replacing the socket in time; resolves when there is none any more. */
+  /** Keeps a socket open, and replaces it in time. Resolves when there is no socket anymore. */
   async #stayOpen(first: LiveChannel): Promise<{ readonly last: LiveChannel; readonly end: ConnectionEnd }> {
     const { timings, logger } = this.#options;
     for (let live = first; ;) {
@@ -149,18 +149,18 @@ class SteadyChannel implements Channel {
       void connection.ended.then(() => (old.isLost = true));
       const successor = await this.#replace(connection);
       if (!('connection' in successor)) return { last: live, end: successor };
-      // Before the successor was open: for a moment nobody listened.
+      // The old socket ended before its successor was open, so for a moment nobody listened.
       if (old.isLost) {
         this.#enter('waiting');
         this.#enter('connecting');
       }
-      // What is under way to the old socket is still read.
+      // Frames that are on their way to the old socket are still read.
       else setTimeout(() => connection.close(), timings.overlapMs).unref();
       live = successor;
     }
   }
 
-  /** A successor on a channel of its own, tried until there is one or the old socket has ended. */
+  /** Opens a successor on a channel of its own. Repeats that until there is one, or the old socket has ended. */
   async #replace(old: Connection): Promise<LiveChannel | ConnectionEnd> {
     const { timings } = this.#options;
     for (let failures = 0; ; failures += 1) {
@@ -194,7 +194,7 @@ class SteadyChannel implements Channel {
   }
 }
 
-/** Spread a little: channels that were opened together are not replaced together. */
+/** A random moment, so that channels that opened together are not replaced together. */
 function renewalAt({ createdAt, expiresAt }: NotificationChannel, { renewAtFraction }: Timings): number {
   return createdAt + (expiresAt - createdAt) * (renewAtFraction - Math.random() * 0.05);
 }

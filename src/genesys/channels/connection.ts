@@ -7,7 +7,7 @@ import { authorityOf, openTunnel } from '../rest/tunnel';
 import type { Timings } from '../timings';
 import { controlFrame, type ControlFrame } from './control-frames';
 
-/** A frame of the websocket as it came. */
+/** A frame of the websocket, unchanged. */
 export interface Frame {
   readonly bytes: Buffer;
   /** Epoch milliseconds, stamped once. */
@@ -70,7 +70,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     handshakeTimeout: timings.openTimeoutMs,
     maxPayload: maxFrameBytes,
     perMessageDeflate: false,
-    // What is not UTF-8 becomes U+FFFD (specification, section 2) instead of ending the connection.
+    // Bytes that are not UTF-8 become U+FFFD (specification, section 2), so they do not end the connection.
     skipUTF8Validation: true,
   });
   const terminate = (): void => socket.terminate();
@@ -86,7 +86,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   });
 }
 
-/** TLS within the tunnel where the address asks for it, with Genesys's name and certificate. */
+/** For a `wss:` address it opens TLS within the tunnel, with Genesys's name and certificate. */
 function speakThrough(tunnel: Socket, connectUri: string): Socket {
   const { protocol, hostname } = new URL(connectUri);
   if (protocol !== 'wss:') return tunnel;
@@ -155,7 +155,8 @@ function follow(socket: WebSocket, { timings, signal, onFrame, onAny }: Connecti
     close() {
       verdict ??= { reason: 'stopped', detail: 'closed by us' };
       socket.close(1000);
-      // A peer that does not answer the close frame, or is not read because of a pause, does not keep the socket open.
+      // The peer may not answer the close frame, or a pause may keep the bridge from reading the answer. The socket
+      // ends all the same.
       setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
     },
   };

@@ -1,7 +1,11 @@
-/** The frames that the channel handles itself; null: an event, or something that only the normaliser can tell. */
+/**
+ * Recognizes the frames that the channel handles itself; null: an event, or a frame that only the normalizer can judge.
+ */
 export type ControlFrame = 'heartbeat' | 'pong' | 'closing' | 'gone' | 'result' | null;
 
-/** Bytes. Control frames are short: longer ones need no parsing here, which matters at thousands of frames a second. */
+/**
+ * Bytes. Control frames are short. A longer frame is not parsed here, which matters at thousands of frames a second.
+ */
 const LONGEST_CONTROL_FRAME = 1_024;
 
 export function controlFrame(bytes: Buffer): ControlFrame {

@@ -1,3 +1,4 @@
+import { type Age, createAge } from '../../common';
 import { isTransient } from '../errors';
 import type { Rest } from '../rest/rest';
 import type { Timings } from '../timings';
@@ -36,7 +37,7 @@ const TRIES_PER_CHANNEL = 3;
 /** Opens channels with their sockets, and pauses and resumes all sockets that it has opened. */
 export class ChannelOpener {
   readonly #connections = new Set<Connection>();
-  #pausedAt: number | null = null;
+  #pause: Age | null = null;
   /**
    * Keeps a channel without a socket for the next opening: channels are few, and this one still has its subscriptions.
    */
@@ -65,7 +66,7 @@ export class ChannelOpener {
       });
       this.#connections.add(connection);
       void connection.ended.then(() => this.#connections.delete(connection));
-      if (this.#pausedAt !== null) connection.pause();
+      if (this.#pause !== null) connection.pause();
       this.#spare = null;
       return { channel: renewed(channel), connection, topics: permitted };
     } catch (error) {
@@ -80,13 +81,13 @@ export class ChannelOpener {
   }
 
   pause(): void {
-    this.#pausedAt ??= Date.now();
+    this.#pause ??= createAge();
     for (const connection of this.#connections) connection.pause();
   }
 
   resume(): void {
-    const pausedMs = this.#pausedAt === null ? 0 : Date.now() - this.#pausedAt;
-    this.#pausedAt = null;
+    const pausedMs = this.#pause?.() ?? 0;
+    this.#pause = null;
     for (const connection of this.#connections) {
       connection.resume();
       // Genesys may not have kept that much for us. So a new socket counts as a gap, which reconciliation closes.
@@ -96,8 +97,8 @@ export class ChannelOpener {
 }
 
 /**
- * @param what `how`: `before` the socket opens; `added` to what is on the open socket, or `replaced` it
- * @returns the topics that are permitted
+ * @param what `how`: `before` the socket opens; `added` to the topics of the open socket, or `replaced` them
+ * @returns the topics that Genesys permits
  */
 export async function subscribeTo(
   { rest, onSubscribed }: SubscriberOptions,
@@ -114,7 +115,7 @@ export async function subscribeTo(
   return new Set(topics.filter((topic) => !rejected.has(topic)));
 }
 
-/** Subscribing began a new life of the same length. */
+/** The subscription began a new life of the same length. */
 function renewed(channel: NotificationChannel): NotificationChannel {
   const now = Date.now();
   return { ...channel, createdAt: now, expiresAt: now + channel.expiresAt - channel.createdAt };

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isAskable } from '../rest/conversations';
 import type { Rest } from '../rest/rest';
 
-/** A notification channel as Genesys gives it out: where to connect, and until when. */
+/** A notification channel of Genesys: where to connect, and until when. */
 export interface NotificationChannel {
   readonly id: string;
   readonly connectUri: string;
@@ -16,19 +16,22 @@ export interface Rejection {
   readonly missingPermissions: readonly string[];
 }
 
-/** More: HTTP 400. */
+/** With more topics Genesys answers HTTP 400. */
 export const TOPICS_PER_CHANNEL = 1_000;
-/** Genesys keeps 20 a user and app and removes one for the 21st; two are left for make before break. */
+/**
+ * Genesys keeps 20 channels for each user and app, and removes one for the 21st. Two stay free, so that the bridge can
+ * open a new channel before it closes the old one.
+ */
 export const MOST_CHANNELS = 18;
 
 const CHANNELS = '/api/v2/notifications/channels';
 const DAY_MS = 24 * 60 * 60_000;
-/** Genesys's channels live for one. */
+/** Genesys's channels live for one day. */
 const MOST_DAYS = 7;
 const SHORTEST_LIFE_MS = 5_000;
 
 const ChannelAnswer = z.object({
-  // It becomes a part of a path.
+  // The id becomes a part of a path.
   id: z.string().min(1).refine(isAskable),
   connectUri: z.url({ protocol: /^wss?$/ }),
   expires: z.string().optional(),
@@ -56,17 +59,17 @@ export async function createChannel(rest: Rest): Promise<NotificationChannel> {
     answer: ChannelAnswer,
   });
   const now = Date.now();
-  // Genesys's word is by Genesys's clock.
+  // The time of expiry is by Genesys's clock.
   const expiresAt = Date.parse(expires ?? '') - rest.clockOffsetMs();
-  // A life that is over already, or lasts for ever, is no life: a channel is renewed by it.
+  // The bridge replaces a channel before its end. So an end in the past, or one that never comes, does not count.
   const isSensible = expiresAt > now + SHORTEST_LIFE_MS && expiresAt <= now + MOST_DAYS * DAY_MS;
   return { id, connectUri, createdAt: now, expiresAt: isSensible ? expiresAt : now + DAY_MS };
 }
 
 /**
- * Makes these topics the channel's (`replace`), or adds them to it; either renews its life. With `ignoreErrors`: without
- * it one bad topic fails all.
- * @returns what was refused
+ * Sets the topics of the channel (`replace`) or adds to them. Both renew the life of the channel. Without
+ * `ignoreErrors` one bad topic would fail all.
+ * @returns the refused topics
  */
 export async function subscribe(
   rest: Rest,

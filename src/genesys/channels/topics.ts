@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Rest } from '../rest/rest';
 
-/** What Genesys says of the topic of a queue's conversations. */
+/** What Genesys says about the topic of a queue's conversations. */
 export interface TopicOffer {
   /** For example `routing:queue:view`. Empty: Genesys wants none, or names none. */
   readonly requiresPermissions: readonly string[];

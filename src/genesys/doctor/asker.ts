@@ -9,9 +9,9 @@ export interface Asker {
   /** Logs in. UsageError for refused credentials, GenesysError, ProxyError. */
   login(): Promise<void>;
   ask(method: HttpRequest['method'], path: string, body?: unknown): Promise<Reply>;
-  /** The same for what is written against the real one. */
+  /** The same client, for code that is written for the real one. */
   readonly rest: Rest;
-  /** What the answers say besides: the clock and the limit. */
+  /** What answers say beside their content: the clock and the limit. */
   seen(): Seen;
   stop(): Promise<void>;
 }
@@ -97,7 +97,7 @@ export function createAsker({ urls, credentials, timeoutMs }: AskerOptions): Ask
   };
 }
 
-/** What Genesys answered, in a few words. */
+/** Genesys's answer in a few words. */
 export function told({ status, code }: Pick<Reply, 'status' | 'code'>): string {
   return code === null ? `HTTP ${status}` : `HTTP ${status}, ${code}`;
 }

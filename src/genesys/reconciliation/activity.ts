@@ -2,8 +2,7 @@ import { z } from 'zod';
 import type { Rest } from '../rest/rest';
 
 /** What a conversation does in a queue: it waits, is alerted, or is handled. */
-export const PHASES = ['waiting', 'alerting', 'interacting'] as const;
-export type Phase = (typeof PHASES)[number];
+export type Phase = 'waiting' | 'alerting' | 'interacting';
 
 /** A conversation that waits, is alerted or is handled now. */
 export interface ActiveConversation {
@@ -11,7 +10,7 @@ export interface ActiveConversation {
   readonly sessionIds: ReadonlySet<string>;
 }
 
-/** What Genesys says of its queues now. */
+/** The present activity of Genesys’s queues. */
 export interface Activity {
   readonly conversations: ReadonlyMap<string, ActiveConversation>;
   /** Queues whose list Genesys cut. A conversation that is missing from it may still be live. */

@@ -1,7 +1,7 @@
 import type { ActiveConversation, Activity, Phase } from './activity';
 import type { Work } from './reconciliation-work';
 
-/** A row of the table, as the compacted topic has it. */
+/** A row of the table, from the compacted topic. */
 export interface LiveRow {
   readonly conversationId: string;
   readonly queueId: string;
@@ -9,25 +9,25 @@ export interface LiveRow {
   /** The latest session. */
   readonly sessionId: string | null;
   readonly waiting: boolean;
-  /** What the row shows of it; null: neither of these, such as a voicemail or a parked e-mail. */
+  /** The phase that the row shows; null: another one, such as a voicemail or a parked e-mail. */
   readonly phase: Phase | null;
-  /** After-call work is pending: the row may stay though Genesys's queues know nothing of it any more. */
+  /** After-call work is pending. The row may then stay although Genesys's queues no longer have the conversation. */
   readonly afterCallWork: boolean;
   /**
-   * Epoch ms: the receive time of the last event that changed it, or when the row was read here if that was earlier: the
-   * clock of who received the event may be ahead of ours.
+   * Epoch ms: the receive time of the last event that changed the row. If this bridge read the row earlier than that,
+   * it is the time of the reading, because the clock of the receiver may be ahead of ours.
    */
   readonly updatedAt: number;
-  /** True: it was. */
+  /** True: the clock of the receiver was ahead of ours. */
   readonly isAhead?: boolean;
-  /** True: it is again what it had been before. */
+  /** True: the row equals an earlier version of itself again. */
   readonly isBack?: boolean;
 }
 
 export interface ComparisonTimings {
-  /** What has changed since so little time may only not have arrived yet. */
+  /** A change within this time may still be on its way. */
   readonly graceMs: number;
-  /** A row that was silent so long is asked for. */
+  /** The bridge requests a row that was silent for this long. */
   readonly silentVoiceMs: number;
   readonly silentDigitalMs: number;
 }
@@ -37,30 +37,33 @@ export interface Comparison {
   readonly timings: ComparisonTimings;
   readonly rows: Iterable<LiveRow>;
   hasRow(conversationId: string): boolean;
-  /** Null: Genesys could not be asked. */
+  /** Null: Genesys did not give it. */
   readonly activity: Activity | null;
-  /** Queues that nobody listened to, until when. */
+  /** Queues that nobody listened to, and until when. */
   readonly gaps: ReadonlyMap<string, number>;
-  /** Queues whose gap was looked at a moment ago, and until when it was one: the table may not have had all of it then. */
+  /**
+   * Queues whose gap the bridge compared a moment ago, and until when the gap was. The table may have lacked records
+   * then.
+   */
   readonly lookedAt: ReadonlyMap<string, number>;
   /** Queues that this bridge listens to. */
   isWatched(queueId: string): boolean;
-  /** Queues of which this bridge has to care for silent rows, listened to or not. */
+  /** Queues whose silent rows this bridge checks, whether it listens to them or not. */
   isOwn(queueId: string): boolean;
-  /** When a notification of it came last, epoch ms; 0: none yet. */
+  /** When the last notification of the conversation came, epoch ms; 0: none yet. */
   heardAt(conversationId: string): number;
-  /** When Genesys was asked for it last and what it did then. */
+  /** When the bridge last requested the conversation, and what the conversation did then. */
   asked(conversationId: string): { readonly at: number; readonly activity: string } | null;
 }
 
-/** What a conversation does, in a word that can be compared. */
+/** What a conversation does, as a text that can be compared. */
 export const activityWord = (active: ActiveConversation | undefined): string =>
   active === undefined ? '' : [...active.phases, ...active.sessionIds].sort().join(' ');
 
 /**
- * Of which conversations Genesys is to be asked: those that are live here and not there, there and not here, those that
- * do something else there than here, those that were silent too long; and after a gap all of its queues, where those
- * that look the same only are to be confirmed. The longest unseen come first.
+ * Returns the conversations that the bridge has to request: live here and not at Genesys, live at Genesys and not here,
+ * with another activity there than here, or silent for too long. After a gap these are all conversations of its queues,
+ * and those that look the same are only confirmed. The longest unseen come first.
  */
 export function compareWithActivity(comparison: Comparison): readonly Work[] {
   const { now, timings, activity, gaps, hasRow } = comparison;
@@ -72,7 +75,7 @@ export function compareWithActivity(comparison: Comparison): readonly Work[] {
   for (const [conversationId, active] of activity?.conversations ?? []) {
     if (hasRow(conversationId)) continue;
     const isFresh = now - comparison.heardAt(conversationId) < timings.graceMs;
-    // Not everything that Genesys counts has a row: what was asked for, and has not changed since, needs no second time.
+    // Some conversations that Genesys counts have no row. One request is enough while the conversation does not change.
     const isKnown = gaps.size === 0 && comparison.asked(conversationId)?.activity === activityWord(active);
     if (isFresh || isKnown) continue;
     const importance = active.phases.has('waiting') ? 'waiting' : 'changed';
@@ -88,7 +91,7 @@ function workFor(row: LiveRow, { activity, gaps, lookedAt, now, timings, ...know
   const isAbsent = isListed && active === undefined && !row.afterCallWork;
   const isDifferent = active !== undefined && !looksTheSame(row, active);
   const importance = row.waiting ? 'waiting' : 'changed';
-  // Whoever is in after-call work has no live leg, which analytics may take for an end.
+  // A conversation in after-call work has no live leg, and analytics may take that for an end.
   const askEnd = row.afterCallWork ? 'whole' : 'end';
 
   const gapUntil = gaps.get(queueId);
@@ -114,7 +117,7 @@ function workFor(row: LiveRow, { activity, gaps, lookedAt, now, timings, ...know
   return null;
 }
 
-/** As far as a queue's activity tells: the same phase with the same session. */
+/** Whether a queue's activity shows the same phase with the same session. */
 function looksTheSame({ phase, waiting, sessionId }: LiveRow, { phases, sessionIds }: ActiveConversation): boolean {
   if (waiting !== phases.has('waiting')) return false;
   if (phase !== null && !phases.has(phase)) return false;

@@ -32,7 +32,7 @@ const Segments = z.object({
 });
 
 /**
- * Which of these have ended, for a hundredth of a request each.
+ * Returns those of these conversations that have ended, for a hundredth of a request each.
  * @param ids at most `DETAILS_AT_ONCE`
  */
 export async function askEnded(

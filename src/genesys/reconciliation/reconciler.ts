@@ -8,21 +8,21 @@ import { createWorkList, IMPORTANCES, type Work } from './reconciliation-work';
 
 export interface Reconciler {
   /**
-   * These queues were not listened to until now: everything of theirs may have changed.
+   * The bridge did not hear these queues until now, so all their conversations may have changed.
    * @param fromMs since when; null: since the newest row of the table
    */
   gap(queueIds: readonly string[], fromMs: number | null): void;
   /** A snapshot of a conversation came by socket. */
   heard(conversationId: string, receivedAt: number): void;
   /**
-   * The row of a conversation has become again what it was before. A snapshot may have been late that did it: Genesys is
-   * asked, unless the row has moved on until then. Who heard of the conversation asks first; another bridge on its queue
-   * asks later, as the one that sent the late snapshot may have ended since.
+   * A conversation's row equals an earlier version of itself again, perhaps because of a late snapshot. The bridge
+   * requests the conversation, unless the row changes before that. The bridge that heard of the conversation does so
+   * first. Another bridge on its queue does so later, because the first one may have ended.
    */
   wentBack(conversationId: string, back: WentBack): void;
-  /** Conversations for which it still has to ask Genesys. */
+  /** How many conversations it still has to request. */
   pending(): number;
-  /** Conversations of which it is known when they were heard of or asked for. */
+  /** How many conversations it remembers because it heard of them or requested them. */
   remembered(): number;
   stop(): Promise<void>;
 }
@@ -30,22 +30,25 @@ export interface Reconciler {
 export interface WentBack {
   /** When this bridge read the row, epoch ms. */
   readonly readAt: number;
-  /** The receive time of the event that did it, if known. */
+  /** The receive time of the event that set the row back, if it is known. */
   readonly updatedAt?: number;
 }
 
-/** Without a receive time to go by: so long before the row was read the bridge may have heard what turned it back. */
+/**
+ * Without a receive time, a snapshot counts as the cause if this bridge heard it within this time before it read the
+ * row.
+ */
 const HEARD_WITHIN_MS = 30_000;
-/** Of the time after which is asked again: over so much of it bridges are spread that noticed the same. */
+/** The part of the waiting time over which bridges spread their requests. */
 const SPREAD = 0.5;
 const IDLE_MS = 250;
 
 /**
- * Makes the table what Genesys says after nobody listened: conversations that began, changed or ended meanwhile are asked
- * for, those that wait first, and so is what is live here and not there, or silent for too long. It never invents an
- * end: *gone* needs a `conversationEnd` or Genesys's 404, and a failed request is no answer. Answers that something newer
- * overtook, by socket or in the table, are dropped and asked for again. What waits is bounded by the table and by the
- * lists of Genesys's queues.
+ * Makes the table agree with Genesys after nobody listened. It requests conversations that began, changed or ended
+ * meanwhile, waiting ones first. It also requests rows that are live here and not at Genesys, and rows that were silent
+ * for too long. It never invents an end: a *gone* needs a `conversationEnd` or a 404 of Genesys, and a failed request
+ * is no answer. It drops an answer that something newer overtook, by socket or in the table, and requests the
+ * conversation again. The table and Genesys's lists of queues bound the amount of work.
  */
 export function startReconciler(options: ReconcilerOptions): Reconciler {
   const { timings, metrics, logger } = options;
@@ -61,7 +64,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     for (const importance of IMPORTANCES) metrics.reconciliationPending.set({ importance }, sizes[importance]);
   }
 
-  /** What was heard may have been taken back since by the late snapshot of another bridge. */
+  /** A late snapshot of another bridge may have set back what this bridge heard. */
   const isHeard = ({ conversationId, since }: Work): boolean =>
     memory.lastHeardAt(conversationId) > since && options.row(conversationId)?.isBack !== true;
   const hasMovedOn = ({ conversationId, onlyWhileBack }: Work): boolean =>
@@ -69,13 +72,12 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
 
   /** @returns false: there is nothing to do now */
   async function step(): Promise<boolean> {
-    const now = Date.now();
-    if (search.isDue(now)) {
+    if (search.isDue()) {
       await search.compare();
       return true;
     }
-    asker.checkTold(now);
-    memory.forgetFrom(now);
+    asker.checkTold();
+    memory.forgetFrom(Date.now());
     const ends = work.ends(DETAILS_AT_ONCE);
     const heard = ends.filter(isHeard);
     for (const one of heard) asker.done(one, 'heard');
@@ -112,8 +114,9 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       const isOurs = updatedAt === undefined ? heard >= readAt - HEARD_WITHIN_MS : heard >= updatedAt;
       if (row === null || !(isOurs || options.isOwn(row.queueId))) return;
       metrics.rowsBack.inc();
-      // An answer that says what was heard a moment ago would be taken for the same snapshot again. And two bridges that
-      // noticed at the same moment do not ask at the same moment: the row has moved on when the second one would.
+      // At once, the fold would take the answer for a duplicate of the snapshot that this bridge has just heard. And
+      // two bridges that notice the same at one moment must not send two requests: when the second one's turn comes,
+      // the row has changed.
       const turns = isOurs ? 1 : 2;
       const notBefore = performance.now() + timings.againAfterMs * (turns + Math.random() * SPREAD);
       const wanted = { importance: 'changed', ask: 'whole', since: Infinity, onlyWhileBack: true } as const;

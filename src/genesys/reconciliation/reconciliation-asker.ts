@@ -1,4 +1,4 @@
-import { messageOf } from '../../common';
+import { createAge, messageOf } from '../../common';
 import type { ReconciliationOutcome } from '../../ops';
 import { GenesysError } from '../errors';
 import { getConversation, isAskable } from '../rest/conversations';
@@ -9,14 +9,14 @@ import type { ReconcilerOptions } from './reconciliation-options';
 import type { Work, WorkList } from './reconciliation-work';
 
 /**
- * Ended conversations whose last snapshot is asked for at a time: about four minutes of the request budget. When more
- * have ended, the rest is *gone* at once, so that the table does not show for longer what is over.
+ * How many ended conversations may wait for their last snapshot: about four minutes of the request budget. If more have
+ * ended, the bridge writes *gone* for the rest at once, so that the table does not show ended conversations for longer.
  */
 const MOST_LAST_SNAPSHOTS = 1_000;
 
-/** Asks Genesys for conversations, and hands over the answers that nothing newer overtook. */
+/** Requests conversations, and hands over the answers that nothing newer overtook. */
 export class ReconciliationAsker {
-  /** The client may not read analytics' details: every end costs a request of its own. */
+  /** The client may not read the details of analytics, so each end costs a request of its own. */
   detailsDenied = false;
 
   constructor(
@@ -41,7 +41,7 @@ export class ReconciliationAsker {
       if (this.#isOvertaken(one, sentAt)) return;
       if (answer.kind === 'snapshot') {
         options.onSnapshot(answer.body, sentAt);
-        memory.told.set(conversationId, { sentAt, at: Date.now() });
+        memory.told.set(conversationId, { sentAt, at: Date.now(), age: createAge() });
         if (memory.lastWanted.has(conversationId)) memory.lastTold.add(conversationId);
       } else options.onGone(conversationId, sentAt);
       this.done(one, answer.kind);
@@ -52,7 +52,7 @@ export class ReconciliationAsker {
     }
   }
 
-  /** Those that have not ended are asked for as a whole, and so are those that have, as far as the budget allows. */
+  /** Requests as a whole the conversations that have not ended, and as many ended ones as the budget allows. */
   async askEnds(many: readonly Work[]): Promise<void> {
     let sentAt = Date.now();
     const ids = many.map(({ conversationId }) => conversationId);
@@ -80,14 +80,15 @@ export class ReconciliationAsker {
   }
 
   /**
-   * What another bridge heard after the request was sent may have been in the log before the answer, and not yet in the
-   * table when it was looked at: then the answer took it back. The same from this bridge's own socket mends that, unless
-   * the fold took it for a copy of what the other had sent: then the row is older than what was heard here.
+   * Another bridge may hear something after this bridge has sent its request. Its event may be in the log before the
+   * answer and reach the table only after this bridge has looked at the row. The answer then sets the row back. If this
+   * bridge's own socket brings the same, that repairs the row, unless the fold takes it for a duplicate. The row is
+   * then older than what this bridge heard.
    */
-  checkTold(now: number): void {
+  checkTold(): void {
     const { memory, options } = this;
-    for (const [conversationId, { sentAt, at }] of memory.told) {
-      if (now - at < options.timings.againAfterMs) return;
+    for (const [conversationId, { sentAt, at, age }] of memory.told) {
+      if (age() < options.timings.againAfterMs) return;
       memory.told.delete(conversationId);
       const updatedAt = options.row(conversationId)?.updatedAt ?? 0;
       const heardAt = memory.lastHeardAt(conversationId);
@@ -115,7 +116,7 @@ export class ReconciliationAsker {
   }
 
   /**
-   * Whether an ended conversation is asked for as a whole: its last snapshot tells how each visit to a queue ended, which
+   * Whether to request an ended conversation as a whole. Its last snapshot tells how each visit to a queue ended, and a
    * *gone* does not (queue_visit, section 4).
    */
   #isLastWanted({ conversationId }: Work): boolean {
@@ -128,7 +129,7 @@ export class ReconciliationAsker {
     this.add({ ...one, ask: 'whole' });
   }
 
-  /** Whether something newer than the answer is known; then it is asked for again. */
+  /** Whether something newer than the answer is known. The bridge then requests the conversation again. */
   #isOvertaken(one: Work, sentAt: number): boolean {
     const { conversationId } = one;
     const updatedAt = this.options.row(conversationId)?.updatedAt ?? 0;

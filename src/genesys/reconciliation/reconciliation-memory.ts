@@ -1,3 +1,4 @@
+import type { Age } from '../../common';
 import type { Activity } from './activity';
 import type { ReconcilerOptions } from './reconciliation-options';
 
@@ -11,19 +12,21 @@ interface Asked {
 interface Told {
   readonly sentAt: number;
   readonly at: number;
+  /** Since then. */
+  readonly age: Age;
 }
 
-/** What reconciliation knows of single conversations, for as long as it is of use. */
+/** What reconciliation remembers of single conversations, as long as it is useful. */
 export class ReconciliationMemory {
   readonly heardAt = new Map<string, number>();
   readonly asked = new Map<string, Asked>();
-  /** Answers that became events, until it is known that nothing newer was before them in the log. */
+  /** Answers that became events, until it is certain that the log has nothing newer before them. */
   readonly told = new Map<string, Told>();
-  /** Ended conversations whose last snapshot is still to be asked for. */
+  /** Ended conversations whose last snapshot the bridge still has to request. */
   readonly lastWanted = new Set<string>();
-  /** Ended conversations whose last snapshot came: if the table has a row all the same, the next look ends it. */
+  /** Ended conversations whose last snapshot came. If the table still has a row, the next comparison ends it. */
   readonly lastTold = new Set<string>();
-  /** What Genesys said of its queues last; null: it could not be asked. */
+  /** The last activity of the queues; null: Genesys did not give it. */
   activity: Activity | null = null;
   #forgetAt = 0;
 
@@ -43,7 +46,7 @@ export class ReconciliationMemory {
     return new Set([...this.heardAt.keys(), ...this.asked.keys(), ...this.told.keys()]).size;
   }
 
-  /** Of what has no row any more nothing needs to be remembered for long, whatever Genesys answers meanwhile. */
+  /** A conversation without a row is forgotten soon, whatever Genesys answers meanwhile. */
   forgetFrom(now: number): void {
     if (now < this.#forgetAt) return;
     const { timings, row } = this.options;

@@ -5,9 +5,9 @@ import { isDenied, type ReconciliationAsker } from './reconciliation-asker';
 import type { ReconciliationMemory } from './reconciliation-memory';
 import type { ReconcilerOptions } from './reconciliation-options';
 
-/** A gap is taken to have begun so much earlier: a socket is found dead late, and analytics is behind. */
+/** A gap counts from this much earlier, because the bridge notices a dead socket late, and analytics is behind. */
 const GAP_MARGIN_MS = 2 * 60_000;
-/** Of the conversations that do something in a gap: as many pages of 100 are read. */
+/** The most pages of 100 conversations that the bridge reads after a gap. */
 const MOST_PAGES = 100;
 
 interface Gap {
@@ -16,13 +16,14 @@ interface Gap {
   readonly until: number;
 }
 
-/** Finds out of which conversations Genesys is to be asked: after gaps, and from time to time. */
+/** Finds the conversations that the bridge has to request: after gaps, and from time to time. */
 export class ReconciliationSearch {
   readonly #gaps = new Map<string, Gap>();
-  /** Gaps that were looked at once, until when they were: they are looked at again. */
+  /** Queues whose gap was compared once, and until when the gap was: a second comparison follows. */
   #lookedAt = new Map<string, number>();
+  // In the time of `performance.now()`: no comparison waits for as long as the clock of the machine was set back.
   #compareAt = Infinity;
-  /** When gaps may be looked at: later after a failure. */
+  /** When the next comparison of gaps is allowed: later after a failure. */
   #gapsAt = 0;
 
   constructor(
@@ -41,15 +42,16 @@ export class ReconciliationSearch {
     }
   }
 
-  isDue(now: number): boolean {
+  isDue(): boolean {
+    const now = performance.now();
     return (this.#gaps.size > 0 && now >= this.#gapsAt) || now >= this.#compareAt;
   }
 
-  /** Compares what should be live with what is; queues with a gap are asked for as a whole. */
+  /** Compares the live rows with Genesys. For queues with a gap, the bridge requests all conversations. */
   async compare(): Promise<void> {
     const { options, memory, asker } = this;
     const { timings, live, row, metrics } = options;
-    const now = Date.now();
+    const now = performance.now();
     this.#compareAt = now + timings.compareEveryMs;
     const missed = new Map(this.#gaps);
     const again = this.#lookedAt;
@@ -66,7 +68,7 @@ export class ReconciliationSearch {
       asked: (id) => memory.asked.get(id) ?? null,
     });
     for (const one of news) asker.add(one);
-    // What was in the log before the gap, and not in the table yet, is in it at the second look.
+    // A record that was in the log before the gap may not be in the table yet. At the second comparison it is.
     this.#lookedAt = new Map([...missed].map(([id, { until }]) => [id, until]));
     if (missed.size > 0) this.#compareAt = now + timings.againAfterMs;
     else if (again.size === 0) {
@@ -92,14 +94,14 @@ export class ReconciliationSearch {
       );
       memory.activity = null;
       if (isDenied(error)) return true;
-      // Without it everything would have to be asked for as a whole: later it may tell.
+      // Without the activity the bridge would have to request every conversation. Genesys may give it later.
       for (const [id, gap] of missed) this.#gaps.set(id, this.#gaps.get(id) ?? gap);
       this.#compareAt = this.#gapsAt = now + options.timings.againAfterMs;
       return false;
     }
   }
 
-  /** What began in a gap and neither waits nor has an agent is in no queue's activity. */
+  /** Finds conversations that began in a gap and neither wait nor have an agent. No queue's activity shows them. */
   async #findUnended(missed: readonly Gap[], queueIds: ReadonlySet<string>): Promise<void> {
     const { options, memory, asker } = this;
     if (asker.detailsDenied) return;
@@ -141,6 +143,6 @@ export class ReconciliationSearch {
   }
 }
 
-/** Null, not known, is the earliest. */
+/** Null is unknown, and counts as the earliest. */
 const earlier = (one: number | null, other: number | null): number | null =>
   one === null || other === null ? null : Math.min(one, other);

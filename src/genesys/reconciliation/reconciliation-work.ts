@@ -1,28 +1,31 @@
-/** How much users see of it, the most first: a caller who waits; what differs from the table; what may differ; what only is to be confirmed. */
+/**
+ * How much users see of it, the most important first: a caller who waits; a difference from the table; a possible
+ * difference; a row that only needs confirmation.
+ */
 export const IMPORTANCES = ['waiting', 'changed', 'silent', 'confirm'] as const;
 export type Importance = (typeof IMPORTANCES)[number];
 
-/** A conversation of which Genesys is to be asked. */
+/** A conversation that the bridge has to request. */
 export interface Work {
   readonly conversationId: string;
   readonly importance: Importance;
-  /** `end`: first whether it has ended, which many share a request for; `whole`: the conversation itself. */
+  /** `end`: first look up whether it has ended, many with one request; `whole`: request the conversation itself. */
   readonly ask: 'end' | 'whole';
-  /** A snapshot heard after this is as good as an answer. Infinity: the answer is wanted in any case. */
+  /** A snapshot that arrives after this time is as good as an answer. Infinity: only an answer counts. */
   readonly since: number;
-  /** In the time of `performance.now()`: it must not wait for as long as the clock of the machine is set back. */
+  /** In the time of `performance.now()`, so that a clock that is set back does not delay it. */
   readonly notBefore: number;
-  /** Not wanted any more once the row is another than the one that it went back to. */
+  /** Drop it once the row no longer equals the earlier version. */
   readonly onlyWhileBack?: boolean;
 }
 
-/** Work by importance and age: a conversation is in it once. */
+/** Work by importance and age. It has a conversation once. */
 export interface WorkList {
-  /** What is known already stays where it is, unless the new word is more urgent. */
+  /** A conversation that it already has keeps its place, unless the new work is more urgent. */
   add(work: Work): void;
-  /** The next that is due and to be asked so. */
+  /** The next conversation that is due and to be requested as a whole. */
   next(): Work | null;
-  /** Up to `most` that are due, of which the end is to be asked. */
+  /** Up to `most` conversations that are due and whose end is to be looked up. */
   ends(most: number): readonly Work[];
   delete(conversationId: string): void;
   sizes(): Readonly<Record<Importance, number>>;

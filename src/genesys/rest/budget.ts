@@ -12,11 +12,11 @@ export interface RateLimit {
   readonly resetsAt: number;
 }
 
-/** The requests that Genesys allows a token, by what its answers say. */
+/** Limits requests to what Genesys allows a token. Genesys's answers contain the limit. */
 export interface Budget {
   /** Resolves when a request may be sent. @throws AbortError when `signal` aborts before */
   turn(urgency: Urgency): Promise<void>;
-  /** To call with what an answer says about the limit. */
+  /** Call it with an answer's statement about the limit. */
   told(answer: Pick<HttpAnswer, 'status' | 'header'>): void;
   /** Null: Genesys has not said. */
   limit(): RateLimit | null;
@@ -62,7 +62,7 @@ export function createBudget({ signal, backgroundEveryMs }: BudgetOptions): Budg
   return {
     turn(urgency) {
       if (urgency === 'now') return wait(urgency);
-      // One after the other, so that requests that wait for the same moment do not all go at once.
+      // One request after the other, so that requests that wait for the same moment are not all sent at once.
       const mine = behind.then(() => wait(urgency));
       behind = mine.catch(() => undefined);
       return mine;

@@ -12,7 +12,7 @@ import { createHttp, type Http, type HttpAnswer, type HttpRequest } from './http
 import type { Credentials, Tokens } from './oauth';
 import { createTokens } from './oauth';
 
-/** Where an organisation is found. */
+/** The addresses of an organization. */
 export interface GenesysUrls {
   /** The OAuth service, e.g. `https://login.mypurecloud.ie`. */
   readonly loginUrl: string;
@@ -37,7 +37,7 @@ export interface RestRequest<T> {
   readonly body?: unknown;
   /** Default `now`. */
   readonly urgency?: Urgency;
-  /** Called before each attempt with the time. The answer is at least as new as that. */
+  /** Called before each attempt with the time. The answer is not older than that. */
   readonly onAttempt?: (sentAt: number) => void;
   readonly answer: z.ZodType<T>;
 }
@@ -45,9 +45,9 @@ export interface RestRequest<T> {
 export interface Rest {
   /** GenesysError after the last attempt; UsageError when the credentials are refused. */
   send<T>(request: RestRequest<T>): Promise<T>;
-  /** How many requests are left in the current minute, by the last answer. Null: no answer has said it. */
+  /** How many requests are left in the current minute, by the last answer. Null: no answer contained it. */
   limit(): RateLimit | null;
-  /** How far the clock of Genesys is ahead of ours, in ms, exact to a second. 0: no answer has said it. */
+  /** How far the clock of Genesys is ahead of ours, in ms, exact to a second. 0: no answer contained it. */
   clockOffsetMs(): number;
   /** Aborts all requests that are under way. */
   stop(): Promise<void>;

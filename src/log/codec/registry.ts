@@ -24,7 +24,7 @@ import {
   type RegistryReply,
 } from './registry-http';
 import type { SchemaSource } from './schema-source';
-import type { AvroSchema } from './schemas';
+import { type AvroSchema, typeOf } from './schemas';
 
 export interface RegistryOptions extends RegistryAddress {
   readonly logger: Logger;
@@ -84,7 +84,7 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
           const schema = await registry.getSchema(id);
           return Type.isType(schema) ? (schema as Type) : null;
         } catch (error) {
-          if (isNotThere(error) && (await lacks(ask, id))) return null;
+          if ((isNotThere(error) || isNoSchema(error)) && (await hasNoneFor(ask, id))) return null;
           // Also refused credentials: a registry that does not show a schema may still have it.
           options.logger.warn(
             { schemaId: id, error: messageOf(error) },
@@ -158,10 +158,26 @@ function isMissing({ status, body }: RegistryReply): boolean {
   return status === 404 && typeof field(body, 'error_code') === 'number';
 }
 
-/** Asks again, because the client does not pass on the body of a 404. False also if there is no answer. */
-async function lacks(ask: AskRegistry, id: number): Promise<boolean> {
+/**
+ * Whether the registry itself says that it does not have the id, or shows a schema that nobody here can read. Asks again,
+ * because the client does not pass on what was answered. False also if there is no answer.
+ */
+async function hasNoneFor(ask: AskRegistry, id: number): Promise<boolean> {
   const reply = await ask('GET', `/schemas/ids/${id}`).catch(() => null);
-  return reply !== null && isMissing(reply);
+  return reply !== null && (isMissing(reply) || isUnreadable(reply));
+}
+
+/** No Avro; Avro that refers to schemas which the client did not get; or Avro that avsc refuses, but others take. */
+function isUnreadable({ status, body }: RegistryReply): boolean {
+  const [text, kind = 'AVRO', references] = ['schema', 'schemaType', 'references'].map((name) => field(body, name));
+  if (status !== 200 || typeof text !== 'string') return false;
+  if (kind !== 'AVRO' || (Array.isArray(references) && references.length > 0)) return true;
+  try {
+    typeOf(text);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** Confluent's code of an operation that the mode does not permit. */
@@ -217,6 +233,11 @@ function statusOf(error: unknown): number | undefined {
 /** Some calls of the client turn a 404, and nothing else, into an error of their own without a status. */
 function isNotThere(error: unknown): boolean {
   return statusOf(error) === 404 || (error instanceof Error && error.name === 'ConfluentSchemaRegistryError');
+}
+
+/** The client cannot make a schema of the answer, whoever gave it. */
+function isNoSchema(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ConfluentSchemaRegistryArgumentError';
 }
 
 /** The client reports 400 if nobody answers. A 404 that is not the registry's own is one of a proxy in front of it. */

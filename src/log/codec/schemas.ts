@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Type, type Schema } from 'avsc';
 import { packageRoot } from '../../common';
-import { boundArrays } from './bounded-arrays';
+import { boundCounts } from './bounded-counts';
 
 /** The Avro schemas of this version of queuefold, by the names of their files under schemas/avro. */
 export type SchemaName = 'conversation-event' | 'queue-conversation' | 'queue-visit' | 'fold-state' | 'name';
@@ -17,7 +17,7 @@ export function loadSchema(name: SchemaName): AvroSchema {
   return { name, text: readFileSync(join(packageRoot(), 'schemas', 'avro', `${name}.avsc`), 'utf8') };
 }
 
-boundArrays();
+boundCounts();
 
 export function typeOf(schema: Schema | string): Type {
   return Type.forSchema(typeof schema === 'string' ? (JSON.parse(schema) as Schema) : schema);

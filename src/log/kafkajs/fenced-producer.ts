@@ -1,5 +1,5 @@
 import type { ProducerBatch, Transaction } from 'kafkajs';
-import { OperatorError } from '../../common';
+import { createAge, OperatorError } from '../../common';
 import type { LogRecord, TaskOutput, Topology } from '../port';
 import { RefusedError } from '../refused';
 import { FencedError, type Range, type FencedProducer, type TaskHooks } from '../runtime/backend';
@@ -58,9 +58,9 @@ export async function openFencedProducer(
     const { rounds, add } = createRounds();
     for (const record of output.changelog) add(changelog, toMessage(record, undefined));
     for (const record of output.outputs) add(record.topic, toMessage(record, undefined));
-    const until = Date.now() + SEND_WITHIN_MS;
+    const age = createAge();
     for (const [round, topicMessages] of rounds.entries()) {
-      if (Date.now() > until) {
+      if (age() > SEND_WITHIN_MS) {
         throw new Error(`${transactionalId}: ${round} of ${rounds.length} requests took ${SEND_WITHIN_MS} ms`);
       }
       await transaction.sendBatch({ topicMessages, acks: -1, compression } satisfies ProducerBatch);
@@ -89,6 +89,7 @@ export async function openFencedProducer(
         throw told(transactionalId, error);
       }
     },
+    owes: (nextOffset) => pace.committed(nextOffset, 'without'),
     offsetDueAt: () => pace.owed()?.at ?? null,
     async commitOffset() {
       const owed = pace.owed();
@@ -134,7 +135,7 @@ function fatalOf(transactionalId: string, error: unknown): OperatorError | null 
 
 /**
  * Writes a record after everything that older owners have written, in a transaction that is aborted, so that nobody
- * reads it. Answers the offset after it. A restore up to that offset has read everything that was committed. The end of
+ * reads it. Returns the offset after it. A restore up to that offset has read everything that was committed. The end of
  * the partition alone is not enough: a broker that no longer leads the partition, and does not know it yet, answers an
  * older end, and kafkajs cannot name the leader's epoch (KIP-320). Such a broker takes no record (acks=all).
  */
@@ -158,13 +159,13 @@ async function restore(
   isStopped: () => boolean,
 ): Promise<void> {
   const { beginning, end } = await partitionBounds(service, topic, partition);
-  let readAt = Date.now();
-  const stands = (): boolean => Date.now() - readAt > RESTORE_STANDS_MS;
+  let readAt = performance.now();
+  const stands = (): boolean => performance.now() - readAt > RESTORE_STANDS_MS;
   const position = await readUpTo(
     service,
     { topic, partition, from: from ?? beginning, to: Math.max(end, to) },
     (record) => {
-      readAt = Date.now();
+      readAt = performance.now();
       onRecord(record);
     },
     () => isStopped() || stands(),
@@ -195,7 +196,7 @@ export async function readRange(
   await readUpTo(service, range, onRecord, isStopped);
 }
 
-/** Answers the offset that it reached. */
+/** Returns the offset that it reached. */
 async function readUpTo(
   service: Service,
   { topic, partition, from, to }: Range,

@@ -45,7 +45,7 @@ export async function partitionsOf(service: Service, topic: string): Promise<rea
 export class KafkaBackend implements Backend {
   readonly #connection: KafkaConnection;
   readonly #service: Service;
-  /** Topics whose cleanup.policy the broker did not tell at the last attempt. */
+  /** Topics whose cleanup.policy the broker did not show at the last attempt. */
   readonly #untold = new Set<string>();
 
   constructor(connection: KafkaConnection, service: Service) {
@@ -123,7 +123,7 @@ export class KafkaBackend implements Backend {
       if (!this.#untold.has(topic)) {
         this.#connection.logger.warn(
           { topic, error: messageOf(error) },
-          'the broker does not tell cleanup.policy of the changelog. Is DescribeConfigs permitted?',
+          'the broker does not show cleanup.policy of the changelog. Is DescribeConfigs permitted?',
         );
       }
       this.#untold.add(topic);

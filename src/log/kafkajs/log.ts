@@ -43,7 +43,7 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
     for (const topic of topics) await partitionsOf(service, topic);
   };
 
-  /** Answers the number of partitions, the same for all of the topology's topics. */
+  /** Returns the number of partitions, the same for all of the topology's topics. */
   const reachAll = async (topology: Topology): Promise<number> => {
     const topics = topicsOf(topology);
     await reach(topics);

@@ -1,21 +1,22 @@
-/** While transactions follow each other, one of them takes the group's offset along this often, ms. */
+/** While transactions follow each other, one of them commits the group's offset this often, ms. */
 const EVERY_MS = 500;
-/** When nothing comes, the offset follows after this time, ms. */
+/** When no more records come, the task commits the offset after this time, ms. */
 const QUIET_MS = 100;
 /** Beside this many records, the two requests and the marker of the offset cost little. */
 const MANY_RECORDS = 100;
 
-/** Decides which transactions take the group's offset along. */
+/** Decides which transactions commit the group's offset. */
 export interface OffsetPace {
-  /** Whether the transaction that is about to be written takes it along. */
+  /** Whether the next transaction commits it. */
   isDue(nextOffset: number, records: number): boolean;
   /** A transaction was committed, with the group's offset or without. */
   committed(nextOffset: number, tookOffset: 'with-offset' | 'without'): void;
-  /** The offset that the group lacks, and when it must have it, epoch ms; null: it has the last one. */
+  /** The offset that the group lacks, and when it must have it, in the time of `now`; null: it has the last one. */
   owed(): { readonly offset: number; readonly at: number } | null;
 }
 
-export function createOffsetPace(now: () => number = Date.now): OffsetPace {
+/** @param now ms, of a clock that is never set */
+export function createOffsetPace(now: () => number = () => performance.now()): OffsetPace {
   let sent: number | null = null;
   let dueAt = 0;
   let owed: { readonly offset: number; readonly at: number } | null = null;

@@ -87,7 +87,7 @@ export class KafkaProducer implements LogProducer {
     return this.#queue.splice(0, count);
   }
 
-  /** Answers the refused records, each sent alone, with the log's answer; the log has stored the others. */
+  /** Returns the refused records, each sent alone, with the log's answer; the log has stored the others. */
   async #deliver(records: readonly OutRecord[]): Promise<Refusals> {
     if (this.#isAbandoned) throw closedError();
     try {

@@ -46,7 +46,7 @@ class KafkaReading implements Reading {
   readonly #done = createDeferred<undefined>();
   /** The ends that are not reached yet. */
   readonly #ends: Map<ReadPosition, number>;
-  #progress: ReadProgress = { asOf: null, answeredAt: Date.now(), problem: null };
+  #progress: ReadProgress = { watermark: null, answeredAt: Date.now(), problem: null };
   #isStopped = false;
 
   constructor(cluster: Cluster, request: ReadRequest, found: readonly FoundPartition[]) {
@@ -83,7 +83,11 @@ class KafkaReading implements Reading {
       attempts: follow ? Infinity : ATTEMPTS,
       onGap,
       onRound: ({ askedAt, isAtEnd }) => {
-        this.#progress = { asOf: isAtEnd ? askedAt : this.#progress.asOf, answeredAt: Date.now(), problem: null };
+        this.#progress = {
+          watermark: isAtEnd ? askedAt : this.#progress.watermark,
+          answeredAt: Date.now(),
+          problem: null,
+        };
       },
       onFailure: (error) => (this.#progress = { ...this.#progress, problem: messageOf(error) }),
       onBatch: (position, records) => this.#deliver(position, records),

@@ -64,13 +64,13 @@ export function createService(connection: KafkaConnection): Service {
 
 export interface Patience {
   readonly attempts: number;
-  /** The first pause; each later one is longer by as much, with jitter. */
+  /** The first pause. Each later pause is longer by the same time, with jitter. */
   readonly retryMs: number;
 }
 
 /**
- * Asks a cluster a question, and asks again on fresh metadata if it fails: right after a topic was created, or a leader
- * has changed, brokers and metadata may disagree for a moment. That a topic is unknown is an answer.
+ * Asks a cluster a question. If that fails, it asks again on fresh metadata: right after a topic was created, or a
+ * leader has changed, brokers and metadata may disagree for a moment. An unknown topic is an answer, and no failure.
  * @param open called for each attempt
  */
 export async function askPatiently<T>(

@@ -12,9 +12,9 @@ import { transactionalIdOf } from '../runtime/transactional-id';
 import { createCursor, type Cursor } from './cursor';
 import { refusalOf } from './limits';
 import type { PartitionLog } from './partition-log';
-import type { MemoryStore } from './store';
+import type { TopicStore } from './topic-store';
 
-export function createMemoryBackend(store: MemoryStore): Backend {
+export function createMemoryBackend(store: TopicStore): Backend {
   const logOf = (topic: string, partition: number) => {
     const log = store.topic(topic)[partition];
     if (log === undefined) throw new Error(`${topic}: no partition ${partition}`);
@@ -62,7 +62,7 @@ export function createMemoryBackend(store: MemoryStore): Backend {
   };
 }
 
-function createMember(store: MemoryStore, { group, topic, listener, standby }: MemberRequest): Member {
+function createMember(store: TopicStore, { group, topic, listener, standby }: MemberRequest): Member {
   const cursors = new Map<number, Cursor>();
   let owned: readonly number[] = [];
   let isJoined = false;
@@ -124,7 +124,7 @@ function createMember(store: MemoryStore, { group, topic, listener, standby }: M
 }
 
 function openFencedProducer(
-  store: MemoryStore,
+  store: TopicStore,
   topology: Topology,
   partition: number,
   hooks: TaskHooks,
@@ -158,7 +158,11 @@ function openFencedProducer(
       store.clean(changelogTopic, partition);
       for (const output of topology.outputs) store.clean(output, partition);
     },
-    // Every transaction takes it along.
+    // Every transaction takes it along, but the group may have lost it.
+    owes(nextOffset) {
+      check();
+      store.groups.commit(topology.group, topology.input, partition, { offset: nextOffset, metadata: null });
+    },
     offsetDueAt: () => null,
     commitOffset: () => Promise.resolve(),
     close: () => Promise.resolve(),

@@ -1,8 +1,10 @@
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { messageOf } from '../../common';
+import type { Metrics } from '../../ops';
 import type { Log, OutRecord } from '../port';
 import { RefusedRecordsError } from '../refused';
 import { adoptPartitions } from '../runtime/adopt';
+import type { TaskHooks } from '../runtime/backend';
 import { Closers } from '../runtime/closers';
 import { checkCoPartitioned } from '../runtime/co-partitioned';
 import { startSubscription } from '../runtime/subscription';
@@ -10,10 +12,16 @@ import { startTasks } from '../runtime/tasks';
 import { createMemoryBackend } from './backend';
 import { refusalOf } from './limits';
 import { readMemory } from './reading';
-import type { ClientOptions, MemoryStore } from './store';
+import type { TopicStore } from './topic-store';
+
+export interface ClientOptions {
+  readonly logger?: Logger;
+  readonly metrics?: Metrics;
+  readonly hooks?: TaskHooks;
+}
 
 /** One client of the cluster, as a process would have it. */
-export function createMemoryClient(store: MemoryStore, options: ClientOptions): Log {
+export function createMemoryClient(store: TopicStore, options: ClientOptions): Log {
   const logger = options.logger ?? pino({ enabled: false });
   const backend = createMemoryBackend(store);
   const closers = new Closers();
@@ -63,11 +71,11 @@ export function createMemoryClient(store: MemoryStore, options: ClientOptions): 
   };
 }
 
-function endsOf(store: MemoryStore, topic: string): ReadonlyMap<number, number> {
+function endsOf(store: TopicStore, topic: string): ReadonlyMap<number, number> {
   return new Map(store.topic(topic).map((log, partition) => [partition, log.end()] as const));
 }
 
-async function send(store: MemoryStore, records: readonly OutRecord[]): Promise<void> {
+async function send(store: TopicStore, records: readonly OutRecord[]): Promise<void> {
   const refused: OutRecord[] = [];
   let answer: string | null = null;
   for (const record of records) {

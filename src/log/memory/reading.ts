@@ -1,10 +1,10 @@
 import { createDeferred } from '../../common';
 import type { LogRecord, Reading, ReadRequest } from '../port';
 import { createCursor, type Cursor } from './cursor';
-import type { MemoryStore } from './store';
+import type { TopicStore } from './topic-store';
 
 /** @see Log.read */
-export function readMemory(store: MemoryStore, request: ReadRequest): Reading {
+export function readMemory(store: TopicStore, request: ReadRequest): Reading {
   const { from, since, follow, onRecord } = request;
   const logs = request.topics.flatMap((topic) =>
     store
@@ -63,7 +63,7 @@ export function readMemory(store: MemoryStore, request: ReadRequest): Reading {
   return {
     caughtUp: caughtUp.promise,
     done: done.promise,
-    progress: () => ({ asOf: open > 0 ? null : Date.now(), answeredAt: Date.now(), problem: null }),
+    progress: () => ({ watermark: open > 0 ? null : Date.now(), answeredAt: Date.now(), problem: null }),
     stop() {
       end(() => {
         caughtUp.resolve(undefined);

@@ -71,7 +71,7 @@ function newBeginning({ topology, topics, checkpoint, committed }: Found, losses
   return Math.max(beginning, checkpoint?.nextOffset ?? committed ?? beginning);
 }
 
-/** Answers the number of keys that got a state. */
+/** Returns the number of keys that got a state. */
 async function reclaim(backend: Backend, task: Task, { topology, topics, partition }: Found): Promise<number> {
   let reclaimed = 0;
   for (const topic of topology.tables) {

@@ -106,7 +106,12 @@ export interface FencedProducer {
    * written before somebody acts. After any other error the outcome is unknown.
    */
   commit(output: TaskOutput, nextOffset: number): Promise<void>;
-  /** When to call `commitOffset`, epoch ms; null: the group has the offset of the last transaction. */
+  /** The group lacks the offset of the last transaction, which an earlier owner has committed. */
+  owes(nextOffset: number): void;
+  /**
+   * When to call `commitOffset`, in the time of `performance.now()`; null: the group has the offset of the last
+   * transaction.
+   */
   offsetDueAt(): number | null;
   /** Commits the offset of the last transaction for the group, in a transaction of its own. Rejects as `commit` does. */
   commitOffset(): Promise<void>;

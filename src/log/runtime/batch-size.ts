@@ -22,7 +22,7 @@ export interface BatchSize {
   /** It was too slow, its outcome is unknown, or another owner may have fenced it. */
   failed(attempt: Attempt): void;
   /**
-   * The log will never take the attempt. Answers the next step: `bisect` the records, `refuse` the one record that is
+   * The log will never take the attempt. Returns the next step: `bisect` the records, `refuse` the one record that is
    * the cause, or `nothing`, because no record is the cause.
    */
   refused(attempt: Attempt, answer: string): 'bisect' | 'refuse' | 'nothing';

@@ -92,7 +92,7 @@ function lossesOfState(found: Found, input: TopicMark): readonly Loss[] {
     `Genesys for the rest. Or use a new TOPIC_PREFIX, whose fold starts empty.`;
   const loss = (what: string, certainty: Loss['certainty'] = 'certain'): Loss => ({
     ...{ kind: 'state', certainty },
-    message: `${place}: ${what}. The state of the fold is incomplete, so rows of ended conversations could stay for ever. ${ways}`,
+    message: `${place}: ${what}. The state of the fold is incomplete, so rows of ended conversations could stay forever. ${ways}`,
   });
   const losses: Loss[] = [];
   if (deletes(found.changelogPolicy)) {

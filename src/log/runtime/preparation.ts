@@ -15,6 +15,8 @@ export interface Prepared {
   readonly from: number;
   /** The topics with which it begins. */
   readonly topics: readonly TopicMark[];
+  /** An earlier owner has committed the transaction before `from`, and the group lacks its offset. */
+  readonly groupIsBehind: boolean;
 }
 
 export interface PreparationOptions {
@@ -123,7 +125,7 @@ export class Preparation {
     ofTask(() => task.begin({ topics, last: checkpoint?.last ?? null }));
     if (rewrite.size > 0 && !(await this.#rewrite(task, producer, rewrite, from))) return null;
     this.#logger.debug({ nextOffset: from, checkpoint: checkpoint?.nextOffset, committed }, 'task begins');
-    return { task, from, topics };
+    return { task, from, topics, groupIsBehind: checkpoint?.nextOffset === from && (committed ?? -1) < from };
   }
 
   /** @throws LossFound, or OperatorError if it is real */

@@ -34,7 +34,7 @@ export class StandbyCopy {
   /** Only the latest read hands records over. */
   #reads = 0;
   /** It has read everything that was committed by then; before the first complete reading: its beginning. */
-  #asOf = createAge();
+  #age = createAge();
   #tombstonesKeptMs: number;
   /** It has read everything below this offset. */
   #position: number;
@@ -80,7 +80,7 @@ export class StandbyCopy {
 
   /**
    * Continues to read. The first record must be the copy's last one: a log that went back and has grown again has
-   * another record there. Answers the number of new records.
+   * another record there. Returns the number of new records.
    * @param read hands over the committed records from an offset on, until `until`
    * @throws UnusableCopy
    */
@@ -95,7 +95,7 @@ export class StandbyCopy {
     const onRecord = (record: LogRecord): void => {
       if (mine !== this.#reads) return;
       const isMark = mark !== null && previous < mark.offset;
-      if (isMark && !isSame(record, mark)) throw new UnusableCopy('its last record is not there any more');
+      if (isMark && !isSame(record, mark)) throw new UnusableCopy('its last record is no longer there');
       if (record.offset <= previous) throw new UnusableCopy(`offset ${record.offset} came after ${previous}`);
       previous = record.offset;
       if (isMark) return;
@@ -111,28 +111,28 @@ export class StandbyCopy {
       this.#markOfLast();
     }
     if (mark !== null && previous < mark.offset && !until()) {
-      throw new UnusableCopy('its last record is not there any more');
+      throw new UnusableCopy('its last record is no longer there');
     }
     return records;
   }
 
   /**
-   * Behind the fence: reads the rest of the changelog. Answers the number of new records. After an error that is not an
+   * Behind the fence: reads the rest of the changelog. Returns the number of new records. After an error that is not an
    * UnusableCopy the caller may try the copy again.
    * @throws UnusableCopy
    */
   async takeOver(place: Place, producer: Pick<FencedProducer, 'restore'>, until: () => boolean): Promise<number> {
     const changelog = await lookAt(place);
-    if (changelog === null) throw new UnusableCopy('the log does not tell the id of the changelog any more');
+    if (changelog === null) throw new UnusableCopy('the log no longer gives the id of the changelog');
     this.check(changelog);
     const records = await this.readOn((from, onRecord) => producer.restore(onRecord, until, from), until);
     if (!this.#isFresh()) throw new UnusableCopy('the rest took so long that tombstones may be gone');
     return records;
   }
 
-  /** The copy has read everything that was committed before `asOf`, when the changelog ended at `end`. */
-  completed(asOf: Age, end: number): void {
-    this.#asOf = asOf;
+  /** The copy has read everything that was committed when `age` began, when the changelog ended at `end`. */
+  completed(age: Age, end: number): void {
+    this.#age = age;
     this.#position = end;
     this.#isComplete = true;
   }
@@ -146,7 +146,7 @@ export class StandbyCopy {
    * Compaction keeps a tombstone this long after its writing. Half of that time is left for the rest of the reading.
    */
   #isFresh(): boolean {
-    return this.#asOf() < this.#tombstonesKeptMs / 2;
+    return this.#age() < this.#tombstonesKeptMs / 2;
   }
 
   #markOfLast(): RecordMark | null {

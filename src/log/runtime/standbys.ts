@@ -116,7 +116,7 @@ export class Standbys {
     const { backend, topology, createTask, metrics } = this.#options;
     const isLeft = (): boolean => this.#kept.get(partition) !== kept;
     if (isLeft() || (kept.copy === null && performance.now() < kept.beginsAt)) return;
-    const asOf = createAge();
+    const age = createAge();
     const changelog = await lookAt({ backend, topology, partition });
     if (changelog === null || isLeft()) return;
     const { end } = changelog;
@@ -127,7 +127,7 @@ export class Standbys {
       const next = copy.compare(end);
       if (next === 'wait' || (next === 'read' && !(await this.#readOn(copy, partition, end, isLeft)))) return;
       if (isLeft()) return;
-      copy.completed(asOf, end);
+      copy.completed(age, end);
       metrics.onStandbyLag(partition, 0);
       if (performance.now() - kept.beginsAt > LAST_RETRY_MS) kept.failures = 0;
     } catch (error) {

@@ -162,7 +162,7 @@ class GroupReader implements RunningSubscription {
           current.map(({ partition }) => partition),
         );
       } catch (error) {
-        this.#logger.warn({ err: error }, 'Kafka does not say the committed offsets yet');
+        this.#logger.warn({ err: error }, 'Kafka does not give the committed offsets yet');
         await new Promise((resolve) => setTimeout(resolve, jittered(RETRY_MS)));
       }
     }

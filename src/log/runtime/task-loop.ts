@@ -5,7 +5,7 @@ import { RefusedError } from '../refused';
 import type { Backend, FencedProducer, TaskHooks } from './backend';
 import { SLOW_MS, type Attempt, type BatchSize } from './batch-size';
 import type { Inbox } from './inbox';
-import { createRest } from './rest';
+import { createLinger } from './linger';
 import type { RuntimeMetrics } from './runtime-metrics';
 import { attemptOf, ofTask, refusedError, TaskFailure, TopicsChanged, waitForTask } from './task-errors';
 
@@ -31,6 +31,8 @@ export interface TaskLoopOptions {
 
 /** How soon to try a timer again that fails (the end offset is not available) or makes no progress. */
 const TIMER_RETRY_MS = 250;
+/** How often to look whether a timer is due: the clock may be set forward, or the machine may sleep. */
+const TIMER_LOOK_MS = 10_000;
 /** How long the end of a task waits for the group's offset: everything else is committed by then. */
 const LAST_OFFSET_MS = 1_000;
 
@@ -39,8 +41,9 @@ export class TaskLoop {
   readonly #options: TaskLoopOptions;
   #position: number;
   #timer: { readonly at: number; readonly end: number } | null = null;
+  /** In the time of `performance.now()`: no timer waits for as long as the clock of the machine was set back. */
   #noTimerBefore = 0;
-  readonly #rest = createRest();
+  readonly #linger = createLinger();
 
   constructor(options: TaskLoopOptions, from: number) {
     this.#options = options;
@@ -65,7 +68,7 @@ export class TaskLoop {
   async #waitForMore(): Promise<void> {
     const { inbox, signal, isClosing, changed } = this.#options;
     for (;;) {
-      const left = this.#rest.leftMs(inbox.size());
+      const left = this.#linger.leftMs(inbox.size());
       if (left === 0 || isClosing() || changed() !== null) return;
       await signal.wait(left);
     }
@@ -74,7 +77,7 @@ export class TaskLoop {
   async #bringOffset(): Promise<boolean> {
     const { producer } = this.#options;
     const dueAt = producer.offsetDueAt();
-    if (dueAt === null || dueAt > Date.now()) return false;
+    if (dueAt === null || dueAt > performance.now()) return false;
     await producer.commitOffset();
     return true;
   }
@@ -131,7 +134,7 @@ export class TaskLoop {
     }
     this.#moveTo(nextOffset);
     const tookMs = performance.now() - started;
-    this.#rest.after(tookMs);
+    this.#linger.after(tookMs);
     metrics.onTransaction(tookMs);
     if (tookMs > SLOW_MS) size.failed(attemptOf(output, nextOffset, taken));
     else size.committed(nextOffset);
@@ -139,7 +142,7 @@ export class TaskLoop {
     ofTask(() => task.committed());
   }
 
-  /** Adapts the batch size to a failed transaction. Answers the error that ends this pass. */
+  /** Adapts the batch size to a failed transaction. Returns the error that ends this pass. */
   #onFailure(error: unknown, attempt: Attempt): unknown {
     const { topology, partition, size } = this.#options;
     if (!(error instanceof RefusedError)) {
@@ -154,7 +157,7 @@ export class TaskLoop {
     const { topology, partition, backend, task, inbox, size, logger } = this.#options;
     const due = ofTask(() => task.nextTimer());
     const now = Date.now();
-    if (due === null || due > now || now < this.#noTimerBefore) {
+    if (due === null || due > now || performance.now() < this.#noTimerBefore) {
       this.#timer = null;
       return;
     }
@@ -163,14 +166,14 @@ export class TaskLoop {
         this.#timer = { at: now, end: await backend.endOffset(topology.input, partition) };
       } catch (error) {
         logger.debug({ err: error }, 'the fold does not know the end offset for a timer yet');
-        this.#noTimerBefore = Date.now() + TIMER_RETRY_MS;
+        this.#noTimerBefore = performance.now() + TIMER_RETRY_MS;
         return;
       }
     }
     if (this.#position < this.#timer.end || inbox.size() > 0) return;
     const { at } = this.#timer;
     this.#timer = null;
-    this.#noTimerBefore = Date.now() + TIMER_RETRY_MS;
+    this.#noTimerBefore = performance.now() + TIMER_RETRY_MS;
     const output = ofTask(() => task.onTimer(at, this.#position, size.limit().bytes));
     if (output.changelog.length > 0 || output.outputs.length > 0) await this.#commit(output, this.#position, []);
   }
@@ -179,10 +182,12 @@ export class TaskLoop {
   #patience(): number | undefined {
     const { topology, task, producer, inbox } = this.#options;
     const due = topology.timers && !inbox.paused ? ofTask(() => task.nextTimer()) : null;
-    const wakes: number[] = [];
-    if (due !== null && this.#timer === null) wakes.push(Math.max(due, this.#noTimerBefore));
+    const now = performance.now();
+    const waits: number[] = [];
+    if (due !== null && this.#timer === null)
+      waits.push(Math.min(TIMER_LOOK_MS, Math.max(due - Date.now(), this.#noTimerBefore - now)));
     const offsetDueAt = producer.offsetDueAt();
-    if (offsetDueAt !== null) wakes.push(offsetDueAt);
-    return wakes.length === 0 ? undefined : Math.max(0, Math.min(...wakes) - Date.now());
+    if (offsetDueAt !== null) waits.push(offsetDueAt - now);
+    return waits.length === 0 ? undefined : Math.max(0, Math.min(...waits));
   }
 }

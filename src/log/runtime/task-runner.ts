@@ -222,7 +222,8 @@ class Runner implements TaskRunner {
       this.#state.enter('RESTORING');
       prepared = await this.#preparation.prepare(producer);
       if (prepared === null) return;
-      const { task, from, topics } = prepared;
+      const { task, from, topics, groupIsBehind } = prepared;
+      if (groupIsBehind) producer.owes(from);
       this.#marks = topics;
       this.#end = topics.find(({ topic }) => topic === topology.input)?.end ?? null;
       this.#next = from;

@@ -12,7 +12,7 @@ import type { TaskState } from '../port';
  * Do not break: only a read after FENCING completes the task's state and offset, because only then can no older owner
  * add to the data that was read. A standby copy (standby.ts) has read before, and reads the rest then.
  */
-export const SUCCESSORS: Readonly<Record<TaskState, readonly TaskState[]>> = {
+const SUCCESSORS: Readonly<Record<TaskState, readonly TaskState[]>> = {
   ASSIGNED: ['FENCING', 'CLOSED'],
   FENCING: ['FENCING', 'RESTORING', 'CLOSED'],
   RESTORING: ['RUNNING', 'FENCING', 'CLOSED'],

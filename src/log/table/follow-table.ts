@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { createDeferred, messageOf } from '../../common';
+import { createAge, createDeferred, messageOf } from '../../common';
 import type { ValueReader } from '../codec/value-codec';
 import type { Log, LogRecord, Reading } from '../port';
 import { TOMBSTONE_RETENTION_MS } from '../topics';
@@ -10,7 +10,7 @@ import { type Loaded, type TableListener, TableRows } from './table-rows';
 /** The age of the table. */
 export interface Picture {
   /** The table has everything that was committed by then, epoch ms; null: it has not been read yet. */
-  readonly asOf: number | null;
+  readonly watermark: number | null;
   /** When the log last answered, epoch ms; null: never. */
   readonly answeredAt: number | null;
   /** Why the table is not being read at the moment; null: it is. */
@@ -98,7 +98,7 @@ class FollowedTopic<T> {
   readonly #options: FollowTableOptions<T>;
   readonly #onLoaded: () => void;
   readonly #table: TableRows<T>;
-  #asOf: number | null = null;
+  #watermark: number | null = null;
   #answeredAt: number | null = null;
   /** The reading that keeps the table, or is about to. */
   #current: { readonly reading: Reading; readonly order: InOrder; isLoaded: boolean } | null = null;
@@ -112,7 +112,7 @@ class FollowedTopic<T> {
 
   picture(): Picture {
     this.#look();
-    return { asOf: this.#asOf, answeredAt: this.#answeredAt, problem: this.problem };
+    return { watermark: this.#watermark, answeredAt: this.#answeredAt, problem: this.problem };
   }
 
   retain(isWanted: (key: string) => boolean): void {
@@ -128,7 +128,7 @@ class FollowedTopic<T> {
     const ending = new AbortController();
     const { signal } = ending;
     const rows = new Map<string, Loaded<T>>();
-    const begunAt = Date.now();
+    const age = createAge();
     let isLoading = true;
     const order = new InOrder(reader, {
       take: (record) => this.#table.take(record, isLoading ? rows : null),
@@ -139,7 +139,7 @@ class FollowedTopic<T> {
     let reading: Reading | null = null;
     try {
       const onRecord = (record: LogRecord): void => {
-        if (order.add(record, reading?.progress().asOf ?? null) > MOST_WAITING)
+        if (order.add(record, reading?.progress().watermark ?? null) > MOST_WAITING)
           ending.abort(new Error('the schema registry does not give a schema that records need'));
       };
       reading = await log.read({ topics: [topic], ...begin, follow: true, onGap: 'end', onRecord });
@@ -154,7 +154,7 @@ class FollowedTopic<T> {
       await abortable(order.done(), signal);
       if ((await abortable(log.topicId(topic), signal)) !== topicId) throw new RecreatedError(topic);
       // A machine may have slept, for instance: Kafka may have removed a tombstone whose row had been read.
-      if (Date.now() - begunAt > keptMs) throw new SlowReadingError(topic, Date.now() - begunAt, keptMs);
+      if (age() > keptMs) throw new SlowReadingError(topic, age(), keptMs);
       isLoading = false;
       current.isLoaded = true;
       this.#table.replace(rows, topicId);
@@ -180,12 +180,13 @@ class FollowedTopic<T> {
   }): Promise<never> {
     const { log, topic } = this.#options;
     const { topicId, keptMs, checkMs, signal } = watch;
-    let asOf = Date.now();
+    let watermark = Date.now();
     for (;;) {
       await sleep(checkMs, undefined, { signal }).catch(() => signal.throwIfAborted());
       // A machine may have slept here, too: nobody would report what was compacted away meanwhile.
-      if (Date.now() - asOf > keptMs / 2) throw new Error('nothing came for longer than Kafka surely keeps tombstones');
-      asOf = this.picture().asOf ?? asOf;
+      if (Date.now() - watermark > keptMs / 2)
+        throw new Error('nothing came for longer than Kafka surely keeps tombstones');
+      watermark = this.picture().watermark ?? watermark;
       const found = await abortable(
         log.topicId(topic).catch(() => undefined),
         signal,
@@ -199,10 +200,10 @@ class FollowedTopic<T> {
   #look(): void {
     if (this.#current === null) return;
     const { reading, order, isLoaded } = this.#current;
-    const { asOf, answeredAt, problem } = reading.progress();
+    const { watermark, answeredAt, problem } = reading.progress();
     this.#answeredAt = answeredAt;
     if (!isLoaded) return;
-    this.#asOf = order.isWaiting ? (order.heldAt ?? this.#asOf) : (asOf ?? this.#asOf);
+    this.#watermark = order.isWaiting ? (order.heldAt ?? this.#watermark) : (watermark ?? this.#watermark);
     this.problem = problem ?? (order.isWaiting ? 'the schema registry has not given the schema of a record yet' : null);
   }
 

@@ -27,13 +27,13 @@ export class InOrder {
   }
 
   /** @returns the number of waiting records */
-  add(record: LogRecord, asOf: number | null): number {
+  add(record: LogRecord, watermark: number | null): number {
     const preparing = this.#reader.prepare([record.value]);
     if (preparing === null && this.#tail === null) {
       this.#listener.take(record);
       return 0;
     }
-    if (this.#tail === null) this.heldAt = asOf;
+    if (this.#tail === null) this.heldAt = watermark;
     this.#waiting += 1;
     const mine: Promise<void> = Promise.all([this.#tail, preparing]).then(
       () => {

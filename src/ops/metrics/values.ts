@@ -1,4 +1,4 @@
-/** Values of labels, and buckets, that the metrics of several roles have. */
+/** Label values and buckets that the metrics of several roles share. */
 export const DURATION_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300];
 
 export const PARTITION = { bounded: 'partitions' } as const;

@@ -6,27 +6,30 @@ import type { Role, Tracing } from './port';
 import { readableSpan } from './readable-span';
 
 export interface TracingOptions {
-  /** Of an OpenTelemetry collector, without `/v1/traces`; undefined: nothing is traced, nor loaded for it. */
+  /**
+   * The address of an OpenTelemetry collector, without `/v1/traces`; undefined: no tracing, and its packages are not
+   * loaded.
+   */
   readonly endpoint: string | undefined;
   /** Sent with each request: `name=value,…`, values percent-encoded. */
   readonly headers: string | undefined;
   /** The share of traces whose spans are reported, 0 to 1. */
   readonly ratio: number;
   readonly version: string;
-  /** For one export with its repetitions. Default 10,000. */
+  /** The time limit of one export with its repetitions. Default 10,000. */
   readonly timeoutMs?: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
-/** So many spans wait at most; what comes then is dropped. About 1 KB each. */
+/** How many spans may wait, about 1 KB each. Further ones are dropped. */
 const QUEUED_SPANS = 2_048;
 const BATCH_SPANS = 512;
 const EXPORT_EVERY_MS = 1_000;
 const EXPORT_TIMEOUT_MS = 10_000;
 const STOP_WITHIN_MS = 2_000;
 
-/** Null: nothing is to be traced. Only with an endpoint is OpenTelemetry loaded. */
+/** Null: no tracing. Only with an endpoint does it load OpenTelemetry. */
 export async function startTracing(options: TracingOptions): Promise<Tracing | null> {
   const { endpoint, ratio, version, timeoutMs = EXPORT_TIMEOUT_MS, metrics, logger } = options;
   if (endpoint === undefined) return null;
@@ -75,13 +78,13 @@ export async function startTracing(options: TracingOptions): Promise<Tracing | n
       queued++;
       processor.onEnd(readableSpan(span, { api, resource: resourcesByRole[span.role], version }));
     },
-    // What failed was told when it did.
+    // A failure was logged when it happened.
     stop: () => atMost(STOP_WITHIN_MS, processor.shutdown()),
   };
 }
 
 interface Hearers {
-  /** So many spans wait no longer. */
+  /** These spans wait no longer. */
   readonly onTaken: (spans: number) => void;
   readonly onExported: (spans: number) => void;
   readonly onFailed: (spans: number) => void;
@@ -110,7 +113,7 @@ function told(exporter: SpanExporter, { onTaken, onExported, onFailed, logger }:
 }
 
 function headersOf(text: string): Readonly<Record<string, string>> {
-  // The value is not shown: it is a secret.
+  // The message does not show the value, which is a secret.
   const wrong = new UsageError(
     'OTEL_EXPORTER_OTLP_HEADERS: not allowed; allowed: name=value,name=value with percent-encoded values',
   );

@@ -6,13 +6,13 @@ import type { Span } from './port';
 const MOST_LINKS = 128;
 
 export interface Surroundings {
-  /** OpenTelemetry's, which is loaded only when somebody wants spans. */
+  /** OpenTelemetry's constants, which are loaded only when somebody wants spans. */
   readonly api: Pick<typeof OpenTelemetry, 'SpanKind' | 'SpanStatusCode' | 'TraceFlags'>;
   readonly resource: ReadableSpan['resource'];
   readonly version: string;
 }
 
-/** A span as OpenTelemetry's processors and exporters take it when it has ended. */
+/** A span in the form in which OpenTelemetry's processors and exporters take an ended one. */
 export function readableSpan(span: Span, { api, resource, version }: Surroundings): ReadableSpan {
   const { parent, links, error } = span;
   const { CLIENT, PRODUCER, CONSUMER } = api.SpanKind;

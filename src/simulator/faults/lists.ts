@@ -5,7 +5,7 @@ import { fault } from './fault';
 /** Lists that lack entries, or repeat some. */
 export const LIST_FAULTS = {
   'truncated-activity': fault(
-    "the activity query's lists are cut",
+    'the activity query cuts its lists',
     { most: z.number().int().min(0).default(1) },
     ({ levers, hit }, { most }) =>
       levers.requests.add(async (request, next) => {
@@ -21,7 +21,7 @@ export const LIST_FAULTS = {
       }),
   ),
   'shifting-pages': fault(
-    'lists grow or shrink at their beginning while they are read: from the second page on, one comes twice or is skipped',
+    'lists grow or shrink while a client reads them: from the second page on, an entry comes twice or is missing',
     { how: z.enum(['repeat', 'skip']).optional() },
     ({ levers, random, hit }, { how = random.pick(['repeat', 'skip'] as const) }) =>
       levers.requests.add(async (request, next) => {

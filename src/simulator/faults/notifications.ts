@@ -6,15 +6,18 @@ import { GIANTS } from './giants';
  * then not know are `stale` (`Delivery.stale`).
  */
 export const NOTIFICATION_FAULTS = {
-  'notifications-lost': fault('never sent, without a gap', { share }, ({ levers, random, hit }, parameters) =>
-    levers.delivery.add((delays) => {
-      if (delays.length === 0 || !random.chance(parameters.share)) return delays;
-      hit();
-      return [];
-    }),
+  'notifications-lost': fault(
+    'some notifications never come, without a gap',
+    { share },
+    ({ levers, random, hit }, parameters) =>
+      levers.delivery.add((delays) => {
+        if (delays.length === 0 || !random.chance(parameters.share)) return delays;
+        hit();
+        return [];
+      }),
   ),
   'notifications-doubled': fault(
-    'sent again, at once or a little later',
+    'some notifications come twice, at once or a little later',
     { share, withinMs: milliseconds.default(1_000) },
     ({ levers, random, hit }, { share: part, withinMs }) =>
       levers.delivery.add((delays) => {
@@ -24,7 +27,7 @@ export const NOTIFICATION_FAULTS = {
       }),
   ),
   'notifications-reordered': fault(
-    'later ones overtake, also of the same conversation',
+    'later notifications overtake earlier ones, also of the same conversation',
     { share, withinMs: milliseconds.default(500) },
     ({ levers, random, hit }, { share: part, withinMs }) =>
       levers.delivery.add((delays) => {
@@ -34,7 +37,7 @@ export const NOTIFICATION_FAULTS = {
       }),
   ),
   'notifications-delayed': fault(
-    'all come late, in their order',
+    'all notifications come late, in their order',
     { byMs: milliseconds.default(2_000) },
     ({ levers, hit }, { byMs }) =>
       levers.delivery.add((delays) => {
@@ -43,7 +46,7 @@ export const NOTIFICATION_FAULTS = {
       }),
   ),
   'giant-frames': fault(
-    '16 MB, 10,000 participants and deep nesting, of conversations of their own that are over at once',
+    'frames of 16 MB, 10,000 participants or deep nesting come, each of a conversation of its own that is over',
     { count: times.default(1) },
     ({ levers, random, hit }, { count }) => {
       for (let sent = 0; sent < count; sent += 1) {

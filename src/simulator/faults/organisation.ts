@@ -4,7 +4,7 @@ import { fault, times } from './fault';
 /** Changes that administrators and the organization itself make while clients watch. */
 export const ORGANISATION_FAULTS = {
   'queues-appear': fault(
-    'new queues, with conversations',
+    'new queues appear, with conversations',
     { count: times.default(1) },
     ({ levers, hit }, { count }) => {
       const { organisation } = levers;
@@ -14,7 +14,7 @@ export const ORGANISATION_FAULTS = {
     },
   ),
   'queues-renamed': fault(
-    'a queue has another name',
+    'a queue gets another name',
     { count: times.default(1) },
     ({ levers, random, hit }, { count }) => {
       for (let renamed = 0; renamed < count; renamed += 1) {
@@ -29,7 +29,7 @@ export const ORGANISATION_FAULTS = {
     },
   ),
   'queues-disappear': fault(
-    'a queue is removed, its conversations go on or are disconnected; the last one stays',
+    'a queue disappears, and its conversations continue or end; the last queue stays',
     { count: times.default(1), conversations: z.enum(['go-on', 'disconnect']).optional() },
     ({ levers, random, hit }, { count, conversations = random.pick(['go-on', 'disconnect'] as const) }) => {
       const { organisation } = levers;
@@ -41,7 +41,7 @@ export const ORGANISATION_FAULTS = {
     },
   ),
   'conversations-forgotten': fault(
-    'live conversations vanish: no notification any more, and 404 when asked for',
+    'live conversations disappear: no more notifications, and 404 for requests',
     { count: times.default(1) },
     ({ levers, random, hit }, { count }) => {
       const { organisation } = levers;

@@ -26,36 +26,36 @@ const answering = (
 ): End => meddle(occasion, which, ({ url }) => Promise.resolve(answer(url.pathname)));
 
 export const REQUEST_FAULTS = {
-  'tokens-revoked': fault('every token given out so far is refused with 401', {}, ({ levers, hit }) => {
+  'tokens-revoked': fault('the API answers 401 to every token that it has issued so far', {}, ({ levers, hit }) => {
     hit(levers.access.revokeTokens());
     return null;
   }),
   forbidden: fault(
-    '403 with the missing permissions',
+    'requests get 403 with the missing permissions',
     { ...hits, route: route.default('/api/'), permissions: z.array(z.string()).min(1).optional() },
     (occasion, parameters) =>
       answering(occasion, parameters, (path) => forbidden(parameters.permissions ?? [permissionFor(path)])),
   ),
   'not-found': fault(
-    "404 with Genesys's code: what was asked for is no more (by default only said of channels)",
+    "requests get 404 with Genesys's code, as if the object were gone (by default only channels)",
     { ...hits, route: route.default('/api/v2/notifications/channels/') },
     (occasion, parameters) => answering(occasion, parameters, NOT_FOUND),
   ),
-  'not-found-by-proxy': fault('404 of something in between, which says nothing about Genesys', hits, (occasion, p) =>
+  'not-found-by-proxy': fault('requests get a 404 of a proxy, which says nothing about Genesys', hits, (occasion, p) =>
     answering(occasion, p, () => byProxy(404)),
   ),
   'too-many-requests': fault(
-    '429 with Retry-After',
+    'requests get 429 with Retry-After',
     { ...hits, retryAfterSeconds: z.number().int().min(0).default(1) },
     (occasion, parameters) => answering(occasion, parameters, () => tooMany(parameters.retryAfterSeconds)),
   ),
   'server-errors': fault(
-    '500, 502, 503 or 504',
+    'requests get 500, 502, 503 or 504',
     { ...hits, status: z.literal([500, 502, 503, 504]).optional() },
     (occasion, parameters) =>
       answering(occasion, parameters, () => serverError(parameters.status ?? occasion.random.pick(SERVER_ERRORS))),
   ),
-  'hanging-requests': fault('never answered, never done', hits, (occasion, parameters) => {
+  'hanging-requests': fault('requests get no answer and have no effect', hits, (occasion, parameters) => {
     const waiting = new Set<() => void>();
     const end = meddle(occasion, parameters, () => new Promise((resolve) => waiting.add(() => resolve(CUT))));
     return () => {
@@ -63,13 +63,16 @@ export const REQUEST_FAULTS = {
       for (const cut of waiting) cut();
     };
   }),
-  'lost-answers': fault('done, but the connection is cut before the answer', hits, (occasion, parameters) =>
-    meddle(occasion, parameters, async (request, next) => {
-      await next(request);
-      return CUT;
-    }),
+  'lost-answers': fault(
+    'requests have their effect, but the connection breaks before the answer',
+    hits,
+    (occasion, parameters) =>
+      meddle(occasion, parameters, async (request, next) => {
+        await next(request);
+        return CUT;
+      }),
   ),
-  'slow-answers': fault('late', { ...hits, byMs: milliseconds.default(2_000) }, (occasion, parameters) => {
+  'slow-answers': fault('answers come late', { ...hits, byMs: milliseconds.default(2_000) }, (occasion, parameters) => {
     const { signal, abort } = abortable();
     const end = meddle(occasion, parameters, async (request, next) => {
       await sleep(parameters.byMs, undefined, { signal }).catch(() => undefined);
@@ -81,7 +84,7 @@ export const REQUEST_FAULTS = {
     };
   }),
   'clock-skew': fault(
-    "Genesys's clock is wrong, as answers tell it: Date and the expiry of channels",
+    "Genesys's clock is wrong in answers: in Date and in the expiry of channels",
     { byMs: z.number().int().optional() },
     (occasion, { byMs = occasion.random.pick([-1, 1]) * occasion.random.integer(30_000, 600_000) }) => {
       occasion.levers.skewClock(byMs);

@@ -4,24 +4,28 @@ import { fault, milliseconds, share } from './fault';
 /** Sockets and channels: faults of the streaming service and the network. */
 export const SOCKET_FAULTS = {
   'sockets-half-open': fault(
-    'open sockets stay open without a word, for ever',
+    'open sockets stay open and silent forever',
     { share },
     ({ levers, random, hit }, parameters) => {
       hit(levers.sockets.mute(() => random.chance(parameters.share)));
       return null;
     },
   ),
-  'sockets-dropped': fault('open sockets are cut', { share }, ({ levers, random, hit }, parameters) => {
+  'sockets-dropped': fault('open sockets break', { share }, ({ levers, random, hit }, parameters) => {
     hit(levers.sockets.drop(() => random.chance(parameters.share)));
     return null;
   }),
-  'heartbeats-stopped': fault('no heartbeats; all else goes on, pings are answered', {}, ({ levers, hit }) => {
-    levers.sockets.stopHeartbeats();
-    hit(levers.sockets.count);
-    return levers.sockets.startHeartbeats;
-  }),
+  'heartbeats-stopped': fault(
+    'the server sends no heartbeats; everything else continues, and it answers pings',
+    {},
+    ({ levers, hit }) => {
+      levers.sockets.stopHeartbeats();
+      hit(levers.sockets.count);
+      return () => levers.sockets.startHeartbeats();
+    },
+  ),
   'sockets-closing': fault(
-    'v2.system.socket_closing, and after the notice the sockets are closed',
+    'the server announces v2.system.socket_closing, and closes the sockets after the notice',
     { share, noticeMs: milliseconds.optional() },
     ({ levers, random, hit }, { share: part, noticeMs = levers.closingNoticeMs }) => {
       hit(levers.sockets.announceClosing(noticeMs, () => random.chance(part)));
@@ -37,7 +41,7 @@ export const SOCKET_FAULTS = {
     },
   ),
   'channels-expired': fault(
-    'channels are gone: {"result":"404"} on their sockets, 404 for requests',
+    'channels are gone: their sockets get {"result":"404"}, and requests get 404',
     { share },
     ({ levers, random, hit }, parameters) => {
       hit(levers.channels.end(() => random.chance(parameters.share)));
@@ -45,7 +49,7 @@ export const SOCKET_FAULTS = {
     },
   ),
   'oldest-channel-removed': fault(
-    'as if somebody else with the same client had created a 21st',
+    'the oldest channel is gone, as if somebody with the same client had created a 21st',
     {},
     ({ levers, hit }) => {
       if (levers.channels.endOldest()) hit();
@@ -53,7 +57,7 @@ export const SOCKET_FAULTS = {
     },
   ),
   'subscriptions-rejected': fault(
-    'topics are rejected for missing permissions; subscriptions that exist stay',
+    'the server rejects topics for missing permissions; existing subscriptions stay',
     { share, missingPermissions: z.array(z.string()).min(1).default(['conversation:communication:view']) },
     ({ levers, random, hit }, { share: part, missingPermissions }) => {
       levers.object(() => {

@@ -5,13 +5,13 @@ import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { startBridgeRole } from '../../../src/bridge';
 import { loadConfig } from '../../../src/config';
-import { readLine } from '../../../src/conversation';
 import { startFoldRole } from '../../../src/fold';
 import { createEventCodec, createRowCodec, type LogRecord, readStateRecord } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { startSimulator, type Simulator } from '../../../src/simulator';
 import { connectKafka } from '../../../src/wiring';
 import { aConversation } from '../../support/conversation/conversation-builders';
+import { readLine } from '../../support/conversation/read-line';
 import { startGenesysFront } from '../../support/genesys/genesys-front';
 import {
   type Gateway,

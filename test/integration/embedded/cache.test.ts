@@ -3,6 +3,7 @@ import {
   cp,
   lstat,
   mkdir,
+  mkdtemp,
   readFile,
   readdir,
   rename,
@@ -13,15 +14,27 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { identify } from '../../../src/embedded/identity';
-import { inspect } from '../../../src/embedded/inventory';
-import { fetchPart } from '../../../src/embedded/maven';
+import { inspect, sha256 } from '../../../src/embedded/inventory';
+import type * as Maven from '../../../src/embedded/maven';
+import type * as Parts from '../../../src/embedded/parts';
 import { cacheDir, readPart } from '../../../src/embedded/parts';
 import { temporaryFolders } from '../../support/files/folders';
 
-// A stand-in for mvn hands out the files that the real one fetched once, counts how often it is called and fails on demand.
+// Small files stand for Kafka's 43 MB, which would be copied and hashed a hundred times.
+const mockFiles = new Map<string, string>();
+jest.mock('../../../src/embedded/parts', () => {
+  const parts = jest.requireActual<typeof Parts>('../../../src/embedded/parts');
+  const smallPart: typeof parts.readPart = async (name) => ({ ...(await parts.readPart(name)), files: mockFiles });
+  return { ...parts, readPart: (name: Parts.PartName) => (name === 'kafka' ? smallPart : parts.readPart)(name) };
+});
+/** Loaded behind the mock: an import would be before it. */
+const { fetchPart } = jest.requireActual<typeof Maven>('../../../src/embedded/maven');
+
+// A stand-in for mvn hands out these files, counts how often it is called and fails on demand.
 const newFolder = temporaryFolders();
 const realPath = process.env['PATH'] ?? '';
 const realCache = cacheDir();
@@ -30,8 +43,13 @@ let calls: string;
 let mode: string;
 
 beforeAll(async () => {
-  fetched = await fetchPart('kafka');
+  fetched = await mkdtemp(join(tmpdir(), 'queuefold-test-'));
+  for (const name of ['kafka-clients-4.1.0.jar', 'kafka_2.13-4.1.0.jar', 'log4j-core-2.24.3.jar']) {
+    await writeFile(join(fetched, name), name.repeat(1_000));
+    mockFiles.set(name, await sha256(join(fetched, name)));
+  }
 });
+afterAll(() => rm(fetched, { recursive: true }));
 
 beforeEach(async () => {
   const folder = await newFolder();
@@ -109,10 +127,10 @@ describe('a damaged cache is repaired', () => {
     expect(await inspect(copy, part)).toBe('complete');
     const jar = join(copy, 'apicurio-registry-app-3.0.9-runner.jar');
     await cp(jar, join(copy, 'lib', 'more.jar'));
-    expect(await inspect(copy, part)).toEqual({ damaged: 'what was unpacked' });
+    expect(await inspect(copy, part)).toEqual({ damaged: 'the unpacked folder' });
     await rm(join(copy, 'lib', 'more.jar'));
     await flipByteUnseen(jar);
-    expect(await inspect(copy, part)).toEqual({ damaged: 'what was unpacked' });
+    expect(await inspect(copy, part)).toEqual({ damaged: 'the unpacked folder' });
   });
 
   test('a file that was only touched is read, not fetched', async () => {

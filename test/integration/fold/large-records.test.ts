@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { DEFAULT_FOLD_SETTINGS, type QueueConversation, readLine, DEFAULT_LIMITS } from '../../../src/conversation';
+import { DEFAULT_FOLD_SETTINGS, type QueueConversation, DEFAULT_LIMITS } from '../../../src/conversation';
 import { startFold } from '../../../src/fold';
 import {
   createEventCodec,
@@ -17,6 +17,7 @@ import {
 import { createMetrics } from '../../../src/ops';
 import { QUIET } from '../../support/clickhouse/store-rows';
 import { acd, at, call, connected, email } from '../../support/conversation/conversation-builders';
+import { readLine } from '../../support/conversation/read-line';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { lastingTopics } from '../../support/kafka/lasting-topics';
 import { eventually } from '../../support/log/log-conformance';

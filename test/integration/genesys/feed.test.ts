@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from '@jest/globals';
-import { DEFAULT_FOLD_SETTINGS, fold, readLine } from '../../../src/conversation';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { DEFAULT_FOLD_SETTINGS, fold } from '../../../src/conversation';
+import { readLine } from '../../support/conversation/read-line';
 import { createStage, topicOf, until } from './support';
 
 const stage = createStage();
@@ -129,7 +130,10 @@ describe('the feed of notifications', () => {
     feed.pause();
     await sleep(3_500);
     expect(states).toEqual(['ready']);
+    // Meanwhile somebody has set the clock back.
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() - 86_400_000);
     feed.resume();
+    clock.mockRestore();
     await until(() => states.length === 3);
     expect(states).toEqual(['ready', 'degraded', 'ready']);
   });

@@ -57,7 +57,7 @@ describe('with the documented GRANTs and nothing else', () => {
     const table = `${DATABASE}.queue_conversation_state`;
     const tombstone = `INSERT INTO ${table} (conversation_id, _deleted, _ingested_at) VALUES ('c', 1, now() - 10000)`;
     await store.client.command({ query: tombstone });
-    await createProgress(store, 't', epoch).write(new Map([[0, { offset: 1, asOfMs: Date.now() }]]));
+    await createProgress(store, 't', epoch).write(new Map([[0, { offset: 1, watermark: Date.now() }]]));
     await createProgress(store, 't', epoch).read();
     const options = { store, intervalMs: 1_000, graceMs: 1_000, metrics: createMetrics(), logger };
     expect(await cleanUp(options)).toBe(1);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import type { LogRecord } from '../../../src/log';
 import type { SinkOptions } from '../../../src/sink/options';
 import { type KafkaSinkScene, openKafkaSinkScene } from '../../support/clickhouse/kafka-sink';
-import { noteAsOf, startTestSink, tableOf, until } from '../../support/clickhouse/sink';
+import { noteWatermark, startTestSink, tableOf, until } from '../../support/clickhouse/sink';
 
 /**
  * What happens to a topic at a real broker, and the sink behind it. Older copies of topics need a broker that is killed
@@ -42,7 +42,7 @@ test('the sink also notices an end that compaction removed from the topic while 
   await put(topic, ['a', '1'], ['b', '1'], ['c', '1']);
   await storeAll(topic);
   expect(await tableOf(tests)).toEqual({ a: '1', b: '1', c: '1' });
-  await noteAsOf(tests, { topic, version: 2, asOfMs: Date.now() - MINUTE_MS });
+  await noteWatermark(tests, { topic, version: 2, watermark: Date.now() - MINUTE_MS });
 
   await put(topic, ['b', null], ['c', '2']);
   const rolling = { 'cleanup.policy': 'compact', ...config, 'segment.ms': '500', 'max.compaction.lag.ms': '500' };

@@ -7,7 +7,7 @@ import { claimEpoch, createProgress, migrate, noteErasures, type Store, sweepEra
 import {
   aStateTopic,
   compacted,
-  noteAsOf,
+  noteWatermark,
   startTestSink,
   STATE_TOPIC,
   tableOf,
@@ -46,7 +46,7 @@ const rereads = async ({ metrics }: StartedSink) =>
   (await metrics.sinkRereads.get()).values.map(({ labels }) => labels['reason']);
 
 const awaySince = (ms: number, version: number) =>
-  noteAsOf(tests, { topic: STATE_TOPIC, version, asOfMs: Date.now() - ms });
+  noteWatermark(tests, { topic: STATE_TOPIC, version, watermark: Date.now() - ms });
 
 describe('a sink that was down', () => {
   const withoutB = (log: Log) => compacted(log, ({ key }) => key?.toString() === 'b');
@@ -313,7 +313,7 @@ describe('a sink at a slow ClickHouse', () => {
   });
 
   test('a sink whose topic got another epoch finds the note that replaced its own', async () => {
-    const note = { offset: 3, asOfMs: Date.now() };
+    const note = { offset: 3, watermark: Date.now() };
     const old = createProgress(tests.store, STATE_TOPIC, 0);
     await old.write(new Map([[0, note]]));
     await createProgress(tests.store, STATE_TOPIC, 1).write(new Map([[0, { ...note, offset: 1 }]]));

@@ -81,7 +81,7 @@ describe('how long the history is kept', () => {
     expect(await setUp({ retentionMs: 100 * DAY_MS })).toEqual([]);
     await command(`ALTER TABLE ${table()} REMOVE TTL`);
     expect(await setUp({ retentionMs: 100 * DAY_MS })).toEqual([
-      'applied: queue_conversation_history: kept 100 days (was for ever)',
+      'applied: queue_conversation_history: kept 100 days (was forever)',
     ]);
   });
 

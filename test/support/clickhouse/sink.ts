@@ -93,16 +93,16 @@ export function compacted(log: Log, isGone: (record: LogRecord) => boolean): Log
 }
 
 /** Replaces the store's notes with one, of partition 0 in epoch 0, as if the sink had been away since. */
-export async function noteAsOf(
+export async function noteWatermark(
   { store }: TestStore,
-  { topic, version, asOfMs }: { readonly topic: string; readonly version: number; readonly asOfMs: number },
+  { topic, version, watermark }: { readonly topic: string; readonly version: number; readonly watermark: number },
 ): Promise<void> {
   const progress = `\`${store.database}\`.queue_conversation_progress`;
   await store.client.command({ query: `TRUNCATE TABLE ${progress}` });
   await store.client.command({
     query:
       `INSERT INTO ${progress} (topic, partition, version, as_of) ` +
-      `VALUES ('${topic}', 0, ${version}, fromUnixTimestamp64Milli(${asOfMs}, 'UTC'))`,
+      `VALUES ('${topic}', 0, ${version}, fromUnixTimestamp64Milli(${watermark}, 'UTC'))`,
   });
 }
 

@@ -6,10 +6,10 @@ import {
   type FoldSettings,
   printableRow,
   printableVisit,
-  readLine,
   STATE_COLUMNS,
   type StateRecord,
 } from '../../../src/conversation';
+import { readLine } from './read-line';
 
 export interface PrintedRecord {
   readonly key: string;

@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../../../src/common';
@@ -30,6 +31,9 @@ export async function failureOf(program: string, args: readonly string[]): Promi
   }
 }
 
+/** Fewer than in jest.config.mjs: these tests start clusters, containers and browsers. */
+const WORKERS = availableParallelism() + 1;
+
 /**
  * Runs one of jest's projects with jest's arguments. It leaves out the tests for which this machine lacks something,
  * and prints which.
@@ -43,7 +47,11 @@ async function runProject(project: string, needs: readonly Need[], args: readonl
     process.stderr.write(`not run: ${what}: ${reason}. ${remedy}.\n`);
   }
   const jest = join(packageRoot(), 'node_modules', 'jest', 'bin', 'jest.js');
-  const options = [`--selectProjects=${project}`, ...ignored.map((pattern) => `--testPathIgnorePatterns=${pattern}`)];
+  const options = [
+    `--selectProjects=${project}`,
+    ...(args.some((arg) => /^(?:-w|-i|--maxWorkers|--runInBand)/.test(arg)) ? [] : [`--maxWorkers=${WORKERS}`]),
+    ...ignored.map((pattern) => `--testPathIgnorePatterns=${pattern}`),
+  ];
   const child = spawn(process.execPath, [jest, ...options, ...args], { cwd: packageRoot(), stdio: 'inherit' });
   // A terminal's signals reach jest directly; this process waits for jest's end.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));

@@ -119,6 +119,25 @@ export function describeTasks(open: OpenScene): void {
       expect(ahead).toEqual([]);
     });
 
+    it('tasks bring the offset of their group after what an earlier owner has folded, also if nothing comes any more', async () => {
+      const { run, produce, harness, topology } = await open(1);
+      const committed = () => harness.committedOffset(topology.group, topology.input, 0);
+      let transactions = 0;
+      const hooks = {
+        afterCommit: () => {
+          transactions += 1;
+          if (transactions === 3) throw new Error('the answer was lost');
+        },
+      };
+      const tasks = await run({ hooks });
+      for (const offset of [1, 2, 3]) {
+        await produce(['a', '1']);
+        await eventually(() => tasks.status()[0]?.nextOffset === offset);
+      }
+      await eventually(async () => (await committed()) === 3);
+      expect(transactions).toBeGreaterThanOrEqual(3);
+    });
+
     it('tasks continue at the checkpoint when the offsets of the group have expired', async () => {
       const { run, produce, rows, harness, topology } = await open(1);
       await produce(['a', '1'], ['a', 'end']);

@@ -1,5 +1,6 @@
-import { readLine, wireConversation } from '../../../src/conversation';
+import { wireConversation } from '../../../src/conversation';
 import { generateEvents } from '../../../src/simulator';
+import { readLine } from '../../support/conversation/read-line';
 import type { Random } from '../../support/processes/random';
 
 /** What Genesys sends on a socket. */

@@ -34,7 +34,7 @@ beforeAll(async () => {
   await admin.close();
   log = createKafkaLog({ brokers: kafka.brokers, clientId: 'watched', logger });
   tasks = await log.runTasks(topology, () => createSumTask({ stateTopic: 'state' }));
-  watch = watchLoop({ log, topic: 'in', turns: tasks.turns, logger, everyMs: LOOK_MS });
+  watch = watchLoop({ log, topic: 'in', turns: () => tasks.turns(), logger, everyMs: LOOK_MS });
 });
 afterAll(async () => {
   watch.stop();

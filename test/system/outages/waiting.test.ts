@@ -55,7 +55,7 @@ const waits = (role: QueuefoldProcess): string[] =>
   role
     .stderr()
     .split('\n')
-    .filter((line) => line.includes('not started yet: waiting'));
+    .filter((line) => line.includes('the start waits'));
 
 /** Says so again and again, is live and not ready, and ends with 0 when it is told to. */
 async function waitsFor(role: QueuefoldProcess, what: RegExp): Promise<void> {

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { request, type IncomingHttpHeaders } from 'node:http';
-import { connect } from 'node:net';
+import { createServer, request, type IncomingHttpHeaders } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createHistory } from '../../../src/board/clickhouse-history';
 import { createDeferred, UsageError } from '../../../src/common';
-import type { Store } from '../../../src/store';
+import { connectStore, type Store } from '../../../src/store';
 import { boardForTests, type BoardForTests, type BoardForTestsOptions } from '../../support/board/board';
 import { until } from '../../support/processes/until';
 
@@ -222,6 +222,39 @@ describe('what one client can take', () => {
     // The end of the board ends this one.
     void get(board, '/api/conversations/unknown').catch(() => null);
     await until('the next question to be asked', 30_000, () => signals.some(({ aborted }) => !aborted));
+  });
+
+  test('a question whose client goes away in the middle of the answer leaves the queue, too', async () => {
+    const cut: boolean[] = [];
+    const server = createServer((asking, response) => {
+      asking.resume();
+      const index = cut.push(false) - 1;
+      response.on('close', () => (cut[index] = true));
+      response.writeHead(200).write('{"at":1');
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const store = connectStore({
+      ...{ url: `http://127.0.0.1:${port}`, database: 'qf', username: 'default', password: '' },
+    });
+    try {
+      const board = await start({ history: createHistory(store) });
+      const leaving = new AbortController();
+      const asked = Array.from({ length: 8 }, () =>
+        fetch(`${board.server.url}/api/about`, { signal: leaving.signal }).catch(() => null),
+      );
+      await until('all turns to be taken', 30_000, () => cut.length === 8);
+      leaving.abort();
+      await Promise.all(asked);
+      await until('the answers to end', 30_000, () => cut.every((one) => one));
+      void get(board, '/api/about').catch(() => null);
+      await until('the next question to be asked', 30_000, () => cut.length > 8);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+      await store.close();
+    }
   });
 
   test('viewers that have gone are forgotten', async () => {

@@ -94,7 +94,7 @@ describe('the board on a terminal', () => {
       throw new Error('no rows');
     };
     const board = startBoard({ stdout, color: false, process: host, model: failing, intervalMs: NEVER_MS });
-    expect(board.stop()).toEqual(['the table cannot be shown: no rows']);
+    expect(board.stop()).toEqual(['queuefold cannot show the table: no rows']);
   });
 
   test('leaves no listener behind', () => {

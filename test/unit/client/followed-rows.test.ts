@@ -210,17 +210,20 @@ describe('a table that follows its topic', () => {
     await row({ conversation_id: 'a' });
     const log = cluster.connect();
     let readings = 0;
-    let asOf = 0;
+    let watermark = 0;
     const read: Log['read'] = async (request) => {
       readings += 1;
       const reading = await log.read(request);
       const begun = Date.now();
-      return { ...reading, progress: () => ({ ...reading.progress(), asOf: asOf === 0 ? begun : asOf }) };
+      return {
+        ...reading,
+        progress: () => ({ ...reading.progress(), watermark: watermark === 0 ? begun : watermark }),
+      };
     };
     const rows = follow({ log: { read, tombstoneRetentionMs: () => Promise.resolve(200) } });
     await rows.loaded;
     await until(() => readings > 1);
-    asOf = Infinity; // from here on it is always complete
+    watermark = Infinity; // from here on it is always complete
     await until(() => rows.freshness().isReading);
     expect(rows.get('a')).toBeDefined();
   });

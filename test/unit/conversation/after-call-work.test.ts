@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { DEFAULT_FOLD_SETTINGS, type StateRecord } from '../../../src/conversation/folded';
 import { createPartitionFold, type PartitionFold } from '../../../src/conversation/partition';
-import { readLine } from '../../../src/conversation/wire/line';
 import {
   aConversation,
   agent,
@@ -21,6 +20,7 @@ import {
   type Wire,
 } from '../../support/conversation/conversation-builders';
 import { printed, type PrintedRecord } from '../../support/conversation/conversation-fold';
+import { readLine } from '../../support/conversation/read-line';
 
 function overdue(partition: PartitionFold, now: number): readonly StateRecord[] {
   const closed: StateRecord[] = [];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { readLine } from '../../../src/conversation/wire/line';
 import { aConversation, at, ms, notification } from '../../support/conversation/conversation-builders';
+import { readLine } from '../../support/conversation/read-line';
 
 const NOW = ms(500);
 const read = (line: string | Uint8Array): ReturnType<typeof readLine> =>

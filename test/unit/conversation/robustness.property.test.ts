@@ -4,7 +4,6 @@ import { fold } from '../../../src/conversation/fold';
 import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/folded';
 import { createPartitionFold, type PartitionFold } from '../../../src/conversation/partition';
 import type { ConversationState } from '../../../src/conversation/state';
-import { readLine } from '../../../src/conversation/wire/line';
 import type { Outcome } from '../../../src/conversation/wire/outcome';
 import { withoutPersonalData } from '../../../src/conversation/wire/scrub';
 import { readWire } from '../../../src/conversation/wire/wire';
@@ -22,6 +21,7 @@ import {
   snapshot,
 } from '../../support/conversation/conversation-builders';
 import { eventOf } from '../../support/conversation/conversation-fold';
+import { readLine } from '../../support/conversation/read-line';
 
 const KINDS = ['event', 'skip', 'invalid'];
 

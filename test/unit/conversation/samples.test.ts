@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { DEFAULT_FOLD_SETTINGS } from '../../../src/conversation/folded';
 import { createPartitionFold } from '../../../src/conversation/partition';
 import { printableVisit } from '../../../src/conversation/visit';
-import { readLine } from '../../../src/conversation/wire/line';
+import { readLine } from '../../support/conversation/read-line';
 
 /** Recorded from real organisations, published by others. */
 const directory = join(__dirname, '../../fixtures/samples');

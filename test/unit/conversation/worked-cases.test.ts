@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { DEFAULT_FOLD_SETTINGS, type FoldSettings } from '../../../src/conversation/folded';
 import { createPartitionFold } from '../../../src/conversation/partition';
 import { printableRow, STATE_COLUMNS } from '../../../src/conversation/row';
-import { readLine } from '../../../src/conversation/wire/line';
+import { readLine } from '../../support/conversation/read-line';
 
 /** The worked cases of the specification's section 6, as streams with the records that they must give. */
 const directory = join(__dirname, '../../fixtures/cases');

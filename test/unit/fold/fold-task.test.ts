@@ -4,7 +4,6 @@ import { OperatorError } from '../../../src/common';
 import {
   type ConversationEvent,
   DEFAULT_FOLD_SETTINGS,
-  readLine,
   type SnapshotEvent,
   type StateRecord,
   type VisitRecord,
@@ -32,6 +31,7 @@ import {
 import { createMetrics } from '../../../src/ops';
 import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation/conversation-arbitraries';
 import { aConversation, ms } from '../../support/conversation/conversation-builders';
+import { readLine } from '../../support/conversation/read-line';
 
 const topics = topicNames('test');
 const schemas = createLocalSchemas();

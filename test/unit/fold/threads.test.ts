@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir, availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { usableCpus } from '../../../src/fold/cpus';
 import { answerMain, type ThreadOfFold } from '../../../src/fold/thread';
@@ -46,6 +46,12 @@ function roleOf(detail: string): RunningRole {
   return { name: 'fold', ready: { tasks }, done: new Promise(() => undefined), stop: () => Promise.resolve() };
 }
 
+const started: (() => Promise<void>)[] = [];
+// A fold that nobody stops asks its threads a thousand times a second until the worker of jest is killed.
+afterEach(async () => {
+  for (const stop of started.splice(0)) await stop();
+});
+
 function startTwo() {
   const threads = [new PretendedThread(), new PretendedThread()] as const;
   const role = startFoldThreads({
@@ -57,6 +63,10 @@ function startTwo() {
     everyMs: 1,
   });
   role.done.catch(() => undefined);
+  started.push(async () => {
+    for (const thread of threads) thread.answers = true;
+    await role.stop();
+  });
   return { threads, role, tasks: () => Promise.resolve(role.ready['tasks']?.()) };
 }
 

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { createPartitionFold, DEFAULT_FOLD_SETTINGS, readLine } from '../../../src/conversation';
+import { createPartitionFold, DEFAULT_FOLD_SETTINGS } from '../../../src/conversation';
 import type { LiveRow } from '../../../src/genesys/reconciliation/comparison';
 import { startReconciler } from '../../../src/genesys/reconciliation/reconciler';
 import { DEFAULT_RECONCILIATION } from '../../../src/genesys/reconciliation/reconciliation-options';
 import type { Rest, RestRequest } from '../../../src/genesys/rest/rest';
 import { createMetrics } from '../../../src/ops';
+import { readLine } from '../../support/conversation/read-line';
 import { untilOnFakeClock, useFakeClock } from '../../support/jest/fake-clock';
 
 useFakeClock();

@@ -270,6 +270,20 @@ test('the bridge soon compares again, because a record from before the gap may r
   expect(values.map(({ value }) => value)).toEqual([0]);
 });
 
+test('the next look comes in time, although the clock of the machine was set back by a day', async () => {
+  const world = aWorld();
+  const reconciler = world.start({ compareEveryMs: 100 });
+  reconciler.gap([QUEUE], null);
+  await until(() => world.looks() === 2);
+  jest.setSystemTime(Date.now() - 86_400_000);
+  await until(() => world.looks() === 3);
+  world.refuseActivity(refusal(500, 'internal.error'));
+  await until(() => world.looks() === 4);
+  jest.setSystemTime(Date.now() - 86_400_000);
+  reconciler.gap([QUEUE], null);
+  await until(() => world.looks() === 5);
+});
+
 test('at the second look nothing is asked for again whose answer is on its way into the table', async () => {
   const world = aWorld();
   world.ended.add('ended');

@@ -1,5 +1,9 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { createOffsetPace } from '../../../src/log/kafkajs/offset-pace';
+
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 describe('the offset of the group', () => {
   test('goes along with the first transaction, and then every 500 ms', () => {
@@ -14,6 +18,19 @@ describe('the offset of the group', () => {
       clock.now += 100;
     }
     expect(took).toEqual([1, 6, 11, 16, 21, 26]);
+  });
+
+  test('does not stay behind for as long as the clock of the machine was set back', () => {
+    jest.useFakeTimers();
+    const pace = createOffsetPace();
+    pace.committed(7, 'with-offset');
+    jest.advanceTimersByTime(1);
+    pace.committed(8, 'without');
+    jest.setSystemTime(Date.now() - 86_400_000);
+    jest.advanceTimersByTime(100);
+    expect(pace.owed()?.at).toBeLessThanOrEqual(performance.now());
+    jest.advanceTimersByTime(400);
+    expect(pace.isDue(9, 1)).toBe(true);
   });
 
   test('is owed, with the time, until it was sent', () => {

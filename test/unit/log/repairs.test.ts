@@ -131,8 +131,8 @@ describe('R8, the greatest timestamp of a batch', () => {
 
 describe('R15, a leader that moves while records are sent', () => {
   type Sent = { readonly topicData: readonly { readonly partitions: readonly { readonly partition: number }[] }[] };
-  const errorOf = (name: string): Error =>
-    Object.assign(new Error(name), { name: 'KafkaJSProtocolError', type: name, retriable: true });
+  const errorOf = (name: string, retriable = true): Error =>
+    Object.assign(new Error(name), { name: 'KafkaJSProtocolError', type: name, retriable });
   const never = (): never => {
     throw new Error('not expected');
   };
@@ -188,12 +188,15 @@ describe('R15, a leader that moves while records are sent', () => {
       },
     };
     const retrier = async (act: (bail: (error: Error) => void, count: number) => Promise<unknown>) => {
+      const bailed: Error[] = [];
       for (let count = 0; count < 10; count++) {
         try {
-          return await act(never, count);
+          const answers = await act((error) => bailed.push(error), count);
+          if (bailed[0] === undefined) return answers;
         } catch {
           await new Promise((resolve) => setImmediate(resolve));
         }
+        if (bailed[0] !== undefined) throw bailed[0];
       }
       return never();
     };
@@ -242,6 +245,18 @@ describe('R15, a leader that moves while records are sent', () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     const twice = ['0 by a', '1 by b', '0 by a'];
     expect(taken).toEqual(variant === 'stock' ? twice : ['0 by a', '1 by b']);
+  });
+
+  it('ends at once with an answer that stays the same, also if another broker gave one that passes', async () => {
+    const { produce, send } = twoBrokers('repaired');
+    const asked: string[] = [];
+    produce.set('a', () => {
+      asked.push('a');
+      return Promise.reject(errorOf('NOT_LEADER_FOR_PARTITION'));
+    });
+    produce.set('b', () => Promise.reject(errorOf('INVALID_PRODUCER_EPOCH', false)));
+    await expect(send()).rejects.toThrow('INVALID_PRODUCER_EPOCH');
+    expect(asked).toEqual(['a']);
   });
 });
 

@@ -97,3 +97,45 @@ test('a registry that lacks a schema says so itself', async () => {
     registry.close();
   }
 });
+
+describe('a schema that the registry has and nobody here can read makes a record unreadable, and nothing waits for it', () => {
+  const shown = (answer: object): string => JSON.stringify(answer);
+  const avro = (schema: object, more: object = {}): string => shown({ schema: JSON.stringify(schema), ...more });
+
+  test.each([
+    // Older registries take a default that does not fit.
+    ['Avro that avsc refuses', avro({ type: 'record', name: 'r', fields: [{ name: 'a', type: 'int', default: 'x' }] })],
+    ['no JSON', shown({ schema: '{"type":' })],
+    [
+      'JSON Schema of a dialect that the client does not know',
+      shown({ schemaType: 'JSON', schema: '{"$schema":"https://json-schema.org/draft/2020-12/schema"}' }),
+    ],
+    ['Protobuf that is damaged', shown({ schemaType: 'PROTOBUF', schema: 'message {' })],
+    ['a kind of schema that nobody knows', shown({ schemaType: 'XSD', schema: '<schema/>' })],
+  ])('%s', async (_, body) => {
+    const registry = await answering([200, 'application/json', body]);
+    try {
+      const schemas = createRegistrySchemas({ url: registry.url, logger: pino({ enabled: false }) });
+      expect(await schemas.writerOf(7)).toBeNull();
+    } finally {
+      registry.close();
+    }
+  });
+
+  test('Avro that refers to a schema which was deleted', async () => {
+    const references = [{ name: 'o', subject: 'other', version: 1 }];
+    const schema = avro({ type: 'record', name: 'r', fields: [{ name: 'a', type: 'o' }] }, { references });
+    const gone = JSON.stringify({ error_code: 40402, message: 'Version 1 not found.' });
+    const registry = await answering(
+      [200, 'application/json', schema],
+      [404, 'application/json', gone],
+      [200, 'application/json', schema],
+    );
+    try {
+      const schemas = createRegistrySchemas({ url: registry.url, logger: pino({ enabled: false }) });
+      expect(await schemas.writerOf(7)).toBeNull();
+    } finally {
+      registry.close();
+    }
+  });
+});

@@ -5,7 +5,6 @@ import {
   type ConversationEvent,
   maskEvent,
   type PrivacyMask,
-  readLine,
   DEFAULT_INPUT_LIMITS,
   DEFAULT_LIMITS,
 } from '../../../src/conversation';
@@ -16,6 +15,7 @@ import { generateEvents } from '../../../src/simulator';
 import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation/conversation-arbitraries';
 import { aConversation, notification } from '../../support/conversation/conversation-builders';
 import { foldedRecords } from '../../support/conversation/conversation-fold';
+import { readLine } from '../../support/conversation/read-line';
 import { broken, marksEverywhere, MOST_BYTES, skipped, type Json } from '../../support/genesys/personal-frames';
 
 const AT = Date.parse('2026-03-02T09:00:00.123Z');

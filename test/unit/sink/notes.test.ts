@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createNotes } from '../../../src/sink/notes';
 import type { Anchor, Note, Progress } from '../../../src/store';
@@ -48,7 +48,7 @@ function aSink(confirmMs = 3_600_000) {
   return { ...store, notes, warnings };
 }
 
-const upTo = (offset: number): ReadonlyMap<number, Note> => new Map([[0, { offset, asOfMs: 1 }]]);
+const upTo = (offset: number): ReadonlyMap<number, Note> => new Map([[0, { offset, watermark: 1 }]]);
 const anchor = (offset: number): Anchor => ({ conversationId: `c${offset}`, partition: 0, offset, enteredMs: null });
 
 test.each([1, 2, 3, 4])('a note that is written while a slow look is under way is no loss (%i)', async (turn) => {
@@ -104,4 +104,21 @@ test('a row or a note that is really missing is a loss, and ends the sink once i
   await expect(notes.write(upTo(11))).rejects.toThrow('lost rows while the sink ran: something');
   expect(warnings).toHaveLength(1);
   expect(revoked).toEqual([11]);
+});
+
+test('a clock that is set forward does not confirm a loss', async () => {
+  const { notes, rows, revoked } = aSink(60_000);
+  rows.add(9);
+  notes.stored([anchor(9)]);
+  expect(await notes.write(upTo(10))).toBe(true);
+  rows.clear();
+  expect(await notes.write(upTo(11))).toBe(false);
+  const now = Date.now();
+  const clock = jest.spyOn(Date, 'now').mockReturnValue(now + 600_000);
+  try {
+    expect(await notes.write(upTo(12))).toBe(false);
+    expect(revoked).toEqual([]);
+  } finally {
+    clock.mockRestore();
+  }
 });

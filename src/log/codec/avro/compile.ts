@@ -60,19 +60,19 @@ class Code {
   readonly #functions: string[] = [];
   readonly #constants: unknown[] = [];
 
-  /** Answers the function's name. */
+  /** Returns the function's name. */
   protected define(parameters: string, body: string): string {
     const name = `f${this.#functions.length}`;
     this.#functions.push(`function ${name}(${parameters}) {\n${body}\n}`);
     return name;
   }
 
-  /** Answers the constant's name. */
+  /** Returns the constant's name. */
   protected constant(value: unknown): string {
     return `c${this.#constants.push(value) - 1}`;
   }
 
-  /** Answers a function of these parameters. */
+  /** Returns a function of these parameters. */
   compile(parameters: string, body: string): unknown {
     const text = `'use strict';\n${this.#functions.join('\n')}\nreturn (${parameters}) => ${body};`;
     const names = this.#constants.map((_, index) => `c${index}`);

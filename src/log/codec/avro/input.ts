@@ -13,7 +13,7 @@ export class AvroInput {
     this.#at = at;
   }
 
-  /** Forgets the bytes, so that they need not stay in memory. Answers whether all of them were read. */
+  /** Forgets the bytes, so that they need not stay in memory. Returns whether all of them were read. */
   end(): boolean {
     const isAll = this.#at === this.#bytes.length;
     this.#bytes = EMPTY;
@@ -149,7 +149,7 @@ export class AvroInput {
     return this.#bytes[at] as number;
   }
 
-  /** Answers where the skipped bytes begin. */
+  /** Returns where the skipped bytes begin. */
   #skip(size: number): number {
     const from = this.#at;
     if (!(size >= 0 && size <= this.#bytes.length - from)) throw new Error(`${size} bytes are not there`);

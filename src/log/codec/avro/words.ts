@@ -9,7 +9,7 @@ import { utf8Of } from './utf8';
 const SLOTS = 4096;
 const SLOT_BITS = 12;
 /** Bytes. A longer text is no word. Ids have 36. */
-export const LONGEST_WORD = 40;
+const LONGEST_WORD = 40;
 
 const texts: string[] = Array.from({ length: SLOTS }, () => '');
 const sizes = new Uint8Array(SLOTS);

@@ -26,7 +26,7 @@ export interface SetupRequest {
 
 export interface KafkaAdmin {
   /**
-   * Creates missing topics and changes settings that differ; idempotent. Answers one sentence for each change that was
+   * Creates missing topics and changes settings that differ; idempotent. Returns one sentence for each change that was
    * (or would be) made. A dry run makes a note of changes that are only wished for, because only a real change shows
    * whether the broker keeps it.
    * @throws OperatorError, before it changes anything, if partition counts differ, if a change would lose data, or if
@@ -243,8 +243,8 @@ async function describeTopics(
 
 /** @param withinMs how long to wait; absent: forever */
 async function until(condition: () => Promise<boolean>, withinMs = Infinity): Promise<void> {
-  const startedAt = Date.now();
-  while (!(await condition()) && Date.now() - startedAt < withinMs) {
+  const startedAt = performance.now();
+  while (!(await condition()) && performance.now() - startedAt < withinMs) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

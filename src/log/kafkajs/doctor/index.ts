@@ -89,7 +89,7 @@ function checkBrokers(brokers: readonly AdvertisedBroker[], replicationFactor: n
   const detail = brokers.length === 1 ? '1 broker' : `${brokers.length} brokers`;
   if (brokers.length >= replicationFactor) return ok(name, detail);
   const short = `${detail}, fewer than REPLICATION_FACTOR ${replicationFactor}`;
-  return failed(name, short, 'Setup cannot create topics so. Add brokers, or lower REPLICATION_FACTOR.');
+  return failed(name, short, 'Setup cannot create the topics. Add brokers, or lower REPLICATION_FACTOR.');
 }
 
 function checkListener(connection: KafkaConnection, { nodeId, host, port }: AdvertisedBroker): Promise<Findings> {

@@ -131,7 +131,7 @@ async function withCoordinator(
   coordinatorType: number,
   ask: (coordinator: Awaited<ReturnType<Probe['broker']>>) => Promise<unknown>,
 ): Promise<void> {
-  for (const startedAt = Date.now(); ;) {
+  for (const startedAt = performance.now(); ;) {
     try {
       const [first] = probe.brokers;
       const any = await probe.broker(first?.nodeId ?? -1);
@@ -140,7 +140,7 @@ async function withCoordinator(
       return;
     } catch (error) {
       const isSoon = protocolTypes(error).some((type) => SOON.has(type));
-      if (!isSoon || Date.now() - startedAt > NO_LONGER_MS) throw error;
+      if (!isSoon || performance.now() - startedAt > NO_LONGER_MS) throw error;
       await sleep(SOON_MS);
     }
   }
@@ -159,12 +159,12 @@ async function isRefused(question: () => Promise<unknown>): Promise<boolean> {
 
 /** Repeats a question that fails for one of these reasons, for a while. */
 async function patiently<T>(question: () => Promise<T>, reasons: ReadonlySet<string>): Promise<T> {
-  for (const startedAt = Date.now(); ;) {
+  for (const startedAt = performance.now(); ;) {
     try {
       return await question();
     } catch (error) {
       const isSoon = protocolTypes(error).some((type) => reasons.has(type));
-      if (!isSoon || Date.now() - startedAt > NO_LONGER_MS) throw error;
+      if (!isSoon || performance.now() - startedAt > NO_LONGER_MS) throw error;
       await sleep(SOON_MS);
     }
   }

@@ -131,8 +131,9 @@ class Sending {
       byBroker.set(broker, [...(byBroker.get(broker) ?? []), batch]);
     }
     const results = await Promise.allSettled([...byBroker].map(([broker, mine]) => this.#produce(broker, mine)));
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+    // An answer that stays the same decides, whatever passes at another broker.
+    if (failures.length > 0) throw failures.find((error) => (error as KafkajsError).retriable === false) ?? failures[0];
     return batches.map(({ answer }) => answer).filter((answer) => answer !== null);
   }
 

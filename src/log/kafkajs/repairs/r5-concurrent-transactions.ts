@@ -25,12 +25,12 @@ export function repairConcurrentTransactions(): void {
   for (const name of CALLS) {
     const stock = prototype[name];
     prototype[name] = async function (this: Broker, request) {
-      const until = Date.now() + PATIENCE_MS;
+      const until = performance.now() + PATIENCE_MS;
       for (;;) {
         try {
           return await stock.call(this, request);
         } catch (error) {
-          if ((error as KafkajsError).type !== 'CONCURRENT_TRANSACTIONS' || Date.now() > until) throw error;
+          if ((error as KafkajsError).type !== 'CONCURRENT_TRANSACTIONS' || performance.now() > until) throw error;
         }
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }

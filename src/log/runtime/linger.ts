@@ -1,23 +1,23 @@
-/** With this many waiting records a task does not rest. */
+/** With this many waiting records a task does not linger. */
 const MANY_RECORDS = 100;
-/** The longest rest, ms. */
+/** A task never lingers for longer, ms. */
 const LONGEST_MS = 10;
 /** A timer is not finer. */
 const SHORTEST_MS = 1;
 
 /**
- * A task rests after a transaction for as long as the transaction took, so that records gather for the next one. A
+ * After a transaction, a task lingers for as long as the transaction took, so that records gather for the next one. A
  * transaction costs the broker and this process much more than a record does. On a busy machine transactions take
- * longer, so there are fewer of them, and the machine is less busy.
+ * longer, so there are fewer of them, and the machine is less busy. The name is that of Kafka's `linger.ms`.
  */
-export interface Rest {
+export interface Linger {
   after(tookMs: number): void;
-  /** How long the task still has to rest while this many records wait, ms; 0: not at all. */
+  /** How long the task still has to linger while this many records wait, ms; 0: not at all. */
   leftMs(waiting: number): number;
 }
 
 /** @param now ms, of a clock that is never set */
-export function createRest(now: () => number = () => performance.now()): Rest {
+export function createLinger(now: () => number = () => performance.now()): Linger {
   let until = 0;
   return {
     after(tookMs) {
