@@ -7,7 +7,6 @@ import type { Backend, FencedProducer } from '../../../src/log/runtime/backend';
 import { createBatchSize } from '../../../src/log/runtime/batch-size';
 import { Inbox } from '../../../src/log/runtime/inbox';
 import { createRuntimeMetrics } from '../../../src/log/runtime/runtime-metrics';
-
 import { TaskLoop } from '../../../src/log/runtime/task-loop';
 
 const TOPOLOGY: Topology = {
