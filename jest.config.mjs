@@ -39,5 +39,5 @@ export default {
   ],
   testSequencer: '<rootDir>/test/support/jest/sequencer.mjs',
   // Most tests with services wait most of the time. A worker takes up to 1.5 GB with the processes that its tests start.
-  maxWorkers: Math.max(1, Math.min(availableParallelism() + 3, Math.floor(totalmem() / 1.7e9))),
+  maxWorkers: Math.max(1, Math.min(availableParallelism() + 2, Math.floor(totalmem() / 1.7e9))),
 };
