@@ -235,7 +235,7 @@ function isNotThere(error: unknown): boolean {
   return statusOf(error) === 404 || (error instanceof Error && error.name === 'ConfluentSchemaRegistryError');
 }
 
-/** The client cannot make a schema of the answer, whoever gave it. */
+/** The client cannot read the answer as a schema. The answer may be that of a proxy. */
 function isNoSchema(error: unknown): boolean {
   return error instanceof Error && error.name === 'ConfluentSchemaRegistryArgumentError';
 }
