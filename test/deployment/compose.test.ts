@@ -73,7 +73,7 @@ describe('docker-compose.yml', () => {
   test('has one source in each profile, and what watches is a profile of its own', () => {
     const inProfile = (profile: string) =>
       all.filter(([, { profiles }]) => profiles?.includes(profile)).map(([name]) => name);
-    expect(inProfile('genesys')).toEqual(['bridge']);
+    expect(inProfile('genesys')).toEqual(['bridge', 'board']);
     expect(inProfile('demo')).toEqual(['simulator', 'simulated-bridge', 'board']);
     expect(inProfile('observability')).toEqual(['prometheus', 'grafana']);
   });
