@@ -185,7 +185,7 @@ function addUpkeep({ command, start }: Commands): void {
       start(ENDS, async (context) => (await import('./setup.js')).runSetup(context, flags)),
     );
 
-  command('rebuild', 'fills new or emptied tables from the state topic, and compares both', [
+  command('rebuild', 'fills new or emptied tables from the topics, then compares the rows with the state topic', [
     'queuefold rebuild',
     'queuefold rebuild | jq .differences',
   ]).action(() => start(ENDS, async (context) => (await import('./rebuild.js')).runRebuild(context)));

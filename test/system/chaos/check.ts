@@ -34,9 +34,17 @@ export interface Comparison {
 
 const MOST_DIFFERENCES = 10;
 
-/** The topics of rows and of visits against the fold in memory of the same events, and ClickHouse against both topics. */
-export async function compare(connected: Connected, store: Store, env: Environment): Promise<Comparison> {
-  const { log, schemas, topics } = connected;
+/** What the topics hold, and where rows and visits differ from what one undisturbed fold makes of the events. */
+interface ComparedTopics {
+  readonly events: readonly LogRecord[];
+  readonly state: readonly LogRecord[];
+  readonly visits: readonly LogRecord[];
+  readonly differences: readonly string[];
+}
+
+/** The topics of rows and of visits against the fold in memory of the same events, record by record. */
+export async function compareTopics(connected: Connected, env: Environment): Promise<ComparedTopics> {
+  const { log, topics } = connected;
   const [events, state] = [await readAll(log, topics.events), await readAll(log, topics.state)];
   const visits = await readAll(log, topics.visits);
   const differences: string[] = [];
@@ -52,9 +60,17 @@ export async function compare(connected: Connected, store: Store, env: Environme
       if (difference !== null) differences.push(`${topic}, partition ${partition}: ${difference}`);
     }
   }
+  const all = (found: ReadonlyMap<number, readonly LogRecord[]>) => [...found.values()].flat();
+  return { events: all(events), state: all(state), visits: all(visits), differences };
+}
+
+/** The topics against the fold in memory of the same events, and ClickHouse against the topics. */
+export async function compare(connected: Connected, store: Store, env: Environment): Promise<Comparison> {
+  const { schemas, topics } = connected;
+  const { events, state: records, visits, differences: inTopics } = await compareTopics(connected, env);
+  const differences = [...inTopics];
 
   const rows = await createRowCodec(schemas, topics);
-  const records = [...state.values()].flat();
   await rows.prepare(records.map(({ value }) => value));
   const table = new Map<string, Record<string, unknown>>();
   for (const record of records) {
@@ -63,10 +79,10 @@ export async function compare(connected: Connected, store: Store, env: Environme
     else table.set(conversationId, printableRow(row, TABLE_COLUMNS));
   }
   differences.push(...tableDifferences(table, await storedTable(store, ROWS)));
-  const lastVisits = await visitsOf([...visits.values()].flat(), await createVisitCodec(schemas, topics));
+  const lastVisits = await visitsOf(visits, await createVisitCodec(schemas, topics));
   differences.push(...tableDifferences(lastVisits, await storedTable(store, VISITS)));
   return {
-    events: [...events.values()].flat().length,
+    events: events.length,
     records: records.length,
     tombstones: records.filter(({ value }) => value === null).length,
     liveRows: table.size,
