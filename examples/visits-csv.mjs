@@ -1,6 +1,7 @@
 /**
  * Writes a CSV file for each quarter of an hour, as workforce tools read them: what came into which queue, and what became
- * of it. The files of the last four quarters are written again, since a visit may be answered in the quarter after it began.
+ * of it. Every quarter it writes the last four files again, because a visit may be answered after the quarter in which it
+ * began.
  *
  *   KAFKA_BROKERS=localhost:9092 SCHEMA_REGISTRY_URL=http://localhost:8081 OUT=./intervals node examples/visits-csv.mjs
  */
@@ -8,7 +9,8 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openVisits } from 'queuefold/client';
 
-const { KAFKA_BROKERS, SCHEMA_REGISTRY_URL, TOPIC_PREFIX, OUT = './intervals' } = process.env;
+const { KAFKA_BROKERS = 'localhost:9092', SCHEMA_REGISTRY_URL = 'http://localhost:8081' } = process.env;
+const { TOPIC_PREFIX, OUT = './intervals' } = process.env;
 const QUARTER_MS = 15 * 60_000;
 const QUARTERS = 4;
 const HEADER = 'interval_start,queue_id,media_type,offered,answered,abandoned,average_wait_seconds';
@@ -46,10 +48,10 @@ for (;;) {
   const now = quarterOf(Date.now());
   for (let start = now - QUARTERS * QUARTER_MS; start < now; start += QUARTER_MS) {
     const file = `${OUT}/${new Date(start).toISOString().slice(0, 16).replaceAll(':', '')}Z.csv`;
-    // Renamed when it is whole: who watches the folder never reads half a file.
+    // Renamed when it is complete, so that nobody reads half a file.
     await writeFile(`${file}.part`, csvOf(start));
     await rename(`${file}.part`, file);
   }
-  console.log(`wrote the ${QUARTERS} quarters before ${new Date(now).toISOString()}`);
+  console.log(`wrote the ${QUARTERS} quarters before ${new Date(now).toISOString()} into ${OUT}`);
   await sleep(now + QUARTER_MS - Date.now());
 }

@@ -1,5 +1,6 @@
 /**
- * Serves how many wait in each queue as Prometheus gauges, at http://localhost:9500/metrics.
+ * Serves how many wait in each queue as Prometheus gauges, at http://localhost:9500/metrics. Outside of the checkout it
+ * also needs `npm install prom-client`.
  *
  *   KAFKA_BROKERS=localhost:9092 SCHEMA_REGISTRY_URL=http://localhost:8081 PORT=9500 node examples/waiting-gauges.mjs
  */
@@ -7,7 +8,8 @@ import { createServer } from 'node:http';
 import { Gauge, Registry } from 'prom-client';
 import { openQueueTable } from 'queuefold/client';
 
-const { KAFKA_BROKERS, SCHEMA_REGISTRY_URL, TOPIC_PREFIX, PORT = '9500' } = process.env;
+const { KAFKA_BROKERS = 'localhost:9092', SCHEMA_REGISTRY_URL = 'http://localhost:8081' } = process.env;
+const { TOPIC_PREFIX, PORT = '9500' } = process.env;
 
 const table = await openQueueTable({
   brokers: KAFKA_BROKERS.split(','),
@@ -23,7 +25,7 @@ const waiting = gauge('queue_waiting', 'Conversations that wait in the queue', l
 const longest = gauge('queue_longest_wait_seconds', 'How long the first of them has waited', labelNames);
 const age = gauge(
   'queue_table_age_seconds',
-  'How old the picture is; alert on it, since the others stand still with it',
+  'How old the table is. If it is old, the other gauges stand still, so alert on this one',
 );
 
 /** Queues that have had callers: then they are 0, not absent. */

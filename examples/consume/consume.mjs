@@ -5,7 +5,8 @@
  */
 import { openQueueTable } from 'queuefold/client';
 
-const { KAFKA_BROKERS, SCHEMA_REGISTRY_URL, TOPIC_PREFIX } = process.env;
+const { KAFKA_BROKERS = 'localhost:9092', SCHEMA_REGISTRY_URL = 'http://localhost:8081' } = process.env;
+const { TOPIC_PREFIX } = process.env;
 const table = await openQueueTable({
   brokers: KAFKA_BROKERS.split(','),
   registry: SCHEMA_REGISTRY_URL,

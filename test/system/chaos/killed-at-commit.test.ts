@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Kafka, logLevel } from 'kafkajs';
 import { pino } from 'pino';
 import { loadConfig } from '../../../src/config';
 import { createMetrics } from '../../../src/ops';
 import { generateEvents } from '../../../src/simulator';
 import { type Connected, connectKafka } from '../../../src/wiring';
+import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { startQueuefold, type Environment, type QueuefoldProcess } from '../../support/processes/pipeline-processes';
 import { until } from '../../support/processes/until';
 import { kafkaForTests, registryForTests } from '../../support/services/services';
@@ -20,11 +20,13 @@ const LIMIT_MS = 120_000;
 const KILL_AT_COMMIT = pathToFileURL(join(__dirname, 'kill-at-commit.mjs')).href;
 
 const disposers: (() => Promise<unknown>)[] = [];
+let brokers: readonly string[];
 let env: Environment;
 let connected: Connected;
 
 beforeAll(async () => {
-  const [{ brokers }, { url }] = await Promise.all([kafkaForTests(), registryForTests()]);
+  const [kafka, { url }] = await Promise.all([kafkaForTests(), registryForTests()]);
+  ({ brokers } = kafka);
   env = {
     KAFKA_BROKERS: brokers.join(),
     SCHEMA_REGISTRY_URL: url,
@@ -90,7 +92,7 @@ async function record(): Promise<string> {
 
 /** Resolves when a reader that also reads open transactions has found records in each topic. */
 async function untilHeldUncommitted(topics: readonly string[]): Promise<void> {
-  const kafka = new Kafka({ brokers: env['KAFKA_BROKERS']?.split(',') ?? [], logLevel: logLevel.NOTHING });
+  const { kafka, admin } = await createStockAdmin(brokers);
   const consumer = kafka.consumer({ groupId: `uncommitted-${randomUUID()}`, readUncommitted: true });
   const found = new Set<string>();
   try {
@@ -100,5 +102,6 @@ async function untilHeldUncommitted(topics: readonly string[]): Promise<void> {
     await until(`records in ${topics.join(' and ')}`, LIMIT_MS, () => found.size === topics.length);
   } finally {
     await consumer.disconnect();
+    await admin.disconnect();
   }
 }
