@@ -40,7 +40,7 @@ async function tell(alert) {
 
 console.log(`looking for callers who have waited longer than ${LIMIT_SECONDS} seconds`);
 const alerting = new Set();
-for (;; await sleep(1_000)) {
+for (; ; await sleep(1_000)) {
   if (table.freshness().ageMs > STALE_MS) continue;
   const longest = longestWaits();
   for (const queue of new Set([...longest.keys(), ...alerting])) {
