@@ -51,8 +51,10 @@ test('a fold killed between send and commit leaves nothing that readers see, and
   const killed = start(['fold'], { NODE_OPTIONS: `--import ${KILL_AT_COMMIT}` });
   await expect(killed.done()).rejects.toThrow('queuefold fold ended with killed');
   await untilHeldUncommitted([topics.state, topics.visits]);
-  expect([...(await readAll(log, topics.state)).values()].flat()).toEqual([]);
-  expect([...(await readAll(log, topics.visits)).values()].flat()).toEqual([]);
+  for (const topic of [topics.state, topics.visits]) {
+    const seen = [...(await readAll(log, topic)).values()].flat();
+    expect(seen.map(({ key }) => String(key))).toEqual([]);
+  }
 
   const next = start(['fold']);
   await until('the next fold to fold everything', LIMIT_MS, async () => {
