@@ -30,6 +30,8 @@ export interface BoardRoleOptions {
 
 export interface RunningBoardRole extends RunningRole {
   readonly url: string;
+  /** Null: not known. */
+  userName(id: string): string | null;
 }
 
 /**
@@ -80,6 +82,7 @@ export async function startBoardRole(parts: RoleParts, options: BoardRoleOptions
   return {
     name: 'board',
     url: server.url,
+    userName: (id) => names.of('user', id),
     ready: {
       kafka: logAnswers(log, topics.state),
       table: current,

@@ -59,7 +59,7 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
 
   const roles = await startRoles(started, { store, kafka, genesys });
   for (const role of Object.values(roles)) served.show(role);
-  tellWhere(started, roles.bridge, [
+  tellWhere(started, roles, [
     ['Board', roles.board.url],
     ...kafka.where,
     ['Topics', `${kafka.topics.state} (compacted), ${kafka.topics.events}, ${kafka.topics.deadLetters}`],
@@ -125,8 +125,10 @@ async function startRoles(context: Context, { store: { store }, kafka, genesys }
   return { bridge, fold, sink, board };
 }
 
+type Roles = Awaited<ReturnType<typeof startRoles>>;
+
 /** Shows the addresses: as lines, or below the live table. */
-function tellWhere(context: Context, bridge: Awaited<ReturnType<typeof startBridgeRole>>, where: Where): void {
+function tellWhere(context: Context, { bridge, board }: Pick<Roles, 'bridge' | 'board'>, where: Where): void {
   const { io, quiet, shutdown } = context;
   if (io.stderr.isTTY === true) {
     io.stderr.write('\r\x1b[K');
@@ -136,7 +138,7 @@ function tellWhere(context: Context, bridge: Awaited<ReturnType<typeof startBrid
     io.stderr.write(where.map(([label, value]) => `${label.padEnd(10)} ${value}\n`).join(''));
   }
   const view = startLiveView(context, () =>
-    boardModel(bridge.rows(), Date.now(), { where, names: bridge.queueNames() }),
+    boardModel(bridge.rows(), Date.now(), { where, names: bridge.queueNames(), userName: board.userName }),
   );
   shutdown.onStop('view', () => view.stop());
 }

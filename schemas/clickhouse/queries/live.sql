@@ -1,4 +1,5 @@
--- The live table, who waits longest first: `queuefold query` without SQL. Where a name is unknown, its id is shown.
+-- The live table, the oldest conversation first: `queuefold query` without SQL. Where a name is unknown, its id is shown.
+-- `seconds` count from connected_time.
 -- What matters most comes first: a narrow terminal leaves out the last columns.
 SELECT
     conversation_id,

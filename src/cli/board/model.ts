@@ -6,6 +6,8 @@ export interface BoardModel {
   readonly queues: readonly QueueLine[];
   /** The newest conversations, the newest first. */
   readonly newest: readonly QueueConversation[];
+  /** Names of their agents, as far as they are known. */
+  readonly agents: ReadonlyMap<string, string>;
   readonly totals: Counts;
   /** Labels and addresses of what runs. */
   readonly where: readonly (readonly [label: string, value: string])[];
@@ -23,6 +25,8 @@ export interface BoardExtras {
   readonly where?: BoardModel['where'];
   /** Names of queues, as far as they are known. */
   readonly names?: ReadonlyMap<string, string>;
+  /** The name of a user; null: not known. */
+  readonly userName?: (id: string) => string | null;
 }
 
 const NEWEST = 50;
@@ -43,13 +47,24 @@ export function boardModel(rows: Iterable<QueueConversation>, now: number, extra
     const name = extras.names?.get(queueId);
     return { queueId, ...(name === undefined ? {} : { name }), ...counter.counts() };
   });
+  const shown = newest.list();
   return {
     now,
     queues: lines.sort(byLabel),
-    newest: newest.list(),
+    newest: shown,
+    agents: agentsOf(shown, extras.userName),
     totals: total.counts(),
     where: extras.where ?? [],
   };
+}
+
+function agentsOf(rows: readonly QueueConversation[], userName: BoardExtras['userName']): BoardModel['agents'] {
+  const agents = new Map<string, string>();
+  for (const { user_id } of rows) {
+    const name = user_id === null ? undefined : userName?.(user_id);
+    if (user_id !== null && typeof name === 'string') agents.set(user_id, name);
+  }
+  return agents;
 }
 
 /** The name that people use for the queue. */

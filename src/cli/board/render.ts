@@ -159,11 +159,15 @@ const CONVERSATION_COLUMNS: readonly BoardColumn<QueueConversation>[] = [
     text: (row, { now }) => (row.waiting ? elapsed(row.queue_connected_time, now) : ''),
     format: (row, now) => (row.waiting ? patience(row.queue_connected_time, now) : null),
   },
-  { head: ['AGENT'], min: 8, max: 36, keep: 3, align: 'left', text: ({ user_id }) => user_id ?? '' },
+  { head: ['AGENT'], min: 8, max: 36, keep: 3, align: 'left', text: (row, model) => agentLabel(row, model) },
 ];
 
 function queueLabel({ queue_id }: QueueConversation, { queues }: BoardModel): string {
   return queues.find(({ queueId }) => queueId === queue_id)?.name ?? queue_id;
+}
+
+function agentLabel({ user_id }: QueueConversation, { agents }: BoardModel): string {
+  return user_id === null ? '' : (agents.get(user_id) ?? user_id);
 }
 
 function clock(time: number): string {

@@ -1,9 +1,12 @@
 import type { IsChanged, ResultTable } from './table';
 
+/** Between two results of `--watch`, also of a slow server. */
+const MOST_TICK_SECONDS = 10;
+
 /**
  * Finds what is new in a result: cells that differ, and rows that were not there. There is no primary key. So the first
  * columns identify a row: as many as distinguish all rows in both results. A single row always stays the same row. Null
- * before: nothing is new.
+ * before: nothing is new. Seconds that grow with the clock are not new.
  */
 export function changesSince(before: ResultTable | null, now: ResultTable): IsChanged {
   if (before === null || before.names.join('\0') !== now.names.join('\0')) return () => false;
@@ -11,8 +14,17 @@ export function changesSince(before: ResultTable | null, now: ResultTable): IsCh
   const known = new Map(before.rows.map((row) => [keyOf(row, keyColumns), row]));
   return (row, column) => {
     const cells = now.rows[row] ?? [];
-    return known.get(keyOf(cells, keyColumns))?.[column] !== cells[column];
+    const cell = known.get(keyOf(cells, keyColumns))?.[column];
+    return cell !== cells[column] && !(isSeconds(now.names[column]) && isTick(cell, cells[column]));
   };
+}
+
+const isSeconds = (name: string | undefined): boolean => name !== undefined && /(?:^|_)seconds$/.test(name);
+
+/** Whether the second result may come from a clock that went on since the first. */
+function isTick(before: string | undefined, now: string | undefined): boolean {
+  const growth = Number(now) - Number(before);
+  return growth > 0 && growth <= MOST_TICK_SECONDS;
 }
 
 function leastKey(...tables: readonly ResultTable[]): number {

@@ -49,16 +49,19 @@ const LEAST_CELLS = 12;
 const LEAST_VALUE_CELLS = 6;
 
 /**
- * Aligns the columns, numbers to the right, and cuts them to the terminal's width. If they do not fit, it writes the
- * values of each row one below the other. If that needs more lines than the user sees at once, it leaves out the last
- * columns and names them. Without a terminal it cuts nothing.
+ * Aligns the columns, numbers to the right, and cuts them to the terminal's width: first days and fractions of times,
+ * then the widest columns. If they still do not fit, it writes the values of each row one below the other. If that needs
+ * more lines than the user sees at once, it leaves out the last columns and names them. Without a terminal it cuts
+ * nothing.
  */
 export function renderTable(table: ResultTable, window: Window): string {
-  const widths = fittingWidths(table, window);
-  if (widths !== null) return horizontal(table, widths, window, []);
+  const isUncut = totalOf(naturalWidths(table)) <= roomOf(table, window);
+  const short = isUncut ? table : withShortTimes(table);
+  const widths = fittingWidths(short, window);
+  if (widths !== null) return horizontal(short, widths, window, []);
   if (isForVertical(table, window)) return vertical(table, window);
   for (let columns = table.names.length - 1; columns > 0; columns -= 1) {
-    const fewer = firstColumns(table, columns);
+    const fewer = firstColumns(short, columns);
     const fitting = fittingWidths(fewer, window);
     if (fitting !== null) return horizontal(fewer, fitting, window, table.names.slice(columns));
   }
@@ -69,6 +72,20 @@ function firstColumns({ names, types, rows }: ResultTable, columns: number): Res
   const first = (cells: readonly string[]) => cells.slice(0, columns);
   return { names: first(names), types: first(types), rows: rows.map(first) };
 }
+
+/** Times as `20:42:22` if all of the column are of one day, otherwise as `11-29 20:42:22`. */
+function withShortTimes({ names, types, rows }: ResultTable): ResultTable {
+  const begins = types.map((type, column) => {
+    if (!/^(?:Nullable\()?DateTime/.test(type)) return null;
+    const days = new Set(rows.flatMap((cells) => (isTime(cells[column]) ? [cells[column].slice(0, 10)] : [])));
+    return days.size === 1 ? 11 : 5;
+  });
+  const short = (cell: string, begin: number | null | undefined): string =>
+    typeof begin === 'number' && isTime(cell) ? cell.slice(begin, 19) : cell;
+  return { names, types, rows: rows.map((cells) => cells.map((cell, column) => short(cell, begins[column]))) };
+}
+
+const isTime = (cell: string | undefined): cell is string => cell !== undefined && /^\d{4}-\d\d-\d\d \d\d:/.test(cell);
 
 function horizontal(table: ResultTable, widths: readonly number[], window: Window, leftOut: readonly string[]): string {
   const { width, height, overflow } = window;
@@ -109,16 +126,28 @@ function markOf({ marks }: Window): (cell: string, row: number | null, column: n
   };
 }
 
-/** The widest columns give way first. Null: not even the least widths fit. */
-function fittingWidths({ names, rows }: ResultTable, { width, marks }: Window): readonly number[] | null {
-  const natural = names.map((name, column) =>
+function naturalWidths({ names, rows }: ResultTable): readonly number[] {
+  return names.map((name, column) =>
     rows.reduce((widest, row) => Math.max(widest, widthOf(row[column] ?? '')), widthOf(name)),
   );
-  if (width === undefined) return natural;
+}
+
+const totalOf = (widths: readonly number[]): number => widths.reduce((sum, cells) => sum + cells, 0);
+
+/** How many cells all columns have together. */
+function roomOf({ names }: ResultTable, { width = Infinity, marks }: Window): number {
   const stars = marks?.by === 'star' ? names.length : 0;
-  const room = width - GAP.length * (names.length - 1) - stars;
+  return width - GAP.length * (names.length - 1) - stars;
+}
+
+/** The widest columns give way first. Null: not even the least widths fit. */
+function fittingWidths(table: ResultTable, window: Window): readonly number[] | null {
+  const natural = naturalWidths(table);
+  const { width } = window;
+  if (width === undefined) return natural;
+  const room = roomOf(table, window);
   const capped = (cap: number) => natural.map((cells) => Math.min(cells, cap));
-  const total = (cap: number) => capped(cap).reduce((sum, cells) => sum + cells, 0);
+  const total = (cap: number) => totalOf(capped(cap));
   if (total(LEAST_CELLS) > room) return null;
   let cap = LEAST_CELLS;
   while (cap < width && total(cap + 1) <= room) cap += 1;

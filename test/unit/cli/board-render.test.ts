@@ -42,6 +42,15 @@ describe('the board', () => {
     expect(lines.at(-1)).toContain('Ctrl-C');
   });
 
+  test('shows names of agents where they are known', () => {
+    const rows = ['u1', 'u2'].map((user) => aRow({ conversation_id: user, purpose: 'agent', user_id: user }));
+    const userName = (id: string): string | null => (id === 'u1' ? 'Ada Lovelace' : null);
+    const text = renderBoard(boardModel(rows, NOW, { userName }), plain).join('\n');
+    expect(text).toMatch(/agent .*Ada Lovelace/);
+    expect(text).toMatch(/agent .*u2/);
+    expect(text).not.toContain('u1');
+  });
+
   test.each([120, 100, 80, 60, 44, 34])('at %d columns the queues, who waits and how long can be read', (columns) => {
     const lines = renderBoard(aModel(), { columns, rows: 40, color: false });
     for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(columns);

@@ -38,6 +38,12 @@ describe('what is new in a result', () => {
     expect(changes(two, table(['a', 'b'], ['1:x', 'y'], ['1:x1:z', '']))).toEqual(['1,0', '1,1']);
   });
 
+  test('is no duration that grew with the clock, but one that began again', () => {
+    const columns = ['id', 'seconds', 'oldest_waiting_seconds', 'offers'];
+    const was = table(columns, ['c1', '7', '90', '1'], ['c2', '8', 'NULL', '1']);
+    expect(changes(was, table(columns, ['c1', '8', '2', '2'], ['c2', '10', '1', '1']))).toEqual(['0,2', '0,3', '1,2']);
+  });
+
   test('is nothing when the result has other columns', () => {
     expect(changes(before, table(['other'], ['x']))).toEqual([]);
   });
@@ -98,6 +104,21 @@ describe('a table that does not fit the terminal', () => {
     expect(renderTable(two, { width: 40, height: 30, overflow: 'counted' })).toMatch(/^id {14}queue/);
     const one = { ...wide, rows: wide.rows.slice(0, 1) };
     expect(renderTable(one, { width: 40, height: 30, overflow: 'counted' })).toMatch(/^Row 1\n/);
+  });
+
+  test('has its times without day and fraction, unless all of it fits', () => {
+    const row = (id: string, since: string): string[] => [id, since, 'NULL'];
+    const times: ResultTable = {
+      names: ['id', 'since', 'until'],
+      types: ['String', "DateTime64(3, 'UTC')", "Nullable(DateTime64(3, 'UTC'))"],
+      rows: [row('c1', '2026-11-29 20:42:22.834'), row('c2', '2026-11-29 20:43:00.001')],
+    };
+    const second = (shown: ResultTable, width: number): string | undefined =>
+      renderTable(shown, { width, height: 5 }).split('\n')[2];
+    expect(second(times, 40)).toBe('c1  2026-11-29 20:42:22.834  NULL');
+    expect(second(times, 30)).toBe('c1  20:42:22  NULL');
+    const twoDays = { ...times, rows: [...times.rows, row('c3', '2026-11-30 00:00:01.000')] };
+    expect(second(twoDays, 30)).toBe('c1  11-29 20:42:22  NULL');
   });
 
   test('is never wider than the terminal', () => {
