@@ -252,6 +252,11 @@ export interface Subscription {
   onRevoked(partitions: readonly number[]): void;
   /** Gets records (possibly none, if only markers were read). `nextOffset` follows the last. Must not block. */
   onRecords(partition: number, records: readonly LogRecord[], nextOffset: number): void;
+  /**
+   * Called when the log has deleted the records from `from` on and below `to` before they were read. If it throws, the
+   * subscription ends with that error. Otherwise the reading continues at `to`. Absent: it continues.
+   */
+  onSkipped?(partition: number, from: number, to: number): void;
 }
 
 export interface AssignedPartition {

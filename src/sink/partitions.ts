@@ -158,6 +158,17 @@ export class SinkPartitions {
     );
   }
 
+  /** Kafka deleted these records before the sink read them. Throws an OperatorError if tombstones may be among them. */
+  assertNoTombstoneIn(partition: number, from: number, to: number): void {
+    const { topic, tombstones } = this.#options;
+    if (tombstones === null) return;
+    throw new OperatorError(
+      `${topic}/${partition}: somebody deleted the records from offset ${from} on and below ${to} before the sink read them ` +
+        '(kafka-delete-records, or cleanup.policy=delete), and tombstones may be among them. Start the sink again: it ' +
+        'then reads the partition from its beginning, and removes rows that the topic lacks.',
+    );
+  }
+
   assertAllCurrent(): void {
     for (const partition of this.#replays.keys()) this.assertCurrent(partition);
   }

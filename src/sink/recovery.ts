@@ -67,8 +67,8 @@ const RETRY_MS = 500;
 /**
  * Where partitions continue, and what the tables must have before that:
  * 1. The sink reads a partition from the store's note. It reads the partition from its beginning if there is no note
- *    (new or emptied tables, a new epoch), or if the note is so old that Kafka may have compacted a tombstone behind it
- *    away.
+ *    (new or emptied tables, a new epoch), or if Kafka may have deleted a tombstone behind the note: because the note is
+ *    old, or because somebody deleted the records there.
  * 2. Tombstones first: before any row, the sink stores all tombstones from there to the end H. The clean-up may have
  *    removed them from the table, and a row that is sent again before its tombstone would be live for a moment. The
  *    sink does not send them again with the rows. `Notes` checks that they are still there before it notes an offset.
@@ -128,7 +128,11 @@ async function attempt(
   for (const one of partitions) {
     const { partition } = one;
     const note = notes.get(partition);
-    const isCurrent = note !== undefined && now - note.watermark <= options.staleAfterMs;
+    // Kafka may have deleted tombstones behind the note: by compaction, or with all records of that time.
+    const isCurrent =
+      note !== undefined &&
+      now - note.watermark <= options.staleAfterMs &&
+      (writer === null || note.offset >= one.beginningOffset);
     if (!isCurrent) reread.push(one);
     beginnings.set(partition, {
       offset: isCurrent ? Math.max(note.offset, one.beginningOffset) : one.beginningOffset,

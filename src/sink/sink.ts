@@ -136,6 +136,7 @@ class Sink<R> implements RunningSink {
         this.#buffer.add(partition, records, nextOffset);
         this.#loop.pump();
       },
+      onSkipped: (...gap) => this.#partitions.assertNoTombstoneIn(...gap),
     });
     const source = await this.#subscribing;
     this.#source = source;

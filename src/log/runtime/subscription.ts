@@ -196,7 +196,9 @@ class GroupReader implements RunningSubscription {
   async #outOfRange(entry: Owned): Promise<void> {
     const [bounds] = await this.#offsetsOf([entry]);
     if (bounds === undefined || !this.#isCurrent(entry)) return;
-    entry.nextOffset = this.#startOffset(bounds, entry.nextOffset);
+    const from = entry.nextOffset;
+    entry.nextOffset = this.#startOffset(bounds, from);
+    if (from < entry.nextOffset) this.#subscription.onSkipped?.(entry.partition, from, entry.nextOffset);
     this.#member.start(entry.partition, entry.nextOffset);
   }
 

@@ -90,6 +90,43 @@ describe('a sink that was down', () => {
     expect(await rereads(again)).toEqual(['unknown']);
   });
 
+  test('a sink whose next records were deleted reads everything again, and rows that ended there are gone', async () => {
+    const { cluster } = await storedAndLeft();
+    cluster.deleteRecords(STATE_TOPIC, 0, 4);
+    const again = await start(cluster.connect());
+    await storedUpTo(again, 5);
+    expect(await table()).toEqual({ c: '2' });
+    expect(await rereads(again)).toEqual(['outdated']);
+  });
+
+  test('a running sink ends if records are deleted before it reads them, and the next one reads everything again', async () => {
+    const topic = aStateTopic();
+    await topic.put(['a', '1'], ['b', '1'], ['c', '1']);
+    const log = topic.cluster.connect();
+    const first = await start(log);
+    await storedUpTo(first, 3);
+    await first.sink.stop();
+    const deleting: Log = {
+      ...log,
+      subscribe: (subscription) =>
+        log.subscribe({
+          ...subscription,
+          onAssigned: async (assigned) => {
+            const chosen = await subscription.onAssigned(assigned);
+            await topic.put(['b', null], ['c', '2']);
+            topic.cluster.deleteRecords(STATE_TOPIC, 0, 4);
+            return chosen;
+          },
+        }),
+    };
+    const { sink } = await start(deleting);
+    await expect(sink.done).rejects.toThrow(
+      /^state\/0: somebody deleted the records from offset 3 on and below 4 before/,
+    );
+    await storedUpTo(await start(log), 5);
+    expect(await table()).toEqual({ c: '2' });
+  });
+
   test('a sink that reads again stores each tombstone once, before the rows', async () => {
     const topic = aStateTopic();
     await topic.put(['a', '1'], ['a', null], ['b', '1'], ['b', null], ['c', '1']);

@@ -138,6 +138,31 @@ export function describeSubscriptions(open: OpenScene): void {
       expect(committed.get(1 - lost)).toBe(1);
     });
 
+    it('say which records were deleted before they read them, and end if the subscriber needs these', async () => {
+      const { log, harness, input, produce } = await open(1);
+      await produce(['a', '1'], ['b', '2'], ['c', '3']);
+      const gaps: (readonly number[])[] = [];
+      const deleting = (upTo: number): Partial<Subscription> => ({
+        onAssigned: async () => {
+          await harness.deleteRecords(input, 0, upTo);
+          return new Map([[0, upTo - 1]]);
+        },
+      });
+      const { seen } = await subscribe(log, `${input}-1`, input, {
+        ...deleting(1),
+        onSkipped: (...gap) => void gaps.push(gap),
+      });
+      await eventually(() => seen.records.length === 2);
+      expect(gaps).toEqual([[0, 0, 1]]);
+      const { subscription } = await subscribe(log, `${input}-2`, input, {
+        ...deleting(2),
+        onSkipped: () => {
+          throw new Error('a tombstone was among them');
+        },
+      });
+      await expect(subscription.done).rejects.toThrow('a tombstone was among them');
+    });
+
     it('move past transaction markers, so that committing leaves no lag', async () => {
       const { log, run, state, produce, rows } = await open(1);
       await run();
