@@ -7,6 +7,8 @@ export interface FetchRequest {
   readonly headers?: Record<string, string>;
   readonly body?: string;
   readonly signal?: AbortSignal;
+  /** Absent: it follows redirects, and sends the request's method only behind a 307 or 308. */
+  readonly redirect?: 'manual';
 }
 
 /** A `fetch` that trusts the given authorities and shows the given certificate. Null: that of Node.js. */

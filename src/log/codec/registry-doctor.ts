@@ -1,4 +1,15 @@
-import { check, explainTls, failed, type Finding, type Findings, messageOf, ok, skipped, warning } from '../../common';
+import {
+  check,
+  explainTls,
+  failed,
+  type Finding,
+  type Findings,
+  messageOf,
+  ok,
+  OperatorError,
+  skipped,
+  warning,
+} from '../../common';
 import { REGISTRY_CREDENTIALS, registryTls } from './registry';
 import {
   askRegistry,
@@ -42,6 +53,7 @@ async function checkReachable(registry: RegistryCheckOptions['registry'], ask: A
   try {
     reply = await ask('GET', '/subjects');
   } catch (error) {
+    if (error instanceof OperatorError) return failed(name, error.message, null);
     const tls = await explainTls(error, registryTls(registry));
     const detail = `SCHEMA_REGISTRY_URL: cannot reach ${url} (${tls?.detail ?? reasonOf(error)})`;
     return failed(name, detail, tls?.remedy ?? 'Is the registry up, and may this machine reach it?');

@@ -1,4 +1,4 @@
-import { fetchWith, type TlsMaterial } from '../../common';
+import { AwayError, fetchWith, type TlsMaterial, UsageError } from '../../common';
 
 /** How to reach a registry with Confluent's API. */
 export interface RegistryAddress {
@@ -19,8 +19,14 @@ export interface RegistryReply {
 export type AskRegistry = (method: 'GET' | 'POST' | 'PUT', path: string, body?: object) => Promise<RegistryReply>;
 
 const REQUEST_MS = 10_000;
+/** The statuses of redirects that do not pass. */
+const PERMANENT: ReadonlySet<number> = new Set([301, 308]);
 
-/** Every status is an answer. It rejects only without an answer, with the error of `fetch`. */
+/**
+ * Every status is an answer, except for a redirect: a POST would become a GET, and the client for the schemas of ids
+ * follows none. It rejects without an answer, with the error of `fetch`.
+ * @throws UsageError if the registry redirects for good, AwayError if it does so for now
+ */
 export function askRegistry({ url, authorization, tls }: RegistryAddress): AskRegistry {
   const fetch = fetchWith(tls ?? null);
   return async (method, path, body) => {
@@ -34,7 +40,16 @@ export function askRegistry({ url, authorization, tls }: RegistryAddress): AskRe
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(REQUEST_MS),
+      redirect: 'manual',
     });
+    const target = response.headers.get('location');
+    if (response.status >= 300 && response.status < 400 && target !== null) {
+      const Problem = PERMANENT.has(response.status) ? UsageError : AwayError;
+      throw new Problem(
+        `SCHEMA_REGISTRY_URL: ${url} redirects to ${addressOf(target, url)}, which queuefold does not follow. ` +
+          'Set SCHEMA_REGISTRY_URL to the URL behind the redirect.',
+      );
+    }
     return { status: response.status, body: parse(await response.text()) };
   };
 }
@@ -48,6 +63,13 @@ export async function lookUp(ask: AskRegistry, subject: string, text: string): P
   const body = { schema: text, schemaType: 'AVRO' };
   const asWritten = await ask('POST', path, body);
   return asWritten.status === 404 ? ask('POST', `${path}?normalize=true`, body) : asWritten;
+}
+
+/** Without what may be secret in it. */
+function addressOf(target: string, base: string): string {
+  if (!URL.canParse(target, base)) return 'another place';
+  const { origin, pathname } = new URL(target, base);
+  return `${origin}${pathname}`;
 }
 
 export function field(of: unknown, name: string): unknown {

@@ -59,7 +59,10 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
         try {
           const reply = await lookUp(ask, subject, schema.text);
           const id = field(reply.body, 'id');
-          if (reply.status === 200 && typeof id === 'number') return id;
+          if (reply.status === 200 && typeof id === 'number') {
+            await confirmId(options, ask, { id, subject, schema });
+            return id;
+          }
           if (isMissing(reply)) {
             throw new MissingError(
               `SCHEMA_REGISTRY_URL: ${options.url} lacks this version's schema of subject ${subject}. Run \`queuefold setup\` first.`,
@@ -95,6 +98,30 @@ export function createRegistrySchemas(options: RegistryOptions): SchemaSource {
       }
     },
   };
+}
+
+/** Every record carries the id. So if it meant another schema, nobody could read what this process writes. */
+async function confirmId(
+  { url }: RegistryAddress,
+  ask: AskRegistry,
+  { id, subject, schema }: { readonly id: number; readonly subject: string; readonly schema: AvroSchema },
+): Promise<void> {
+  const path = `/schemas/ids/${id}`;
+  const reply = await ask('GET', path);
+  const text = field(reply.body, 'schema');
+  if (!isMissing(reply) && (reply.status !== 200 || typeof text !== 'string'))
+    throw new ReplyError(reply, `GET ${path}`);
+  if (typeof text === 'string' && !isUnreadable(reply) && isSameSchema(text, schema.text)) return;
+  throw new AwayError(
+    `SCHEMA_REGISTRY_URL: ${url} says that this version's schema of subject ${subject} has id ${id}, but has ` +
+      `${isMissing(reply) ? 'no' : 'another'} schema under that id. Do several registries answer at this URL, or is ` +
+      'it a copy that is behind?',
+  );
+}
+
+/** White space and documentation do not count. */
+function isSameSchema(a: string, b: string): boolean {
+  return typeOf(a).fingerprint().equals(typeOf(b).fingerprint());
 }
 
 /**

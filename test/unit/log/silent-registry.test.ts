@@ -2,8 +2,9 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import pino from 'pino';
-import { AwayError, MissingError } from '../../../src/common';
+import { AwayError, MissingError, UsageError } from '../../../src/common';
 import { checkSubject, createRegistrySchemas } from '../../../src/log/codec/registry';
+import { checkRegistry } from '../../../src/log/codec/registry-doctor';
 import { loadSchema } from '../../../src/log/codec/schemas';
 
 test('a registry that takes a request and never answers is asked again', async () => {
@@ -29,8 +30,10 @@ test('a registry that takes a request and never answers is asked again', async (
   }
 });
 
+type Answer = readonly [status: number, type: string, body: string];
+
 /** Answers the requests in this order, and the last answer again and again. */
-async function answering(...answers: readonly (readonly [status: number, type: string, body: string])[]) {
+async function answering(...answers: readonly Answer[]) {
   let asked = 0;
   const server = createServer((_, response) => {
     const [status, type, body] = answers[Math.min(asked, answers.length - 1)] ?? [500, 'text/plain', ''];
@@ -95,6 +98,63 @@ test('a registry that lacks a schema says so itself', async () => {
     );
   } finally {
     registry.close();
+  }
+});
+
+describe('the id that a registry gives a schema counts only if the registry has the schema under that id', () => {
+  const schema = loadSchema('queue-conversation');
+  const gives = [200, 'application/json', '{"id":7}'] as const;
+  const idOf = async (...answers: readonly Answer[]): Promise<number> => {
+    const registry = await answering(...answers);
+    const options = { url: registry.url, logger: pino({ enabled: false }), triesAtStart: 2 };
+    return createRegistrySchemas(options).idOf('s', schema).finally(registry.close);
+  };
+
+  test('in any spelling', async () => {
+    const text = JSON.stringify(JSON.parse(schema.text), null, 7);
+    expect(await idOf(gives, [200, 'application/json', JSON.stringify({ schema: text })])).toBe(7);
+  });
+
+  test.each([
+    ['another schema', [200, 'application/json', SCHEMA]],
+    ['no schema', [404, 'application/json', LACKS]],
+    ['a schema that nobody can read', [200, 'application/json', '{"schema":"{"}']],
+  ] as const)('%s: a role that starts waits', async (_, answer) => {
+    const asking = idOf(gives, answer);
+    await expect(asking).rejects.toThrow(AwayError);
+    await expect(asking).rejects.toThrow(/subject s has id 7, but has (no|another) schema under that id/);
+  });
+
+  test('no answer: it asks again', async () => {
+    const away = [503, 'text/plain', ''] as const;
+    const text = JSON.stringify({ schema: schema.text });
+    expect(await idOf(gives, away, gives, [200, 'application/json', text])).toBe(7);
+  });
+});
+
+test.each([
+  [301, UsageError],
+  [302, AwayError],
+  [307, AwayError],
+  [308, UsageError],
+])('a redirect of the registry (%i) is not followed, and the message names where it leads', async (status, Problem) => {
+  const server = createServer((_, response) => {
+    response.writeHead(status, { location: '/login?token=secret' }).end('<html>moved</html>');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const options = { url, logger: pino({ enabled: false }), triesAtStart: 1 };
+  const said = `SCHEMA_REGISTRY_URL: ${url} redirects to ${url}/login, which queuefold does not follow. `;
+  try {
+    const asking = createRegistrySchemas(options).idOf('s', loadSchema('queue-conversation'));
+    await expect(asking).rejects.toThrow(Problem);
+    await expect(asking).rejects.toThrow(said);
+    await expect(checkSubject(options, 's')).rejects.toThrow(said);
+    const [found] = await checkRegistry({ registry: { url }, subjects: [] });
+    expect(found?.detail).toContain(said);
+  } finally {
+    server.closeAllConnections();
+    server.close();
   }
 });
 
