@@ -228,6 +228,15 @@ export function secret({ shortest }: { readonly shortest: number } = { shortest:
   return secretThat(allowed, (given) => (given.length >= shortest ? null : 'too short'));
 }
 
+/** A secret that goes into an HTTP header as it is. */
+export function headerSecret(): Kind<Secret> {
+  return secretThat('a text without line ends', (given) => {
+    if (given.trim() === '') return 'empty';
+    // fetch would refuse it only later, in words that show it.
+    return /^[\t\x20-\x7E\x80-\xFF]+$/.test(given) ? null : 'a line end or another character that no HTTP header has';
+  });
+}
+
 const KEY_BYTES = 32;
 
 /**

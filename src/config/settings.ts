@@ -3,6 +3,7 @@ import {
   brokers,
   duration,
   genesysRegion,
+  headerSecret,
   integer,
   number,
   oneOf,
@@ -102,7 +103,7 @@ export const SETTINGS = {
     secret(),
     'The password at the schema registry. With SCHEMA_REGISTRY_OAUTH_TOKEN_URL it is the client secret.',
   ),
-  SCHEMA_REGISTRY_TOKEN: confidential(secret(), 'A bearer token for the schema registry, instead of a user.'),
+  SCHEMA_REGISTRY_TOKEN: confidential(headerSecret(), 'A bearer token for the schema registry, instead of a user.'),
   SCHEMA_REGISTRY_OAUTH_TOKEN_URL: optional(
     url(),
     'The token endpoint of the identity provider, where queuefold gets bearer tokens for the schema registry.',

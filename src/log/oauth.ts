@@ -24,7 +24,11 @@ const PAUSES_MS = [500, 1_000, 2_000, 4_000];
  */
 const RENEW_BEFORE_MS = { most: 60_000, least: 20_000 };
 /** RFC 6749 recommends that the answer contains the token's life. If it does not, each connection asks for a token. */
-const Answer = z.object({ access_token: z.string().min(1), expires_in: z.coerce.number().positive().optional() });
+const Answer = z.object({
+  // Of the characters of RFC 6749, appendix A.12. With others, the error of a request would show the token.
+  access_token: z.string().regex(/^[\x20-\x7E]+$/),
+  expires_in: z.coerce.number().positive().optional(),
+});
 
 interface Token {
   readonly value: string;

@@ -75,6 +75,18 @@ describe('the registry', () => {
     expect(fromEnv({ ...URL, SCHEMA_REGISTRY_TOKEN: 'bearer' }).registry.token?.reveal()).toBe('bearer');
   });
 
+  test.each(['eyJhbGci\nOiJub25l', 'eyJhbGci\0OiJub25l', 'eyJhbGci…OiJub25l', '  \n '])(
+    'gets no token that HTTP cannot carry, and nobody is shown it (%j)',
+    (token) => {
+      const problem = problemIn({ ...URL, SCHEMA_REGISTRY_TOKEN: token });
+      expect(problem).toMatch(
+        /^SCHEMA_REGISTRY_TOKEN: (empty|a line end or .*) \(environment SCHEMA_REGISTRY_TOKEN\);/,
+      );
+      expect(problem).toContain('allowed: a text without line ends');
+      expect(problem).not.toContain('eyJ');
+    },
+  );
+
   test('is asked in one of these ways, and wholly', () => {
     expect(problemIn({ ...USER, SCHEMA_REGISTRY_TOKEN: 'x' })).toBe(
       'SCHEMA_REGISTRY_TOKEN: set together with SCHEMA_REGISTRY_USERNAME; allowed: one way to authenticate at the registry',
