@@ -6,6 +6,8 @@ import { protocolTypes, requireInternal } from './internals';
  * member of a group. On a broker with default settings a group takes 3 s to form, and it stays behind.
  */
 export interface Cluster {
+  /** The topics of which it loads metadata. */
+  readonly targetTopics: Set<string>;
   connect(): Promise<void>;
   disconnect(): Promise<void>;
   refreshMetadata(): Promise<void>;
@@ -60,6 +62,8 @@ interface FetchBroker {
 
 /** The part of a broker that takes requests for which kafkajs has no method. */
 export interface RequestBroker {
+  /** @throws an error of type UNKNOWN_TOPIC_OR_PARTITION if one of them does not exist */
+  metadata(topics: readonly string[]): Promise<unknown>;
   /** By API key; null before the first connection. */
   readonly versions: Readonly<Record<number, { readonly maxVersion: number } | undefined>> | null;
   readonly connectionPool: {
@@ -170,6 +174,18 @@ export function createCluster(kafka: Kafka): Cluster {
 
 export function batchClass(): BatchClass {
   return requireInternal('consumer/batch') as BatchClass;
+}
+
+/** The brokers' answer to a question about a missing topic, with its name, which the answer of kafkajs lacks. */
+export class UnknownTopicError extends Error {
+  readonly type = 'UNKNOWN_TOPIC_OR_PARTITION';
+  readonly code = 3;
+  /** The topic may be so new that this broker does not know it yet. */
+  readonly retriable = true;
+
+  constructor(topics: readonly string[]) {
+    super(`Kafka does not know topic ${topics.join(' or ')} (UNKNOWN_TOPIC_OR_PARTITION). Was it deleted?`);
+  }
 }
 
 export function isUnknownTopic(error: unknown): boolean {

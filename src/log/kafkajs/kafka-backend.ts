@@ -11,7 +11,7 @@ import type {
   TopicFacts,
 } from '../runtime/backend';
 import type { KafkaConnection } from './client';
-import { isUnknownTopic } from './cluster';
+import { isUnknownTopic, UnknownTopicError } from './cluster';
 import { openFencedProducer, partitionBounds, readRange } from './fenced-producer';
 import { KafkaMember } from './group/member';
 import { protocolTypes } from './internals';
@@ -57,8 +57,15 @@ export class KafkaBackend implements Backend {
     return new KafkaMember(this.#connection, request);
   }
 
-  openFencedProducer(topology: Topology, partition: number, hooks: TaskHooks): Promise<FencedProducer> {
-    return openFencedProducer(this.#connection, this.#service, topology, partition, hooks);
+  async openFencedProducer(topology: Topology, partition: number, hooks: TaskHooks): Promise<FencedProducer> {
+    try {
+      return await openFencedProducer(this.#connection, this.#service, topology, partition, hooks);
+    } catch (error) {
+      if (!isUnknownTopic(error)) throw error;
+      // The barrier's topic.
+      await partitionsOf(this.#service, topology.changelog);
+      throw new UnknownTopicError([topology.changelog]);
+    }
   }
 
   groupOffsets(group: string, topic: string, partitions: readonly number[]): Promise<readonly PartitionOffsets[]> {

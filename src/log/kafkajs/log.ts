@@ -70,7 +70,7 @@ export function createKafkaLog(options: KafkaLogOptions): Log {
     },
     async createProducer() {
       await service.checkReachable();
-      const producer = new KafkaProducer(connection);
+      const producer = new KafkaProducer(connection, (topic) => partitionsOf(service, topic));
       const close = async (): Promise<void> => {
         await producer.close();
         closers.forget(close);

@@ -1,10 +1,11 @@
 import type { CompressionTypes, Producer } from 'kafkajs';
-import { atMost, createDeferred, type Deferred } from '../../common';
+import { atMost, createDeferred, type Deferred, MissingError } from '../../common';
 import { partitionOf } from '../partitioner';
 import type { LogProducer, OutRecord } from '../port';
 import { RefusedRecordsError } from '../refused';
 import { answerOf } from './answers';
 import { compressionOf, createClient, VERY_PATIENT, type KafkaConnection } from './client';
+import { isUnknownTopic } from './cluster';
 import { createRounds, toMessage, type OutMessage } from './records';
 
 interface Waiting {
@@ -26,6 +27,7 @@ const DISCONNECT_WITHIN_MS = 1_000;
  */
 export class KafkaProducer implements LogProducer {
   readonly #connection: KafkaConnection;
+  readonly #checkTopic: (topic: string) => Promise<unknown>;
   readonly #compression: CompressionTypes;
   #producer: Promise<Producer> | null = null;
   readonly #queue: Waiting[] = [];
@@ -35,8 +37,10 @@ export class KafkaProducer implements LogProducer {
   /** Starts nothing more; later results of kafkajs are ignored. */
   #isAbandoned = false;
 
-  constructor(connection: KafkaConnection) {
+  /** @param checkTopic rejects with a MissingError if the topic does not exist */
+  constructor(connection: KafkaConnection, checkTopic: (topic: string) => Promise<unknown>) {
     this.#connection = connection;
+    this.#checkTopic = checkTopic;
     this.#compression = compressionOf(connection);
   }
 
@@ -66,8 +70,9 @@ export class KafkaProducer implements LogProducer {
       try {
         const refused = await this.#deliver(calls.flatMap(({ records }) => records));
         for (const call of calls) settle(call, refused);
-      } catch (error) {
+      } catch (failure) {
         await this.#discard();
+        const error = await this.#explain(failure, calls);
         // Waiting records must not overtake failed ones.
         for (const { outcome } of [...calls, ...this.#queue.splice(0)]) outcome.reject(error);
       }
@@ -104,6 +109,15 @@ export class KafkaProducer implements LogProducer {
       const first = await this.#deliver(records.slice(0, middle));
       return new Map([...first, ...(await this.#deliver(records.slice(middle)))]);
     }
+  }
+
+  /** Names the missing topic, which the brokers' answer does not. */
+  async #explain(error: unknown, calls: readonly Waiting[]): Promise<unknown> {
+    if (!isUnknownTopic(error)) return error;
+    const topics = new Set(calls.flatMap(({ records }) => records.map(({ topic }) => topic)));
+    const found = await Promise.allSettled([...topics].map((topic) => this.#checkTopic(topic)));
+    const missing = found.find((one) => one.status === 'rejected' && one.reason instanceof MissingError);
+    return missing?.status === 'rejected' ? missing.reason : error;
   }
 
   async #open(): Promise<Producer> {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atMost, jittered } from '../../common';
 import { createClient, IMPATIENT, type KafkaConnection, PATIENT } from './client';
-import { type Cluster, createCluster, isUnknownTopic } from './cluster';
+import { type Cluster, createCluster, isUnknownTopic, UnknownTopicError } from './cluster';
 import { unreachableError } from './unreachable';
 
 /** A connection for questions, shared by the process; the first question opens it. */
@@ -37,10 +37,10 @@ export function createService(connection: KafkaConnection): Service {
   return {
     ask: (topics, question) =>
       askPatiently(open, { attempts: ATTEMPTS, retryMs: RETRY_MS }, async (cluster) => {
-        await cluster.addMultipleTargetTopics(topics);
-        // kafkajs looks again only after an error, but a topic may have got more partitions.
-        await cluster.refreshMetadataIfNecessary();
+        await learn(cluster, topics);
         return question(cluster);
+      }).catch((error: unknown) => {
+        throw isUnknownTopic(error) ? new UnknownTopicError(topics) : error;
       }),
     async checkReachable() {
       const cluster = createCluster(createClient(connection, IMPATIENT));
@@ -60,6 +60,39 @@ export function createService(connection: KafkaConnection): Service {
       await atMost(CLOSE_WITHIN_MS, closing);
     },
   };
+}
+
+/**
+ * Loads the metadata of the topics. kafkajs asks for all topics at once that it has ever learned. One that was deleted
+ * since fails the request, also for all others, and the answer does not name it.
+ */
+async function learn(cluster: Cluster, topics: readonly string[]): Promise<void> {
+  try {
+    await cluster.addMultipleTargetTopics(topics);
+    // kafkajs looks again only after an error, but a topic may have got more partitions.
+    await cluster.refreshMetadataIfNecessary();
+  } catch (error) {
+    if (!isUnknownTopic(error) || cluster.targetTopics.size === 0) throw error;
+    const deleted = await forgetDeleted(cluster, topics);
+    if (topics.some((topic) => deleted.has(topic))) throw error;
+    throw new Error(`kafkajs asked for topics that no longer exist: ${[...deleted].join(', ')}`);
+  }
+}
+
+/** Returns the topics that do not exist: of those that kafkajs has learned, and of these. */
+async function forgetDeleted(cluster: Cluster, topics: readonly string[]): Promise<ReadonlySet<string>> {
+  const broker = await cluster.findControllerBroker();
+  const deleted = new Set<string>();
+  for (const topic of new Set([...topics, ...cluster.targetTopics])) {
+    try {
+      await broker.metadata([topic]);
+    } catch (error) {
+      if (!isUnknownTopic(error)) throw error;
+      deleted.add(topic);
+      cluster.targetTopics.delete(topic);
+    }
+  }
+  return deleted;
 }
 
 export interface Patience {

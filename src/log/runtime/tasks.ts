@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { createDeferred, jittered } from '../../common';
+import { createDeferred, jittered, MissingError } from '../../common';
 import type { Metrics } from '../../ops';
 import type { RunningTasks, Task, TaskStatus, Topology } from '../port';
 import type { Backend, Member, TaskHooks } from './backend';
@@ -49,6 +49,8 @@ class GroupTasks implements RunningTasks {
   #paused = false;
   #stopping: Promise<void> | null = null;
   #comparing: NodeJS.Timeout | null = null;
+  /** The missing topic that was logged last; null: none is missing. */
+  #missing: string | null = null;
   #rejoining: NodeJS.Timeout | null = null;
 
   constructor(options: TasksOptions) {
@@ -160,8 +162,13 @@ class GroupTasks implements RunningTasks {
       const now = await backend.topics(topicsOf(topology));
       const changelogPolicy = await backend.cleanupPolicy(topology.changelog);
       for (const runner of this.#runners.all()) runner.compare(now, changelogPolicy);
+      this.#missing = null;
     } catch (error) {
-      this.#logger.debug({ err: error }, 'the fold cannot look at its topics');
+      const missing = error instanceof MissingError ? error.message : null;
+      if (missing !== null && missing !== this.#missing)
+        this.#logger.warn({ error: missing }, 'a topic of the fold is missing: the next event ends it');
+      else this.#logger.debug({ err: error }, 'the fold cannot look at its topics');
+      this.#missing = missing ?? this.#missing;
     }
   }
 

@@ -56,6 +56,20 @@ test('a topic that was deleted and recreated has another id', async () => {
   expect(after).not.toBe(before);
 });
 
+test('a deleted topic is named, and questions about others are answered', async () => {
+  await Promise.all(['kept', 'deleted', 'new'].map((topic) => admin.createTopic(topic, 1)));
+  for (const topic of ['kept', 'deleted']) await log.endOffsets(topic);
+  await admin.deleteTopic('deleted');
+  // The first question about a topic loads the metadata of all.
+  const asked = ['new', 'deleted', 'kept', 'deleted'].map((topic) => log.endOffsets(topic));
+  await Promise.allSettled(asked);
+  await expect(asked[0]).resolves.toEqual(new Map([[0, 0]]));
+  await expect(asked[2]).resolves.toEqual(new Map([[0, 0]]));
+  for (const one of [asked[1], asked[3]])
+    await expect(one).rejects.toThrow(/^(Topic|Kafka does not know topic) deleted /);
+  await expect(log.endOffsets('deleted')).rejects.toThrow(/^Topic deleted does not exist. Run `queuefold setup`/);
+});
+
 test('asking for an id creates no topic', async () => {
   await expect(log.topicId('nobody-made-me')).rejects.toThrow();
   expect(await admin.admin.listTopics()).not.toContain('nobody-made-me');

@@ -111,6 +111,22 @@ describe('a broker that dies', () => {
     await here().restart();
   });
 
+  it('whose topic was deleted: the producer names it after its attempts, and sends when it is back', async () => {
+    const admin = await createStockAdmin(here().brokers);
+    await Promise.all(['kept', 'deleted'].map((topic) => admin.createTopic(topic, 1)));
+    const log = connect();
+    const producer = await log.createProducer();
+    const records = ['kept', 'deleted'].map((topic) => ({ topic, key: 'a', value: Buffer.from('1') }));
+    await producer.send(records);
+    await admin.deleteTopic('deleted');
+    await expect(producer.send(records)).rejects.toThrow('Topic deleted does not exist. Run `queuefold setup`');
+    await admin.createTopic('deleted', 1);
+    await producer.send(records);
+    expect((await log.endOffsets('deleted')).get(0)).toBe(1);
+    await producer.close();
+    await admin.close();
+  });
+
   it('away at the start: a message that names the brokers, the reason and what to look at', async () => {
     await here().kill9();
     const log = connect();

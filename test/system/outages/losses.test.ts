@@ -199,6 +199,23 @@ test('rows still end after their changelog was deleted, once they are adopted', 
   expect(await table(scene)).toEqual({ a: null, b: null });
 });
 
+test.each(['changelog', 'state', 'visits'] as const)(
+  'a running fold whose topic is deleted ends with the name of the topic, and continues when the topic is back (%s)',
+  async (topic) => {
+    const scene = await newScene();
+    await wait(scene, 'a');
+    const running = await startFold(foldOf(scene));
+    await folded(scene, running);
+    await admin.deleteTopic(scene.topics[topic]);
+    await wait(scene, 'b');
+    await expect(running.done).rejects.toThrow(`Topic ${scene.topics[topic]} does not exist. Run \`queuefold setup\``);
+    await setUp(scene.topics);
+    if (topic === 'changelog') await adopt(scene);
+    await foldAll(scene);
+    expect(await table(scene)).toEqual({ a: 'Q1', b: 'Q1' });
+  },
+);
+
 test('a changelog with cleanup.policy=delete is refused before Kafka deletes', async () => {
   const scene = await newScene();
   await wait(scene, 'a');

@@ -27,6 +27,7 @@ function coordinatorWith(heartbeat: () => Promise<void>): Coordinator {
 
 function clusterOf(coordinator: Coordinator, disconnect: () => Promise<void>): Cluster {
   return {
+    targetTopics: new Set(),
     connect: () => Promise.resolve(),
     disconnect,
     refreshMetadata: () => Promise.resolve(),

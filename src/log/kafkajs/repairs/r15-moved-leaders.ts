@@ -96,7 +96,7 @@ const createSendMessages: CreateSendMessages = (parts) => (request) => {
         throw error;
       }
       if (STALE.has(name) || (name === 'KafkaJSProtocolError' && retriable === true)) {
-        logger.error(`Failed to send messages: ${message}`, { retryCount, retryTime });
+        logger.error(`Failed to send messages to ${topicsOf(request)}: ${message}`, { retryCount, retryTime });
         await cluster.refreshMetadata();
         throw error;
       }
@@ -107,6 +107,10 @@ const createSendMessages: CreateSendMessages = (parts) => (request) => {
     }
   });
 };
+
+function topicsOf({ topicMessages }: Request): string {
+  return [...new Set(topicMessages.map(({ topic }) => topic))].join(', ');
+}
 
 /** One call of `sendMessages`, over all its attempts. */
 class Sending {
