@@ -1,8 +1,11 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { GroupMessagesPerPartition } from '../../../src/log/kafkajs/repairs/r2-quadratic-grouping';
 import type { DecodeRecordBatch } from '../../../src/log/kafkajs/repairs/r3-empty-batches';
 import type { FetchedMessage, FilterAbortedMessages } from '../../../src/log/kafkajs/repairs/r4-interleaved-aborts';
-import { openKafkajs } from '../../support/kafka/stock-kafkajs';
+import { openKafkajs, type Variant } from '../../support/kafka/stock-kafkajs';
+import { until } from '../../support/processes/until';
 
 /** Each bug in kafkajs as npm installed it, and its absence with the repair. The rest: test/integration/log/repairs.test.ts */
 const variants = [['stock'], ['repaired']] as const;
@@ -257,6 +260,123 @@ describe('R15, a leader that moves while records are sent', () => {
     produce.set('b', () => Promise.reject(errorOf('INVALID_PRODUCER_EPOCH', false)));
     await expect(send()).rejects.toThrow('INVALID_PRODUCER_EPOCH');
     expect(asked).toEqual(['a']);
+  });
+});
+
+describe('R16, a connection that gets another socket', () => {
+  const closing: (() => unknown)[] = [];
+  afterEach(() => {
+    for (const close of closing.splice(0)) close();
+  });
+
+  interface Connection {
+    connect(): Promise<true>;
+    disconnect(): Promise<true>;
+    isConnected(): boolean;
+    send(protocol: object): Promise<string>;
+    sendAuthRequest(protocol: object): Promise<unknown>;
+  }
+
+  /** A server that keeps its sockets, and a connection to it. */
+  async function aConnection(variant: Variant) {
+    const sockets: Socket[] = [];
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      sockets.push(socket.on('error', () => undefined).resume());
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    closing.push(
+      () => server.close(),
+      () => sockets.forEach((socket) => socket.destroy()),
+    );
+    const opened = openKafkajs(variant);
+    const Class = opened.module('network/connection') as new (options: object) => Connection;
+    const Encoder = opened.module('protocol/encoder') as new () => object;
+    const socketFactory = (opened.module('network/socketFactory') as () => unknown)();
+    const silent = { debug: () => undefined, error: () => undefined, info: () => undefined, warn: () => undefined };
+    const connection = new Class({
+      ...{ host: '127.0.0.1', port: (server.address() as AddressInfo).port, socketFactory },
+      ...{ logger: { namespace: () => silent }, connectionTimeout: 60_000, requestTimeout: 60_000 },
+    });
+    closing.push(() => connection.disconnect());
+    const request = { apiKey: 18, apiVersion: 0, apiName: 'ApiVersions', encode: () => Promise.resolve(new Encoder()) };
+    const text = (payload: Buffer) => Promise.resolve(payload.toString());
+    const protocol = { request, response: { decode: text, parse: (answer: string) => Promise.resolve(answer) } };
+    const socket = async (index: number) => {
+      await until(`socket ${index}`, 60_000, () => sockets[index] !== undefined);
+      return sockets[index] as Socket;
+    };
+    return { connection, sockets, socket, protocol };
+  }
+
+  /** The answer to the request with this number. */
+  function answer(correlationId: number, text: string): Buffer {
+    const frame = Buffer.alloc(8 + text.length);
+    frame.writeInt32BE(4 + text.length, 0);
+    frame.writeInt32BE(correlationId, 4);
+    frame.write(text, 8);
+    return frame;
+  }
+
+  const outcomeOf = (promise: Promise<unknown>) =>
+    promise.then(
+      (value) => value,
+      (error: unknown) => (error as Error).name,
+    );
+
+  it.each(variants)('%s: requests that connect at the same time share one socket', async (variant) => {
+    const { connection, sockets, socket } = await aConnection(variant);
+    await Promise.all([connection.connect(), connection.connect()]);
+    await socket(variant === 'stock' ? 1 : 0);
+    expect(sockets).toHaveLength(variant === 'stock' ? 2 : 1);
+  });
+
+  it.each(variants)('%s: an older socket that ends takes nothing with it', async (variant) => {
+    const { connection, socket, protocol } = await aConnection(variant);
+    await connection.connect();
+    const older = await socket(0);
+    await connection.disconnect();
+    await connection.connect();
+    const newer = await socket(1);
+    const outcome = outcomeOf(connection.send(protocol));
+    await once(newer, 'data');
+    const closed = once(older, 'close');
+    older.end();
+    await closed;
+    newer.write(answer(0, 'the answer'));
+    expect(await outcome).toBe(variant === 'stock' ? 'KafkaJSConnectionClosedError' : 'the answer');
+  });
+
+  it.each(variants)('%s: half of an answer is forgotten with its socket', async (variant) => {
+    const { connection, socket, protocol } = await aConnection(variant);
+    await connection.connect();
+    const first = outcomeOf(connection.send(protocol));
+    const broken = await socket(0);
+    await once(broken, 'data');
+    broken.end(answer(0, 'an answer that breaks off').subarray(0, 15));
+    expect(await first).toBe('KafkaJSConnectionClosedError');
+    await until('the end', 60_000, () => !connection.isConnected());
+
+    await connection.connect();
+    const second = outcomeOf(connection.send(protocol));
+    const newer = await socket(1);
+    await once(newer, 'data');
+    newer.end(answer(1, 'the answer'));
+    expect(await second).toBe(variant === 'stock' ? 'KafkaJSConnectionClosedError' : 'the answer');
+  });
+
+  it.each(variants)('%s: a socket that breaks ends the exchange of SASL on it', async (variant) => {
+    const { connection, socket, protocol } = await aConnection(variant);
+    await connection.connect();
+    let outcome: unknown = 'none';
+    const request = { encode: () => Promise.resolve(Buffer.from('a token')) };
+    void outcomeOf(connection.sendAuthRequest({ ...protocol, request })).then((name) => (outcome = name));
+    const broken = await socket(0);
+    await once(broken, 'data');
+    broken.resetAndDestroy();
+    await until('the end', 60_000, () => !connection.isConnected());
+    // Every promise that is settled by now has told its outcome.
+    await new Promise(setImmediate);
+    expect(outcome).toBe(variant === 'stock' ? 'none' : 'KafkaJSConnectionError');
   });
 });
 

@@ -5,6 +5,7 @@ import { repairChecksum } from './r12-checksum';
 import { repairCompression } from './r13-compression';
 import { repairIpv6Brokers } from './r14-ipv6-brokers';
 import { repairMovedLeaders } from './r15-moved-leaders';
+import { repairReconnects } from './r16-reconnects';
 import { repairQuadraticGrouping } from './r2-quadratic-grouping';
 import { repairEmptyBatches } from './r3-empty-batches';
 import { repairInterleavedAborts } from './r4-interleaved-aborts';
@@ -31,6 +32,7 @@ export function applyRepairs(): void {
   repairInterleavedAborts();
   repairIpv6Brokers();
   repairIdleBusyLoop();
+  repairReconnects();
   repairConcurrentTransactions();
   repairCoordinatorLookups();
 }
