@@ -108,6 +108,7 @@ class KafkaReading implements Reading {
   #ended(): void {
     this.#caughtUp.resolve(undefined);
     this.#done.resolve(undefined);
+    this.#disconnect();
   }
 
   #failed(error: unknown): void {
@@ -117,6 +118,11 @@ class KafkaReading implements Reading {
     }
     this.#caughtUp.reject(error);
     this.#done.reject(error);
+    this.#disconnect();
+  }
+
+  /** Nobody needs to stop a reading that has ended by itself. */
+  #disconnect(): void {
     void this.#cluster.disconnect().catch(() => undefined);
   }
 }
