@@ -6,6 +6,7 @@ import { startFoldRole } from '../fold';
 import { startSinkRole } from '../sink';
 import { boardModel, startLiveView } from './board';
 import { tracingOf, type Context } from './context';
+import { claimDataDir } from './data-organization';
 import { BOARD_DEFAULTS, boardOptions, startBoard } from './live-board';
 import { eventsRoutes, serveRoles, type ServedRoles } from './serve-roles';
 import { refuseForRealGenesys, simulationOf } from './simulation';
@@ -45,6 +46,9 @@ export async function runStart(context: Context, flags: StartFlags): Promise<voi
   io.detachStdin?.('unused');
   const lock = await acquireDataDir(config.dataDir);
   shutdown.onStop('data directory', () => lock.release());
+  if (config.kafka.brokers === undefined || config.clickhouse.url === undefined) {
+    await claimDataDir(config.dataDir, config.genesys.clientId === undefined ? 'simulated' : 'real');
+  }
   // Before the steps that take minutes, so that the user hears of a taken port at once.
   const served = await serveRoles(started, {
     names: ['bridge', 'fold', 'sink', 'board'],
