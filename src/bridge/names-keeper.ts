@@ -92,7 +92,7 @@ export function createNamesKeeper(options: NamesKeeperOptions): NamesKeeper {
         metrics.nameChanges.inc({ kind, change: what });
         counts[what] = (counts[what] ?? 0) + 1;
       }
-      logger.info({ topic, ...counts }, 'the bridge wrote changed names to Kafka');
+      logger.debug({ topic, ...counts }, 'the bridge wrote changed names');
       return wish;
     },
   };

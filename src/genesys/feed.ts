@@ -146,7 +146,7 @@ async function tellOffer(rest: Rest, logger: Logger): Promise<void> {
   try {
     const offer = await queueTopicOffer(rest);
     if (offer === null) logger.warn('Genesys does not list the topic for conversations of queues');
-    else logger.info({ ...offer }, 'the topic of queues’ conversations');
+    else logger.info({ ...offer }, 'Genesys says what notifications of queues need');
   } catch (error) {
     logger.warn({ reason: messageOf(error) }, 'the bridge cannot ask Genesys for the available topics');
   }

@@ -48,13 +48,17 @@ export function truncate(text: string, width: number): string {
   return kept;
 }
 
-/** A text as lines of at most `width` cells. Nothing is left out. */
+/** A text as lines of at most `width` cells, broken behind a blank where there is one. Nothing is left out. */
 export function broken(text: string, width: number): readonly string[] {
-  const lines = [''];
+  const lines: string[] = [];
+  let line = '';
   for (const { segment } of graphemes.segment(text)) {
-    const last = lines.at(-1) ?? '';
-    if (last === '' || widthOf(last) + cellsOf(segment) <= width) lines[lines.length - 1] = `${last}${segment}`;
-    else lines.push(segment);
+    if (line !== '' && widthOf(line) + cellsOf(segment) > width) {
+      const end = line.lastIndexOf(' ') + 1 || line.length;
+      lines.push(line.slice(0, end));
+      line = line.slice(end);
+    }
+    line += segment;
   }
-  return lines;
+  return [...lines, line];
 }

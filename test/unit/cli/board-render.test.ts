@@ -59,6 +59,20 @@ describe('the board', () => {
     for (const [, value] of WHERE) expect(lines.join('')).toContain(value);
   });
 
+  test('addresses are broken behind a blank, and within a word only if it is longer than a line', () => {
+    const where: BoardModel['where'] = [
+      ['SQL', `http://127.0.0.1:8123 (with the token in /home/ada/sql-token), or: ${'queuefold query '.repeat(3)}`],
+      ['Path', '/x'.repeat(60)],
+    ];
+    const lines = renderBoard(boardModel([], NOW, { where }), { ...plain, columns: 60 });
+    expect(lines.slice(2, 5)).toEqual([
+      'SQL http://127.0.0.1:8123 (with the token in ',
+      '/home/ada/sql-token), or: queuefold query queuefold query ',
+      'queuefold query ',
+    ]);
+    expect(lines.slice(5, 8)).toEqual(['Path ', '/x'.repeat(30), '/x'.repeat(30)]);
+  });
+
   test('it is as high as the window, whatever there is to show', () => {
     for (const rows of [5, 10, 24, 60]) expect(renderBoard(aModel(), { ...plain, rows })).toHaveLength(rows);
     expect(renderBoard(boardModel([], NOW), { ...plain, rows: 10 })).toHaveLength(10);
