@@ -61,13 +61,19 @@ function header({ totals, where, now }: BoardModel, columns: number): readonly s
   return [...wrap([`queuefold ${clock(now)}`, ...counts], columns), ...wrap(places, columns)];
 }
 
+/** As many parts on a line as fit. A part that needs several lines has them for itself. */
 function wrap(parts: readonly string[], columns: number): readonly string[] {
   const lines: string[] = [];
+  let isOpen = false;
   for (const part of parts) {
-    const last = lines.at(-1);
-    const joined = last === undefined ? part : `${last}  ${part}`;
-    if (last !== undefined && widthOf(joined) <= columns) lines[lines.length - 1] = joined;
-    else lines.push(...broken(part, columns));
+    const joined = `${lines.at(-1) ?? ''}  ${part}`;
+    if (isOpen && widthOf(joined) <= columns) {
+      lines[lines.length - 1] = joined;
+      continue;
+    }
+    const own = broken(part, columns);
+    lines.push(...own);
+    isOpen = own.length === 1;
   }
   return lines;
 }

@@ -63,6 +63,7 @@ describe('the board', () => {
     const where: BoardModel['where'] = [
       ['SQL', `http://127.0.0.1:8123 (with the token in /home/ada/sql-token), or: ${'queuefold query '.repeat(3)}`],
       ['Path', '/x'.repeat(60)],
+      ['Kafka', 'none'],
     ];
     const lines = renderBoard(boardModel([], NOW, { where }), { ...plain, columns: 60 });
     expect(lines.slice(2, 5)).toEqual([
@@ -70,7 +71,7 @@ describe('the board', () => {
       '/home/ada/sql-token), or: queuefold query queuefold query ',
       'queuefold query ',
     ]);
-    expect(lines.slice(5, 8)).toEqual(['Path ', '/x'.repeat(30), '/x'.repeat(30)]);
+    expect(lines.slice(5, 9)).toEqual(['Path ', '/x'.repeat(30), '/x'.repeat(30), 'Kafka none']);
   });
 
   test('it is as high as the window, whatever there is to show', () => {
