@@ -337,6 +337,13 @@ describe('queuefold start', () => {
     });
   });
 
+  test('refuses its data directory to a real organization, so that simulated conversations do not mix with its own', async () => {
+    const genesys = { GENESYS_REGION: 'mypurecloud.ie', GENESYS_CLIENT_ID: 'real', GENESYS_CLIENT_SECRET: 'secret' };
+    const { code, stdout, stderr } = await launch(['start'], dataDir, { ...TOOLS, ...genesys }).ended;
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(`DATA_DIR: ${dataDir} holds conversations of a simulated organization`);
+  });
+
   test('continues from what an earlier one has left, and ends what the organization no longer has', async () => {
     const earlier = idsOf(left);
     const second = await start(dataDir, []);

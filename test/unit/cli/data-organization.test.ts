@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { UsageError } from '../../../src/common';
 import { claimDataDir } from '../../../src/cli/data-organization';
+import { UsageError } from '../../../src/common';
 import { temporaryFolders } from '../../support/files/folders';
 
 const newFolder = temporaryFolders();
