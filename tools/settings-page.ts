@@ -26,7 +26,7 @@ const FIRST: readonly (readonly [SettingKey, string])[] = [
   ['REPLICATION_FACTOR', 'how many brokers keep each topic; 1 if you have a single broker'],
   [
     'PARTITIONS',
-    'decide once: it never changes for a prefix. With 12, twelve folds work at once: by calculation 300,000 events/s',
+    'decide once: it never changes for a prefix. With 12, twelve threads of folds work at once: by calculation 300,000 events/s',
   ],
   ['PRIVACY_MASK', 'decide before the first event: what reached Kafka unmasked stays so. A mask needs `PRIVACY_KEY`'],
   ['CLOSE_AFTER', 'whether a row ends with the last hang-up or with the after-call work'],

@@ -65,7 +65,7 @@ export function createProgram(run: RunCommand): Command {
     .option('--quiet', 'prints no progress, and logs only warnings and errors')
     .option('--debug', 'logs everything, and prints stacks of errors')
     .helpCommand('help [command]', 'prints the help of a command')
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => command.name() })
     .configureOutput({
       outputError: (message, write) => write(message.replace(/^error: /, 'queuefold: ')),
     })

@@ -59,6 +59,7 @@ describe('what people expect of every command line', () => {
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^ {2}config /m);
     expect(stdout).toMatch(/^ {2}replay /m);
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
   });
 
   test('help that nobody reads to its end is no error', async () => {
