@@ -20,6 +20,7 @@ const FIRST: readonly (readonly [SettingKey, string])[] = [
   ['KAFKA_BROKERS', 'your brokers'],
   ['SCHEMA_REGISTRY_URL', 'your schema registry'],
   ['CLICKHOUSE_URL', 'your ClickHouse'],
+  ['CLICKHOUSE_USERNAME', 'its user; the password is in `CLICKHOUSE_PASSWORD`, better `CLICKHOUSE_PASSWORD_FILE`'],
   ['GENESYS_REGION', 'the region of your organization'],
   ['GENESYS_CLIENT_ID', 'your OAuth client'],
   ['GENESYS_CLIENT_SECRET', 'its secret; better `GENESYS_CLIENT_SECRET_FILE`'],
@@ -51,6 +52,7 @@ misspelled setting, the role logs a warning.
 |---|---|
 ${FIRST.map(([key, what]) => `| \`${key}\` | ${what} |`).join('\n')}
 
+If Kafka or the registry wants TLS, a certificate or a user, [Secure it](../how-to/secure.md) has the settings for that.
 The default of every other setting is right for most deployments.
 `;
 
