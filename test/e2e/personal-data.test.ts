@@ -19,6 +19,7 @@ import {
   type Json,
 } from '../support/genesys/personal-frames';
 import { createStockAdmin } from '../support/kafka/kafka-admin';
+import { readAll } from '../support/log/read-all';
 import {
   servicesForProcesses,
   startGateway,
@@ -29,7 +30,6 @@ import {
 } from '../support/processes/pipeline-processes';
 import { outputsOf, place, placesWith, topicPlace, type Place } from '../support/processes/places';
 import { until } from '../support/processes/until';
-import { readAll } from '../system/chaos/expected';
 
 /**
  * What somebody who may read everything of queuefold's gets to see of people: all topics, tables, logs and metrics of the
@@ -299,7 +299,7 @@ async function collected(prefix: string, own: string, more: readonly Place[]): P
   const places: Place[] = [...more];
   const deadLetters: LogRecord[] = [];
   for (const topic of topics.sort()) {
-    const records = [...(await readAll(log, topic)).values()].flat();
+    const records = await readAll(log, topic);
     if (topic.endsWith('.dead-letters.v1')) deadLetters.push(...records);
     places.push(topicPlace(topic, records));
   }

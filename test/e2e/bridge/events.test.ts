@@ -6,15 +6,9 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import type { QueueConversation } from '../../../src/conversation';
-import {
-  createKafkaLog,
-  createRegistrySchemas,
-  createRowCodec,
-  type LogRecord,
-  partitionOf,
-  topicNames,
-} from '../../../src/log';
+import { createKafkaLog, createRegistrySchemas, createRowCodec, partitionOf, topicNames } from '../../../src/log';
 import { aConversation } from '../../support/conversation/conversation-builders';
+import { readAll } from '../../support/log/read-all';
 import { startQueuefold, type Environment, type QueuefoldProcess } from '../../support/processes/pipeline-processes';
 import { until } from '../../support/processes/until';
 import { ownKafkaForTests, registryForTests } from '../../support/services/services';
@@ -66,14 +60,7 @@ const envelope = (id: string): string =>
 async function inKafka(): Promise<{ keys: string[]; reasons: (string | undefined)[] }> {
   const log = createKafkaLog({ brokers: kafka.brokers, clientId: 'reader', logger: pino({ level: 'silent' }) });
   const { events, deadLetters } = topicNames(env['TOPIC_PREFIX'] ?? '');
-  const records: LogRecord[] = [];
-  const reading = await log.read({
-    topics: [events, deadLetters],
-    follow: false,
-    onRecord: (one) => records.push(one),
-  });
-  await reading.caughtUp;
-  await reading.stop();
+  const records = await readAll(log, events, deadLetters);
   await log.close();
   return {
     keys: records.flatMap(({ topic, key }) => (topic === events ? [String(key)] : [])).sort(),
@@ -132,17 +119,9 @@ async function rowsOf(id: string): Promise<readonly (QueueConversation | null)[]
   const log = createKafkaLog({ brokers: kafka.brokers, clientId: 'reader', logger });
   const topics = topicNames(env['TOPIC_PREFIX'] ?? '');
   const codec = await createRowCodec(createRegistrySchemas({ url: env['SCHEMA_REGISTRY_URL'] ?? '', logger }), topics);
-  const values: (Buffer | null)[] = [];
-  const reading = await log.read({
-    topics: [topics.state],
-    follow: false,
-    onRecord: ({ key, value }) => {
-      if (String(key) === id) values.push(value);
-    },
-  });
-  await reading.caughtUp;
-  await reading.stop();
+  const records = await readAll(log, topics.state);
   await log.close();
+  const values = records.flatMap(({ key, value }) => (String(key) === id ? [value] : []));
   await codec.prepare(values);
   return values.map((value) => {
     const decoded = value === null ? null : codec.decode(value);

@@ -6,13 +6,14 @@ import { pino } from 'pino';
 import { startBridgeRole } from '../../../src/bridge';
 import { loadConfig } from '../../../src/config';
 import { startFoldRole } from '../../../src/fold';
-import { createEventCodec, createRowCodec, type LogRecord, readStateRecord } from '../../../src/log';
+import { createEventCodec, createRowCodec, readStateRecord } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { startSimulator, type Simulator } from '../../../src/simulator';
 import { connectKafka } from '../../../src/wiring';
 import { aConversation } from '../../support/conversation/conversation-builders';
 import { readLine } from '../../support/conversation/read-line';
 import { startGenesysFront } from '../../support/genesys/genesys-front';
+import { readAll } from '../../support/log/read-all';
 import {
   type Gateway,
   startGateway,
@@ -82,13 +83,7 @@ async function start() {
   const states = async (id = ID): Promise<readonly (string | null)[]> => {
     const { log, schemas, topics } = connected;
     const codec = await createRowCodec(schemas, topics);
-    const records: LogRecord[] = [];
-    const onRecord = (record: LogRecord): void => {
-      if (String(record.key) === id) records.push(record);
-    };
-    const reading = await log.read({ topics: [topics.state], follow: false, onRecord });
-    await reading.caughtUp;
-    await reading.stop();
+    const records = (await readAll(log, topics.state)).filter(({ key }) => String(key) === id);
     await codec.prepare(records.map(({ value }) => value));
     return records.map((record) => readStateRecord(record, codec).row?.state ?? null);
   };

@@ -7,6 +7,7 @@ import { endsWithin, identify, isRunning, type ProcessIdentity } from '../../../
 import { startJvm } from '../../../src/embedded/jvm';
 import { temporaryFolders } from '../../support/files/folders';
 import { runTypeScript } from '../../support/processes/run-typescript';
+import { eventually } from '../../support/processes/until';
 
 // Any program stands in for the JVM here; orphan.test.ts does the same with a real Kafka.
 const newFolder = temporaryFolders();
@@ -20,11 +21,7 @@ async function heldBy(...program: readonly string[]) {
 
 /** When it ignores SIGTERM. */
 async function stubborn(dir: string, name: string): Promise<void> {
-  await until(async () => (await readFile(join(dir, `${name}.out`), 'utf8')) === 'ready\n');
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually(async () => (await readFile(join(dir, `${name}.out`), 'utf8')) === 'ready\n');
 }
 
 async function running(pid: number): Promise<ProcessIdentity> {
@@ -47,7 +44,7 @@ describe('a JVM whose parent is killed with SIGKILL', () => {
   test('ends', async () => {
     const { parent, jvm } = await heldBy('sleep', '600');
     parent.process.kill('SIGKILL');
-    await until(async () => (await group(jvm.pid)).length === 0); // its watcher too
+    await eventually(async () => (await group(jvm.pid)).length === 0); // its watcher too
   });
 
   test('ends even if it ignores SIGTERM', async () => {
@@ -83,7 +80,7 @@ describe('a JVM', () => {
     await stubborn(dir, 'x');
     await jvm.stop(300);
     expect(await jvm.exited).toEqual({ code: null, signal: 'SIGKILL' });
-    await until(async () => (await group(jvm.pid)).length === 0);
+    await eventually(async () => (await group(jvm.pid)).length === 0);
   });
 
   test('that still runs after its parent was killed is ended by the next start in the same folder', async () => {

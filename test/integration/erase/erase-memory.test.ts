@@ -21,6 +21,7 @@ import { until } from '../../support/clickhouse/sink';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
 import { QUIET } from '../../support/clickhouse/store-rows';
 import { aConversation } from '../../support/conversation/conversation-builders';
+import { readAll } from '../../support/log/read-all';
 
 const topics = topicNames('erase');
 const schemas = createLocalSchemas();
@@ -92,11 +93,7 @@ const HISTORY = 'queue_conversation_history';
 const inTable = (...wanted: readonly string[]) => until(ids, (found) => wanted.every((id) => found.includes(id)));
 
 async function lastOf(topic: string): Promise<ReadonlyMap<string, LogRecord>> {
-  const last = new Map<string, LogRecord>();
-  const reading = await log.read({ topics: [topic], follow: false, onRecord: (one) => last.set(String(one.key), one) });
-  await reading.caughtUp;
-  await reading.stop();
-  return last;
+  return new Map((await readAll(log, topic)).map((record) => [String(record.key), record]));
 }
 
 /** The keys that compaction leaves. */

@@ -8,8 +8,6 @@ import {
   createLocalSchemas,
   createRowCodec,
   createVisitCodec,
-  type Log,
-  type LogRecord,
   type RunningTasks,
   type TaskHooks,
   topicNames,
@@ -20,7 +18,8 @@ import { acd, at, call, connected, email } from '../../support/conversation/conv
 import { readLine } from '../../support/conversation/read-line';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { lastingTopics } from '../../support/kafka/lasting-topics';
-import { eventually } from '../../support/log/log-conformance';
+import { readAll } from '../../support/log/read-all';
+import { eventually } from '../../support/processes/until';
 import { kafkaForTests } from '../../support/services/services';
 
 /** Kafka's own default of `max.message.bytes`. */
@@ -74,14 +73,6 @@ async function openScene() {
       ({ headers }) => `${headers['error.reason'] ?? ''} ${headers['source.offset'] ?? ''}`,
     );
   return { topics, log, producer, events, fold, sendEvent, written, letters };
-}
-
-async function readAll(log: Log, topic: string): Promise<readonly LogRecord[]> {
-  const records: LogRecord[] = [];
-  const reading = await log.read({ topics: [topic], follow: false, onRecord: (record) => records.push(record) });
-  await reading.caughtUp;
-  await reading.stop();
-  return records;
 }
 
 /** They become the topic's only settings. */

@@ -12,7 +12,6 @@ import {
   createEventCodec,
   createKafkaAdmin,
   createMemoryLog,
-  type Log,
   type LogRecord,
   type OutRecord,
   topicDefinitions,
@@ -21,6 +20,7 @@ import { createMetrics } from '../../../src/ops';
 import { type Connected, connectKafka, foldSettingsOf } from '../../../src/wiring';
 import { aConversation } from '../../support/conversation/conversation-builders';
 import { eventOf } from '../../support/conversation/conversation-fold';
+import { readAll } from '../../support/log/read-all';
 import { type QueuefoldProcess, startQueuefold } from '../../support/processes/pipeline-processes';
 import { until } from '../../support/processes/until';
 import { kafkaForTests, registryForTests } from '../../support/services/services';
@@ -72,15 +72,7 @@ async function callersWait(count: number): Promise<readonly string[]> {
 }
 
 async function keysOfState(): Promise<readonly string[]> {
-  const keys: string[] = [];
-  const reading = await connected.log.read({
-    topics: [connected.topics.state],
-    follow: false,
-    onRecord: ({ key }) => void keys.push(String(key)),
-  });
-  await reading.caughtUp;
-  await reading.stop();
-  return keys;
+  return (await readAll(connected.log, connected.topics.state)).map(({ key }) => String(key));
 }
 
 test('both threads of one process fold, each event once, with one health, one set of metrics and one end', async () => {
@@ -134,14 +126,6 @@ test('a thread that dies ends the fold with a clear message, and the other threa
 function halvesOf(id: string): readonly [readonly string[], readonly string[]] {
   const story = aConversation(id).called().queued();
   return [[story.at(5), story.alerting('a1').at(10), story.answeredBy('a1', 15).at(16)], [story.hungUp(30).at(31)]];
-}
-
-async function recordsOf(log: Log, topic: string): Promise<readonly LogRecord[]> {
-  const records: LogRecord[] = [];
-  const reading = await log.read({ topics: [topic], follow: false, onRecord: (record) => records.push(record) });
-  await reading.caughtUp;
-  await reading.stop();
-  return records;
 }
 
 /** For each key what was written, in order: value and time. */
@@ -201,15 +185,15 @@ test('the fold that takes over from a killed one has its states already: it read
     await sender.send(events);
     const folded = (): number => tasks.status().reduce((sum, { nextOffset }) => sum + (nextOffset ?? 0), 0);
     await until('the fold in memory', LIMIT_MS, () => folded() === events.length);
-    const histories = historiesOf(await recordsOf(memory, topics.state));
+    const histories = historiesOf(await readAll(memory, topics.state));
     await memory.close();
     return histories;
   };
   const stateIsRight = async (): Promise<void> => {
     const wanted = await expected();
     const count = [...wanted.values()].flat().length;
-    await until('all records', LIMIT_MS, async () => (await recordsOf(log, topics.state)).length >= count);
-    expect(historiesOf(await recordsOf(log, topics.state))).toEqual(wanted);
+    await until('all records', LIMIT_MS, async () => (await readAll(log, topics.state)).length >= count);
+    expect(historiesOf(await readAll(log, topics.state))).toEqual(wanted);
   };
 
   const folds = [startQueuefold(['fold'], own), startQueuefold(['fold'], own)] as const;
@@ -224,7 +208,7 @@ test('the fold that takes over from a killed one has its states already: it read
     await stateIsRight();
     // Nothing is written any more: what has a lag of 0 now has read everything.
     const [, place] = /"standby":\[(\d)\]/.exec(heir.stderr()) ?? [];
-    const written = (await recordsOf(log, topics.changelog)).filter(({ partition }) => String(partition) === place);
+    const written = (await readAll(log, topics.changelog)).filter(({ partition }) => String(partition) === place);
     await until(
       'a warm copy',
       LIMIT_MS,

@@ -5,16 +5,10 @@ import { loadConfig } from '../../../src/config';
 import { printableRow, printableVisit, STATE_COLUMNS, VISIT_COLUMNS } from '../../../src/conversation';
 import { startFoldRole } from '../../../src/fold';
 import type { ReconciliationTimings } from '../../../src/genesys';
-import {
-  createLocalSchemas,
-  createMemoryLog,
-  createRowReader,
-  createVisitCodec,
-  type LogRecord,
-  topicNames,
-} from '../../../src/log';
+import { createLocalSchemas, createMemoryLog, createRowReader, createVisitCodec, topicNames } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import type { Simulator } from '../../../src/simulator';
+import { readAll } from '../../support/log/read-all';
 import { until as untilSeldomChecked } from '../../support/processes/until';
 import { createStage, PATIENCE_MS, quietLogger, until } from './support';
 
@@ -57,11 +51,7 @@ async function aPipeline() {
     metrics,
     /** The last version of each visit, by its participant, without when it was written. */
     visits: async (): Promise<ReadonlyMap<string, PrintedVisit>> => {
-      const records: LogRecord[] = [];
-      const onRecord = (record: LogRecord) => void records.push(record);
-      const reading = await log.read({ topics: [topics.visits], follow: false, onRecord });
-      await reading.caughtUp;
-      await reading.stop();
+      const records = await readAll(log, topics.visits);
       const codec = await createVisitCodec(schemas, topics);
       await codec.prepare(records.map(({ value }) => value));
       const visits = records.flatMap(({ value }) => {

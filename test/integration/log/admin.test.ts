@@ -4,7 +4,7 @@ import { OperatorError } from '../../../src/common';
 import { createKafkaAdmin, type KafkaAdmin } from '../../../src/log/kafkajs/admin/admin';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import { topicDefinitions, topicNames } from '../../../src/log/topics';
-import { eventually } from '../../support/log/log-conformance';
+import { eventually } from '../../support/processes/until';
 import { kafkaForTests } from '../../support/services/services';
 
 const logger = pino({ enabled: false });

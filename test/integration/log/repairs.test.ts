@@ -6,7 +6,8 @@ import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import type { Log } from '../../../src/log/port';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { openKafkajs, type OpenedVariant, type Variant } from '../../support/kafka/stock-kafkajs';
-import { eventually } from '../../support/log/log-conformance';
+import { readAll } from '../../support/log/read-all';
+import { eventually } from '../../support/processes/until';
 import { ownKafkaForTests } from '../../support/services/services';
 
 /** The bugs that show only against a broker, in kafkajs as npm installed it, and their absence with the repairs. */
@@ -84,19 +85,11 @@ describe('kafkajs against a real Kafka', () => {
       await produceEmptiedTail(log, topic);
       // Only now, so that it was size alone that made the segments above.
       await here().admin.alterTopic(topic, { ...config, 'segment.ms': '1000', 'max.compaction.lag.ms': '1000' });
-      const readKeys = async (): Promise<readonly (string | undefined)[]> => {
-        const keys: (string | undefined)[] = [];
-        const onRecord = ({ key }: { key: Buffer | null }): void => void keys.push(key?.toString());
-        const reading = await log.read({ topics: [topic], follow: false, onRecord });
-        await reading.caughtUp;
-        await reading.stop();
-        return keys;
-      };
       // Cleaned: the superseded record is gone, and its batch, the last of its producer, is an empty shell. Appends roll.
       const ticker = await transactional(here().admin.kafka, `${topic}-ticker`);
       await eventually(async () => {
         await transact(ticker, topic, [{ key: 'tick', value: 'tock' }]);
-        return (await readKeys()).filter((key) => key === 'dead').length === 1;
+        return (await readAll(log, topic)).filter(({ key }) => key?.toString() === 'dead').length === 1;
       });
       await ticker.disconnect();
       const end = (await log.endOffsets(topic)).get(0) ?? 0;

@@ -15,9 +15,9 @@ import { createValueCodec, type ValueCodec } from '../../../src/log/codec/value-
 import { topicNames, valueSubject, type TopicNames } from '../../../src/log/topics';
 import { registryOptions } from '../../../src/wiring';
 import { aRow } from '../../support/clickhouse/store-rows';
-import { eventually } from '../../support/log/log-conformance';
 import { startHttpFront } from '../../support/network/http-front';
 import { startTokenEndpoint, type TokenEndpoint } from '../../support/network/token-endpoint';
+import { eventually } from '../../support/processes/until';
 import { ownRegistryForTests, registryForTests } from '../../support/services/services';
 
 const logger = pino({ enabled: false });

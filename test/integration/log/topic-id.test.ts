@@ -6,7 +6,7 @@ import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import type { Log } from '../../../src/log/port';
 import { pathsBelow } from '../../support/files/folders';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
-import { eventually } from '../../support/log/log-conformance';
+import { eventually } from '../../support/processes/until';
 import { ownKafkaForTests } from '../../support/services/services';
 
 type Kafka = Awaited<ReturnType<typeof ownKafkaForTests>>;

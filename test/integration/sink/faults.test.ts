@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { LogRecord } from '../../../src/log';
 import type { RunningSink } from '../../../src/sink/sink';
 import { migrate, type Store } from '../../../src/store';
 import { serverForTests, type TestServer } from '../../support/clickhouse/clickhouse-server';
 import { aStateTopic, startTestSink, STATE_TOPIC, until } from '../../support/clickhouse/sink';
 import type { TestStore } from '../../support/clickhouse/store';
+import { readAll } from '../../support/log/read-all';
 import { FAULTS, startFaultyProxy, type Fault, type FaultyProxy } from '../../support/network/faulty-proxy';
 import { createRandom } from '../../support/processes/random';
 
@@ -131,12 +131,10 @@ test('whatever happens to requests, no row is lost, doubled or stale, and no end
       (stored) => [...ends].every(([partition, end]) => stored.some((one) => (one.get(partition) ?? 0) >= end)),
     );
     const expected = new Map<string, number>();
-    const onRecord = ({ key, value, offset }: LogRecord): void => {
+    for (const { key, value, offset } of await readAll(log, STATE_TOPIC)) {
       if (value === null) expected.delete(String(key));
       else expected.set(String(key), offset);
-    };
-    const reading = await log.read({ topics: [STATE_TOPIC], follow: false, onRecord });
-    await reading.caughtUp;
+    }
     // First whether anything is lost, then whether something lives again.
     const [history] = await rowsOf<{ n: string }>(
       `SELECT count() AS n FROM ${database}.queue_conversation_history FINAL`,

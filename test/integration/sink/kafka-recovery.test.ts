@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { LogRecord } from '../../../src/log';
 import type { SinkOptions } from '../../../src/sink/options';
 import { type KafkaSinkScene, openKafkaSinkScene } from '../../support/clickhouse/kafka-sink';
 import { noteWatermark, startTestSink, tableOf, until } from '../../support/clickhouse/sink';
+import { readAll } from '../../support/log/read-all';
 
 /**
  * What happens to a topic at a real broker, and the sink behind it. Older copies of topics need a broker that is killed
@@ -16,15 +16,6 @@ beforeAll(async () => {
 });
 beforeEach(() => scene.tests.clear());
 afterAll(() => scene.dispose());
-
-async function recordsOf(topic: string): Promise<readonly LogRecord[]> {
-  const records: LogRecord[] = [];
-  const onRecord = (record: LogRecord): void => void records.push(record);
-  const reading = await scene.log.read({ topics: [topic], follow: false, onRecord });
-  await reading.caughtUp;
-  await reading.stop();
-  return records;
-}
 
 /** A sink of its own group, from its start until it has stored what is in the topic now. */
 async function storeAll(topic: string, options: Partial<SinkOptions> = {}): Promise<string[]> {
@@ -50,7 +41,7 @@ test('the sink also notices an end that compaction removed from the topic while 
   await until(
     async () => {
       await put(topic, ['tick', 'tock']); // an append rolls the segment, and only rolled ones are compacted
-      return recordsOf(topic);
+      return readAll(scene.log, topic);
     },
     (records) => !records.some(({ key }) => key?.toString() === 'b'),
   );

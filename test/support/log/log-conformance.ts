@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe } from '@jest/globals';
-import type { Log, LogRecord, Task, TaskHooks, Topology } from '../../../src/log';
-import { pauseAfter } from '../processes/until';
+import type { Log, Task, TaskHooks, Topology } from '../../../src/log';
+import { eventually } from '../processes/until';
 import { describeLosses } from './losses';
+import { readAll } from './read-all';
 import { describeReading } from './reading';
 import { describeStandbys } from './standbys';
 import { describeSubscriptions } from './subscriptions';
@@ -136,19 +137,6 @@ async function createScene(harness: LogHarness, prefix: string, partitions: numb
         .map(({ key, value }) => `${key?.toString() ?? ''}=${value?.toString() ?? 'null'}`)
         .filter((row) => !row.startsWith('\0')),
   };
-}
-
-async function readAll(log: Log, topic: string): Promise<readonly LogRecord[]> {
-  const records: LogRecord[] = [];
-  const reading = await log.read({ topics: [topic], follow: false, onRecord: (record) => records.push(record) });
-  await reading.caughtUp;
-  await reading.stop();
-  return records;
-}
-
-/** Waits for a condition. If it never holds, the test's own timeout ends the wait. */
-export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let checks = 0; !(await condition()); checks++) await pauseAfter(checks);
 }
 
 /** A hook that blocks everybody until it is released. */

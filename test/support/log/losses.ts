@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { OperatorError } from '../../../src/common';
 import type { RunningTasks } from '../../../src/log';
-import { eventually, type OpenScene, type Scene } from './log-conformance';
+import { eventually } from '../processes/until';
+import type { OpenScene, Scene } from './log-conformance';
 import { createSumTask } from './sum-task';
 
 /** The error that ended the tasks: they must be refused, and not end without one. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { type LogRecord, partitionOf } from '../../../src/log';
-import { eventually, type OpenScene } from './log-conformance';
+import { eventually } from '../processes/until';
+import type { OpenScene } from './log-conformance';
 
 export function describeReading(open: OpenScene): void {
   describe('producing and reading', () => {

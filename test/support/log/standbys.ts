@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { eventually, type OpenScene } from './log-conformance';
+import { eventually } from '../processes/until';
+import type { OpenScene } from './log-conformance';
 
 export function describeStandbys(open: OpenScene): void {
   describe('standby copies', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { createDeferred, OperatorError } from '../../../src/common';
 import { type AssignedPartition, type Log, type Subscription } from '../../../src/log';
-import { eventually, type OpenScene } from './log-conformance';
+import { eventually } from '../processes/until';
+import type { OpenScene } from './log-conformance';
 
 /** A subscriber that remembers its calls. */
 async function subscribe(log: Log, group: string, topic: string, options: Partial<Subscription> = {}) {

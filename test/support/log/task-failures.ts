@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Task, TaskState } from '../../../src/log';
-import { createGate, eventually, type OpenScene } from './log-conformance';
+import { eventually } from '../processes/until';
+import { createGate, type OpenScene } from './log-conformance';
 import { createSumTask } from './sum-task';
 
 export function describeTaskFailures(open: OpenScene): void {

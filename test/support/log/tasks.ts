@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { OperatorError } from '../../../src/common';
 import type { RunningTasks, Task } from '../../../src/log';
-import { createGate, eventually, type OpenScene } from './log-conformance';
+import { eventually } from '../processes/until';
+import { createGate, type OpenScene } from './log-conformance';
 
 const partitionsOf = (tasks: RunningTasks): readonly number[] => tasks.status().map(({ partition }) => partition);
 

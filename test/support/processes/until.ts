@@ -11,6 +11,11 @@ export async function pauseAfter(checks: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, Math.min(10 * 1.3 ** checks, 100)));
 }
 
+/** Waits for a condition. If it never holds, the test's own timeout ends the wait. */
+export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let checks = 0; !(await condition()); checks++) await pauseAfter(checks);
+}
+
 /** Waits for a condition. If it cannot be checked yet (a broker is away), checks again. */
 export async function until(what: string, limitMs: number, ask: () => Promise<boolean> | boolean): Promise<void> {
   const end = Date.now() + limitMs;

@@ -10,7 +10,7 @@ import { createRandom } from '../../support/processes/random';
 import type { Environment, Role } from '../../support/processes/role-process';
 import { until } from '../../support/processes/until';
 import { compare, type Comparison } from './check';
-import { readAll } from './expected';
+import { readPartitions } from './expected';
 import { allReady, inflict, planRound, type Fault, type Sighting } from './faults';
 import { setStage, type Stage, type StageOptions } from './stage';
 
@@ -136,7 +136,7 @@ async function stored({ sinks }: Restless, { log, topics }: Connected, store: St
     { topic: topics.visits, storedIn: VISITS },
   ];
   for (const { topic, storedIn } of tables) {
-    const records = await readAll(log, topic);
+    const records = await readPartitions(log, topic);
     const epoch = await claimEpoch(store, { topic, id: await log.topicId(topic) });
     const progress = createProgress(store, topic, epoch, storedIn);
     const ends = new Map([...records].map(([partition, all]) => [partition, (all.at(-1)?.offset ?? -1) + 1]));

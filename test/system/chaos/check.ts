@@ -19,7 +19,7 @@ import {
 import { identifier, type Store } from '../../../src/store';
 import type { Connected } from '../../../src/wiring';
 import type { Environment } from '../../support/processes/role-process';
-import { foldedInMemory, readAll, type Written } from './expected';
+import { foldedInMemory, readPartitions, type Written } from './expected';
 
 export interface Comparison {
   readonly events: number;
@@ -45,8 +45,8 @@ interface ComparedTopics {
 /** The topics of rows and of visits against the fold in memory of the same events, record by record. */
 export async function compareTopics(connected: Connected, env: Environment): Promise<ComparedTopics> {
   const { log, topics } = connected;
-  const [events, state] = [await readAll(log, topics.events), await readAll(log, topics.state)];
-  const visits = await readAll(log, topics.visits);
+  const [events, state] = [await readPartitions(log, topics.events), await readPartitions(log, topics.state)];
+  const visits = await readPartitions(log, topics.visits);
   const differences: string[] = [];
   const partitions = [...new Set([...events.keys(), ...state.keys()])].sort((a, b) => a - b);
   for (const partition of partitions) {

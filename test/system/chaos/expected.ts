@@ -12,6 +12,7 @@ import {
 } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { type Connected, foldSettingsOf } from '../../../src/wiring';
+import { readAll } from '../../support/log/read-all';
 import type { Environment } from '../../support/processes/role-process';
 
 /** A record of the topics of rows and of visits, without its offset. */
@@ -25,20 +26,14 @@ export interface Written {
 
 const BATCH_RECORDS = 500;
 
-/** All committed records of a topic, in the order of each partition. */
-export async function readAll(log: Log, topic: string): Promise<ReadonlyMap<number, readonly LogRecord[]>> {
+/** All records of a topic that are committed now, by partition. */
+export async function readPartitions(log: Log, topic: string): Promise<ReadonlyMap<number, readonly LogRecord[]>> {
   const partitions = new Map<number, LogRecord[]>();
-  const reading = await log.read({
-    topics: [topic],
-    follow: false,
-    onRecord: (record) => {
-      const known = partitions.get(record.partition);
-      if (known === undefined) partitions.set(record.partition, [record]);
-      else known.push(record);
-    },
-  });
-  await reading.caughtUp;
-  await reading.stop();
+  for (const record of await readAll(log, topic)) {
+    const known = partitions.get(record.partition);
+    if (known === undefined) partitions.set(record.partition, [record]);
+    else known.push(record);
+  }
   return partitions;
 }
 

@@ -10,11 +10,11 @@ import { createMetrics } from '../../../src/ops';
 import { startSimulator } from '../../../src/simulator';
 import { type Connected, connectKafka } from '../../../src/wiring';
 import { mountSmallDisk, type SmallDisk } from '../../support/files/small-disk';
+import { readAll } from '../../support/log/read-all';
 import { freePorts } from '../../support/network/free-ports';
 import { createRole, type Environment, type Role } from '../../support/processes/role-process';
 import { quietAndCompared } from '../chaos/chaos';
 import type { Comparison } from '../chaos/check';
-import { readAll } from '../chaos/expected';
 import type { Drill } from './drills';
 import { perform, watching, type DrillReport } from './perform';
 import { ended, firing, metric, type Watched } from './signs';
@@ -145,7 +145,7 @@ async function lossesOf(stage: DiskStage): Promise<readonly string[]> {
   try {
     const now = new Map<string, LogRecord>();
     for (const topic of [topics.events, topics.state]) {
-      for (const record of [...(await readAll(log, topic)).values()].flat()) now.set(placeOf(record), record);
+      for (const record of await readAll(log, topic)) now.set(placeOf(record), record);
     }
     const { seen } = stage.witness;
     const gone = seen.filter((record) => !isDeepStrictEqual(now.get(placeOf(record)), record)).map(placeOf);

@@ -22,13 +22,13 @@ import { aConversation } from '../../support/conversation/conversation-builders'
 import { aclEntries } from '../../support/kafka/acls';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { secureKafkaForTests, type SecureKafka } from '../../support/kafka/secure-kafka';
+import { readAll } from '../../support/log/read-all';
 import { receiveSpans, type SpanReceiver } from '../../support/monitoring/span-receiver';
 import { admitting, startHttpsFront, type HttpFront } from '../../support/network/http-front';
 import { startQueuefold, type Environment, type QueuefoldProcess } from '../../support/processes/pipeline-processes';
 import { outputsOf, place, placesWith, topicPlace, type Place } from '../../support/processes/places';
 import { until } from '../../support/processes/until';
 import { registryForTests } from '../../support/services/services';
-import { readAll } from '../chaos/expected';
 
 /**
  * Every role with a user of its own, which may do what the documentation says and nothing else, over TLS everywhere; and
@@ -224,7 +224,7 @@ async function topicPlaces(): Promise<readonly Place[]> {
   await stock.close();
   const places: Place[] = [];
   for (const topic of topics) {
-    places.push(topicPlace(topic, [...(await readAll(log, topic)).values()].flat()));
+    places.push(topicPlace(topic, await readAll(log, topic)));
   }
   await log.close();
   return places;

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { OperatorError } from '../../../src/common';
-import { createKafkaLog, type Log, type LogRecord } from '../../../src/log';
+import { createKafkaLog, type Log } from '../../../src/log';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
-import { eventually } from '../../support/log/log-conformance';
+import { readAll } from '../../support/log/read-all';
 import { createSumTask } from '../../support/log/sum-task';
+import { eventually } from '../../support/processes/until';
 import { ownKafkaForTests } from '../../support/services/services';
 
 const logger = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
@@ -79,13 +80,10 @@ describe('a broker that dies', () => {
     await eventually(() => tasks.status().every(({ lag }) => lag === 0) && sink.length >= produced * KEYS.length);
 
     const totals = new Map<string, string[]>();
-    const onRecord = ({ key, value: total }: LogRecord): void => {
+    for (const { key, value: total } of await readAll(log, 'state')) {
       const name = key?.toString() ?? '';
       totals.set(name, [...(totals.get(name) ?? []), total?.toString() ?? '']);
-    };
-    const reading = await log.read({ topics: ['state'], follow: false, onRecord });
-    await reading.caughtUp;
-    await reading.stop();
+    }
     // One record for each event, each adding 1: nothing is missing, nothing is there twice, and the order is kept.
     const expected = Array.from({ length: produced }, (_, n) => String(n + 1));
     for (const key of KEYS) expect(totals.get(key)).toEqual(expected);

@@ -31,8 +31,9 @@ import { eventOf } from '../../support/conversation/conversation-fold';
 import { pathsBelow } from '../../support/files/folders';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { lastingTopics } from '../../support/kafka/lasting-topics';
-import { eventually } from '../../support/log/log-conformance';
+import { readAll } from '../../support/log/read-all';
 import { type Environment, startQueuefold } from '../../support/processes/pipeline-processes';
+import { eventually } from '../../support/processes/until';
 import { ownKafkaForTests, registryForTests } from '../../support/services/services';
 
 /** The fold itself, on a broker with Kafka's default limits, of which somebody takes topics and records away. */
@@ -146,33 +147,19 @@ async function folded({ topics }: Scene, tasks: RunningTasks): Promise<void> {
   await Promise.race([tasks.done, eventually(() => tasks.ready() && tasks.status()[0]?.nextOffset === end)]);
 }
 
-/** What the state topic makes of each conversation: its state, null for one that ended. */
+/** The queue of each conversation in the state topic, null for one that ended. */
 async function table({ topics, rows }: Scene): Promise<Record<string, string | null>> {
-  const records = new Map<string, string | null>();
-  const reading = await log.read({
-    topics: [topics.state],
-    follow: false,
-    onRecord: ({ key, value }) => {
-      const row = value === null ? null : rows.decode(value);
-      records.set(String(key), row === null ? null : row.ok ? row.value.queue_id : 'unreadable');
-    },
-  });
-  await reading.caughtUp;
-  await reading.stop();
-  return Object.fromEntries([...records].sort());
+  const queues = new Map<string, string | null>();
+  for (const { key, value } of await readAll(log, topics.state)) {
+    const row = value === null ? null : rows.decode(value);
+    queues.set(String(key), row === null ? null : row.ok ? row.value.queue_id : 'unreadable');
+  }
+  return Object.fromEntries([...queues].sort());
 }
 
 /** The conversations of the state topic, whatever the registry calls the schema of their rows. */
 async function keysOf({ topics }: Scene): Promise<readonly string[]> {
-  const keys = new Set<string>();
-  const reading = await log.read({
-    topics: [topics.state],
-    follow: false,
-    onRecord: ({ key }) => void keys.add(String(key)),
-  });
-  await reading.caughtUp;
-  await reading.stop();
-  return [...keys].sort();
+  return [...new Set((await readAll(log, topics.state)).map(({ key }) => String(key)))].sort();
 }
 
 async function remake({ topics }: Scene, topic: keyof TopicNames): Promise<void> {
@@ -249,18 +236,10 @@ test('a gone removes a row that the fold does not know, if the bridge has seen o
 });
 
 async function rowsOf({ topics, rows }: Scene): Promise<readonly QueueConversation[]> {
-  const found: QueueConversation[] = [];
-  const reading = await log.read({
-    topics: [topics.state],
-    follow: false,
-    onRecord: ({ value }) => {
-      const row = value === null ? null : rows.decode(value);
-      if (row?.ok === true) found.push(row.value);
-    },
+  return (await readAll(log, topics.state)).flatMap(({ value }) => {
+    const row = value === null ? null : rows.decode(value);
+    return row?.ok === true ? [row.value] : [];
   });
-  await reading.caughtUp;
-  await reading.stop();
-  return found;
 }
 
 test('a state topic that was recreated has all live conversations at once, although none of them changes', async () => {
@@ -299,16 +278,10 @@ test('a visits topic that was recreated has the visits of all open conversations
 async function visitsOf({ topics }: Scene): Promise<ReadonlyMap<string, QueueVisit>> {
   const visits = await createVisitCodec(schemas, topics);
   const found = new Map<string, QueueVisit>();
-  const reading = await log.read({
-    topics: [topics.visits],
-    follow: false,
-    onRecord: ({ key, value }) => {
-      const visit = value === null ? null : visits.decode(value);
-      if (visit?.ok === true) found.set(String(key), visit.value);
-    },
-  });
-  await reading.caughtUp;
-  await reading.stop();
+  for (const { key, value } of await readAll(log, topics.visits)) {
+    const visit = value === null ? null : visits.decode(value);
+    if (visit?.ok === true) found.set(String(key), visit.value);
+  }
   return found;
 }
 

@@ -16,6 +16,7 @@ import { serverForTests } from '../../support/clickhouse/clickhouse-server';
 import { QUIET } from '../../support/clickhouse/store-rows';
 import { aConversation } from '../../support/conversation/conversation-builders';
 import { eventOf } from '../../support/conversation/conversation-fold';
+import { readAll } from '../../support/log/read-all';
 import { type Environment, type QueuefoldProcess, startQueuefold } from '../../support/processes/pipeline-processes';
 import { EndedError, until } from '../../support/processes/until';
 import { kafkaForTests, ownRegistryForTests } from '../../support/services/services';
@@ -86,12 +87,7 @@ async function table(): Promise<Readonly<Record<string, string>>> {
 
 /** The keys of the dead letters. */
 async function deadLetters(): Promise<readonly string[]> {
-  const keys: string[] = [];
-  const onRecord = ({ key }: { readonly key: Buffer | null }) => void keys.push(String(key));
-  const reading = await log.read({ topics: [topics.deadLetters], follow: false, onRecord });
-  await reading.caughtUp;
-  await reading.stop();
-  return keys;
+  return (await readAll(log, topics.deadLetters)).map(({ key }) => String(key));
 }
 
 /** Loses all that it had, and then gives the first ids to schemas of somebody else. */

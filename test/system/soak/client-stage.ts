@@ -6,7 +6,6 @@ import {
   createKafkaLog,
   createRegistrySchemas,
   createRowCodec,
-  type LogRecord,
   registerSchema,
   loadSchema,
   topicNames,
@@ -15,6 +14,7 @@ import {
 } from '../../../src/log';
 import { startKafkaCluster } from '../../support/kafka/cluster';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { readAll } from '../../support/log/read-all';
 import { until } from '../../support/processes/until';
 import { ownRegistryForTests } from '../../support/services/services';
 import { followChanges } from './client-reader';
@@ -167,7 +167,7 @@ export async function setClientStage() {
         }),
       );
     },
-    remaining: async (): Promise<number> => (await recordsOf(log)).length,
+    remaining: async (): Promise<number> => (await readAll(log, TOPIC)).length,
     async dispose() {
       await writer.close();
       await table.close();
@@ -180,17 +180,9 @@ export async function setClientStage() {
 
 type SoakLog = ReturnType<typeof createKafkaLog>;
 
-async function recordsOf(log: SoakLog): Promise<readonly LogRecord[]> {
-  const records: LogRecord[] = [];
-  const reading = await log.read({ topics: [TOPIC], follow: false, onRecord: (record) => void records.push(record) });
-  await reading.done;
-  await reading.stop();
-  return records;
-}
-
 /** The version of each conversation, as its last readable record says. */
 async function readTopic(log: SoakLog, codec: ValueCodec<StateRow>): Promise<ReadonlyMap<string, number>> {
-  const records = await recordsOf(log);
+  const records = await readAll(log, TOPIC);
   await codec.prepare(records.map(({ value }) => value));
   const map = new Map<string, number>();
   for (const { key, value } of records) {

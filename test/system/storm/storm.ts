@@ -9,7 +9,7 @@ import { type Environment, isSharedOut } from '../../support/processes/role-proc
 import { until } from '../../support/processes/until';
 import { quietAndCompared } from '../chaos/chaos';
 import type { Comparison } from '../chaos/check';
-import { readAll } from '../chaos/expected';
+import { readPartitions } from '../chaos/expected';
 import { drawSvg, drawText } from './drawing';
 import { Faults, FAULTS, type StormFault } from './faults';
 import { fewestMoving, longestWait, type PartitionHistory, type Wait, waitsOf } from './progress';
@@ -179,7 +179,7 @@ async function settled({ folds }: StormStage): Promise<void> {
 async function historiesOf(env: Environment): Promise<readonly PartitionHistory[]> {
   const { log, schemas, topics } = connectKafka(loadConfig({ env }), pino({ enabled: false }), createMetrics());
   try {
-    const [events, changelog] = [await readAll(log, topics.events), await readAll(log, topics.changelog)];
+    const [events, changelog] = [await readPartitions(log, topics.events), await readPartitions(log, topics.changelog)];
     const codec = await createChangelogCodec(schemas, topics);
     const histories: PartitionHistory[] = [];
     for (const [partition, records] of events) {

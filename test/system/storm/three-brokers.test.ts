@@ -2,9 +2,10 @@ import { availableParallelism, loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { createKafkaLog, type Log, type LogRecord } from '../../../src/log';
+import { createKafkaLog, type Log } from '../../../src/log';
 import { type KafkaCluster, startKafkaCluster } from '../../support/kafka/cluster';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { readAll } from '../../support/log/read-all';
 import { CHECKPOINT, createSumTask } from '../../support/log/sum-task';
 import { until } from '../../support/processes/until';
 import { BOUNDS } from './bounds';
@@ -58,7 +59,7 @@ function connect(): Log {
 /** How long each record of the input waited for the transaction that holds it, by the writers' times of one machine. */
 async function waitsFor(log: Log): Promise<readonly Wait[]> {
   const histories = new Map<number, { readonly appended: Map<number, number>; readonly commits: Commit[] }>();
-  const onRecord = ({ topic, partition, offset, key, value, timestamp }: LogRecord): void => {
+  for (const { topic, partition, offset, key, value, timestamp } of await readAll(log, 'in', 'changelog')) {
     const history = histories.get(partition) ?? { appended: new Map<number, number>(), commits: [] };
     histories.set(partition, history);
     if (topic === 'in') history.appended.set(offset, timestamp);
@@ -66,22 +67,16 @@ async function waitsFor(log: Log): Promise<readonly Wait[]> {
       const { nextOffset } = JSON.parse(String(value)) as { readonly nextOffset: number };
       history.commits.push({ at: timestamp, nextOffset });
     }
-  };
-  const reading = await log.read({ topics: ['in', 'changelog'], follow: false, onRecord });
-  await reading.caughtUp;
-  await reading.stop();
+  }
   return [...histories].flatMap(([partition, history]) => waitsOf({ partition, ...history }));
 }
 
 async function valuesByKey(log: Log, topic: string): Promise<ReadonlyMap<string, readonly string[]>> {
   const found = new Map<string, string[]>();
-  const onRecord = ({ key, value }: LogRecord): void => {
+  for (const { key, value } of await readAll(log, topic)) {
     const name = String(key);
     found.set(name, [...(found.get(name) ?? []), String(value)]);
-  };
-  const reading = await log.read({ topics: [topic], follow: false, onRecord });
-  await reading.caughtUp;
-  await reading.stop();
+  }
   return found;
 }
 

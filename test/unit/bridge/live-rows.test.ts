@@ -12,16 +12,13 @@ import {
 } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { aRow } from '../../support/clickhouse/store-rows';
+import { eventually } from '../../support/processes/until';
 
 const topics = topicNames('live');
 const disposers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const dispose of disposers.splice(0).reverse()) await dispose();
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
-}
 
 async function aTopic() {
   const log = createMemoryCluster({ partitions: 2 }).connect();
@@ -70,7 +67,7 @@ describe('the table, read back', () => {
     await live.caughtUp;
     await topic.put('later', Buffer.from('garbage'));
     await topic.row(aRow({ conversation_id: 'after' }));
-    await until(() => live.entry('after') !== null);
+    await eventually(() => live.entry('after') !== null);
     expect([...live.rows()].map((row) => row.conversation_id).sort()).toEqual(['after', 'before']);
     expect(live.problem()).toBeNull();
     const counts = await topic.counted();
@@ -94,10 +91,10 @@ describe('the table, read back', () => {
     const live = topic.follow({ log: { ...topic.log, read }, retryMs: 200 });
     await live.caughtUp;
     enders[0]?.(new Error('it broke'));
-    await until(() => live.problem() === 'it broke');
+    await eventually(() => live.problem() === 'it broke');
     expect(live.entry('a')).not.toBeNull();
     await topic.row(aRow({ conversation_id: 'b' }));
-    await until(() => live.entry('b') !== null);
+    await eventually(() => live.entry('b') !== null);
     expect(live.problem()).toBeNull();
     expect(enders).toHaveLength(2);
   });
@@ -128,11 +125,11 @@ describe('the table, read back', () => {
     await live.caughtUp;
     expect([live.entry('old')?.row.state, live.entry('old')?.isBack, backs]).toEqual(['connected', true, []]);
     await topic.row(aRow({ conversation_id: 'old', state: 'parked', db_last_updated: at(3) }));
-    await until(() => backs.length === 1);
+    await eventually(() => backs.length === 1);
     expect(backs.splice(0).map(({ row }) => row.conversation_id)).toEqual(['old']);
     for (const [n, state] of states.entries())
       await topic.row(aRow({ conversation_id: 'a', state, db_last_updated: at(n) }));
-    await until(() => live.entry('a')?.row.state === 'disconnected');
+    await eventually(() => live.entry('a')?.row.state === 'disconnected');
     expect(backs.map(({ row, before }) => [row.state, before.state, row.db_last_updated])).toEqual([
       ['connected', 'parked', at(2)],
       ['parked', 'connected', at(3)],
@@ -147,7 +144,9 @@ describe('the table, read back', () => {
     const write = async (states: readonly string[]): Promise<boolean | undefined> => {
       for (const state of states) await topic.row(aRow({ conversation_id: 'a', state }));
       await topic.row(aRow({ conversation_id: `after ${states.join()}` }));
-      await until(() => live.entry(`after ${states.join()}`) !== null && live.entry('a')?.row.state === states.at(-1));
+      await eventually(
+        () => live.entry(`after ${states.join()}`) !== null && live.entry('a')?.row.state === states.at(-1),
+      );
       return live.entry('a')?.isBack;
     };
     expect(await write(['parked', 'parked', 'parked'])).toBe(false);
@@ -170,11 +169,11 @@ describe('the table, read back', () => {
     const live = topic.follow({ log: { ...topic.log, read }, onBack: (back) => void backs.push(back), retryMs: 100 });
     await live.caughtUp;
     for (const state of ['parked', 'connected']) await topic.row(aRow({ conversation_id: 'a', state }));
-    await until(() => live.entry('a')?.row.state === 'connected');
+    await eventually(() => live.entry('a')?.row.state === 'connected');
     enders[0]?.(new Error('it broke'));
-    await until(() => live.problem() === 'it broke');
+    await eventually(() => live.problem() === 'it broke');
     await topic.row(aRow({ conversation_id: 'a', state: 'parked' }));
-    await until(() => live.entry('a')?.isBack === true);
+    await eventually(() => live.entry('a')?.isBack === true);
     expect(backs.map(({ row }) => row.state)).toEqual(['parked']);
   });
 });

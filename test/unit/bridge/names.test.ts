@@ -11,6 +11,7 @@ import {
 } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { QUIET } from '../../support/clickhouse/store-rows';
+import { readAll } from '../../support/log/read-all';
 
 const topics = topicNames('test');
 const DAY_MS = 86_400_000;
@@ -43,17 +44,10 @@ const listsOf = (lists: Partial<Record<NameKind, readonly Named[]>>) =>
 /** Key → value of every record that was written, in their order; the table they make; the codec. */
 async function written(): Promise<readonly (readonly [string, Partial<Name> | null])[]> {
   const codec: ValueCodec<Name> = await codecOf();
-  const records: (readonly [string, Partial<Name> | null])[] = [];
-  const reading = await log.read({
-    topics: [topics.names],
-    follow: false,
-    onRecord: ({ key, value }) => {
-      const decoded = value === null ? null : codec.decode(value);
-      records.push([String(key), decoded?.ok === true ? decoded.value : null]);
-    },
+  return (await readAll(log, topics.names)).map(({ key, value }) => {
+    const decoded = value === null ? null : codec.decode(value);
+    return [String(key), decoded?.ok === true ? decoded.value : null];
   });
-  await reading.caughtUp;
-  return records;
 }
 const queue = (id: string, name: string, goneSince: number | null = null): readonly [string, Name] => [
   `queue:${id}`,

@@ -12,6 +12,7 @@ import {
   topicNames,
   type ValueCodec,
 } from '../../../src/log';
+import { eventually } from '../../support/processes/until';
 
 const record = (key: number): OutRecord => ({ topic: 'events', key: String(key), value: Buffer.from('v') });
 
@@ -92,17 +93,13 @@ function aSender(log: ReturnType<typeof aLog>, pendingBytes = 64 * MIB) {
   return { sender, told, seen };
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
 describe('records on their way into the log', () => {
   test('arrive in their order, many at once', async () => {
     const log = aLog();
     const { sender } = aSender(log);
     const keys = Array.from({ length: 1_200 }, (_, key) => key);
     for (const key of keys) sender.add(record(key));
-    await until(() => sender.pending() === 0);
+    await eventually(() => sender.pending() === 0);
     expect(log.taken).toEqual(keys.map(String));
     expect(log.calls.length).toBeLessThan(10);
   });
@@ -112,11 +109,11 @@ describe('records on their way into the log', () => {
     const { sender } = aSender(log);
     log.answers('refuse');
     for (const key of [1, 2, 3]) sender.add(record(key));
-    await until(() => sender.problem() !== null);
+    await eventually(() => sender.problem() !== null);
     expect(sender.problem()).toBe('not enough replicas');
     sender.add(record(4));
     log.answers('take');
-    await until(() => sender.pending() === 0);
+    await eventually(() => sender.pending() === 0);
     expect(log.taken).toEqual(['1', '2', '3', '4']);
     expect(sender.problem()).toBeNull();
   });
@@ -128,7 +125,7 @@ describe('records on their way into the log', () => {
     for (let key = 0; key < 20_001; key++) sender.add(record(key));
     expect(told.filter((each) => each === 'full')).toHaveLength(1);
     log.answers('take');
-    await until(() => sender.pending() === 0);
+    await eventually(() => sender.pending() === 0);
     expect(told.filter((each) => each === 'room')).toHaveLength(1);
     const batches = told.slice(0, told.indexOf('room')).filter((each) => each === 'sent 500').length;
     expect(batches * 500).toBeGreaterThan(15_000);
@@ -238,7 +235,7 @@ describe('while Kafka does not answer', () => {
     expect(most).toBeLessThan(2_000 + conversations + 500);
     expect(seen.mostBytes).toBeLessThan(8 * MIB);
     log.answers('take');
-    await until(() => sender.pending() === 0);
+    await eventually(() => sender.pending() === 0);
     const step = `u${Math.floor((SNAPSHOTS - 1) / conversations)}`;
     expect([...lastOf(log.records).values()]).toEqual(Array<string>(conversations).fill(step));
     expect(log.records.length + seen.coalesced).toBe(SNAPSHOTS);
@@ -255,7 +252,7 @@ describe('while Kafka does not answer', () => {
       if (conversation > 20_000) throw new Error('never told to stop');
     }
     log.answers('take');
-    await until(() => sender.pending() === 0);
+    await eventually(() => sender.pending() === 0);
     expect(told.filter((each) => each === 'room')).toHaveLength(1);
   });
 
@@ -277,7 +274,7 @@ describe('while Kafka does not answer', () => {
     expect(seen.coalesced).toBeGreaterThan(2_000);
     log.answers('take');
     log.release();
-    await until(() => sender.pending() === 0);
+    await eventually(() => sender.pending() === 0);
     expect(log.records[0]?.value).toBe(first.record.value);
     expect(lastOf(log.records).get('c1')).toBe('u2099');
   });

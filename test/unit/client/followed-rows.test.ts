@@ -12,6 +12,7 @@ import {
   topicNames,
 } from '../../../src/log';
 import { aRow, QUIET } from '../../support/clickhouse/store-rows';
+import { eventually } from '../../support/processes/until';
 
 const topics = topicNames('client');
 const topic = topics.state;
@@ -19,10 +20,6 @@ const disposers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const dispose of disposers.splice(0).reverse()) await dispose();
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
-}
 
 /** A topic in memory, and tables of it. The names of memory logs tell topics apart as ids do: a new one, another topic. */
 async function aTopic() {
@@ -89,11 +86,11 @@ describe('a table that follows its topic', () => {
     const { map, types } = aMap(rows);
     await row({ conversation_id: 'b', state: 'parked' });
     await put('a', null);
-    await until(() => map.has('b') && !map.has('a'));
+    await eventually(() => map.has('b') && !map.has('a'));
     expect(types).toEqual(['upsert a', 'upsert b', 'delete a']);
     expect(rows.freshness()).toMatchObject({ isReading: true, problem: null, skippedRecords: 0 });
     await rows.stop();
-    await until(() => types.at(-1) === 'end');
+    await eventually(() => types.at(-1) === 'end');
     expect(rows.freshness()).toMatchObject({ isReading: false, problem: 'the table is closed' });
     expect(rows.get('b')?.state).toBe('parked');
   });
@@ -113,7 +110,7 @@ describe('a table that follows its topic', () => {
     await put('b', Buffer.from([0, 0, 0, 9, 9, 1, 2]));
     await put(null, Buffer.from('x'));
     await row({ conversation_id: 'after' });
-    await until(() => rows.get('after') !== undefined && problems.length === 3);
+    await eventually(() => rows.get('after') !== undefined && problems.length === 3);
     expect(problems.map(({ reason }) => reason).sort()).toEqual(['no-key', 'not-avro', 'unknown-schema']);
     expect(rows.freshness()).toMatchObject({ isReading: true, skippedRecords: 3 });
     expect([...rows.rows()].map(({ conversation_id }) => conversation_id).sort()).toEqual(['a', 'after']);
@@ -126,11 +123,11 @@ describe('a table that follows its topic', () => {
     const rows = follow();
     await rows.loaded;
     const { map, types } = aMap(rows);
-    await until(() => map.size === 2);
+    await eventually(() => map.size === 2);
     remake();
     await row({ conversation_id: 'both', state: 'connected' });
     await row({ conversation_id: 'new' });
-    await until(() => map.has('new'));
+    await eventually(() => map.has('new'));
     expect([...map.keys()].sort()).toEqual(['both', 'new']);
     expect(map.get('both')?.state).toBe('connected');
     expect(types.slice(2)).toEqual(['reset', expect.stringMatching(/^upsert/), expect.stringMatching(/^upsert/)]);
@@ -164,17 +161,17 @@ describe('a table that follows its topic', () => {
     const rows = follow({ log: { read } });
     await rows.loaded;
     const { map, types } = aMap(rows);
-    await until(() => map.size === 3);
+    await eventually(() => map.size === 3);
     let goOn: () => void = () => undefined;
     waits.push(new Promise((resolve) => (goOn = resolve)));
     enders[0]?.(new Error('the broker went'));
-    await until(() => !rows.freshness().isReading);
+    await eventually(() => !rows.freshness().isReading);
     expect(rows.freshness().problem).toBe('the broker went');
     await row({ conversation_id: 'changed', state: 'parked' });
     await put('gone', null);
     expect(rows.size).toBe(3);
     goOn();
-    await until(() => rows.freshness().isReading && types.length === 5);
+    await eventually(() => rows.freshness().isReading && types.length === 5);
     expect(types.slice(3).sort()).toEqual(['delete gone', 'upsert changed']);
     expect([...map.keys()].sort()).toEqual(['changed', 'same']);
   });
@@ -194,14 +191,14 @@ describe('a table that follows its topic', () => {
     await rows.loaded;
     await put('a', Buffer.from([0, 0, 0, 0, 77, 1, 2]));
     await row({ conversation_id: 'behind' });
-    await until(() => !rows.freshness().isReading);
+    await eventually(() => !rows.freshness().isReading);
     const since = Date.now();
-    await until(() => Date.now() > since + 20);
+    await eventually(() => Date.now() > since + 20);
     expect(rows.freshness().ageMs).toBeGreaterThanOrEqual(20);
     expect(rows.freshness().problem).toMatch(/schema registry/);
     expect(rows.get('behind')).toBeUndefined();
     tell();
-    await until(() => rows.get('behind') !== undefined);
+    await eventually(() => rows.get('behind') !== undefined);
     expect(rows.freshness()).toMatchObject({ isReading: true, skippedRecords: 1 });
   });
 
@@ -222,9 +219,9 @@ describe('a table that follows its topic', () => {
     };
     const rows = follow({ log: { read, tombstoneRetentionMs: () => Promise.resolve(200) } });
     await rows.loaded;
-    await until(() => readings > 1);
+    await eventually(() => readings > 1);
     watermark = Infinity; // from here on it is always complete
-    await until(() => rows.freshness().isReading);
+    await eventually(() => rows.freshness().isReading);
     expect(rows.get('a')).toBeDefined();
   });
 
@@ -244,7 +241,7 @@ describe('a table that follows its topic', () => {
     const rows = follow({ log: { read, tombstoneRetentionMs: () => Promise.resolve(keptMs) } });
     await expect(rows.loaded).rejects.toThrow(/keeps tombstones for 1 s only.*delete\.retention\.ms/);
     expect(rows.size).toBe(0);
-    await until(() => rows.freshness().isReading);
+    await eventually(() => rows.freshness().isReading);
     expect(readings).toBeGreaterThan(1);
     expect(rows.get('a')).toBeDefined();
   });
@@ -260,13 +257,13 @@ describe('a table that follows its topic', () => {
     const rows = follow({ source });
     await rows.loaded;
     const { types } = aMap(rows);
-    await until(() => types.length === 2);
+    await eventually(() => types.length === 2);
     // A version that says otherwise.
     await row({ conversation_id: 'second', connected_time: 5 });
-    await until(() => types.at(-1) === 'delete second');
+    await eventually(() => types.at(-1) === 'delete second');
     since = 11;
     rows.sweep();
-    await until(() => types.at(-1) === 'delete first');
+    await eventually(() => types.at(-1) === 'delete first');
     expect(rows.size).toBe(0);
   });
 });
