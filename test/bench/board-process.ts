@@ -7,7 +7,7 @@ import { startBoardServer } from '../../src/board/server';
 import { Viewers } from '../../src/board/viewers';
 import type { QueueConversation } from '../../src/conversation';
 import { createLocalSchemas, createRowCodec, topicNames } from '../../src/log';
-import { aRow } from '../support/clickhouse/store-rows';
+import { aRow } from '../support/conversation/rows';
 
 /**
  * The board's server under load, in a process of its own: it decodes the records that Kafka would deliver, counts, and

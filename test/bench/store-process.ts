@@ -7,7 +7,7 @@ import { createMetrics } from '../../src/ops';
 import { cleanUp } from '../../src/sink/cleanup';
 import { createSink } from '../../src/sink/sink';
 import { connectStore, createWriter, migrate, type Store, type StoreRow } from '../../src/store';
-import { aRow } from '../support/clickhouse/store-rows';
+import { aRow } from '../support/conversation/rows';
 import { heard, report } from './child';
 import { connectionTo, PARTITIONS } from './cluster';
 import { logWithCommit } from './log-with-commit';

@@ -15,7 +15,7 @@ import {
   topicNames,
   valueSubject,
 } from '../../src/log';
-import { aRow } from '../support/clickhouse/store-rows';
+import { aRow } from '../support/conversation/rows';
 import { temporaryFolders } from '../support/files/folders';
 import { createStockAdmin } from '../support/kafka/kafka-admin';
 import { until } from '../support/processes/until';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
 import type { QueueConversation, QueueVisit } from '../../../src/conversation';
-import { aRow } from '../../support/clickhouse/store-rows';
+import { aRow } from '../../support/conversation/rows';
 import { temporaryFolders } from '../../support/files/folders';
 import { writtenTables } from '../../support/log/written-tables';
 import { until } from '../../support/processes/until';

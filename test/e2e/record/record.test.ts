@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
 import { createIngest } from '../../../src/ingest';
-import { createEventCodec, createLocalSchemas, topicNames } from '../../../src/log';
 import { recordMinimised } from '../../../src/record';
 import { type Simulator, startSimulator } from '../../../src/simulator';
+import { ingestOptions } from '../../support/ingest/ingest-options';
 import { startQueuefold, type Environment, type QueuefoldProcess } from '../../support/processes/pipeline-processes';
 import { until } from '../../support/processes/until';
 
@@ -77,17 +76,7 @@ describe('queuefold record', () => {
     expect(text.endsWith('}\n')).toBe(true);
     expect(text).toContain(MARK);
     const frames = linesIn(text).map((line) => JSON.parse(line) as { receivedAt: string; event: unknown });
-    const topics = topicNames('test');
-    const events = await createEventCodec(createLocalSchemas(), topics);
-    const ingest = createIngest({
-      stage: 'bridge',
-      topics,
-      events,
-      limits: DEFAULT_LIMITS,
-      input: DEFAULT_INPUT_LIMITS,
-      mask: null,
-    });
-    const minimise = recordMinimised(ingest);
+    const minimise = recordMinimised(createIngest(await ingestOptions()));
     const minimised = frames.flatMap(({ receivedAt, event }) => {
       const frames = minimise(JSON.stringify(event), Date.parse(receivedAt));
       return frames.flatMap((one) => (one.kind === 'line' ? [`${one.line}\n`] : []));

@@ -16,7 +16,8 @@ import {
 import type { Store } from '../../../src/store';
 import { serverForTests } from '../../support/clickhouse/clickhouse-server';
 import { until } from '../../support/clickhouse/sink';
-import { aRow, QUIET } from '../../support/clickhouse/store-rows';
+import { QUIET } from '../../support/clickhouse/store-rows';
+import { aRow } from '../../support/conversation/rows';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { startQueuefold, type Environment } from '../../support/processes/pipeline-processes';
 import { kafkaForTests, registryForTests } from '../../support/services/services';

@@ -4,8 +4,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { boardModel } from '../../../src/cli/board';
 import { countRows, createPartitionFold, DEFAULT_FOLD_SETTINGS } from '../../../src/conversation';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
-import { aRow, NOON, writerInto } from '../../support/clickhouse/store-rows';
+import { writerInto } from '../../support/clickhouse/store-rows';
 import { eventOf } from '../../support/conversation/conversation-fold';
+import { aRow, NOON } from '../../support/conversation/rows';
 import { storeRows } from '../../support/naive/naive-history';
 
 /** Consults and conferences of public reports: agent and caller go on talking when a colleague or a queue is out again. */

@@ -7,7 +7,7 @@ import {
   type RecordProblem,
 } from '../../../src/client';
 import type { QueueConversation, QueueVisit } from '../../../src/conversation';
-import { aRow, aVisit, NOON } from '../../support/clickhouse/store-rows';
+import { aRow, aVisit, NOON } from '../../support/conversation/rows';
 import { writtenTables, type WrittenTables } from '../../support/log/written-tables';
 import { until } from '../../support/processes/until';
 

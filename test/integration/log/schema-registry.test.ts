@@ -14,7 +14,7 @@ import { loadSchema, type AvroSchema } from '../../../src/log/codec/schemas';
 import { createValueCodec, type ValueCodec } from '../../../src/log/codec/value-codec';
 import { topicNames, valueSubject, type TopicNames } from '../../../src/log/topics';
 import { registryOptions } from '../../../src/wiring';
-import { aRow } from '../../support/clickhouse/store-rows';
+import { aRow } from '../../support/conversation/rows';
 import { startHttpFront } from '../../support/network/http-front';
 import { startTokenEndpoint, type TokenEndpoint } from '../../support/network/token-endpoint';
 import { eventually } from '../../support/processes/until';

@@ -15,7 +15,8 @@ import {
   type StartedSink,
 } from '../../support/clickhouse/sink';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
-import { aVisit, QUIET, tombstone, upsert, writerInto } from '../../support/clickhouse/store-rows';
+import { QUIET, tombstone, upsert, writerInto } from '../../support/clickhouse/store-rows';
+import { aVisit } from '../../support/conversation/rows';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;

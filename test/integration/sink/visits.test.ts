@@ -18,7 +18,8 @@ import { rebuild, startSinkRole, type RunningSinkRole } from '../../../src/sink'
 import { followVisits } from '../../../src/sink/visit-sink';
 import { until } from '../../support/clickhouse/sink';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
-import { aRow, aVisit, NOON, QUIET } from '../../support/clickhouse/store-rows';
+import { QUIET } from '../../support/clickhouse/store-rows';
+import { aRow, aVisit, NOON } from '../../support/conversation/rows';
 
 const DAY_MS = 86_400_000;
 const topics = topicNames('t');

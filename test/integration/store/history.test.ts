@@ -10,9 +10,10 @@ import {
 } from '../../../src/conversation';
 import type { StoreRow } from '../../../src/store/encode';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
-import { aRow, writerInto, type TestWriter } from '../../support/clickhouse/store-rows';
+import { writerInto, type TestWriter } from '../../support/clickhouse/store-rows';
 import { ORIGIN, stream } from '../../support/conversation/conversation-arbitraries';
 import { eventOf } from '../../support/conversation/conversation-fold';
+import { aRow } from '../../support/conversation/rows';
 import { storeRows, tableAt, timeOf } from '../../support/naive/naive-history';
 
 let tests: TestStore;

@@ -4,7 +4,8 @@ import { printableVisit, type QueueVisit } from '../../../src/conversation';
 import { visitKey } from '../../../src/log';
 import type { VisitRow } from '../../../src/store/encode';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
-import { aVisit, NOON, putVisits, visitRow } from '../../support/clickhouse/store-rows';
+import { putVisits, visitRow } from '../../support/clickhouse/store-rows';
+import { aVisit, NOON } from '../../support/conversation/rows';
 import { intervalsOf, type IntervalQuestion } from '../../support/naive/naive-intervals';
 
 let tests: TestStore;

@@ -4,7 +4,8 @@ import { printableRow, type QueueConversation, STATE_COLUMNS } from '../../../sr
 import type { Store } from '../../../src/store/client';
 import type { StoreRow } from '../../../src/store/encode';
 import { storeForTests, type TestStore } from '../../support/clickhouse/store';
-import { aRow, tombstone, upsert, writerInto } from '../../support/clickhouse/store-rows';
+import { tombstone, upsert, writerInto } from '../../support/clickhouse/store-rows';
+import { aRow } from '../../support/conversation/rows';
 
 let tests: TestStore;
 beforeAll(async () => {

@@ -2,9 +2,10 @@ import { createMemoryCluster, type Log, type LogRecord, type MemoryCluster } fro
 import { createMetrics } from '../../../src/ops';
 import type { DecodedRecord, SinkOptions } from '../../../src/sink/options';
 import { createSink, type RunningSink } from '../../../src/sink/sink';
+import { aRow } from '../conversation/rows';
 import { pauseAfter } from '../processes/until';
 import type { TestStore } from './store';
-import { QUIET, aRow } from './store-rows';
+import { QUIET } from './store-rows';
 
 export const STATE_TOPIC = 'state';
 const HOUR_MS = 3_600_000;

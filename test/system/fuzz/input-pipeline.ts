@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../../../src/config';
-import { DEFAULT_FOLD_SETTINGS, DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
+import { DEFAULT_FOLD_SETTINGS, DEFAULT_LIMITS } from '../../../src/conversation';
 import { startFold } from '../../../src/fold';
 import { createIngest } from '../../../src/ingest';
 import {
@@ -17,6 +17,7 @@ import { createMetrics } from '../../../src/ops';
 import { startSinkRole } from '../../../src/sink';
 import { storeForTests } from '../../support/clickhouse/store';
 import { QUIET } from '../../support/clickhouse/store-rows';
+import { ingestOptions } from '../../support/ingest/ingest-options';
 
 export const PARTITIONS = 2;
 const PATIENCE_MS = 120_000;
@@ -34,9 +35,7 @@ export async function openInputPipeline() {
   const metrics = createMetrics();
   const log = connectMemoryLog(topics);
   const [events, rows] = await Promise.all([createEventCodec(schemas, topics), createRowCodec(schemas, topics)]);
-  const ingest = createIngest({
-    ...{ stage: 'bridge', topics, events, limits: DEFAULT_LIMITS, input: DEFAULT_INPUT_LIMITS, mask: null },
-  });
+  const ingest = createIngest(await ingestOptions({ topics, events }));
   const producer = await log.createProducer();
   const tasks = await startFold({
     ...{ log, schemas, topics, metrics, timers: false },

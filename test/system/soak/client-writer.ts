@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { QueueConversation } from '../../../src/conversation';
 import type { ValueCodec } from '../../../src/log';
-import { aRow } from '../../support/clickhouse/store-rows';
+import { aRow } from '../../support/conversation/rows';
 import type { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { createRandom } from '../../support/processes/random';
 import { until } from '../../support/processes/until';

@@ -4,7 +4,7 @@ import { loadConfig } from '../../../src/config';
 import { createRowCodec } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { connectKafka } from '../../../src/wiring';
-import { aRow } from '../../support/clickhouse/store-rows';
+import { aRow } from '../../support/conversation/rows';
 import { startQueuefold } from '../../support/processes/pipeline-processes';
 import { until } from '../../support/processes/until';
 import { setServices } from '../../support/services/own-services';

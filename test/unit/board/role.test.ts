@@ -12,7 +12,8 @@ import {
 } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { eventsOf } from '../../support/board/board';
-import { aRow, QUIET } from '../../support/clickhouse/store-rows';
+import { QUIET } from '../../support/clickhouse/store-rows';
+import { aRow } from '../../support/conversation/rows';
 import { until } from '../../support/processes/until';
 
 /** The role as its process runs it, on topics in memory. */

@@ -11,7 +11,8 @@ import {
   visitKey,
 } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
-import { aVisit, QUIET } from '../../support/clickhouse/store-rows';
+import { QUIET } from '../../support/clickhouse/store-rows';
+import { aVisit } from '../../support/conversation/rows';
 import { until } from '../../support/processes/until';
 
 const topics = topicNames('board');

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { Picture } from '../../../src/board/picture';
 import { createPresenter } from '../../../src/board/present';
 import { type Freshness, Viewers } from '../../../src/board/viewers';
-import { aRow } from '../../support/clickhouse/store-rows';
+import { aRow } from '../../support/conversation/rows';
 
 /** A browser's connection, which takes what it is given unless it is told not to. */
 class Browser extends EventEmitter {

@@ -3,11 +3,12 @@ import { pino } from 'pino';
 import { sendEventLines } from '../../../src/bridge/event-lines';
 import { createIntake } from '../../../src/bridge/intake';
 import { createSender } from '../../../src/bridge/sender';
-import { type ConversationEvent, DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
+import { type ConversationEvent, DEFAULT_LIMITS } from '../../../src/conversation';
 import { createIngest, type Ingest, type OriginatedLine } from '../../../src/ingest';
-import { createEventCodec, createLocalSchemas, type OutRecord, topicNames, type ValueCodec } from '../../../src/log';
+import { type OutRecord, topicNames, type ValueCodec } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { aConversation } from '../../support/conversation/conversation-builders';
+import { ingestOptions } from '../../support/ingest/ingest-options';
 
 const topics = topicNames('test');
 const logger = pino({ level: 'silent' });
@@ -16,15 +17,9 @@ let events: ValueCodec<ConversationEvent>;
 let ingest: Ingest;
 
 beforeAll(async () => {
-  events = await createEventCodec(createLocalSchemas(), topics);
-  ingest = createIngest({
-    stage: 'bridge',
-    topics,
-    events,
-    limits: DEFAULT_LIMITS,
-    input: DEFAULT_INPUT_LIMITS,
-    mask: null,
-  });
+  const options = await ingestOptions({ topics });
+  events = options.events;
+  ingest = createIngest(options);
 });
 
 /** The lines on their way into a log that takes records only when it is told to. */

@@ -2,28 +2,18 @@ import { connect } from 'node:net';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createEventsEndpoint, type EventsEndpointOptions } from '../../../src/bridge/events-endpoint';
-import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
 import { createIngest, type Ingest, type Ingested } from '../../../src/ingest';
-import { createEventCodec, createLocalSchemas, topicNames } from '../../../src/log';
 import { createMetrics, type OpsHttp, startOpsHttp } from '../../../src/ops';
 import { aConversation, type Wire } from '../../support/conversation/conversation-builders';
+import { ingestOptions } from '../../support/ingest/ingest-options';
 
 const SECRET = 'a secret of this test';
-const topics = topicNames('test');
 const logger = pino({ level: 'silent' });
 const running: OpsHttp[] = [];
 let ingest: Ingest;
 
 beforeAll(async () => {
-  const events = await createEventCodec(createLocalSchemas(), topics);
-  ingest = createIngest({
-    stage: 'bridge',
-    topics,
-    events,
-    limits: DEFAULT_LIMITS,
-    input: DEFAULT_INPUT_LIMITS,
-    mask: null,
-  });
+  ingest = createIngest(await ingestOptions());
 });
 afterEach(async () => {
   await Promise.all(running.splice(0).map((http) => http.stop()));

@@ -11,7 +11,7 @@ import {
   topicNames,
 } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
-import { aRow } from '../../support/clickhouse/store-rows';
+import { aRow } from '../../support/conversation/rows';
 import { eventually } from '../../support/processes/until';
 
 const topics = topicNames('live');

@@ -1,17 +1,10 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createSender } from '../../../src/bridge/sender';
-import { type ConversationEvent, DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
+import { type ConversationEvent, DEFAULT_LIMITS } from '../../../src/conversation';
 import { createIngest, type Ingest } from '../../../src/ingest';
-import {
-  createEventCodec,
-  createLocalSchemas,
-  type LogProducer,
-  type OutRecord,
-  RefusedRecordsError,
-  topicNames,
-  type ValueCodec,
-} from '../../../src/log';
+import { type LogProducer, type OutRecord, RefusedRecordsError, type ValueCodec } from '../../../src/log';
+import { ingestOptions } from '../../support/ingest/ingest-options';
 import { eventually } from '../../support/processes/until';
 
 const record = (key: number): OutRecord => ({ topic: 'events', key: String(key), value: Buffer.from('v') });
@@ -60,16 +53,9 @@ function aLog() {
 let events: ValueCodec<ConversationEvent>;
 let ingest: Ingest;
 beforeAll(async () => {
-  const topics = topicNames('test');
-  events = await createEventCodec(createLocalSchemas(), topics);
-  ingest = createIngest({
-    stage: 'bridge',
-    topics,
-    events,
-    limits: DEFAULT_LIMITS,
-    input: DEFAULT_INPUT_LIMITS,
-    mask: null,
-  });
+  const options = await ingestOptions();
+  events = options.events;
+  ingest = createIngest(options);
 });
 
 const MIB = 1024 * 1024;

@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import { boardModel } from '../../../src/cli/board';
 import { startBoard } from '../../../src/cli/board/driver';
-import { aRow, NOW } from './board-support';
+import { aWaitingCall, NOW } from './board-support';
 
 const NEVER_MS = 2 ** 30;
 const ENTERED = '\u001B[?1049h';
@@ -38,7 +38,7 @@ function aTerminal() {
 
 function aBoard(terminal = aTerminal()) {
   const { stdout, host } = terminal;
-  const model = () => boardModel([aRow()], NOW);
+  const model = () => boardModel([aWaitingCall()], NOW);
   const board = startBoard({ stdout, color: false, process: host, model, intervalMs: NEVER_MS });
   return { board, ...terminal };
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { boardModel, renderBoard, type BoardModel } from '../../../src/cli/board';
 import { fit, truncate, widthOf } from '../../../src/cli/board/width';
-import { aRow, NOW } from './board-support';
+import { aWaitingCall, NOW } from './board-support';
 
 const WHERE: BoardModel['where'] = [
   ['Kafka', '127.0.0.1:41234'],
@@ -15,7 +15,7 @@ const WHERE: BoardModel['where'] = [
 function aModel(names: readonly string[] = ['Support', 'Orders', 'Complaints']) {
   const rows = names.flatMap((_, queue) =>
     [0, 1, 2].map((index) =>
-      aRow({
+      aWaitingCall({
         conversation_id: `c${queue}-${index}`,
         queue_id: `q${queue}`,
         db_when_created: NOW - 1000 * (queue + index),

@@ -1,34 +1,17 @@
 import type { QueueConversation } from '../../../src/conversation';
+import { aRow } from '../../support/conversation/rows';
 
 export const NOW = Date.UTC(2026, 0, 2, 12, 0, 0);
 
-/** A voice call that waits in the queue `q1` since a minute. */
-export function aRow(changes: Partial<QueueConversation> = {}): QueueConversation {
-  return {
-    conversation_id: 'c1',
+/** A voice call that has waited in the queue `q1` for a minute, with the given differences. */
+export function aWaitingCall(differences: Partial<QueueConversation> = {}): QueueConversation {
+  const began = NOW - 60_000;
+  return aRow({
     db_last_updated: NOW,
-    db_when_created: NOW - 60_000,
-    connected_time: NOW - 60_000,
-    queue_id: 'q1',
-    session_id: 's1',
-    media_type: 'Voice',
-    purpose: 'acd',
-    state: 'connected',
-    direction: 'inbound',
-    participant_id: 'p1',
-    user_id: null,
+    db_when_created: began,
+    connected_time: began,
+    queue_connected_time: began,
     ani: 'tel:+4930123456',
-    dnis: null,
-    provider: null,
-    subject: null,
-    message_type: null,
-    message_status: null,
-    routing_skill_id: null,
-    disconnect_type: null,
-    acw_state: null,
-    communication_id: 's1',
-    queue_connected_time: NOW - 60_000,
-    waiting: true,
-    ...changes,
-  };
+    ...differences,
+  });
 }

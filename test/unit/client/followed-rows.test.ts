@@ -11,7 +11,8 @@ import {
   type Log,
   topicNames,
 } from '../../../src/log';
-import { aRow, QUIET } from '../../support/clickhouse/store-rows';
+import { QUIET } from '../../support/clickhouse/store-rows';
+import { aRow } from '../../support/conversation/rows';
 import { eventually } from '../../support/processes/until';
 
 const topics = topicNames('client');

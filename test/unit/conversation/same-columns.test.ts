@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { sameRow, STATE_COLUMNS } from '../../../src/conversation/row';
 import { type QueueVisit, sameVisit, VISIT_COLUMNS } from '../../../src/conversation/visit';
-import { aRow, aVisit } from '../../support/clickhouse/store-rows';
+import { aRow, aVisit } from '../../support/conversation/rows';
 
 const NO_NEW_RECORD: readonly (keyof QueueVisit)[] = ['conversation_id', 'participant_id', 'db_last_updated'];
 

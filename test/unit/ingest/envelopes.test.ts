@@ -1,27 +1,15 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
 import { createIngest, documentsIn, type Ingest, type Ingested, readInput } from '../../../src/ingest';
-import { createEventCodec, createLocalSchemas, topicNames } from '../../../src/log';
 import { aConversation } from '../../support/conversation/conversation-builders';
+import { ingestOptions } from '../../support/ingest/ingest-options';
 
-const topics = topicNames('test');
 const NOW = Date.parse('2026-03-02T12:00:00Z');
 const SENT = Date.parse('2026-03-02T09:00:00.123Z');
 let ingest: Ingest;
 let futures = 0;
 
 beforeAll(async () => {
-  const events = await createEventCodec(createLocalSchemas(), topics);
-  const [limits, input] = [DEFAULT_LIMITS, DEFAULT_INPUT_LIMITS];
-  ingest = createIngest({
-    stage: 'bridge',
-    topics,
-    events,
-    limits,
-    input,
-    mask: null,
-    onFutureTime: () => (futures += 1),
-  });
+  ingest = createIngest(await ingestOptions({ onFutureTime: () => (futures += 1) }));
 });
 
 const event = (id: string, timestamp?: string): object => ({

@@ -1,16 +1,16 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { DEFAULT_INPUT_LIMITS, DEFAULT_LIMITS } from '../../../src/conversation';
+import { DEFAULT_LIMITS } from '../../../src/conversation';
 import { createIngest, type Ingest, type IngestOptions } from '../../../src/ingest/ingest';
-import { createEventCodec, createLocalSchemas, topicNames } from '../../../src/log';
+import { topicNames } from '../../../src/log';
 import { generateEvents } from '../../../src/simulator';
+import { ingestOptions } from '../../support/ingest/ingest-options';
 
 const topics = topicNames('test');
 let base: IngestOptions;
 const ingestWith = (changed: Partial<IngestOptions>): Ingest => createIngest({ ...base, ...changed });
 
 beforeAll(async () => {
-  const events = await createEventCodec(createLocalSchemas(), topics);
-  base = { stage: 'bridge', topics, events, limits: DEFAULT_LIMITS, input: DEFAULT_INPUT_LIMITS, mask: null };
+  base = await ingestOptions({ topics });
 });
 
 const MARK = 'zzPRIVATEzz';

@@ -8,7 +8,7 @@ import {
   type SchemaSource,
   topicNames,
 } from '../../../src/log';
-import { aRow } from '../../support/clickhouse/store-rows';
+import { aRow } from '../../support/conversation/rows';
 
 const topics = topicNames('t');
 const before = createLocalSchemas();

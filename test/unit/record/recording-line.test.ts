@@ -1,15 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  type ConversationEvent,
-  maskEvent,
-  type PrivacyMask,
-  DEFAULT_INPUT_LIMITS,
-  DEFAULT_LIMITS,
-} from '../../../src/conversation';
+import { maskEvent, type PrivacyMask, DEFAULT_LIMITS } from '../../../src/conversation';
 import { createIngest, type IngestOptions } from '../../../src/ingest';
-import { createEventCodec, createLocalSchemas, topicNames, type ValueCodec } from '../../../src/log';
 import { recordMinimised, recordRaw, type RecordFrame } from '../../../src/record/recording-line';
 import { generateEvents } from '../../../src/simulator';
 import { ACW_TIMEOUT_MS, RETENTION_MS, stream } from '../../support/conversation/conversation-arbitraries';
@@ -17,20 +10,20 @@ import { aConversation, notification } from '../../support/conversation/conversa
 import { foldedRecords } from '../../support/conversation/conversation-fold';
 import { readLine } from '../../support/conversation/read-line';
 import { broken, marksEverywhere, MOST_BYTES, skipped, type Json } from '../../support/genesys/personal-frames';
+import { ingestOptions } from '../../support/ingest/ingest-options';
 
 const AT = Date.parse('2026-03-02T09:00:00.123Z');
 
-let events: ValueCodec<ConversationEvent>;
+let base: IngestOptions;
 let minimise: RecordFrame;
 
 beforeAll(async () => {
-  events = await createEventCodec(createLocalSchemas(), topicNames('test'));
+  base = await ingestOptions();
   minimise = minimiseWith({});
 });
 
-function minimiseWith({ limits = DEFAULT_LIMITS, mask = null }: Partial<IngestOptions>): RecordFrame {
-  const input = DEFAULT_INPUT_LIMITS;
-  return recordMinimised(createIngest({ stage: 'bridge', topics: topicNames('test'), events, limits, input, mask }));
+function minimiseWith(differences: Partial<IngestOptions>): RecordFrame {
+  return recordMinimised(createIngest({ ...base, ...differences }));
 }
 
 interface Frame {

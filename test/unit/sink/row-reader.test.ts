@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { Type } from 'avsc';
 import { createLocalSchemas, createRowCodec, type LogRecord, topicNames } from '../../../src/log';
 import { rowReader } from '../../../src/sink/topic-sink';
-import { aRow } from '../../support/clickhouse/store-rows';
+import { aRow } from '../../support/conversation/rows';
 
 const topics = topicNames('');
 const LATER = 77;

@@ -4,7 +4,7 @@ import { type Columns, QUEUE_CONVERSATION, QUEUE_VISIT } from '../../../src/conv
 import { createLocalSchemas, createRowCodec, createVisitCodec, topicNames, type ValueCodec } from '../../../src/log';
 import { createEncoder, encodeRow, encodeVisit, writeRow } from '../../../src/store/encode';
 import { createTranscoder } from '../../../src/store/transcode';
-import { aRow, aVisit } from '../../support/clickhouse/store-rows';
+import { aRow, aVisit } from '../../support/conversation/rows';
 
 const HEADER_BYTES = 5;
 const plainText = fc.string({
