@@ -111,8 +111,10 @@ export const communicationFields = fields(
   perhaps('attributes', 1, fc.constant({ secret: 'x' })),
 );
 
-const PRIMARY = ['calls', 'callbacks', 'chats', 'emails', 'messages'] as const;
-const SECONDARY = [
+/** The arrays of a participant that hold its communications. */
+export const PRIMARY_ARRAYS = ['calls', 'callbacks', 'chats', 'emails', 'messages'] as const;
+/** … and those of media that the table does not show. */
+export const SECONDARY_ARRAYS = [
   'cobrowsesessions',
   'screenshares',
   'socialExpressions',
@@ -130,8 +132,8 @@ interface Leg {
 const leg: fc.Arbitrary<Leg> = fc.record({
   medium: fc.oneof(
     { weight: 5, arbitrary: fc.constant('calls') },
-    { weight: 6, arbitrary: fc.constantFrom(...PRIMARY) },
-    { weight: 1, arbitrary: fc.constantFrom(...SECONDARY) },
+    { weight: 6, arbitrary: fc.constantFrom(...PRIMARY_ARRAYS) },
+    { weight: 1, arbitrary: fc.constantFrom(...SECONDARY_ARRAYS) },
   ),
   slot: fc.constantFrom(0, 0, 0, 1, 1, 2),
   fields: communicationFields,

@@ -158,6 +158,11 @@ export function rowAfter(...lines: readonly string[]): Row {
   return row;
 }
 
-/** `row` for a record and `tombstone` for a tombstone, in order, with the conversation if there are several. */
+/** The row of a single snapshot with these participants. */
+export const rowOf = (...participants: readonly Wire[]): Row => rowAfter(snapshot(200, participants));
+
+/** `row` for a record and `tombstone` for a tombstone, in order. */
 export const kinds = (records: readonly PrintedRecord[]): string[] =>
   records.map(({ value }) => (value === null ? 'tombstone' : 'row'));
+/** … of the records that the fold writes for these lines. */
+export const kindsOf = (...lines: readonly string[]): string[] => kinds(recordsOf(lines));

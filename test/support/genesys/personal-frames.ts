@@ -1,4 +1,5 @@
 import { DEFAULT_LIMITS } from '../../../src/conversation';
+import { PRIMARY_ARRAYS, SECONDARY_ARRAYS } from '../conversation/conversation-arbitraries';
 
 /** Frames and lines with personal data in every possible place, valid and invalid. */
 
@@ -23,15 +24,6 @@ interface People {
   readonly word: string;
 }
 
-const MEDIA = ['calls', 'callbacks', 'chats', 'emails', 'messages'];
-const SECONDARY = [
-  'cobrowsesessions',
-  'screenshares',
-  'socialExpressions',
-  'videos',
-  'internalMessages',
-  'screenMonitorings',
-];
 const SUPERVISION = ['monitored', 'coached', 'barged', 'screenMonitored'].map((how) => `${how}ParticipantId`);
 
 const object = (value: unknown): Json =>
@@ -92,7 +84,7 @@ export function marksEverywhere(frame: Json, { mark, word }: People): Json {
   const participant = (wire: Json): Json => {
     const watched = SUPERVISION.filter((field) => field in wire);
     const routing = object(wire['conversationRoutingData']);
-    const arrays = [...MEDIA, ...SECONDARY].filter((name) => name in wire);
+    const arrays = [...PRIMARY_ARRAYS, ...SECONDARY_ARRAYS].filter((name) => name in wire);
     return {
       ...unknown,
       name: mark,

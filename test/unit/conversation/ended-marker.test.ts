@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import {
+  kindsOf,
   acd,
   aConversation,
   agent,
@@ -19,7 +20,6 @@ import {
 } from '../../support/conversation/conversation-builders';
 import { foldedVisits } from '../../support/conversation/conversation-fold';
 
-const kindsOf = (...lines: readonly string[]): string[] => kinds(recordsOf(lines));
 const OPENED_AND_CLOSED = ['row', 'row', 'tombstone'];
 
 /** A conversation that ended at second 100. */

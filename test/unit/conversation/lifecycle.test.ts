@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createPartitionFold, DEFAULT_FOLD_SETTINGS } from '../../../src/conversation';
 import type { GoneEvent } from '../../../src/conversation/event';
 import {
+  kindsOf,
   acd,
   aConversation,
   agent,
@@ -24,7 +25,6 @@ import {
 } from '../../support/conversation/conversation-builders';
 import { eventOf, printed } from '../../support/conversation/conversation-fold';
 
-const kindsOf = (...lines: readonly string[]): string[] => kinds(recordsOf(lines));
 const story = aConversation().called().queued();
 const caller = customer('caller', call('leg of caller', connected(0)));
 

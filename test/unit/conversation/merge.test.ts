@@ -11,7 +11,7 @@ import {
   email,
   ended,
   gone,
-  kinds,
+  kindsOf,
   legIn,
   message,
   participant,
@@ -64,7 +64,7 @@ describe('section 3, duplicates', () => {
   });
 
   test('the window is of one conversation', () =>
-    expect(kinds(recordsOf([story.at(10), aConversation('c2').called().queued().at(10)]))).toEqual(['row', 'row']));
+    expect(kindsOf(story.at(10), aConversation('c2').called().queued().at(10))).toEqual(['row', 'row']));
 
   test('events are equal after normalising: noise, order of keys and spellings make no difference', () => {
     const first = snapshot(10, [waiting({ disconnectType: 'endpoint.dnd' })]);
@@ -76,7 +76,7 @@ describe('section 3, duplicates', () => {
   test('a re-opened conversation starts a new window with the snapshot that re-opened it', () => {
     const again = [acd('queue 2', 'Q1', call('new leg', connected(22)))];
     const lines = [story.at(10), gone(11), snapshot(22, again), snapshot(23, again)];
-    expect(kinds(recordsOf(lines))).toEqual(['row', 'row', 'tombstone', 'row']);
+    expect(kindsOf(...lines)).toEqual(['row', 'row', 'tombstone', 'row']);
   });
 });
 
@@ -201,11 +201,11 @@ describe('section 3, the rank of a communication', () => {
       snapshot(10, [waiting()]),
       snapshot(30, [acd('queue', 'Q1', call('leg of queue', { disconnectedTime: at(20) }))]),
     ];
-    expect(kinds(recordsOf(lines))).toEqual(['row', 'row', 'tombstone']);
+    expect(kindsOf(...lines)).toEqual(['row', 'row', 'tombstone']);
   });
 
   test('a disconnectedTime beside another state ends nothing', () =>
-    expect(kinds(recordsOf([snapshot(10, [waiting({ disconnectedTime: at(9) })])]))).toEqual(['row']));
+    expect(kindsOf(snapshot(10, [waiting({ disconnectedTime: at(9) })]))).toEqual(['row']));
 
   test.each<[string, Wire]>([
     ['connectedTime', { connectedTime: at(50) }],

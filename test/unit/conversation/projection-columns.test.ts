@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { STATE_COLUMNS, TABLE_COLUMNS } from '../../../src/conversation/row';
 import {
+  rowOf,
   acd,
   aConversation,
   agent,
@@ -25,7 +26,6 @@ import {
 
 const story = aConversation().called().queued();
 const queue = acd('queue', 'Q1', call('leg of queue', connected(2)));
-const rowOf = (...participants: readonly Wire[]): Row => rowAfter(snapshot(200, participants));
 const withLeg = (leg: Leg, purpose: string | null = 'agent'): Row => rowOf(queue, participant('p', { purpose }, leg));
 
 describe('section 1, the columns', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import {
+  rowOf,
   acd,
   agent,
   aConversation,
@@ -17,12 +18,10 @@ import {
   rowAfter,
   snapshot,
   type Leg,
-  type Row,
   type Wire,
 } from '../../support/conversation/conversation-builders';
 
 const queue = acd('queue', 'Q1', call('leg of queue', connected(2)));
-const rowOf = (...participants: readonly Wire[]): Row => rowAfter(snapshot(200, participants));
 const over = (from: number, to: number): Wire => ({ ...connected(from), ...ended(to) });
 
 describe('section 5, latest participant', () => {
