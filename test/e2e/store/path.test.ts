@@ -1,16 +1,16 @@
-import { createServer, request as ask, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, request as ask } from 'node:http';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { checkStore } from '../../../src/store';
 import { migrate } from '../../../src/store/migrations';
 import { serverForTests, type TestServer } from '../../support/clickhouse/clickhouse-server';
 import { upsert, writerInto } from '../../support/clickhouse/store-rows';
+import { listenOnLoopback, type LoopbackServer } from '../../support/network/loopback-server';
 import { startQueuefold } from '../../support/processes/pipeline-processes';
 
 /** As nginx with `location /click/house/ { proxy_pass http://clickhouse:8123/; }`: elsewhere there is nothing. */
 const PATH = '/click/house';
 let server: TestServer;
-let proxy: Server;
+let proxy: LoopbackServer;
 let url: string;
 let database: string;
 const refused: string[] = [];
@@ -19,7 +19,7 @@ beforeAll(async () => {
   server = await serverForTests();
   database = server.newDatabase();
   const { hostname, port, pathname } = new URL(server.url);
-  proxy = createServer((request, response) => {
+  const front = createServer((request, response) => {
     const path = request.url ?? '';
     if (!/^\/click\/house([/?]|$)/.test(path)) {
       refused.push(path.slice(0, 40));
@@ -34,12 +34,11 @@ beforeAll(async () => {
     passed.on('error', () => response.destroy());
     request.pipe(passed);
   });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}${PATH}`;
+  proxy = await listenOnLoopback(front);
+  url = `${proxy.url}${PATH}`;
 });
 afterAll(async () => {
-  proxy.closeAllConnections();
-  await new Promise<void>((resolve) => proxy.close(() => resolve()));
+  await proxy.stop();
   await server.dispose();
 });
 

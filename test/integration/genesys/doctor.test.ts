@@ -7,12 +7,10 @@ import { startConnectProxy } from '../../support/network/connect-proxy';
 import { createStage } from './support';
 
 const stage = createStage();
-const stops: (() => Promise<void>)[] = [];
 const before = { ...process.env };
 afterEach(async () => {
   process.env = { ...before };
   await stage.stopAll();
-  for (const stop of stops.splice(0).reverse()) await stop();
 });
 
 const SECRET = 'marked-secret-6f1d';
@@ -53,7 +51,7 @@ async function behind(
   headers?: () => Record<string, string>,
 ) {
   const front = await startGenesysFront(simulator.apiUrl, alter, headers);
-  stops.push(front.stop);
+  stage.stopLater(front.stop);
   return { urls: { loginUrl: front.url, apiUrl: front.url } };
 }
 
@@ -97,7 +95,7 @@ describe('a doctor at an organisation where all is well', () => {
 
   test('names the proxy that it went through, without its credentials', async () => {
     const proxy = await startConnectProxy({ credentials: `me:${SECRET}` });
-    stops.push(proxy.stop);
+    stage.stopLater(proxy.stop);
     process.env['HTTP_PROXY'] = `http://me:${SECRET}@127.0.0.1:${proxy.port}`;
     const { outcomes, of } = await examine(await organisation());
     expect(new Set(Object.values(outcomes))).toEqual(new Set(['ok']));
@@ -299,7 +297,7 @@ describe('what is wrong is told:', () => {
     const simulator = await organisation();
     const front = await behind(simulator, () => null);
     const stuck = await startConnectProxy({ refuse: 'silence' });
-    stops.push(stuck.stop);
+    stage.stopLater(stuck.stop);
     process.env['HTTP_PROXY'] = `http://127.0.0.1:${stuck.port}`;
     const { of } = await examine(simulator, { ...front, timeoutMs: 200 });
     expect(of('token')).toMatchObject({ outcome: 'failed', detail: expect.stringContaining('no answer in 200 ms') });

@@ -5,21 +5,20 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { WebSocketServer } from 'ws';
 import { startConnectProxy, type ConnectProxyOptions } from '../../support/network/connect-proxy';
+import { listenOnLoopback } from '../../support/network/loopback-server';
 import { runTypeScript } from '../../support/processes/run-typescript';
 import { createStage, until } from './support';
 
 const stage = createStage();
-const stops: (() => Promise<void>)[] = [];
 const before = { ...process.env };
 afterEach(async () => {
   process.env = { ...before };
   await stage.stopAll();
-  for (const stop of stops.splice(0).reverse()) await stop();
 });
 
 async function proxyFor(options: ConnectProxyOptions = {}) {
   const proxy = await startConnectProxy(options);
-  stops.push(proxy.stop);
+  stage.stopLater(proxy.stop);
   return proxy;
 }
 
@@ -133,13 +132,12 @@ describe('TLS through a proxy', () => {
     const server = createServer(options, (_request, response) => response.end('answered'));
     const sockets = new WebSocketServer({ server });
     sockets.on('connection', (socket) => socket.send('heard'));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    stops.push(async () => {
+    const { port, stop } = await listenOnLoopback(server);
+    stage.stopLater(async () => {
       for (const socket of sockets.clients) socket.terminate();
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await stop();
     });
-    return `localhost:${(server.address() as AddressInfo).port}`;
+    return `localhost:${port}`;
   }
 
   /** What a client says that goes through the proxy; Node reads extra authorities only when a process starts. */

@@ -76,6 +76,7 @@ async function aPipeline() {
   };
 }
 
+type Pipeline = Awaited<ReturnType<typeof aPipeline>>;
 type PrintedVisit = Readonly<Record<string, unknown>>;
 
 function withoutWritten(visit: PrintedVisit): PrintedVisit {
@@ -84,7 +85,7 @@ function withoutWritten(visit: PrintedVisit): PrintedVisit {
   );
 }
 
-async function untilTrue(pipeline: Awaited<ReturnType<typeof aPipeline>>, simulator: Simulator): Promise<void> {
+async function untilTrue(pipeline: Pipeline, simulator: Simulator): Promise<void> {
   const isTrue = (): boolean => isDeepStrictEqual(pipeline.rows(), simulator.truth().conversations);
   // Each check prints all rows, so there are few.
   await untilSeldomChecked('the rows to be the truth', PATIENCE_MS, isTrue).catch(() =>
@@ -100,6 +101,18 @@ async function goOn(simulator: Simulator, events: number): Promise<void> {
   simulator.pause();
 }
 
+const untilListening = (simulator: Simulator): Promise<void> =>
+  until(() => simulator.channels().some(({ isOpen }) => isOpen));
+
+/** A first bridge follows so many notifications, and stops when the rows are the truth. */
+async function followed(pipeline: Pipeline, simulator: Simulator, events: number): Promise<void> {
+  const bridge = await pipeline.bridge(simulator);
+  await untilListening(simulator);
+  await goOn(simulator, events);
+  await untilTrue(pipeline, simulator);
+  await bridge.stop();
+}
+
 describe('what happened while nobody listened', () => {
   test('before the very first bridge: every conversation that is in a queue is found', async () => {
     const simulator = await stage.simulate(BUSY);
@@ -113,11 +126,7 @@ describe('what happened while nobody listened', () => {
   test('between two bridges: conversations that began, changed and ended', async () => {
     const simulator = await stage.simulate(BUSY);
     const pipeline = await aPipeline();
-    const first = await pipeline.bridge(simulator);
-    await until(() => simulator.channels().some(({ isOpen }) => isOpen));
-    await goOn(simulator, 300);
-    await untilTrue(pipeline, simulator);
-    await first.stop();
+    await followed(pipeline, simulator, 300);
     const before = pipeline.rows();
     await goOn(simulator, 300);
     const ids = (rows: readonly object[]) =>
@@ -132,11 +141,7 @@ describe('what happened while nobody listened', () => {
   test('what became of the visits of conversations that ended, which Genesys still knows', async () => {
     const simulator = await stage.simulate({ ...BUSY, forgetAfterMs: 30 * 24 * 3_600_000 });
     const pipeline = await aPipeline();
-    const first = await pipeline.bridge(simulator);
-    await until(() => simulator.channels().some(({ isOpen }) => isOpen));
-    await goOn(simulator, 300);
-    await untilTrue(pipeline, simulator);
-    await first.stop();
+    await followed(pipeline, simulator, 300);
     const before = await pipeline.visits();
     await goOn(simulator, 300);
     await pipeline.bridge(simulator);
@@ -161,7 +166,7 @@ describe('what happened while nobody listened', () => {
     const simulator = await stage.simulate(BUSY);
     const pipeline = await aPipeline();
     await pipeline.bridge(simulator);
-    await until(() => simulator.channels().some(({ isOpen }) => isOpen));
+    await untilListening(simulator);
     simulator.resume();
     for (let drops = 0; drops < 5; drops++) {
       const { events } = simulator.truth();
@@ -175,12 +180,8 @@ describe('what happened while nobody listened', () => {
   test('an organisation that knows none of the rows any more: all of them go', async () => {
     const simulator = await stage.simulate(BUSY);
     const pipeline = await aPipeline();
-    const first = await pipeline.bridge(simulator);
-    await until(() => simulator.channels().some(({ isOpen }) => isOpen));
-    await goOn(simulator, 200);
-    await untilTrue(pipeline, simulator);
+    await followed(pipeline, simulator, 200);
     expect(pipeline.rows().length).toBeGreaterThan(0);
-    await first.stop();
     const other = await stage.simulate({ ...BUSY, day: 1 });
     await pipeline.bridge(other);
     await until(() => pipeline.rows().length === 0);

@@ -71,6 +71,8 @@ export function createStage() {
   return {
     simulate,
     watch,
+    /** Stops this part, too. What started last is stopped first. */
+    stopLater: (stop: () => Promise<void>): void => void running.push(stop),
     stopAll: async () => {
       for (const stop of running.splice(0).reverse()) await stop();
     },

@@ -1,5 +1,6 @@
 import { createServer, request, type IncomingMessage } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { listenOnLoopback } from '../network/loopback-server';
 
 /** A proxy between browser and board. A test observes the streams with it, cuts them, and holds their data back. */
 export interface StreamProxy {
@@ -53,9 +54,9 @@ export async function startStreamProxy(board: string): Promise<StreamProxy> {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { url, stop } = await listenOnLoopback(server);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url,
     streams,
     full,
     cut: () => {
@@ -69,11 +70,7 @@ export async function startStreamProxy(board: string): Promise<StreamProxy> {
       held = null;
       for (const act of acts) act();
     },
-    stop: async () => {
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
-    },
+    stop,
   };
 }
 

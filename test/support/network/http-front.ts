@@ -1,8 +1,9 @@
 import { createServer as createHttpServer, request as plainRequest } from 'node:http';
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import { createServer as createHttpsServer, type ServerOptions } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Certificate } from './certificates';
+import { listenOnLoopback } from './loopback-server';
 
 /** Authentication and TLS in front of a server that has neither. */
 export interface HttpFront {
@@ -70,13 +71,10 @@ function passOn({ target, admits = () => true }: HttpFrontOptions): RequestListe
 
 async function listen(scheme: string, server: Server, { target }: HttpFrontOptions): Promise<HttpFront> {
   const { pathname } = new URL(target);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { address, stop } = await listenOnLoopback(server);
   return {
-    url: `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}${pathname === '/' ? '' : pathname}`,
-    stop: async () => {
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
+    url: `${scheme}://${address}${pathname === '/' ? '' : pathname}`,
+    stop,
   };
 }
 

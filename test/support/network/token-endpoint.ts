@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { listenOnLoopback } from './loopback-server';
 
 /** The part of an identity provider with the client credentials grant that Kafka needs. */
 export interface TokenEndpoint {
@@ -66,8 +66,7 @@ export async function startTokenEndpoint({ clients, lifeSeconds }: TokenEndpoint
       answer(200, { access_token: tokenFor(id), token_type: 'Bearer', expires_in: lifeSeconds(id) });
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { url, stop } = await listenOnLoopback(server);
   return {
     tokenUrl: `${url}/token`,
     jwksUrl: `${url}/jwks`,
@@ -75,9 +74,6 @@ export async function startTokenEndpoint({ clients, lifeSeconds }: TokenEndpoint
     answerWith: (status) => {
       instead = status;
     },
-    stop: async () => {
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
+    stop,
   };
 }

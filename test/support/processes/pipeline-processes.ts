@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -11,6 +10,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { packageRoot } from '../../../src/common';
 import type { Simulator } from '../../../src/simulator';
 import { serverForTests } from '../clickhouse/clickhouse-server';
+import { listenOnLoopback } from '../network/loopback-server';
 import { kafkaForTests, registryForTests } from '../services/services';
 import { EndedError, until } from './until';
 
@@ -162,8 +162,7 @@ export async function startGateway(
   });
   const sockets = new WebSocketServer({ server });
   const upstreams = new Set<WebSocket>();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const own = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { address, url: ownUrl, stop } = await listenOnLoopback(server);
 
   async function forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = 'GET', url = '/', headers } = request;
@@ -177,7 +176,7 @@ export async function startGateway(
       ...(body === '' ? {} : { body }),
     });
     // The address of a channel's socket must lead here, too.
-    const passedOn = (await answer.text()).replaceAll(host, own);
+    const passedOn = (await answer.text()).replaceAll(host, address);
     response.writeHead(answer.status, { 'content-type': 'application/json' }).end(passedOn);
   }
 
@@ -193,13 +192,12 @@ export async function startGateway(
   });
 
   return {
-    url: `http://${own}`,
+    url: ownUrl,
     async stop() {
       for (const upstream of upstreams) upstream.terminate();
       for (const socket of sockets.clients) socket.terminate();
       sockets.close();
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await stop();
     },
   };
 }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { WebSocketServer } from 'ws';
+import { listenOnLoopback } from '../../support/network/loopback-server';
 
 /** Conversations that talk to agents, each known by its number only: 100,000 of them need no memory. Greater numbers have ended. */
 export interface LargeOrganisation {
@@ -49,7 +49,7 @@ export async function startLargeOrganisation(options: LargeOptions): Promise<Lar
     if (route === 'GET /api/v2/notifications/availabletopics') return [200, { entities: [] }];
     if (route === 'POST /api/v2/notifications/channels') {
       channels += 1;
-      return [200, { id: `c${channels}`, connectUri: `ws://${address()}/channels/c${channels}` }];
+      return [200, { id: `c${channels}`, connectUri: `ws://${address}/channels/c${channels}` }];
     }
     if (route.endsWith('/subscriptions')) {
       const ids = (JSON.parse(body) as { id: string }[]).map(({ id }) => id);
@@ -130,19 +130,17 @@ export async function startLargeOrganisation(options: LargeOptions): Promise<Lar
   const sockets = new WebSocketServer({ server });
   const heartbeat = JSON.stringify({ topicName: 'channel.metadata', eventBody: { message: 'WebSocket Heartbeat' } });
   const heartbeats = setInterval(() => sockets.clients.forEach((socket) => socket.send(heartbeat)), 10_000);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = (): string => `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { address, url, stop } = await listenOnLoopback(server);
 
   return {
-    url: `http://${address()}`,
+    url,
     subscribedAt: () => subscribedAt,
     requests: () => requests,
     async stop() {
       clearInterval(heartbeats);
       for (const socket of sockets.clients) socket.terminate();
       sockets.close();
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await stop();
     },
   };
 }

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { createRest, type Rest } from '../../../src/genesys/rest/rest';
 import { DEFAULT_TIMINGS } from '../../../src/genesys/timings';
 import { createLogging, createMetrics } from '../../../src/ops';
+import { listenOnLoopback } from '../../support/network/loopback-server';
 
 /** The vendor's side: answers the API's requests in this order, the last one for ever; null: never answers. */
 type Script = readonly ({
@@ -35,8 +35,7 @@ async function against(script: Script) {
     response.end(JSON.stringify(turn.body ?? {}));
   };
   const server = createServer(answer);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { url, stop } = await listenOnLoopback(server);
   const lines: string[] = [];
   const metrics = createMetrics();
   const rest = createRest({
@@ -49,8 +48,7 @@ async function against(script: Script) {
   });
   stops.push(async () => {
     await rest.stop();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
+    await stop();
   });
   return { rest, seen, lines, metrics, logins: () => logins };
 }

@@ -1,11 +1,11 @@
 import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import pino from 'pino';
 import { AwayError, MissingError, UsageError } from '../../../src/common';
 import { checkSubject, createRegistrySchemas } from '../../../src/log/codec/registry';
 import { checkRegistry } from '../../../src/log/codec/registry-doctor';
 import { loadSchema } from '../../../src/log/codec/schemas';
+import { listenOnLoopback } from '../../support/network/loopback-server';
 
 test('a registry that takes a request and never answers is asked again', async () => {
   const silent: ServerResponse[] = [];
@@ -17,16 +17,13 @@ test('a registry that takes a request and never answers is asked again', async (
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ schema: '{"type":"record","name":"r","fields":[]}' }));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { url, stop } = await listenOnLoopback(server);
   try {
-    const { port } = server.address() as AddressInfo;
-    const url = `http://127.0.0.1:${port}`;
     const schemas = createRegistrySchemas({ url, logger: pino({ enabled: false }), requestMs: 200 });
     expect((await schemas.writerOf(7))?.toString()).toBe('"r"');
     expect(silent).toHaveLength(2);
   } finally {
-    server.closeAllConnections();
-    server.close();
+    await stop();
   }
 });
 
@@ -40,16 +37,7 @@ async function answering(...answers: readonly Answer[]) {
     asked += 1;
     response.writeHead(status, { 'content-type': type }).end(body);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    asked: () => asked,
-    close: () => {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
+  return { ...(await listenOnLoopback(server)), asked: () => asked };
 }
 
 const PAGE = '<html><body><h1>default backend - 404</h1></body></html>';
@@ -70,7 +58,7 @@ describe('a proxy whose registry is away answers in its place', () => {
       const schemas = createRegistrySchemas({ url: registry.url, logger: pino({ enabled: false }) });
       expect((await schemas.writerOf(7))?.toString()).toBe('"r"');
     } finally {
-      registry.close();
+      await registry.stop();
     }
   });
 
@@ -83,7 +71,7 @@ describe('a proxy whose registry is away answers in its place', () => {
       await expect(asking).rejects.toThrow('is the path right');
       await expect(checkSubject(options, 's')).rejects.toThrow(AwayError);
     } finally {
-      registry.close();
+      await registry.stop();
     }
   });
 });
@@ -97,7 +85,7 @@ test('a registry that lacks a schema says so itself', async () => {
       MissingError,
     );
   } finally {
-    registry.close();
+    await registry.stop();
   }
 });
 
@@ -178,7 +166,7 @@ describe('a schema that the registry has and nobody here can read makes a record
       const schemas = createRegistrySchemas({ url: registry.url, logger: pino({ enabled: false }) });
       expect(await schemas.writerOf(7)).toBeNull();
     } finally {
-      registry.close();
+      await registry.stop();
     }
   });
 
@@ -195,7 +183,7 @@ describe('a schema that the registry has and nobody here can read makes a record
       const schemas = createRegistrySchemas({ url: registry.url, logger: pino({ enabled: false }) });
       expect(await schemas.writerOf(7)).toBeNull();
     } finally {
-      registry.close();
+      await registry.stop();
     }
   });
 });

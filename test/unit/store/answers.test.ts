@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import { connectStore } from '../../../src/store/client';
 import { upsert, writerInto } from '../../support/clickhouse/store-rows';
+import { listenOnLoopback } from '../../support/network/loopback-server';
 
 /** A server that answers 200 to everything, and says in the body that it failed. */
 const closing: (() => void)[] = [];
@@ -20,13 +20,9 @@ async function answering(...bodies: readonly string[]) {
       response.end(bodies[asked.length - 1] ?? '');
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  closing.push(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  const store = connectStore({ url: `http://127.0.0.1:${port}`, username: 'sink', password: '', database: 'q' });
+  const { url, stop } = await listenOnLoopback(server);
+  closing.push(() => void stop());
+  const store = connectStore({ url, username: 'sink', password: '', database: 'q' });
   closing.push(() => void store.close());
   return { store, asked };
 }
