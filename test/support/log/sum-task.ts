@@ -5,6 +5,7 @@ import {
   type RecordMark,
   type Task,
   type TaskOutput,
+  type Topology,
   type TopicMark,
 } from '../../../src/log';
 
@@ -20,6 +21,11 @@ export interface SumTaskOptions {
 
 /** The key of its checkpoints, whose values are JSON with `nextOffset`. */
 export const CHECKPOINT = '\0checkpoint';
+
+/** Its topics, for tests that have a Kafka or a memory log of their own. */
+export const SUM_TOPOLOGY: Topology = {
+  ...{ group: 'g', input: 'in', changelog: 'changelog', outputs: ['state'], tables: ['state'], timers: false },
+};
 
 export function createSumTask(options: SumTaskOptions): Task {
   const totals = new Map<string, number>();

@@ -4,19 +4,11 @@ import { OperatorError } from '../../../src/common';
 import { createKafkaLog, type Log } from '../../../src/log';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { readAll } from '../../support/log/read-all';
-import { createSumTask } from '../../support/log/sum-task';
+import { SUM_TOPOLOGY, createSumTask } from '../../support/log/sum-task';
 import { eventually } from '../../support/processes/until';
 import { ownKafkaForTests } from '../../support/services/services';
 
 const logger = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
-const topology = {
-  group: 'g',
-  input: 'in',
-  changelog: 'changelog',
-  outputs: ['state'],
-  tables: ['state'],
-  timers: false,
-};
 const KEYS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
 
 describe('a broker that dies', () => {
@@ -45,7 +37,7 @@ describe('a broker that dies', () => {
     await admin.createTopic('changelog', 2, { 'cleanup.policy': 'compact' });
     await admin.close();
     const log = connect();
-    const tasks = await log.runTasks(topology, () => createSumTask({ stateTopic: 'state' }));
+    const tasks = await log.runTasks(SUM_TOPOLOGY, () => createSumTask({ stateTopic: 'state' }));
     const sink: string[] = [];
     const subscription = await log.subscribe({
       group: 'sink',
@@ -128,7 +120,7 @@ describe('a broker that dies', () => {
   it('away at the start: a message that names the brokers, the reason and what to look at', async () => {
     await here().kill9();
     const log = connect();
-    const start = log.runTasks(topology, () => createSumTask({ stateTopic: 'state' }));
+    const start = log.runTasks(SUM_TOPOLOGY, () => createSumTask({ stateTopic: 'state' }));
     await expect(start).rejects.toThrow(OperatorError);
     await expect(start).rejects.toThrow(
       /^KAFKA_BROKERS: cannot reach 127\.0\.0\.1:\d+ \(.*ECONNREFUSED.*\)\. Is the broker up/,

@@ -3,20 +3,12 @@ import { pino } from 'pino';
 import { createKafkaLog, type Log, type RunningTasks } from '../../../src/log';
 import { watchLoop } from '../../../src/wiring';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
-import { createSumTask } from '../../support/log/sum-task';
+import { SUM_TOPOLOGY, createSumTask } from '../../support/log/sum-task';
 import { until } from '../../support/processes/until';
 import { ownKafkaForTests } from '../../support/services/services';
 
 /** Whether the loops of a group's member turn, on a real broker: idle, while the broker is away, and broken. */
 const logger = pino({ level: 'silent' });
-const topology = {
-  group: 'g',
-  input: 'in',
-  changelog: 'changelog',
-  outputs: ['state'],
-  tables: ['state'],
-  timers: false,
-};
 const SOON_MS = 120_000;
 /** Longer than a fetch and a heartbeat take. */
 const LOOK_MS = 1_000;
@@ -33,7 +25,7 @@ beforeAll(async () => {
   await admin.createTopic('changelog', 1, { 'cleanup.policy': 'compact' });
   await admin.close();
   log = createKafkaLog({ brokers: kafka.brokers, clientId: 'watched', logger });
-  tasks = await log.runTasks(topology, () => createSumTask({ stateTopic: 'state' }));
+  tasks = await log.runTasks(SUM_TOPOLOGY, () => createSumTask({ stateTopic: 'state' }));
   watch = watchLoop({ log, topic: 'in', turns: () => tasks.turns(), logger, everyMs: LOOK_MS });
 });
 afterAll(async () => {

@@ -6,20 +6,12 @@ import { createKafkaLog, type Log } from '../../../src/log';
 import { type KafkaCluster, startKafkaCluster } from '../../support/kafka/cluster';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { readAll } from '../../support/log/read-all';
-import { CHECKPOINT, createSumTask } from '../../support/log/sum-task';
+import { SUM_TOPOLOGY, CHECKPOINT, createSumTask } from '../../support/log/sum-task';
 import { until } from '../../support/processes/until';
 import { BOUNDS } from './bounds';
 import { type Commit, longestWait, type Wait, waitsOf } from './progress';
 
 /** Two members and a sink on three brokers with min.insync.replicas=2: leaders and coordinators are on each of them. */
-const topology = {
-  group: 'g',
-  input: 'in',
-  changelog: 'changelog',
-  outputs: ['state'],
-  tables: ['state'],
-  timers: false,
-};
 /** What a fold logs whose transactions fail. */
 const SAYS = 'a transaction has an unknown outcome';
 const KEYS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
@@ -124,8 +116,8 @@ test(
   async () => {
     const [first, second] = [connect(), connect()];
     const members = [
-      await first.runTasks(topology, () => createSumTask({ stateTopic: 'state' })),
-      await second.runTasks(topology, () => createSumTask({ stateTopic: 'state' })),
+      await first.runTasks(SUM_TOPOLOGY, () => createSumTask({ stateTopic: 'state' })),
+      await second.runTasks(SUM_TOPOLOGY, () => createSumTask({ stateTopic: 'state' })),
     ];
     let stored = 0;
     const subscription = await second.subscribe({

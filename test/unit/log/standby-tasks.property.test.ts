@@ -1,14 +1,11 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Log, LogRecord, RunningTasks, Task, Topology } from '../../../src/log';
+import type { Log, LogRecord, RunningTasks, Task } from '../../../src/log';
 import { createMemoryCluster } from '../../../src/log/memory/cluster';
-import { createSumTask } from '../../support/log/sum-task';
+import { SUM_TOPOLOGY, createSumTask } from '../../support/log/sum-task';
 
 const PARTITIONS = 3;
 const PLACES = [0, 1, 2];
-const TOPOLOGY: Topology = {
-  ...{ group: 'g', input: 'in', changelog: 'changelog', outputs: ['state'], tables: ['state'], timers: false },
-};
 
 interface Member {
   readonly log: Log;
@@ -134,7 +131,7 @@ function createScene() {
         },
       };
     };
-    const one: Member = { log, tasks: await log.runTasks({ ...TOPOLOGY, standbyIn }, createTask), trouble: 'none' };
+    const one: Member = { log, tasks: await log.runTasks({ ...SUM_TOPOLOGY, standbyIn }, createTask), trouble: 'none' };
     one.tasks.done.catch(() => undefined);
     members.push(one);
   };
