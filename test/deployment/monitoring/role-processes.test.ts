@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Simulator, startSimulator } from '../../../src/simulator';
+import { genesysSettings } from '../../support/genesys/genesys-settings';
 import { promtool, startPrometheus, type Prometheus } from '../../support/monitoring/prometheus';
 import {
   servicesForProcesses,
@@ -37,10 +38,7 @@ beforeAll(async () => {
     TOPIC_PREFIX: `metrics-${unique}`,
     CLICKHOUSE_DATABASE: `metrics_${unique}`,
     PARTITIONS: '2',
-    GENESYS_CLIENT_ID: simulator.clientId,
-    GENESYS_CLIENT_SECRET: simulator.clientSecret,
-    GENESYS_LOGIN_URL: simulator.loginUrl,
-    GENESYS_API_URL: simulator.apiUrl,
+    ...genesysSettings(simulator),
   };
   await startQueuefold(['setup'], env).done();
   for (const role of ROLES) processes.set(role, startQueuefold([role], env));

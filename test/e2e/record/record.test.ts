@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createIngest } from '../../../src/ingest';
 import { recordMinimised } from '../../../src/record';
 import { type Simulator, startSimulator } from '../../../src/simulator';
+import { genesysSettings } from '../../support/genesys/genesys-settings';
 import { ingestOptions } from '../../support/ingest/ingest-options';
 import { startQueuefold, type Environment, type QueuefoldProcess } from '../../support/processes/pipeline-processes';
 import { until } from '../../support/processes/until';
@@ -30,10 +31,7 @@ beforeAll(async () => {
   });
   disposers.push(() => simulator.stop());
   env = {
-    GENESYS_LOGIN_URL: simulator.loginUrl,
-    GENESYS_API_URL: simulator.apiUrl,
-    GENESYS_CLIENT_ID: simulator.clientId,
-    GENESYS_CLIENT_SECRET: simulator.clientSecret,
+    ...genesysSettings(simulator),
   };
 });
 afterAll(async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Simulator, startSimulator } from '../../../src/simulator';
+import { genesysSettings } from '../../support/genesys/genesys-settings';
 import {
   servicesForProcesses,
   startQueuefold,
@@ -29,10 +30,7 @@ beforeAll(async () => {
     PARTITIONS: '2',
     TOPIC_PREFIX: PREFIX,
     SINK_FLUSH_MS: '50',
-    GENESYS_CLIENT_ID: simulator.clientId,
-    GENESYS_CLIENT_SECRET: simulator.clientSecret,
-    GENESYS_LOGIN_URL: simulator.loginUrl,
-    GENESYS_API_URL: simulator.apiUrl,
+    ...genesysSettings(simulator),
   };
 });
 afterAll(async () => {

@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import type { EmbeddedKafka } from '../../../src/embedded';
 import { type Simulator, startSimulator } from '../../../src/simulator';
 import { clickHouseProcess } from '../../support/clickhouse/clickhouse-process';
+import { genesysSettings } from '../../support/genesys/genesys-settings';
 import { createRole, type Environment, type Role } from '../../support/processes/role-process';
-import { setServices } from '../../support/services/own-services';
+import { type OwnServices, setServices } from '../../support/services/own-services';
 
 export const PARTITIONS = 8;
 
@@ -27,22 +28,30 @@ export interface StageOptions {
   readonly speed: number;
 }
 
+/** A process with ClickHouse and the organisation, for the processes of queuefold with these settings. */
+export async function addStoreAndOrganisation(
+  services: OwnServices,
+  { seed, conversationsPerSecond, speed }: StageOptions,
+): Promise<{ readonly simulator: Simulator; readonly env: Environment }> {
+  const clickHouse = await clickHouseProcess(join(services.folder, 'clickhouse'));
+  services.own(clickHouse, clickHouse.stop);
+  const simulator = await startSimulator({
+    ...{ seed, conversationsPerSecond, speed, queues: 8, agents: 200, startPaused: true },
+  });
+  services.own(simulator, simulator.stop);
+  const env = await services.environment({
+    CLICKHOUSE_URL: clickHouse.url,
+    ...genesysSettings(simulator),
+    PARTITIONS: String(PARTITIONS),
+  });
+  return { simulator, env };
+}
+
 export async function setStage(options: StageOptions): Promise<Stage> {
   const services = await setServices('chaos');
-  const { kafka, folder, own, dispose } = services;
+  const { kafka, own, dispose } = services;
   try {
-    const clickHouse = await clickHouseProcess(join(folder, 'clickhouse'));
-    own(clickHouse, clickHouse.stop);
-    const simulator = await startSimulator({ ...options, queues: 8, agents: 200, startPaused: true });
-    own(simulator, simulator.stop);
-    const env = await services.environment({
-      CLICKHOUSE_URL: clickHouse.url,
-      GENESYS_CLIENT_ID: simulator.clientId,
-      GENESYS_CLIENT_SECRET: simulator.clientSecret,
-      GENESYS_LOGIN_URL: simulator.loginUrl,
-      GENESYS_API_URL: simulator.apiUrl,
-      PARTITIONS: String(PARTITIONS),
-    });
+    const { simulator, env } = await addStoreAndOrganisation(services, options);
     const role = (name: string, command: string): Role => {
       const created = createRole(name, command, env);
       return own(created, created.kill);

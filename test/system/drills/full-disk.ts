@@ -10,6 +10,7 @@ import { createMetrics } from '../../../src/ops';
 import { startSimulator } from '../../../src/simulator';
 import { type Connected, connectKafka } from '../../../src/wiring';
 import { mountSmallDisk, type SmallDisk } from '../../support/files/small-disk';
+import { genesysSettings } from '../../support/genesys/genesys-settings';
 import { readAll } from '../../support/log/read-all';
 import { freePorts } from '../../support/network/free-ports';
 import { createRole, type Environment, type Role } from '../../support/processes/role-process';
@@ -74,10 +75,7 @@ export async function drillFullDisk(seed: number, say: (text: string) => void): 
       DOCKER_HOST: 'unix:///nonexistent/docker.sock', // Kafka and the registry are JVMs, here as everywhere
       DATA_DIR: disk.path,
       HTTP_PORT: String(port),
-      GENESYS_CLIENT_ID: simulator.clientId,
-      GENESYS_CLIENT_SECRET: simulator.clientSecret,
-      GENESYS_LOGIN_URL: simulator.loginUrl,
-      GENESYS_API_URL: simulator.apiUrl,
+      ...genesysSettings(simulator),
     };
     const start = createRole('start', 'start', env);
     disposers.push(() => start.stop().catch(() => start.kill()));

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { EmbeddedKafka, EmbeddedRegistry } from '../../../src/embedded';
 import { type Simulator, startSimulator } from '../../../src/simulator';
 import { clickHouseProcess } from '../../support/clickhouse/clickhouse-process';
+import { genesysSettings } from '../../support/genesys/genesys-settings';
 import { createAuthority, type Certificate } from '../../support/network/certificates';
 import { startConnectProxy } from '../../support/network/connect-proxy';
 import { freePorts } from '../../support/network/free-ports';
@@ -63,10 +64,7 @@ export async function setStage(seed: number): Promise<DrillStage> {
     const env = await services.environment({
       CLICKHOUSE_URL: `https://127.0.0.1:${gates.clickHouse.port}`,
       TLS_CA: authority.cert,
-      GENESYS_CLIENT_ID: simulator.clientId,
-      GENESYS_CLIENT_SECRET: simulator.clientSecret,
-      GENESYS_LOGIN_URL: simulator.loginUrl,
-      GENESYS_API_URL: simulator.apiUrl,
+      ...genesysSettings(simulator),
       GENESYS_CHANNELS: '9',
       HTTP_PROXY: `http://127.0.0.1:${gates.genesys.port}`,
       PARTITIONS: String(PARTITIONS),

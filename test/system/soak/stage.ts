@@ -6,6 +6,7 @@ import { createRowReader } from '../../../src/log';
 import { createMetrics } from '../../../src/ops';
 import { type Simulator, startSimulator } from '../../../src/simulator';
 import { connectKafka } from '../../../src/wiring';
+import { genesysSettings } from '../../support/genesys/genesys-settings';
 import { createRole, type Role } from '../../support/processes/role-process';
 import { until } from '../../support/processes/until';
 import { setServices } from '../../support/services/own-services';
@@ -52,10 +53,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     services.own(simulator, simulator.stop);
     const env = await services.environment({
       PARTITIONS: '4',
-      GENESYS_CLIENT_ID: simulator.clientId,
-      GENESYS_CLIENT_SECRET: simulator.clientSecret,
-      GENESYS_LOGIN_URL: simulator.loginUrl,
-      GENESYS_API_URL: simulator.apiUrl,
+      ...genesysSettings(simulator),
     });
     const bridge = createSoakBridge(env, acceleration, timings);
     services.own(bridge, bridge.kill);

@@ -1,13 +1,11 @@
-import { join } from 'node:path';
 import { topicDefinitions, topicNames } from '../../../src/log';
-import { type Simulator, startSimulator } from '../../../src/simulator';
-import { clickHouseProcess } from '../../support/clickhouse/clickhouse-process';
+import type { Simulator } from '../../../src/simulator';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { createRole, type Environment, type Role } from '../../support/processes/role-process';
 import { setServices } from '../../support/services/own-services';
+import { addStoreAndOrganisation, type StageOptions } from '../chaos/stage';
 import { eventOf, type TraceEvent } from './trace';
 
-export const PARTITIONS = 8;
 const MEMBERS = 4;
 
 /** Everything that takes part; faults hit only the folds. */
@@ -24,31 +22,16 @@ export interface StormStage {
   dispose(): Promise<void>;
 }
 
-export interface StormStageOptions {
-  readonly seed: number;
-  /** @see ChaosOptions */
-  readonly conversationsPerSecond: number;
-  readonly speed: number;
+export interface StormStageOptions extends StageOptions {
   /** FOLD_STANDBY of the folds. Default: off. */
   readonly standby?: 'on' | 'off';
 }
 
 export async function setStormStage(options: StormStageOptions): Promise<StormStage> {
   const services = await setServices('storm');
-  const { kafka, folder, own, dispose } = services;
+  const { kafka, own, dispose } = services;
   try {
-    const clickHouse = await clickHouseProcess(join(folder, 'clickhouse'));
-    own(clickHouse, clickHouse.stop);
-    const simulator = await startSimulator({ ...options, queues: 8, agents: 200, startPaused: true });
-    own(simulator, simulator.stop);
-    const env = await services.environment({
-      CLICKHOUSE_URL: clickHouse.url,
-      GENESYS_CLIENT_ID: simulator.clientId,
-      GENESYS_CLIENT_SECRET: simulator.clientSecret,
-      GENESYS_LOGIN_URL: simulator.loginUrl,
-      GENESYS_API_URL: simulator.apiUrl,
-      PARTITIONS: String(PARTITIONS),
-    });
+    const { simulator, env } = await addStoreAndOrganisation(services, options);
     await useTimeOfBroker(kafka.brokers, env['TOPIC_PREFIX'] ?? '');
     const events: TraceEvent[] = [];
     const role = (name: string, command: string, extra: Environment = {}): Role => {

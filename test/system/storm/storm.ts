@@ -10,10 +10,11 @@ import { until } from '../../support/processes/until';
 import { quietAndCompared } from '../chaos/chaos';
 import type { Comparison } from '../chaos/check';
 import { readPartitions } from '../chaos/expected';
+import { PARTITIONS } from '../chaos/stage';
 import { drawSvg, drawText } from './drawing';
 import { Faults, FAULTS, type StormFault } from './faults';
 import { fewestMoving, longestWait, type PartitionHistory, type Wait, waitsOf } from './progress';
-import { PARTITIONS, setStormStage, type StormStage, type StormStageOptions } from './stage';
+import { setStormStage, type StormStage, type StormStageOptions } from './stage';
 import { firstCommits, needlessFences, type TraceEvent } from './trace';
 
 export interface StormOptions extends StormStageOptions {
