@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto';
+import { newTraceparent } from '../../src/common';
 import { type ConversationEvent, readWire, withFingerprint } from '../../src/conversation';
+import { cloudEventHeaders, type Headers } from '../../src/log';
 import { generateEvents } from '../../src/simulator';
 
 export interface EventsOptions {
@@ -46,4 +49,15 @@ export function* benchEvents({ events, live }: EventsOptions): Generator<BenchEv
 
 function copied(event: ConversationEvent, copy: number): ConversationEvent {
   return { ...event, conversationId: `${copy}${event.conversationId.slice(1)}` };
+}
+
+/** As the bridge makes them. */
+export function headersOf({ receivedAt }: ConversationEvent): Headers {
+  return cloudEventHeaders({
+    id: randomUUID(),
+    source: 'queuefold/bridge',
+    type: 'queuefold.conversation.event',
+    time: receivedAt,
+    traceparent: newTraceparent(),
+  });
 }

@@ -1,16 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { newTraceparent } from '../../src/common';
 import { type ConversationState, createPartitionFold, DEFAULT_FOLD_SETTINGS } from '../../src/conversation';
-import {
-  cloudEventHeaders,
-  createEventCodec,
-  createKafkaLog,
-  createLocalSchemas,
-  type OutRecord,
-  type TopicNames,
-} from '../../src/log';
+import { createEventCodec, createKafkaLog, createLocalSchemas, type OutRecord, type TopicNames } from '../../src/log';
 import type { BenchCluster } from './cluster';
-import { benchEvents, type EventsOptions } from './events';
+import { headersOf, benchEvents, type EventsOptions } from './events';
 
 export interface Loaded {
   readonly events: number;
@@ -59,13 +50,7 @@ export async function loadEvents(
 
   for (const { event, jsonBytes } of benchEvents(options)) {
     const value = codec.encode(event);
-    const headers = cloudEventHeaders({
-      id: randomUUID(),
-      source: 'queuefold/bridge',
-      type: 'queuefold.conversation.event',
-      time: event.receivedAt,
-      traceparent: newTraceparent(),
-    });
+    const headers = headersOf(event);
     const record = { topic: topics.events, key: event.conversationId, value, headers };
     if (jsonBytes !== null) {
       json.bytes += jsonBytes;

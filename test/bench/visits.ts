@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { newTraceparent } from '../../src/common';
 import {
   type ConversationEvent,
   createPartitionFold,
@@ -10,7 +8,6 @@ import {
 } from '../../src/conversation';
 import { createFoldTask, type FoldTaskOptions } from '../../src/fold/task';
 import {
-  cloudEventHeaders,
   createChangelogCodec,
   createEventCodec,
   createEventReader,
@@ -21,7 +18,7 @@ import {
   topicNames,
 } from '../../src/log';
 import { createMetrics } from '../../src/ops';
-import { benchEvents, type EventsOptions } from './events';
+import { headersOf, benchEvents, type EventsOptions } from './events';
 import { medianOf } from './throughput';
 
 /** Enough rounds that garbage collection affects both alike. */
@@ -56,13 +53,7 @@ export async function measureVisitCost(options: EventsOptions): Promise<VisitCos
   const codec = await createEventCodec(schemas, topics);
   const records = events.map((event, offset): LogRecord => {
     const key = Buffer.from(event.conversationId);
-    const headers = cloudEventHeaders({
-      id: randomUUID(),
-      source: 'queuefold/bridge',
-      type: 'queuefold.conversation.event',
-      time: event.receivedAt,
-      traceparent: newTraceparent(),
-    });
+    const headers = headersOf(event);
     return { topic: topics.events, partition: 0, offset, key, value: codec.encode(event), timestamp: 0, headers };
   });
   const visits = await createVisitCodec(schemas, topics);
