@@ -3,20 +3,12 @@ import { FollowedRows, type FollowOptions } from '../../../src/client/followed-r
 import { toConversation } from '../../../src/client/rows';
 import type { QueueConversation as Row, RecordProblem } from '../../../src/client/types';
 import type { QueueConversation } from '../../../src/conversation';
-import {
-  createLocalSchemas,
-  createMemoryCluster,
-  createRowCodec,
-  createRowReader,
-  type Log,
-  topicNames,
-} from '../../../src/log';
+import { createLocalSchemas, createRowReader, type Log } from '../../../src/log';
 import { QUIET } from '../../support/clickhouse/store-rows';
 import { aRow } from '../../support/conversation/rows';
+import { aRowTopic } from '../../support/log/row-topic';
 import { eventually } from '../../support/processes/until';
 
-const topics = topicNames('client');
-const topic = topics.state;
 const disposers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const dispose of disposers.splice(0).reverse()) await dispose();
@@ -25,21 +17,9 @@ afterEach(async () => {
 /** A topic in memory, and tables of it. The names of memory logs tell topics apart as ids do: a new one, another topic. */
 async function aTopic() {
   const remade = { count: 0 };
-  const cluster = createMemoryCluster({ partitions: 2 });
-  const log = cluster.connect();
-  const codec = await createRowCodec(createLocalSchemas(), topics);
-  const put = async (key: string | null, value: Buffer | null) => {
-    const producer = await log.createProducer();
-    await producer.send([{ topic, key, value }]);
-  };
-  const row = (differences: Partial<QueueConversation>) => {
-    const it = aRow(differences);
-    return put(it.conversation_id, codec.encode(it));
-  };
+  const { cluster, log, topic, put, row } = await aRowTopic('client');
   return {
-    cluster,
-    put,
-    row,
+    ...{ cluster, topic, put, row },
     remake: () => {
       cluster.deleteTopic(topic);
       remade.count += 1;
@@ -178,7 +158,7 @@ describe('a table that follows its topic', () => {
   });
 
   test('records behind one whose schema the registry does not tell wait, and the picture does not count as fresh', async () => {
-    const { row, put, follow } = await aTopic();
+    const { topic, row, put, follow } = await aTopic();
     await row({ conversation_id: 'a' });
     let tell: () => void = () => undefined;
     const schemas = createLocalSchemas();
@@ -248,7 +228,7 @@ describe('a table that follows its topic', () => {
   });
 
   test('rows that are not kept are not in it, and those that are kept no longer leave it', async () => {
-    const { row, follow } = await aTopic();
+    const { topic, row, follow } = await aTopic();
     let since = 10;
     const keeps = ({ connected_time }: Row): boolean => connected_time.getTime() >= since;
     const source = { topic, reader: createRowReader(createLocalSchemas()), toRow: toConversation, keeps };
