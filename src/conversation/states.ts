@@ -60,28 +60,11 @@ export interface PackedStates extends States {
 export function createPackedStates(codec: StateCodec, most: number): PackedStates {
   const slabs = createSlabs();
   const changed = new Map<string, Known>();
-  /** Two generations: states that nobody asks for go without a search. Null: it was asked for once, and is not kept. */
-  let current = new Map<string, Known | null>();
-  let previous = new Map<string, Known | null>();
-
-  const remember = (id: string, known: Known | null): void => {
-    if (current.size >= most / 2 && !current.has(id)) {
-      previous = current;
-      current = new Map();
-    }
-    current.set(id, known);
-    previous.delete(id);
-  };
-  /** Undefined: nobody has asked for it lately. */
-  const lately = (id: string): Known | null | undefined => {
-    const known = current.get(id);
-    return known === undefined ? previous.get(id) : known;
-  };
+  const recent = new RecentStates(most);
   const fitsAll = (): boolean => slabs.size <= most / 2;
   const forget = (id: string): void => {
     changed.delete(id);
-    current.delete(id);
-    previous.delete(id);
+    recent.delete(id);
   };
   const decode = (id: string): ConversationState | null => {
     const bytes = slabs.get(id);
@@ -91,17 +74,12 @@ export function createPackedStates(codec: StateCodec, most: number): PackedState
   return {
     has: (id) => slabs.has(id),
     get: (id) => {
-      const near = changed.get(id) ?? current.get(id);
+      const near = changed.get(id) ?? recent.find(id);
       if (near !== undefined && near !== null) return near;
-      const before = near === null ? null : previous.get(id);
-      if (before !== undefined && before !== null) {
-        remember(id, before);
-        return before;
-      }
       const state = decode(id);
       if (state === null) return null;
       const known = { state, shown: null };
-      remember(id, before === undefined && !fitsAll() ? null : known);
+      recent.set(id, near === null || fitsAll() ? known : null);
       return known;
     },
     put: (id, known) => {
@@ -114,7 +92,7 @@ export function createPackedStates(codec: StateCodec, most: number): PackedState
     },
     *entries() {
       for (const id of slabs.ids()) {
-        const state = (changed.get(id) ?? lately(id))?.state ?? decode(id);
+        const state = (changed.get(id) ?? recent.peek(id))?.state ?? decode(id);
         if (state !== null) yield [id, state];
       }
     },
@@ -129,13 +107,60 @@ export function createPackedStates(codec: StateCodec, most: number): PackedState
       const bytes = codec.encode(known.state);
       slabs.set(id, bytes);
       changed.delete(id);
-      remember(id, lately(id) === null && !fitsAll() ? null : known);
+      recent.set(id, recent.peek(id) === null && !fitsAll() ? null : known);
       return bytes;
     },
     ids: () => slabs.ids(),
     get decoded() {
-      const kept = [...current.values(), ...previous.values()].filter((known) => known !== null);
-      return changed.size + kept.length;
+      return changed.size + recent.decoded;
     },
   };
+}
+
+/**
+ * The states that were requested lately, in two generations. So states that nobody requests any more leave without a
+ * search. Null: a state that was requested once, and is not kept.
+ */
+class RecentStates {
+  readonly #most: number;
+  #current = new Map<string, Known | null>();
+  #previous = new Map<string, Known | null>();
+
+  /** @param most how many states both generations may keep */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Undefined: nobody has requested it lately. */
+  peek(id: string): Known | null | undefined {
+    const known = this.#current.get(id);
+    return known === undefined ? this.#previous.get(id) : known;
+  }
+
+  /** The same for a request: it moves a kept state of the older generation into the younger one. */
+  find(id: string): Known | null | undefined {
+    const current = this.#current.get(id);
+    if (current !== undefined) return current;
+    const known = this.#previous.get(id);
+    if (known !== undefined && known !== null) this.set(id, known);
+    return known;
+  }
+
+  set(id: string, known: Known | null): void {
+    if (this.#current.size >= this.#most / 2 && !this.#current.has(id)) {
+      this.#previous = this.#current;
+      this.#current = new Map();
+    }
+    this.#current.set(id, known);
+    this.#previous.delete(id);
+  }
+
+  delete(id: string): void {
+    this.#current.delete(id);
+    this.#previous.delete(id);
+  }
+
+  get decoded(): number {
+    return [...this.#current.values(), ...this.#previous.values()].filter((known) => known !== null).length;
+  }
 }
