@@ -80,95 +80,125 @@ const NEVER_MS = 0;
  * Of two notes the greater one counts, because both are true of the same tables.
  */
 export function createProgress(store: Store, topic: string, epoch: number, stored: StoredIn = CONVERSATIONS): Progress {
-  const database = identifier(store.database);
-  const notes = `${database}.queue_conversation_progress`;
-  const ask = async <T>(query: string): Promise<readonly T[]> => {
-    const result = await store.client.query({ query, query_params: { topic, epoch }, format: 'JSONEachRow' });
-    return result.json<T>();
-  };
-  const insert = async (rows: ReadonlyMap<number, Note>): Promise<void> => {
-    const values = [...rows]
+  return new StoredProgress(store, topic, epoch, stored);
+}
+
+class StoredProgress implements Progress {
+  readonly #store: Store;
+  readonly #topic: string;
+  readonly #epoch: number;
+  readonly #stored: StoredIn;
+  /** The names of tables, for statements. */
+  readonly #notes: string;
+  readonly #rows: string;
+  readonly #erasures: string;
+
+  constructor(store: Store, topic: string, epoch: number, stored: StoredIn) {
+    this.#store = store;
+    this.#topic = topic;
+    this.#epoch = epoch;
+    this.#stored = stored;
+    const database = identifier(store.database);
+    this.#notes = `${database}.queue_conversation_progress`;
+    this.#rows = `${database}.${stored.table}`;
+    this.#erasures = `${database}.queue_conversation_erasures`;
+  }
+
+  async read(): Promise<ReadonlyMap<number, Note>> {
+    const rows = await this.#ask<{ partition: number; version: string; as_of: string | number }>(`
+      SELECT partition, toString(least(noted.latest, stored.latest)) AS version, asOf AS as_of
+      FROM (SELECT partition, max(version) AS latest, toUnixTimestamp64Milli(max(as_of)) AS asOf
+            FROM ${this.#notes}
+            WHERE topic = {topic:String} AND bitShiftRight(version, 48) = {epoch:UInt16}
+            GROUP BY partition
+            HAVING toUnixTimestamp64Milli(argMax(as_of, (version, stored_at))) > ${NEVER_MS}) AS noted
+      INNER JOIN (SELECT _partition AS partition, max(_version) AS latest
+                  FROM ${this.#rows} WHERE ${this.#stored.where} GROUP BY _partition) AS stored
+      USING (partition)`);
+    return new Map(
+      rows.flatMap(({ partition, version, as_of }) => {
+        const offset = offsetOf(this.#epoch, version);
+        return offset === null ? [] : [[partition, { offset: offset + 1, watermark: Number(as_of) }] as const];
+      }),
+    );
+  }
+
+  async write(notes: ReadonlyMap<number, Note>): Promise<void> {
+    const values = [...notes]
       .filter(([, { offset }]) => offset > 0)
       .map(([partition, { offset, watermark }]) => {
-        return `(${literal(topic)}, ${partition}, ${versionOf(epoch, offset - 1)}, fromUnixTimestamp64Milli(${watermark}, 'UTC'))`;
+        const version = versionOf(this.#epoch, offset - 1);
+        return `(${literal(this.#topic)}, ${partition}, ${version}, fromUnixTimestamp64Milli(${watermark}, 'UTC'))`;
       });
     if (values.length === 0) return;
-    await store.client.command({
+    await this.#store.client.command({
       query:
-        `INSERT INTO ${notes} (topic, partition, version, as_of) ` +
+        `INSERT INTO ${this.#notes} (topic, partition, version, as_of) ` +
         `SETTINGS async_insert = 0, insert_deduplicate = 0 VALUES ${values.join(', ')}`,
     });
-  };
-  const missingNote = async (noted: ReadonlyMap<number, number>): Promise<string | null> => {
-    const rows = await ask<{ partition: number; latest: string }>(
-      `SELECT partition, toString(max(version)) AS latest FROM ${notes} ` +
+  }
+
+  async missing(noted: ReadonlyMap<number, number>, anchors: readonly Anchor[]): Promise<string | null> {
+    return (await this.#missingNote(noted)) ?? (await this.#missingRow(anchors));
+  }
+
+  async anchorsBelow(offsets: ReadonlyMap<number, number>): Promise<readonly Anchor[]> {
+    if (offsets.size === 0) return [];
+    const ranges = [...offsets].map(([partition, offset]) => {
+      const [from, to] = [Math.max(0, offset - BELOW), offset].map((end) => versionOf(this.#epoch, end));
+      return `(_partition = ${partition} AND _version >= ${from ?? 0} AND _version < ${to ?? 0})`;
+    });
+    const rows = await this.#ask<{ id: string; partition: number; version: string }>(
+      `SELECT conversation_id AS id, _partition AS partition, toString(_version) AS version ` +
+        `FROM ${this.#rows} WHERE _deleted = 0 AND (${ranges.join(' OR ')})`,
+    );
+    return rows.flatMap(({ id, partition, version }) => {
+      const offset = offsetOf(this.#epoch, version);
+      return offset === null ? [] : [{ conversationId: id, partition, offset, enteredMs: null }];
+    });
+  }
+
+  revoke(offsets: ReadonlyMap<number, number>): Promise<void> {
+    return this.write(new Map([...offsets].map(([partition, offset]) => [partition, { offset, watermark: NEVER_MS }])));
+  }
+
+  async #missingNote(noted: ReadonlyMap<number, number>): Promise<string | null> {
+    const rows = await this.#ask<{ partition: number; latest: string }>(
+      `SELECT partition, toString(max(version)) AS latest FROM ${this.#notes} ` +
         'WHERE topic = {topic:String} AND bitShiftRight(version, 48) >= {epoch:UInt16} GROUP BY partition',
     );
     // A merge keeps only the greatest note of a partition, so the note of a later epoch replaces this one's.
     const found = new Map(
-      rows.map(({ partition, latest }) => [partition, (offsetOf(epoch, latest) ?? Number.POSITIVE_INFINITY) + 1]),
+      rows.map(({ partition, latest }) => [partition, (offsetOf(this.#epoch, latest) ?? Number.POSITIVE_INFINITY) + 1]),
     );
     for (const [partition, offset] of noted) {
       const now = found.get(partition) ?? 0;
-      if (now < offset) return `it held ${topic}/${partition} up to offset ${offset}, and holds it up to ${now} now`;
+      if (now >= offset) continue;
+      return `it held ${this.#topic}/${partition} up to offset ${offset}, and holds it up to ${now} now`;
     }
     return null;
-  };
-  const missingRow = async (anchors: readonly Anchor[]): Promise<string | null> => {
+  }
+
+  async #missingRow(anchors: readonly Anchor[]): Promise<string | null> {
     if (anchors.length === 0) return null;
     const ids = new Set(anchors.map(({ conversationId }) => conversationId));
-    const place = `${database}.${stored.table}`;
-    const holds = anchors.map((anchor) => stored.holds(anchor, versionOf(epoch, anchor.offset))).join(' OR ');
-    const rows = await ask<{ id: string }>(
-      `SELECT DISTINCT conversation_id AS id FROM ${place} WHERE ${holds} SETTINGS ${UNLOGGED}`,
+    const holds = anchors.map((anchor) => this.#stored.holds(anchor, versionOf(this.#epoch, anchor.offset)));
+    const rows = await this.#ask<{ id: string }>(
+      `SELECT DISTINCT conversation_id AS id FROM ${this.#rows} WHERE ${holds.join(' OR ')} SETTINGS ${UNLOGGED}`,
     );
     for (const { id } of rows) ids.delete(id);
     if (ids.size === 0) return null;
-    const erased = await ask<{ id: string }>(
-      `SELECT DISTINCT conversation_id AS id FROM ${database}.queue_conversation_erasures ` +
+    const erased = await this.#ask<{ id: string }>(
+      `SELECT DISTINCT conversation_id AS id FROM ${this.#erasures} ` +
         `WHERE conversation_id IN (${[...ids].map(literal).join(', ')}) SETTINGS ${UNLOGGED}`,
     );
     for (const { id } of erased) ids.delete(id);
-    return ids.size === 0 ? null : `its table ${stored.table} lost rows of ${topic}`;
-  };
+    return ids.size === 0 ? null : `its table ${this.#stored.table} lost rows of ${this.#topic}`;
+  }
 
-  return {
-    read: async () => {
-      const rows = await ask<{ partition: number; version: string; as_of: string | number }>(`
-          SELECT partition, toString(least(noted.latest, stored.latest)) AS version, asOf AS as_of
-          FROM (SELECT partition, max(version) AS latest, toUnixTimestamp64Milli(max(as_of)) AS asOf
-                FROM ${notes}
-                WHERE topic = {topic:String} AND bitShiftRight(version, 48) = {epoch:UInt16}
-                GROUP BY partition
-                HAVING toUnixTimestamp64Milli(argMax(as_of, (version, stored_at))) > ${NEVER_MS}) AS noted
-          INNER JOIN (SELECT _partition AS partition, max(_version) AS latest
-                      FROM ${database}.${stored.table} WHERE ${stored.where} GROUP BY _partition) AS stored
-          USING (partition)`);
-      return new Map(
-        rows.flatMap(({ partition, version, as_of }) => {
-          const offset = offsetOf(epoch, version);
-          return offset === null ? [] : [[partition, { offset: offset + 1, watermark: Number(as_of) }] as const];
-        }),
-      );
-    },
-    write: insert,
-    missing: async (noted, anchors) => (await missingNote(noted)) ?? (await missingRow(anchors)),
-    anchorsBelow: async (offsets) => {
-      if (offsets.size === 0) return [];
-      const ranges = [...offsets].map(([partition, offset]) => {
-        const [from, to] = [Math.max(0, offset - BELOW), offset].map((end) => versionOf(epoch, end));
-        return `(_partition = ${partition} AND _version >= ${from ?? 0} AND _version < ${to ?? 0})`;
-      });
-      const rows = await ask<{ id: string; partition: number; version: string }>(
-        `SELECT conversation_id AS id, _partition AS partition, toString(_version) AS version ` +
-          `FROM ${database}.${stored.table} WHERE _deleted = 0 AND (${ranges.join(' OR ')})`,
-      );
-      return rows.flatMap(({ id, partition, version }) => {
-        const offset = offsetOf(epoch, version);
-        return offset === null ? [] : [{ conversationId: id, partition, offset, enteredMs: null }];
-      });
-    },
-    revoke: (offsets) =>
-      insert(new Map([...offsets].map(([partition, offset]) => [partition, { offset, watermark: NEVER_MS }]))),
-  };
+  async #ask<T>(query: string): Promise<readonly T[]> {
+    const query_params = { topic: this.#topic, epoch: this.#epoch };
+    const result = await this.#store.client.query({ query, query_params, format: 'JSONEachRow' });
+    return result.json<T>();
+  }
 }
