@@ -1,4 +1,4 @@
-import type { ProducerBatch, Transaction } from 'kafkajs';
+import type { Producer, ProducerBatch, Transaction } from 'kafkajs';
 import { createAge, OperatorError } from '../../common';
 import type { LogRecord, TaskOutput, Topology } from '../port';
 import { RefusedError } from '../refused';
@@ -30,48 +30,21 @@ export async function openFencedProducer(
   hooks: TaskHooks,
 ): Promise<FencedProducer> {
   const { group, input, changelog } = topology;
-  const compression = compressionOf(connection);
   const transactionalId = transactionalIdOf(topology, partition);
-  const producer = createClient(connection, PATIENT).producer({
-    transactionalId,
-    transactionTimeout: TRANSACTION_TIMEOUT_MS,
-    maxInFlightRequests: 5,
-    allowAutoTopicCreation: false,
-    createPartitioner: () => () => partition,
-  });
-  let barrier: number;
-  try {
-    await producer.connect();
-    // InitProducerId: the coordinator raises the epoch, and completes the older owner's transaction before it answers.
-    barrier = await raiseBarrier(await producer.transaction(), changelog);
-  } catch (error) {
-    await producer.disconnect().catch(() => undefined);
-    throw fencedOf(transactionalId, error) ?? fatalOf(transactionalId, error) ?? error;
-  }
+  const { producer, barrier } = await fence(connection, transactionalId, { changelog, partition });
 
+  const sending = { transactionalId, changelog, compression: compressionOf(connection) };
   const pace = createOffsetPace();
   const sendOffset = (transaction: Transaction, nextOffset: number): Promise<void> => {
     const topics = [{ topic: input, partitions: [{ partition, offset: String(nextOffset) }] }];
     return transaction.sendOffsets({ consumerGroupId: group, topics });
-  };
-  const send = async (transaction: Transaction, output: TaskOutput): Promise<void> => {
-    const { rounds, add } = createRounds();
-    for (const record of output.changelog) add(changelog, toMessage(record, undefined));
-    for (const record of output.outputs) add(record.topic, toMessage(record, undefined));
-    const age = createAge();
-    for (const [round, topicMessages] of rounds.entries()) {
-      if (age() > SEND_WITHIN_MS) {
-        throw new Error(`${transactionalId}: ${round} of ${rounds.length} requests took ${SEND_WITHIN_MS} ms`);
-      }
-      await transaction.sendBatch({ topicMessages, acks: -1, compression } satisfies ProducerBatch);
-    }
   };
   const write = async (transaction: Transaction, output: TaskOutput, nextOffset: number): Promise<void> => {
     const withOffset = pace.isDue(nextOffset, output.changelog.length + output.outputs.length);
     const offset = withOffset ? [sendOffset(transaction, nextOffset)] : [];
     // All requests run at the same time. allSettled: no part of a failed transaction may still run when this function
     // ends.
-    const results = await Promise.allSettled([...offset, send(transaction, output)]);
+    const results = await Promise.allSettled([...offset, send(transaction, output, sending)]);
     const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
     if (failures.length > 0) throw gravest(failures);
     await hooks.beforeCommit?.(partition);
@@ -105,6 +78,53 @@ export async function openFencedProducer(
     },
     close: () => producer.disconnect(),
   };
+}
+
+/** A producer behind the fence, and the offset in the changelog up to which it has to restore. */
+async function fence(
+  connection: KafkaConnection,
+  transactionalId: string,
+  { changelog, partition }: { readonly changelog: string; readonly partition: number },
+): Promise<{ readonly producer: Producer; readonly barrier: number }> {
+  const producer = createClient(connection, PATIENT).producer({
+    transactionalId,
+    transactionTimeout: TRANSACTION_TIMEOUT_MS,
+    maxInFlightRequests: 5,
+    allowAutoTopicCreation: false,
+    createPartitioner: () => () => partition,
+  });
+  try {
+    await producer.connect();
+    // InitProducerId: the coordinator raises the epoch, and completes the older owner's transaction before it answers.
+    return { producer, barrier: await raiseBarrier(await producer.transaction(), changelog) };
+  } catch (error) {
+    await producer.disconnect().catch(() => undefined);
+    throw fencedOf(transactionalId, error) ?? fatalOf(transactionalId, error) ?? error;
+  }
+}
+
+interface Sending {
+  readonly transactionalId: string;
+  readonly changelog: string;
+  readonly compression: ReturnType<typeof compressionOf>;
+}
+
+/** Sends the records of a transaction, in as many requests as they need. */
+async function send(
+  transaction: Transaction,
+  output: TaskOutput,
+  { transactionalId, changelog, compression }: Sending,
+): Promise<void> {
+  const { rounds, add } = createRounds();
+  for (const record of output.changelog) add(changelog, toMessage(record, undefined));
+  for (const record of output.outputs) add(record.topic, toMessage(record, undefined));
+  const age = createAge();
+  for (const [round, topicMessages] of rounds.entries()) {
+    if (age() > SEND_WITHIN_MS) {
+      throw new Error(`${transactionalId}: ${round} of ${rounds.length} requests took ${SEND_WITHIN_MS} ms`);
+    }
+    await transaction.sendBatch({ topicMessages, acks: -1, compression } satisfies ProducerBatch);
+  }
 }
 
 /** Translates an error of a transaction into the runtime's errors. */
