@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { newTraceparent } from '../common';
 import {
   type ConversationEvent,
+  type GoneEvent,
   createWantedReader,
-  type EventSource,
   type InputLimits,
   invalid,
   type Invalid,
@@ -122,16 +122,8 @@ export function createIngest(options: IngestOptions): Ingest {
     const known = stage === 'bridge' ? receivedByNow(outcome.event) : outcome.event;
     const event = withFingerprint(mask === null ? known : maskEvent(known, mask));
     const record = recordOf(event);
-    const size = record.value.length - HEADER_BYTES;
-    if (size > limits.bytes) {
-      return refuse(invalid('too-large', `${size} bytes of Avro, but ${limits.bytes} are allowed`), origin, body());
-    }
-    // No text is longer than the record.
-    const longest = size > input.textBytes ? longestText(event) : 0;
-    if (longest > input.textBytes) {
-      const problem = `a text of ${longest} bytes, but ${input.textBytes} are allowed`;
-      return refuse(invalid('too-large', problem), origin, body());
-    }
+    const problem = tooLarge(event, record.value.length - HEADER_BYTES, options);
+    if (problem !== null) return refuse(problem, origin, body());
     return { kind: 'event', event, record };
   };
 
@@ -149,16 +141,7 @@ export function createIngest(options: IngestOptions): Ingest {
     refuse,
     value,
     gone: (conversationId, askedAt, table) => {
-      const source = 'rest' satisfies EventSource;
-      const event = {
-        conversationId,
-        receivedAt: askedAt,
-        source,
-        gone: true,
-        hasRow: table === 'has-row',
-        participants: [],
-        fingerprint: null,
-      } as const;
+      const event = goneEvent(conversationId, askedAt, table);
       return { event, record: recordOf(event) };
     },
     parse,
@@ -171,6 +154,23 @@ export function createIngest(options: IngestOptions): Ingest {
       return parsed?.kind === 'parsed' ? value(parsed.value, now, origin) : parsed;
     },
   };
+}
+
+function goneEvent(conversationId: string, askedAt: number, table: 'has-row' | 'has-none'): GoneEvent {
+  return {
+    ...{ conversationId, receivedAt: askedAt, source: 'rest', gone: true, hasRow: table === 'has-row' },
+    ...{ participants: [], fingerprint: null },
+  };
+}
+
+/** Null: the event is within the limits. */
+function tooLarge(event: ConversationEvent, size: number, { limits, input }: IngestOptions): Invalid | null {
+  if (size > limits.bytes) return invalid('too-large', `${size} bytes of Avro, but ${limits.bytes} are allowed`);
+  // No text is longer than the record.
+  if (size <= input.textBytes) return null;
+  const longest = longestText(event);
+  if (longest <= input.textBytes) return null;
+  return invalid('too-large', `a text of ${longest} bytes, but ${input.textBytes} are allowed`);
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {
