@@ -48,7 +48,12 @@ export interface GoneEvent extends EventBase {
   readonly visitsOf?: readonly string[];
 }
 
-export interface ParticipantSnapshot {
+export interface ParticipantSnapshot extends ParticipantFields {
+  readonly communications: readonly CommunicationSnapshot[];
+}
+
+/** The facts of a participant that the fold keeps. */
+export interface ParticipantFields {
   readonly id: string;
   /** Its index in the snapshot's array: the order of joining. */
   readonly position: number;
@@ -62,7 +67,6 @@ export interface ParticipantSnapshot {
   readonly consult: boolean;
   /** `conversationRoutingData.skills[].id` in order; null if there are none. */
   readonly skills: readonly string[] | null;
-  readonly communications: readonly CommunicationSnapshot[];
 }
 
 /** The facts of a communication that the fold keeps as Genesys sent them. */

@@ -1,4 +1,4 @@
-import type { CommunicationFields } from './event';
+import type { CommunicationFields, ParticipantFields } from './event';
 
 /**
  * The fold's knowledge of one conversation: plain data, with the shape of Avro FoldState (schemas/avro), which the
@@ -51,16 +51,7 @@ export interface RowFacts {
   readonly provisionalFor: string | null;
 }
 
-export interface Participant {
-  readonly id: string;
-  readonly position: number;
-  readonly purpose: string | null;
-  readonly queueId: string | null;
-  readonly userId: string | null;
-  readonly connectedTime: number | null;
-  readonly supervisor: boolean;
-  readonly consult: boolean;
-  readonly skills: readonly string[] | null;
+export interface Participant extends ParticipantFields {
   /** The receive time of the event that made it a queued acd participant. Once set, it stays. */
   readonly queuedAt: number | null;
   readonly communications: readonly Communication[];
