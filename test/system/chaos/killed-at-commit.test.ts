@@ -10,11 +10,11 @@ import { createMetrics } from '../../../src/ops';
 import { generateEvents } from '../../../src/simulator';
 import { type Connected, connectKafka } from '../../../src/wiring';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
+import { readAll } from '../../support/log/read-all';
 import { startQueuefold, type Environment, type QueuefoldProcess } from '../../support/processes/pipeline-processes';
 import { until } from '../../support/processes/until';
 import { kafkaForTests, registryForTests } from '../../support/services/services';
 import { compareTopics } from './check';
-import { readAll } from './expected';
 
 const LIMIT_MS = 120_000;
 const KILL_AT_COMMIT = pathToFileURL(join(__dirname, 'kill-at-commit.mjs')).href;
@@ -52,7 +52,7 @@ test('a fold killed between send and commit leaves nothing that readers see, and
   await expect(killed.done()).rejects.toThrow('queuefold fold ended with killed');
   await untilHeldUncommitted([topics.state, topics.visits]);
   for (const topic of [topics.state, topics.visits]) {
-    const seen = [...(await readAll(log, topic)).values()].flat();
+    const seen = await readAll(log, topic);
     expect(seen.map(({ key }) => String(key))).toEqual([]);
   }
 

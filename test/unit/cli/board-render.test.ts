@@ -43,7 +43,7 @@ describe('the board', () => {
   });
 
   test('shows names of agents where they are known', () => {
-    const rows = ['u1', 'u2'].map((user) => aRow({ conversation_id: user, purpose: 'agent', user_id: user }));
+    const rows = ['u1', 'u2'].map((user) => aWaitingCall({ conversation_id: user, purpose: 'agent', user_id: user }));
     const userName = (id: string): string | null => (id === 'u1' ? 'Ada Lovelace' : null);
     const text = renderBoard(boardModel(rows, NOW, { userName }), plain).join('\n');
     expect(text).toMatch(/agent .*Ada Lovelace/);

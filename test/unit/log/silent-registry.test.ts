@@ -95,7 +95,7 @@ describe('the id that a registry gives a schema counts only if the registry has 
   const idOf = async (...answers: readonly Answer[]): Promise<number> => {
     const registry = await answering(...answers);
     const options = { url: registry.url, logger: pino({ enabled: false }), triesAtStart: 2 };
-    return createRegistrySchemas(options).idOf('s', schema).finally(registry.close);
+    return createRegistrySchemas(options).idOf('s', schema).finally(registry.stop);
   };
 
   test('in any spelling', async () => {
@@ -129,8 +129,7 @@ test.each([
   const server = createServer((_, response) => {
     response.writeHead(status, { location: '/login?token=secret' }).end('<html>moved</html>');
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { url, stop } = await listenOnLoopback(server);
   const options = { url, logger: pino({ enabled: false }), triesAtStart: 1 };
   const said = `SCHEMA_REGISTRY_URL: ${url} redirects to ${url}/login, which queuefold does not follow. `;
   try {
@@ -141,8 +140,7 @@ test.each([
     const [found] = await checkRegistry({ registry: { url }, subjects: [] });
     expect(found?.detail).toContain(said);
   } finally {
-    server.closeAllConnections();
-    server.close();
+    await stop();
   }
 });
 
