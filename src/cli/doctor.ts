@@ -17,7 +17,7 @@ export interface DoctorFlags {
 
 const SECTION_LIMIT_MS = 60_000;
 /** A longer name (a topic) pushes the rest of its line. */
-const WIDEST_NAME = 43;
+const WIDEST_NAME = 64;
 const STORE_TIMEOUT_MS = 10_000;
 
 /**

@@ -57,8 +57,8 @@ export function planTopic(
   const inSync = Number(config['min.insync.replicas'] ?? 1);
   if (inSync > replicas) {
     refusals.push(
-      `${topic}: min.insync.replicas ${inSync} needs as many replicas, but its replication factor is ${replicas}: ` +
-        `nobody could write to it. Lower the one or raise the other.`,
+      `${topic}: min.insync.replicas ${inSync} needs as many replicas, but its replication factor is ${replicas}, so ` +
+        'nobody could write to it. If you have a single broker, set REPLICATION_FACTOR=1. Otherwise give the topic more replicas.',
     );
   }
   if (existing === null) {
