@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createKafkaLog } from '../../../src/log/kafkajs/log';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
-import { eventually } from '../../support/log/log-conformance';
 import { createSumTask } from '../../support/log/sum-task';
+import { eventually } from '../../support/processes/until';
 import { kafkaForTests } from '../../support/services/services';
 
 /** Of tasks that restore at the same time. */
