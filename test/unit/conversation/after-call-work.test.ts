@@ -54,7 +54,7 @@ describe('section 4, CLOSE_AFTER=disconnect', () => {
   test('after-call work keeps no row', () =>
     expect(kinds(recordsOf([talking().at(41), working().at(101)]))).toEqual(['row', 'row', 'tombstone']));
 
-  test('unless somebody is there: agent in after-call work, customer still connected', () => {
+  test('the row stays while the customer is still connected and the agent is in after-call work', () => {
     const callerStays = talking().with('ann', {}, { ...ended(100), ...pending });
     expect(recordsOf([talking().at(41), callerStays.at(101)]).at(-1)?.value).toMatchObject({
       state: 'disconnected',
@@ -71,7 +71,7 @@ describe('section 4, CLOSE_AFTER=acw', () => {
     expect(records.at(-1)?.timestamp).toBe(at(161));
   });
 
-  test('without pending work it closes at the end', () =>
+  test('without pending work the row closes at the end', () =>
     expect(kindsOf(talking().at(41), talking().hungUp(100).at(101))).toEqual(['row', 'row', 'tombstone']));
 
   test.each(['Pending', 'complete', 'skipped', 'unknown', 'notApplicable'])('%s is not pending', (state) =>
@@ -80,7 +80,7 @@ describe('section 4, CLOSE_AFTER=acw', () => {
     ),
   );
 
-  test("a supervisor's work counts", () => {
+  test('the pending work of a supervisor keeps the row', () => {
     const boss = participant(
       'boss',
       { monitoredParticipantId: 'ann' },
@@ -92,10 +92,10 @@ describe('section 4, CLOSE_AFTER=acw', () => {
   test('a conversation without a row writes nothing, and is not kept for its work', () =>
     expect(kindsOf(working().at(101), done.at(161), talking().at(162))).toEqual([]));
 
-  test('a gone closes it whatever is pending', () =>
+  test('a gone closes the row, whatever work is pending', () =>
     expect(kindsOf(talking().at(41), working().at(101), gone(110))).toEqual(['row', 'row', 'row', 'tombstone']));
 
-  test('who comes back makes it live again: the deadline is off', () => {
+  test('a participant who comes back makes the conversation live again, and the deadline is off', () => {
     const back = working().joinedBy(agent('bob', call('leg of bob', connected(200))));
     expect(kindsOf(talking().at(41), working().at(101), back.at(201), other(DEADLINE + 1000))).toEqual([
       'row',
@@ -116,18 +116,18 @@ describe('section 4, ACW_TIMEOUT', () => {
   test('an event received at the deadline is not past it', () =>
     expect(kindsOf(talking().at(41), working().at(101), other(DEADLINE))).toEqual(['row', 'row']));
 
-  test('its own event included, which then finds it ended', () => {
+  test('an event of the conversation itself after the deadline finds it ended', () => {
     const records = acwRecords(talking().at(41), working().at(101), done.at(DEADLINE + 1));
     expect(records.slice(2).map(({ timestamp }) => timestamp)).toEqual([at(DEADLINE), at(DEADLINE)]);
   });
 
-  test('a gone of any conversation is such an event, a snapshot without a communication is none', () => {
+  test('a gone of any conversation closes rows past their deadline, a snapshot without a communication does not', () => {
     const lines = [talking().at(41), working().at(101)];
     expect(kindsOf(...lines, gone(DEADLINE + 1, 'nobody'))).toHaveLength(4);
     expect(kindsOf(...lines, snapshot(DEADLINE + 1, [customer('x')], 'c2'))).toHaveLength(2);
   });
 
-  test('a duplicate is such an event, too', () =>
+  test('a duplicate closes rows past their deadline, too', () =>
     expect(kindsOf(talking().at(41), working().at(101), other(DEADLINE), other(DEADLINE + 1))).toHaveLength(4));
 
   test('the deadline goes from the greatest disconnectedTime', () => {
@@ -140,7 +140,7 @@ describe('section 4, ACW_TIMEOUT', () => {
     expect(deadlineOf(late.joinedBy(boss))).toBe(at(DEADLINE + 40));
   });
 
-  test('without any it goes from the receive time of the event that ended the conversation', () => {
+  test('without a disconnectedTime the deadline goes from the receive time of the event that ended the conversation', () => {
     const timeless = (fields: Wire): ConversationStory =>
       ['caller', 'queue Q1', 'ann'].reduce(
         (story, who) => story.with(who, {}, { state: 'disconnected', disconnectedTime: null, ...fields }),
@@ -187,7 +187,7 @@ describe('section 4, the timer of a live system', () => {
     return partition;
   }
 
-  test('closes the rows whose deadline has passed, as an event would', () => {
+  test('the timer closes the rows whose deadline has passed, as an event would', () => {
     const partition = partitionAfter(talking().at(41), working().at(101));
     expect(partition.live).toBe(1);
     expect(partition.nextDeadline()).toBe(ms(DEADLINE));
@@ -198,7 +198,7 @@ describe('section 4, the timer of a live system', () => {
     expect(partition.nextDeadline()).toBeNull();
   });
 
-  test('closes rows only: it forgets nothing', () => {
+  test('the timer closes rows and forgets nothing', () => {
     const partition = partitionAfter(aConversation().called().at(0));
     partition.takeChanges();
     expect(overdue(partition, ms(365 * 24 * 60 * MINUTE))).toEqual([]);

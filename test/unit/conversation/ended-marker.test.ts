@@ -69,7 +69,7 @@ describe('section 4, within ENDED_RETENTION of the end', () => {
   test('a live communication and one in a queue, both new, re-open the conversation', () =>
     expect(after(backInQueue.at(201))).toEqual(['row']));
 
-  test('they may be two: the queue is through already, the agent talks', () => {
+  test('the new communications that re-open it may be two: the queue is through already, the agent talks', () => {
     const answered = backInQueue.answeredBy('ann', 210);
     expect(reopened(answered.at(211))).toMatchObject({
       participant_id: 'ann',
@@ -89,12 +89,12 @@ describe('section 4, within ENDED_RETENTION of the end', () => {
     });
   });
 
-  test('the state is that snapshot, not what was known before', () => {
+  test('the re-opened state is what that snapshot says, not what was known before', () => {
     const row = reopened(snapshot(201, [customer('new caller'), acd('queue 2', 'Q2', newQueueLeg)]));
     expect(row).toMatchObject({ participant_id: 'queue 2', direction: null });
   });
 
-  test('in it the communications of the marker are ended, `disconnected` where it has another state', () => {
+  test('in the snapshot that re-opens, the communications of the marker are ended, and `disconnected` if it has another state', () => {
     const stale = before.with('caller', { userId: 'u1' }).joinedBy(acd('queue 2', 'Q1', newQueueLeg));
     const lines = [stale.at(201), stale.with('queue 2', {}, ended(250)).at(251)];
     expect(after(...lines)).toEqual(['row', 'row', 'tombstone']);
@@ -105,7 +105,7 @@ describe('section 4, within ENDED_RETENTION of the end', () => {
     expect(reopened(lastIsOld)).toMatchObject({ participant_id: 'ann', state: 'disconnected' });
   });
 
-  test('they stay ended in the re-opened conversation', () => {
+  test('the communications of the marker stay ended in the re-opened conversation', () => {
     const lines = [
       snapshot(201, [acd('queue 2', 'Q1', newQueueLeg)]),
       before.joinedBy(acd('queue 2', 'Q1', newQueueLeg)).at(230),
@@ -121,7 +121,7 @@ describe('section 4, within ENDED_RETENTION of the end', () => {
     expect(after(endedElsewhere, asIfLive)).toEqual([]);
   });
 
-  test('also a conversation that never had a row leaves a marker', () => {
+  test('a conversation that never had a row leaves a marker, too', () => {
     const called = aConversation().called();
     expect(kindsOf(called.at(1), called.hungUp(99).at(100), called.queued('Q1', 3).at(105))).toEqual(['row']);
     expect(kindsOf(called.queued().hungUp(99).at(100), called.queued().at(105))).toEqual([]);
@@ -136,13 +136,13 @@ describe('section 4, within ENDED_RETENTION of the end', () => {
 describe('section 4, how long the marker holds', () => {
   const straggler = before.with('caller', {}, { provider: 'late' });
 
-  test("it is decided by the event's own receive time: at ENDED_RETENTION it holds", () =>
+  test('the receive time of an event decides whether the marker holds: at ENDED_RETENTION it does', () =>
     expect(after(straggler.at(100 + HOUR))).toEqual([]));
 
-  test('later the conversation is unknown again: a straggler makes a row', () =>
+  test('after ENDED_RETENTION the conversation is unknown again: a straggler makes a row', () =>
     expect(after(straggler.at(100 + HOUR + 0.001))).toEqual(['row']));
 
-  test('… and writes its visits again, also those that are as they were', () => {
+  test('after ENDED_RETENTION a straggler writes the visits again, also those that are as they were', () => {
     const late = before
       .hungUp(99)
       .with('caller', {}, { provider: 'late' })
@@ -152,15 +152,16 @@ describe('section 4, how long the marker holds', () => {
     expect(versions[2]).toEqual(versions[1]);
   });
 
-  test('a straggler does not prolong it', () =>
+  test('a straggler does not prolong the marker', () =>
     expect(after(straggler.at(100 + HOUR), straggler.with('caller', {}, { provider: 'x' }).at(101 + HOUR))).toEqual([
       'row',
     ]));
 
-  test('a gone does not, either, nor does one bring anything back', () =>
+  test('a gone neither prolongs the marker nor brings anything back', () =>
     expect(after(gone(100 + HOUR), gone(101 + HOUR), straggler.at(102 + HOUR))).toEqual(['row']));
 
-  test('receive times that run back are within it', () => expect(after(straggler.at(95))).toEqual([]));
+  test('a receive time from before the end is within ENDED_RETENTION', () =>
+    expect(after(straggler.at(95))).toEqual([]));
 
   test('the time of the end is that of the tombstone; without one, that of the event that ended it', () => {
     const called = aConversation().called();
@@ -182,26 +183,26 @@ describe('section 4, how long the marker holds', () => {
 describe('section 4, ids of the marker', () => {
   const share = (fields: Wire): Wire => ({ screenshares: [{ id: 'share', ...fields }] });
 
-  test('hold, whichever participant had the communication', () => {
+  test('the ids of the marker hold, whichever participant had the communication', () => {
     const other = snapshot(150, [acd('other queue', 'Q2', call('leg of caller', connected(120)))]);
     expect(after(other)).toEqual([]);
   });
 
-  test('are of ended communications only: a supervisor who is still there is not among them', () => {
+  test('the marker has ids of ended communications only: that of a supervisor who is still there is not among them', () => {
     const boss = participant('boss', { monitoredParticipantId: 'x' }, call('leg of boss', connected(50)));
     const lines = [before.joinedBy(boss).at(60), before.hungUp(99).joinedBy(boss).at(100)];
     const takesOver = snapshot(150, [acd('queue 2', 'Q2', call('leg of boss', connected(50)))]);
     expect(kindsOf(...lines, takesOver).slice(-1)).toEqual(['row']);
   });
 
-  test('are of those, too, who supervised before and do not in the snapshot that ended it: the same again is no news', () => {
+  test('the marker has the ids of participants who supervised before and do not in the last snapshot: the same snapshot again is no news', () => {
     const leg = call('leg of boss', connected(50));
     const boss = participant('boss', { purpose: 'acd', queueId: 'Q1', monitoredParticipantId: 'x' }, leg);
     const last = before.hungUp(99).joinedBy(acd('boss', 'Q1', leg));
     expect(kindsOf(before.joinedBy(boss).at(60), last.at(100), last.at(101), last.at(150))).toEqual(OPENED_AND_CLOSED);
   });
 
-  test('are of secondary ones, too', () => {
+  test('the marker has the ids of secondary communications, too', () => {
     const shared = before.hungUp(99).with('caller', share({ state: 'disconnected' }));
     const asQueue = snapshot(150, [{ ...acd('queue 2', 'Q2'), ...share(connected(120)) }]);
     expect(kindsOf(before.at(10), shared.at(100), asQueue)).toEqual(OPENED_AND_CLOSED);

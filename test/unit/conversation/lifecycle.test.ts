@@ -49,24 +49,24 @@ describe('section 4, queued', () => {
   test('an acd participant without a communication and a connectedTime has not connected', () =>
     expect(kindsOf(snapshot(10, [caller, acd('queue', 'Q1')]))).toEqual([]));
 
-  test('its own connectedTime is enough, without any communication', () =>
+  test('the connectedTime of an acd participant is enough, without any communication', () =>
     expect(kindsOf(snapshot(10, [caller, { ...acd('queue', 'Q1'), connectedTime: at(2) }]))).toEqual(['row']));
 
-  test('what it takes may come in several snapshots', () => {
+  test('the facts that make a participant queued may come in several snapshots', () => {
     const purposeless = participant('queue', {}, call('k', connected(2)));
     expect(
       kindsOf(snapshot(10, [caller, purposeless]), snapshot(11, [acd('queue', 'Q1', call('k', { provider: 'E' }))])),
     ).toEqual(['row']);
   });
 
-  test('"was connected": a state that has passed counts, in whatever order it comes', () => {
+  test('a participant that was connected once is queued, in whatever order the snapshots come', () => {
     const over = acd('queue', 'Q1', call('k', { state: 'disconnected' }));
     const was = acd('queue', 'Q1', call('k', { state: 'connected' }));
     expect(kindsOf(snapshot(10, [caller, over]))).toEqual([]);
     expect(kindsOf(snapshot(10, [caller, over]), snapshot(11, [caller, was]))).toEqual(['row']);
   });
 
-  test('once true it stays true', () => {
+  test('a participant that was queued stays queued', () => {
     const changed = participant('queue Q1', { purpose: 'agent' });
     expect(
       rowAfter(story.at(10), story.joinedBy(changed).hungUp(20).with('caller', {}, connected(0)).at(30)),
@@ -77,19 +77,19 @@ describe('section 4, queued', () => {
 });
 
 describe('section 4, a row exists exactly while the conversation is queued and live', () => {
-  test('it is created when that is first seen, also in the middle of a conversation', () =>
+  test('a row begins when the conversation is first seen queued and live, also in its middle', () =>
     expect(rowAfter(story.answeredBy('ann', 40).at(300))).toMatchObject({
       participant_id: 'ann',
       db_when_created: at(300),
       connected_time: at(2),
     }));
 
-  test('it stays while anybody is left in it', () => {
+  test('the row stays while anybody is left in the conversation', () => {
     const onlyCaller = story.answeredBy('ann', 40).with('ann', {}, ended(50));
     expect(kindsOf(story.at(10), onlyCaller.at(51))).toEqual(['row', 'row']);
   });
 
-  test('the snapshot that ends it writes the closing row and then the tombstone, both at its time', () => {
+  test('the snapshot that ends a conversation writes the closing row and then the tombstone, both with its time', () => {
     const records = recordsOf([story.at(10), story.hungUp(20).at(21)]);
     expect(kinds(records)).toEqual(['row', 'row', 'tombstone']);
     expect(records.slice(1)).toMatchObject([
@@ -153,27 +153,27 @@ describe('section 4, supervisors', () => {
     expect(kindsOf(watched.at(61), alone.at(71))).toEqual(['row', 'row', 'tombstone']);
   });
 
-  test('nobody but supervisors makes no row', () => {
+  test('a conversation of supervisors alone has no row', () => {
     const supervised = { ...acd('queue', 'Q1', call('k', connected(2))), monitoredParticipantId: 'x' };
     expect(kindsOf(snapshot(10, [supervised]))).toEqual([]);
   });
 });
 
 describe('section 2, secondary communications', () => {
-  test('count in a conversation that has no primary one at all', () =>
+  test('secondary communications count in a conversation that has no primary one at all', () =>
     expect(rowAfter(snapshot(10, [acd('queue', 'Q1', video('v', connected(2)))]))).toMatchObject({
       media_type: 'Video',
       waiting: true,
     }));
 
-  test('else not: neither do they make a conversation live, nor are they ever the latest', () => {
+  test('beside primary ones, secondary communications neither make a conversation live nor are ever the latest', () => {
     const shared = story.joinedBy(agent('ann', call('leg of ann', connected(40)), screenShare('s', connected(50))));
     expect(rowAfter(shared.at(51))).toMatchObject({ media_type: 'Voice', communication_id: 'leg of ann' });
     const onlyShare = story.hungUp(60).joinedBy(agent('ann', screenShare('s', connected(50))));
     expect(kindsOf(story.at(10), onlyShare.at(61))).toEqual(['row', 'row', 'tombstone']);
   });
 
-  test('with the first primary one they do not count any more', () => {
+  test('with the first primary communication the secondary ones do not count any more', () => {
     const videoOnly = snapshot(10, [acd('queue', 'Q1', video('v', connected(2)))]);
     expect(kindsOf(videoOnly, snapshot(30, [customer('caller', call('k', ended(20)))]))).toEqual([
       'row',
@@ -184,7 +184,7 @@ describe('section 2, secondary communications', () => {
 });
 
 describe('section 4, gone', () => {
-  test('every live communication becomes disconnected, its other fields stay: closing row and tombstone', () => {
+  test('a gone disconnects every live communication and keeps its other fields: closing row and tombstone', () => {
     const before = story
       .answeredBy('ann', 40)
       .with('ann', {}, { provider: 'Edge', afterCallWork: { state: 'unknown' } });
@@ -199,22 +199,24 @@ describe('section 4, gone', () => {
     ]);
   });
 
-  test('what had ended otherwise keeps its state', () => {
+  test('a communication that had ended otherwise keeps its state after a gone', () => {
     const rang = story.joinedBy(agent('ann', callback('b', { state: 'terminated', disconnectedTime: at(9) })));
     expect(recordsOf([rang.at(10), gone(20)]).at(-2)?.value).toMatchObject({ state: 'terminated' });
   });
 
-  test('of an unknown conversation nothing comes', () => expect(kindsOf(gone(10), story.at(11))).toEqual(['row']));
+  test('a gone of an unknown conversation writes nothing', () =>
+    expect(kindsOf(gone(10), story.at(11))).toEqual(['row']));
 
-  test('nor of an ended one', () => expect(kindsOf(story.at(10), gone(11), gone(12), gone(13))).toHaveLength(3));
+  test('a gone of an ended conversation writes nothing', () =>
+    expect(kindsOf(story.at(10), gone(11), gone(12), gone(13))).toHaveLength(3));
 
-  test('without a row it writes nothing, and leaves its marker', () => {
+  test('a gone of a conversation without a row writes nothing, and leaves a marker', () => {
     const called = aConversation().called();
     expect(kindsOf(called.at(10), gone(20), called.queued().at(21))).toEqual(['row']);
     expect(kindsOf(called.at(10), gone(20), called.with('caller', {}, { provider: 'E' }).at(21))).toEqual([]);
   });
 
-  test('it takes no place in the window of duplicates', () => {
+  test('a gone takes no place in the window of duplicates', () => {
     const unqueued = { ...acd('queue', 'Q1', call('k', connected(2))), monitoredParticipantId: 'x' };
     expect(kindsOf(snapshot(10, [unqueued]), gone(11), snapshot(12, [unqueued]))).toEqual([]);
   });
@@ -225,12 +227,13 @@ describe('section 4, what was never queued is forgotten 7 days after its last ev
   const before = aConversation().called().with('caller', { userId: 'from before' });
   const back = aConversation().queued().called();
 
-  test('not yet at 7 days', () =>
+  test('after 7 days it is still known', () =>
     expect(rowAfter(before.at(0), back.at(7 * day))).toMatchObject({ user_id: 'from before' }));
 
-  test('but later', () => expect(rowAfter(before.at(0), back.at(7 * day + 0.001))).toMatchObject({ user_id: null }));
+  test('after more than 7 days it is forgotten', () =>
+    expect(rowAfter(before.at(0), back.at(7 * day + 0.001))).toMatchObject({ user_id: null }));
 
-  test('a row is not forgotten', () => {
+  test('a conversation with a row is not forgotten', () => {
     const late = story.with('caller', {}, { provider: 'E' });
     expect(rowAfter(story.at(10), late.at(30 * day))).toMatchObject({ db_when_created: at(10) });
   });
@@ -250,10 +253,11 @@ describe('section 4, gone, where the bridge has seen a row', () => {
     return kinds(fold.apply(goneWithRow(100)).records.map(printed));
   };
 
-  test('of an unknown conversation the row is removed', () => expect(kindsAfter([])).toEqual(['tombstone']));
-  test('of a known one it is closed, once', () => expect(kindsAfter([story.at(10)])).toEqual(['row', 'tombstone']));
-  test('of one that is known without a row, too', () =>
+  test('a gone of an unknown conversation removes the row', () => expect(kindsAfter([])).toEqual(['tombstone']));
+  test('a gone of a known conversation closes the row once', () =>
+    expect(kindsAfter([story.at(10)])).toEqual(['row', 'tombstone']));
+  test('a gone of a conversation that is known without a row removes the row, too', () =>
     expect(kindsAfter([aConversation().called().at(10)])).toEqual(['tombstone']));
-  test('of one that has ended nothing is written', () =>
+  test('a gone of a conversation that has ended writes nothing', () =>
     expect(kindsAfter([story.at(10), story.hungUp(20).at(21)])).toEqual([]));
 });

@@ -38,35 +38,35 @@ describe('section 3, duplicates', () => {
   test('the same snapshot within 10 s changes nothing, though another came in between', () =>
     expect(providers([sent(10, 'A'), sent(11, 'B'), sent(20, 'A')])).toEqual(['A', 'B']));
 
-  test('more than 10 s later it is news', () =>
+  test('the same snapshot more than 10 s later is news', () =>
     expect(providers([sent(10, 'A'), sent(11, 'B'), sent(20.001, 'A')])).toEqual(['A', 'B', 'A']));
 
-  test('in either direction: receive times may run back', () => {
+  test('the window of 10 s reaches in both directions, because receive times may run back', () => {
     expect(providers([sent(20, 'A'), sent(21, 'B'), sent(10, 'A')])).toEqual(['A', 'B']);
     expect(providers([sent(20, 'A'), sent(21, 'B'), sent(9.999, 'A')])).toEqual(['A', 'B', 'A']);
   });
 
-  test('of the last 8 events that were no duplicates, and no longer', () => {
+  test('the fold remembers the last 8 events that were no duplicates', () => {
     const others = ['B', 'C', 'D', 'E', 'F', 'G', 'H'].map((provider, n) => sent(11 + n / 10, provider));
     expect(providers([sent(10, 'A'), ...others, sent(12, 'A')]).at(-1)).toBe('H');
     expect(providers([sent(10, 'A'), ...others, sent(11.9, 'I'), sent(12, 'A')]).at(-1)).toBe('A');
   });
 
-  test('a duplicate takes no place in the window, and does not refresh its time', () => {
+  test('a duplicate takes no place among the remembered events, and does not refresh the time of one', () => {
     const others = ['B', 'C', 'D', 'E', 'F', 'G', 'H'].map((provider, n) => sent(11 + n / 10, provider));
     expect(providers([sent(10, 'A'), ...others, sent(11.8, 'B'), sent(11.9, 'B'), sent(12, 'A')]).at(-1)).toBe('H');
     expect(providers([sent(10, 'A'), sent(11, 'B'), sent(19, 'A'), sent(21, 'A')])).toEqual(['A', 'B', 'A']);
   });
 
-  test('a snapshot without any communication takes no place either', () => {
+  test('a snapshot without any communication takes no place among the remembered events', () => {
     const empty = Array.from({ length: 9 }, (_, n) => snapshot(12, [customer(`p${n}`)]));
     expect(providers([sent(10, 'A'), sent(11, 'B'), ...empty, sent(13, 'A')])).toEqual(['A', 'B']);
   });
 
-  test('the window is of one conversation', () =>
+  test('the same snapshot of another conversation is no duplicate', () =>
     expect(kindsOf(story.at(10), aConversation('c2').called().queued().at(10))).toEqual(['row', 'row']));
 
-  test('events are equal after normalising: noise, order of keys and spellings make no difference', () => {
+  test('snapshots are duplicates if they are equal after normalizing: noise, order of keys and spellings make no difference', () => {
     const first = snapshot(10, [waiting({ disconnectType: 'endpoint.dnd' })]);
     const other = snapshot(11, [waiting({ provider: 'B' })]);
     const wire = { disconnectType: 'endpoint.donotdisturb', additionalProperties: {}, provider: '' };
@@ -81,7 +81,7 @@ describe('section 3, duplicates', () => {
 });
 
 describe('section 3, the union', () => {
-  test('what a later snapshot lacks does not disappear', () => {
+  test('a participant that a later snapshot lacks does not disappear', () => {
     const row = rowAfter(
       story.answeredBy('ann', 40).at(41),
       story.without('queue Q1').with('caller', { userId: 'u7' }).at(60),
@@ -89,13 +89,29 @@ describe('section 3, the union', () => {
     expect(row).toMatchObject({ participant_id: 'ann', queue_id: 'Q1', state: 'connected' });
   });
 
-  test('communications, too', () => {
+  test('a communication that a later snapshot lacks does not disappear', () => {
     const two = agent('ann', call('k1', connected(10)), callback('b1', connected(5)));
     const row = rowAfter(
       snapshot(10, [waiting(), two]),
       snapshot(30, [waiting(), agent('ann', callback('b1', connected(5)))]),
     );
     expect(row['communication_id']).toBe('k1');
+  });
+
+  test('a late snapshot changes nothing that a later one has told', () => {
+    const answered = story.alerting('ann').answeredBy('ann', 40);
+    const records = recordsOf([
+      story.at(10),
+      answered.at(41),
+      story.alerting('ann').at(20),
+      answered.hungUp(90).at(91),
+    ]);
+    expect(records.map(({ value }) => value && [value['purpose'], value['state'], value['waiting']])).toEqual([
+      ['acd', 'connected', true],
+      ['agent', 'connected', false],
+      ['agent', 'disconnected', false],
+      null,
+    ]);
   });
 
   test('the same participant twice in one snapshot is merged in the order of the array', () => {
@@ -109,7 +125,7 @@ describe('section 3, the union', () => {
     expect(row).toMatchObject({ purpose: 'agent', user_id: 'second', state: 'connected', provider: 'Edge' });
   });
 
-  test('so is the same communication', () => {
+  test('the same communication twice in one snapshot is merged in the order of the array', () => {
     const legs = [call('k1', { state: 'alerting', provider: 'A' }), call('k1', { state: 'connected' })];
     expect(rowAfter(snapshot(10, [waiting(), agent('ann', ...legs)]))).toMatchObject({
       state: 'connected',
@@ -132,7 +148,7 @@ describe('section 3, the union', () => {
 describe('section 3, positions', () => {
   const leg = (id: string): Leg => call(`leg of ${id}`, connected(10));
 
-  test('of different positions the greatest', () => {
+  test('of different positions of a participant the greatest counts', () => {
     const late = snapshot(10, [waiting(), agent('ann', leg('ann')), agent('bob', leg('bob'))]);
     const early = snapshot(30, [waiting(), agent('bob', leg('bob')), agent('cid', leg('cid'))]);
     // bob was at 2 and stays there, cid is at 2: of equal positions the greater id.
@@ -157,14 +173,14 @@ describe('section 3, positions', () => {
 describe('section 3, scalars of a participant', () => {
   const told = (fields: Wire): Wire => participant('ann', { purpose: 'agent', ...fields }, call('k', connected(10)));
 
-  test('a present value beats an absent one', () =>
+  test('a value that is there beats an absent one', () =>
     expect(
       rowAfter(snapshot(10, [waiting(), told({ userId: 'u1' })]), snapshot(30, [waiting(), told({ userId: '' })])),
     ).toMatchObject({
       user_id: 'u1',
     }));
 
-  test('of two present ones the later in the log', () =>
+  test('of two values the later in the log counts', () =>
     expect(
       rowAfter(
         snapshot(10, [waiting(), told({ userId: 'u1' })]),
@@ -172,7 +188,7 @@ describe('section 3, scalars of a participant', () => {
       ),
     ).toMatchObject({ user_id: 'u2', purpose: 'user' }));
 
-  test("skills: of each acd participant, kept through an agent's empty ones", () => {
+  test('each acd participant keeps its skills, also if an agent comes with none', () => {
     const skilled = (skills: unknown): Wire => ({ ...waiting(), conversationRoutingData: { skills } });
     const row = rowAfter(
       snapshot(10, [skilled([{ id: 's2' }, { id: 's1' }, { id: 's2' }])]),
@@ -196,7 +212,7 @@ describe('section 3, the rank of a communication', () => {
     },
   );
 
-  test('so has one that has no state and a disconnectedTime', () => {
+  test('a communication with a disconnectedTime and no state has ended', () => {
     const lines = [
       snapshot(10, [waiting()]),
       snapshot(30, [acd('queue', 'Q1', call('leg of queue', { disconnectedTime: at(20) }))]),
@@ -226,7 +242,7 @@ describe('section 3, the rank of a communication', () => {
     expect(of(behind, ahead)).toMatchObject({ state: 'parked', provider: 'ahead' });
   });
 
-  test('so does the messageTime of an internal message', () => {
+  test('the messageTime of an internal message makes progress', () => {
     const of = (state: string, messageTime: string): string[] => [
       snapshot(10 + 20 * Number(state === 'connected'), [
         acd('queue', 'Q1', legIn('internalMessages', 'i', { state: 'connected', connectedTime: at(2) })),
@@ -236,11 +252,11 @@ describe('section 3, the rank of a communication', () => {
     expect(rowAfter(...of('alerting', at(50)), ...of('connected', at(49)))['state']).toBe('alerting');
   });
 
-  test.each(['startHoldTime', 'parkTime', 'resumeTime'])('%s makes none: it comes and goes', (name) =>
+  test.each(['startHoldTime', 'parkTime', 'resumeTime'])('%s makes no progress: it comes and goes', (name) =>
     expect(toldOf({ state: 'parked', [name]: at(90) }, { state: 'connected' })['state']).toBe('connected'),
   );
 
-  test('of equal progress the later in the log', () => {
+  test('of versions with equal progress the later in the log counts', () => {
     expect(toldOf({ ...connected(5) }, { state: 'alerting', connectedTime: at(5) })['state']).toBe('alerting');
     expect(toldOf({ state: 'alerting' }, { state: 'dialing' })['state']).toBe('dialing');
   });
@@ -279,7 +295,7 @@ describe('section 3, the rank of a communication', () => {
     expect(row['acw_state']).toBeNull();
   });
 
-  test('so are messages', () => {
+  test('messages are one field', () => {
     const of = (...messages: readonly unknown[]): Row =>
       rowAfter(
         ...messages.map((each, n) =>
@@ -301,7 +317,7 @@ describe('section 3, the rank of a communication', () => {
     expect(row).toMatchObject({ media_type: 'Email', subject: 'Hello', ani: null, dnis: null });
   });
 
-  test('the index is the greatest seen', () => {
+  test('the index of a communication is the greatest seen', () => {
     const live = (id: string): Leg => call(id, connected(5));
     const lines = [
       snapshot(10, [waiting(), agent('ann', live('x'), live('a'))]),

@@ -37,7 +37,7 @@ describe('section 1, the columns', () => {
     expect(Object.keys(rowAfter(story.at(10)))).toEqual(STATE_COLUMNS);
   });
 
-  test('what is never null is not, and everything else is null when there is nothing to say', () => {
+  test('the columns that are never null have values, and all others are null when there is nothing to say', () => {
     const bare = rowOf(
       participant('p', { purpose: 'acd', queueId: 'Q1', connectedTime: at(1) }),
       participant('q', {}, call('k')),
@@ -70,7 +70,7 @@ describe('section 1, the columns', () => {
     expect(withLeg(message('m', fields))[column]).toBe(value),
   );
 
-  test('of purpose only the letters change', () =>
+  test('the letters of a purpose become small, and nothing else of it changes', () =>
     expect(withLeg(call('k'), 'RoboAgent-9')).toMatchObject({ purpose: 'roboagent-9' }));
 });
 
@@ -85,10 +85,10 @@ describe('section 5, the queue and its times', () => {
       connected_time: at(2),
     }));
 
-  test('one that has not connected yet does not count', () =>
+  test('an acd participant that has not connected yet does not give the queue', () =>
     expect(rowOf(first, acd('q2', 'Q2', call('2', { state: 'alerting' })))).toMatchObject({ queue_id: 'Q1' }));
 
-  test("an agent's queueId does not count", () =>
+  test("an agent's queueId does not give the queue", () =>
     expect(rowOf(queue, participant('p', { purpose: 'agent', queueId: 'Q9' }, call('k', connected(9))))).toMatchObject({
       queue_id: 'Q1',
     }));
@@ -101,7 +101,7 @@ describe('section 5, the queue and its times', () => {
     const QUEUE_1 = { queue_id: 'Q1', queue_connected_time: at(2) };
     const QUEUE_2 = { queue_id: 'Q2', queue_connected_time: at(50) };
 
-    test('so the earlier one after a consult that was given up', () =>
+    test('the earlier one after a consult that was given up', () =>
       expect(rowOf(first, talks(49), consulted(over2))).toMatchObject(QUEUE_1));
 
     test('the later one if it was entered when the talk began, or before', () => {
@@ -155,19 +155,19 @@ describe('section 5, the queue and its times', () => {
     const at10 = (leg: Wire): string => snapshot(10, [acd('q', 'Q1', call('a', leg))]);
     const at30 = (leg: Wire): string => snapshot(30, [acd('q', 'Q1', call('a', leg))]);
 
-    test('whatever is learned later', () => {
+    test('when a later snapshot tells another time', () => {
       expect(rowAfter(at10(connected(5)), at30(connected(7)))).toMatchObject({
         connected_time: at(5),
         queue_connected_time: at(7),
       });
     });
 
-    test('nor if an earlier queue turns up', () => {
+    test('when an earlier queue turns up', () => {
       const late = snapshot(10, [customer('x'), second]);
       expect(rowAfter(late, snapshot(30, [first, second]))).toMatchObject({ connected_time: at(50) });
     });
 
-    test('but a receive time is replaced, once, when the real one is known', () => {
+    test('except that a real time replaces a receive time, once', () => {
       const lines = [
         at10({ state: 'connected' }),
         at30(connected(5)),
@@ -176,7 +176,7 @@ describe('section 5, the queue and its times', () => {
       expect(recordsOf(lines).map(({ value }) => value?.['connected_time'])).toEqual([at(10), at(5), at(5)]);
     });
 
-    test('by the one of its own participant', () => {
+    test('when the real time of another participant becomes known', () => {
       const lines = [
         at10({ state: 'connected' }),
         snapshot(30, [acd('q', 'Q1', call('a', { state: 'connected' })), second]),
@@ -194,7 +194,7 @@ describe('section 5, the queue and its times', () => {
     expect(rowAfter(early, live)).toMatchObject({ connected_time: at(5), db_when_created: at(30) });
   });
 
-  test('waiting: the latest queued acd participant has a live communication', () => {
+  test('waiting says that the latest queued acd participant has a live communication', () => {
     expect(rowOf(first, second)).toMatchObject({ waiting: true });
     expect(
       rowOf(queue, acd('q2', 'Q2', call('2', { ...connected(50), ...ended(60) })), agent('ann', call('k'))),
@@ -299,7 +299,7 @@ describe('section 5, direction', () => {
   const caller = (purpose: string, direction: string | null): Wire =>
     participant(`a ${purpose}`, { purpose }, call(`leg of ${purpose}`, { direction }));
 
-  test('is of the latest communication', () =>
+  test('the direction is that of the latest communication', () =>
     expect(
       rowOf(caller('customer', 'inbound'), queue, agent('ann', call('k', { direction: 'outbound' }))),
     ).toMatchObject({
