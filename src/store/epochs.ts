@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MissingError, OperatorError } from '../common';
+import { AwayError, MissingError, OperatorError } from '../common';
 import { identifier, type Store } from './client';
 import { MAX_EPOCH } from './encode';
-import { UNKNOWN_TABLE, codeOf } from './errors';
+import { ACCESS_DENIED, codeOf, describeStoreError, UNKNOWN_TABLE } from './errors';
 import { literal } from './literal';
 
 /** A topic, as far as the store must distinguish it from others: the state topic or the topic of names. */
@@ -31,8 +31,22 @@ const POLL_MS = 50;
  * first INSERT and drops all others. Then every sink reads back who has the epoch. Sinks claim epochs one after the
  * other, without a gap. A sink that reaches epoch n has seen that all epochs before it belong to other topics. So no
  * topic gets two epochs, unless it went back.
+ * @throws AwayError if ClickHouse does not answer, or answers with an error that may pass; MissingError without the table
  */
-export async function claimEpoch(store: Store, { topic, id }: TopicIdentity): Promise<number> {
+export async function claimEpoch(store: Store, identity: TopicIdentity): Promise<number> {
+  try {
+    return await claimNow(store, identity);
+  } catch (error) {
+    if (error instanceof OperatorError || codeOf(error) === ACCESS_DENIED) throw error;
+    // The server answered a moment ago. A start waits, and a command ends with these words.
+    throw new AwayError(
+      `ClickHouse at ${store.where} does not say which epoch ${identity.topic} has in ${store.database}: ` +
+        `${describeStoreError(error)}. Does it take statements, and can it write?`,
+    );
+  }
+}
+
+async function claimNow(store: Store, { topic, id }: TopicIdentity): Promise<number> {
   const known = await readEpochs(store);
   if (id === null) return Math.max(0, ...known.map(({ epoch }) => epoch));
   const latest = latestOf(known, { topic, id });

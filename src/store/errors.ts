@@ -12,6 +12,7 @@ export function codeOf(error: unknown): number | null {
 
 export const UNKNOWN_TABLE = 60;
 export const UNKNOWN_DATABASE = 81;
+export const ACCESS_DENIED = 497;
 
 /** UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED: another attempt would not help. */
 const LOGIN_ERRORS: ReadonlySet<number> = new Set([192, 193, 194, 516]);

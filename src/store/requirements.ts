@@ -1,6 +1,6 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import { messageOf, OperatorError } from '../common';
-import { codeOf, describeStoreError } from './errors';
+import { ACCESS_DENIED, codeOf, describeStoreError } from './errors';
 import { grantText, SETUP_GRANTS } from './grants';
 
 /**
@@ -26,8 +26,6 @@ export async function assertNewEnough(client: ClickHouseClient): Promise<void> {
     `ClickHouse ${version} is too old: ${OLDEST_VERSION} or later is needed. Upgrade the server.`,
   );
 }
-
-const ACCESS_DENIED = 497;
 
 /**
  * Explains a migration's error to the operator. A missing right becomes the GRANT that gives it. Any other error keeps
