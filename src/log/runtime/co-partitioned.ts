@@ -18,7 +18,8 @@ export function differingCounts(
   const list = counts.map(({ topic, partitions }) => `${topic} has ${partitions}`).join(', ');
   return (
     `The topics have different numbers of partitions: ${list}. A task reads and writes the same partition, so they must be equal. ` +
-    `queuefold cannot change the number in place: use a new TOPIC_PREFIX ("More partitions" in docs/how-to/scale.md).`
+    'If somebody created one of them with a wrong number, delete that one and run `queuefold setup` with the PARTITIONS of ' +
+    `the others. Otherwise use a new TOPIC_PREFIX ("More partitions" in docs/how-to/scale.md).`
   );
 }
 
