@@ -84,7 +84,7 @@ const testZones = layers.flat().map((module) => ({
 }));
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', '.cache/', '.queuefold/', 'node_modules/', 'test/fixtures/'] },
+  { ignores: ['dist/', 'coverage/', '.cache/', '.queuefold*/', 'node_modules/', 'test/fixtures/'] },
   ...tseslint.configs.strictTypeChecked,
   {
     plugins: { 'import-x': importX },

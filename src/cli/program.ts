@@ -99,7 +99,7 @@ function addRoles({ command, start }: Commands): void {
       [
         'queuefold start',
         'queuefold start --log memory --rate 10 --agents 300',
-        'DATA_DIR=.own GENESYS_REGION=mypurecloud.ie GENESYS_CLIENT_ID=… GENESYS_CLIENT_SECRET_FILE=secret queuefold start',
+        'DATA_DIR=.queuefold-own GENESYS_REGION=mypurecloud.ie GENESYS_CLIENT_ID=… GENESYS_CLIENT_SECRET_FILE=secret queuefold start',
       ],
     ).addOption(
       new Option(
