@@ -319,7 +319,7 @@ describe('the fold as a task', () => {
     expect(run.outputs.every(({ topic }) => topic === topics.deadLetters)).toBe(true);
   });
 
-  test('too many in a row stop the task, naming the first offset and the way on', async () => {
+  test('too many unreadable records in a row stop the task, and its message names the first offset and the remedy', async () => {
     const task = await createRun().open();
     const bad = Array.from({ length: 5 }, (_, at) => record(100 + at, Buffer.from('c1'), null));
     expect(() => task.process(bad, 105)).toThrow(OperatorError);
