@@ -378,6 +378,47 @@ describe('R16, a connection that gets another socket', () => {
     await new Promise(setImmediate);
     expect(outcome).toBe(variant === 'stock' ? 'none' : 'KafkaJSConnectionError');
   });
+
+  it.each(variants)('%s: a broker that falls silent within an exchange of SASL ends it', async (variant) => {
+    const { connection, socket, protocol } = await aConnection(variant);
+    await connection.connect();
+    const silent = await socket(0);
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    try {
+      let outcome: unknown = 'none';
+      const request = { encode: () => Promise.resolve(Buffer.from('a token')) };
+      void outcomeOf(connection.sendAuthRequest({ ...protocol, request })).then((name) => (outcome = name));
+      await once(silent, 'data');
+      jest.advanceTimersByTime(600_000);
+      await new Promise(setImmediate);
+      expect(outcome).toBe(variant === 'stock' ? 'none' : 'KafkaJSConnectionError');
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it.each(variants)('%s: requests that a silent broker never answers end while the connection closes', (variant) => {
+    jest.useFakeTimers();
+    try {
+      const Queue = openKafkajs(variant).module('network/requestQueue') as new (options: object) => {
+        scheduleRequestTimeoutCheck(): void;
+        push(request: object): void;
+      };
+      let isConnected = true;
+      const outcomes: string[] = [];
+      const entry = { correlationId: 7, reject: ({ name }: Error) => outcomes.push(name) };
+      const options = { clientId: 'a', broker: 'b', requestTimeout: 30_000, enforceRequestTimeout: true };
+      const queue = new Queue({ ...options, logger: { debug: () => undefined }, isConnected: () => isConnected });
+      queue.scheduleRequestTimeoutCheck();
+      queue.push({ entry, expectResponse: true, sendRequest: () => undefined });
+      isConnected = false;
+      jest.advanceTimersByTime(600_000);
+      expect(outcomes).toEqual(variant === 'stock' ? [] : ['KafkaJSRequestTimeoutError']);
+      expect(jest.getTimerCount()).toBe(0);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
 });
 
 describe('the installed kafkajs', () => {
