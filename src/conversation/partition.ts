@@ -3,7 +3,7 @@ import { dueAfter, rowDeadline, whenDue } from './due';
 import type { ConversationEvent } from './event';
 import { fold } from './fold';
 import type { FoldOutcome, FoldSettings, StateRecord, VisitRecord } from './folded';
-import { createSchedule } from './schedule';
+import { createSchedule, type Schedule } from './schedule';
 import type { ConversationState, StateHead } from './state';
 import { createPlainStates, type States } from './states';
 import type { QueueVisit } from './visit';
@@ -57,22 +57,9 @@ export interface Applied {
 
 /** @param states the place for its knowledge of each conversation */
 export function createPartitionFold(settings: FoldSettings, states: States = createPlainStates()): PartitionFold {
-  /** Two schedules, because a timer closes rows and does nothing else. */
-  const deadlines = createSchedule((id) => {
-    const known = states.get(id);
-    return known === null ? null : rowDeadline(known.state, settings);
-  });
-  const forgetting = createSchedule((id) => {
-    const known = states.get(id);
-    return known === null || hasRow(known.state) ? null : dueAfter(known.state, settings, () => known.state);
-  });
+  const timetable = new Timetable(states, settings);
   let changes = new Map<string, ConversationState | null>();
   let live = 0;
-
-  const schedule = (id: string, head: StateHead, whole: () => ConversationState): void => {
-    const due = dueAfter(head, settings, whole);
-    if (due !== null) (hasRow(head) ? deadlines : forgetting).add(id, due);
-  };
 
   const put = (
     id: string,
@@ -86,35 +73,34 @@ export function createPartitionFold(settings: FoldSettings, states: States = cre
       return;
     }
     states.put(id, { state, shown });
-    schedule(id, state, () => state);
+    timetable.add(id, state, () => state);
   };
 
-  const doDue = (which: typeof deadlines, now: number, onDone: OnDone, isFull?: () => boolean): boolean =>
-    which.drain(
-      now,
-      (id) => {
-        const known = states.get(id);
-        if (known === null) return;
-        const done = whenDue(id, known.state, settings);
-        put(id, known.state, done.state, null);
-        changes.set(id, done.state);
-        onDone(id, done.records);
-      },
-      isFull,
-    );
-  const advance = (now: number, onDone: OnDone, isFull?: () => boolean): boolean =>
-    doDue(deadlines, now, onDone, isFull) && doDue(forgetting, now, onDone, isFull);
+  /** Does the work of a conversation that is due. */
+  const doing =
+    (onDone: OnDone) =>
+    (id: string): void => {
+      const known = states.get(id);
+      if (known === null) return;
+      const done = whenDue(id, known.state, settings);
+      put(id, known.state, done.state, null);
+      changes.set(id, done.state);
+      onDone(id, done.records);
+    };
 
   return {
     restore: (id, state) => put(id, states.get(id)?.state ?? null, state, null),
     restoreKept: (id, head) => {
       live += Number(hasRow(head));
-      schedule(id, head, () => stateOf(states, id));
+      timetable.add(id, head, () => stateOf(states, id));
     },
-    advance,
+    advance: (now, onDone, isFull) => timetable.drain(now, doing(onDone), isFull),
     apply: (event) => {
       const records: StateRecord[] = [];
-      advance(event.receivedAt, (_, done) => void records.push(...done));
+      timetable.drain(
+        event.receivedAt,
+        doing((_, done) => void records.push(...done)),
+      );
       const id = event.conversationId;
       const known = states.get(id);
       const before = known === null ? null : known.state;
@@ -130,8 +116,8 @@ export function createPartitionFold(settings: FoldSettings, states: States = cre
         outcome: folded.outcome,
       };
     },
-    closeOverdue: (now, onDone, isFull) => void doDue(deadlines, now, onDone, isFull),
-    nextDeadline: () => deadlines.next(),
+    closeOverdue: (now, onDone, isFull) => timetable.drainDeadlines(now, doing(onDone), isFull),
+    nextDeadline: () => timetable.nextDeadline(),
     takeChanges: () => {
       const taken = changes;
       changes = new Map();
@@ -149,6 +135,46 @@ export function createPartitionFold(settings: FoldSettings, states: States = cre
       return live;
     },
   };
+}
+
+/**
+ * When each conversation has work to do: rows have deadlines, and conversations without a row are forgotten. Two
+ * schedules, because a timer closes rows and does nothing else.
+ */
+class Timetable {
+  readonly #settings: FoldSettings;
+  readonly #deadlines: Schedule;
+  readonly #forgetting: Schedule;
+
+  constructor(states: States, settings: FoldSettings) {
+    this.#settings = settings;
+    this.#deadlines = createSchedule((id) => {
+      const known = states.get(id);
+      return known === null ? null : rowDeadline(known.state, settings);
+    });
+    this.#forgetting = createSchedule((id) => {
+      const known = states.get(id);
+      return known === null || hasRow(known.state) ? null : dueAfter(known.state, settings, () => known.state);
+    });
+  }
+
+  add(id: string, head: StateHead, whole: () => ConversationState): void {
+    const due = dueAfter(head, this.#settings, whole);
+    if (due !== null) (hasRow(head) ? this.#deadlines : this.#forgetting).add(id, due);
+  }
+
+  /** @see Schedule.drain */
+  drain(now: number, due: (id: string) => void, isFull?: () => boolean): boolean {
+    return this.#deadlines.drain(now, due, isFull) && this.#forgetting.drain(now, due, isFull);
+  }
+
+  drainDeadlines(now: number, due: (id: string) => void, isFull: () => boolean): void {
+    this.#deadlines.drain(now, due, isFull);
+  }
+
+  nextDeadline(): number | null {
+    return this.#deadlines.next();
+  }
 }
 
 function hasRow(state: StateHead | null): boolean {
