@@ -1,7 +1,7 @@
 import { atMost, createDeferred, messageOf } from '../../common';
 import type { LogRecord, Reading, ReadProgress, ReadRequest } from '../port';
 import { createClient, type KafkaConnection, PATIENT } from './client';
-import { type Cluster, createCluster } from './cluster';
+import { type Cluster, createCluster, isUnknownTopic, UnknownTopicError } from './cluster';
 import { boundsOf, readPositions, type ReadPosition } from './reader';
 import { askPatiently } from './service';
 
@@ -89,9 +89,13 @@ class KafkaReading implements Reading {
           problem: null,
         };
       },
-      onFailure: (error) => (this.#progress = { ...this.#progress, problem: messageOf(error) }),
+      onFailure: (error) => (this.#progress = { ...this.#progress, problem: this.#problemOf(error) }),
       onBatch: (position, records) => this.#deliver(position, records),
     });
+  }
+
+  #problemOf(error: unknown): string {
+    return messageOf(isUnknownTopic(error) ? new UnknownTopicError(this.#request.topics) : error);
   }
 
   #deliver(one: ReadPosition, records: readonly LogRecord[]): void {

@@ -70,6 +70,17 @@ test('a deleted topic is named, and questions about others are answered', async 
   await expect(log.endOffsets('deleted')).rejects.toThrow(/^Topic deleted does not exist. Run `queuefold setup`/);
 });
 
+test('a reading names its topic while the topic is deleted, and goes on when it is back', async () => {
+  await admin.createTopic('read', 1);
+  const reading = await log.read({ topics: ['read'], follow: true, onRecord: () => undefined });
+  await reading.caughtUp;
+  await admin.deleteTopic('read');
+  await eventually(() => reading.progress().problem?.startsWith('Kafka does not know topic read ') === true);
+  await admin.createTopic('read', 1);
+  await eventually(() => reading.progress().problem === null);
+  await reading.stop();
+});
+
 test('asking for an id creates no topic', async () => {
   await expect(log.topicId('nobody-made-me')).rejects.toThrow();
   expect(await admin.admin.listTopics()).not.toContain('nobody-made-me');
