@@ -18,6 +18,11 @@ const REQUEST_RECORDS = 1_000;
 /** How long to wait for the request under way when the producer closes: kafkajs would try for minutes. */
 const CLOSE_WITHIN_MS = 2_000;
 const DISCONNECT_WITHIN_MS = 1_000;
+/**
+ * How old the number of a topic's partitions may be when a record's partition is chosen. kafkajs's five minutes are too
+ * long: if somebody recreates a topic with another number, a key would go to two partitions.
+ */
+const METADATA_MS = 5_000;
 
 /**
  * Sends one request at a time; calls that come meanwhile go together into the next one. That keeps the order of a key
@@ -125,6 +130,7 @@ export class KafkaProducer implements LogProducer {
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
+      metadataMaxAge: METADATA_MS,
       createPartitioner,
     });
     await opened.connect();

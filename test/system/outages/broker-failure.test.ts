@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { OperatorError } from '../../../src/common';
-import { createKafkaLog, type Log } from '../../../src/log';
+import { createKafkaLog, type Log, type LogProducer, partitionOf } from '../../../src/log';
 import { createStockAdmin } from '../../support/kafka/kafka-admin';
 import { readAll } from '../../support/log/read-all';
 import { SUM_TOPOLOGY, createSumTask } from '../../support/log/sum-task';
@@ -114,6 +114,40 @@ describe('a broker that dies', () => {
     await producer.send(records);
     expect((await log.endOffsets('deleted')).get(0)).toBe(1);
     await producer.close();
+    await admin.close();
+  });
+
+  it('whose topic was recreated with another number of partitions: the producer sends no key to two partitions', async () => {
+    const admin = await createStockAdmin(here().brokers);
+    const log = connect();
+    const keys = Array.from({ length: 50 }, (_, i) => `k${i}`);
+    const producers = new Map<string, LogProducer>();
+    const send = async (topic: string) =>
+      producers.get(topic)?.send(keys.map((key) => ({ topic, key, value: Buffer.from('1') })));
+    for (const topic of ['idle', 'sending']) {
+      await admin.createTopic(topic, 2);
+      producers.set(topic, await log.createProducer());
+      await send(topic);
+    }
+    for (const topic of ['idle', 'sending']) await admin.deleteTopic(topic);
+    // One topic is missing while records are sent. Before the other one, nothing is sent for a while.
+    const sending = send('sending').then(
+      () => 'sent',
+      (error: unknown) => (error as Error).message,
+    );
+    for (const topic of ['idle', 'sending']) await admin.createTopic(topic, 6);
+    expect(await sending).toMatch(/^sent$|^sending has 6 partitions now, and had 2/);
+    await send('sending');
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    await send('idle');
+    for (const topic of ['idle', 'sending']) {
+      const records = await readAll(log, topic);
+      const wrong = records.filter(({ key, partition }) => partition !== partitionOf(String(key), 6));
+      expect({ topic, wrong, keys: new Set(records.map(({ key }) => String(key))).size }).toEqual({
+        ...{ topic, wrong: [], keys: keys.length },
+      });
+    }
+    for (const producer of producers.values()) await producer.close();
     await admin.close();
   });
 

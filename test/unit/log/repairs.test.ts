@@ -250,6 +250,16 @@ describe('R15, a leader that moves while records are sent', () => {
     expect(taken).toEqual(variant === 'stock' ? twice : ['0 by a', '1 by b']);
   });
 
+  it('ends if the topic has another number of partitions meanwhile, because keys then belong to other partitions', async () => {
+    const { leaders, taken, produce, send } = twoBrokers('repaired');
+    produce.set('b', () => {
+      leaders.push('a');
+      return Promise.reject(errorOf('UNKNOWN_TOPIC_OR_PARTITION'));
+    });
+    await expect(send()).rejects.toThrow('t has 3 partitions now, and had 2 when its records were sent first');
+    expect(taken).toEqual(['0 by a']);
+  });
+
   it('ends at once with an answer that stays the same, also if another broker gave one that passes', async () => {
     const { produce, send } = twoBrokers('repaired');
     const asked: string[] = [];

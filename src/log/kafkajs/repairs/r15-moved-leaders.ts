@@ -6,6 +6,8 @@ interface Batch {
   readonly topic: string;
   readonly partition: number;
   readonly messages: readonly unknown[];
+  /** How many partitions the topic had when the partition was chosen. */
+  readonly of: number;
   /** What the broker has answered; null: nothing yet. */
   answer: object | null;
 }
@@ -74,7 +76,8 @@ const STALE = new Set(['KafkaJSMetadataNotLoaded', 'KafkaJSConnectionError', 'Ka
  * partitions. One broker takes its partitions, another one answers that it no longer leads its own. If these now belong
  * to the first broker, kafkajs never sends them, and reports success. The same happens to a partition without metadata.
  * It also begins again while a request of the failed attempt is under way, and then sends that request's records twice.
- * Repair: remember the partitions, wait for every request of an attempt, and refuse a partition that has no metadata.
+ * Repair: remember the partitions, wait for every request of an attempt, and refuse a partition that has no metadata. If
+ * the topic has another number of partitions by then, the send ends, so that the caller chooses partitions again.
  */
 export function repairMovedLeaders(): void {
   replaceExports<CreateSendMessages>('producer/sendMessages', () => createSendMessages);
@@ -92,12 +95,12 @@ const createSendMessages: CreateSendMessages = (parts) => (request) => {
       if (name === 'KafkaJSConnectionClosedError') cluster.removeBroker({ host, port });
       if (!cluster.isConnected()) {
         await cluster.connect();
-        await cluster.refreshMetadata();
+        await sending.refresh();
         throw error;
       }
       if (STALE.has(name) || (name === 'KafkaJSProtocolError' && retriable === true)) {
         logger.error(`Failed to send messages to ${topicsOf(request)}: ${message}`, { retryCount, retryTime });
-        await cluster.refreshMetadata();
+        await sending.refresh();
         throw error;
       }
       logger.error(message, { retryCount, retryTime });
@@ -116,17 +119,27 @@ function topicsOf({ topicMessages }: Request): string {
 class Sending {
   readonly #parts: Parts;
   readonly #request: Request;
-  /** Null: not known before there is metadata. The next attempts keep to it, also if a topic gets more partitions. */
+  /** Null: not known before there is metadata. The next attempts keep to it. */
   #batches: readonly Batch[] | null = null;
+  /** The metadata is newer than the last attempt. */
+  #isFresh = false;
 
   constructor(parts: Parts, request: Request) {
     this.#parts = parts;
     this.#request = request;
   }
 
+  async refresh(): Promise<void> {
+    await this.#parts.cluster.refreshMetadata();
+    this.#isFresh = true;
+  }
+
   async attempt(): Promise<readonly object[]> {
     const { cluster } = this.#parts;
+    // A topic that was missing at the last attempt may be another one now.
+    if (this.#batches !== null && !this.#isFresh) await this.refresh();
     await cluster.refreshMetadataIfNecessary();
+    this.#isFresh = false;
     const batches = (this.#batches ??= this.#grouped());
     const byBroker = new Map<Broker, Batch[]>();
     for (const batch of batches) {
@@ -150,15 +163,16 @@ class Sending {
       const groups = Object.entries(group({ topic, partitionMetadata, messages, partitioner }));
       return groups.map(([partition, mine]): Batch => ({
         ...{ topic, partition: Number(partition) },
-        ...{ messages: mine, answer: null },
+        ...{ messages: mine, of: partitionMetadata.length, answer: null },
       }));
     });
   }
 
-  #leaderOf({ topic, partition }: Batch): number {
-    const found = this.#parts.cluster
-      .findTopicPartitionMetadata(topic)
-      .find(({ partitionId }) => partitionId === partition);
+  /** @throws an error that ends the send if keys now belong to other partitions: the topic was recreated, or has grown */
+  #leaderOf({ topic, partition, of }: Batch): number {
+    const metadata = this.#parts.cluster.findTopicPartitionMetadata(topic);
+    if (metadata.length > 0 && metadata.length !== of) throw repartitioned(topic, of, metadata.length);
+    const found = metadata.find(({ partitionId }) => partitionId === partition);
     if (found === undefined) throw notLoaded(`${topic}[${partition}]`);
     return found.leader;
   }
@@ -230,4 +244,11 @@ function notLoaded(what: string): Error {
     KafkaJSMetadataNotLoaded: new (message: string) => Error;
   };
   return new NotLoaded(`Producing to ${what} without metadata`);
+}
+
+function repartitioned(topic: string, before: number, now: number): Error {
+  const { KafkaJSNonRetriableError: Final } = requireInternal('errors') as {
+    KafkaJSNonRetriableError: new (message: string) => Error;
+  };
+  return new Final(`${topic} has ${now} partitions now, and had ${before} when its records were sent first`);
 }
