@@ -55,7 +55,7 @@ function aMap(rows: FollowedRows<QueueConversation, Row>) {
 }
 
 describe('a table that follows its topic', () => {
-  test('has what the topic has, with Dates; later changes and deletions follow', async () => {
+  test('a table has what its topic has, with Dates; later changes and deletions follow', async () => {
     const { row, put, follow } = await aTopic();
     await row({ conversation_id: 'a' });
     await row({ conversation_id: 'gone' });
@@ -76,7 +76,7 @@ describe('a table that follows its topic', () => {
     expect(rows.get('b')?.state).toBe('parked');
   });
 
-  test('an unreadable record is counted, told and skipped: its conversation stays as it was', async () => {
+  test('an unreadable record is counted, reported and skipped: its conversation stays as it was', async () => {
     const { row, put, follow } = await aTopic();
     await row({ conversation_id: 'a' });
     const problems: RecordProblem[] = [];
@@ -97,7 +97,7 @@ describe('a table that follows its topic', () => {
     expect([...rows.rows()].map(({ conversation_id }) => conversation_id).sort()).toEqual(['a', 'after']);
   });
 
-  test('of a recreated topic it says reset, and starts over', async () => {
+  test('a table of a recreated topic says reset, and starts over', async () => {
     const { row, remake, follow } = await aTopic();
     await row({ conversation_id: 'old' });
     await row({ conversation_id: 'both', state: 'parked' });
@@ -115,7 +115,7 @@ describe('a table that follows its topic', () => {
     expect(rows.freshness().isReading).toBe(true);
   });
 
-  test('a reading that ends begins again: meanwhile the table stays and says why, then only what differs is told', async () => {
+  test('a reading that ends begins again: meanwhile the table stays and says why, and then reports only what differs', async () => {
     const { row, put, follow, cluster } = await aTopic();
     for (const conversation_id of ['same', 'changed', 'gone']) await row({ conversation_id });
     const log = cluster.connect();
@@ -183,7 +183,7 @@ describe('a table that follows its topic', () => {
     expect(rows.freshness()).toMatchObject({ isReading: true, skippedRecords: 1 });
   });
 
-  test('after a pause in which tombstones may have gone it reads all again', async () => {
+  test('after a pause in which tombstones may have gone, a table is read again', async () => {
     const { row, follow, cluster } = await aTopic();
     await row({ conversation_id: 'a' });
     const log = cluster.connect();
@@ -206,7 +206,7 @@ describe('a table that follows its topic', () => {
     expect(rows.get('a')).toBeDefined();
   });
 
-  test('a first reading that took longer than tombstones are kept says so, and is begun again', async () => {
+  test('a first reading that took longer than tombstones are kept says so, and begins again', async () => {
     const { row, follow, cluster } = await aTopic();
     await row({ conversation_id: 'a' });
     const log = cluster.connect();
@@ -227,7 +227,7 @@ describe('a table that follows its topic', () => {
     expect(rows.get('a')).toBeDefined();
   });
 
-  test('rows that are not kept are not in it, and those that are kept no longer leave it', async () => {
+  test('rows that the source does not keep are not in the table, and those that it keeps no longer leave it', async () => {
     const { topic, row, follow } = await aTopic();
     let since = 10;
     const keeps = ({ connected_time }: Row): boolean => connected_time.getTime() >= since;
