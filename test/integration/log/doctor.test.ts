@@ -1,5 +1,4 @@
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AclOperationTypes, AclPermissionTypes, AclResourceTypes } from 'kafkajs';
 import { pino } from 'pino';
@@ -151,7 +150,8 @@ describe('a doctor at Kafka', () => {
   });
 
   test('ends when a broker never answers', async () => {
-    const server = createServer();
+    const accepted: Socket[] = [];
+    const server = createServer((socket) => accepted.push(socket));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     const [first] = await checkKafka(optionsFor([`127.0.0.1:${port}`], ownNames()));
@@ -160,6 +160,7 @@ describe('a doctor at Kafka', () => {
       outcome: 'failed',
       detail: expect.stringContaining('no answer in'),
     });
+    for (const socket of accepted) socket.destroy();
     server.close();
   });
 });
