@@ -406,28 +406,57 @@ describe('R16, a connection that gets another socket', () => {
       jest.useRealTimers();
     }
   });
+});
+
+describe('R17, the time-outs of requests', () => {
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  /** A queue with one request that nobody answers, and what became of it. */
+  function aRequest(variant: Variant) {
+    jest.useFakeTimers();
+    const Queue = openKafkajs(variant).module('network/requestQueue') as new (options: object) => {
+      scheduleRequestTimeoutCheck(): void;
+      push(request: object): void;
+      destroy(): void;
+    };
+    const connection = { isConnected: true };
+    const outcomes: string[] = [];
+    const entry = { correlationId: 7, reject: ({ name }: Error) => outcomes.push(name) };
+    const queue = new Queue({
+      ...{ clientId: 'a', broker: 'b', requestTimeout: 30_000, enforceRequestTimeout: true },
+      ...{ logger: { debug: () => undefined }, isConnected: () => connection.isConnected },
+    });
+    queue.scheduleRequestTimeoutCheck();
+    queue.push({ entry, expectResponse: true, sendRequest: () => undefined });
+    return { connection, outcomes, queue };
+  }
 
   it.each(variants)('%s: requests that a silent broker never answers end while the connection closes', (variant) => {
-    jest.useFakeTimers();
-    try {
-      const Queue = openKafkajs(variant).module('network/requestQueue') as new (options: object) => {
-        scheduleRequestTimeoutCheck(): void;
-        push(request: object): void;
-      };
-      let isConnected = true;
-      const outcomes: string[] = [];
-      const entry = { correlationId: 7, reject: ({ name }: Error) => outcomes.push(name) };
-      const options = { clientId: 'a', broker: 'b', requestTimeout: 30_000, enforceRequestTimeout: true };
-      const queue = new Queue({ ...options, logger: { debug: () => undefined }, isConnected: () => isConnected });
-      queue.scheduleRequestTimeoutCheck();
-      queue.push({ entry, expectResponse: true, sendRequest: () => undefined });
-      isConnected = false;
-      jest.advanceTimersByTime(600_000);
-      expect(outcomes).toEqual(variant === 'stock' ? [] : ['KafkaJSRequestTimeoutError']);
-      expect(jest.getTimerCount()).toBe(0);
-    } finally {
-      jest.useRealTimers();
-    }
+    const { connection, outcomes } = aRequest(variant);
+    connection.isConnected = false;
+    jest.advanceTimersByTime(600_000);
+    expect(outcomes).toEqual(variant === 'stock' ? [] : ['KafkaJSRequestTimeoutError']);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it.each(variants)('%s: a clock that is set back delays no time-out', (variant) => {
+    const { outcomes, queue } = aRequest(variant);
+    jest.setSystemTime(Date.now() - 3_600_000);
+    jest.advanceTimersByTime(29_000);
+    expect(outcomes).toEqual([]);
+    jest.advanceTimersByTime(2_000);
+    expect(outcomes).toEqual(variant === 'stock' ? [] : ['KafkaJSRequestTimeoutError']);
+    queue.destroy();
+  });
+
+  it.each(variants)('%s: a clock that is set forward ends no request', (variant) => {
+    const { outcomes, queue } = aRequest(variant);
+    jest.setSystemTime(Date.now() + 3_600_000);
+    jest.advanceTimersByTime(1_000);
+    expect(outcomes).toEqual(variant === 'stock' ? ['KafkaJSRequestTimeoutError'] : []);
+    queue.destroy();
   });
 });
 

@@ -6,6 +6,7 @@ import { repairCompression } from './r13-compression';
 import { repairIpv6Brokers } from './r14-ipv6-brokers';
 import { repairMovedLeaders } from './r15-moved-leaders';
 import { repairReconnects } from './r16-reconnects';
+import { repairRequestClocks } from './r17-request-clocks';
 import { repairQuadraticGrouping } from './r2-quadratic-grouping';
 import { repairEmptyBatches } from './r3-empty-batches';
 import { repairInterleavedAborts } from './r4-interleaved-aborts';
@@ -33,6 +34,7 @@ export function applyRepairs(): void {
   repairIpv6Brokers();
   repairIdleBusyLoop();
   repairReconnects();
+  repairRequestClocks();
   repairConcurrentTransactions();
   repairCoordinatorLookups();
 }

@@ -16,20 +16,8 @@ interface Connection {
   authHandlers: { onError(): void } | null;
 }
 
-interface RequestQueue {
-  readonly enforceRequestTimeout: boolean;
-  readonly requestTimeout: number;
-  readonly inflight: ReadonlyMap<number, { sentAt: number; requestTimeout: number; timeoutRequest(): void }>;
-  requestTimeoutIntervalId: NodeJS.Timeout;
-  isConnected(): boolean;
-  destroy(): void;
-  scheduleRequestTimeoutCheck(): void;
-}
-
 /** The size before each answer, as int32. */
 const SIZE_BYTES = 4;
-/** network/requestQueue */
-const CHECK_MS = 100;
 
 /**
  * R16: an object of `network/connection` outlives its sockets, and mixes them up.
@@ -41,11 +29,9 @@ const CHECK_MS = 100;
  *   socket. From then on it understands no answer.
  * - If a socket breaks within a SASL exchange, or the broker falls silent, the exchange never ends, and with it every
  *   later request.
- * - A connection that is being closed waits for its requests, and no longer looks whether they have timed out. If the
- *   broker stays silent, neither the requests nor the closing ever end.
  *
  * Repair: connect once at a time; begin with no bytes; never listen to an older socket; end the exchange, at the latest
- * when a request would time out; look at the requests until the last one has ended.
+ * when a request would time out.
  */
 export function repairReconnects(): void {
   const { prototype } = requireInternal('network/connection') as { prototype: Connection };
@@ -68,21 +54,6 @@ export function repairReconnects(): void {
   prototype.sendAuthRequest = function (protocol) {
     const silent = setTimeout(() => void this.disconnect(), this.requestTimeout);
     return sendAuthRequest.call(this, protocol).finally(() => clearTimeout(silent));
-  };
-
-  const queue = (requireInternal('network/requestQueue') as { prototype: RequestQueue }).prototype;
-  queue.scheduleRequestTimeoutCheck = function () {
-    if (!this.enforceRequestTimeout) return;
-    this.destroy();
-    this.requestTimeoutIntervalId = setInterval(
-      () => {
-        for (const request of this.inflight.values()) {
-          if (Date.now() - request.sentAt > request.requestTimeout) request.timeoutRequest();
-        }
-        if (!this.isConnected() && this.inflight.size === 0) this.destroy();
-      },
-      Math.min(this.requestTimeout, CHECK_MS),
-    );
   };
 }
 
