@@ -95,7 +95,7 @@ const commonBehaviour = (query: Query): void => {
   });
 
   test('--watch marks what has changed since', async () => {
-    const sql = "SELECT 'x' AS same, toUnixTimestamp(now64()) AS seconds";
+    const sql = "SELECT 'x' AS same, toUnixTimestamp(now64()) AS changing";
     const tables = (stdout: string) => stdout.split('\n\n');
     const { stdout } = await query(sql, { watch: true }, [], {
       endWhen: (text) => tables(text).length > 2,
