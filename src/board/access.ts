@@ -1,7 +1,6 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { UsageError } from '../common';
-import { isLoopback } from '../ops';
+import { isLoopback, secretCheck } from '../ops';
 
 /** Who may see the board. */
 export interface Access {
@@ -25,17 +24,11 @@ export function checkAccess(host: string, { password, proxyHeader }: Access): vo
 export function admits({ password, proxyHeader }: Access, headers: IncomingHttpHeaders): boolean {
   if (password === undefined && proxyHeader === undefined) return true;
   if (proxyHeader !== undefined && (headers[proxyHeader.toLowerCase()] ?? '').length > 0) return true;
-  return password !== undefined && same(passwordOf(headers.authorization), password);
+  return password !== undefined && secretCheck(password)(passwordOf(headers.authorization));
 }
 
 function passwordOf(authorization = ''): string {
   const [, encoded] = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(authorization) ?? [];
   const text = Buffer.from(encoded ?? '', 'base64').toString();
   return text.includes(':') ? text.slice(text.indexOf(':') + 1) : '';
-}
-
-/** Takes the same time wherever the two differ. */
-function same(given: string, expected: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(expected));
 }
