@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * Licences that the lock file does not have, because the package's own package.json or the registry's short answer lacks
+ * Licenses that the lock file does not have, because the package's own package.json or the registry's short answer lacks
  * it, or names it in a form of old, and where each was found.
  */
 const FOUND_ELSEWHERE = new Map([
@@ -16,8 +16,8 @@ const FOUND_ELSEWHERE = new Map([
 ]);
 
 /**
- * @typedef {{ name: string, version: string, licence: string, optional: boolean }} Shipped
- * `licence`: an SPDX expression, or `unknown`
+ * @typedef {{ name: string, version: string, license: string, optional: boolean }} Shipped
+ * `license`: an SPDX expression, or `unknown`
  */
 
 /**
@@ -31,12 +31,12 @@ export function shippedPackages(lockFile) {
   for (const [path, entry] of Object.entries(packages)) {
     if (path === '' || entry.dev === true) continue;
     const name = entry.name ?? path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
-    const licence = entry.license ?? FOUND_ELSEWHERE.get(name) ?? 'unknown';
+    const license = entry.license ?? FOUND_ELSEWHERE.get(name) ?? 'unknown';
     const optional = entry.optional === true || entry.devOptional === true;
     const key = `${name}@${entry.version}`;
     // Needed once is needed.
     const earlier = shipped.get(key);
-    shipped.set(key, { name, version: entry.version, licence, optional: optional && earlier?.optional !== false });
+    shipped.set(key, { name, version: entry.version, license, optional: optional && earlier?.optional !== false });
   }
   return [...shipped].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, each]) => each);
 }

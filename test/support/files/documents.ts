@@ -9,7 +9,7 @@ export function documents(): readonly string[] {
   const root = readdirSync(packageRoot());
   const docs = readdirSync(join(packageRoot(), 'docs'), { recursive: true, encoding: 'utf8' });
   return [...root, ...docs.map((name) => join('docs', name))]
-    .filter((name) => name.endsWith('.md') && name !== join('docs', 'licences.md'))
+    .filter((name) => name.endsWith('.md') && name !== join('docs', 'licenses.md'))
     .sort();
 }
 

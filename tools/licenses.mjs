@@ -1,6 +1,6 @@
 /**
- * `npm run licences` writes docs/licences.md; `--check` says what is wrong instead, and ends with 1.
- * Usage: node tools/licences.mjs [--check] [--lock package-lock.json]
+ * `npm run licenses` writes docs/licenses.md; `--check` says what is wrong instead, and ends with 1.
+ * Usage: node tools/licenses.mjs [--check] [--lock package-lock.json]
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,25 +21,25 @@ const ALLOWED = new Set([
   'Unlicense',
 ]);
 const ROOT = join(fileURLToPath(import.meta.url), '..', '..');
-const DOCUMENT = join(ROOT, 'docs', 'licences.md');
+const DOCUMENT = join(ROOT, 'docs', 'licenses.md');
 
 /** One alternative of an SPDX expression must be allowed as a whole. Nested expressions do not occur. */
-function isAllowed(licence) {
-  const alternatives = licence.replace(/^\((.*)\)$/, '$1').split(' OR ');
+function isAllowed(license) {
+  const alternatives = license.replace(/^\((.*)\)$/, '$1').split(' OR ');
   return alternatives.some((alternative) => alternative.split(' AND ').every((part) => ALLOWED.has(part)));
 }
 
 function render(packages) {
   const rows = packages.map(
-    ({ name, version, licence, optional }) => `| ${name} | ${version} | ${licence} | ${optional ? 'optional' : ''} |`,
+    ({ name, version, license, optional }) => `| ${name} | ${version} | ${license} | ${optional ? 'optional' : ''} |`,
   );
   return [
-    '# Licences of what is installed with queuefold',
+    '# Licenses of what is installed with queuefold',
     '',
-    'queuefold itself: Apache-2.0. `npm run licences` writes this list from `package-lock.json`; a test holds it against the',
-    'lock file and refuses licences that are not permissive. Optional: installed unless `--omit=optional` is given.',
+    'queuefold itself: Apache-2.0. `npm run licenses` writes this list from `package-lock.json`; a test holds it against the',
+    'lock file and refuses licenses that are not permissive. Optional: installed unless `--omit=optional` is given.',
     '',
-    '| package | version | licence | |',
+    '| package | version | license | |',
     '|---|---|---|---|',
     ...rows,
     '',
@@ -50,17 +50,17 @@ const { values } = parseArgs({
   options: { check: { type: 'boolean', default: false }, lock: { type: 'string' } },
 });
 const packages = shippedPackages(values.lock ?? join(ROOT, 'package-lock.json'));
-const refused = packages.filter(({ licence }) => !isAllowed(licence));
-for (const { name, version, licence } of refused) {
+const refused = packages.filter(({ license }) => !isAllowed(license));
+for (const { name, version, license } of refused) {
   console.error(
-    `${name} ${version}: licence ${licence} is not one of those allowed (${[...ALLOWED].join(', ')}). ` +
-      'Use another package, or, after reading the licence, add it to tools/licences.mjs.',
+    `${name} ${version}: license ${license} is not one of those allowed (${[...ALLOWED].join(', ')}). ` +
+      'Use another package, or, after reading the license, add it to tools/licenses.mjs.',
   );
 }
 const text = render(packages);
 if (!values.check) writeFileSync(DOCUMENT, text);
 else if (readFileSync(DOCUMENT, 'utf8') !== text) {
-  console.error('docs/licences.md differs from package-lock.json. Write it again: npm run licences');
+  console.error('docs/licenses.md differs from package-lock.json. Write it again: npm run licenses');
   process.exitCode = 1;
 }
 if (refused.length > 0) process.exitCode = 1;

@@ -5,20 +5,20 @@ import { describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../../src/common';
 import { temporaryFolders } from '../../support/files/folders';
 
-const LICENCES = join(packageRoot(), 'tools', 'licences.mjs');
+const LICENSES = join(packageRoot(), 'tools', 'licenses.mjs');
 const newFolder = temporaryFolders();
 
 function check(...flags: readonly string[]): { readonly status: number | null; readonly stderr: string } {
-  return spawnSync(process.execPath, [LICENCES, '--check', ...flags], { encoding: 'utf8' });
+  return spawnSync(process.execPath, [LICENSES, '--check', ...flags], { encoding: 'utf8' });
 }
 
-describe('docs/licences.md', () => {
+describe('docs/licenses.md', () => {
   test('lists what is installed with queuefold, and all of it is permissive', () => {
     const { status, stderr } = check();
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });
 
-  test('another licence is refused, with the package that has it', async () => {
+  test('another license is refused, with the package that has it', async () => {
     const lock = join(await newFolder(), 'package-lock.json');
     const packages = {
       '': { name: 'queuefold' },
@@ -30,9 +30,9 @@ describe('docs/licences.md', () => {
     writeFileSync(lock, JSON.stringify({ packages }));
     const { status, stderr } = check('--lock', lock);
     expect(status).toBe(1);
-    expect(stderr.match(/^.*licence \S+( AND \S+)? is not/gm)).toEqual([
-      'copyleft 1.0.0: licence MIT AND GPL-3.0-only is not',
-      'silent 2.0.0: licence unknown is not',
+    expect(stderr.match(/^.*license \S+( AND \S+)? is not/gm)).toEqual([
+      'copyleft 1.0.0: license MIT AND GPL-3.0-only is not',
+      'silent 2.0.0: license unknown is not',
     ]);
   });
 });
@@ -48,7 +48,7 @@ test('npm run sbom: a CycloneDX list of the same packages, with their hashes', (
   const sbom = JSON.parse(execFileSync('npm', ['run', '--silent', 'sbom'], options)) as Sbom;
   expect(sbom.bomFormat).toBe('CycloneDX');
   expect(sbom.metadata.component.purl).toMatch(/^pkg:npm\/queuefold@/);
-  const rows = readFileSync(join(packageRoot(), 'docs', 'licences.md'), 'utf8').matchAll(
+  const rows = readFileSync(join(packageRoot(), 'docs', 'licenses.md'), 'utf8').matchAll(
     /^\| ([^ |]+) \| (\d[^ |]*) \|/gm,
   );
   const listed = [...rows].map(([, name, version]) => `pkg:npm/${name}@${version}`);
