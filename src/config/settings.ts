@@ -170,7 +170,7 @@ export const SETTINGS = {
   PARTITIONS: setting(
     integer(1, 10_000),
     '12',
-    'How many partitions setup gives the topics. No more threads of folds, and no more sinks, have work at once. You cannot change it later for the same TOPIC_PREFIX.',
+    'How many partitions setup gives the topics. A partition is work for one thread of a fold and for one sink; more threads and sinks are idle. You cannot change it later for the same TOPIC_PREFIX.',
   ),
   REPLICATION_FACTOR: setting(integer(1, 100), '3', 'How many brokers hold a copy of each partition.'),
 
